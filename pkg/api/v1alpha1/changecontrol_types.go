@@ -1,0 +1,184 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// MaintenanceMode says which Jobs need a change window.
+// +kubebuilder:validation:Enum=Detect;Labeled;All
+type MaintenanceMode string
+
+const (
+	// MaintenanceDetect finds maintenance by label, data store, requester and tool. It is for accidents.
+	MaintenanceDetect MaintenanceMode = "Detect"
+	// MaintenanceLabeled takes only what carries the label firebreak.dev/maintenance for maintenance.
+	MaintenanceLabeled MaintenanceMode = "Labeled"
+	// MaintenanceAll takes every Job and bare Pod for maintenance. It is for adversaries.
+	MaintenanceAll MaintenanceMode = "All"
+)
+
+// InteractiveAccess says whether people may open sessions in workloads.
+// +kubebuilder:validation:Enum=Allow;WindowRequired;Deny
+type InteractiveAccess string
+
+const (
+	// InteractiveAllow lets members open sessions.
+	InteractiveAllow InteractiveAccess = "Allow"
+	// InteractiveWindowRequired lets them do so inside a window that names the operation.
+	InteractiveWindowRequired InteractiveAccess = "WindowRequired"
+	// InteractiveDeny lets nobody.
+	InteractiveDeny InteractiveAccess = "Deny"
+)
+
+// ChangeControl says how changes in a Production environment are bounded.
+// +kubebuilder:validation:XValidation:rule="duration(self.maxWindowDuration) > duration('0s')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".maxWindowDuration"
+// +kubebuilder:validation:XValidation:rule="duration(self.emergencyMaxDuration) > duration('0s')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".emergencyMaxDuration"
+// +kubebuilder:validation:XValidation:rule="duration(self.approvalValidity) > duration('0s')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".approvalValidity"
+// +kubebuilder:validation:XValidation:rule="duration(self.standardApprovalValidity) > duration('0s')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".standardApprovalValidity"
+// +kubebuilder:validation:XValidation:rule="duration(self.executionRetention) >= duration('24h')",message="must be at least 24h, so that yesterday's changes can be told",reason="FieldValueInvalid",fieldPath=".executionRetention"
+type ChangeControl struct {
+	// Maintenance says which Jobs need a window.
+	// +optional
+	// +kubebuilder:default=Detect
+	Maintenance MaintenanceMode `json:"maintenance,omitempty"`
+	// MaintenanceTools are command words or image names added to the built-in list of maintenance tools.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=128
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=128
+	MaintenanceTools []string `json:"maintenanceTools,omitempty"`
+	// RequiredApprovals is how many persons other than the requester must approve a window. 0 is legal, so that
+	// lowering it is judged as the weakening that it is.
+	// +optional
+	// +kubebuilder:default=1
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=10
+	RequiredApprovals *int32 `json:"requiredApprovals,omitempty"`
+	// Approvers limits whose approval counts. Empty: any person whom RBAC lets approve. A service account never
+	// counts.
+	// +optional
+	Approvers Approvers `json:"approvers,omitempty"`
+	// AutomatedRequesters are service accounts that may request windows; two different persons must then approve.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	AutomatedRequesters []ServiceAccountGlob `json:"automatedRequesters,omitempty"`
+	// ApprovalValidity is how long before its start a Normal window may be approved at the earliest.
+	// +optional
+	// +kubebuilder:default="168h"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`
+	// +kubebuilder:validation:MaxLength=32
+	ApprovalValidity *metav1.Duration `json:"approvalValidity,omitempty"`
+	// StandardApprovalValidity is how long the approval of a Standard window counts, never beyond its validUntil.
+	// +optional
+	// +kubebuilder:default="4380h"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`
+	// +kubebuilder:validation:MaxLength=32
+	StandardApprovalValidity *metav1.Duration `json:"standardApprovalValidity,omitempty"`
+	// ConfirmTarget demands that a window or an annotation names the environment in which maintenance runs.
+	// +optional
+	// +kubebuilder:default=true
+	ConfirmTarget *bool `json:"confirmTarget,omitempty"`
+	// RequirePlan demands that windows which create or update workloads pin what may run.
+	// +optional
+	// +kubebuilder:default=true
+	RequirePlan *bool `json:"requirePlan,omitempty"`
+	// RequireRollback demands that a window says how it is undone.
+	// +optional
+	// +kubebuilder:default=false
+	RequireRollback bool `json:"requireRollback,omitempty"`
+	// MaxWindowDuration is the longest that a window, or one occurrence of it, may last.
+	// +optional
+	// +kubebuilder:default="8h"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`
+	// +kubebuilder:validation:MaxLength=32
+	MaxWindowDuration *metav1.Duration `json:"maxWindowDuration,omitempty"`
+	// EmergencyMaxDuration is the longest that an Emergency window may last.
+	// +optional
+	// +kubebuilder:default="4h"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`
+	// +kubebuilder:validation:MaxLength=32
+	EmergencyMaxDuration *metav1.Duration `json:"emergencyMaxDuration,omitempty"`
+	// ExecutionRetention is how long ChangeExecutions are kept.
+	// +optional
+	// +kubebuilder:default="2160h"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`
+	// +kubebuilder:validation:MaxLength=32
+	ExecutionRetention *metav1.Duration `json:"executionRetention,omitempty"`
+	// InteractiveAccess governs exec, attach, port-forward, ephemeral containers and proxies.
+	// +optional
+	// +kubebuilder:default=WindowRequired
+	InteractiveAccess InteractiveAccess `json:"interactiveAccess,omitempty"`
+	// ProtectedState says what must not be deleted outside a window.
+	// +optional
+	// +kubebuilder:default={}
+	ProtectedState ProtectedState `json:"protectedState,omitempty"`
+	// BlastRadius bounds what one scaling request may do.
+	// +optional
+	// +kubebuilder:default={}
+	BlastRadius BlastRadius `json:"blastRadius,omitempty"`
+}
+
+// Approvers limits whose approval counts to persons of one authenticator: a person with two accounts is two users
+// to Kubernetes.
+type Approvers struct {
+	// Users whose approval counts.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	Users []Glob `json:"users,omitempty"`
+	// Groups whose users' approval counts.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	Groups []Glob `json:"groups,omitempty"`
+}
+
+// ProtectedState says what must not be deleted outside a window: objects of one of Kinds whose labels Selector
+// matches.
+type ProtectedState struct {
+	// Selector matches labels of the objects.
+	// +optional
+	// +kubebuilder:default={matchLabels: {"firebreak.dev/protected": "true"}}
+	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+	// Kinds of the objects.
+	// +optional
+	// +listType=set
+	// +kubebuilder:default={Namespace,PersistentVolumeClaim,StatefulSet,CustomResourceDefinition}
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	Kinds []string `json:"kinds,omitempty"`
+}
+
+// BlastRadius bounds what one scaling request may do. An autoscaler is bounded by its own minimum and maximum.
+type BlastRadius struct {
+	// MaxScaleDownPercent is the largest share of its replicas, in percent, that a workload may lose at once.
+	// +optional
+	// +kubebuilder:default=50
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	MaxScaleDownPercent *int32 `json:"maxScaleDownPercent,omitempty"`
+	// MaxScaleUpFactor is the largest factor by which the replicas may grow at once.
+	// +optional
+	// +kubebuilder:default=4
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	MaxScaleUpFactor *int32 `json:"maxScaleUpFactor,omitempty"`
+	// MaxScaleFromZero is the largest number of replicas that a workload at zero may get at once.
+	// +optional
+	// +kubebuilder:default=10
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100000
+	MaxScaleFromZero *int32 `json:"maxScaleFromZero,omitempty"`
+	// Autoscalers is what happens when an autoscaler goes beyond these bounds.
+	// +optional
+	// +kubebuilder:default=Warn
+	Autoscalers Action `json:"autoscalers,omitempty"`
+}

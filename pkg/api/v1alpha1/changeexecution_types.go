@@ -1,0 +1,148 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// ExecutionState says what became of a reservation. Empty is Pending.
+// +kubebuilder:validation:Enum=Pending;Used;Released
+type ExecutionState string
+
+const (
+	// ExecutionPending is a reservation whose object has not been seen in the cluster yet.
+	ExecutionPending ExecutionState = "Pending"
+	// ExecutionUsed is for good: the object was seen, or it cannot be ruled out that it existed.
+	ExecutionUsed ExecutionState = "Used"
+	// ExecutionReleased is the record of a slot that was given back.
+	ExecutionReleased ExecutionState = "Released"
+)
+
+// ChangeExecution is one use of a change window. Creating it is the reservation: its name is
+// `<window UID>-<occurrence>-<slot>`, so a slot is taken atomically by whoever comes first. It lies in Firebreak's
+// own namespace and outlives its window. Only Firebreak writes it.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Namespaced,shortName=cwx,categories=firebreak
+// +kubebuilder:printcolumn:name="Window",type=string,JSONPath=`.spec.window.name`
+// +kubebuilder:printcolumn:name="Namespace",type=string,JSONPath=`.spec.object.namespace`
+// +kubebuilder:printcolumn:name="Kind",type=string,JSONPath=`.spec.object.kind`
+// +kubebuilder:printcolumn:name="Object",type=string,JSONPath=`.spec.object.name`
+// +kubebuilder:printcolumn:name="Operation",type=string,JSONPath=`.spec.operation`
+// +kubebuilder:printcolumn:name="Requester",type=string,JSONPath=`.spec.requester.username`
+// +kubebuilder:printcolumn:name="State",type=string,JSONPath=`.status.state`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.spec == oldSelf.spec",message="an execution is a record and immutable",reason="FieldValueForbidden",fieldPath=".spec"
+type ChangeExecution struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// Spec is what was reserved. It never changes.
+	Spec ChangeExecutionSpec `json:"spec"`
+	// Status is what became of it.
+	// +optional
+	Status ChangeExecutionStatus `json:"status,omitempty"`
+}
+
+// ChangeExecutionSpec is what was reserved.
+type ChangeExecutionSpec struct {
+	// Window that was used.
+	Window ExecutedWindow `json:"window"`
+	// Occurrence of a recurring window, as the Unix time of its start in seconds; 0 for a window that opens once.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Occurrence int64 `json:"occurrence,omitempty"`
+	// Slot that was taken: counted from 0, or derived from Key where executions are not limited.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=32
+	Slot string `json:"slot"`
+	// Key makes a repeat of the same request the same execution.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Key string `json:"key"`
+	// Requester who used the window.
+	Requester Stamp `json:"requester"`
+	// Operation that was admitted.
+	Operation Operation `json:"operation"`
+	// Object that it was admitted for.
+	Object ExecutedObject `json:"object"`
+	// Digest of the plan that ran. Empty where nothing was pinned and the object has no pod template.
+	// +optional
+	// +kubebuilder:validation:MaxLength=80
+	Digest string `json:"digest,omitempty"`
+	// Approvals are the names of the ChangeApprovals of the window that were there when the slot was taken.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=253
+	Approvals []string `json:"approvals,omitempty"`
+}
+
+// ExecutedWindow names the window that was used, as it was then.
+type ExecutedWindow struct {
+	ObjectReference `json:",inline"`
+	// Digest of its canonical spec.
+	// +kubebuilder:validation:MaxLength=80
+	Digest string `json:"digest"`
+}
+
+// ExecutedObject names what a window was used for.
+type ExecutedObject struct {
+	// Group of the object's kind. Empty: the core group.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Group string `json:"group,omitempty"`
+	// Version of the object's kind.
+	// +kubebuilder:validation:MaxLength=63
+	Version string `json:"version"`
+	// Resource is the plural, lower-case name under which the API serves the kind.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Resource string `json:"resource,omitempty"`
+	// Kind of the object.
+	// +kubebuilder:validation:MaxLength=63
+	Kind string `json:"kind"`
+	// Namespace of the object. Empty: it is cluster-scoped.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace,omitempty"`
+	// Name of the object.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+	// UID of the object.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
+	UID types.UID `json:"uid,omitempty"`
+}
+
+// ChangeExecutionStatus is what became of a reservation.
+type ChangeExecutionStatus struct {
+	// State of the reservation. Empty: Pending.
+	// +optional
+	State ExecutionState `json:"state,omitempty"`
+	// Result in a word or two: how a Job ended, or why the slot was given back.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Result string `json:"result,omitempty"`
+	// StartedAt is when the object was first seen.
+	// +optional
+	StartedAt *metav1.Time `json:"startedAt,omitempty"`
+	// FinishedAt is when it ended, as far as Firebreak saw it.
+	// +optional
+	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
+	// ReleasedBy is who gave the slot back; empty where nobody or Firebreak itself did.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	ReleasedBy string `json:"releasedBy,omitempty"`
+}
+
+// ChangeExecutionList is a list of ChangeExecutions.
+// +kubebuilder:object:root=true
+type ChangeExecutionList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []ChangeExecution `json:"items"`
+}

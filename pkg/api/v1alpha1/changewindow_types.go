@@ -1,0 +1,299 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// WindowType is the kind of change that a window is for, as ITIL uses the words.
+// +kubebuilder:validation:Enum=Normal;Standard;Emergency
+type WindowType string
+
+const (
+	// WindowNormal is one planned change, approved beforehand.
+	WindowNormal WindowType = "Normal"
+	// WindowStandard is a routine that recurs, approved once with its plan pinned.
+	WindowStandard WindowType = "Standard"
+	// WindowEmergency opens without approval for whoever may break glass, and is reviewed afterwards.
+	WindowEmergency WindowType = "Emergency"
+)
+
+// Operation is what a window lets happen to an object.
+// +kubebuilder:validation:Enum=Create;Update;Delete;Scale;Exec;Attach;PortForward;Proxy;Debug
+type Operation string
+
+// The operations.
+const (
+	OperationCreate      Operation = "Create"
+	OperationUpdate      Operation = "Update"
+	OperationDelete      Operation = "Delete"
+	OperationScale       Operation = "Scale"
+	OperationExec        Operation = "Exec"
+	OperationAttach      Operation = "Attach"
+	OperationPortForward Operation = "PortForward"
+	OperationProxy       Operation = "Proxy"
+	OperationDebug       Operation = "Debug"
+)
+
+// Overrun says what becomes of a run that would outlast its window.
+// +kubebuilder:validation:Enum=Finish;Deadline
+type Overrun string
+
+const (
+	// OverrunFinish lets what was admitted finish.
+	OverrunFinish Overrun = "Finish"
+	// OverrunDeadline admits a Job only if its activeDeadlineSeconds ends it before the window closes.
+	OverrunDeadline Overrun = "Deadline"
+)
+
+// ChangeWindow is a stated, approved, bounded permission to change production. Its spec is immutable: a correction
+// is a new window, so that an approval can never cover words that changed.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Namespaced,shortName=cw,categories=firebreak
+// +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.type`
+// +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
+// +kubebuilder:printcolumn:name="Opens",type=date,JSONPath=`.status.opensAt`
+// +kubebuilder:printcolumn:name="Closes",type=string,JSONPath=`.status.closesAt`
+// +kubebuilder:printcolumn:name="Approvals",type=string,JSONPath=`.status.approvals`
+// +kubebuilder:printcolumn:name="Used",type=integer,JSONPath=`.status.executions.count`
+// +kubebuilder:printcolumn:name="Requester",type=string,JSONPath=`.spec.requestedBy.username`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.spec.reason`,priority=1
+// +kubebuilder:validation:XValidation:rule="self.spec == oldSelf.spec",message="a change window is immutable, so that an approval never covers words that changed; delete it and request a new one",reason="FieldValueForbidden",fieldPath=".spec"
+type ChangeWindow struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// Spec is what is asked for. It never changes.
+	Spec ChangeWindowSpec `json:"spec"`
+	// Status is computed, lags, and is never used to decide. Only Firebreak writes it.
+	// +optional
+	Status ChangeWindowStatus `json:"status,omitempty"`
+}
+
+// ChangeWindowSpec is what is asked for.
+// +kubebuilder:validation:XValidation:rule="self.type == 'Standard' ? has(self.schedule.recurrence) : (has(self.schedule.start) && has(self.schedule.end))",message="Normal and Emergency windows need start and end, Standard windows a recurrence",reason="FieldValueRequired",fieldPath=".schedule"
+// +kubebuilder:validation:XValidation:rule="self.type == 'Standard' || !has(self.maxExecutionsPerOccurrence)",message="only Standard windows have occurrences",reason="FieldValueForbidden",fieldPath=".maxExecutionsPerOccurrence"
+// +kubebuilder:validation:XValidation:rule="self.type == 'Emergency' || !has(self.overridesFreeze) || !self.overridesFreeze",message="only Emergency windows may override a freeze",reason="FieldValueForbidden",fieldPath=".overridesFreeze"
+// +kubebuilder:validation:XValidation:rule="!has(self.startBefore) || duration(self.startBefore) > duration('0s')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".startBefore"
+// +kubebuilder:validation:XValidation:rule="self.type != 'Standard' || has(self.plan)",message="a Standard window recurs without anybody looking, so it must pin its plan",reason="FieldValueRequired",fieldPath=".plan"
+type ChangeWindowSpec struct {
+	// Type of the window.
+	// +optional
+	// +kubebuilder:default=Normal
+	Type WindowType `json:"type,omitempty"`
+	// Environment in which the change will happen, typed by the requester. It must be the one that the window's
+	// namespaces belong to; so it confirms the target for what runs under the window.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Environment string `json:"environment"`
+	// Reason says what for, to the approver and to the auditor.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	Reason string `json:"reason"`
+	// Ticket names the record of the change elsewhere. Empty: there is none.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	Ticket string `json:"ticket,omitempty"`
+	// Schedule says when the window is open.
+	Schedule Schedule `json:"schedule"`
+	// Scope says what may happen to which objects.
+	Scope Scope `json:"scope"`
+	// Subjects who may use the window. Empty: its requester alone. They are not compared for Kubernetes' own
+	// controllers, such as the one that starts a CronJob's Jobs: there scope, plan and scheduled time decide.
+	// +optional
+	Subjects Subjects `json:"subjects,omitempty"`
+	// Plan pins what exactly may run. Omitted: nothing is pinned, which the environment may forbid.
+	// +optional
+	Plan *Plan `json:"plan,omitempty"`
+	// MaxExecutions is how often the window may be used. Omitted: once for a Normal window, without limit for
+	// the others.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10000
+	MaxExecutions *int32 `json:"maxExecutions,omitempty"`
+	// MaxExecutionsPerOccurrence is how often each occurrence of a Standard window may be used. Omitted: once.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10000
+	MaxExecutionsPerOccurrence *int32 `json:"maxExecutionsPerOccurrence,omitempty"`
+	// StartBefore lets executions start only within this time from the opening. Omitted: until the window closes.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`
+	// +kubebuilder:validation:MaxLength=32
+	StartBefore *metav1.Duration `json:"startBefore,omitempty"`
+	// Overrun says what becomes of a run that would outlast the window.
+	// +optional
+	// +kubebuilder:default=Finish
+	Overrun Overrun `json:"overrun,omitempty"`
+	// Rollback says how the change is undone. Empty: nothing is said, which the environment may forbid.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	Rollback string `json:"rollback,omitempty"`
+	// OverridesFreeze lets an Emergency window, once approved, pass a freeze.
+	// +optional
+	OverridesFreeze bool `json:"overridesFreeze,omitempty"`
+	// RequestedBy is stamped when the window is created.
+	// +optional
+	RequestedBy *Stamp `json:"requestedBy,omitempty"`
+}
+
+// Scope says what a window lets happen to which objects.
+type Scope struct {
+	// Operations that may happen.
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=9
+	Operations []Operation `json:"operations"`
+	// Resources that they may happen to.
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	Resources []ScopedResource `json:"resources"`
+	// Namespaces are names, no globs, in which the window opens. Only a window in Firebreak's own namespace may
+	// list them; there, empty means that namespace and cluster-scoped objects. Anywhere else a window opens its own
+	// namespace.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Namespaces []string `json:"namespaces,omitempty"`
+	// Clusters are exact names of the clusters that honour the window. Empty: all; required in Firebreak's own
+	// namespace.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	Clusters []string `json:"clusters,omitempty"`
+}
+
+// ScopedResource names objects of one kind, in every version of its group.
+type ScopedResource struct {
+	// Group of the kind. Empty: the core group.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Group string `json:"group,omitempty"`
+	// Kind of the objects, such as Job.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Kind string `json:"kind"`
+	// Names are globs over names of the objects. At least one: a window for everything says so with `*`.
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	Names []Glob `json:"names"`
+}
+
+// Plan pins what may run.
+type Plan struct {
+	// Workloads: one entry for each workload in scope.
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	Workloads []PlannedWorkload `json:"workloads"`
+}
+
+// PlannedWorkload pins one workload.
+type PlannedWorkload struct {
+	// ScopedResource says which objects the entry pins.
+	ScopedResource `json:",inline"`
+	// Digest is the pin: `v1:sha256:…` over what decides what runs. Its first part names the version of the
+	// algorithm.
+	// +kubebuilder:validation:MaxLength=80
+	// +kubebuilder:validation:Pattern=`^v[0-9]+:sha256:[0-9a-f]{64}$`
+	Digest string `json:"digest"`
+	// Fields is one digest for each decisive field, so that the field that differs can be named.
+	// +optional
+	// +listType=map
+	// +listMapKey=path
+	// +kubebuilder:validation:MaxItems=512
+	Fields []PlannedField `json:"fields,omitempty"`
+}
+
+// PlannedField is one decisive field of a planned workload.
+type PlannedField struct {
+	// Path of the field, from the pod template.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Path string `json:"path"`
+	// Digest of its value.
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[0-9a-f]{16,64}$`
+	Digest string `json:"digest"`
+	// Text of its value, only where it cannot hold a credential: images, command words, identity, host access.
+	// Never environment values or arguments.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Text string `json:"text,omitempty"`
+}
+
+// WindowPhase is a summary for people; nothing is decided on it.
+// +kubebuilder:validation:Enum=Pending;Approved;Open;Closed;Rejected;Exhausted;Invalid
+type WindowPhase string
+
+// The phases of a window.
+const (
+	WindowPending   WindowPhase = "Pending"
+	WindowApproved  WindowPhase = "Approved"
+	WindowOpen      WindowPhase = "Open"
+	WindowClosed    WindowPhase = "Closed"
+	WindowRejected  WindowPhase = "Rejected"
+	WindowExhausted WindowPhase = "Exhausted"
+	WindowInvalid   WindowPhase = "Invalid"
+)
+
+// ChangeWindowStatus is computed from spec, approvals, executions and the clock.
+type ChangeWindowStatus struct {
+	// ObservedGeneration is the generation of the spec that this status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// Phase is a summary for people.
+	// +optional
+	Phase WindowPhase `json:"phase,omitempty"`
+	// Digest of the canonical spec, which approvals repeat.
+	// +optional
+	Digest string `json:"digest,omitempty"`
+	// Approvals that count, of those required, such as 1/2.
+	// +optional
+	Approvals string `json:"approvals,omitempty"`
+	// OpensAt is the start of the present or next occurrence.
+	// +optional
+	OpensAt *metav1.Time `json:"opensAt,omitempty"`
+	// ClosesAt is the end of that occurrence.
+	// +optional
+	ClosesAt *metav1.Time `json:"closesAt,omitempty"`
+	// Executions under the window.
+	// +optional
+	Executions ExecutionSummary `json:"executions,omitempty"`
+	// Conditions: Approved (reasons Approved, ApprovalsMissing, Rejected) and Ready (reasons Open, NotYetOpen,
+	// Closed, ApprovalsMissing, Rejected, Exhausted, Malformed, OtherCluster).
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// ExecutionSummary tells what was done under a window.
+type ExecutionSummary struct {
+	// Count of executions.
+	// +optional
+	Count int32 `json:"count,omitempty"`
+	// Last are the names of the latest ChangeExecutions, newest first, at most ten.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=10
+	Last []string `json:"last,omitempty"`
+}
+
+// ChangeWindowList is a list of ChangeWindows.
+// +kubebuilder:object:root=true
+type ChangeWindowList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []ChangeWindow `json:"items"`
+}

@@ -1,0 +1,234 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Tier is the side of the boundary on which an environment stands.
+// +kubebuilder:validation:Enum=Production;NonProduction;Shared
+type Tier string
+
+const (
+	// TierProduction is what must not be touched by mistake.
+	TierProduction Tier = "Production"
+	// TierNonProduction is everything else that people work in. Unknown subjects are NonProduction.
+	TierNonProduction Tier = "NonProduction"
+	// TierShared is for platform services that both sides use.
+	TierShared Tier = "Shared"
+)
+
+// Action is what happens when a rule objects.
+// +kubebuilder:validation:Enum=Deny;Warn;Audit
+type Action string
+
+const (
+	// ActionDeny refuses the request.
+	ActionDeny Action = "Deny"
+	// ActionWarn admits it with a warning to the sender.
+	ActionWarn Action = "Warn"
+	// ActionAudit admits it and only records the finding.
+	ActionAudit Action = "Audit"
+)
+
+// Environment is a named part of the estate that has one tier.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Cluster,shortName=fbenv,categories=firebreak
+// +kubebuilder:printcolumn:name="Tier",type=string,JSONPath=`.spec.tier`
+// +kubebuilder:printcolumn:name="Namespaces",type=integer,JSONPath=`.status.namespaces`
+// +kubebuilder:printcolumn:name="DataStores",type=integer,JSONPath=`.status.dataStores`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Conflict",type=string,JSONPath=`.status.conditions[?(@.type=="Conflict")].status`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="must be at most 63 characters, so that it fits a label",reason="FieldValueInvalid",fieldPath=".metadata.name"
+type Environment struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// Spec says what belongs to the environment and how changes to it are controlled.
+	Spec EnvironmentSpec `json:"spec"`
+	// Status is what Firebreak made of the spec. Only Firebreak writes it.
+	// +optional
+	Status EnvironmentStatus `json:"status,omitempty"`
+}
+
+// EnvironmentSpec is the desired state of an Environment.
+// +kubebuilder:validation:XValidation:rule="self.tier == 'Production' || !has(self.changeControl)",message="only an environment of tier Production has change control",reason="FieldValueForbidden",fieldPath=".changeControl"
+type EnvironmentSpec struct {
+	// Tier is the side of the boundary. Changing it is judged as a weakening of the boundary.
+	Tier Tier `json:"tier"`
+	// Namespaces says which namespaces are members.
+	// +optional
+	Namespaces NamespaceMembers `json:"namespaces,omitempty"`
+	// Identities says who may act here, besides the service accounts of member namespaces.
+	// +optional
+	Identities IdentityMembers `json:"identities,omitempty"`
+	// Nodes describes the environment's own scheduling pool. Empty: it has none.
+	// +optional
+	Nodes NodePool `json:"nodes,omitempty"`
+	// Gateways are the dedicated proxies through which data may cross tiers. Empty: none may.
+	// +optional
+	// +listType=map
+	// +listMapKey=host
+	// +kubebuilder:validation:MaxItems=64
+	Gateways []Gateway `json:"gateways,omitempty"`
+	// ChangeControl says how changes in this environment are bounded. Omitted in a Production environment: every
+	// default of its fields. Forbidden in any other tier.
+	// +optional
+	ChangeControl *ChangeControl `json:"changeControl,omitempty"`
+	// Enforcement says what happens when a rule objects here. Omitted: everything is denied that a rule objects to.
+	// +optional
+	// +kubebuilder:default={}
+	Enforcement Enforcement `json:"enforcement,omitempty"`
+}
+
+// NamespaceMembers says which namespaces are members; either of its fields makes a namespace one.
+type NamespaceMembers struct {
+	// Names are globs over names of namespaces.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=512
+	Names []Glob `json:"names,omitempty"`
+	// Selector matches labels of namespaces. Omitted or empty: it matches none.
+	// +optional
+	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+}
+
+// IdentityMembers says who may act in an environment.
+type IdentityMembers struct {
+	// Users that are members.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	Users []Glob `json:"users,omitempty"`
+	// Groups whose users are members.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	Groups []Glob `json:"groups,omitempty"`
+	// ServiceAccounts that are members although their namespace is none.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	ServiceAccounts []ServiceAccountGlob `json:"serviceAccounts,omitempty"`
+	// Operators are members too: automations that may act here on their own objects, but never request or approve
+	// windows and never exec.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	Operators []ServiceAccountGlob `json:"operators,omitempty"`
+	// JobLaunchers are members too: automations whose Jobs and Pods are routine, not maintenance.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	JobLaunchers []ServiceAccountGlob `json:"jobLaunchers,omitempty"`
+	// Automation lists users that are no persons, such as CI systems. It classifies them in every environment and
+	// grants nothing.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	Automation []Glob `json:"automation,omitempty"`
+}
+
+// NodePool describes a separate scheduling pool.
+type NodePool struct {
+	// Selector matches labels of the pool's nodes. Omitted or empty: it matches none.
+	// +optional
+	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+	// Taints of the pool's nodes, as key or key=value.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	Taints []Glob `json:"taints,omitempty"`
+	// PriorityClasses that only this environment's workloads use.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	PriorityClasses []Glob `json:"priorityClasses,omitempty"`
+	// RuntimeClasses that only this environment's workloads use.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	RuntimeClasses []Glob `json:"runtimeClasses,omitempty"`
+	// Schedulers that only this environment's workloads use.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	Schedulers []Glob `json:"schedulers,omitempty"`
+}
+
+// Gateway is one proxy through which data of this environment may cross tiers, for a time and for a reason.
+type Gateway struct {
+	// Host is the proxy's name or address, without scheme and port.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_]([A-Za-z0-9_.:-]*[A-Za-z0-9_.])?$`
+	Host string `json:"host"`
+	// From names the environments that may use it.
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	From []string `json:"from"`
+	// Reason says why, for whoever reads it a year later.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Reason string `json:"reason"`
+	// ExpiresAt is the first instant at which the gateway no longer counts.
+	ExpiresAt metav1.Time `json:"expiresAt"`
+}
+
+// Enforcement says what happens when a rule objects in this environment.
+type Enforcement struct {
+	// Default holds for every rule that Rules does not name.
+	// +optional
+	// +kubebuilder:default=Deny
+	Default Action `json:"default,omitempty"`
+	// Rules overrides Default rule by rule.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=17
+	// +kubebuilder:validation:XValidation:rule="self.all(name, name in ['IdentityOutsideEnvironment','GrantAcrossTiers','BoundaryTampering','DataStoreAcrossTiers','NamespaceAcrossTiers','CredentialAcrossTiers','PlacementAcrossTiers','RouteAcrossTiers','StorageAcrossTiers','ChangeWindowRequired','PlanMismatch','TargetNotConfirmed','ExecutionsExhausted','InteractiveAccess','ChangeFrozen','ProtectedState','BlastRadius'])",message="keys must be names of rules, such as DataStoreAcrossTiers",reason="FieldValueInvalid"
+	Rules map[RuleName]Action `json:"rules,omitempty"`
+	// SelfHealing is what happens to Pods that a controller replaces although their stored owner already names
+	// what a content rule objects to. Audit is not accepted: somebody must be told.
+	// +optional
+	// +kubebuilder:default=Warn
+	// +kubebuilder:validation:Enum=Warn;Deny
+	SelfHealing Action `json:"selfHealing,omitempty"`
+	// UnlistedAutomation is what IdentityOutsideEnvironment does about service accounts of Shared or unassigned
+	// namespaces that nobody listed yet. Those of NonProduction namespaces are always denied.
+	// +optional
+	// +kubebuilder:default=Warn
+	// +kubebuilder:validation:Enum=Warn;Deny
+	UnlistedAutomation Action `json:"unlistedAutomation,omitempty"`
+}
+
+// EnvironmentStatus is what Firebreak made of an Environment.
+type EnvironmentStatus struct {
+	// ObservedGeneration is the generation of the spec that this status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// Namespaces counts the member namespaces.
+	// +optional
+	Namespaces int32 `json:"namespaces,omitempty"`
+	// DataStores counts the data stores that name this environment.
+	// +optional
+	DataStores int32 `json:"dataStores,omitempty"`
+	// Conditions: Ready (reasons Compiled, Malformed) says whether the whole spec is in force; Conflict (reasons
+	// NoOverlap, NamespaceClaimedTwice) whether another Environment claims one of its namespaces.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// EnvironmentList is a list of Environments.
+// +kubebuilder:object:root=true
+type EnvironmentList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Environment `json:"items"`
+}

@@ -1,0 +1,58 @@
+package v1alpha1
+
+// Labels and annotations that Firebreak reads or writes.
+const (
+	// LabelMaintenance set to "true" declares a workload to be maintenance, whatever it runs.
+	LabelMaintenance = GroupName + "/maintenance"
+	// LabelProtected set to "true" is the default selector of protected state.
+	LabelProtected = GroupName + "/protected"
+	// AnnotationTargetEnvironment names the environment that a manifest is meant for. An object that carries it
+	// is refused wherever else it is sent.
+	AnnotationTargetEnvironment = GroupName + "/target-environment"
+	// AnnotationSealed set to "true" on a Production Environment ends the hour in which the boundary may be
+	// edited freely.
+	AnnotationSealed = GroupName + "/sealed"
+	// LabelWindowUID is on every ChangeExecution: the UID of the window it used.
+	LabelWindowUID = GroupName + "/window-uid"
+	// LabelExecutionState is on a record of a slot that was given back.
+	LabelExecutionState = GroupName + "/execution-state"
+)
+
+// RuleName is the name of a rule. Rule names are API: they appear in messages, metrics, reports and in
+// Environment.spec.enforcement.rules.
+// +kubebuilder:validation:MaxLength=40
+type RuleName string
+
+// The rules. The order is that of the design: requester, content, change control.
+const (
+	RuleIdentityOutsideEnvironment RuleName = "IdentityOutsideEnvironment"
+	RuleGrantAcrossTiers           RuleName = "GrantAcrossTiers"
+	RuleBoundaryTampering          RuleName = "BoundaryTampering"
+
+	RuleDataStoreAcrossTiers  RuleName = "DataStoreAcrossTiers"
+	RuleNamespaceAcrossTiers  RuleName = "NamespaceAcrossTiers"
+	RuleCredentialAcrossTiers RuleName = "CredentialAcrossTiers"
+	RulePlacementAcrossTiers  RuleName = "PlacementAcrossTiers"
+	RuleRouteAcrossTiers      RuleName = "RouteAcrossTiers"
+	RuleStorageAcrossTiers    RuleName = "StorageAcrossTiers"
+
+	RuleChangeWindowRequired RuleName = "ChangeWindowRequired"
+	RulePlanMismatch         RuleName = "PlanMismatch"
+	RuleTargetNotConfirmed   RuleName = "TargetNotConfirmed"
+	RuleExecutionsExhausted  RuleName = "ExecutionsExhausted"
+	RuleInteractiveAccess    RuleName = "InteractiveAccess"
+	RuleChangeFrozen         RuleName = "ChangeFrozen"
+	RuleProtectedState       RuleName = "ProtectedState"
+	RuleBlastRadius          RuleName = "BlastRadius"
+)
+
+// RuleNames lists every rule name that the API accepts, in the order of the constants.
+func RuleNames() []RuleName {
+	return []RuleName{
+		RuleIdentityOutsideEnvironment, RuleGrantAcrossTiers, RuleBoundaryTampering,
+		RuleDataStoreAcrossTiers, RuleNamespaceAcrossTiers, RuleCredentialAcrossTiers,
+		RulePlacementAcrossTiers, RuleRouteAcrossTiers, RuleStorageAcrossTiers,
+		RuleChangeWindowRequired, RulePlanMismatch, RuleTargetNotConfirmed, RuleExecutionsExhausted,
+		RuleInteractiveAccess, RuleChangeFrozen, RuleProtectedState, RuleBlastRadius,
+	}
+}

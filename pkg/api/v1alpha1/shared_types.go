@@ -1,0 +1,118 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Glob is a name in which `*` stands for any run of characters (none included) and `?` for exactly one. There is
+// no escape: no Kubernetes name, user or group that Firebreak matches needs one.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=253
+type Glob string
+
+// ServiceAccountGlob is `namespace/name`, each half a Glob.
+// +kubebuilder:validation:MinLength=3
+// +kubebuilder:validation:MaxLength=317
+// +kubebuilder:validation:Pattern=`^[^/]+/[^/]+$`
+type ServiceAccountGlob string
+
+// Stamp is who sent a request, as the API server authenticated it. Firebreak's stamping webhook writes it when the
+// object is created and overwrites whatever the sender put there; it never changes afterwards.
+type Stamp struct {
+	// Username is the authenticated name of the sender.
+	// +kubebuilder:validation:MaxLength=1024
+	Username string `json:"username"`
+	// UID is the sender's UID, if the authenticator gives one. Empty means that it gave none, which for a service
+	// account means that somebody impersonated it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	UID string `json:"uid,omitempty"`
+	// Groups are all groups of the sender at that moment, in the order in which the API server gave them.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1024
+	// +kubebuilder:validation:items:MaxLength=1024
+	Groups []string `json:"groups,omitempty"`
+}
+
+// Subjects names requesters. Everything empty means what the field that holds it says; it never means everyone.
+type Subjects struct {
+	// Users are names as the API server authenticates them.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	Users []Glob `json:"users,omitempty"`
+	// Groups are names of groups as the API server authenticates them.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	Groups []Glob `json:"groups,omitempty"`
+	// ServiceAccounts are `namespace/name`.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	ServiceAccounts []ServiceAccountGlob `json:"serviceAccounts,omitempty"`
+}
+
+// Empty reports whether no subject is named.
+func (s Subjects) Empty() bool {
+	return len(s.Users) == 0 && len(s.Groups) == 0 && len(s.ServiceAccounts) == 0
+}
+
+// ObjectReference names one namespaced object, and this very one: a deleted and re-created object has another UID.
+type ObjectReference struct {
+	// Namespace of the object. Empty for cluster-scoped objects and where the field that holds it implies it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace,omitempty"`
+	// Name of the object.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// UID of the object.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
+	UID types.UID `json:"uid"`
+}
+
+// Recurrence says when a schedule opens again and again. The instants are those of Kubernetes' own CronJob dialect.
+// +kubebuilder:validation:XValidation:rule="!self.cron.startsWith('TZ=') && !self.cron.startsWith('CRON_TZ=')",message="the zone has a field of its own: use timeZone, not a TZ= prefix",reason="FieldValueInvalid",fieldPath=".cron"
+// +kubebuilder:validation:XValidation:rule="duration(self.duration) > duration('0s')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".duration"
+// +kubebuilder:validation:XValidation:rule="self.timeZone != 'Local'",message="must be an IANA zone such as Europe/London; the server's own zone is never meant",reason="FieldValueInvalid",fieldPath=".timeZone"
+type Recurrence struct {
+	// Cron has five fields: minute, hour, day of month, month, day of week. Restricting both kinds of day is
+	// refused, since cron joins them with "or", which nobody expects.
+	// +kubebuilder:validation:MinLength=9
+	// +kubebuilder:validation:MaxLength=128
+	Cron string `json:"cron"`
+	// Duration is how long each occurrence lasts, in elapsed time. It must be shorter than the distance between
+	// two occurrences.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`
+	// +kubebuilder:validation:MaxLength=32
+	Duration metav1.Duration `json:"duration"`
+	// TimeZone is the IANA name of the zone in which Cron is read, such as Europe/London or UTC.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	TimeZone string `json:"timeZone"`
+	// ValidUntil ends the recurrence: no occurrence starts at or after it. Nothing temporary stays for ever, so it
+	// is required.
+	ValidUntil metav1.Time `json:"validUntil"`
+}
+
+// Schedule is either one interval or a recurrence. Intervals include their start and exclude their end.
+// +kubebuilder:validation:XValidation:rule="!(has(self.recurrence) && (has(self.start) || has(self.end)))",message="give either start and end, or a recurrence",reason="FieldValueForbidden",fieldPath=".recurrence"
+// +kubebuilder:validation:XValidation:rule="!has(self.start) || !has(self.end) || self.start < self.end",message="must be after start",reason="FieldValueInvalid",fieldPath=".end"
+type Schedule struct {
+	// Start is the first instant of the interval.
+	// +optional
+	Start *metav1.Time `json:"start,omitempty"`
+	// End is the first instant after the interval.
+	// +optional
+	End *metav1.Time `json:"end,omitempty"`
+	// Recurrence replaces start and end.
+	// +optional
+	Recurrence *Recurrence `json:"recurrence,omitempty"`
+}

@@ -1,0 +1,164 @@
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+)
+
+// clusterNetwork is the API server's way to what runs in the cluster: the kubelets, and the
+// webhooks and API services that are registered by Service. It is an HTTP CONNECT proxy on a
+// socket in the scratch folder, told to the API server as its "cluster" egress, and translates
+// addresses as toLocal says.
+type clusterNetwork struct {
+	server *http.Server
+	conns  splicer
+}
+
+// maxSocketPath is what sockaddr_un holds on Linux, less the closing zero.
+const maxSocketPath = 107
+
+func newClusterNetwork(socket string) (*clusterNetwork, error) {
+	if len(socket) > maxSocketPath {
+		return nil, fmt.Errorf("the path %q is too long for a socket: choose a shorter TMPDIR", socket)
+	}
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		return nil, fmt.Errorf("listening for the API server's connections into the cluster: %w", err)
+	}
+	n := &clusterNetwork{}
+	n.server = &http.Server{Handler: http.HandlerFunc(n.connect), ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = n.server.Serve(listener) }() // ends with close
+	return n, nil
+}
+
+// egressConfig makes the API server use the network.
+func egressConfig(socket string) string {
+	return `apiVersion: apiserver.k8s.io/v1beta1
+kind: EgressSelectorConfiguration
+egressSelections:
+- name: cluster
+  connection:
+    proxyProtocol: HTTPConnect
+    transport:
+      uds:
+        udsName: ` + socket + "\n"
+}
+
+func (n *clusterNetwork) connect(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodConnect {
+		http.Error(w, "only CONNECT is served", http.StatusMethodNotAllowed)
+		return
+	}
+	target := toLocal(r.RequestURI)
+	upstream, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(r.Context(), "tcp", target)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	client, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		_ = upstream.Close()
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	// The client waits for this line before it sends anything, so nothing is lost in buffers.
+	if _, err := io.WriteString(client, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
+		_ = errors.Join(client.Close(), upstream.Close())
+		return
+	}
+	n.conns.splice(client, upstream)
+}
+
+func (n *clusterNetwork) close() error {
+	err := n.server.Close()
+	n.conns.closeAll()
+	return err
+}
+
+// splicer joins pairs of connections, and knows them so that all can be closed.
+type splicer struct {
+	mu     sync.Mutex
+	open   map[net.Conn]net.Conn
+	closed bool
+}
+
+// splice copies both ways until either side is done, and closes both.
+func (s *splicer) splice(a, b net.Conn) {
+	if !s.add(a, b) {
+		_ = errors.Join(a.Close(), b.Close())
+		return
+	}
+	defer s.remove(a)
+	done := make(chan struct{}, 2)
+	for _, pair := range [][2]net.Conn{{a, b}, {b, a}} {
+		go func() {
+			_, _ = io.Copy(pair[0], pair[1]) // how it ends is the two ends' own affair
+			if half, ok := pair[0].(interface{ CloseWrite() error }); ok {
+				_ = half.CloseWrite()
+			}
+			done <- struct{}{}
+		}()
+	}
+	<-done
+	<-done
+	_ = errors.Join(a.Close(), b.Close())
+}
+
+func (s *splicer) add(a, b net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	if s.open == nil {
+		s.open = map[net.Conn]net.Conn{}
+	}
+	s.open[a] = b
+	return true
+}
+
+func (s *splicer) remove(a net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, a)
+}
+
+// closeAll closes every connection, and those that are added later.
+func (s *splicer) closeAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for a, b := range s.open {
+		_ = errors.Join(a.Close(), b.Close())
+	}
+}
+
+// writeFile writes what only the owner may read.
+func writeFile(path, text string) error {
+	return os.WriteFile(path, []byte(text), 0o600)
+}
+
+// poll calls done until it says true, fails, or ctx ends; the error then says what last stood in
+// the way.
+func poll(ctx context.Context, every time.Duration, done func(context.Context) (bool, error)) error {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		ok, err := done(ctx)
+		if ok || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ticker.C:
+		}
+	}
+}
