@@ -1,13 +1,11 @@
 package controlplane
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"sync"
 	"time"
 )
@@ -137,28 +135,5 @@ func (s *splicer) closeAll() {
 	s.closed = true
 	for a, b := range s.open {
 		_ = errors.Join(a.Close(), b.Close())
-	}
-}
-
-// writeFile writes what only the owner may read.
-func writeFile(path, text string) error {
-	return os.WriteFile(path, []byte(text), 0o600)
-}
-
-// poll calls done until it says true, fails, or ctx ends; the error then says what last stood in
-// the way.
-func poll(ctx context.Context, every time.Duration, done func(context.Context) (bool, error)) error {
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		ok, err := done(ctx)
-		if ok || err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-ticker.C:
-		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -12,6 +13,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -118,4 +120,52 @@ func (k keyPair) write(base string) error {
 		return err
 	}
 	return os.WriteFile(base+".key", k.key, 0o600)
+}
+
+// pki holds a control plane's authorities, and its files are in one folder.
+type pki struct {
+	ca *authority // signs server and client certificates, as kubeadm's does
+}
+
+// newPKI makes every certificate and key that the components read from files: ca, server,
+// front-proxy-ca, front-proxy-client and service-account.
+func newPKI(dir string, ip net.IP) (*pki, error) {
+	ca, err := newAuthority("kubernetes")
+	if err != nil {
+		return nil, err
+	}
+	frontCA, err := newAuthority("front-proxy-ca")
+	if err != nil {
+		return nil, err
+	}
+	frontClient, err := frontCA.client("front-proxy-client")
+	if err != nil {
+		return nil, err
+	}
+	names := []string{"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost"}
+	server, err := ca.server(names, ip)
+	if err != nil {
+		return nil, err
+	}
+	// Only its key is used.
+	serviceAccount, err := newAuthority("service-account")
+	if err != nil {
+		return nil, err
+	}
+	for name, pair := range map[string]keyPair{
+		"ca": ca.pem, "front-proxy-ca": frontCA.pem, "front-proxy-client": frontClient,
+		"server": server, "service-account": serviceAccount.pem,
+	} {
+		if err := pair.write(filepath.Join(dir, name)); err != nil {
+			return nil, fmt.Errorf("writing the certificate %s: %w", name, err)
+		}
+	}
+	return &pki{ca: ca}, nil
+}
+
+// trust is a TLS configuration that accepts the control plane's servers.
+func (p *pki) trust() *tls.Config {
+	pool := x509.NewCertPool()
+	pool.AddCert(p.ca.cert)
+	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 }

@@ -1,7 +1,6 @@
 package controlplane
 
 import (
-	"errors"
 	"os/exec"
 	"runtime"
 	"syscall"
@@ -51,7 +50,7 @@ func (s *spawner) start(cmd *exec.Cmd) error {
 	case s.requests <- r:
 		return <-r.reply
 	case <-s.stop:
-		return errors.New("the control plane is stopped")
+		return errStopped
 	}
 }
 
