@@ -1,0 +1,131 @@
+package change
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+)
+
+// IsPerson says whether a stamped user is a person; the estate knows.
+type IsPerson func(*v1alpha1.Stamp) bool
+
+// Approvals is what the words about one window come to.
+type Approvals struct {
+	// Names of the approvals that count, sorted.
+	Names []string
+	// By are the usernames of those who gave them, in the same order.
+	By []string
+	// Required is how many must count.
+	Required int
+	// RejectedBy is who rejected the window; empty: nobody.
+	RejectedBy, RejectComment string
+	// Ignored says of each approval that does not count why, for people.
+	Ignored []string
+}
+
+// Enough reports whether the window is approved.
+func (a Approvals) Enough() bool { return a.RejectedBy == "" && len(a.Names) >= a.Required }
+
+// CountApprovals adds up the words about a window. executor is who would use it; nil when nobody does yet.
+func CountApprovals(w *v1alpha1.ChangeWindow, all []v1alpha1.ChangeApproval, c estate.Controls, executor *Party, person IsPerson) Approvals {
+	out := Approvals{Required: RequiredApprovals(w, c)}
+	digest := WindowDigest(&w.Spec)
+	sorted := slices.Clone(all)
+	slices.SortFunc(sorted, func(a, b v1alpha1.ChangeApproval) int {
+		if d := a.CreationTimestamp.Compare(b.CreationTimestamp.Time); d != 0 {
+			return d
+		}
+		return compareNames(a.Name, b.Name)
+	})
+	var counted []*v1alpha1.Stamp
+	for i := range sorted {
+		a := &sorted[i]
+		if a.Namespace != w.Namespace || a.Spec.Window == nil || a.Spec.Window.UID != string(w.UID) {
+			continue
+		}
+		if a.Spec.Decision == v1alpha1.DecisionReject {
+			out.reject(a)
+			continue
+		}
+		if why := whyNotCounted(a, w, digest, c, executor, person, counted); why != "" {
+			out.Ignored = append(out.Ignored, why)
+			continue
+		}
+		counted = append(counted, a.Spec.Approver)
+		out.Names, out.By = append(out.Names, a.Name), append(out.By, a.Spec.Approver.Username)
+	}
+	return out
+}
+
+func compareNames(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+func (a *Approvals) reject(r *v1alpha1.ChangeApproval) {
+	if a.RejectedBy != "" {
+		return
+	}
+	a.RejectedBy, a.RejectComment = "somebody", r.Spec.Comment
+	if r.Spec.Approver != nil {
+		a.RejectedBy = r.Spec.Approver.Username
+	}
+}
+
+// RequiredApprovals returns how many persons must approve a window: two at least where a machine requested it.
+func RequiredApprovals(w *v1alpha1.ChangeWindow, c estate.Controls) int {
+	n := int(c.RequiredApprovals)
+	if w.Spec.RequestedBy != nil {
+		if _, _, machine := estate.ServiceAccount(w.Spec.RequestedBy.Username); machine {
+			n = max(n, 2)
+		}
+	}
+	return n
+}
+
+func whyNotCounted(a *v1alpha1.ChangeApproval, w *v1alpha1.ChangeWindow, digest string, c estate.Controls,
+	executor *Party, person IsPerson, counted []*v1alpha1.Stamp) string {
+	by := a.Spec.Approver
+	switch {
+	case by == nil || by.Username == "":
+		return fmt.Sprintf("approval %q carries no stamp", a.Name)
+	case a.Spec.Digest != digest:
+		return fmt.Sprintf("the approval of %s is for other words than the window's", by.Username)
+	case !person(by):
+		return fmt.Sprintf("%s is not a person", by.Username)
+	case w.Spec.RequestedBy == nil || SamePerson(by, w.Spec.RequestedBy):
+		return fmt.Sprintf("%s requested the window", by.Username)
+	case executor != nil && executor.same(by):
+		return fmt.Sprintf("%s would also execute it", by.Username)
+	case slices.ContainsFunc(counted, func(s *v1alpha1.Stamp) bool { return SamePerson(s, by) }):
+		return fmt.Sprintf("%s approved more than once", by.Username)
+	case !mayApprove(c.Approvers, by):
+		return fmt.Sprintf("%s is not among the environment's approvers", by.Username)
+	case lapsed(a.CreationTimestamp.Time, w, c):
+		return fmt.Sprintf("the approval of %s was given too long before", by.Username)
+	}
+	return ""
+}
+
+// mayApprove applies the environment's limit; without one, RBAC alone has decided when the approval was created.
+func mayApprove(l v1alpha1.Approvers, by *v1alpha1.Stamp) bool {
+	if len(l.Users)+len(l.Groups) == 0 {
+		return true
+	}
+	s := v1alpha1.Subjects{Users: l.Users, Groups: l.Groups}
+	return MatchSubjects(&s, Party{Username: by.Username, Groups: by.Groups})
+}
+
+// lapsed: an approval of a Normal window counts if it was given at most approvalValidity before the window opens.
+func lapsed(given time.Time, w *v1alpha1.ChangeWindow, c estate.Controls) bool {
+	start := w.Spec.Schedule.Start
+	return start != nil && !given.IsZero() && start.Sub(given) > c.ApprovalValidity
+}

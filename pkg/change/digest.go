@@ -1,0 +1,29 @@
+package change
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+)
+
+// DigestVersion names the algorithm of the digests that this version writes.
+const DigestVersion = "v1"
+
+// WindowDigest returns the digest of a window's canonical spec: what an approver saw, the stamp of its requester
+// included. Fields that are omitted do not count, so a field added to the API later voids no approval.
+func WindowDigest(spec *v1alpha1.ChangeWindowSpec) string {
+	raw, err := json.Marshal(spec)
+	if err != nil {
+		// Plain data always marshals. Should it ever not, the digest matches no approval.
+		return ""
+	}
+	return digest(raw)
+}
+
+func digest(raw []byte) string {
+	sum := sha256.Sum256(raw)
+	return fmt.Sprintf("%s:sha256:%s", DigestVersion, hex.EncodeToString(sum[:]))
+}

@@ -1,0 +1,142 @@
+package change
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+)
+
+// Instant prints an instant as messages do.
+func Instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// contains: intervals include their start and exclude their end. Instants are wall-clock: a monotonic reading would
+// make a comparison after a suspend lie.
+func contains(start, end, at time.Time) bool {
+	at = at.Round(0)
+	return !at.Before(start.Round(0)) && at.Before(end.Round(0))
+}
+
+func closed(v *Verdict, q *Query, _ *State) string {
+	if q.At.Before(v.Closes) {
+		return ""
+	}
+	return "it closed at " + Instant(v.Closes)
+}
+
+func opened(v *Verdict, q *Query, _ *State) string {
+	if !contains(v.Opens, v.Closes, q.At) {
+		return "it opens at " + Instant(v.Opens)
+	}
+	if q.Scheduled != nil && !contains(v.Opens, v.Closes, *q.Scheduled) {
+		return fmt.Sprintf("this run was due at %s, outside the window", Instant(*q.Scheduled))
+	}
+	if sb := v.Window.Spec.StartBefore; sb != nil && !q.At.Before(v.Opens.Add(sb.Duration)) {
+		return "executions had to start before " + Instant(v.Opens.Add(sb.Duration))
+	}
+	if v.Window.Spec.Overrun == v1alpha1.OverrunDeadline && q.Kind == "Job" {
+		return overrun(v, q)
+	}
+	return ""
+}
+
+func overrun(v *Verdict, q *Query) string {
+	switch {
+	case q.Deadline == 0:
+		return "it must be over by " + Instant(v.Closes) + ": set spec.activeDeadlineSeconds"
+	case q.At.Add(q.Deadline).After(v.Closes):
+		return fmt.Sprintf("with %s to run it would outlast the window, which closes at %s", short(q.Deadline), Instant(v.Closes))
+	}
+	return ""
+}
+
+// planned compares what would run with what was approved.
+func planned(v *Verdict, q *Query, _ *State) string {
+	if v.Window.Spec.Plan == nil || q.Plan == nil {
+		return ""
+	}
+	if len(q.Plan.Unpinned) > 0 {
+		return "an image by tag alone never matches a plan: " + strings.Join(q.Plan.Unpinned, ", ")
+	}
+	if q.Plan.TooMany {
+		return fmt.Sprintf("it uses more than %d ConfigMaps, which no plan can pin", MaxConfigMaps)
+	}
+	entry := plannedFor(v.Window.Spec.Plan, q)
+	if entry == nil {
+		return "its plan has no entry for this object"
+	}
+	v.Differences = Differences(entry, q.Plan)
+	if len(v.Differences) == 0 {
+		return ""
+	}
+	texts := make([]string, 0, maxShownDifferences+1)
+	for i, d := range v.Differences {
+		if i == maxShownDifferences {
+			texts = append(texts, fmt.Sprintf("and %d more", len(v.Differences)-i))
+			break
+		}
+		texts = append(texts, d.String())
+	}
+	return strings.Join(texts, "; ")
+}
+
+const maxShownDifferences = 8
+
+// plannedFor returns the entry that pins the object: the one that matches and has its digest, else the first that
+// matches.
+func plannedFor(p *v1alpha1.Plan, q *Query) *v1alpha1.PlannedWorkload {
+	var first *v1alpha1.PlannedWorkload
+	for i := range p.Workloads {
+		e := &p.Workloads[i]
+		if e.Group != q.Group || e.Kind != q.Kind || !matchName(e.Names, q.Name) {
+			continue
+		}
+		if e.Digest == q.Plan.Digest {
+			return e
+		}
+		if first == nil {
+			first = e
+		}
+	}
+	return first
+}
+
+func exhausted(v *Verdict, q *Query, s *State) string {
+	count := 0
+	for i := range s.Executions {
+		x := &s.Executions[i]
+		if x.Spec.Window.UID != v.Window.UID || x.Spec.Occurrence != v.Occurrence || x.Status.State == v1alpha1.ExecutionReleased {
+			continue
+		}
+		count++
+		v.Taken = append(v.Taken, x.Spec.Slot)
+		if x.Spec.Key == q.Key && (v.Held == "" || x.Spec.Slot < v.Held) {
+			v.Held = x.Spec.Slot
+		}
+	}
+	slices.Sort(v.Taken)
+	if v.Held != "" || v.Max == 0 || count < v.Max {
+		return ""
+	}
+	return fmt.Sprintf("it has been used %s", times(count, v.Max))
+}
+
+func times(used, allowed int) string {
+	if allowed == 1 {
+		return "once, which is all that it allows"
+	}
+	return fmt.Sprintf("%d times, of the %d that it allows", used, allowed)
+}
+
+// maxExecutions returns how often a window may be used; 0: without limit.
+func maxExecutions(w *v1alpha1.ChangeWindow) int {
+	switch {
+	case w.Spec.MaxExecutions != nil:
+		return int(*w.Spec.MaxExecutions)
+	case w.Spec.Type == v1alpha1.WindowNormal || w.Spec.Type == "":
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,43 @@
+package change
+
+import (
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+)
+
+// Party is who asks, as far as windows care.
+type Party struct {
+	Username, UID string
+	Groups        []string
+	// Person is true for users that are neither service accounts nor listed as automation.
+	Person bool
+	// Controller is true for Kubernetes' own controllers.
+	Controller bool
+	// Borrowed is true for a service-account identity that is impersonated or carried by a long-lived token: it
+	// neither requests nor uses a window.
+	Borrowed bool
+}
+
+// same reports whether a stamp and a party are one: by username, or by UID where both have one.
+func (p Party) same(s *v1alpha1.Stamp) bool {
+	return s != nil && (s.Username == p.Username || s.UID != "" && s.UID == p.UID)
+}
+
+// SamePerson reports whether two stamps are one requester: by username, or by UID where both have one.
+func SamePerson(a, b *v1alpha1.Stamp) bool {
+	return a != nil && b != nil && Party{Username: a.Username, UID: a.UID}.same(b)
+}
+
+// MatchSubjects reports whether a party is among the subjects.
+func MatchSubjects(s *v1alpha1.Subjects, p Party) bool {
+	if estate.MatchAny(s.Users, p.Username) {
+		return true
+	}
+	for _, g := range p.Groups {
+		if estate.MatchAny(s.Groups, g) {
+			return true
+		}
+	}
+	ns, name, ok := estate.ServiceAccount(p.Username)
+	return ok && estate.MatchServiceAccount(s.ServiceAccounts, ns, name)
+}

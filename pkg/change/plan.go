@@ -1,0 +1,155 @@
+package change
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/workload"
+)
+
+// MaxConfigMaps is how many ConfigMaps a plan may pin: each is read live before a run is admitted.
+const MaxConfigMaps = 16
+
+// Plan is what decides what a workload runs.
+type Plan struct {
+	// Digest over all fields.
+	Digest string
+	// Fields, sorted by path.
+	Fields []v1alpha1.PlannedField
+	// Unpinned are the images that are named by tag alone, with their paths: such a plan pins nothing.
+	Unpinned []string
+	// TooMany is true if the workload uses more ConfigMaps than a plan may pin.
+	TooMany bool
+}
+
+// Contents gives the content of a ConfigMap's keys in the workload's namespace, and whether it exists.
+type Contents func(name string) (map[string][]byte, bool)
+
+// PlanOf computes the plan of a workload. It is the same before and after the API server has filled in defaults.
+func PlanOf(w *workload.Workload, contents Contents) *Plan {
+	b := builder{fields: map[string]v1alpha1.PlannedField{}}
+	b.pod(&w.Template)
+	for _, c := range w.Template.Containers() {
+		b.container(c, &w.Template)
+	}
+	if w.RunsToCompletion && w.Wanted > 1 {
+		b.add("parallelism", w.Wanted, fmt.Sprint(w.Wanted))
+	}
+	b.configMaps(&w.Template, contents)
+	return b.plan()
+}
+
+type builder struct {
+	fields   map[string]v1alpha1.PlannedField
+	unpinned []string
+	tooMany  bool
+}
+
+func (b *builder) plan() *Plan {
+	p := &Plan{Unpinned: b.unpinned, TooMany: b.tooMany}
+	for _, f := range b.fields {
+		p.Fields = append(p.Fields, f)
+	}
+	slices.SortFunc(p.Fields, func(a, b v1alpha1.PlannedField) int { return cmp.Compare(a.Path, b.Path) })
+	p.Digest = fieldsDigest(p.Fields)
+	return p
+}
+
+func fieldsDigest(fields []v1alpha1.PlannedField) string {
+	var s strings.Builder
+	for _, f := range fields {
+		s.WriteString(f.Path)
+		s.WriteByte(0)
+		s.WriteString(f.Digest)
+		s.WriteByte('\n')
+	}
+	return digest([]byte(s.String()))
+}
+
+// add puts a field in, unless its value is empty: what is omitted and what is empty run alike.
+func (b *builder) add(path string, value any, text string) {
+	raw, err := json.Marshal(value)
+	if err != nil || empty(string(raw)) {
+		return
+	}
+	sum := sha256.Sum256(raw)
+	b.fields[path] = v1alpha1.PlannedField{Path: path, Digest: hex.EncodeToString(sum[:16]), Text: clip(text, 1024)}
+}
+
+func empty(raw string) bool {
+	switch raw {
+	case "null", `""`, "[]", "{}", "false", "0":
+		return true
+	}
+	return false
+}
+
+func clip(s string, n int) string {
+	if len(s) > n {
+		return s[:n]
+	}
+	return s
+}
+
+// Difference is one decisive field in which what was approved and what was submitted differ.
+type Difference struct {
+	// Path of the field.
+	Path string
+	// Approved and Submitted are the texts where they may be shown; otherwise the start of their digests.
+	Approved, Submitted string
+}
+
+// String describes the difference in a denial.
+func (d Difference) String() string {
+	return fmt.Sprintf("%s: approved %s, submitted %s", d.Path, d.Approved, d.Submitted)
+}
+
+// Differences compares an approved entry with what was submitted. Empty: they are the same.
+func Differences(approved *v1alpha1.PlannedWorkload, submitted *Plan) []Difference {
+	if approved.Digest == submitted.Digest {
+		return nil
+	}
+	want := byPath(approved.Fields)
+	got := byPath(submitted.Fields)
+	var out []Difference
+	for p, f := range want {
+		if g, ok := got[p]; !ok || g.Digest != f.Digest {
+			out = append(out, Difference{p, shown(f, true), shown(g, ok)})
+		}
+	}
+	for p, g := range got {
+		if _, ok := want[p]; !ok {
+			out = append(out, Difference{p, shown(g, false), shown(g, true)})
+		}
+	}
+	slices.SortFunc(out, func(a, b Difference) int { return cmp.Compare(a.Path, b.Path) })
+	if len(out) == 0 {
+		// The window names no fields, or fields that do not belong to its digest: the digest alone decides.
+		out = []Difference{{"digest", approved.Digest, submitted.Digest}}
+	}
+	return out
+}
+
+func byPath(fields []v1alpha1.PlannedField) map[string]v1alpha1.PlannedField {
+	out := make(map[string]v1alpha1.PlannedField, len(fields))
+	for _, f := range fields {
+		out[f.Path] = f
+	}
+	return out
+}
+
+func shown(f v1alpha1.PlannedField, present bool) string {
+	switch {
+	case !present:
+		return "nothing"
+	case f.Text != "":
+		return fmt.Sprintf("%q", f.Text)
+	}
+	return "sha256 " + clip(f.Digest, 12)
+}

@@ -1,0 +1,160 @@
+package change
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/firebreak-dev/firebreak/pkg/workload"
+)
+
+// pod adds the decisive fields of the pod spec itself: identity, volumes, host access. Labels, resources and
+// placement do not decide what runs.
+func (b *builder) pod(t *workload.Template) {
+	s := &t.Spec
+	if sa := t.ServiceAccount(); sa != "default" {
+		b.add("serviceAccountName", sa, sa)
+	}
+	b.flag("hostNetwork", s.HostNetwork)
+	b.flag("hostPID", s.HostPID)
+	b.flag("hostIPC", s.HostIPC)
+	b.optional("hostUsers", s.HostUsers, true)
+	b.optional("shareProcessNamespace", s.ShareProcessNamespace, false)
+	b.optional("automountServiceAccountToken", s.AutomountServiceAccountToken, true)
+	b.add("nodeName", s.NodeName, s.NodeName)
+	if s.RuntimeClassName != nil {
+		b.add("runtimeClassName", *s.RuntimeClassName, *s.RuntimeClassName)
+	}
+	b.add("hostAliases", s.HostAliases, "")
+	b.add("dnsConfig", s.DNSConfig, "")
+	if s.DNSPolicy != "" && s.DNSPolicy != corev1.DNSClusterFirst {
+		b.add("dnsPolicy", s.DNSPolicy, string(s.DNSPolicy))
+	}
+	if s.SecurityContext != nil {
+		b.add("securityContext", s.SecurityContext, "")
+	}
+	for _, v := range s.Volumes {
+		if !injectedVolume(v) {
+			b.add(fmt.Sprintf("volumes[%q]", v.Name), undefaultVolume(v), "")
+		}
+	}
+}
+
+func (b *builder) flag(path string, v bool) { b.add(path, v, fmt.Sprint(v)) }
+
+// optional adds a pointer that differs from what omission means.
+func (b *builder) optional(path string, v *bool, omitted bool) {
+	if v != nil && *v != omitted {
+		b.add(path, fmt.Sprint(*v), fmt.Sprint(*v))
+	}
+}
+
+// container adds the decisive fields of one container. Its place counts too: init containers run in order.
+func (b *builder) container(c workload.Container, t *workload.Template) {
+	list, place := place(c.Path, t)
+	at := func(f string) string { return fmt.Sprintf("%s[%q].%s", list, c.Name, f) }
+	if list == "initContainers" && place > 0 {
+		b.add(at("order"), place, fmt.Sprint(place))
+	}
+	b.add(at("image"), c.Image, c.Image)
+	if !strings.Contains(c.Image, "@sha256:") {
+		b.unpinned = append(b.unpinned, fmt.Sprintf("%s %q", at("image"), c.Image))
+	}
+	b.add(at("command"), c.Command, commandText(c.Command))
+	b.add(at("args"), c.Args, "")
+	b.add(at("workingDir"), c.WorkingDir, c.WorkingDir)
+	b.add(at("restartPolicy"), c.RestartPolicy, "")
+	for _, e := range c.Env {
+		// The last of several entries of one name wins, as in the container.
+		b.add(at(fmt.Sprintf("env[%q]", e.Name)), undefaultEnv(e), "")
+	}
+	b.add(at("envFrom"), c.EnvFrom, "")
+	b.add(at("volumeMounts"), mounts(c.VolumeMounts, t), "")
+	b.add(at("volumeDevices"), c.VolumeDevices, "")
+	if c.SecurityContext != nil {
+		b.add(at("securityContext"), c.SecurityContext, "")
+	}
+	b.handlers(at, c.Container)
+	for _, p := range c.Ports {
+		if p.HostPort != 0 {
+			b.add(at(fmt.Sprintf("hostPort[%d]", p.HostPort)), p.HostPort, fmt.Sprint(p.HostPort))
+		}
+	}
+}
+
+// handlers adds what hooks and exec probes run. Other probes run nothing.
+func (b *builder) handlers(at func(string) string, c *corev1.Container) {
+	exec := func(name string, e *corev1.ExecAction) {
+		if e != nil {
+			b.add(at(name), e.Command, "")
+		}
+	}
+	probe := func(name string, p *corev1.Probe) {
+		if p != nil {
+			exec(name, p.Exec)
+		}
+	}
+	probe("livenessProbe.exec", c.LivenessProbe)
+	probe("readinessProbe.exec", c.ReadinessProbe)
+	probe("startupProbe.exec", c.StartupProbe)
+	if c.Lifecycle != nil && c.Lifecycle.PostStart != nil {
+		exec("lifecycle.postStart.exec", c.Lifecycle.PostStart.Exec)
+	}
+	if c.Lifecycle != nil && c.Lifecycle.PreStop != nil {
+		exec("lifecycle.preStop.exec", c.Lifecycle.PreStop.Exec)
+	}
+}
+
+func place(path string, t *workload.Template) (list string, index int) {
+	rest := strings.TrimPrefix(path, t.SpecPath()+".")
+	list, at, _ := strings.Cut(rest, "[")
+	_, _ = fmt.Sscanf(at, "%d]", &index)
+	return list, index
+}
+
+// commandText shows command words that can hold no credential: plain names and paths. Anything else is shown by its
+// digest only.
+func commandText(words []string) string {
+	plain := regexp.MustCompile(`^[A-Za-z0-9_./-]{1,64}$`)
+	for _, w := range words {
+		if !plain.MatchString(w) {
+			return ""
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func undefaultEnv(e corev1.EnvVar) corev1.EnvVar {
+	if e.ValueFrom != nil && e.ValueFrom.FieldRef != nil && e.ValueFrom.FieldRef.APIVersion == "v1" {
+		e = *e.DeepCopy()
+		e.ValueFrom.FieldRef.APIVersion = ""
+	}
+	return e
+}
+
+// injectedVolume is the token volume that the ServiceAccount admission plugin adds to a bare Pod, under a random
+// name. Only its exact shape is left out: a volume of that name with anything else in it is judged.
+func injectedVolume(v corev1.Volume) bool {
+	if !strings.HasPrefix(v.Name, "kube-api-access-") || v.Projected == nil || len(v.Projected.Sources) != 3 {
+		return false
+	}
+	token, ca, ns := v.Projected.Sources[0].ServiceAccountToken, v.Projected.Sources[1].ConfigMap, v.Projected.Sources[2].DownwardAPI
+	return token != nil && token.Audience == "" && ca != nil && ca.Name == "kube-root-ca.crt" &&
+		ns != nil && len(ns.Items) == 1 && ns.Items[0].FieldRef != nil && ns.Items[0].FieldRef.FieldPath == "metadata.namespace"
+}
+
+func mounts(in []corev1.VolumeMount, t *workload.Template) []corev1.VolumeMount {
+	var out []corev1.VolumeMount
+	for _, m := range in {
+		injected := slices.ContainsFunc(t.Spec.Volumes, func(v corev1.Volume) bool {
+			return v.Name == m.Name && injectedVolume(v)
+		})
+		if !injected || m.MountPath != "/var/run/secrets/kubernetes.io/serviceaccount" {
+			out = append(out, m)
+		}
+	}
+	return out
+}

@@ -1,0 +1,158 @@
+package change
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/firebreak-dev/firebreak/pkg/workload"
+)
+
+// undefaultVolume removes what the API server fills in, so that a manifest and the stored object pin the same.
+func undefaultVolume(v corev1.Volume) corev1.Volume {
+	v = *v.DeepCopy()
+	mode := func(m **int32) {
+		if *m != nil && **m == 0o644 {
+			*m = nil
+		}
+	}
+	switch {
+	case v.ConfigMap != nil:
+		mode(&v.ConfigMap.DefaultMode)
+	case v.Secret != nil:
+		mode(&v.Secret.DefaultMode)
+	case v.DownwardAPI != nil:
+		mode(&v.DownwardAPI.DefaultMode)
+		undefaultItems(v.DownwardAPI.Items)
+	case v.Projected != nil:
+		mode(&v.Projected.DefaultMode)
+		undefaultSources(v.Projected.Sources)
+	case v.HostPath != nil:
+		if v.HostPath.Type != nil && *v.HostPath.Type == "" {
+			v.HostPath.Type = nil
+		}
+	case v.EmptyDir != nil:
+		// Always the same: an empty folder. It is kept as a marker, since an empty object counts as nothing.
+		v.EmptyDir.SizeLimit = nil
+	}
+	return v
+}
+
+func undefaultSources(in []corev1.VolumeProjection) {
+	for i := range in {
+		if t := in[i].ServiceAccountToken; t != nil && t.ExpirationSeconds != nil && *t.ExpirationSeconds == 3600 {
+			t.ExpirationSeconds = nil
+		}
+		if d := in[i].DownwardAPI; d != nil {
+			undefaultItems(d.Items)
+		}
+	}
+}
+
+func undefaultItems(items []corev1.DownwardAPIVolumeFile) {
+	for i := range items {
+		if f := items[i].FieldRef; f != nil && f.APIVersion == "v1" {
+			f.APIVersion = ""
+		}
+	}
+}
+
+// configMapUse says which keys of a ConfigMap a workload uses; nil keys: all of them.
+type configMapUse map[string][]string
+
+// ConfigMapsOf returns the names of the ConfigMaps that a workload uses, sorted.
+func ConfigMapsOf(t *workload.Template) []string {
+	uses := usesOf(t)
+	out := make([]string, 0, len(uses))
+	for name := range uses {
+		out = append(out, name)
+	}
+	sort.Strings(out)
+	return out
+}
+
+func usesOf(t *workload.Template) configMapUse {
+	use := configMapUse{}
+	for _, c := range t.Containers() {
+		for _, f := range c.EnvFrom {
+			if f.ConfigMapRef != nil {
+				use.all(f.ConfigMapRef.Name)
+			}
+		}
+		for _, e := range c.Env {
+			if e.ValueFrom != nil && e.ValueFrom.ConfigMapKeyRef != nil {
+				use.key(e.ValueFrom.ConfigMapKeyRef.Name, e.ValueFrom.ConfigMapKeyRef.Key)
+			}
+		}
+	}
+	for _, v := range t.Spec.Volumes {
+		switch {
+		case v.ConfigMap != nil:
+			use.items(v.ConfigMap.Name, v.ConfigMap.Items)
+		case v.Projected != nil && !injectedVolume(v):
+			for _, s := range v.Projected.Sources {
+				if s.ConfigMap != nil {
+					use.items(s.ConfigMap.Name, s.ConfigMap.Items)
+				}
+			}
+		}
+	}
+	return use
+}
+
+func (u configMapUse) all(name string) { u[name] = nil }
+
+func (u configMapUse) key(name, key string) {
+	keys, used := u[name]
+	if used && keys == nil {
+		return // all of them already
+	}
+	if !slices.Contains(keys, key) {
+		u[name] = append(keys, key)
+	}
+}
+
+func (u configMapUse) items(name string, items []corev1.KeyToPath) {
+	if len(items) == 0 {
+		u.all(name)
+	}
+	for _, i := range items {
+		u.key(name, i.Key)
+	}
+}
+
+// configMaps pins the content of every key that is used, so that a ConfigMap swapped after the approval shows.
+func (b *builder) configMaps(t *workload.Template, contents Contents) {
+	uses := usesOf(t)
+	if b.tooMany = len(uses) > MaxConfigMaps; b.tooMany {
+		return
+	}
+	for name, keys := range uses {
+		data, ok := map[string][]byte(nil), false
+		if contents != nil {
+			data, ok = contents(name)
+		}
+		if !ok {
+			b.add(fmt.Sprintf("configMaps[%q]", name), "absent", "absent")
+			continue
+		}
+		if keys == nil {
+			for k := range data {
+				keys = append(keys, k)
+			}
+			if len(keys) == 0 {
+				b.add(fmt.Sprintf("configMaps[%q]", name), "empty", "empty")
+			}
+		}
+		for _, k := range keys {
+			path := fmt.Sprintf("configMaps[%q].data[%q]", name, k)
+			if v, ok := data[k]; ok {
+				b.add(path, append([]byte("content:"), v...), "")
+			} else {
+				b.add(path, "absent", "absent")
+			}
+		}
+	}
+}

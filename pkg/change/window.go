@@ -1,0 +1,301 @@
+package change
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+)
+
+// Query asks whether something may happen under a window.
+type Query struct {
+	// At is the instant of the question. For a CREATE it is the object's own creationTimestamp.
+	At time.Time
+	// Scheduled is when a CronJob's run was due; nil for anything else. It must lie in the window too.
+	Scheduled *time.Time
+	// Cluster is the cluster's name; FirebreakNamespace the namespace whose windows may reach into others.
+	Cluster, FirebreakNamespace string
+	// Environments are the names of the Production environments concerned; the window must name one of them.
+	Environments []string
+	// Controls of these environments.
+	Controls estate.Controls
+	// Boundary is true for changes of the boundary itself, which only a window in Firebreak's namespace can cover.
+	Boundary bool
+
+	// Group, Kind, Namespace and Name of the object; Namespace is empty for cluster-scoped ones.
+	Group, Kind, Namespace, Name string
+	Operation                    v1alpha1.Operation
+	// Requester who asks.
+	Requester Party
+	// Plan of what would run; nil where nothing would.
+	Plan *Plan
+	// Deadline is the activeDeadlineSeconds of a Job; 0: it has none.
+	Deadline time.Duration
+	// Key by which a repeat is the same execution.
+	Key string
+	// IsPerson says which approvers are persons.
+	IsPerson IsPerson
+}
+
+// State is what was read live, or given to an offline check.
+type State struct {
+	Windows    []v1alpha1.ChangeWindow
+	Approvals  []v1alpha1.ChangeApproval
+	Executions []v1alpha1.ChangeExecution
+	Freezes    []v1alpha1.ChangeFreeze
+	// ConfigMaps is the content of those that workloads use, by namespace/name.
+	ConfigMaps map[string]map[string][]byte
+}
+
+// Contents returns the ConfigMaps of one namespace.
+func (s *State) Contents(namespace string) Contents {
+	return func(name string) (map[string][]byte, bool) {
+		d, ok := s.ConfigMaps[namespace+"/"+name]
+		return d, ok
+	}
+}
+
+// Stage says how near a window came to covering something: a higher stage is nearer.
+type Stage int
+
+// The stages, in the order in which a window is asked.
+const (
+	OutOfScope Stage = iota
+	OtherCluster
+	OtherEnvironment
+	NotInForce
+	Rejected
+	NotYours
+	Closed
+	Unapproved
+	NotYetOpen
+	PlanDiffers
+	Exhausted
+	Covers
+)
+
+// Verdict is what one window says.
+type Verdict struct {
+	Window *v1alpha1.ChangeWindow
+	Stage  Stage
+	// Why it does not cover the question, as a clause; empty if it does.
+	Why string
+	// Opens and Closes are the instants of the present or next occurrence.
+	Opens, Closes time.Time
+	// Occurrence is 0 for a window that opens once.
+	Occurrence int64
+	// Max executions; 0: no limit.
+	Max int
+	// Held is the slot that the query's key already holds; empty: none. Taken are the slots in use.
+	Held  string
+	Taken []string
+	// Approvals counted.
+	Approvals Approvals
+	// Differences of the plan.
+	Differences []Difference
+}
+
+// Judge asks one window.
+func Judge(w *v1alpha1.ChangeWindow, q *Query, s *State) Verdict {
+	v := Verdict{Window: w, Max: maxExecutions(w)}
+	if w.Spec.Schedule.Start != nil && w.Spec.Schedule.End != nil {
+		v.Opens, v.Closes = w.Spec.Schedule.Start.Time, w.Spec.Schedule.End.Time
+	}
+	for _, c := range checks() {
+		if why := c.ask(&v, q, s); why != "" {
+			v.Stage, v.Why = c.stage, why
+			return v
+		}
+	}
+	v.Stage = Covers
+	return v
+}
+
+// Nearest asks all windows and returns the verdict of the nearest; nil if none has the object in its scope.
+func Nearest(q *Query, s *State) *Verdict {
+	var best *Verdict
+	for i := range s.Windows {
+		v := Judge(&s.Windows[i], q, s)
+		if v.Stage != OutOfScope && (best == nil || nearer(&v, best)) {
+			best = &v
+		}
+	}
+	return best
+}
+
+// nearer orders verdicts: by stage, then the one that opens first, then by name, so that all replicas name the same.
+func nearer(a, b *Verdict) bool {
+	if a.Stage != b.Stage {
+		return a.Stage > b.Stage
+	}
+	if !a.Opens.Equal(b.Opens) {
+		return a.Opens.Before(b.Opens)
+	}
+	return a.Window.Namespace+"/"+a.Window.Name < b.Window.Namespace+"/"+b.Window.Name
+}
+
+type check struct {
+	stage Stage
+	ask   func(*Verdict, *Query, *State) string
+}
+
+// checks lists what a window must meet, in the order of the stages.
+func checks() []check {
+	return []check{
+		{OutOfScope, scope},
+		{OtherCluster, cluster},
+		{OtherEnvironment, environment},
+		{NotInForce, inForce},
+		{Rejected, rejected},
+		{NotYours, subject},
+		{Closed, closed},
+		{Unapproved, approved},
+		{NotYetOpen, opened},
+		{PlanDiffers, planned},
+		{Exhausted, exhausted},
+	}
+}
+
+func scope(v *Verdict, q *Query, _ *State) string {
+	w := v.Window
+	const out = "its scope does not include this"
+	if !slices.Contains(w.Spec.Scope.Operations, q.Operation) || !inNamespace(w, q) {
+		return out
+	}
+	for _, r := range w.Spec.Scope.Resources {
+		if r.Group == q.Group && r.Kind == q.Kind && matchName(r.Names, q.Name) {
+			return ""
+		}
+	}
+	return out
+}
+
+func inNamespace(w *v1alpha1.ChangeWindow, q *Query) bool {
+	own := w.Namespace == q.FirebreakNamespace
+	switch {
+	case q.Boundary:
+		return own && len(w.Spec.Scope.Namespaces) == 0
+	case own && len(w.Spec.Scope.Namespaces) > 0:
+		return slices.Contains(w.Spec.Scope.Namespaces, q.Namespace)
+	}
+	return w.Namespace == q.Namespace
+}
+
+func cluster(v *Verdict, q *Query, _ *State) string {
+	named := v.Window.Spec.Scope.Clusters
+	switch {
+	case len(named) == 0 && v.Window.Namespace == q.FirebreakNamespace:
+		return "it names no cluster, which a window in Firebreak's own namespace must"
+	case len(named) == 0 || slices.Contains(named, q.Cluster):
+		return ""
+	}
+	return fmt.Sprintf("it is for cluster %s, and this is %q", quoted(named), q.Cluster)
+}
+
+func environment(v *Verdict, q *Query, _ *State) string {
+	if slices.Contains(q.Environments, v.Window.Spec.Environment) {
+		return ""
+	}
+	return fmt.Sprintf("it is for environment %q, and this is %s", v.Window.Spec.Environment, quoted(q.Environments))
+}
+
+// inForce refuses what should have been refused when the window was written, and what this version does not open.
+func inForce(v *Verdict, q *Query, _ *State) string {
+	s := &v.Window.Spec
+	switch {
+	case s.RequestedBy == nil || s.RequestedBy.Username == "":
+		return "it carries no stamp of who requested it"
+	case s.Type != v1alpha1.WindowNormal && s.Type != "":
+		return fmt.Sprintf("it is of type %s, which this version of Firebreak does not open", s.Type)
+	case s.Schedule.Recurrence != nil || s.Schedule.Start == nil || s.Schedule.End == nil:
+		return "it has no start and end"
+	case !s.Schedule.Start.Time.Before(s.Schedule.End.Time):
+		return "it ends before it starts"
+	case s.Schedule.End.Sub(s.Schedule.Start.Time) > q.Controls.MaxWindowDuration:
+		return fmt.Sprintf("it lasts longer than the %s that the environment allows", short(q.Controls.MaxWindowDuration))
+	case s.Plan == nil && q.Plan != nil && q.Controls.RequirePlan:
+		return "it pins no plan, which the environment requires"
+	case s.Rollback == "" && q.Controls.RequireRollback:
+		return "it says no rollback, which the environment requires"
+	}
+	return ""
+}
+
+func subject(v *Verdict, q *Query, _ *State) string {
+	s := &v.Window.Spec
+	switch {
+	case q.Requester.Controller:
+		return ""
+	case q.Requester.Borrowed:
+		return fmt.Sprintf("%s is an impersonated service account or one with a long-lived token, which no window serves", q.Requester.Username)
+	case s.Subjects.Empty() && q.Requester.same(s.RequestedBy):
+		return ""
+	case !s.Subjects.Empty() && MatchSubjects(&s.Subjects, q.Requester):
+		return ""
+	case s.Subjects.Empty():
+		return fmt.Sprintf("only its requester, %s, may use it", s.RequestedBy.Username)
+	}
+	return fmt.Sprintf("%s is not among its subjects", q.Requester.Username)
+}
+
+func rejected(v *Verdict, q *Query, s *State) string {
+	var executor *Party
+	if !q.Requester.Controller {
+		executor = &q.Requester
+	}
+	v.Approvals = CountApprovals(v.Window, s.Approvals, q.Controls, executor, q.IsPerson)
+	if v.Approvals.RejectedBy == "" {
+		return ""
+	}
+	why := "it was rejected by " + v.Approvals.RejectedBy
+	if c := v.Approvals.RejectComment; c != "" {
+		why += fmt.Sprintf(" (%q)", c)
+	}
+	return why
+}
+
+func approved(v *Verdict, q *Query, _ *State) string {
+	a := v.Approvals
+	if a.Enough() {
+		return ""
+	}
+	why := fmt.Sprintf("it has %d of %d approvals", len(a.Names), a.Required)
+	if len(a.Ignored) > 0 {
+		why += " (" + strings.Join(a.Ignored, "; ") + ")"
+	}
+	return why + fmt.Sprintf("; somebody other than %s approves it with: kubectl firebreak approve %s -n %s",
+		v.Window.Spec.RequestedBy.Username, v.Window.Name, v.Window.Namespace)
+}
+
+func quoted(names []string) string {
+	q := make([]string, len(names))
+	for i, n := range names {
+		q[i] = fmt.Sprintf("%q", n)
+	}
+	return strings.Join(q, " or ")
+}
+
+// matchName compares names; one that is yet to be generated (`reindex-`, its dash last) is compared with a suffix of
+// the length that the API server adds.
+func matchName(globs []v1alpha1.Glob, name string) bool {
+	if strings.HasSuffix(name, "-") {
+		name += "xxxxx"
+	}
+	return estate.MatchAny(globs, name)
+}
+
+// short prints a duration without its zero parts.
+func short(d time.Duration) string {
+	s := d.String()
+	s = strings.TrimSuffix(s, "m0s")
+	if s != d.String() {
+		s += "m"
+	}
+	if t := strings.TrimSuffix(s, "h0m"); t != s {
+		s = t + "h"
+	}
+	return s
+}

@@ -1,0 +1,177 @@
+package estate
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+)
+
+// Owner is a data store that owns a host, an address or a Service.
+type Owner struct {
+	// Store is the DataStore's name.
+	Store string
+	// EnvironmentName as the DataStore gives it; Environment is nil if no such Environment exists.
+	EnvironmentName string
+	Environment     *Environment
+	// Entry is the text in the DataStore that matched.
+	Entry string
+}
+
+// Tier of the owner; Production where its environment does not exist: for non-production subjects that is the
+// stricter reading.
+func (o Owner) Tier() v1alpha1.Tier {
+	if o.Environment == nil {
+		return v1alpha1.TierProduction
+	}
+	return o.Environment.Tier
+}
+
+type stores struct {
+	hosts     map[string][]Owner
+	wildcards map[string][]Owner
+	prefixes  map[netip.Prefix][]Owner
+	// lengths are the prefix lengths in use, longest first, for IPv4 and IPv6: a lookup asks once for each.
+	lengths4, lengths6 []int
+	services           map[string][]Owner
+	names              map[string]int32
+}
+
+func (e *Estate) addStores(in []v1alpha1.DataStore) {
+	e.stores = stores{
+		hosts: map[string][]Owner{}, wildcards: map[string][]Owner{}, prefixes: map[netip.Prefix][]Owner{},
+		services: map[string][]Owner{}, names: map[string]int32{},
+	}
+	sorted := slices.Clone(in)
+	slices.SortFunc(sorted, func(a, b v1alpha1.DataStore) int { return cmp.Compare(a.Name, b.Name) })
+	for i := range sorted {
+		e.addStore(&sorted[i])
+	}
+	descending := func(a, b int) int { return cmp.Compare(b, a) }
+	slices.SortFunc(e.stores.lengths4, descending)
+	slices.SortFunc(e.stores.lengths6, descending)
+	e.noteStoreConflicts()
+}
+
+func (e *Estate) addStore(d *v1alpha1.DataStore) {
+	env := e.environments[d.Spec.Environment]
+	e.stores.names[d.Spec.Environment]++
+	owner := func(entry string) Owner {
+		return Owner{Store: d.Name, EnvironmentName: d.Spec.Environment, Environment: env, Entry: entry}
+	}
+	for i, h := range d.Spec.Hosts {
+		e.addHost(d, i, h, owner(h))
+	}
+	for i, c := range d.Spec.CIDRs {
+		p, err := netip.ParsePrefix(c)
+		if err != nil {
+			e.problem(v1alpha1.KindDataStore, d.Name, fmt.Sprintf("spec.cidrs[%d]", i), "%q is no address range", c)
+			continue
+		}
+		e.stores.addPrefix(p, owner(c))
+	}
+	for _, s := range d.Spec.Services {
+		key := s.Namespace + "/" + s.Name
+		e.stores.services[key] = append(e.stores.services[key], owner(s.Name+"."+s.Namespace+".svc"))
+	}
+}
+
+func (e *Estate) addHost(d *v1alpha1.DataStore, i int, h string, o Owner) {
+	name, wild := strings.CutPrefix(h, "*.")
+	n, ok := reference.NormaliseHost(name, true)
+	switch {
+	case !ok:
+		e.problem(v1alpha1.KindDataStore, d.Name, fmt.Sprintf("spec.hosts[%d]", i), "%q is no host", h)
+	case n.Addr.IsValid():
+		e.stores.addPrefix(netip.PrefixFrom(n.Addr, n.Addr.BitLen()), o)
+	case wild:
+		e.stores.wildcards[n.Name] = append(e.stores.wildcards[n.Name], o)
+	default:
+		e.stores.hosts[n.Name] = append(e.stores.hosts[n.Name], o)
+	}
+}
+
+func (s *stores) addPrefix(p netip.Prefix, o Owner) {
+	if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
+		p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
+	}
+	p = p.Masked()
+	s.prefixes[p] = append(s.prefixes[p], o)
+	lengths := &s.lengths6
+	if p.Addr().Is4() {
+		lengths = &s.lengths4
+	}
+	if !slices.Contains(*lengths, p.Bits()) {
+		*lengths = append(*lengths, p.Bits())
+	}
+}
+
+// Host returns the data stores that own a host: the exact name, else the longest wildcard.
+func (e *Estate) Host(name string) []Owner {
+	if o := e.stores.hosts[name]; len(o) > 0 {
+		return o
+	}
+	for rest := name; ; {
+		_, after, ok := strings.Cut(rest, ".")
+		if !ok {
+			return nil
+		}
+		if o := e.stores.wildcards[after]; len(o) > 0 {
+			return o
+		}
+		rest = after
+	}
+}
+
+// Address returns the data stores that own an address: those of the longest range that contains it.
+func (e *Estate) Address(a netip.Addr) []Owner {
+	a = a.Unmap()
+	lengths := e.stores.lengths6
+	if a.Is4() {
+		lengths = e.stores.lengths4
+	}
+	for _, bits := range lengths {
+		p, err := a.Prefix(bits)
+		if err != nil {
+			continue
+		}
+		if o := e.stores.prefixes[p]; len(o) > 0 {
+			return o
+		}
+	}
+	return nil
+}
+
+// Service returns the data stores that own a Service.
+func (e *Estate) Service(namespace, name string) []Owner {
+	return e.stores.services[namespace+"/"+name]
+}
+
+// CountStores returns how many data stores name an environment.
+func (e *Estate) CountStores(env string) int32 { return e.stores.names[env] }
+
+func (e *Estate) noteStoreConflicts() {
+	note := func(owners []Owner) {
+		for _, o := range owners {
+			if o.EnvironmentName != owners[0].EnvironmentName {
+				for _, c := range owners {
+					e.conflicts[objectKey{v1alpha1.KindDataStore, c.Store}] =
+						fmt.Sprintf("%q is claimed by data stores of several environments; the rule of either tier applies", c.Entry)
+				}
+				return
+			}
+		}
+	}
+	for _, m := range []map[string][]Owner{e.stores.hosts, e.stores.wildcards, e.stores.services} {
+		for _, owners := range m {
+			note(owners)
+		}
+	}
+	for _, owners := range e.stores.prefixes {
+		note(owners)
+	}
+}

@@ -1,0 +1,75 @@
+package reference
+
+import (
+	"strings"
+
+	"github.com/firebreak-dev/firebreak/pkg/workload"
+)
+
+// command finds hosts in the words of commands, arguments, exec probes and hooks, and in the scripts among them.
+func command(in *Input) []Reference {
+	if in.Template == nil {
+		return nil
+	}
+	var out []Reference
+	for _, c := range in.Template.Containers() {
+		vars := in.Environment(c.Container)
+		lookup := func(n string) (string, bool) { v, ok := vars[n]; return v, ok }
+		for _, cmd := range c.Commands() {
+			out = append(out, words(cmd, lookup)...)
+		}
+	}
+	return out
+}
+
+func words(cmd workload.Command, lookup workload.Lookup) []Reference {
+	var out []Reference
+	plain := make([]string, len(cmd.Words))
+	for i, w := range cmd.Words {
+		plain[i] = expand(w, lookup)
+	}
+	for i := range plain {
+		path := cmd.WordPath(i)
+		if workload.Script(plain, i) {
+			out = append(out, script(path, cmd.Words[i], plain[:i+1], lookup)...)
+			continue
+		}
+		out = append(out, at(path, cmd.Words[i], wordHosts(plain, i))...)
+	}
+	return out
+}
+
+func script(path, text string, words []string, lookup workload.Lookup) []Reference {
+	var out []Reference
+	for n, call := range workload.Calls(words, lookup) {
+		for _, t := range call.Texts {
+			key, value, ok := strings.Cut(t, "=")
+			if !ok || !isKey(key) {
+				key, value = "", t
+			}
+			out = append(out, at(path, text, Hosts(value, key, Value))...)
+		}
+		if n == 0 {
+			continue // the shell itself, whose last word is the script as a whole
+		}
+		for i := range call.Words {
+			out = append(out, at(path, text, wordHosts(call.Words, i))...)
+		}
+	}
+	return out
+}
+
+// wordHosts reads one word of a command line; behind a host flag it is a host, whatever it looks like. A word with
+// blanks in it is a text of its own.
+func wordHosts(words []string, i int) []Host {
+	w, pos, hint := words[i], Word, ""
+	if i > 0 && hostFlag(words[i-1]) {
+		pos = HostPosition
+	} else if strings.ContainsAny(w, " \n\t") {
+		pos = Value
+	}
+	if i == 0 && !strings.Contains(w, "://") {
+		return nil // a program's name
+	}
+	return Hosts(w, hint, pos)
+}

@@ -1,0 +1,73 @@
+package reference
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// env finds hosts in the values of environment variables, as they stand and as $(VAR) makes them.
+func env(in *Input) []Reference {
+	if in.Template == nil {
+		return nil
+	}
+	var out []Reference
+	for _, c := range in.Template.Containers() {
+		vars := in.fromSources(c.Container)
+		for i, e := range c.Env {
+			value := in.resolve(e, vars)
+			path := fmt.Sprintf("%s.env[%d].value", c.Path, i)
+			out = append(out, at(path, e.Value, Hosts(e.Value, e.Name, Value))...)
+			if e.Value != "" && value != e.Value {
+				out = append(out, at(path, e.Value, Hosts(value, e.Name, Value))...)
+			}
+		}
+	}
+	return out
+}
+
+// Environment returns the variables of a container that are known before it runs, in the kubelet's order: envFrom
+// first, then each entry of env, which may use the ones before it.
+func (in *Input) Environment(c *corev1.Container) map[string]string {
+	vars := in.fromSources(c)
+	for _, e := range c.Env {
+		in.resolve(e, vars)
+	}
+	return vars
+}
+
+func (in *Input) fromSources(c *corev1.Container) map[string]string {
+	vars := map[string]string{}
+	for _, from := range c.EnvFrom {
+		if from.ConfigMapRef == nil {
+			continue
+		}
+		cm, _ := in.configMap(from.ConfigMapRef.Name)
+		for key, k := range cm.Keys {
+			if k.Short != "" {
+				vars[from.Prefix+key] = k.Short
+			}
+		}
+	}
+	return vars
+}
+
+// resolve adds one entry to vars and returns its value; empty where it is not known.
+func (in *Input) resolve(e corev1.EnvVar, vars map[string]string) string {
+	value := ""
+	switch {
+	case e.Value != "":
+		value = expand(e.Value, func(n string) (string, bool) { v, ok := vars[n]; return v, ok })
+	case e.ValueFrom == nil:
+	case e.ValueFrom.ConfigMapKeyRef != nil:
+		cm, _ := in.configMap(e.ValueFrom.ConfigMapKeyRef.Name)
+		value = cm.Keys[e.ValueFrom.ConfigMapKeyRef.Key].Short
+	case e.ValueFrom.FieldRef != nil && e.ValueFrom.FieldRef.FieldPath == "metadata.namespace":
+		value = in.Namespace
+	}
+	delete(vars, e.Name)
+	if value != "" {
+		vars[e.Name] = value
+	}
+	return value
+}

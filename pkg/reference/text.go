@@ -1,0 +1,150 @@
+package reference
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Position says how a text stands in its object.
+type Position int
+
+const (
+	// Value is the value of a variable, key or field: it may be prose, in which a host is only a mention.
+	Value Position = iota
+	// Word is one word of a command line.
+	Word
+	// HostPosition is a place that only a host can stand in, such as the value of a host flag.
+	HostPosition
+)
+
+// Hosts returns the hosts that a text names. hint is the name of the variable, flag or key that the text is the value
+// of; it may be empty. Lines are read one by one, comments skipped.
+func Hosts(text, hint string, pos Position) []Host {
+	if !plausible(text, hint, pos) {
+		return nil
+	}
+	if !strings.ContainsRune(strings.TrimRight(text, "\r\n"), '\n') {
+		return line(strings.TrimSpace(text), hint, pos)
+	}
+	var out []Host
+	for l := range strings.Lines(text) {
+		if l = strings.TrimSpace(l); !comment(l) {
+			out = append(out, line(l, "", pos)...)
+		}
+	}
+	return out
+}
+
+// plausible skips the texts that are most frequent and can name no host, before any work is done on them.
+func plausible(text, hint string, pos Position) bool {
+	if len(text) < 2 {
+		return false
+	}
+	return pos == HostPosition || hostHint(hint) || strings.ContainsAny(text, ".:@") || !ascii(text)
+}
+
+func ascii(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+func comment(l string) bool {
+	for _, p := range []string{"#", ";", "//", "--", "<!--", "/*", "* ", "REM "} {
+		if strings.HasPrefix(l, p) {
+			return true
+		}
+	}
+	return l == ""
+}
+
+func line(s, hint string, pos Position) []Host {
+	var sc scanner
+	rest := sc.urls(s)
+	toks := tokens(rest)
+	sc.pos, sc.hint = pos, hostHint(hint)
+	sc.only = len(toks) == 1 && rest == s
+	sc.list = allHosts(toks)
+	keyed := false
+	for _, t := range toks {
+		keyed = sc.token(t, keyed)
+	}
+	return sc.out
+}
+
+type scanner struct {
+	pos  Position
+	hint bool
+	// only: the text is one token. list: every token of it could be a host.
+	only, list bool
+	out        []Host
+}
+
+func (sc *scanner) add(s string, strong bool) bool {
+	h, ok := NormaliseHost(s, strong)
+	if !ok || !strong && !strings.Contains(h.Name, ".") && !h.Addr.IsValid() {
+		return false
+	}
+	h.Strong = strong
+	sc.out = append(sc.out, h)
+	return true
+}
+
+// token reads one token. It returns whether the next one is a value: after `key:` and after a host flag.
+func (sc *scanner) token(t token, keyed bool) bool {
+	s := t.text
+	if strings.HasSuffix(s, ":") && !strings.Contains(s, "::") {
+		return true
+	}
+	strong := sc.hint || sc.pos == HostPosition || sc.only
+	if key, value, ok := cutKey(s); ok {
+		sc.value(value, hostHint(key) || strong && sc.hint, true)
+		return hostFlag(s)
+	}
+	sc.value(s, strong, keyed || sc.list || t.quoted || sc.pos == Word)
+	return hostFlag(s)
+}
+
+// value reads what may be user@host:port/path. stands is true where the text is more than a word of prose.
+func (sc *scanner) value(s string, strong, stands bool) {
+	if s == "" {
+		return
+	}
+	if rest, ok := strings.CutPrefix(s, "//"); ok {
+		s, strong = rest, true
+	}
+	if i := strings.LastIndexByte(s, '@'); i >= 0 {
+		s, strong = strings.TrimPrefix(s[i+1:], "//"), true
+	}
+	if i := strings.IndexAny(s, "/\\"); i >= 0 {
+		if i == 0 {
+			return
+		}
+		s = s[:i]
+	}
+	if strings.Count(s, ":") > 1 && (sc.add(s, strong) || strings.HasPrefix(s, "[")) {
+		return
+	}
+	host, port, ok := strings.Cut(s, ":")
+	if ok && digits(firstPart(port)) {
+		sc.add(host, true)
+		return
+	}
+	if ok {
+		// A protocol before the host (tcp:host,1433) or two of them: every part may be the host.
+		sc.value(port, strong, stands)
+	}
+	if strong || stands {
+		sc.add(host, strong && !ok)
+	}
+}
+
+func firstPart(port string) string {
+	p, _, _ := strings.Cut(port, ":")
+	return p
+}
+
+func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }

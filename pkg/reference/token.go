@@ -1,0 +1,193 @@
+package reference
+
+import (
+	"strings"
+)
+
+type token struct {
+	text string
+	// quoted: the token fills a pair of quotes, as a value in JSON or YAML does.
+	quoted bool
+}
+
+const separators = " \t\r\n\"'`,;|<>(){}&?\x01"
+
+// tokens splits a line at blanks, quotes and the punctuation that no host contains.
+func tokens(s string) []token {
+	var out []token
+	start := -1
+	for i := 0; i <= len(s); i++ {
+		if i < len(s) && strings.IndexByte(separators, s[i]) < 0 {
+			if start < 0 {
+				start = i
+			}
+			continue
+		}
+		if start >= 0 {
+			out = append(out, token{text: s[start:i], quoted: quotedAt(s, start, i)})
+			start = -1
+		}
+	}
+	return out
+}
+
+func quotedAt(s string, start, end int) bool {
+	return start > 0 && end < len(s) && s[start-1] == s[end] && strings.IndexByte("\"'`", s[end]) >= 0
+}
+
+// urls reads every scheme://authority of a line and returns the line without them.
+func (sc *scanner) urls(s string) string {
+	if !strings.Contains(s, "://") {
+		return s
+	}
+	var rest strings.Builder
+	for {
+		i := strings.Index(s, "://")
+		if i < 0 {
+			rest.WriteString(s)
+			return rest.String()
+		}
+		j := i
+		for j > 0 && strings.IndexByte(separators+"=@[", s[j-1]) < 0 {
+			j--
+		}
+		rest.WriteString(s[:j])
+		rest.WriteByte(' ')
+		s = sc.authority(s[i+3:])
+	}
+}
+
+// authority reads [user[:password]@]host[:port][,host[:port]…] and returns what follows the URL's path: parameters
+// may name hosts of their own.
+func (sc *scanner) authority(s string) string {
+	end := strings.IndexAny(s, "/?# \t\r\n\"'`;<>|{}\x01")
+	if end < 0 {
+		end = len(s)
+	}
+	auth, rest := s[:end], s[end:]
+	// A password may contain what ends an authority elsewhere, and a path may contain an @. Which of the two it is
+	// depends on the program, so both readings count.
+	if i := userInfo(s); i > end {
+		sc.hostList(auth)
+		end = i + 1 + strings.IndexAny(s[i+1:]+"/", "/?# \t\r\n\"'`;<>|{}\x01")
+		auth, rest = s[i+1:end], s[end:]
+	}
+	sc.hostList(auth)
+	return tail(rest)
+}
+
+func (sc *scanner) hostList(auth string) {
+	if i := strings.LastIndexByte(auth, '@'); i >= 0 {
+		auth = auth[i+1:]
+	}
+	for _, h := range strings.Split(wrapped(auth), ",") {
+		sc.add(dropPort(h), true)
+	}
+}
+
+// userInfo returns the index of the @ that ends user info with a slash or such in it, or -1. It is looked for only
+// before the first blank or quote and before any further parameter.
+func userInfo(s string) int {
+	stop := strings.IndexAny(s+" ", " \t\r\n\"'`?,\x01")
+	head := s[:stop]
+	i := strings.LastIndexByte(head, '@')
+	if i < 0 || !strings.Contains(strings.SplitN(head, "/", 2)[0], ":") {
+		return -1
+	}
+	return i
+}
+
+// wrapped unwraps tcp(host:port), as Go's MySQL driver writes it.
+func wrapped(s string) string {
+	if i := strings.IndexByte(s, '('); i >= 0 {
+		return strings.TrimSuffix(s[i+1:], ")")
+	}
+	return s
+}
+
+func dropPort(s string) string {
+	if strings.HasPrefix(s, "[") {
+		if i := strings.IndexByte(s, ']'); i > 0 {
+			return s[1:i]
+		}
+	}
+	if strings.Count(s, ":") == 1 {
+		s, _, _ = strings.Cut(s, ":")
+	}
+	return s
+}
+
+// tail skips the path of a URL, in which names are not hosts, up to its parameters or the end of the word.
+func tail(s string) string {
+	i := strings.IndexAny(s, "?# \t\r\n\"'`;<>|,{}")
+	if i < 0 {
+		return ""
+	}
+	return " " + s[i:]
+}
+
+// cutKey splits key=value and --flag=value.
+func cutKey(s string) (key, value string, ok bool) {
+	key, value, ok = strings.Cut(s, "=")
+	if !ok || key == "" {
+		return "", "", false
+	}
+	if k, v, again := strings.Cut(value, "="); again && isKey(k) {
+		return k, v, true
+	}
+	return strings.TrimLeft(key, "-"), value, true
+}
+
+func isKey(s string) bool {
+	return s != "" && strings.Trim(strings.ToLower(s), "abcdefghijklmnopqrstuvwxyz0123456789_.-") == ""
+}
+
+func hostFlag(s string) bool {
+	return len(s) > 1 && s[0] == '-' && !strings.Contains(s, "=") && hostHint(strings.TrimLeft(s, "-"))
+}
+
+// hostHint reports whether a variable, flag or key of this name holds a host: one of its words says so.
+func hostHint(name string) bool {
+	if name == "" || len(name) > 128 {
+		return false
+	}
+	start := 0
+	for i := 0; i <= len(name); i++ {
+		if i < len(name) && !boundary(name, i) {
+			continue
+		}
+		if hostWord(strings.ToLower(strings.Trim(name[start:i], "_-. "))) {
+			return true
+		}
+		start = i
+	}
+	return false
+}
+
+// boundary: a separator, or a capital after a small letter.
+func boundary(s string, i int) bool {
+	if i == 0 {
+		return false
+	}
+	c, p := s[i], s[i-1]
+	return c == '_' || c == '-' || c == '.' || c >= 'A' && c <= 'Z' && p >= 'a' && p <= 'z'
+}
+
+func hostWord(w string) bool {
+	switch w {
+	case "h", "host", "hosts", "hostname", "hostnames", "addr", "addrs", "address", "addresses", "server", "servers",
+		"servername", "endpoint", "endpoints", "url", "urls", "uri", "uris", "broker", "brokers", "bootstrap", "dsn",
+		"jdbc", "nodes", "seeds", "peers", "contactpoints", "hostaddr", "dbhost", "pghost", "pghostaddr", "databaseurl":
+		return true
+	}
+	return false
+}
+
+func allHosts(toks []token) bool {
+	for _, t := range toks {
+		if !strings.ContainsAny(t.text, ".:") {
+			return false
+		}
+	}
+	return len(toks) > 0
+}

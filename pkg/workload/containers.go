@@ -1,0 +1,86 @@
+package workload
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Container is a container of any sort, with the path that leads to it.
+type Container struct {
+	// Path from the object's root, such as spec.template.spec.initContainers[0].
+	Path string
+	// Container itself; an ephemeral container is given in the same form.
+	*corev1.Container
+}
+
+// Containers returns every container of a template: init containers, containers, then ephemeral ones.
+func (t *Template) Containers() []Container {
+	out := make([]Container, 0, len(t.Spec.InitContainers)+len(t.Spec.Containers)+len(t.Spec.EphemeralContainers))
+	add := func(list string, i int, c *corev1.Container) {
+		out = append(out, Container{Path: fmt.Sprintf("%s.%s[%d]", t.SpecPath(), list, i), Container: c})
+	}
+	for i := range t.Spec.InitContainers {
+		add("initContainers", i, &t.Spec.InitContainers[i])
+	}
+	for i := range t.Spec.Containers {
+		add("containers", i, &t.Spec.Containers[i])
+	}
+	for i := range t.Spec.EphemeralContainers {
+		c := corev1.Container(t.Spec.EphemeralContainers[i].EphemeralContainerCommon)
+		add("ephemeralContainers", i, &c)
+	}
+	return out
+}
+
+// ServiceAccount returns the name of the account that the Pods run as.
+func (t *Template) ServiceAccount() string {
+	switch {
+	case t.Spec.ServiceAccountName != "":
+		return t.Spec.ServiceAccountName
+	case t.Spec.DeprecatedServiceAccount != "":
+		return t.Spec.DeprecatedServiceAccount
+	}
+	return "default"
+}
+
+// Commands returns every command line that a container may be made to run: its own, its hooks' and its exec probes'.
+// The first is the container's own, possibly empty. Each comes with its path.
+func (c Container) Commands() []Command {
+	out := []Command{{Path: c.Path, Words: append(append([]string{}, c.Command...), c.Args...), split: len(c.Command)}}
+	probe := func(name string, p *corev1.Probe) {
+		if p != nil && p.Exec != nil {
+			out = append(out, Command{Path: c.Path + "." + name + ".exec", Words: p.Exec.Command, split: len(p.Exec.Command)})
+		}
+	}
+	probe("livenessProbe", c.LivenessProbe)
+	probe("readinessProbe", c.ReadinessProbe)
+	probe("startupProbe", c.StartupProbe)
+	hook := func(name string, h *corev1.LifecycleHandler) {
+		if h != nil && h.Exec != nil {
+			out = append(out, Command{Path: c.Path + ".lifecycle." + name + ".exec", Words: h.Exec.Command, split: len(h.Exec.Command)})
+		}
+	}
+	if c.Lifecycle != nil {
+		hook("postStart", c.Lifecycle.PostStart)
+		hook("preStop", c.Lifecycle.PreStop)
+	}
+	return out
+}
+
+// Command is one command line.
+type Command struct {
+	// Path of the container, probe or hook that holds it.
+	Path string
+	// Words of the command, arguments included.
+	Words []string
+	split int
+}
+
+// WordPath returns the path of one word.
+func (c Command) WordPath(i int) string {
+	if i < c.split {
+		return fmt.Sprintf("%s.command[%d]", c.Path, i)
+	}
+	return fmt.Sprintf("%s.args[%d]", c.Path, i-c.split)
+}

@@ -1,0 +1,200 @@
+package workload
+
+import (
+	"path"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// Lookup gives the value of an environment variable, and whether it is known.
+type Lookup func(name string) (string, bool)
+
+// Unknown stands in a word for what cannot be known before it runs. It is part of no host name and of no command
+// name, so what surrounds it never matches by accident.
+const Unknown = "\x01"
+
+// maxNesting bounds scripts within scripts; what lies deeper is read as plain words.
+const maxNesting = 4
+
+// Call is one simple command.
+type Call struct {
+	// Words of the command, the program first. Empty where there are only assignments.
+	Words []string
+	// Texts are assignments (`NAME=value`), here-documents and defaults of expansions (`${X:-this}`).
+	Texts []string
+}
+
+// Calls returns the simple commands that a command line runs: itself or, where it gives a script to a shell, every
+// command of the script, at any depth. What is no valid script is read line by line, so that nothing is lost.
+func Calls(words []string, env Lookup) []Call { return calls(words, env, 0) }
+
+func calls(words []string, env Lookup, depth int) []Call {
+	if len(words) == 0 {
+		return nil
+	}
+	out := []Call{{Words: words}}
+	if depth >= maxNesting {
+		return out
+	}
+	if script, ok := scriptOf(words); ok {
+		for _, c := range parse(script, env) {
+			out = append(out, Call{Texts: c.Texts})
+			out = append(out, calls(c.Words, env, depth+1)...)
+		}
+	}
+	return out
+}
+
+// Script reports whether the word at index i is a script that a shell is given, rather than a plain word.
+func Script(words []string, i int) bool {
+	for j := 0; j < i; j++ {
+		if isScriptFlag(words[j]) && j+1 == i && (j == 0 || hasShell(words[:j])) {
+			return true
+		}
+	}
+	return false
+}
+
+func scriptOf(words []string) (string, bool) {
+	for i := range words {
+		if i > 0 && Script(words, i) {
+			return words[i], true
+		}
+	}
+	return "", false
+}
+
+// isScriptFlag matches -c and its combinations, such as -ec and -lc.
+func isScriptFlag(w string) bool {
+	return len(w) >= 2 && len(w) <= 8 && w[0] == '-' && w[1] != '-' && strings.HasSuffix(w, "c")
+}
+
+func hasShell(words []string) bool {
+	for _, w := range words {
+		switch path.Base(w) {
+		case "sh", "bash", "ash", "dash", "zsh", "ksh", "mksh", "busybox", "su", "runuser", "chroot", "script":
+			return true
+		}
+	}
+	return false
+}
+
+func parse(script string, env Lookup) []Call {
+	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(script), "")
+	if err != nil {
+		return lines(script)
+	}
+	r := reader{env: env, vars: map[string]string{}}
+	syntax.Walk(file, r.node)
+	return r.out
+}
+
+// lines reads a script that no parser accepts: quotes fall away, words are what blanks and operators separate.
+func lines(script string) []Call {
+	var out []Call
+	for _, line := range strings.FieldsFunc(script, func(r rune) bool { return strings.ContainsRune("\n;|&()", r) }) {
+		words := strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" \t\r'\"`", r) })
+		if len(words) > 0 && !strings.HasPrefix(words[0], "#") {
+			out = append(out, Call{Words: words})
+		}
+	}
+	return out
+}
+
+type reader struct {
+	env  Lookup
+	vars map[string]string
+	out  []Call
+}
+
+func (r *reader) node(n syntax.Node) bool {
+	switch n := n.(type) {
+	case *syntax.CallExpr:
+		r.call(n.Args, n.Assigns)
+	case *syntax.DeclClause:
+		r.call(nil, n.Args)
+	case *syntax.Redirect:
+		if n.Hdoc != nil {
+			r.out = append(r.out, Call{Texts: []string{r.word(n.Hdoc)}})
+		}
+	case *syntax.ParamExp:
+		if n.Exp != nil && n.Exp.Word != nil {
+			r.out = append(r.out, Call{Texts: []string{r.word(n.Exp.Word)}})
+		}
+	}
+	return true
+}
+
+func (r *reader) call(args []*syntax.Word, assigns []*syntax.Assign) {
+	var c Call
+	for _, a := range assigns {
+		if a.Name == nil || a.Value == nil {
+			continue
+		}
+		value := r.word(a.Value)
+		r.vars[a.Name.Value] = value
+		c.Texts = append(c.Texts, a.Name.Value+"="+value)
+	}
+	for _, w := range args {
+		c.Words = append(c.Words, r.word(w))
+	}
+	r.out = append(r.out, c)
+}
+
+// word joins the parts of a shell word as the shell would, with Unknown for what only a run can tell.
+func (r *reader) word(w *syntax.Word) string {
+	var b strings.Builder
+	r.parts(&b, w.Parts)
+	return b.String()
+}
+
+func (r *reader) parts(b *strings.Builder, parts []syntax.WordPart) {
+	for _, p := range parts {
+		switch p := p.(type) {
+		case *syntax.Lit:
+			b.WriteString(unescape(p.Value))
+		case *syntax.SglQuoted:
+			b.WriteString(p.Value)
+		case *syntax.DblQuoted:
+			r.parts(b, p.Parts)
+		case *syntax.ParamExp:
+			b.WriteString(r.param(p))
+		default:
+			b.WriteString(Unknown)
+		}
+	}
+}
+
+func (r *reader) param(p *syntax.ParamExp) string {
+	if p.Param == nil {
+		return Unknown
+	}
+	if v, ok := r.vars[p.Param.Value]; ok {
+		return v
+	}
+	if v, ok := r.env(p.Param.Value); ok {
+		return v
+	}
+	if p.Exp != nil && p.Exp.Word != nil && (p.Exp.Op == syntax.DefaultUnset || p.Exp.Op == syntax.DefaultUnsetOrNull) {
+		return r.word(p.Exp.Word)
+	}
+	return Unknown
+}
+
+func unescape(s string) string {
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			i++
+			if s[i] == '\n' {
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}

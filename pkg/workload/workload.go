@@ -1,0 +1,206 @@
+package workload
+
+import (
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	kjson "sigs.k8s.io/json"
+)
+
+// Template is one pod template of an object.
+type Template struct {
+	// Path leads from the object's root to the template: empty for a Pod, `spec.template` for a Deployment.
+	Path string
+	// Labels and Annotations of the Pods to be.
+	Labels, Annotations map[string]string
+	// Spec of the Pods to be.
+	Spec corev1.PodSpec
+}
+
+// SpecPath returns the path of the pod spec.
+func (t *Template) SpecPath() string {
+	if t.Path == "" {
+		return "spec"
+	}
+	return t.Path + ".spec"
+}
+
+// Workload is what matters of an object that runs Pods.
+type Workload struct {
+	// Template of its Pods.
+	Template Template
+	// Wanted is how many Pods the object asks for at once: 0 while it is suspended or scaled to zero, so that a
+	// staged object is seen when it is released.
+	Wanted int64
+	// RunsToCompletion is true for Jobs and CronJobs, and for Pods, which may.
+	RunsToCompletion bool
+}
+
+// HasTemplate reports whether objects of a kind run Pods.
+func HasTemplate(gk schema.GroupKind) bool { return find(gk) != nil }
+
+// Kinds lists the kinds that have a pod template, in a fixed order.
+func Kinds() []schema.GroupKind {
+	all := kinds()
+	out := make([]schema.GroupKind, len(all))
+	for i := range all {
+		out[i] = all[i].GroupKind
+	}
+	return out
+}
+
+// Of decodes an object of a kind. It returns nil for a kind without a pod template, and an error for JSON that is
+// not such an object: the caller then cannot decide.
+func Of(gk schema.GroupKind, raw []byte) (*Workload, error) {
+	k := find(gk)
+	if k == nil || len(raw) == 0 {
+		return nil, nil
+	}
+	w, err := k.decode(raw)
+	if err != nil {
+		return nil, fmt.Errorf("decode %s: %w", gk.Kind, err)
+	}
+	return w, nil
+}
+
+type kind struct {
+	schema.GroupKind
+	decode func([]byte) (*Workload, error)
+}
+
+func find(gk schema.GroupKind) *kind {
+	for _, k := range kinds() {
+		if k.GroupKind == gk {
+			return &k
+		}
+	}
+	return nil
+}
+
+// kinds is the list of built-in kinds that have a pod template. Served versions do not differ in what is read here:
+// the webhook is registered with matchPolicy Equivalent, so it sees the registered one.
+func kinds() []kind {
+	return []kind{
+		{schema.GroupKind{Kind: "Pod"}, pod},
+		{schema.GroupKind{Group: "batch", Kind: "Job"}, job},
+		{schema.GroupKind{Group: "batch", Kind: "CronJob"}, cronJob},
+		{schema.GroupKind{Group: "apps", Kind: "Deployment"}, deployment},
+		{schema.GroupKind{Group: "apps", Kind: "StatefulSet"}, statefulSet},
+		{schema.GroupKind{Group: "apps", Kind: "DaemonSet"}, daemonSet},
+		{schema.GroupKind{Group: "apps", Kind: "ReplicaSet"}, replicaSet},
+		{schema.GroupKind{Kind: "ReplicationController"}, replicationController},
+	}
+}
+
+// unmarshal matches field names exactly, as the API server does: encoding/json would take "IMAGE" for "image".
+func unmarshal[T any](raw []byte) (*T, error) {
+	out := new(T)
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(raw, out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func of(path string, meta metav1.ObjectMeta, spec corev1.PodSpec) Template {
+	return Template{Path: path, Labels: meta.Labels, Annotations: meta.Annotations, Spec: spec}
+}
+
+func fromTemplate(t corev1.PodTemplateSpec) Template {
+	return of("spec.template", t.ObjectMeta, t.Spec)
+}
+
+func or1(n *int32) int64 {
+	if n == nil {
+		return 1
+	}
+	return int64(*n)
+}
+
+func unless(suspended *bool, n int64) int64 {
+	if suspended != nil && *suspended {
+		return 0
+	}
+	return n
+}
+
+func pod(raw []byte) (*Workload, error) {
+	o, err := unmarshal[corev1.Pod](raw)
+	if err != nil {
+		return nil, err
+	}
+	return &Workload{Template: of("", o.ObjectMeta, o.Spec), Wanted: 1, RunsToCompletion: true}, nil
+}
+
+func job(raw []byte) (*Workload, error) {
+	o, err := unmarshal[batchv1.Job](raw)
+	if err != nil {
+		return nil, err
+	}
+	return &Workload{
+		Template:         fromTemplate(o.Spec.Template),
+		Wanted:           unless(o.Spec.Suspend, or1(o.Spec.Parallelism)),
+		RunsToCompletion: true,
+	}, nil
+}
+
+func cronJob(raw []byte) (*Workload, error) {
+	o, err := unmarshal[batchv1.CronJob](raw)
+	if err != nil {
+		return nil, err
+	}
+	t := fromTemplate(o.Spec.JobTemplate.Spec.Template)
+	t.Path = "spec.jobTemplate.spec.template"
+	return &Workload{
+		Template:         t,
+		Wanted:           unless(o.Spec.Suspend, or1(o.Spec.JobTemplate.Spec.Parallelism)),
+		RunsToCompletion: true,
+	}, nil
+}
+
+func deployment(raw []byte) (*Workload, error) {
+	o, err := unmarshal[appsv1.Deployment](raw)
+	if err != nil {
+		return nil, err
+	}
+	return &Workload{Template: fromTemplate(o.Spec.Template), Wanted: or1(o.Spec.Replicas)}, nil
+}
+
+func statefulSet(raw []byte) (*Workload, error) {
+	o, err := unmarshal[appsv1.StatefulSet](raw)
+	if err != nil {
+		return nil, err
+	}
+	return &Workload{Template: fromTemplate(o.Spec.Template), Wanted: or1(o.Spec.Replicas)}, nil
+}
+
+func daemonSet(raw []byte) (*Workload, error) {
+	o, err := unmarshal[appsv1.DaemonSet](raw)
+	if err != nil {
+		return nil, err
+	}
+	return &Workload{Template: fromTemplate(o.Spec.Template), Wanted: 1}, nil
+}
+
+func replicaSet(raw []byte) (*Workload, error) {
+	o, err := unmarshal[appsv1.ReplicaSet](raw)
+	if err != nil {
+		return nil, err
+	}
+	return &Workload{Template: fromTemplate(o.Spec.Template), Wanted: or1(o.Spec.Replicas)}, nil
+}
+
+func replicationController(raw []byte) (*Workload, error) {
+	o, err := unmarshal[corev1.ReplicationController](raw)
+	if err != nil {
+		return nil, err
+	}
+	w := &Workload{Wanted: or1(o.Spec.Replicas)}
+	if o.Spec.Template != nil {
+		w.Template = fromTemplate(*o.Spec.Template)
+	}
+	return w, nil
+}
