@@ -153,3 +153,14 @@ func shown(f v1alpha1.PlannedField, present bool) string {
 	}
 	return "sha256 " + clip(f.Digest, 12)
 }
+
+// ConsistentPlan reports whether an entry's digest is that of its fields. Digests of algorithms that this version
+// does not know cannot be told and pass: they match nothing that runs.
+func ConsistentPlan(p *v1alpha1.PlannedWorkload) bool {
+	if !strings.HasPrefix(p.Digest, DigestVersion+":") {
+		return true
+	}
+	fields := slices.Clone(p.Fields)
+	slices.SortFunc(fields, func(a, b v1alpha1.PlannedField) int { return cmp.Compare(a.Path, b.Path) })
+	return fieldsDigest(fields) == p.Digest
+}

@@ -299,3 +299,15 @@ func short(d time.Duration) string {
 	}
 	return s
 }
+
+// NextOpening returns the verdict of the approved window that opens next for the query; nil if there is none.
+func NextOpening(q *Query, s *State) *Verdict {
+	var next *Verdict
+	for i := range s.Windows {
+		v := Judge(&s.Windows[i], q, s)
+		if v.Stage == NotYetOpen && v.Opens.After(q.At) && (next == nil || v.Opens.Before(next.Opens)) {
+			next = &v
+		}
+	}
+	return next
+}

@@ -16,6 +16,7 @@ import (
 type Input struct {
 	Environments []v1alpha1.Environment
 	DataStores   []v1alpha1.DataStore
+	Exemptions   []v1alpha1.Exemption
 	// Namespaces of the cluster: name to labels.
 	Namespaces map[string]map[string]string
 	// Services of the cluster, as namespace/name.
@@ -47,6 +48,7 @@ type Estate struct {
 	ordered      []*Environment
 	namespaces   map[string]Membership
 	services     map[string]struct{}
+	exemptions   []v1alpha1.Exemption
 	stores       stores
 	members      members
 	claims       claims
@@ -65,6 +67,7 @@ func Compile(in Input) *Estate {
 		environments:       make(map[string]*Environment, len(in.Environments)),
 		namespaces:         make(map[string]Membership, len(in.Namespaces)),
 		services:           in.Services,
+		exemptions:         in.Exemptions,
 		conflicts:          map[objectKey]string{},
 	}
 	for i := range in.Environments {
@@ -121,6 +124,10 @@ func (e *Estate) Environment(name string) (*Environment, bool) {
 
 // Environments returns all environments, sorted by name.
 func (e *Estate) Environments() []*Environment { return e.ordered }
+
+// Exemptions returns all exemptions, expired ones included: whoever asks compares expiresAt with the instant that is
+// judged. They must not be changed.
+func (e *Estate) Exemptions() []v1alpha1.Exemption { return e.exemptions }
 
 // Production returns the Production environments, sorted by name.
 func (e *Estate) Production() []*Environment {

@@ -163,3 +163,10 @@ func (e *Estate) CountNamespaces(env string) int32 {
 	}
 	return n
 }
+
+// ClaimsName reports whether an environment claims namespaces of this name, whatever their labels.
+func (e *Estate) ClaimsName(name string) bool {
+	claimed := false
+	e.claims.names.each(name, func(*Environment) { claimed = true })
+	return claimed
+}

@@ -1,0 +1,77 @@
+package estate
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+)
+
+// Overlapping returns the data stores that own a host, or part of what a wildcard over it would own. It looks at every
+// entry: it is asked when a DataStore is written, not when a workload is.
+func (e *Estate) Overlapping(h reference.Host, wildcard bool) []Owner {
+	if h.Addr.IsValid() {
+		return e.Address(h.Addr)
+	}
+	out := append([]Owner{}, e.Host(h.Name)...)
+	if !wildcard {
+		return out
+	}
+	for _, m := range []map[string][]Owner{e.stores.hosts, e.stores.wildcards} {
+		for name, owners := range m {
+			if name == h.Name || strings.HasSuffix(name, "."+h.Name) {
+				out = append(out, owners...)
+			}
+		}
+	}
+	return append(out, e.Host("x."+h.Name)...)
+}
+
+// OverlappingRange returns the data stores that own part of an address range.
+func (e *Estate) OverlappingRange(cidr string) []Owner {
+	p, err := netip.ParsePrefix(cidr)
+	if err != nil {
+		return nil
+	}
+	var out []Owner
+	for q, owners := range e.stores.prefixes {
+		if q.Overlaps(p.Masked()) {
+			out = append(out, owners...)
+		}
+	}
+	return out
+}
+
+// ProductionClaim names a Production environment that owns, or whose patterns may own, namespaces of a glob; empty if
+// none does.
+func (e *Estate) ProductionClaim(g v1alpha1.Glob) string {
+	for name, m := range e.namespaces {
+		if prod := m.Production(); len(prod) > 0 && Match(g, name) {
+			return prod[0].Name
+		}
+	}
+	for _, env := range e.Production() {
+		for _, p := range env.spec.Namespaces.Names {
+			if globsMeet(string(g), string(p)) {
+				return env.Name
+			}
+		}
+	}
+	return ""
+}
+
+// globsMeet reports whether some name could match both globs: their fixed beginnings and endings agree.
+func globsMeet(a, b string) bool {
+	if !strings.ContainsAny(a, "*?") {
+		return match(b, a)
+	}
+	if !strings.ContainsAny(b, "*?") {
+		return match(a, b)
+	}
+	headA, headB := a[:strings.IndexAny(a, "*?")], b[:strings.IndexAny(b, "*?")]
+	tailA, tailB := a[strings.LastIndexAny(a, "*?")+1:], b[strings.LastIndexAny(b, "*?")+1:]
+	heads := strings.HasPrefix(headA, headB) || strings.HasPrefix(headB, headA)
+	tails := strings.HasSuffix(tailA, tailB) || strings.HasSuffix(tailB, tailA)
+	return heads && tails
+}

@@ -1,0 +1,168 @@
+package policy
+
+import (
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+)
+
+// Case is a request made ready to be judged. It is made once and may be decided several times, with fresher state.
+type Case struct {
+	req       *Request
+	world     *World
+	est       *estate.Estate
+	requester *Requester
+	// place is what the object's namespace belongs to.
+	place estate.Membership
+	// new and old are the object as it is to be and as it was; either may be nil.
+	new, old *object
+	// same: the update stores what is stored already.
+	same bool
+	// maintenance says why this is maintenance; empty: it is not. hook says that it would be, were it no hook.
+	maintenance, hook string
+	demand            *demand
+	own               ownKind
+}
+
+// demand is what only a change window can permit.
+type demand struct {
+	rule v1alpha1.RuleName
+	// why, as a clause.
+	why string
+	// environments, one of which the window must name.
+	environments []*estate.Environment
+	boundary     bool
+	operation    v1alpha1.Operation
+}
+
+// Prepare decodes a request and classifies it. Its error means that the request cannot be judged.
+func Prepare(req *Request, w *World) (*Case, error) {
+	c := &Case{req: req, world: w, est: w.Estate}
+	var err error
+	if c.requester, err = w.requester(req.User); err != nil {
+		return nil, err
+	}
+	if c.new, err = decode(req.Kind.GroupKind(), req.Object); err != nil && req.Operation != Connect {
+		return nil, err
+	}
+	if c.old, err = decode(req.Kind.GroupKind(), req.OldObject); err != nil && req.Operation != Connect {
+		return nil, err
+	}
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	if c.place, err = c.placeOf(); err != nil {
+		return nil, err
+	}
+	if c.same = req.Operation == Update && req.SubResource == "" && sameAsStored(req.Object, req.OldObject); c.same {
+		return c, nil
+	}
+	c.new.extract(req.Namespace, w)
+	c.old.extract(req.Namespace, w)
+	if c.own, err = c.decodeOwn(); err != nil {
+		return nil, err
+	}
+	c.classify()
+	c.demand = c.demands()
+	return c, nil
+}
+
+// complete fills in a name that was yet to be generated when the review was made, and refuses reviews without the
+// object that their operation must carry.
+func (c *Case) complete() error {
+	if c.req.Operation == Connect {
+		return nil
+	}
+	o := c.new
+	if c.req.Operation == Delete {
+		o = c.old
+	}
+	if o == nil {
+		return errNoObject
+	}
+	if c.req.Name == "" {
+		c.req.Name = o.meta.Name
+	}
+	if c.req.Name == "" {
+		c.req.Name = o.meta.GenerateName
+	}
+	return nil
+}
+
+func (c *Case) placeOf() (estate.Membership, error) {
+	r := c.req
+	if r.Kind.GroupKind() == (schema.GroupKind{Kind: "Namespace"}) {
+		if c.old != nil {
+			return c.est.NamespaceWith(r.Name, c.old.labels()), nil
+		}
+		return c.est.NamespaceWith(r.Name, c.new.labels()), nil
+	}
+	if r.Namespace == "" {
+		return estate.Membership{Tier: v1alpha1.TierShared}, nil
+	}
+	if m, ok := c.est.Namespace(r.Namespace); ok {
+		return m, nil
+	}
+	if !r.NamespaceRead {
+		return estate.Membership{}, NamespaceUnknownError{r.Namespace}
+	}
+	return c.est.NamespaceWith(r.Namespace, r.NamespaceLabels), nil
+}
+
+// At is the instant by which the request is judged. For a CREATE it is the object's own creationTimestamp, which the
+// API server has set and nobody can forge, so that all replicas agree.
+func (c *Case) At() time.Time {
+	if c.req.Operation == Create && c.new != nil && !c.new.meta.CreationTimestamp.IsZero() {
+		return c.new.meta.CreationTimestamp.Time
+	}
+	return c.req.Now
+}
+
+// Production returns the Production environments that the object's namespace belongs to.
+func (c *Case) Production() []*estate.Environment { return c.place.Production() }
+
+// party is the requester as windows see it.
+func (c *Case) party() change.Party {
+	return change.Party{
+		Username: c.requester.Username, UID: c.requester.UID, Groups: c.requester.Groups,
+		Person: c.requester.Person, Controller: c.requester.Controller, Borrowed: c.requester.Borrowed,
+	}
+}
+
+// isPerson says whether a stamped user is a person.
+func (c *Case) isPerson(s *v1alpha1.Stamp) bool { return IsPerson(c.est, s) }
+
+// IsPerson says whether a stamped user is a person: no service account, and not listed as automation.
+func IsPerson(e *estate.Estate, s *v1alpha1.Stamp) bool {
+	if _, _, machine := estate.ServiceAccount(s.Username); machine {
+		return false
+	}
+	return !e.Identity(s.Username, s.Groups).Automation
+}
+
+// refs of the object as it is to be.
+func (c *Case) refs() []reference.Reference {
+	if c.new == nil {
+		return nil
+	}
+	return c.new.refs
+}
+
+func (c *Case) isKind(kinds ...schema.GroupKind) bool {
+	return slices.Contains(kinds, c.req.Kind.GroupKind())
+}
+
+// operates reports whether the requester is listed as an operator, or as a launcher of Jobs, of the object's
+// environment.
+func (c *Case) operates() bool { return anyListed(c.requester.Operator, c.place.Environments) }
+func (c *Case) launches() bool { return anyListed(c.requester.JobLauncher, c.place.Environments) }
+
+func anyListed(listed map[string]bool, envs []*estate.Environment) bool {
+	return slices.ContainsFunc(envs, func(e *estate.Environment) bool { return listed[e.Name] })
+}

@@ -1,0 +1,151 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+)
+
+// lead is one reference and one thing of another tier that it leads to.
+type lead struct {
+	ref reference.Reference
+	// target names it for ratcheting: the same target of the same rule was there before.
+	target string
+	// what describes it: `data store "orders" of environment "production" (Production)`.
+	what string
+	// remedy says what to use instead.
+	remedy string
+	// environment and tier of the target; Environment is nil where it does not exist.
+	environment string
+	env         *estate.Environment
+	tier        v1alpha1.Tier
+	// uncertain: it is not known whose it is, which is worth no more than a warning.
+	uncertain bool
+}
+
+// judgeContent turns the leads of one content rule into findings: those that cross tiers, at the action that the
+// environments, ratcheting and self-healing leave.
+func (c *Case) judgeContent(rule v1alpha1.RuleName, leads func([]reference.Reference) []lead) []Finding {
+	if c.req.Operation == Delete || c.new == nil {
+		return nil // deleting a violator is never blocked by a content rule
+	}
+	found := leads(c.refs())
+	if len(found) == 0 {
+		return nil
+	}
+	var stored map[string]bool
+	if c.old != nil && c.sameIdentity() {
+		stored = targets(leads(c.old.refs))
+	}
+	healed := c.ownerTargets(leads)
+	var out []Finding
+	for _, l := range found {
+		but := c.crosses(l)
+		if but == "" {
+			continue
+		}
+		action := c.contentAction(rule, l, stored, healed)
+		out = append(out, l.finding(rule, action, but))
+	}
+	return out
+}
+
+func targets(leads []lead) map[string]bool {
+	out := map[string]bool{}
+	for _, l := range leads {
+		out[l.target] = true
+	}
+	return out
+}
+
+// crosses says, as a clause, why a lead crosses tiers; empty if it does not. A reference to production needs both
+// identities on that side: who asks and what would run.
+func (c *Case) crosses(l lead) string {
+	subject := c.place.SubjectTier()
+	switch {
+	case l.tier == v1alpha1.TierShared || subject == v1alpha1.TierShared && l.tier != v1alpha1.TierProduction:
+		return ""
+	case c.throughGateway(l):
+		return ""
+	case subject != v1alpha1.TierShared && subject != l.tier:
+		return fmt.Sprintf("namespace %q belongs to %s", c.req.Namespace, c.place)
+	case l.tier == v1alpha1.TierProduction && !c.requester.Controller && !c.requester.MemberOfTier(v1alpha1.TierProduction):
+		return fmt.Sprintf("%s is a member of no Production environment", c.requester)
+	}
+	return ""
+}
+
+// throughGateway: data may cross tiers through the proxies that the target's environment lists for the subject's, as
+// long as they have not expired.
+func (c *Case) throughGateway(l lead) bool {
+	if l.env == nil {
+		return false
+	}
+	for _, g := range l.env.Spec().Gateways {
+		h, ok := reference.NormaliseHost(g.Host, true)
+		if ok && h.Name == l.ref.Name && c.At().Before(g.ExpiresAt.Time) && slices.ContainsFunc(g.From, c.place.In) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Case) contentAction(rule v1alpha1.RuleName, l lead, stored, healed map[string]bool) v1alpha1.Action {
+	envs := c.Production()
+	if l.env != nil && l.tier == v1alpha1.TierProduction {
+		envs = append(slices.Clone(envs), l.env)
+	}
+	action := estate.Strictest(envs, rule)
+	if l.uncertain || stored[l.target] {
+		action = weaker(action, v1alpha1.ActionWarn)
+	}
+	if healed[l.target] {
+		action = weaker(action, estate.StrictestAction(envs, (*estate.Environment).SelfHealing))
+	}
+	return action
+}
+
+// sameIdentity: the workload runs as who it ran as before.
+func (c *Case) sameIdentity() bool {
+	if c.new.work == nil || c.old.work == nil {
+		return true
+	}
+	return c.new.work.Template.ServiceAccount() == c.old.work.Template.ServiceAccount()
+}
+
+// ownerTargets returns what the stored template of the object's controlling owner leads to already. A node failure
+// must not become an outage because a data store was registered yesterday; but only Kubernetes' controllers and the
+// environment's own operators are believed when they name an owner, only an owner that exists counts, and the Pods of
+// Jobs are no healing.
+func (c *Case) ownerTargets(leads func([]reference.Reference) []lead) map[string]bool {
+	owner := c.new.controller()
+	if owner == nil || c.world.Owners == nil || c.req.Operation != Create || owner.Kind == "Job" || owner.Kind == "CronJob" ||
+		!c.requester.Controller && !c.operates() {
+		return nil
+	}
+	refs, ok := c.world.Owners(c.req.Namespace, *owner)
+	if !ok {
+		return nil
+	}
+	return targets(leads(refs))
+}
+
+func (l lead) finding(rule v1alpha1.RuleName, action v1alpha1.Action, but string) Finding {
+	f := Finding{
+		Rule: rule, Action: action, Path: l.ref.Path, Value: l.ref.Name, Target: l.target, Environment: l.environment,
+	}
+	names := fmt.Sprintf("names %q, %s", l.ref.Name, l.what)
+	if l.ref.Secret {
+		// Not even the host: a Secret's value never leaves the process.
+		f.Value = ""
+		names = "names " + l.what
+	}
+	if v := l.ref.Via; v != nil {
+		names = fmt.Sprintf("(key %q of %s %q) %s", v.Key, v.Kind, v.Name, names)
+	}
+	f.Message = fmt.Sprintf("%s, but %s; %s", names, but, l.remedy)
+	return f
+}

@@ -1,0 +1,184 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+)
+
+// Finding is one rule's objection.
+type Finding struct {
+	Rule   v1alpha1.RuleName
+	Action v1alpha1.Action
+	// Path of the field; empty where the request as a whole is objected to.
+	Path string
+	// Value is the host or name that matched, never the field's text; empty where it came out of a Secret.
+	Value string
+	// Target is what it leads to: a data store, a namespace, a window.
+	Target string
+	// Environment concerned.
+	Environment string
+	// Message is the objection, the reason and the remedy as one clause, without the rule's name.
+	Message string
+}
+
+// Use is the window under which a request is admitted, and what is needed to reserve an execution.
+type Use struct {
+	Verdict   change.Verdict
+	Key       string
+	Operation v1alpha1.Operation
+	// Digest of the plan that runs; empty where none does.
+	Digest string
+}
+
+// Decision is what a request comes to.
+type Decision struct {
+	Allowed bool
+	// Findings of every action, sorted by rule, then path.
+	Findings []Finding
+	// Invalid says what is malformed in one of Firebreak's own kinds; the request is then refused as such.
+	Invalid field.ErrorList
+	// Warnings to the sender, besides the findings that warn.
+	Warnings []string
+	// Use is set if the request is admitted under a window.
+	Use *Use
+	// Maintenance says why the request counts as maintenance; empty: it does not.
+	Maintenance string
+}
+
+// Denied returns the findings that deny.
+func (d *Decision) Denied() []Finding { return d.with(v1alpha1.ActionDeny) }
+
+// Warned returns the findings that warn.
+func (d *Decision) Warned() []Finding { return d.with(v1alpha1.ActionWarn) }
+
+func (d *Decision) with(a v1alpha1.Action) []Finding {
+	var out []Finding
+	for _, f := range d.Findings {
+		if f.Action == a {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func sortFindings(f []Finding) {
+	slices.SortStableFunc(f, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Message, b.Message))
+	})
+}
+
+// Class groups rules as messages do.
+type Class int
+
+const (
+	// Segregation keeps the tiers apart.
+	Segregation Class = iota
+	// ChangeControl bounds change in production.
+	ChangeControl
+)
+
+func (c Class) String() string {
+	if c == ChangeControl {
+		return "change control"
+	}
+	return "environment segregation"
+}
+
+func classOf(name v1alpha1.RuleName) Class {
+	for _, r := range Rules() {
+		if r.Name == name {
+			return r.Class
+		}
+	}
+	return Segregation
+}
+
+// DenialMessage is the sentence that the sender of a denied request reads.
+func DenialMessage(req *Request, findings []Finding) string {
+	return fmt.Sprintf("%s is forbidden: %s", Describe(req), sentence("violates", findings))
+}
+
+// WarningMessages are the sentences that the sender of an admitted request reads.
+func WarningMessages(findings []Finding) []string {
+	out := make([]string, 0, len(findings))
+	for _, f := range findings {
+		out = append(out, sentence("would violate", []Finding{f}))
+	}
+	return out
+}
+
+// sentence joins findings by class. More than a terminal can show is counted, not shown: the API server cuts long
+// messages anywhere.
+func sentence(verb string, findings []Finding) string {
+	var b strings.Builder
+	for _, class := range []Class{Segregation, ChangeControl} {
+		n := 0
+		for _, f := range findings {
+			if classOf(f.Rule) != class {
+				continue
+			}
+			switch {
+			case n == 0 && b.Len() > 0:
+				fmt.Fprintf(&b, "; and %s %s: ", verb, class)
+			case n == 0:
+				fmt.Fprintf(&b, "%s %s: ", verb, class)
+			case n == maxSpelledOut:
+				fmt.Fprintf(&b, "; and %d more", count(findings, class)-n)
+			default:
+				b.WriteString("; ")
+			}
+			if n < maxSpelledOut {
+				fmt.Fprintf(&b, "%s: %s", f.Rule, f.detail())
+			}
+			if n++; n > maxSpelledOut {
+				break
+			}
+		}
+	}
+	return b.String()
+}
+
+const maxSpelledOut = 10
+
+func count(findings []Finding, class Class) int {
+	n := 0
+	for _, f := range findings {
+		if classOf(f.Rule) == class {
+			n++
+		}
+	}
+	return n
+}
+
+func (f Finding) detail() string {
+	if f.Path == "" {
+		return f.Message
+	}
+	return f.Path + " " + f.Message
+}
+
+// Describe names the object of a request as kubectl does: jobs.batch "reindex".
+func Describe(req *Request) string {
+	r := req.Resource.GroupResource().String()
+	if req.SubResource != "" {
+		r += "/" + req.SubResource
+	}
+	return fmt.Sprintf("%s %q", r, req.Name)
+}
+
+// Causes gives the findings that deny to machines.
+func Causes(findings []Finding) []metav1.StatusCause {
+	out := make([]metav1.StatusCause, 0, len(findings))
+	for _, f := range findings {
+		out = append(out, metav1.StatusCause{Type: metav1.CauseType(f.Rule), Field: f.Path, Message: f.Message})
+	}
+	return out
+}

@@ -1,0 +1,126 @@
+package policy
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	kjson "sigs.k8s.io/json"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+)
+
+// demands says what only a window can permit; nil: the request is in nobody's way.
+func (c *Case) demands() *demand {
+	if why := c.weakening(); why != "" {
+		return &demand{
+			rule: v1alpha1.RuleBoundaryTampering, why: why, boundary: true,
+			environments: c.boundaryEnvironments(), operation: windowOperation(c.req.Operation),
+		}
+	}
+	if c.maintenance != "" {
+		return &demand{
+			rule: v1alpha1.RuleChangeWindowRequired, why: c.maintenance,
+			environments: c.Production(), operation: windowOperation(c.req.Operation),
+		}
+	}
+	return nil
+}
+
+func windowOperation(op Operation) v1alpha1.Operation {
+	switch op {
+	case Create:
+		return v1alpha1.OperationCreate
+	case Delete:
+		return v1alpha1.OperationDelete
+	}
+	return v1alpha1.OperationUpdate
+}
+
+// query turns the demand into the question that windows are asked.
+func (c *Case) query(s *change.State) *change.Query {
+	q := &change.Query{
+		At: c.At(), Cluster: c.est.Cluster, FirebreakNamespace: c.est.FirebreakNamespace,
+		Environments: names(c.demand.environments), Controls: estate.StrictestControls(c.demand.environments),
+		Boundary: c.demand.boundary,
+		Group:    c.req.Kind.Group, Kind: c.req.Kind.Kind, Namespace: c.req.Namespace, Name: c.req.Name,
+		Operation: c.demand.operation, Requester: c.party(), IsPerson: c.isPerson,
+	}
+	if c.new != nil && c.new.work != nil {
+		q.Plan = change.PlanOf(c.new.work, s.Contents(c.req.Namespace))
+	}
+	if c.isKind(jobKind()) && c.new != nil {
+		c.jobQuery(q)
+	}
+	q.Key = c.key(q)
+	return q
+}
+
+func names(envs []*estate.Environment) []string {
+	out := make([]string, len(envs))
+	for i, e := range envs {
+		out[i] = e.Name
+	}
+	return out
+}
+
+// scheduledAt is the annotation in which the cronjob controller says when a Job was due. From anybody else it is
+// worth nothing.
+const scheduledAt = batchv1.CronJobScheduledTimestampAnnotation
+
+func (c *Case) jobQuery(q *change.Query) {
+	var job batchv1.Job
+	if kjson.UnmarshalCaseSensitivePreserveInts(c.new.raw, &job) == nil && job.Spec.ActiveDeadlineSeconds != nil {
+		q.Deadline = time.Duration(*job.Spec.ActiveDeadlineSeconds) * time.Second
+	}
+	if !c.requester.Controller {
+		return
+	}
+	if t, err := time.Parse(time.RFC3339, c.new.meta.Annotations[scheduledAt]); err == nil {
+		q.Scheduled = &t
+	}
+}
+
+// key makes a repeat of the same request the same execution. The request's own UID is never part of it: it differs
+// from one try of the API server to the next.
+func (c *Case) key(q *change.Query) string {
+	if c.req.Operation == Create && c.new.meta.UID != "" {
+		return string(c.new.meta.UID)
+	}
+	h := sha256.New()
+	o := c.old
+	if o == nil {
+		o = c.new
+	}
+	asked := sha256.Sum256(c.req.Object)
+	if q.Plan != nil {
+		asked = sha256.Sum256([]byte(q.Plan.Digest + fmt.Sprint(c.wanted())))
+	}
+	fmt.Fprintf(h, "%s\x00%d\x00%s\x00%s\x00%x", o.meta.UID, o.meta.Generation, c.req.Operation, c.req.SubResource, asked)
+	return "sha256-" + hex.EncodeToString(h.Sum(nil))
+}
+
+func (c *Case) wanted() int64 {
+	if c.new == nil || c.new.work == nil {
+		return 0
+	}
+	return c.new.work.Wanted
+}
+
+// boundaryEnvironments are the Production environments one of which a boundary window must name: the object's own
+// where it is one, else any.
+func (c *Case) boundaryEnvironments() []*estate.Environment {
+	prod := c.est.Production()
+	if own := c.ownBoundary(); own != "" {
+		i := slices.IndexFunc(prod, func(e *estate.Environment) bool { return e.Name == own })
+		if i >= 0 {
+			return prod[i : i+1]
+		}
+	}
+	return prod
+}

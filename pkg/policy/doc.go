@@ -1,0 +1,11 @@
+// Package policy judges a request: request + estate + change state → decision. The webhook, the offline check and the
+// audit scan all call it, so that all three answer alike.
+//
+// It is pure: it may import the standard library, k8s.io/api, apimachinery, pkg/api and the other pure packages. It
+// reads no clock and no network; what must be read live comes in as a change.State, after Needs said so.
+//
+// The error channel means "could not decide", never "denied".
+//
+// To add a rule, write rule_<name>.go with one function, add one line to Rules, and put
+// testdata/<name>/{allow,deny}/*.yaml beside it; the completeness test stays red until all of it exists.
+package policy

@@ -1,0 +1,129 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+)
+
+func podKind() schema.GroupKind     { return schema.GroupKind{Kind: "Pod"} }
+func jobKind() schema.GroupKind     { return schema.GroupKind{Group: "batch", Kind: "Job"} }
+func cronJobKind() schema.GroupKind { return schema.GroupKind{Group: "batch", Kind: "CronJob"} }
+
+// classify says whether the request is maintenance in Production, and why.
+func (c *Case) classify() {
+	prod := c.Production()
+	if len(prod) == 0 || c.new == nil || c.new.work == nil || !c.starts() {
+		return
+	}
+	controls := estate.StrictestControls(prod)
+	c.maintenance = c.whyMaintenance(&controls)
+	if c.maintenance != "" && c.isHook() && !c.touchesStore() && c.tool(&controls) == "" && !labelled(c.new) {
+		c.maintenance = ""
+		c.hook = fmt.Sprintf("%s is admitted as a deployment hook that touches no data store and runs no maintenance tool; anything more needs a change window", Describe(c.req))
+	}
+}
+
+// starts reports whether the request makes something run that did not run so before: it is created, its template
+// changes, it is released or it asks for more at once.
+func (c *Case) starts() bool {
+	switch {
+	case c.req.SubResource != "" && c.req.SubResource != "ephemeralcontainers":
+		return false
+	case c.req.Operation == Create:
+		return true
+	case c.req.Operation != Update || c.old == nil || c.old.work == nil:
+		return false
+	case !sameTemplate(c.new.work, c.old.work):
+		return true
+	case c.new.work.RunsToCompletion:
+		return c.new.work.Wanted > c.old.work.Wanted
+	}
+	return c.old.work.Wanted == 0 && c.new.work.Wanted > 0
+}
+
+func (c *Case) whyMaintenance(controls *estate.Controls) string {
+	if c.runsOnce() {
+		return c.whyRunIsMaintenance(controls)
+	}
+	// For everything else that has a template, a data store and a tool together make maintenance.
+	if controls.Maintenance == v1alpha1.MaintenanceLabeled || !c.touchesStore() || c.req.Kind.GroupKind() == podKind() {
+		return ""
+	}
+	if tool := c.tool(controls); tool != "" {
+		return fmt.Sprintf("it runs %s and names %s", tool, c.storeTouched())
+	}
+	return ""
+}
+
+// runsOnce reports whether this is a Job or a bare Pod. A Pod with a controlling owner is bare too, unless who
+// creates it may be believed about that.
+func (c *Case) runsOnce() bool {
+	switch c.req.Kind.GroupKind() {
+	case jobKind():
+		return !c.launches()
+	case podKind():
+		owned := c.new.controller() != nil && (c.requester.Controller || c.operates())
+		return !owned && !c.launches() && !c.requester.Controller
+	}
+	return false
+}
+
+func (c *Case) whyRunIsMaintenance(controls *estate.Controls) string {
+	switch {
+	case labelled(c.new):
+		return fmt.Sprintf("it is labelled %s", v1alpha1.LabelMaintenance)
+	case controls.Maintenance == v1alpha1.MaintenanceLabeled:
+		return ""
+	case controls.Maintenance == v1alpha1.MaintenanceAll:
+		return "every Job and bare Pod is maintenance there"
+	}
+	var why []string
+	if c.touchesStore() {
+		why = append(why, "it names "+c.storeTouched())
+	}
+	if tool := c.tool(controls); tool != "" {
+		why = append(why, "it runs "+tool)
+	}
+	if c.requester.Person {
+		why = append(why, "a person starts it")
+	}
+	return strings.Join(why, " and ")
+}
+
+func labelled(o *object) bool {
+	return o.meta.Labels[v1alpha1.LabelMaintenance] == "true" ||
+		o.work != nil && o.work.Template.Labels[v1alpha1.LabelMaintenance] == "true"
+}
+
+// isHook: Helm and Argo CD run such Jobs as part of a deployment.
+func (c *Case) isHook() bool {
+	a := c.new.meta.Annotations
+	return a["helm.sh/hook"] != "" || a["argocd.argoproj.io/hook"] != ""
+}
+
+func (c *Case) touchesStore() bool { return c.storeTouched() != "" }
+
+// storeTouched names the first production data store that the object refers to.
+func (c *Case) storeTouched() string {
+	for _, r := range c.refs() {
+		for _, o := range c.est.Resolve(r.Host, c.req.Namespace).Owners {
+			if o.Tier() == v1alpha1.TierProduction {
+				return fmt.Sprintf("production data store %q", o.Store)
+			}
+		}
+	}
+	return ""
+}
+
+// tool names the first maintenance tool that a container would run.
+func (c *Case) tool(controls *estate.Controls) string {
+	t := &c.new.work.Template
+	in := reference.Input{Namespace: c.req.Namespace, Template: t, ConfigMaps: c.world.ConfigMaps}
+	return FindTool(in, controls.MaintenanceTools)
+}

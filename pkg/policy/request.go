@@ -1,0 +1,164 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+)
+
+// Operation is what a request does, as AdmissionReviews name it.
+type Operation string
+
+// The operations.
+const (
+	Create  Operation = "CREATE"
+	Update  Operation = "UPDATE"
+	Delete  Operation = "DELETE"
+	Connect Operation = "CONNECT"
+)
+
+// Request is what is judged.
+type Request struct {
+	Operation   Operation
+	Kind        schema.GroupVersionKind
+	Resource    schema.GroupVersionResource
+	SubResource string
+	// Namespace and Name of the object. For a Namespace both are its name.
+	Namespace, Name string
+	User            authenticationv1.UserInfo
+	// Object and OldObject as JSON; either may be empty.
+	Object, OldObject []byte
+	DryRun            bool
+	// Now is the server's clock, by which everything but a CREATE is judged.
+	Now time.Time
+	// NamespaceLabels are the labels of the object's namespace, where the estate does not know it yet.
+	NamespaceLabels map[string]string
+	// NamespaceRead is true once NamespaceLabels were read.
+	NamespaceRead bool
+}
+
+// World is what is known apart from the request. Its functions answer from memory.
+type World struct {
+	Estate *estate.Estate
+	// ConfigMaps gives what is known of a ConfigMap's keys; nil: nothing of any.
+	ConfigMaps func(namespace, name string) (reference.ConfigMap, bool)
+	// Owners gives the references of the stored template of a controlling owner, if that owner exists with that
+	// UID; nil: nothing of any.
+	Owners func(namespace string, owner metav1.OwnerReference) ([]reference.Reference, bool)
+	// ControllerUID gives the UID of a service account of kube-system; nil: names alone are believed, as an offline
+	// check must.
+	ControllerUID func(name string) (string, bool)
+}
+
+// NamespaceUnknownError says that a request is about a namespace that the estate does not know yet. The caller reads
+// it live once and asks again.
+type NamespaceUnknownError struct{ Namespace string }
+
+func (e NamespaceUnknownError) Error() string {
+	return fmt.Sprintf("namespace %q is not known yet", e.Namespace)
+}
+
+// ControllerUnknownError says that a request comes from a service account of kube-system that is not known yet.
+type ControllerUnknownError struct{ Name string }
+
+func (e ControllerUnknownError) Error() string {
+	return fmt.Sprintf("service account kube-system/%s is not known yet", e.Name)
+}
+
+// errNoObject: a review without the object that its operation must carry.
+var errNoObject = errors.New("the request carries no object")
+
+// Controllers lists the service accounts of kube-system that are Kubernetes' own controllers. The list is exact: a
+// prefix would let anybody's name in.
+func Controllers() []string {
+	return []string{
+		"attachdetach-controller", "certificate-controller", "clusterrole-aggregation-controller",
+		"cronjob-controller", "daemon-set-controller", "deployment-controller", "disruption-controller",
+		"endpoint-controller", "endpointslice-controller", "endpointslicemirroring-controller", "ephemeral-volume-controller",
+		"expand-controller", "generic-garbage-collector", "horizontal-pod-autoscaler", "job-controller",
+		"legacy-service-account-token-cleaner", "namespace-controller", "node-controller", "persistent-volume-binder",
+		"pod-garbage-collector", "pv-protection-controller", "pvc-protection-controller", "replicaset-controller",
+		"replication-controller", "resource-claim-controller", "resourcequota-controller", "root-ca-cert-publisher",
+		"route-controller", "service-account-controller", "service-controller", "statefulset-controller",
+		"taint-eviction-controller", "token-cleaner", "ttl-after-finished-controller", "ttl-controller",
+		"validatingadmissionpolicy-status-controller",
+	}
+}
+
+// Users of the control plane that are no service accounts.
+const (
+	userControllerManager = "system:kube-controller-manager"
+	userScheduler         = "system:kube-scheduler"
+	userAPIServer         = "system:apiserver"
+	groupNodes            = "system:nodes"
+	controllerNamespace   = "kube-system"
+)
+
+// credentialID is in the extra of a user that shows a token of its own service account, and of no other.
+const credentialID = "authentication.kubernetes.io/credential-id"
+
+// Requester is who sent the request.
+type Requester struct {
+	authenticationv1.UserInfo
+	*estate.Identity
+	// Controller is true for Kubernetes' own controllers, Person for what is neither service account nor listed as
+	// automation.
+	Controller, Person bool
+	// AccountNamespace and Account are set for service accounts.
+	AccountNamespace, Account string
+	// Borrowed is true for a service account that is impersonated (it has no UID) or shows a long-lived token (it
+	// has no credential-id).
+	Borrowed bool
+}
+
+// String describes the requester as messages do.
+func (r *Requester) String() string {
+	if r.Account != "" {
+		return fmt.Sprintf("service account %q", r.AccountNamespace+"/"+r.Account)
+	}
+	return fmt.Sprintf("user %q", r.Username)
+}
+
+func (w *World) requester(u authenticationv1.UserInfo) (*Requester, error) {
+	r := &Requester{UserInfo: u, Identity: w.Estate.Identity(u.Username, u.Groups)}
+	ns, name, machine := estate.ServiceAccount(u.Username)
+	if machine {
+		r.AccountNamespace, r.Account = ns, name
+		_, shown := u.Extra[credentialID]
+		r.Borrowed = u.UID == "" || !shown
+	}
+	switch {
+	case slices.Contains([]string{userControllerManager, userScheduler, userAPIServer}, u.Username),
+		slices.Contains(u.Groups, groupNodes):
+		r.Controller = true
+	case machine && ns == controllerNamespace && !r.Borrowed && slices.Contains(Controllers(), name):
+		genuine, err := w.genuine(name, u.UID)
+		if err != nil {
+			return nil, err
+		}
+		r.Controller = genuine
+	}
+	r.Person = !machine && !r.Automation && !r.Controller
+	return r, nil
+}
+
+// genuine compares the UID that a controller shows with that of the service account of its name: a deleted and
+// re-created account is another one.
+func (w *World) genuine(name, uid string) (bool, error) {
+	if w.ControllerUID == nil {
+		return true, nil
+	}
+	known, ok := w.ControllerUID(name)
+	if !ok {
+		return false, ControllerUnknownError{name}
+	}
+	return known == uid, nil
+}

@@ -1,0 +1,148 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	kjson "sigs.k8s.io/json"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+)
+
+// boundaryTampering objects to weakening the boundary, whoever asks, without an approved window in Firebreak's
+// namespace.
+func boundaryTampering(c *Case, j *judgement) []Finding {
+	if c.demand == nil || !c.demand.boundary || j.covered() {
+		return nil
+	}
+	return []Finding{c.changeFinding(v1alpha1.RuleBoundaryTampering, j, fmt.Sprintf(
+		"this weakens the boundary (%s), and %s", c.demand.why, c.noWindow(j)))}
+}
+
+// weakening says what the request would weaken; empty: nothing, or the boundary may still be edited freely.
+func (c *Case) weakening() string {
+	if c.est.BoundaryFree(c.req.Now) || c.req.Operation == Connect {
+		return ""
+	}
+	return strings.Join(c.weakenings(), "; ")
+}
+
+func (c *Case) weakenings() []string {
+	if c.req.Kind.Group == v1alpha1.GroupName {
+		return c.ownWeakenings()
+	}
+	switch c.req.Kind.GroupKind() {
+	case schema.GroupKind{Kind: "Namespace"}:
+		return c.namespaceWeakenings()
+	case schema.GroupKind{Kind: "Node"}:
+		return c.nodeWeakenings()
+	case schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}:
+		if strings.HasSuffix(c.req.Name, "."+v1alpha1.GroupName) && c.changesSpec() {
+			return []string{fmt.Sprintf("it changes %s, on which every decision rests", Describe(c.req))}
+		}
+	case schema.GroupKind{Group: "apiregistration.k8s.io", Kind: "APIService"}:
+		if strings.HasSuffix(c.req.Name, "."+v1alpha1.GroupName) && c.changesSpec() {
+			return []string{fmt.Sprintf("it changes %s, which serves Firebreak's own kinds", Describe(c.req))}
+		}
+	}
+	return nil
+}
+
+// changesSpec: creation adds a kind and takes nothing away.
+func (c *Case) changesSpec() bool {
+	return c.req.Operation == Delete || c.req.Operation == Update && !sameBody(c.new, c.old)
+}
+
+func (c *Case) ownWeakenings() []string {
+	o := &c.own
+	switch {
+	case o.environment != nil || o.oldEnvironment != nil:
+		return WeakensEnvironment(o.oldEnvironment, o.environment, c.est)
+	case o.store != nil || o.oldStore != nil:
+		return WeakensDataStore(o.oldStore, o.store, c.est)
+	case o.exemption != nil || o.oldExemption != nil:
+		return WeakensExemption(o.oldExemption, o.exemption)
+	}
+	return nil
+}
+
+// ownBoundary names the Production environment that a change of the boundary is about; empty: none in particular.
+func (c *Case) ownBoundary() string {
+	switch {
+	case c.req.Kind == v1alpha1.GVK(v1alpha1.KindEnvironment):
+		return c.req.Name
+	case c.own.oldStore != nil:
+		return c.own.oldStore.Spec.Environment
+	case c.own.store != nil:
+		return c.own.store.Spec.Environment
+	}
+	return ""
+}
+
+// namespaceWeakenings: labels that change membership where Production is on either side, also through the status and
+// finalize subresources, and the creation of a namespace that a pattern makes Production.
+func (c *Case) namespaceWeakenings() []string {
+	if c.req.Operation == Delete {
+		return nil
+	}
+	after := c.est.NamespaceWith(c.req.Name, c.new.labels())
+	if c.old == nil {
+		if len(after.Production()) > 0 {
+			return []string{fmt.Sprintf("it creates a namespace of environment %s", named(after.Production()))}
+		}
+		return nil
+	}
+	before := c.est.NamespaceWith(c.req.Name, c.old.labels())
+	if slices.Equal(names(before.Environments), names(after.Environments)) || len(before.Production())+len(after.Production()) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("it moves namespace %q from %s to %s", c.req.Name, before, after)}
+}
+
+// nodeWeakenings: labels and taints by which a node is in the scheduling pool of a Production environment.
+func (c *Case) nodeWeakenings() []string {
+	if c.req.SubResource != "" || c.req.Operation == Delete {
+		return nil
+	}
+	before, after := nodeOf(c.old), nodeOf(c.new)
+	var out []string
+	for _, e := range c.est.Production() {
+		if pool(e, before) != pool(e, after) {
+			out = append(out, fmt.Sprintf("it moves node %q into or out of the pool of environment %q", c.req.Name, e.Name))
+		}
+	}
+	return out
+}
+
+func nodeOf(o *object) *corev1.Node {
+	n := &corev1.Node{}
+	if o != nil {
+		_ = kjson.UnmarshalCaseSensitivePreserveInts(o.raw, n) // what cannot be read has no labels
+	}
+	return n
+}
+
+// pool describes a node's place in an environment's pool: whether its labels match, and which of the taints it has.
+func pool(e *estate.Environment, n *corev1.Node) string {
+	spec := e.Spec().Nodes
+	in := false
+	if s := spec.Selector; s != nil && len(s.MatchLabels)+len(s.MatchExpressions) > 0 {
+		if sel, err := metav1.LabelSelectorAsSelector(s); err == nil {
+			in = sel.Matches(labels.Set(n.Labels))
+		}
+	}
+	var taints []string
+	for _, t := range n.Spec.Taints {
+		if estate.MatchAny(spec.Taints, t.Key) || estate.MatchAny(spec.Taints, t.Key+"="+t.Value) {
+			taints = append(taints, t.Key+"="+t.Value+":"+string(t.Effect))
+		}
+	}
+	slices.Sort(taints)
+	return fmt.Sprint(in, taints)
+}

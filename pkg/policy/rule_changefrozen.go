@@ -1,0 +1,79 @@
+package policy
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/workload"
+)
+
+// changeFrozen objects to a change during a freeze. A freeze wins over every window.
+func changeFrozen(c *Case, j *judgement) []Finding {
+	if !c.freezable() {
+		return nil
+	}
+	prod := c.Production()
+	f := change.Frozen(j.state.Freezes, names(prod), c.req.Namespace, c.At())
+	if f == nil {
+		return nil
+	}
+	return []Finding{{
+		Rule: v1alpha1.RuleChangeFrozen, Action: estate.Strictest(prod, v1alpha1.RuleChangeFrozen),
+		Target: f.Name, Environment: prod[0].Name,
+		Message: fmt.Sprintf("changes to environment %s are frozen: %s; wait until it is over, or ask who froze it",
+			named(prod), change.DescribeFreeze(f)),
+	}}
+}
+
+// freezable reports whether a freeze of level Changes could bind the request: what persons, CI and GitOps change of
+// workload templates, configuration, RBAC and routes, and maintenance, whoever runs it. What keeps running things
+// running is never bound: Pods of existing workloads, evictions, autoscaling, renewals by operators.
+func (c *Case) freezable() bool {
+	if len(c.Production()) == 0 || c.same {
+		return false
+	}
+	if c.maintenance != "" {
+		return true
+	}
+	if c.requester.Controller || c.operates() || c.req.SubResource != "" {
+		return false
+	}
+	gk := c.req.Kind.GroupKind()
+	switch {
+	case gk == podKind():
+		return c.req.Operation == Create && !c.launches() || c.req.Operation == Update && !sameTemplate(c.new.work, c.old.work)
+	case workload.HasTemplate(gk):
+		return c.req.Operation != Update || !sameTemplate(c.new.work, c.old.work) || c.starts()
+	case gk.Group == "" && (gk.Kind == "ConfigMap" || gk.Kind == "Secret"):
+		return c.req.Operation != Update || !sameData(c.new.data, c.old.data)
+	}
+	return configures(gk) && (c.req.Operation != Update || !sameBody(c.new, c.old))
+}
+
+// configures lists the kinds of RBAC and routes.
+func configures(gk schema.GroupKind) bool {
+	switch gk.Group {
+	case "rbac.authorization.k8s.io", "networking.k8s.io", "gateway.networking.k8s.io":
+		return true
+	case "":
+		return gk.Kind == "Service" || gk.Kind == "ServiceAccount"
+	}
+	return false
+}
+
+// sameBody compares everything but the metadata.
+func sameBody(a, b *object) bool {
+	if a == nil || b == nil {
+		return false
+	}
+	x, y := generic(a.raw), generic(b.raw)
+	for _, m := range []map[string]any{x, y} {
+		delete(m, "metadata")
+		delete(m, "status")
+	}
+	return x != nil && y != nil && equalJSON(x, y)
+}

@@ -1,0 +1,44 @@
+package policy
+
+import (
+	"fmt"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+)
+
+// dataStoreAcrossTiers objects to a reference to a data store of the other tier, in both directions: non-production
+// to production, and production to non-production, the quiet one.
+func dataStoreAcrossTiers(c *Case, _ *judgement) []Finding {
+	return c.judgeContent(v1alpha1.RuleDataStoreAcrossTiers, c.storeLeads)
+}
+
+func (c *Case) storeLeads(refs []reference.Reference) []lead {
+	var out []lead
+	for _, r := range refs {
+		for _, o := range c.est.Resolve(r.Host, c.req.Namespace).Owners {
+			out = append(out, c.storeLead(r, o))
+		}
+	}
+	return out
+}
+
+func (c *Case) storeLead(r reference.Reference, o estate.Owner) lead {
+	l := lead{
+		ref: r, target: o.Store, environment: o.EnvironmentName, env: o.Environment, tier: o.Tier(),
+		what:   fmt.Sprintf("data store %q of environment %q (%s)", o.Store, o.EnvironmentName, o.Tier()),
+		remedy: "use that environment's own data store, or ask for an Exemption",
+	}
+	if o.Environment == nil {
+		l.what = fmt.Sprintf("data store %q of environment %q, which does not exist", o.Store, o.EnvironmentName)
+		if c.place.SubjectTier() == v1alpha1.TierProduction {
+			// For the rest it is a warning: nobody knows whose it is, and production must not stop for that.
+			l.tier, l.uncertain = v1alpha1.TierNonProduction, true
+		}
+	}
+	if len(c.place.Environments) == 1 {
+		l.remedy = fmt.Sprintf("use a data store of environment %q, or ask for an Exemption", c.place.Environments[0].Name)
+	}
+	return l
+}

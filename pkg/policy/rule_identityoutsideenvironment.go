@@ -1,0 +1,62 @@
+package policy
+
+import (
+	"fmt"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+)
+
+// identityOutsideEnvironment objects to a requester that acts in a Production namespace without being a member of it.
+// It never ratchets and judges deletion too.
+func identityOutsideEnvironment(c *Case, _ *judgement) []Finding {
+	prod := c.Production()
+	if len(prod) == 0 {
+		prod = c.ownEnvironments()
+	}
+	if len(prod) == 0 || c.requester.Controller || c.requester.MemberOfAny(prod) {
+		return nil
+	}
+	action := estate.Strictest(prod, v1alpha1.RuleIdentityOutsideEnvironment)
+	if c.unlistedAutomation() {
+		action = weaker(action, estate.StrictestAction(prod, (*estate.Environment).UnlistedAutomation))
+	}
+	return []Finding{{
+		Rule:        v1alpha1.RuleIdentityOutsideEnvironment,
+		Action:      action,
+		Value:       c.requester.Username,
+		Target:      c.req.Namespace,
+		Environment: prod[0].Name,
+		Message: fmt.Sprintf("%s is no member of environment %s, which %s belongs to; ask one of its members to do it, or its owners to list the identity in spec.identities",
+			c.requester, named(prod), c.where()),
+	}}
+}
+
+// unlistedAutomation: a service account of a Shared or unassigned namespace that nobody has listed yet. On the first
+// day these are operators and GitOps controllers that were forgotten.
+func (c *Case) unlistedAutomation() bool {
+	if c.requester.Account == "" || c.requester.Listed() {
+		return false
+	}
+	home := c.est.NamespaceOrName(c.requester.AccountNamespace)
+	return home.Unassigned() || home.Tier == v1alpha1.TierShared
+}
+
+func weaker(a, b v1alpha1.Action) v1alpha1.Action {
+	if estate.Strictness(b) < estate.Strictness(a) {
+		return b
+	}
+	return a
+}
+
+// where names the place that a request acts in.
+func (c *Case) where() string {
+	if c.req.Namespace == "" || len(c.Production()) == 0 {
+		return "the object"
+	}
+	return fmt.Sprintf("namespace %q", c.req.Namespace)
+}
+
+func named(envs []*estate.Environment) string {
+	return estate.Membership{Environments: envs, Tier: v1alpha1.TierProduction}.String()
+}

@@ -1,0 +1,148 @@
+package policy
+
+import (
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+)
+
+// Rule is one rule.
+type Rule struct {
+	Name  v1alpha1.RuleName
+	Class Class
+	// Judge returns what the rule objects to. The actions of its findings are final.
+	Judge func(*Case, *judgement) []Finding
+}
+
+// Rules lists every rule, in the order of the design. The names of the API that have no line here are not judged yet.
+func Rules() []Rule {
+	return []Rule{
+		{v1alpha1.RuleIdentityOutsideEnvironment, Segregation, identityOutsideEnvironment},
+		{v1alpha1.RuleBoundaryTampering, Segregation, boundaryTampering},
+		{v1alpha1.RuleDataStoreAcrossTiers, Segregation, dataStoreAcrossTiers},
+		{v1alpha1.RuleNamespaceAcrossTiers, Segregation, namespaceAcrossTiers},
+		{v1alpha1.RuleChangeWindowRequired, ChangeControl, changeWindowRequired},
+		{v1alpha1.RulePlanMismatch, ChangeControl, planMismatch},
+		{v1alpha1.RuleTargetNotConfirmed, ChangeControl, targetNotConfirmed},
+		{v1alpha1.RuleExecutionsExhausted, ChangeControl, executionsExhausted},
+		{v1alpha1.RuleChangeFrozen, ChangeControl, changeFrozen},
+	}
+}
+
+// judgement is what the rules share while one decision is made.
+type judgement struct {
+	state *change.State
+	// query and nearest are set where the request demands a window.
+	query   *change.Query
+	nearest *change.Verdict
+}
+
+// covered reports whether a window covers the request.
+func (j *judgement) covered() bool { return j.nearest != nil && j.nearest.Stage == change.Covers }
+
+// stage is how near the nearest window came.
+func (j *judgement) stage() change.Stage {
+	if j.nearest == nil {
+		return change.OutOfScope
+	}
+	return j.nearest.Stage
+}
+
+// Needs says what must be read live before a request can be decided.
+type Needs struct {
+	// Freezes must be read.
+	Freezes bool
+	// Windows must be read: those of the object's namespace (empty: none) and those of Firebreak's own.
+	Windows bool
+	// Window is one window, by namespace and name, that an approval is about; empty: none.
+	WindowNamespace, WindowName string
+	// ConfigMaps, by name in the object's namespace, that a window's plan may pin.
+	ConfigMaps []string
+}
+
+// Any reports whether anything must be read.
+func (n Needs) Any() bool { return n.Freezes || n.Windows || n.WindowName != "" }
+
+// Needs says what must be read live. Most requests need nothing.
+func (c *Case) Needs() Needs {
+	if c.same {
+		return Needs{}
+	}
+	n := Needs{Freezes: c.freezable() || c.demand != nil && !c.demand.boundary, Windows: c.demand != nil}
+	if c.demand != nil && c.new != nil && c.new.work != nil {
+		n.ConfigMaps = change.ConfigMapsOf(&c.new.work.Template)
+	}
+	n.WindowNamespace, n.WindowName = c.ownWindow()
+	return n
+}
+
+// Query returns the question that windows are asked, and whether the request demands one. The state gives the
+// contents of ConfigMaps that the plan pins.
+func (c *Case) Query(s *change.State) (*change.Query, bool) {
+	if c.demand == nil {
+		return nil, false
+	}
+	return c.query(s), true
+}
+
+// Evaluate judges a request with all state given: what the offline check and tests call. The error means that the
+// request could not be judged.
+func Evaluate(req *Request, w *World, s *change.State) (*Decision, error) {
+	c, err := Prepare(req, w)
+	if err != nil {
+		return nil, err
+	}
+	return c.Decide(s), nil
+}
+
+// Decide judges a prepared request with what was read live; nil where nothing was needed.
+func (c *Case) Decide(s *change.State) *Decision {
+	d := &Decision{Maintenance: c.maintenance}
+	if c.same {
+		d.Allowed = true
+		return d
+	}
+	if s == nil {
+		s = &change.State{}
+	}
+	j := &judgement{state: s}
+	if c.demand != nil {
+		j.query = c.query(s)
+		j.nearest = change.Nearest(j.query, s)
+	}
+	for _, r := range Rules() {
+		d.Findings = append(d.Findings, r.Judge(c, j)...)
+	}
+	c.exempt(d.Findings)
+	sortFindings(d.Findings)
+	d.Invalid = c.validateOwn(s)
+	if c.hook != "" {
+		d.Warnings = append(d.Warnings, c.hook)
+	}
+	c.conclude(d, j)
+	return d
+}
+
+func (c *Case) conclude(d *Decision, j *judgement) {
+	denied := d.Denied()
+	d.Allowed = len(denied) == 0 && len(d.Invalid) == 0
+	if !d.Allowed && c.req.DryRun && len(d.Invalid) == 0 && onlyChangeControl(denied) {
+		// A dry run stores nothing: kubectl diff, GitOps diffs and request must be able to look.
+		d.Allowed = true
+		d.Warnings = append(d.Warnings, "would need a window: "+sentence("would violate", denied))
+	}
+	if d.Allowed && j.covered() {
+		d.Use = &Use{Verdict: *j.nearest, Key: j.query.Key, Operation: j.query.Operation}
+		if j.query.Plan != nil {
+			d.Use.Digest = j.query.Plan.Digest
+		}
+	}
+}
+
+func onlyChangeControl(findings []Finding) bool {
+	for _, f := range findings {
+		if classOf(f.Rule) != ChangeControl {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,120 @@
+package policy
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+	"github.com/firebreak-dev/firebreak/pkg/workload"
+)
+
+// MaintenanceTools lists the command words that make a run maintenance. An entry of two words matches a program and
+// its first argument, whose `*` stands for anything. README.md beside this file shows the same list.
+func MaintenanceTools() []string {
+	return []string{
+		"psql", "pg_dump", "pg_dumpall", "pg_restore", "pgbench", "vacuumdb", "reindexdb", "createdb", "dropdb", "pg_basebackup",
+		"mysql", "mysqldump", "mysqladmin", "mysqlimport", "mariadb", "mariadb-dump", "mariadb-admin",
+		"mongo", "mongosh", "mongodump", "mongorestore", "mongoimport", "mongoexport",
+		"redis-cli", "valkey-cli", "memcached-tool", "cqlsh", "nodetool", "sqlcmd", "bcp", "sqlplus", "impdp", "expdp", "rman",
+		"clickhouse-client", "influx", "etcdctl", "consul", "vault",
+		"kafka-topics", "kafka-topics.sh", "kafka-reassign-partitions", "kafka-reassign-partitions.sh", "kafka-consumer-groups",
+		"kafka-consumer-groups.sh", "rabbitmqctl", "rabbitmqadmin",
+		"flyway", "liquibase", "alembic", "sqitch", "dbmate", "goose", "atlas", "golang-migrate", "migrate", "prisma migrate",
+		"knex migrate:*", "typeorm migration:*", "sequelize db:*", "rails db:*", "rake db:*", "artisan migrate*", "manage.py migrate",
+		"manage.py flush", "dotnet-ef", "gh-ost", "pt-online-schema-change", "pt-archiver", "pgloader",
+		"kubectl", "oc", "helm", "terraform", "tofu", "pulumi", "ansible", "ansible-playbook", "crossplane",
+		"aws", "gcloud", "gsutil", "bq", "az", "doctl", "ibmcloud", "aliyun", "s3cmd", "rclone",
+	}
+}
+
+// toolImages maps image names to the tool that is their entry point, for containers without a command of their own.
+func toolImages() map[string]string {
+	return map[string]string{
+		"flyway": "flyway", "liquibase": "liquibase", "kubectl": "kubectl", "aws-cli": "aws", "google-cloud-cli": "gcloud",
+		"cloud-sdk": "gcloud", "azure-cli": "az", "terraform": "terraform", "opentofu": "tofu", "mongosh": "mongosh", "atlas": "atlas",
+		"migrate": "migrate", "pgloader": "pgloader", "gh-ost": "gh-ost", "sqitch": "sqitch", "dbmate": "dbmate", "rclone": "rclone",
+	}
+}
+
+// FindTool names the first maintenance tool that a template would run, in a container, hook or exec probe; empty if
+// there is none. more are added to the built-in list. Words are compared, never parts of words.
+func FindTool(in reference.Input, more []string) string {
+	tools := append(MaintenanceTools(), more...)
+	for _, c := range in.Template.Containers() {
+		name := imageName(c.Image)
+		if tool, ok := toolImages()[name]; ok && len(c.Command) == 0 {
+			return tool
+		}
+		if slices.Contains(more, name) {
+			return name
+		}
+		vars := in.Environment(c.Container)
+		lookup := func(n string) (string, bool) { v, ok := vars[n]; return v, ok }
+		for _, cmd := range c.Commands() {
+			for _, call := range workload.Calls(cmd.Words, lookup) {
+				if t := toolOf(call.Words, tools); t != "" {
+					return t
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// imageName returns the last part of an image's repository.
+func imageName(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	name := path.Base(image)
+	name, _, _ = strings.Cut(name, ":")
+	return name
+}
+
+// toolOf looks at the program of a command and, behind programs that only start another one, at what they start.
+func toolOf(words []string, tools []string) string {
+	for i := range words {
+		program := path.Base(words[i])
+		next := ""
+		if i+1 < len(words) {
+			next = path.Base(words[i+1])
+		}
+		for _, t := range tools {
+			name, arg, two := strings.Cut(t, " ")
+			if program == name && (!two || matchArg(arg, next)) {
+				return t
+			}
+		}
+		if !starter(program) && !skippable(words[i]) && !interpreter(program) {
+			return ""
+		}
+	}
+	return ""
+}
+
+func matchArg(pattern, arg string) bool {
+	prefix, open := strings.CutSuffix(pattern, "*")
+	return arg == prefix || open && strings.HasPrefix(arg, prefix)
+}
+
+// starter: programs whose argument is the program that runs.
+func starter(p string) bool {
+	switch p {
+	case "env", "exec", "sudo", "doas", "nohup", "nice", "ionice", "timeout", "time", "command", "tini", "dumb-init", "setsid",
+		"stdbuf", "xargs", "su-exec", "gosu", "chpst", "strace", "watch", "bundle", "npx", "yarn", "pnpm", "poetry", "uv", "pipenv", "run", "sh", "bash":
+		return true
+	}
+	return false
+}
+
+func interpreter(p string) bool {
+	switch p {
+	case "python", "python3", "php", "ruby", "node", "java", "perl":
+		return true
+	}
+	return false
+}
+
+// skippable: flags, assignments, and the durations and users that starters take.
+func skippable(w string) bool {
+	return strings.HasPrefix(w, "-") || strings.Contains(w, "=") || strings.Trim(w, "0123456789.smhd") == "" && w != ""
+}

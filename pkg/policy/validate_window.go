@@ -1,0 +1,170 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/workload"
+)
+
+func (c *Case) validateWindow(w *v1alpha1.ChangeWindow) field.ErrorList {
+	spec := field.NewPath("spec")
+	if w.Spec.Type != v1alpha1.WindowNormal && w.Spec.Type != "" {
+		return field.ErrorList{notYet(spec.Child("type"), w.Spec.Type)}
+	}
+	env, ok := c.est.Environment(w.Spec.Environment)
+	if !ok {
+		return field.ErrorList{field.NotFound(spec.Child("environment"), w.Spec.Environment)}
+	}
+	if env.Tier != v1alpha1.TierProduction {
+		return field.ErrorList{field.Invalid(spec.Child("environment"), w.Spec.Environment,
+			"changes need windows in environments of tier Production only")}
+	}
+	errs := c.validRequester(spec.Child("requestedBy"), env.Controls)
+	errs = append(errs, c.validPlace(w, env)...)
+	errs = append(errs, c.validInterval(spec.Child("schedule"), &w.Spec.Schedule, env.Controls)...)
+	errs = append(errs, validPlan(spec.Child("plan"), w, env.Controls)...)
+	if env.Controls.RequireRollback && w.Spec.Rollback == "" {
+		errs = append(errs, field.Required(spec.Child("rollback"), fmt.Sprintf("environment %q requires that a window says how it is undone", env.Name)))
+	}
+	return errs
+}
+
+// validRequester: windows are requested by persons, and by the service accounts that the environment names.
+func (c *Case) validRequester(path *field.Path, controls *estate.Controls) field.ErrorList {
+	r := c.requester
+	switch {
+	case r.Person:
+		return nil
+	case r.Borrowed:
+		return field.ErrorList{field.Forbidden(path, fmt.Sprintf(
+			"%s is impersonated or shows a long-lived token, and windows are requested by persons", r))}
+	case r.Account != "" && estate.MatchServiceAccount(controls.AutomatedRequesters, r.AccountNamespace, r.Account):
+		return nil
+	}
+	return field.ErrorList{field.Forbidden(path, fmt.Sprintf(
+		"%s is not a person, and windows are requested by persons, or by service accounts that spec.changeControl.automatedRequesters names", r))}
+}
+
+// validPlace: what the requester typed as environment must be where the window opens.
+func (c *Case) validPlace(w *v1alpha1.ChangeWindow, env *estate.Environment) field.ErrorList {
+	path := field.NewPath("spec", "scope")
+	if c.req.Namespace != c.est.FirebreakNamespace {
+		if len(w.Spec.Scope.Namespaces) > 0 {
+			return field.ErrorList{field.Forbidden(path.Child("namespaces"), fmt.Sprintf(
+				"a window opens its own namespace; only one in namespace %q may list others", c.est.FirebreakNamespace))}
+		}
+		if !c.place.In(env.Name) {
+			return field.ErrorList{field.Invalid(field.NewPath("spec", "environment"), env.Name,
+				fmt.Sprintf("namespace %q belongs to %s", c.req.Namespace, c.place))}
+		}
+		return nil
+	}
+	var errs field.ErrorList
+	if len(w.Spec.Scope.Clusters) == 0 {
+		errs = append(errs, field.Required(path.Child("clusters"), "a window in Firebreak's own namespace names its clusters"))
+	}
+	for i, ns := range w.Spec.Scope.Namespaces {
+		if m, known := c.est.Namespace(ns); !known || !m.In(env.Name) {
+			errs = append(errs, field.Invalid(path.Child("namespaces").Index(i), ns, fmt.Sprintf("is no namespace of environment %q", env.Name)))
+		}
+	}
+	return errs
+}
+
+func (c *Case) validInterval(path *field.Path, s *v1alpha1.Schedule, controls *estate.Controls) field.ErrorList {
+	if s.Recurrence != nil || s.Start == nil || s.End == nil {
+		return field.ErrorList{field.Required(path, "give start and end")}
+	}
+	length := s.End.Sub(s.Start.Time)
+	switch {
+	case length <= 0:
+		return field.ErrorList{field.Invalid(path.Child("end"), change.Instant(s.End.Time), "must be after start")}
+	case !c.At().Before(s.End.Time):
+		return field.ErrorList{field.Invalid(path.Child("end"), change.Instant(s.End.Time), "must be in the future")}
+	case s.End.Sub(c.At()).Hours() > maxAhead:
+		return field.ErrorList{field.Invalid(path.Child("end"), change.Instant(s.End.Time), "must be at most a year ahead")}
+	case length > controls.MaxWindowDuration:
+		return field.ErrorList{field.Invalid(path.Child("end"), change.Instant(s.End.Time),
+			fmt.Sprintf("the window would last %s, and the environment allows %s", length, controls.MaxWindowDuration))}
+	}
+	return nil
+}
+
+func validPlan(path *field.Path, w *v1alpha1.ChangeWindow, controls *estate.Controls) field.ErrorList {
+	if w.Spec.Plan == nil {
+		if controls.RequirePlan && runsSomething(&w.Spec.Scope) {
+			return field.ErrorList{field.Required(path, "the environment requires that a window which creates or updates workloads pins what may run; kubectl firebreak request computes it from the manifest")}
+		}
+		return nil
+	}
+	var errs field.ErrorList
+	for i := range w.Spec.Plan.Workloads {
+		if p := &w.Spec.Plan.Workloads[i]; len(p.Fields) > 0 && !change.ConsistentPlan(p) {
+			// Otherwise the approver would read fields that are not what the digest pins.
+			errs = append(errs, field.Invalid(path.Child("workloads").Index(i).Child("digest"), p.Digest, "is not the digest of the fields beside it"))
+		}
+	}
+	return errs
+}
+
+func runsSomething(s *v1alpha1.Scope) bool {
+	if !slices.Contains(s.Operations, v1alpha1.OperationCreate) && !slices.Contains(s.Operations, v1alpha1.OperationUpdate) {
+		return false
+	}
+	return slices.ContainsFunc(s.Resources, func(r v1alpha1.ScopedResource) bool {
+		return workload.HasTemplate(schema.GroupKind{Group: r.Group, Kind: r.Kind})
+	})
+}
+
+// validateApproval refuses a word that would not count, so that who gives it learns why at once. What counts is
+// computed again whenever a window is used.
+func (c *Case) validateApproval(a *v1alpha1.ChangeApproval, s *change.State) field.ErrorList {
+	spec := field.NewPath("spec")
+	if a.Spec.Window == nil {
+		return field.ErrorList{notYet(spec.Child("decision"), a.Spec.Decision)}
+	}
+	by := spec.Child("approver")
+	if !c.requester.Person {
+		return field.ErrorList{field.Forbidden(by, fmt.Sprintf("%s is not a person, and windows are approved by persons", c.requester))}
+	}
+	w := aboutWindow(a, s)
+	if w == nil {
+		return field.ErrorList{field.NotFound(spec.Child("window"), a.Spec.Window.Name+" with UID "+a.Spec.Window.UID)}
+	}
+	if a.Spec.Decision != v1alpha1.DecisionApprove {
+		return nil
+	}
+	if p := c.party(); change.SamePerson(w.Spec.RequestedBy, &v1alpha1.Stamp{Username: p.Username, UID: p.UID}) {
+		return field.ErrorList{field.Forbidden(by, fmt.Sprintf("%s requested change window %q, and nobody approves what they requested; ask another person who holds the verb approve on changewindows", c.requester, w.Name))}
+	}
+	return c.validWord(a, w)
+}
+
+func (c *Case) validWord(a *v1alpha1.ChangeApproval, w *v1alpha1.ChangeWindow) field.ErrorList {
+	spec := field.NewPath("spec")
+	if want := change.WindowDigest(&w.Spec); a.Spec.Digest != want {
+		return field.ErrorList{field.Invalid(spec.Child("digest"), a.Spec.Digest, fmt.Sprintf("change window %q has digest %s; look at it again before you approve it", w.Name, want))}
+	}
+	env, ok := c.est.Environment(w.Spec.Environment)
+	if !ok || env.Controls == nil {
+		return field.ErrorList{field.NotFound(spec.Child("window"), "environment "+w.Spec.Environment)}
+	}
+	if !c.requester.MemberOf(env.Name) {
+		return field.ErrorList{field.Forbidden(spec.Child("approver"), fmt.Sprintf("%s is no member of environment %q", c.requester, env.Name))}
+	}
+	l := env.Controls.Approvers
+	if subjects := (v1alpha1.Subjects{Users: l.Users, Groups: l.Groups}); !subjects.Empty() && !change.MatchSubjects(&subjects, c.party()) {
+		return field.ErrorList{field.Forbidden(spec.Child("approver"), fmt.Sprintf("%s is not among the approvers of environment %q", c.requester, env.Name))}
+	}
+	if end := w.Spec.Schedule.End; end != nil && !c.At().Before(end.Time) {
+		return field.ErrorList{field.Forbidden(spec.Child("window"), fmt.Sprintf("change window %q closed at %s", w.Name, change.Instant(end.Time)))}
+	}
+	return nil
+}

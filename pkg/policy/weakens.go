@@ -1,0 +1,210 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+)
+
+// WeakensEnvironment says, clause by clause, how a change of an Environment would weaken the boundary; old is nil for
+// a creation, new for a deletion. What cannot be proved to be a strengthening is a weakening. e is the estate as it is
+// now.
+func WeakensEnvironment(old, new *v1alpha1.Environment, e *estate.Estate) []string {
+	switch {
+	case new == nil && old.Spec.Tier != v1alpha1.TierProduction && e.CountStores(old.Name) == 0 && len(old.Spec.Gateways) == 0:
+		return nil
+	case new == nil:
+		return []string{fmt.Sprintf("it deletes environment %q", old.Name)}
+	case old == nil:
+		return createsEnvironment(new, e)
+	}
+	var w weakening
+	w.differ("tier", old.Spec.Tier, new.Spec.Tier)
+	w.differ("namespaces", old.Spec.Namespaces, new.Spec.Namespaces)
+	w.identities(old.Spec.Identities, new.Spec.Identities)
+	w.differ("nodes", old.Spec.Nodes, new.Spec.Nodes)
+	w.gateways(old.Spec.Gateways, new.Spec.Gateways)
+	if old.Spec.Tier == v1alpha1.TierProduction {
+		w.controls(old.Spec.ChangeControl, new.Spec.ChangeControl)
+		w.enforcement(old.Spec.Enforcement, new.Spec.Enforcement)
+	}
+	if old.Annotations[v1alpha1.AnnotationSealed] == "true" && new.Annotations[v1alpha1.AnnotationSealed] != "true" {
+		w.say("it takes the seal off")
+	}
+	return w.out
+}
+
+// createsEnvironment: a NonProduction Environment that claims nothing of Production takes nothing away.
+func createsEnvironment(n *v1alpha1.Environment, e *estate.Estate) []string {
+	if n.Spec.Tier != v1alpha1.TierNonProduction {
+		return []string{fmt.Sprintf("it creates environment %q of tier %s", n.Name, n.Spec.Tier)}
+	}
+	var w weakening
+	if len(n.Spec.Gateways) > 0 {
+		w.say("it opens gateways")
+	}
+	if s := n.Spec.Namespaces.Selector; s != nil {
+		w.say("it claims namespaces by label")
+	}
+	for _, g := range n.Spec.Namespaces.Names {
+		if p := e.ProductionClaim(g); p != "" {
+			w.say("it claims namespaces %q, of which environment %q owns some", g, p)
+		}
+	}
+	if len(n.Spec.Identities.Automation) > 0 {
+		w.say("it makes users automation")
+	}
+	return w.out
+}
+
+type weakening struct{ out []string }
+
+func (w *weakening) say(format string, args ...any) {
+	w.out = append(w.out, fmt.Sprintf(format, args...))
+}
+
+// differ is for fields of which no change can be proved harmless.
+func (w *weakening) differ(field string, old, new any) {
+	if !reflect.DeepEqual(old, new) {
+		w.say("it changes %s", field)
+	}
+}
+
+// grown objects to entries that were added; removing some only ever tightens these lists.
+func grown[T cmp.Ordered](w *weakening, field string, old, new []T) {
+	for _, v := range new {
+		if !slices.Contains(old, v) {
+			w.say("it adds %q to %s", fmt.Sprint(v), field)
+		}
+	}
+}
+
+func shrunk[T cmp.Ordered](w *weakening, field string, old, new []T) {
+	for _, v := range old {
+		if !slices.Contains(new, v) {
+			w.say("it removes %q from %s", fmt.Sprint(v), field)
+		}
+	}
+}
+
+func (w *weakening) identities(old, new v1alpha1.IdentityMembers) {
+	grown(w, "identities.users", old.Users, new.Users)
+	grown(w, "identities.groups", old.Groups, new.Groups)
+	grown(w, "identities.serviceAccounts", old.ServiceAccounts, new.ServiceAccounts)
+	grown(w, "identities.operators", old.Operators, new.Operators)
+	grown(w, "identities.jobLaunchers", old.JobLaunchers, new.JobLaunchers)
+	// One that is added makes a person's Jobs routine; one that is removed makes a machine a person who may approve.
+	w.differ("identities.automation", old.Automation, new.Automation)
+}
+
+func (w *weakening) gateways(old, new []v1alpha1.Gateway) {
+	for _, g := range new {
+		i := slices.IndexFunc(old, func(o v1alpha1.Gateway) bool { return o.Host == g.Host })
+		switch {
+		case i < 0:
+			w.say("it opens a gateway through %q", g.Host)
+		case g.ExpiresAt.After(old[i].ExpiresAt.Time):
+			w.say("it prolongs the gateway through %q", g.Host)
+		default:
+			grown(w, "gateways[].from", old[i].From, g.From)
+		}
+	}
+}
+
+func (w *weakening) enforcement(old, new v1alpha1.Enforcement) {
+	action := func(e v1alpha1.Enforcement, r v1alpha1.RuleName) v1alpha1.Action {
+		return cmp.Or(e.Rules[r], e.Default, v1alpha1.ActionDeny)
+	}
+	for _, r := range v1alpha1.RuleNames() {
+		w.softer("enforcement of "+string(r), action(old, r), action(new, r))
+	}
+	w.softer("enforcement.selfHealing", cmp.Or(old.SelfHealing, v1alpha1.ActionWarn), cmp.Or(new.SelfHealing, v1alpha1.ActionWarn))
+	w.softer("enforcement.unlistedAutomation", cmp.Or(old.UnlistedAutomation, v1alpha1.ActionWarn), cmp.Or(new.UnlistedAutomation, v1alpha1.ActionWarn))
+}
+
+func (w *weakening) softer(field string, old, new v1alpha1.Action) {
+	if estate.Strictness(new) < estate.Strictness(old) {
+		w.say("it lowers %s from %s to %s", field, old, new)
+	}
+}
+
+// WeakensDataStore says how a change of a DataStore would weaken the boundary.
+func WeakensDataStore(old, new *v1alpha1.DataStore, e *estate.Estate) []string {
+	var w weakening
+	switch {
+	case new == nil:
+		w.say("it deletes data store %q of environment %q", old.Name, old.Spec.Environment)
+		return w.out
+	case old == nil:
+		old = &v1alpha1.DataStore{Spec: v1alpha1.DataStoreSpec{Environment: new.Spec.Environment}}
+	}
+	w.differ("environment", old.Spec.Environment, new.Spec.Environment)
+	shrunk(&w, "hosts", old.Spec.Hosts, new.Spec.Hosts)
+	shrunk(&w, "cidrs", old.Spec.CIDRs, new.Spec.CIDRs)
+	shrunk(&w, "resourceNames", old.Spec.ResourceNames, new.Spec.ResourceNames)
+	for _, s := range old.Spec.Services {
+		if !slices.Contains(new.Spec.Services, s) {
+			w.say("it removes service %q from services", s.Namespace+"/"+s.Name)
+		}
+	}
+	w.credentials(old.Spec.Credentials, new.Spec.Credentials)
+	w.claims(new, e)
+	return w.out
+}
+
+func (w *weakening) credentials(old, new *v1alpha1.Credentials) {
+	o, n := v1alpha1.Credentials{}, v1alpha1.Credentials{}
+	if old != nil {
+		o = *old
+	}
+	if new != nil {
+		n = *new
+	}
+	shrunk(w, "credentials.secrets", o.Secrets, n.Secrets)
+	shrunk(w, "credentials.vaultPaths", o.VaultPaths, n.VaultPaths)
+	shrunk(w, "credentials.roleNames", o.RoleNames, n.RoleNames)
+}
+
+// claims objects to text that another tier owns already: a more precise entry would take it away.
+func (w *weakening) claims(d *v1alpha1.DataStore, e *estate.Estate) {
+	tier := v1alpha1.TierProduction
+	if env, ok := e.Environment(d.Spec.Environment); ok {
+		tier = env.Tier
+	}
+	other := func(what string, owners []estate.Owner) {
+		for _, o := range owners {
+			if o.Store != d.Name && o.Tier() != tier {
+				w.say("it claims %q, which data store %q of environment %q owns", what, o.Store, o.EnvironmentName)
+				return
+			}
+		}
+	}
+	for _, h := range d.Spec.Hosts {
+		if n, ok := reference.NormaliseHost(strings.TrimPrefix(h, "*."), true); ok {
+			other(h, e.Overlapping(n, strings.HasPrefix(h, "*.")))
+		}
+	}
+	for _, r := range d.Spec.CIDRs {
+		other(r, e.OverlappingRange(r))
+	}
+	for _, s := range d.Spec.Services {
+		other(s.Name+"."+s.Namespace, e.Service(s.Namespace, s.Name))
+		if m := e.NamespaceOrName(s.Namespace); len(m.Production()) > 0 && tier != v1alpha1.TierProduction {
+			w.say("it claims service %q in namespace %q of %s", s.Name, s.Namespace, m)
+		}
+	}
+}
+
+// WeakensExemption: writing one weakens production; deleting one does not.
+func WeakensExemption(_, new *v1alpha1.Exemption) []string {
+	if new == nil {
+		return nil
+	}
+	return []string{fmt.Sprintf("it exempts from %v until %s", new.Spec.Rules, new.Spec.ExpiresAt.UTC().Format("2006-01-02 15:04 UTC"))}
+}
