@@ -28,6 +28,8 @@ type Input struct {
 	DefaultEnvironment string
 	// FirebreakNamespace is the namespace in which Firebreak itself runs.
 	FirebreakNamespace string
+	// FirebreakAccount is the service account that Firebreak runs as, in its own namespace.
+	FirebreakAccount string
 }
 
 // Problem is something in the input that could not be compiled. What it stood in is read as the stricter of what it
@@ -41,8 +43,8 @@ type Problem struct {
 
 // Estate is the compiled picture. It is immutable.
 type Estate struct {
-	// Cluster, DefaultEnvironment and FirebreakNamespace repeat the input.
-	Cluster, DefaultEnvironment, FirebreakNamespace string
+	// Cluster, DefaultEnvironment, FirebreakNamespace and FirebreakAccount repeat the input.
+	Cluster, DefaultEnvironment, FirebreakNamespace, FirebreakAccount string
 
 	environments map[string]*Environment
 	ordered      []*Environment
@@ -64,6 +66,7 @@ func Compile(in Input) *Estate {
 		Cluster:            in.Cluster,
 		DefaultEnvironment: in.DefaultEnvironment,
 		FirebreakNamespace: in.FirebreakNamespace,
+		FirebreakAccount:   in.FirebreakAccount,
 		environments:       make(map[string]*Environment, len(in.Environments)),
 		namespaces:         make(map[string]Membership, len(in.Namespaces)),
 		services:           in.Services,

@@ -60,6 +60,9 @@ func Prepare(req *Request, w *World) (*Case, error) {
 	if c.place, err = c.placeOf(); err != nil {
 		return nil, err
 	}
+	if err := c.knownSubresource(); err != nil {
+		return nil, err
+	}
 	if c.same = req.Operation == Update && req.SubResource == "" && sameAsStored(req.Object, req.OldObject); c.same {
 		return c, nil
 	}

@@ -37,6 +37,9 @@ func (c *Case) weakenings() []string {
 	if c.req.Kind.Group == v1alpha1.GroupName {
 		return c.ownWeakenings()
 	}
+	if c.req.SubResource == "token" && c.req.Namespace == c.est.FirebreakNamespace && c.req.Name == c.est.FirebreakAccount {
+		return []string{"it takes a token of Firebreak's own service account"}
+	}
 	switch c.req.Kind.GroupKind() {
 	case schema.GroupKind{Kind: "Namespace"}:
 		return c.namespaceWeakenings()

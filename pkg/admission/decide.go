@@ -1,0 +1,116 @@
+package admission
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/ledger"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+)
+
+// answerable is a decision and the reservation that it rests on, if any.
+type answerable struct {
+	*policy.Decision
+	reservation *ledger.Reservation
+}
+
+// decide judges a case: from memory alone if nothing more is needed, else with what is read live.
+func (h *Handler) decide(ctx context.Context, req *policy.Request, c *policy.Case) (answerable, error) {
+	if !c.Needs().Any() {
+		return answerable{Decision: c.Decide(nil)}, nil
+	}
+	if c.FromController() && !h.Controllers.Allow(req.Namespace, h.Clock()) {
+		return answerable{}, throttled{}
+	}
+	h.Metrics.liveReads.Inc()
+	state, err := h.Live.State(ctx, c, req.Namespace)
+	if err != nil {
+		return answerable{}, unavailable{err}
+	}
+	d := c.Decide(state)
+	if d.Use == nil || req.DryRun {
+		return answerable{Decision: d}, nil
+	}
+	return h.reserve(ctx, req, c, state, d)
+}
+
+// reserve takes a slot, then looks at the approvals once more: a revocation whose answer had arrived before this
+// request was sent is always honoured. If they no longer suffice, the slot is given back and the request denied.
+func (h *Handler) reserve(ctx context.Context, req *policy.Request, c *policy.Case, state *change.State, d *policy.Decision) (answerable, error) {
+	r, err := h.Ledger.Reserve(ctx, claim(req, c, d.Use))
+	switch {
+	case errors.Is(err, ledger.ErrExhausted):
+		// Somebody else took the last one meanwhile. Judged again, the window says so itself.
+		full, err := h.Live.State(ctx, c, req.Namespace)
+		if err != nil {
+			return answerable{}, unavailable{err}
+		}
+		if again := c.Decide(full); again.Use == nil {
+			return answerable{Decision: again}, nil
+		}
+		return answerable{}, unavailable{ledger.ErrContended}
+	case errors.Is(err, ledger.ErrContended):
+		return answerable{}, unavailable{err}
+	case err != nil:
+		h.release(r)
+		return answerable{}, unavailable{err}
+	}
+	window := d.Use.Verdict.Window
+	if err := h.Live.Approvals(ctx, state, window.Namespace); err != nil {
+		h.release(r)
+		return answerable{}, unavailable{err}
+	}
+	again := c.Decide(withOwn(state, r))
+	if again.Use == nil || again.Use.Verdict.Window.UID != window.UID || ctx.Err() != nil {
+		h.release(r)
+		if again.Allowed {
+			// Another window would cover it; the retry will use that one.
+			return answerable{}, unavailable{fmt.Errorf("window %q no longer covers the request", window.Name)}
+		}
+		return answerable{Decision: again}, nil
+	}
+	h.Metrics.reservations.Inc()
+	return answerable{Decision: again, reservation: r}, nil
+}
+
+// withOwn adds the request's own reservation to the state: its key then holds a slot.
+func withOwn(s *change.State, r *ledger.Reservation) *change.State {
+	out := *s
+	if !r.Held {
+		out.Executions = append(append([]v1alpha1.ChangeExecution{}, s.Executions...), *r.ChangeExecution)
+	}
+	return &out
+}
+
+// release gives a reservation back, on a context of its own: the request's may be over. If it fails, the execution
+// stays used, which is the safe side, and is cleared up later.
+func (h *Handler) release(r *ledger.Reservation) {
+	if r == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
+	defer cancel()
+	if err := h.Ledger.Release(ctx, r); err != nil {
+		h.Log.Error(err, "could not give a reservation back", "execution", r.Name)
+	}
+}
+
+const releaseTimeout = 1500 * time.Millisecond
+
+func claim(req *policy.Request, c *policy.Case, u *policy.Use) ledger.Claim {
+	return ledger.Claim{
+		Verdict:   u.Verdict,
+		Key:       u.Key,
+		Operation: u.Operation,
+		Digest:    u.Digest,
+		Requester: v1alpha1.Stamp{Username: req.User.Username, UID: req.User.UID, Groups: req.User.Groups},
+		Object: v1alpha1.ExecutedObject{
+			Group: req.Kind.Group, Version: req.Kind.Version, Kind: req.Kind.Kind, Resource: req.Resource.Resource,
+			Namespace: req.Namespace, Name: req.Name, UID: c.UID(),
+		},
+	}
+}

@@ -1,0 +1,10 @@
+// Package admission turns an AdmissionReview into a request for pkg/policy, and its decision into the answer: status,
+// warnings, audit annotations, metrics, log line, event.
+//
+// Handle decodes, decide decides. A request that is not change-controlled makes no API call. A change-controlled one
+// reads live, at most six round trips one after the other: windows and freezes; executions, approvals and ConfigMaps;
+// the reservation; if its slot was lost, the executions and one more try; the approvals again.
+//
+// Failure mode: what cannot be judged is denied, always by an AdmissionResponse and never by an HTTP error, which would
+// lose the message and be admitted where the registration says Ignore.
+package admission

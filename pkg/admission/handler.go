@@ -1,0 +1,205 @@
+package admission
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/go-logr/logr"
+	admissionv1 "k8s.io/api/admission/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/ledger"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+)
+
+// Memory is what is known without asking the API server.
+type Memory interface {
+	// World returns the present picture, and false before everything has been read once.
+	World() (*policy.World, bool)
+	// Seen notes that an object exists.
+	Seen(uid types.UID)
+}
+
+// Live reads from the API server itself.
+type Live interface {
+	// State reads what a request needs.
+	State(ctx context.Context, c *policy.Case, namespace string) (*change.State, error)
+	// Approvals reads the approvals of one namespace again.
+	Approvals(ctx context.Context, s *change.State, namespace string) error
+	// NamespaceLabels reads the labels of a namespace; false if it does not exist.
+	NamespaceLabels(ctx context.Context, name string) (map[string]string, bool, error)
+	// ControllerUID reads the UID of a service account of kube-system into memory.
+	ControllerUID(ctx context.Context, name string) error
+}
+
+// Ledger reserves executions.
+type Ledger interface {
+	Reserve(ctx context.Context, c ledger.Claim) (*ledger.Reservation, error)
+	Release(ctx context.Context, r *ledger.Reservation) error
+}
+
+// Witness is told of what must be accountable.
+type Witness interface {
+	// Record is called once for each request that was denied or used a window.
+	Record(ctx context.Context, o Outcome)
+}
+
+// Outcome is what became of a request.
+type Outcome struct {
+	Request  *policy.Request
+	Decision *policy.Decision
+	// Owner is the controlling owner of the object, if Kubernetes' own controllers sent it.
+	Owner *types.NamespacedName
+	// OwnerKind is the owner's kind.
+	OwnerKind schema.GroupVersionKind
+	OwnerUID  types.UID
+	// Message of a denial; empty if the request was admitted.
+	Message string
+	// Execution that was reserved; empty if none was.
+	Execution string
+}
+
+// Handler judges requests.
+type Handler struct {
+	Memory  Memory
+	Live    Live
+	Ledger  Ledger
+	Witness Witness
+	Metrics *Metrics
+	// Clock gives the instant; a value, so that tests may set it.
+	Clock func() time.Time
+	Log   logr.Logger
+	// Deadline is how long a request may take: the webhook's timeout less two seconds.
+	Deadline time.Duration
+	// Slots bounds how many requests are judged at once.
+	Slots chan struct{}
+	// Controllers limits how many sets of live reads a second Kubernetes' controllers may cause in one namespace.
+	Controllers *Limiter
+}
+
+var _ admission.Handler = (*Handler)(nil)
+
+// Handle implements the raw handler of controller-runtime. A panic denies the one request that caused it.
+func (h *Handler) Handle(ctx context.Context, req admission.Request) (resp admission.Response) {
+	started := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, h.Deadline)
+	defer cancel()
+	defer func() {
+		if p := recover(); p != nil {
+			h.Log.Error(fmt.Errorf("panic: %v", p), "judging a request panicked", "resource", req.Resource.Resource,
+				"namespace", req.Namespace, "name", req.Name, "stack", string(debug.Stack()))
+			h.Metrics.panics.Inc()
+			resp = failed(http.StatusInternalServerError, "Firebreak failed while judging this request; it is refused, and the failure is in Firebreak's log", 0)
+		}
+		h.Metrics.observe(&req, &resp, time.Since(started))
+	}()
+	select {
+	case h.Slots <- struct{}{}:
+		defer func() { <-h.Slots }()
+	case <-ctx.Done():
+		return failed(http.StatusTooManyRequests, "Firebreak is judging as many requests as it can; try again", 2)
+	}
+	return h.handle(ctx, requestOf(&req, h.Clock()))
+}
+
+func (h *Handler) handle(ctx context.Context, req *policy.Request) admission.Response {
+	world, ready := h.Memory.World()
+	if !ready {
+		return failed(http.StatusServiceUnavailable, "Firebreak has just started and does not know the cluster yet; try again", 2)
+	}
+	c, err := h.prepare(ctx, req, world)
+	if err != nil {
+		return h.undecided(req, err)
+	}
+	for _, uid := range c.Existing() {
+		h.Memory.Seen(uid)
+	}
+	a, err := h.decide(ctx, req, c)
+	if err != nil {
+		return h.undecided(req, err)
+	}
+	return h.answer(ctx, req, c, a)
+}
+
+// prepare reads live, once, what the memory does not have yet: a namespace created a moment ago, a controller's
+// account.
+func (h *Handler) prepare(ctx context.Context, req *policy.Request, w *policy.World) (*policy.Case, error) {
+	for range 3 {
+		c, err := policy.Prepare(req, w)
+		var namespace policy.NamespaceUnknownError
+		var controller policy.ControllerUnknownError
+		switch {
+		case errors.As(err, &namespace):
+			labels, _, err := h.Live.NamespaceLabels(ctx, namespace.Namespace)
+			if err != nil {
+				return nil, unavailable{err}
+			}
+			req.NamespaceLabels, req.NamespaceRead = labels, true
+		case errors.As(err, &controller):
+			if err := h.Live.ControllerUID(ctx, controller.Name); err != nil {
+				return nil, unavailable{err}
+			}
+		default:
+			return c, err
+		}
+	}
+	return nil, unavailable{errors.New("what was read live did not last")}
+}
+
+// unavailable is a failed live read: the request is refused for now, and a retry helps.
+type unavailable struct{ error }
+
+func (u unavailable) Unwrap() error { return u.error }
+
+// throttled: a controller asks more often than windows are read for it.
+type throttled struct{}
+
+func (throttled) Error() string { return "too many requests of controllers in this namespace" }
+
+func (h *Handler) undecided(req *policy.Request, err error) admission.Response {
+	h.Log.Error(err, "could not judge a request", "operation", req.Operation, "resource", req.Resource.Resource,
+		"subresource", req.SubResource, "namespace", req.Namespace, "name", req.Name, "user", req.User.Username)
+	h.Metrics.undecided.Inc()
+	var u unavailable
+	var t throttled
+	var d policy.UndecidedError
+	switch {
+	case errors.As(err, &t):
+		return failed(http.StatusTooManyRequests, fmt.Sprintf("%s cannot be judged now: %v; it is tried again", policy.Describe(req), err), 2)
+	case errors.As(err, &u):
+		return failed(http.StatusServiceUnavailable, fmt.Sprintf(
+			"%s is refused for now: Firebreak could not read the change windows, approvals and freezes from the API server; try again", policy.Describe(req)), 2)
+	case errors.As(err, &d):
+		return failed(http.StatusForbidden, fmt.Sprintf("%s is forbidden: %v", policy.Describe(req), err), 0)
+	}
+	return failed(http.StatusBadRequest, fmt.Sprintf(
+		"%s is refused: Firebreak cannot read it (%v); correct the manifest, or tell those who run Firebreak", policy.Describe(req), err), 0)
+}
+
+func requestOf(r *admission.Request, now time.Time) *policy.Request {
+	out := &policy.Request{
+		Operation:   policy.Operation(r.Operation),
+		Kind:        schema.GroupVersionKind(r.Kind),
+		Resource:    schema.GroupVersionResource(r.Resource),
+		SubResource: r.SubResource,
+		Namespace:   r.Namespace,
+		Name:        r.Name,
+		User:        r.UserInfo,
+		Object:      r.Object.Raw,
+		OldObject:   r.OldObject.Raw,
+		DryRun:      r.DryRun != nil && *r.DryRun,
+		Now:         now,
+	}
+	if r.Operation == admissionv1.Connect {
+		// The payload of a CONNECT is options, not the object.
+		out.Object, out.OldObject = nil, nil
+	}
+	return out
+}

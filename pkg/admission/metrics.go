@@ -1,0 +1,66 @@
+package admission
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+)
+
+// Metrics counts what the webhook does.
+type Metrics struct {
+	requests     *prometheus.CounterVec
+	seconds      *prometheus.HistogramVec
+	objections   *prometheus.CounterVec
+	liveReads    prometheus.Counter
+	reservations prometheus.Counter
+	undecided    prometheus.Counter
+	panics       prometheus.Counter
+}
+
+// NewMetrics makes the metrics and registers them. It panics if a name is taken, which is a mistake of the program.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "firebreak", Name: name, Help: help})
+	}
+	m := &Metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "firebreak", Name: "admission_requests_total",
+			Help: "Requests that were judged, by operation, resource, answer code and whether it was a dry run.",
+		}, []string{"operation", "group", "resource", "subresource", "code", "dry_run"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: "firebreak", Name: "admission_duration_seconds",
+			Help:    "How long judging a request took, in seconds.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"operation"}),
+		objections: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "firebreak", Name: "findings_total",
+			Help: "Findings, by rule, action and environment.",
+		}, []string{"rule", "action", "environment"}),
+		liveReads:    counter("live_reads_total", "Change-controlled requests, for which state was read live."),
+		reservations: counter("executions_reserved_total", "Executions of change windows that were reserved."),
+		undecided:    counter("undecided_total", "Requests that could not be judged and were refused."),
+		panics:       counter("panics_total", "Requests whose judging panicked; each was refused."),
+	}
+	r.MustRegister(m.requests, m.seconds, m.objections, m.liveReads, m.reservations, m.undecided, m.panics)
+	return m
+}
+
+func (m *Metrics) observe(req *admission.Request, resp *admission.Response, d time.Duration) {
+	code := "200"
+	if resp.Result != nil {
+		code = strconv.Itoa(int(resp.Result.Code))
+	}
+	dry := req.DryRun != nil && *req.DryRun
+	m.requests.WithLabelValues(string(req.Operation), req.Resource.Group, req.Resource.Resource, req.SubResource, code, strconv.FormatBool(dry)).Inc()
+	m.seconds.WithLabelValues(string(req.Operation)).Observe(d.Seconds())
+}
+
+func (m *Metrics) findings(d *policy.Decision) {
+	for _, f := range d.Findings {
+		m.objections.WithLabelValues(string(f.Rule), string(f.Action), f.Environment).Inc()
+	}
+}

@@ -1,0 +1,25 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+)
+
+// UndecidedError says that a request cannot be judged although it was read: who meets it in Production denies.
+type UndecidedError struct{ Why string }
+
+func (e UndecidedError) Error() string { return e.Why }
+
+// subresources lists those that the rules know. An API server newer than this server may serve others, whose effect
+// nobody here can tell; in Production they are refused.
+func subresources() []string {
+	return []string{"", "status", "scale", "resize", "ephemeralcontainers", "exec", "attach", "portforward", "proxy",
+		"binding", "eviction", "token", "finalize", "approval", "log"}
+}
+
+func (c *Case) knownSubresource() error {
+	if len(c.Production()) == 0 || slices.Contains(subresources(), c.req.SubResource) {
+		return nil
+	}
+	return UndecidedError{fmt.Sprintf("the subresource %q is not known to this version of Firebreak, so it is refused in production; update Firebreak", c.req.SubResource)}
+}
