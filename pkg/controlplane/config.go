@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,7 +37,14 @@ func writeTokens(path string, users []User) (map[string]string, error) {
 	w := csv.NewWriter(&text)
 	for _, u := range users {
 		tokens[u.Name] = rand.Text()
-		if err := w.Write([]string{tokens[u.Name], u.Name, u.UID, strings.Join(u.Groups, ",")}); err != nil {
+		record := []string{tokens[u.Name], u.Name, u.UID}
+		if len(u.Groups) > 0 { // an empty column would be a group without a name
+			record = append(record, strings.Join(u.Groups, ","))
+		}
+		if slices.ContainsFunc(u.Groups, func(group string) bool { return strings.Contains(group, ",") }) {
+			return nil, fmt.Errorf("user %q: the token file cannot hold a group with a comma", u.Name)
+		}
+		if err := w.Write(record); err != nil {
 			return nil, fmt.Errorf("writing the token of %q: %w", u.Name, err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -169,7 +170,7 @@ func containerPrograms() []string {
 // makeContainerBin makes the folder that is kwok's PATH. Programs that this machine lacks are
 // lacking there, too.
 func (c *ControlPlane) makeContainerBin() (string, error) {
-	output := "this is a simulated container\n"
+	output := time.Now().UTC().Format(time.RFC3339Nano) + " stdout F this is a simulated container\n" // as container runtimes write it
 	if err := writeFile(c.scratch.path("config", "container.log"), output); err != nil {
 		return "", err
 	}

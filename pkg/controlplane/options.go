@@ -10,7 +10,8 @@ type User struct {
 	Name string
 	// UID is the user's UID; empty means that the API server reports none.
 	UID string
-	// Groups the user belongs to. The API server adds system:authenticated.
+	// Groups the user belongs to, which have no comma in their names. The API server adds
+	// system:authenticated.
 	Groups []string
 }
 

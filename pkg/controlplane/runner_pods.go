@@ -1,0 +1,118 @@
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// RunningPod is a Pod that a PodRunner runs, at one moment.
+type RunningPod struct {
+	Name string
+	// IP is where the Pod's processes listen: a loopback address that can be dialled.
+	IP string
+	// Ready is whether the Pod takes connections; a terminating one does not.
+	Ready, Terminating bool
+	// PID is the process of the Pod's first container, 0 when it has none at the moment.
+	PID int
+	// Restarts counts how often the first container was started again.
+	Restarts int
+	// Log is the file with the first container's output since the Pod was created.
+	Log string
+}
+
+// Address is the host and port of the balancer, which sends each connection to a Pod that is
+// ready, picked at random, and resets it when there is none. It listens from the start.
+func (r *PodRunner) Address() string { return r.balancer.address() }
+
+// WaitReady waits until at least n Pods are ready and the API says so.
+func (r *PodRunner) WaitReady(ctx context.Context, n int) error {
+	return poll(ctx, fmt.Sprintf("%d ready Pods of deployment %s", n, r.options.Deployment), func(context.Context) error {
+		ready := 0
+		for _, w := range r.list() {
+			if w.isReported() {
+				ready++
+			}
+		}
+		if ready < n {
+			return fmt.Errorf("%d are ready:\n%s", ready, r.describe())
+		}
+		return nil
+	})
+}
+
+// describe is what a person needs to see why Pods are not ready.
+func (r *PodRunner) describe() string {
+	var text strings.Builder
+	for _, w := range r.list() {
+		fmt.Fprintf(&text, "Pod %s: %s\n", w.pod.Name, w.problem())
+	}
+	return text.String() + r.tails(10)
+}
+
+// Kill sends SIGKILL to the Pod's processes. They are started again, as a kubelet restarts a
+// container.
+func (r *PodRunner) Kill(podName string) error {
+	for _, w := range r.list() {
+		if w.pod.Name == podName {
+			return w.crash()
+		}
+	}
+	return fmt.Errorf("no Pod %q is running", podName)
+}
+
+// Pods lists the Pods by name, those included that are starting or terminating.
+func (r *PodRunner) Pods() []RunningPod {
+	var pods []RunningPod
+	for _, w := range r.list() {
+		pods = append(pods, w.summary())
+	}
+	return pods
+}
+
+// Logs is the output of all Pods that have run, each after a line with its name.
+func (r *PodRunner) Logs() string { return r.tails(1 << 20) }
+
+func (r *PodRunner) tails(lines int) string {
+	paths, err := filepath.Glob(filepath.Join(r.logDir(), "*", "*.log"))
+	if err != nil {
+		return err.Error()
+	}
+	var text strings.Builder
+	for _, path := range paths {
+		name, _ := filepath.Rel(r.logDir(), path)
+		fmt.Fprintf(&text, "--- %s\n%s\n", name, tail(path, lines))
+	}
+	return text.String()
+}
+
+func (r *PodRunner) logDir() string {
+	return r.plane.scratch.path("logs", r.options.NodeName)
+}
+
+// list is the workers by Pod name.
+func (r *PodRunner) list() []*podWorker {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.SortedFunc(maps.Values(r.workers), func(a, b *podWorker) int {
+		return strings.Compare(a.pod.Name, b.pod.Name)
+	})
+}
+
+// backends is where the balancer may send a connection.
+func (r *PodRunner) backends() []string {
+	var targets []string
+	for _, w := range r.list() {
+		if target, ok := w.backend(r.options.PortName); ok {
+			targets = append(targets, target)
+		}
+	}
+	return targets
+}
+
+// errGone is why a worker stops trying: its Pod is no more, or is about to be.
+var errGone = errors.New("the Pod is gone")
