@@ -156,3 +156,15 @@ func (b *builder) configMaps(t *workload.Template, contents Contents) {
 		}
 	}
 }
+
+// ConfigMapContent returns the content of a ConfigMap's keys, text and binary alike.
+func ConfigMapContent(cm *corev1.ConfigMap) map[string][]byte {
+	out := make(map[string][]byte, len(cm.Data)+len(cm.BinaryData))
+	for k, v := range cm.Data {
+		out[k] = []byte(v)
+	}
+	for k, v := range cm.BinaryData {
+		out[k] = v
+	}
+	return out
+}

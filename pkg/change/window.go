@@ -311,3 +311,14 @@ func NextOpening(q *Query, s *State) *Verdict {
 	}
 	return next
 }
+
+// Candidates returns the windows that have the query's object in their scope.
+func Candidates(q *Query, s *State) []*v1alpha1.ChangeWindow {
+	var out []*v1alpha1.ChangeWindow
+	for i := range s.Windows {
+		if scope(&Verdict{Window: &s.Windows[i]}, q, s) == "" {
+			out = append(out, &s.Windows[i])
+		}
+	}
+	return out
+}

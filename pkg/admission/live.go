@@ -1,0 +1,252 @@
+package admission
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+)
+
+// Reader reads change state from the API server itself, never from a cache: the first request that is sent after an
+// approval's answer has arrived must find it, through every replica.
+type Reader struct {
+	client client.Reader
+	// namespace is Firebreak's own.
+	namespace string
+	// remember puts the UID of a controller's account into memory.
+	remember func(name, uid string)
+
+	windows    shared[[]v1alpha1.ChangeWindow]
+	approvals  shared[[]v1alpha1.ChangeApproval]
+	executions shared[[]v1alpha1.ChangeExecution]
+	freezes    shared[[]v1alpha1.ChangeFreeze]
+	configMaps shared[map[string][]byte]
+}
+
+var _ Live = (*Reader)(nil)
+
+// NewReader returns a reader. c must not read from a cache.
+func NewReader(c client.Reader, namespace string, remember func(name, uid string)) *Reader {
+	return &Reader{client: c, namespace: namespace, remember: remember}
+}
+
+// readTimeout bounds a read that several requests share; it is below the deadline of each.
+const readTimeout = 5 * time.Second
+
+// State implements Live: first windows and freezes, then what the windows in scope need.
+func (r *Reader) State(ctx context.Context, c *policy.Case, namespace string) (*change.State, error) {
+	needs := c.Needs()
+	s := &change.State{}
+	var mu sync.Mutex
+	var first []func() error
+	if needs.Freezes {
+		first = append(first, func() (err error) { s.Freezes, err = r.listFreezes(ctx); return err })
+	}
+	for _, ns := range r.windowNamespaces(needs, namespace) {
+		first = append(first, func() error {
+			w, err := r.listWindows(ctx, ns)
+			mu.Lock()
+			defer mu.Unlock()
+			s.Windows = append(s.Windows, w...)
+			return err
+		})
+	}
+	if err := together(first); err != nil {
+		return nil, err
+	}
+	q, demands := c.Query(s)
+	if !demands {
+		return s, nil
+	}
+	return s, r.second(ctx, s, change.Candidates(q, s), needs, namespace)
+}
+
+func (r *Reader) windowNamespaces(n policy.Needs, namespace string) []string {
+	var out []string
+	if n.WindowName != "" {
+		out = append(out, n.WindowNamespace)
+	}
+	if n.Windows {
+		out = append(out, r.namespace)
+		if namespace != "" {
+			out = append(out, namespace)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (r *Reader) second(ctx context.Context, s *change.State, windows []*v1alpha1.ChangeWindow, needs policy.Needs, namespace string) error {
+	if len(windows) == 0 {
+		return nil
+	}
+	var mu sync.Mutex
+	calls := []func() error{
+		func() (err error) { s.Executions, err = r.listExecutions(ctx, windows); return err },
+	}
+	for _, ns := range namespacesOf(windows) {
+		calls = append(calls, func() error {
+			a, err := r.listApprovals(ctx, ns)
+			mu.Lock()
+			defer mu.Unlock()
+			s.Approvals = append(s.Approvals, a...)
+			return err
+		})
+	}
+	if len(needs.ConfigMaps) <= change.MaxConfigMaps && slices.ContainsFunc(windows, func(w *v1alpha1.ChangeWindow) bool { return w.Spec.Plan != nil }) {
+		s.ConfigMaps = map[string]map[string][]byte{}
+		for _, name := range needs.ConfigMaps {
+			calls = append(calls, func() error {
+				data, err := r.getConfigMap(ctx, namespace, name)
+				mu.Lock()
+				defer mu.Unlock()
+				if data != nil {
+					s.ConfigMaps[namespace+"/"+name] = data
+				}
+				return err
+			})
+		}
+	}
+	return together(calls)
+}
+
+func namespacesOf(windows []*v1alpha1.ChangeWindow) []string {
+	set := map[string]struct{}{}
+	for _, w := range windows {
+		set[w.Namespace] = struct{}{}
+	}
+	return slices.Sorted(maps.Keys(set))
+}
+
+// Approvals implements Live.
+func (r *Reader) Approvals(ctx context.Context, s *change.State, namespace string) error {
+	fresh, err := r.listApprovals(ctx, namespace)
+	if err != nil {
+		return err
+	}
+	kept := slices.DeleteFunc(slices.Clone(s.Approvals), func(a v1alpha1.ChangeApproval) bool { return a.Namespace == namespace })
+	s.Approvals = append(kept, fresh...)
+	return nil
+}
+
+// together runs calls in parallel and returns the first error.
+func together(calls []func() error) error {
+	errs := make(chan error, len(calls))
+	for _, c := range calls {
+		go func() { errs <- c() }()
+	}
+	var first error
+	for range calls {
+		if err := <-errs; err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func (r *Reader) list(what string, list client.ObjectList, opts ...client.ListOption) error {
+	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
+	defer cancel()
+	if err := r.client.List(ctx, list, opts...); err != nil {
+		return fmt.Errorf("list %s: %w", what, err)
+	}
+	return nil
+}
+
+func (r *Reader) listWindows(ctx context.Context, ns string) ([]v1alpha1.ChangeWindow, error) {
+	return r.windows.do(ctx, ns, func() ([]v1alpha1.ChangeWindow, error) {
+		var l v1alpha1.ChangeWindowList
+		err := r.list("change windows", &l, client.InNamespace(ns))
+		return l.Items, err
+	})
+}
+
+func (r *Reader) listApprovals(ctx context.Context, ns string) ([]v1alpha1.ChangeApproval, error) {
+	return r.approvals.do(ctx, ns, func() ([]v1alpha1.ChangeApproval, error) {
+		var l v1alpha1.ChangeApprovalList
+		err := r.list("approvals", &l, client.InNamespace(ns))
+		return l.Items, err
+	})
+}
+
+func (r *Reader) listFreezes(ctx context.Context) ([]v1alpha1.ChangeFreeze, error) {
+	return r.freezes.do(ctx, "", func() ([]v1alpha1.ChangeFreeze, error) {
+		var l v1alpha1.ChangeFreezeList
+		err := r.list("freezes", &l)
+		return l.Items, err
+	})
+}
+
+func (r *Reader) listExecutions(ctx context.Context, windows []*v1alpha1.ChangeWindow) ([]v1alpha1.ChangeExecution, error) {
+	uids := make([]string, len(windows))
+	for i, w := range windows {
+		uids[i] = string(w.UID)
+	}
+	slices.Sort(uids)
+	req, err := labels.NewRequirement(v1alpha1.LabelWindowUID, selection.In, uids)
+	if err != nil {
+		return nil, fmt.Errorf("select executions: %w", err)
+	}
+	return r.executions.do(ctx, strings.Join(uids, ","), func() ([]v1alpha1.ChangeExecution, error) {
+		var l v1alpha1.ChangeExecutionList
+		err := r.list("executions", &l, client.InNamespace(r.namespace), client.MatchingLabelsSelector{Selector: labels.NewSelector().Add(*req)})
+		return l.Items, err
+	})
+}
+
+// getConfigMap returns nil for one that does not exist.
+func (r *Reader) getConfigMap(ctx context.Context, ns, name string) (map[string][]byte, error) {
+	return r.configMaps.do(ctx, ns+"/"+name, func() (map[string][]byte, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
+		defer cancel()
+		var cm corev1.ConfigMap
+		err := r.client.Get(ctx, client.ObjectKey{Namespace: ns, Name: name}, &cm)
+		switch {
+		case apierrors.IsNotFound(err):
+			return nil, nil
+		case err != nil:
+			return nil, fmt.Errorf("get ConfigMap %s/%s: %w", ns, name, err)
+		}
+		return change.ConfigMapContent(&cm), nil
+	})
+}
+
+// NamespaceLabels implements Live.
+func (r *Reader) NamespaceLabels(ctx context.Context, name string) (map[string]string, bool, error) {
+	ns := &metav1.PartialObjectMetadata{}
+	ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	err := r.client.Get(ctx, client.ObjectKey{Name: name}, ns)
+	if apierrors.IsNotFound(err) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("get namespace %q: %w", name, err)
+	}
+	return ns.Labels, true, nil
+}
+
+// ControllerUID implements Live. An account that does not exist is remembered as such, so that it is asked for once.
+func (r *Reader) ControllerUID(ctx context.Context, name string) error {
+	sa := &metav1.PartialObjectMetadata{}
+	sa.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ServiceAccount"))
+	err := r.client.Get(ctx, client.ObjectKey{Namespace: metav1.NamespaceSystem, Name: name}, sa)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("get service account kube-system/%s: %w", name, err)
+	}
+	r.remember(name, string(sa.UID))
+	return nil
+}

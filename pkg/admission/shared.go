@@ -1,0 +1,79 @@
+package admission
+
+import (
+	"context"
+	"sync"
+)
+
+// shared lets requests that wait for the same read share it, but only those that arrived before it was sent: a
+// request that arrives while a read is under way waits for the next one, so what it is given is never older than
+// itself.
+type shared[V any] struct {
+	mu    sync.Mutex
+	calls map[string]*call[V]
+}
+
+type call[V any] struct {
+	// running is under way; next gathers those who came too late for it.
+	running bool
+	next    *batch[V]
+}
+
+type batch[V any] struct {
+	done  chan struct{}
+	value V
+	err   error
+}
+
+// do returns the result of a read of key that is sent after do was called. read gets a context that outlives the
+// caller's, since others may wait for it too.
+func (s *shared[V]) do(ctx context.Context, key string, read func() (V, error)) (V, error) {
+	b := s.join(key, read)
+	select {
+	case <-b.done:
+		return b.value, b.err
+	case <-ctx.Done():
+		var zero V
+		return zero, ctx.Err()
+	}
+}
+
+func (s *shared[V]) join(key string, read func() (V, error)) *batch[V] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.calls == nil {
+		s.calls = map[string]*call[V]{}
+	}
+	c := s.calls[key]
+	if c == nil {
+		c = &call[V]{}
+		s.calls[key] = c
+	}
+	if c.next == nil {
+		c.next = &batch[V]{done: make(chan struct{})}
+	}
+	b := c.next
+	if !c.running {
+		c.running = true
+		go s.run(key, c, read)
+	}
+	return b
+}
+
+// run sends reads until nobody waits for one.
+func (s *shared[V]) run(key string, c *call[V], read func() (V, error)) {
+	for {
+		s.mu.Lock()
+		b := c.next
+		c.next = nil
+		if b == nil {
+			c.running = false
+			delete(s.calls, key)
+			s.mu.Unlock()
+			return
+		}
+		s.mu.Unlock()
+		b.value, b.err = read()
+		close(b.done)
+	}
+}

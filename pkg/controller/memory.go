@@ -1,0 +1,206 @@
+package controller
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/go-logr/logr"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+)
+
+// Settings are what a cluster's Firebreak is told when it starts.
+type Settings struct {
+	// Cluster is the cluster's own name.
+	Cluster string
+	// DefaultEnvironment of namespaces that none claims; empty: they are unassigned.
+	DefaultEnvironment string
+	// Namespace and ServiceAccount that Firebreak itself runs in and as.
+	Namespace, ServiceAccount string
+}
+
+// Memory is what the webhook knows without asking. It is ready once everything has been read once.
+type Memory struct {
+	settings Settings
+	log      logr.Logger
+	clock    func() time.Time
+
+	environments *mirror[v1alpha1.Environment]
+	stores       *mirror[v1alpha1.DataStore]
+	exemptions   *mirror[v1alpha1.Exemption]
+	namespaces   *mirror[map[string]string]
+	services     *mirror[struct{}]
+	configMaps   *mirror[reference.ConfigMap]
+	accounts     *mirror[string]
+	owners       []*mirror[owner]
+	executions   *mirror[v1alpha1.ChangeExecution]
+
+	dirty chan struct{}
+	est   atomic.Pointer[estate.Estate]
+	// seen tells the settler of objects that exist; it never blocks a request.
+	seen     chan types.UID
+	watchers struct {
+		sync.Mutex
+		f []func(*estate.Estate)
+	}
+}
+
+// owner is what is kept of an object that may own Pods: who it is and what its template refers to.
+type owner struct {
+	uid  types.UID
+	kind string
+	refs []reference.Reference
+}
+
+// World implements the webhook's memory.
+func (m *Memory) World() (*policy.World, bool) {
+	e := m.est.Load()
+	if e == nil || !m.Synced() {
+		return nil, false
+	}
+	return &policy.World{
+		Estate:        e,
+		ConfigMaps:    m.configMap,
+		Owners:        m.ownerRefs,
+		ControllerUID: m.controllerUID,
+	}, true
+}
+
+// Estate returns the present estate; nil before it was compiled for the first time.
+func (m *Memory) Estate() *estate.Estate { return m.est.Load() }
+
+func (m *Memory) configMap(namespace, name string) (reference.ConfigMap, bool) {
+	return m.configMaps.get(namespace + "/" + name)
+}
+
+func (m *Memory) ownerRefs(namespace string, ref metav1.OwnerReference) ([]reference.Reference, bool) {
+	for _, o := range m.owners {
+		if v, ok := o.get(namespace + "/" + ref.Name); ok && v.uid == ref.UID && v.kind == ref.Kind {
+			return v.refs, true
+		}
+	}
+	return nil, false
+}
+
+func (m *Memory) controllerUID(name string) (string, bool) {
+	return m.accounts.get(metav1.NamespaceSystem + "/" + name)
+}
+
+// Remember keeps the UID of a service account of kube-system that was read live.
+func (m *Memory) Remember(name, uid string) { m.accounts.set(metav1.NamespaceSystem+"/"+name, uid) }
+
+// Synced reports whether everything has been read once.
+func (m *Memory) Synced() bool {
+	for _, s := range m.mirrors() {
+		if !s.synced() {
+			return false
+		}
+	}
+	return m.est.Load() != nil
+}
+
+type syncer interface {
+	synced() bool
+	Start(context.Context) error
+	NeedLeaderElection() bool
+}
+
+func (m *Memory) mirrors() []syncer {
+	out := []syncer{m.environments, m.stores, m.exemptions, m.namespaces, m.services, m.configMaps, m.accounts, m.executions}
+	for _, o := range m.owners {
+		out = append(out, o)
+	}
+	return out
+}
+
+// OnEstate calls f after every change of the estate.
+func (m *Memory) OnEstate(f func(*estate.Estate)) {
+	m.watchers.Lock()
+	defer m.watchers.Unlock()
+	m.watchers.f = append(m.watchers.f, f)
+}
+
+func (m *Memory) touch() {
+	select {
+	case m.dirty <- struct{}{}:
+	default: // a rebuild is due already
+	}
+}
+
+// settle is how long changes are gathered before the estate is compiled again.
+const settle = 25 * time.Millisecond
+
+// Start compiles the estate whenever something in it changed, off the request path.
+func (m *Memory) Start(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-m.dirty:
+		}
+		if !m.readable() {
+			continue
+		}
+		m.compile()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(settle):
+		}
+	}
+}
+
+// NeedLeaderElection: every replica needs the estate.
+func (m *Memory) NeedLeaderElection() bool { return false }
+
+// readable: an estate compiled before everything in it was read would forget production.
+func (m *Memory) readable() bool {
+	return m.environments.synced() && m.stores.synced() && m.exemptions.synced() && m.namespaces.synced() && m.services.synced()
+}
+
+func (m *Memory) compile() {
+	e := estate.Compile(estate.Input{
+		Environments:       values(m.environments),
+		DataStores:         values(m.stores),
+		Exemptions:         values(m.exemptions),
+		Namespaces:         m.namespaces.all(),
+		Services:           m.services.all(),
+		Cluster:            m.settings.Cluster,
+		DefaultEnvironment: m.settings.DefaultEnvironment,
+		FirebreakNamespace: m.settings.Namespace,
+		FirebreakAccount:   m.settings.ServiceAccount,
+	})
+	m.est.Store(e)
+	m.watchers.Lock()
+	defer m.watchers.Unlock()
+	for _, f := range m.watchers.f {
+		f(e)
+	}
+}
+
+func values[T any](m *mirror[T]) []T {
+	all := m.all()
+	out := make([]T, 0, len(all))
+	for _, k := range slices.Sorted(maps.Keys(all)) {
+		out = append(out, all[k])
+	}
+	return out
+}
+
+// Seen notes that an object exists. It never blocks: what is not noted now is noted by the watch.
+func (m *Memory) Seen(uid types.UID) {
+	select {
+	case m.seen <- uid:
+	default:
+	}
+}

@@ -1,0 +1,242 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/go-logr/logr"
+	batchv1 "k8s.io/api/batch/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/workload"
+)
+
+// Settler decides what becomes of pending reservations. One whose object was seen is used, for good. One whose object
+// cannot have existed is given back: two minutes of unbroken watch since before the reservation showed no such UID,
+// and a live look at the end neither. Whatever cannot be told stays used.
+type Settler struct {
+	memory *Memory
+	client client.Client
+	live   client.Reader
+	log    logr.Logger
+	watch  map[schema.GroupKind]*objectWatch
+	// patience is how long a pending reservation is watched before it may be given back.
+	patience time.Duration
+}
+
+// patience of a settler: mutating requests time out after a minute at the latest, so an object that is not there two
+// minutes after its reservation never comes.
+const patience = 2 * time.Minute
+
+// NewSettler returns the settler of the leading replica.
+func NewSettler(m *Memory, c client.WithWatch, log logr.Logger) *Settler {
+	s := &Settler{memory: m, client: c, live: c, log: log, watch: map[schema.GroupKind]*objectWatch{}, patience: patience}
+	for _, gk := range workload.Kinds() {
+		gvk := gk.WithVersion("v1")
+		s.watch[gk] = newObjectWatch(c, gvk, s.observe, log)
+	}
+	return s
+}
+
+// NeedLeaderElection: one replica settles.
+func (s *Settler) NeedLeaderElection() bool { return true }
+
+// Start runs until the context ends.
+func (s *Settler) Start(ctx context.Context) error {
+	for _, w := range s.watch {
+		go w.run(ctx)
+	}
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+			s.sweep(ctx)
+		}
+	}
+}
+
+func (s *Settler) sweep(ctx context.Context) {
+	now := s.memory.clock()
+	for _, x := range s.memory.executions.all() {
+		var err error
+		switch {
+		case pending(&x):
+			err = s.settle(ctx, &x, now)
+		case now.Sub(x.CreationTimestamp.Time) > s.retention(&x):
+			err = client.IgnoreNotFound(s.client.Delete(ctx, x.DeepCopy(), client.Preconditions{UID: &x.UID}))
+		}
+		if err != nil && ctx.Err() == nil {
+			s.log.Error(err, "could not settle an execution", "execution", x.Name)
+		}
+	}
+}
+
+// retention is the longest that any Production environment asks for: whose execution it was may no longer be told.
+func (s *Settler) retention(*v1alpha1.ChangeExecution) time.Duration {
+	longest := v1alpha1.DefaultExecutionRetention
+	if e := s.memory.Estate(); e != nil {
+		for _, env := range e.Production() {
+			longest = max(longest, env.Controls.ExecutionRetention)
+		}
+	}
+	return longest
+}
+
+func pending(x *v1alpha1.ChangeExecution) bool {
+	return x.Status.State == "" || x.Status.State == v1alpha1.ExecutionPending
+}
+
+func (s *Settler) settle(ctx context.Context, x *v1alpha1.ChangeExecution, now time.Time) error {
+	if x.Spec.Operation != v1alpha1.OperationCreate {
+		// Updates and deletions leave no UID behind by which they could be told; they are never given back.
+		return s.use(ctx, x, "admitted")
+	}
+	w := s.watch[schema.GroupKind{Group: x.Spec.Object.Group, Kind: x.Spec.Object.Kind}]
+	if w == nil {
+		return s.use(ctx, x, "admitted; objects of this kind are not watched")
+	}
+	if w.saw(x.Spec.Object.UID) {
+		return s.use(ctx, x, "")
+	}
+	since, unbroken := w.unbroken()
+	// The timestamp has whole seconds and may have been cut: the watch must have begun before that second.
+	if !unbroken || since.After(x.CreationTimestamp.Time) {
+		if now.Sub(x.CreationTimestamp.Time) < s.patience {
+			return nil
+		}
+		return s.use(ctx, x, "not seen, but the watch was interrupted, so it may have existed")
+	}
+	if now.Sub(x.CreationTimestamp.Time) < s.patience {
+		return nil
+	}
+	return s.lastLook(ctx, x)
+}
+
+func (s *Settler) lastLook(ctx context.Context, x *v1alpha1.ChangeExecution) error {
+	o := &metav1.PartialObjectMetadata{}
+	o.SetGroupVersionKind(schema.GroupVersionKind{Group: x.Spec.Object.Group, Version: x.Spec.Object.Version, Kind: x.Spec.Object.Kind})
+	err := s.live.Get(ctx, client.ObjectKey{Namespace: x.Spec.Object.Namespace, Name: x.Spec.Object.Name}, o)
+	switch {
+	case err == nil && o.UID == x.Spec.Object.UID:
+		return s.use(ctx, x, "")
+	case err != nil && !apierrors.IsNotFound(err):
+		return fmt.Errorf("look for %s %s/%s: %w", x.Spec.Object.Kind, x.Spec.Object.Namespace, x.Spec.Object.Name, err)
+	}
+	return s.giveBack(ctx, x)
+}
+
+// use marks an execution used.
+func (s *Settler) use(ctx context.Context, x *v1alpha1.ChangeExecution, result string) error {
+	return markUsed(ctx, s.client, x, result, s.memory.clock())
+}
+
+func markUsed(ctx context.Context, c client.Client, x *v1alpha1.ChangeExecution, result string, now time.Time) error {
+	before := x.DeepCopy()
+	x = x.DeepCopy()
+	x.Status.State = v1alpha1.ExecutionUsed
+	x.Status.Result = result
+	at := metav1.NewTime(now)
+	x.Status.StartedAt = &at
+	if err := c.Status().Patch(ctx, x, client.MergeFrom(before)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("mark execution %s used: %w", x.Name, err)
+	}
+	return nil
+}
+
+// giveBack frees a slot. The record stays, under another name and without the slot's; it is written first, so that
+// nothing is lost if this stops half-way.
+func (s *Settler) giveBack(ctx context.Context, x *v1alpha1.ChangeExecution) error {
+	record := &v1alpha1.ChangeExecution{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: x.Name + "-" + string(x.UID)[:8], Namespace: x.Namespace,
+			Labels: map[string]string{v1alpha1.LabelExecutionState: string(v1alpha1.ExecutionReleased), v1alpha1.LabelWindowUID: string(x.Spec.Window.UID)},
+		},
+		Spec: x.Spec,
+	}
+	if err := s.client.Create(ctx, record); err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("record that execution %s was given back: %w", x.Name, err)
+	}
+	patch := fmt.Sprintf(`{"status":{"state":%q,"result":"the object never came to exist"}}`, v1alpha1.ExecutionReleased)
+	if err := s.client.Status().Patch(ctx, record, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
+		return fmt.Errorf("record that execution %s was given back: %w", x.Name, err)
+	}
+	if err := s.client.Delete(ctx, x.DeepCopy(), client.Preconditions{UID: &x.UID}); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("give execution %s back: %w", x.Name, err)
+	}
+	s.log.Info("gave an execution back: its object never came to exist", "execution", x.Name,
+		"kind", x.Spec.Object.Kind, "namespace", x.Spec.Object.Namespace, "name", x.Spec.Object.Name)
+	return nil
+}
+
+// observe is told of every object of the watched kinds; it records how Jobs ended.
+func (s *Settler) observe(ctx context.Context, uid types.UID, job *batchv1.JobStatus) {
+	if job == nil {
+		return
+	}
+	for _, c := range job.Conditions {
+		if (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed) && c.Status == "True" {
+			s.finished(ctx, uid, string(c.Type), c.LastTransitionTime)
+		}
+	}
+}
+
+func (s *Settler) finished(ctx context.Context, uid types.UID, result string, at metav1.Time) {
+	for _, x := range s.memory.executions.all() {
+		if x.Spec.Object.UID != uid || x.Status.FinishedAt != nil {
+			continue
+		}
+		before := x.DeepCopy()
+		after := x.DeepCopy()
+		after.Status.State, after.Status.Result, after.Status.FinishedAt = v1alpha1.ExecutionUsed, result, &at
+		if err := s.client.Status().Patch(ctx, after, client.MergeFrom(before)); client.IgnoreNotFound(err) != nil {
+			s.log.Error(err, "could not record how an execution ended", "execution", x.Name)
+		}
+	}
+}
+
+// Marker marks executions used whose object a review has shown to exist. It runs in every replica.
+type Marker struct {
+	memory *Memory
+	client client.Client
+	log    logr.Logger
+}
+
+// NewMarker returns the marker of a replica.
+func NewMarker(m *Memory, c client.Client, log logr.Logger) *Marker {
+	return &Marker{memory: m, client: c, log: log}
+}
+
+// NeedLeaderElection: every replica marks what it sees.
+func (k *Marker) NeedLeaderElection() bool { return false }
+
+// Start runs until the context ends.
+func (k *Marker) Start(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case uid := <-k.memory.seen:
+			k.mark(ctx, uid)
+		}
+	}
+}
+
+func (k *Marker) mark(ctx context.Context, uid types.UID) {
+	for _, x := range k.memory.executions.all() {
+		if x.Spec.Object.UID != uid || !pending(&x) || x.Spec.Operation != v1alpha1.OperationCreate {
+			continue
+		}
+		if err := markUsed(ctx, k.client, &x, "", k.memory.clock()); err != nil && ctx.Err() == nil {
+			k.log.Error(err, "could not mark an execution used", "execution", x.Name)
+		}
+	}
+}

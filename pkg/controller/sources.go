@@ -1,0 +1,143 @@
+package controller
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-logr/logr"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+	"github.com/firebreak-dev/firebreak/pkg/workload"
+)
+
+// NewMemory returns the memory of a server. c must be able to watch everything that the chart's ClusterRole lets it.
+func NewMemory(c client.WithWatch, s Settings, clock func() time.Time, log logr.Logger) *Memory {
+	m := &Memory{settings: s, clock: clock, log: log, dirty: make(chan struct{}, 1), seen: make(chan types.UID, 1024)}
+	quiet := func() {}
+	m.environments = mirrorOf(c, "environments", &v1alpha1.Environment{}, &v1alpha1.EnvironmentList{}, copyOf[v1alpha1.Environment], m.touch)
+	m.stores = mirrorOf(c, "data stores", &v1alpha1.DataStore{}, &v1alpha1.DataStoreList{}, copyOf[v1alpha1.DataStore], m.touch)
+	m.exemptions = mirrorOf(c, "exemptions", &v1alpha1.Exemption{}, &v1alpha1.ExemptionList{}, copyOf[v1alpha1.Exemption], m.touch)
+	m.executions = mirrorOf(c, "executions", &v1alpha1.ChangeExecution{}, &v1alpha1.ChangeExecutionList{}, copyOf[v1alpha1.ChangeExecution], quiet,
+		client.InNamespace(s.Namespace))
+	m.namespaces = metadataMirror(c, "namespaces", corev1.SchemeGroupVersion.WithKind("Namespace"),
+		func(o *metav1.PartialObjectMetadata) map[string]string { return o.Labels }, m.touch)
+	m.services = metadataMirror(c, "services", corev1.SchemeGroupVersion.WithKind("Service"),
+		func(*metav1.PartialObjectMetadata) struct{} { return struct{}{} }, m.touch)
+	m.accounts = metadataMirror(c, "service accounts of kube-system", corev1.SchemeGroupVersion.WithKind("ServiceAccount"),
+		func(o *metav1.PartialObjectMetadata) string { return string(o.UID) }, quiet, client.InNamespace(metav1.NamespaceSystem))
+	m.configMaps = mirrorOf(c, "config maps", &corev1.ConfigMap{}, &corev1.ConfigMapList{}, reduceConfigMap, quiet)
+	m.owners = []*mirror[owner]{
+		mirrorOf(c, "deployments", &appsv1.Deployment{}, &appsv1.DeploymentList{}, m.reduceOwner("Deployment"), quiet),
+		mirrorOf(c, "replica sets", &appsv1.ReplicaSet{}, &appsv1.ReplicaSetList{}, m.reduceOwner("ReplicaSet"), quiet),
+		mirrorOf(c, "stateful sets", &appsv1.StatefulSet{}, &appsv1.StatefulSetList{}, m.reduceOwner("StatefulSet"), quiet),
+		mirrorOf(c, "daemon sets", &appsv1.DaemonSet{}, &appsv1.DaemonSetList{}, m.reduceOwner("DaemonSet"), quiet),
+		mirrorOf(c, "replication controllers", &corev1.ReplicationController{}, &corev1.ReplicationControllerList{}, m.reduceOwner("ReplicationController"), quiet),
+	}
+	return m
+}
+
+// copyOf keeps an object whole, without what only the API server needs.
+func copyOf[T any, P interface {
+	*T
+	client.Object
+}](o runtime.Object) (T, bool) {
+	p, ok := o.(P)
+	if !ok {
+		var zero T
+		return zero, false
+	}
+	p.SetManagedFields(nil)
+	return *p, true
+}
+
+// reduceConfigMap keeps nothing of a ConfigMap that names no host and holds no short value.
+func reduceConfigMap(o runtime.Object) (reference.ConfigMap, bool) {
+	cm, ok := o.(*corev1.ConfigMap)
+	if !ok {
+		return reference.ConfigMap{}, false
+	}
+	return reference.ReduceConfigMap(cm), true
+}
+
+// reduceOwner keeps what the template of an owner refers to.
+func (m *Memory) reduceOwner(kind string) func(runtime.Object) (owner, bool) {
+	return func(o runtime.Object) (owner, bool) {
+		t, meta := templateOf(o)
+		if t == nil {
+			return owner{}, false
+		}
+		in := reference.Input{
+			Namespace:  meta.Namespace,
+			ConfigMaps: m.configMap,
+			Template:   &workload.Template{Path: "spec.template", Labels: t.Labels, Annotations: t.Annotations, Spec: t.Spec},
+		}
+		refs := reference.Extract(in)
+		for i := range refs {
+			refs[i].Text = "" // what it leads to matters, not what it says
+		}
+		return owner{uid: meta.UID, kind: kind, refs: refs}, true
+	}
+}
+
+func templateOf(o runtime.Object) (*corev1.PodTemplateSpec, *metav1.ObjectMeta) {
+	switch o := o.(type) {
+	case *appsv1.Deployment:
+		return &o.Spec.Template, &o.ObjectMeta
+	case *appsv1.ReplicaSet:
+		return &o.Spec.Template, &o.ObjectMeta
+	case *appsv1.StatefulSet:
+		return &o.Spec.Template, &o.ObjectMeta
+	case *appsv1.DaemonSet:
+		return &o.Spec.Template, &o.ObjectMeta
+	case *corev1.ReplicationController:
+		return o.Spec.Template, &o.ObjectMeta
+	}
+	return nil, nil
+}
+
+func mirrorOf[T any](c client.WithWatch, name string, sample client.Object, list client.ObjectList,
+	reduce func(runtime.Object) (T, bool), changed func(), opts ...client.ListOption) *mirror[T] {
+	return newMirror(name, listWatch(c, list, opts...), sample, reduce, changed)
+}
+
+func metadataMirror[T any](c client.WithWatch, name string, gvk schema.GroupVersionKind,
+	reduce func(*metav1.PartialObjectMetadata) T, changed func(), opts ...client.ListOption) *mirror[T] {
+	sample := &metav1.PartialObjectMetadata{}
+	sample.SetGroupVersionKind(gvk)
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+	return newMirror(name, listWatch(c, list, opts...), sample, func(o runtime.Object) (T, bool) {
+		p, ok := o.(*metav1.PartialObjectMetadata)
+		if !ok {
+			var zero T
+			return zero, false
+		}
+		return reduce(p), true
+	}, changed)
+}
+
+func listWatch(c client.WithWatch, list client.ObjectList, opts ...client.ListOption) cache.ListerWatcher {
+	with := func(o metav1.ListOptions) []client.ListOption {
+		return append([]client.ListOption{&client.ListOptions{Raw: &o}}, opts...)
+	}
+	fresh := func() client.ObjectList { return list.DeepCopyObject().(client.ObjectList) }
+	return &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			l := fresh()
+			return l, c.List(ctx, l, with(o)...)
+		},
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			return c.Watch(ctx, fresh(), with(o)...)
+		},
+	}
+}

@@ -1,0 +1,236 @@
+package controller
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/go-logr/logr"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+)
+
+// Statuses writes the statuses of Firebreak's kinds, for people. Nothing is decided on them. It works through all
+// objects every few seconds and writes what differs: phases change with the clock as well as with objects.
+type Statuses struct {
+	memory *Memory
+	client client.Client
+	log    logr.Logger
+	every  time.Duration
+}
+
+// NewStatuses returns the writer of the leading replica. c reads from caches.
+func NewStatuses(m *Memory, c client.Client, log logr.Logger) *Statuses {
+	return &Statuses{memory: m, client: c, log: log, every: 2 * time.Second}
+}
+
+// NeedLeaderElection: one replica writes.
+func (s *Statuses) NeedLeaderElection() bool { return true }
+
+// Start runs until the context ends.
+func (s *Statuses) Start(ctx context.Context) error {
+	t := time.NewTicker(s.every)
+	defer t.Stop()
+	for {
+		if e := s.memory.Estate(); e != nil {
+			if err := s.pass(ctx, e); err != nil && ctx.Err() == nil {
+				s.log.Error(err, "could not write statuses")
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+	}
+}
+
+func (s *Statuses) pass(ctx context.Context, e *estate.Estate) error {
+	for _, env := range values(s.memory.environments) {
+		if err := s.environment(ctx, e, &env); err != nil {
+			return err
+		}
+	}
+	for _, d := range values(s.memory.stores) {
+		if err := s.store(ctx, e, &d); err != nil {
+			return err
+		}
+	}
+	for _, x := range values(s.memory.exemptions) {
+		if err := s.exemption(ctx, &x); err != nil {
+			return err
+		}
+	}
+	if err := s.freezes(ctx); err != nil {
+		return err
+	}
+	return s.windows(ctx, e)
+}
+
+// write patches the status if it differs. An object that is gone needs none.
+func (s *Statuses) write(ctx context.Context, before, after client.Object) error {
+	if equality.Semantic.DeepEqual(before, after) {
+		return nil
+	}
+	if err := s.client.Status().Patch(ctx, after, client.MergeFrom(before)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("status of %T %s: %w", after, client.ObjectKeyFromObject(after), err)
+	}
+	return nil
+}
+
+func condition(list *[]metav1.Condition, kind string, holds bool, reason, message string, generation int64) {
+	status := metav1.ConditionFalse
+	if holds {
+		status = metav1.ConditionTrue
+	}
+	meta.SetStatusCondition(list, metav1.Condition{
+		Type: kind, Status: status, Reason: reason, Message: message, ObservedGeneration: generation,
+	})
+}
+
+// readiness sets Ready and Conflict from what the estate found out when it was compiled.
+func readiness(e *estate.Estate, kind, name, clash string, list *[]metav1.Condition, generation int64) {
+	ready, reason, message := true, "Compiled", "the whole spec is in force"
+	for _, p := range e.Problems() {
+		if p.Kind == kind && p.Name == name {
+			ready, reason, message = false, "Malformed", p.Path+": "+p.Message
+		}
+	}
+	condition(list, "Ready", ready, reason, message, generation)
+	why := e.Conflict(kind, name)
+	if why == "" {
+		clash = "NoOverlap"
+	}
+	condition(list, "Conflict", why != "", clash, cmp.Or(why, "nothing else claims the same"), generation)
+}
+
+func (s *Statuses) environment(ctx context.Context, e *estate.Estate, env *v1alpha1.Environment) error {
+	before := env.DeepCopy()
+	st := &env.Status
+	st.ObservedGeneration = env.Generation
+	st.Namespaces, st.DataStores = e.CountNamespaces(env.Name), e.CountStores(env.Name)
+	readiness(e, v1alpha1.KindEnvironment, env.Name, "NamespaceClaimedTwice", &st.Conditions, env.Generation)
+	return s.write(ctx, before, env)
+}
+
+func (s *Statuses) store(ctx context.Context, e *estate.Estate, d *v1alpha1.DataStore) error {
+	before := d.DeepCopy()
+	st := &d.Status
+	st.ObservedGeneration = d.Generation
+	readiness(e, v1alpha1.KindDataStore, d.Name, "HostClaimedTwice", &st.Conditions, d.Generation)
+	st.Tier = ""
+	if env, ok := e.Environment(d.Spec.Environment); ok {
+		st.Tier = env.Tier
+	} else {
+		condition(&st.Conditions, "Ready", false, "EnvironmentNotFound",
+			fmt.Sprintf("environment %q does not exist; the data store counts as Production for non-production subjects", d.Spec.Environment), d.Generation)
+	}
+	return s.write(ctx, before, d)
+}
+
+func (s *Statuses) exemption(ctx context.Context, x *v1alpha1.Exemption) error {
+	before := x.DeepCopy()
+	x.Status.ObservedGeneration = x.Generation
+	counts, reason := s.memory.clock().Before(x.Spec.ExpiresAt.Time), "Counts"
+	if !counts {
+		reason = "Expired"
+	}
+	condition(&x.Status.Conditions, "Active", counts, reason, "until "+change.Instant(x.Spec.ExpiresAt.Time), x.Generation)
+	return s.write(ctx, before, x)
+}
+
+func (s *Statuses) freezes(ctx context.Context) error {
+	var all v1alpha1.ChangeFreezeList
+	if err := s.client.List(ctx, &all); err != nil {
+		return fmt.Errorf("list freezes: %w", err)
+	}
+	now := s.memory.clock()
+	for i := range all.Items {
+		f := &all.Items[i]
+		before := f.DeepCopy()
+		f.Status.ObservedGeneration = f.Generation
+		start, _ := change.FreezeInterval(f)
+		holds, reason := change.Holds(f, now), "Holds"
+		switch {
+		case !holds && now.Before(start):
+			reason = "NotYet"
+		case !holds:
+			reason = "Over"
+		}
+		condition(&f.Status.Conditions, "Active", holds, reason, change.DescribeFreeze(f), f.Generation)
+		if err := s.write(ctx, before, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Statuses) windows(ctx context.Context, e *estate.Estate) error {
+	var windows v1alpha1.ChangeWindowList
+	var approvals v1alpha1.ChangeApprovalList
+	if err := s.client.List(ctx, &windows); err != nil {
+		return fmt.Errorf("list change windows: %w", err)
+	}
+	if err := s.client.List(ctx, &approvals); err != nil {
+		return fmt.Errorf("list approvals: %w", err)
+	}
+	used := map[string][]v1alpha1.ChangeExecution{}
+	for _, x := range s.memory.executions.all() {
+		if x.Status.State != v1alpha1.ExecutionReleased {
+			used[string(x.Spec.Window.UID)] = append(used[string(x.Spec.Window.UID)], x)
+		}
+	}
+	for i := range windows.Items {
+		w := &windows.Items[i]
+		before := w.DeepCopy()
+		s.window(e, w, approvals.Items, used[string(w.UID)])
+		if err := s.write(ctx, before, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Statuses) window(e *estate.Estate, w *v1alpha1.ChangeWindow, approvals []v1alpha1.ChangeApproval, used []v1alpha1.ChangeExecution) {
+	var envs []*estate.Environment
+	if env, ok := e.Environment(w.Spec.Environment); ok {
+		envs = append(envs, env)
+	}
+	sum := change.Summarise(w, approvals, used, estate.StrictestControls(envs), e.Cluster, s.memory.clock(),
+		func(p *v1alpha1.Stamp) bool { return policy.IsPerson(e, p) })
+	st := &w.Status
+	st.ObservedGeneration, st.Digest, st.Phase = w.Generation, change.WindowDigest(&w.Spec), sum.Phase
+	st.Approvals = fmt.Sprintf("%d/%d", len(sum.Approvals.Names), sum.Approvals.Required)
+	st.OpensAt, st.ClosesAt = w.Spec.Schedule.Start, w.Spec.Schedule.End
+	st.Executions = v1alpha1.ExecutionSummary{Count: int32(len(used)), Last: latest(used)}
+	condition(&st.Conditions, "Ready", sum.Phase == v1alpha1.WindowOpen, sum.Reason, sum.Message, w.Generation)
+	approved, reason := sum.Approvals.Enough(), "Approved"
+	switch {
+	case sum.Approvals.RejectedBy != "":
+		reason = "Rejected"
+	case !approved:
+		reason = "ApprovalsMissing"
+	}
+	condition(&st.Conditions, "Approved", approved, reason, sum.ApprovalMessage(), w.Generation)
+}
+
+func latest(used []v1alpha1.ChangeExecution) []string {
+	slices.SortFunc(used, func(a, b v1alpha1.ChangeExecution) int {
+		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
+	})
+	var out []string
+	for i := range min(len(used), 10) {
+		out = append(out, used[i].Name)
+	}
+	return out
+}

@@ -1,0 +1,91 @@
+package controller
+
+import (
+	"context"
+	"strings"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/record"
+
+	"github.com/firebreak-dev/firebreak/pkg/admission"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+)
+
+// Witness writes what must be accountable: a log line for every denial and every use of a window, and an Event on the
+// owner, or on the object itself where it has none. Equal Events are counted, not repeated: one refused CronJob run is
+// a dozen reviews. Dry runs make no Event.
+type Witness struct {
+	Log    logr.Logger
+	Events record.EventRecorder
+}
+
+var _ admission.Witness = (*Witness)(nil)
+
+// Record implements the webhook's witness.
+func (w *Witness) Record(_ context.Context, o admission.Outcome) {
+	d, r := o.Decision, o.Request
+	log := w.Log.WithValues("operation", r.Operation, "resource", r.Resource.GroupResource().String(), "subresource", r.SubResource,
+		"namespace", r.Namespace, "name", r.Name, "user", r.User.Username, "dryRun", r.DryRun, "rules", strings.Join(rules(d), ","))
+	switch {
+	case o.Message != "":
+		log.Info("denied", "message", o.Message)
+	case o.Execution != "":
+		w := d.Use.Verdict.Window
+		log.Info("admitted under a change window", "window", w.Namespace+"/"+w.Name, "execution", o.Execution,
+			"approvals", d.Use.Verdict.Approvals.By)
+	default:
+		log.Info("admitted with findings")
+	}
+	if r.DryRun {
+		return
+	}
+	about := regarding(o)
+	switch {
+	case o.Message != "":
+		w.Events.Event(about, corev1.EventTypeWarning, reasonOf(d), clip(o.Message, maxEvent))
+	case o.Execution != "":
+		v := d.Use.Verdict
+		w.Events.Eventf(about, corev1.EventTypeNormal, "ChangeWindowUsed", "%s admitted under change window %q, approved by %s",
+			policy.Describe(r), v.Window.Name, strings.Join(v.Approvals.By, " and "))
+	}
+}
+
+// maxEvent is what the API server accepts of an Event's message.
+const maxEvent = 1000
+
+func clip(s string, n int) string {
+	if len(s) > n {
+		return s[:n-3] + "..."
+	}
+	return s
+}
+
+func rules(d *policy.Decision) []string {
+	var out []string
+	for _, f := range d.Findings {
+		out = append(out, string(f.Rule)+"="+string(f.Action))
+	}
+	return out
+}
+
+// reasonOf names the first rule that denies, which is what Events are gathered by.
+func reasonOf(d *policy.Decision) string {
+	if denied := d.Denied(); len(denied) > 0 {
+		return string(denied[0].Rule)
+	}
+	return "Invalid"
+}
+
+func regarding(o admission.Outcome) *corev1.ObjectReference {
+	r := o.Request
+	if o.Owner != nil {
+		return &corev1.ObjectReference{
+			APIVersion: o.OwnerKind.GroupVersion().String(), Kind: o.OwnerKind.Kind,
+			Namespace: o.Owner.Namespace, Name: o.Owner.Name, UID: o.OwnerUID,
+		}
+	}
+	return &corev1.ObjectReference{
+		APIVersion: r.Kind.GroupVersion().String(), Kind: r.Kind.Kind, Namespace: r.Namespace, Name: r.Name,
+	}
+}
