@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,6 +19,9 @@ import (
 // startTimeout bounds Start when its caller set no deadline. It takes some seconds on an idle
 // machine; a busy one is given the benefit of the doubt.
 const startTimeout = 2 * time.Minute
+
+// startAttempts is how often ports may be lost to somebody else before Start gives up.
+const startAttempts = 3
 
 // ControlPlane is a running cluster. Its methods may be called concurrently.
 type ControlPlane struct {
@@ -64,11 +68,23 @@ func Start(ctx context.Context, o Options) (*ControlPlane, error) {
 	if o.Log != nil {
 		o.Log = &lockedWriter{to: o.Log}
 	}
-	c := &ControlPlane{options: o, bins: bins, runners: map[string]*PodRunner{}}
-	if err := c.start(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("starting a control plane: %w", err), c.Stop())
+	for attempt := 1; ; attempt++ {
+		c := &ControlPlane{options: o, bins: bins, runners: map[string]*PodRunner{}}
+		err := c.start(ctx)
+		if err == nil {
+			return c, nil
+		}
+		lostPort := c.lostPort()
+		err = errors.Join(fmt.Errorf("starting a control plane: %w", err), c.Stop())
+		if !lostPort || attempt == startAttempts {
+			return nil, err
+		}
 	}
-	return c, nil
+}
+
+// lostPort says whether a component found that its port had been taken since it was chosen.
+func (c *ControlPlane) lostPort() bool {
+	return c.scratch != nil && strings.Contains(c.Logs(20), "address already in use")
 }
 
 func (c *ControlPlane) start(ctx context.Context) error {
@@ -124,15 +140,20 @@ func (c *ControlPlane) startComponents(ctx context.Context, admin kubernetes.Int
 		c.startScheduler,
 		c.startKwok,
 	}
-	failures := make(chan error, len(components))
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	results := make(chan error, len(components))
 	for _, component := range components {
-		go func() { failures <- component(ctx, admin) }()
+		go func() { results <- component(ctx, admin) }()
 	}
-	var err error
+	var first error
 	for range components {
-		err = errors.Join(err, <-failures)
+		if err := <-results; err != nil && first == nil {
+			first = err
+			cancel() // the others need not wait, and what they say then is of no interest
+		}
 	}
-	return err
+	return first
 }
 
 // launch starts one of the control plane's own components.

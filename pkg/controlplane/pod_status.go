@@ -214,7 +214,8 @@ func (w *podWorker) problem() string {
 func (c *container) isReady() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.ready
+	// The end of a process is noted a moment after it.
+	return c.ready && !c.proc.hasExited()
 }
 
 func (c *container) status() corev1.ContainerStatus {
