@@ -13,6 +13,8 @@ import (
 
 	"github.com/go-logr/logr"
 
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
@@ -203,4 +205,13 @@ func (m *Memory) Seen(uid types.UID) {
 	case m.seen <- uid:
 	default:
 	}
+}
+
+// Runnables returns what must run for the memory to stay true.
+func (m *Memory) Runnables() []manager.Runnable {
+	out := []manager.Runnable{m}
+	for _, s := range m.mirrors() {
+		out = append(out, s)
+	}
+	return out
 }

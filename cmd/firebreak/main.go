@@ -1,0 +1,57 @@
+// Command firebreak is the server: webhook and controllers in one binary.
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/firebreak-dev/firebreak/pkg/server"
+)
+
+func main() {
+	if err := command().ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
+		fmt.Fprintln(os.Stderr, "firebreak:", err)
+		os.Exit(1)
+	}
+}
+
+func command() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "firebreak",
+		Short:         "Keeps production and non-production apart",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       version(),
+	}
+	o := server.Default()
+	serve := &cobra.Command{
+		Use:   "serve",
+		Short: "Answer admission requests and keep Firebreak's own objects up to date",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return server.Run(cmd.Context(), o, logger(o.LogLevel))
+		},
+	}
+	o.Flags(serve.Flags())
+	root.AddCommand(serve)
+	return root
+}
+
+func logger(level int) logr.Logger {
+	h := slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.Level(-level)})
+	return logr.FromSlogHandler(h)
+}
+
+// version is the module's, as the go command recorded it.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}

@@ -1,0 +1,4 @@
+// Package server wires the parts of `firebreak serve` together: manager, certificates, webhook, health, metrics.
+//
+// It decides nothing. What it starts and in which order is in run.go.
+package server

@@ -1,0 +1,86 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// Options are the flags of `firebreak serve`.
+type Options struct {
+	Kubeconfig         string
+	ClusterName        string
+	DefaultEnvironment string
+	Namespace          string
+	ServiceAccount     string
+
+	BindAddress   string
+	WebhookPort   int
+	MetricsAddr   string
+	HealthAddr    string
+	CertDir       string
+	LogLevel      int
+	MaxConcurrent int
+	// WebhookTimeout is the timeoutSeconds of the webhook registrations; a request is answered two seconds earlier.
+	WebhookTimeout time.Duration
+
+	// ManageCerts makes the server create, rotate and inject its own certificate.
+	ManageCerts bool
+	CertSecret  string
+	// DNSNames of the certificate, the first being its subject.
+	DNSNames         []string
+	ValidatingConfig string
+	MutatingConfig   string
+}
+
+// Default returns the options with their defaults.
+func Default() Options {
+	return Options{
+		Namespace: "firebreak-system", ServiceAccount: "firebreak",
+		WebhookPort: 9443, MetricsAddr: ":8080", HealthAddr: ":8081", CertDir: "/certs",
+		MaxConcurrent: 256, WebhookTimeout: 10 * time.Second,
+		ManageCerts: true, CertSecret: "firebreak-webhook-cert",
+		ValidatingConfig: "firebreak", MutatingConfig: "firebreak",
+	}
+}
+
+// Flags registers the options.
+func (o *Options) Flags(f *pflag.FlagSet) {
+	f.StringVar(&o.Kubeconfig, "kubeconfig", o.Kubeconfig, "kubeconfig file; empty: $KUBECONFIG, else the Pod's own service account")
+	f.StringVar(&o.ClusterName, "cluster-name", o.ClusterName, "name of this cluster, as windows name it in scope.clusters (required)")
+	f.StringVar(&o.DefaultEnvironment, "default-environment", o.DefaultEnvironment, "environment of namespaces that none claims; empty: they are unassigned")
+	f.StringVar(&o.Namespace, "namespace", o.Namespace, "namespace that Firebreak runs in")
+	f.StringVar(&o.ServiceAccount, "service-account", o.ServiceAccount, "service account that Firebreak runs as")
+	f.StringVar(&o.BindAddress, "bind-address", o.BindAddress, "address that the webhook listens on; empty: all")
+	f.IntVar(&o.WebhookPort, "webhook-port", o.WebhookPort, "port of the webhook")
+	f.StringVar(&o.MetricsAddr, "metrics-bind-address", o.MetricsAddr, "address of /metrics; 0: none")
+	f.StringVar(&o.HealthAddr, "health-probe-bind-address", o.HealthAddr, "address of /healthz and /readyz")
+	f.StringVar(&o.CertDir, "cert-dir", o.CertDir, "folder of tls.crt and tls.key")
+	f.IntVar(&o.LogLevel, "log-level", o.LogLevel, "verbosity: 0 normal, higher says more")
+	f.IntVar(&o.MaxConcurrent, "max-concurrent-requests", o.MaxConcurrent, "how many requests are judged at once")
+	f.DurationVar(&o.WebhookTimeout, "webhook-timeout", o.WebhookTimeout, "timeoutSeconds of the webhook registrations; requests are answered two seconds earlier")
+	f.BoolVar(&o.ManageCerts, "manage-certs", o.ManageCerts, "create, rotate and inject the webhook's certificate")
+	f.StringVar(&o.CertSecret, "cert-secret", o.CertSecret, "Secret in which the managed certificate is kept; it is mounted at --cert-dir")
+	f.StringSliceVar(&o.DNSNames, "cert-dns-name", o.DNSNames, "DNS names of the managed certificate")
+	f.StringVar(&o.ValidatingConfig, "validating-webhook", o.ValidatingConfig, "ValidatingWebhookConfiguration that gets the CA")
+	f.StringVar(&o.MutatingConfig, "mutating-webhook", o.MutatingConfig, "MutatingWebhookConfiguration that gets the CA")
+}
+
+// Validate says what is missing.
+func (o *Options) Validate() error {
+	if o.ClusterName == "" {
+		return errors.New("--cluster-name is required: windows say by name which clusters they are for")
+	}
+	if o.WebhookTimeout <= 2*time.Second {
+		return fmt.Errorf("--webhook-timeout %s is too short: requests are answered two seconds earlier", o.WebhookTimeout)
+	}
+	if o.MaxConcurrent < 1 {
+		return errors.New("--max-concurrent-requests must be at least 1")
+	}
+	if o.ManageCerts && len(o.DNSNames) == 0 {
+		o.DNSNames = []string{fmt.Sprintf("firebreak.%s.svc", o.Namespace)}
+	}
+	return nil
+}

@@ -1,0 +1,250 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/open-policy-agent/cert-controller/pkg/rotator"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/record"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/webhook"
+	ctrladmission "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/firebreak-dev/firebreak/pkg/admission"
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/controller"
+	"github.com/firebreak-dev/firebreak/pkg/ledger"
+)
+
+// Scheme knows every kind that the server reads or writes.
+func Scheme() (*runtime.Scheme, error) {
+	s := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(s), v1alpha1.AddToScheme(s), admissionregistrationv1.AddToScheme(s)); err != nil {
+		return nil, fmt.Errorf("build the scheme: %w", err)
+	}
+	return s, nil
+}
+
+// config reads the kubeconfig, else the Pod's own service account.
+func config(o Options) (*rest.Config, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = o.Kubeconfig
+	cfg, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("load the kubeconfig: %w", err)
+	}
+	// The API server's own priority and fairness bounds what Firebreak asks; a limit here would make requests wait
+	// behind each other.
+	cfg.QPS = -1
+	cfg.UserAgent = "firebreak"
+	return cfg, nil
+}
+
+// parts is what run wires together.
+type parts struct {
+	opts   Options
+	log    logr.Logger
+	mgr    manager.Manager
+	direct client.WithWatch
+	memory *controller.Memory
+	server webhook.Server
+	// listening is closed once the webhook server runs.
+	listening chan struct{}
+}
+
+// Run serves until the context ends, then finishes what it has accepted.
+func Run(ctx context.Context, o Options, log logr.Logger) error {
+	if err := o.Validate(); err != nil {
+		return err
+	}
+	ctrl.SetLogger(log)
+	cfg, err := config(o)
+	if err != nil {
+		return err
+	}
+	p, err := build(cfg, o, log)
+	if err != nil {
+		return err
+	}
+	if err := p.addRunnables(cfg); err != nil {
+		return err
+	}
+	if err := p.serveWhenCertified(); err != nil {
+		return err
+	}
+	log.Info("starting", "cluster", o.ClusterName, "defaultEnvironment", o.DefaultEnvironment, "namespace", o.Namespace)
+	if err := p.mgr.Start(ctx); err != nil {
+		return fmt.Errorf("run: %w", err)
+	}
+	log.Info("stopped")
+	return nil
+}
+
+func build(cfg *rest.Config, o Options, log logr.Logger) (*parts, error) {
+	scheme, err := Scheme()
+	if err != nil {
+		return nil, err
+	}
+	grace := 20 * time.Second
+	p := &parts{opts: o, log: log, listening: make(chan struct{})}
+	p.server = webhook.NewServer(webhook.Options{
+		Host: o.BindAddress, Port: o.WebhookPort, CertDir: o.CertDir,
+		TLSOpts: []func(*tls.Config){func(t *tls.Config) {
+			t.MinVersion = tls.VersionTLS12
+			t.NextProtos = []string{"http/1.1"} // what API servers speak to webhooks; HTTP/2 would only add its attacks
+		}},
+	})
+	p.mgr, err = ctrl.NewManager(cfg, ctrl.Options{
+		Scheme: scheme, Logger: log,
+		Metrics:                       metricsserver.Options{BindAddress: o.MetricsAddr},
+		HealthProbeBindAddress:        o.HealthAddr,
+		LeaderElection:                true,
+		LeaderElectionID:              "firebreak",
+		LeaderElectionNamespace:       o.Namespace,
+		LeaderElectionReleaseOnCancel: true,
+		GracefulShutdownTimeout:       &grace,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the manager: %w", err)
+	}
+	if p.direct, err = client.NewWithWatch(cfg, client.Options{Scheme: scheme}); err != nil {
+		return nil, fmt.Errorf("make the client: %w", err)
+	}
+	p.memory = controller.NewMemory(p.direct, controller.Settings{
+		Cluster: o.ClusterName, DefaultEnvironment: o.DefaultEnvironment, Namespace: o.Namespace, ServiceAccount: o.ServiceAccount,
+	}, time.Now, log.WithName("memory"))
+	return p, nil
+}
+
+// addRunnables adds what runs beside the webhook, and the probes.
+func (p *parts) addRunnables(cfg *rest.Config) error {
+	log := p.log
+	events, err := recorder(cfg, p.mgr.GetScheme())
+	if err != nil {
+		return err
+	}
+	runnables := append(p.memory.Runnables(),
+		controller.NewMarker(p.memory, p.direct, log.WithName("marker")),
+		controller.NewSettler(p.memory, p.direct, log.WithName("settler")),
+		controller.NewStatuses(p.memory, p.mgr.GetClient(), log.WithName("status")),
+		manager.RunnableFunc(func(ctx context.Context) error { <-ctx.Done(); events.Shutdown(); return nil }),
+	)
+	for _, r := range runnables {
+		if err := p.mgr.Add(r); err != nil {
+			return fmt.Errorf("add %T: %w", r, err)
+		}
+	}
+	p.register(events.NewRecorder(p.mgr.GetScheme(), corev1.EventSource{Component: "firebreak"}))
+	if err := p.mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("add the health probe: %w", err)
+	}
+	if err := p.mgr.AddReadyzCheck("synced", p.ready); err != nil {
+		return fmt.Errorf("add the readiness probe: %w", err)
+	}
+	return nil
+}
+
+// ready: a replica that does not know the cluster yet would have to refuse everything.
+func (p *parts) ready(r *http.Request) error {
+	if !p.memory.Synced() {
+		return errors.New("caches are not synced yet")
+	}
+	select {
+	case <-p.listening:
+		return p.server.StartedChecker()(r)
+	default:
+		return errors.New("no certificate yet")
+	}
+}
+
+func recorder(cfg *rest.Config, scheme *runtime.Scheme) (record.EventBroadcaster, error) {
+	c, err := kubernetes.NewForConfig(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("make the client of events: %w", err)
+	}
+	b := record.NewBroadcaster()
+	b.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: c.CoreV1().Events("")})
+	return b, nil
+}
+
+// register puts the handlers behind their paths: /admit judges, /stamp stamps.
+func (p *parts) register(events record.EventRecorder) {
+	h := &admission.Handler{
+		Memory:      p.memory,
+		Live:        admission.NewReader(p.direct, p.opts.Namespace, p.memory.Remember),
+		Ledger:      ledger.New(p.direct, p.opts.Namespace),
+		Witness:     &controller.Witness{Log: p.log.WithName("admission"), Events: events},
+		Metrics:     admission.NewMetrics(ctrlmetrics.Registry),
+		Clock:       time.Now,
+		Log:         p.log.WithName("admission"),
+		Deadline:    p.opts.WebhookTimeout - 2*time.Second,
+		Slots:       make(chan struct{}, p.opts.MaxConcurrent),
+		Controllers: admission.NewLimiter(time.Second, 20),
+	}
+	p.server.Register("/admit", &ctrladmission.Webhook{Handler: h})
+	p.server.Register("/stamp", &ctrladmission.Webhook{Handler: admission.Stamper{}})
+}
+
+// serveWhenCertified starts the webhook once there is a certificate to serve.
+func (p *parts) serveWhenCertified() error {
+	certified := make(chan struct{})
+	if p.opts.ManageCerts {
+		if err := p.manageCerts(certified); err != nil {
+			return err
+		}
+	} else {
+		close(certified)
+	}
+	return p.mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-certified:
+		}
+		if err := p.mgr.Add(p.server); err != nil {
+			return fmt.Errorf("start the webhook: %w", err)
+		}
+		close(p.listening)
+		return nil
+	}))
+}
+
+func (p *parts) manageCerts(certified chan struct{}) error {
+	r := &rotator.CertRotator{
+		SecretKey:      types.NamespacedName{Namespace: p.opts.Namespace, Name: p.opts.CertSecret},
+		CertDir:        p.opts.CertDir,
+		CAName:         "firebreak-ca",
+		CAOrganization: "firebreak",
+		DNSName:        p.opts.DNSNames[0],
+		ExtraDNSNames:  p.opts.DNSNames[1:],
+		IsReady:        certified,
+		Webhooks: []rotator.WebhookInfo{
+			{Name: p.opts.ValidatingConfig, Type: rotator.Validating},
+			{Name: p.opts.MutatingConfig, Type: rotator.Mutating},
+		},
+		FieldOwner: "firebreak",
+	}
+	if err := rotator.AddRotator(p.mgr, r); err != nil {
+		return fmt.Errorf("manage certificates: %w", err)
+	}
+	return nil
+}
