@@ -1,0 +1,72 @@
+{{- define "firebreak.labels" -}}
+app.kubernetes.io/name: firebreak
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end }}
+
+{{- define "firebreak.selector" -}}
+app.kubernetes.io/name: firebreak
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "firebreak.user" -}}
+system:serviceaccount:{{ .Release.Namespace }}:firebreak
+{{- end }}
+
+{{/* clientConfig of a webhook; the argument is (list root path). */}}
+{{- define "firebreak.clientConfig" -}}
+{{- $root := index . 0 -}}
+{{- $path := index . 1 -}}
+clientConfig:
+{{- if $root.Values.webhook.url }}
+  url: {{ printf "%s%s" (trimSuffix "/" $root.Values.webhook.url) $path | quote }}
+{{- else }}
+  service:
+    namespace: {{ $root.Release.Namespace }}
+    name: firebreak
+    path: {{ $path }}
+    port: 443
+{{- end }}
+{{- end }}
+
+{{/* Namespaces are excluded by name only. */}}
+{{- define "firebreak.namespaceSelector" -}}
+{{- if .Values.webhook.excludedNamespaces }}
+namespaceSelector:
+  matchExpressions:
+    - key: kubernetes.io/metadata.name
+      operator: NotIn
+      values: {{ toJson .Values.webhook.excludedNamespaces }}
+{{- end }}
+{{- end }}
+
+{{/* CEL: the request comes from one of Kubernetes' own controllers. */}}
+{{- define "firebreak.isController" -}}
+(request.userInfo.username in ['system:kube-controller-manager'{{ range .Values.controllers }}, 'system:serviceaccount:kube-system:{{ . }}'{{ end }}])
+{{- end }}
+
+{{/* matchConditions that hold for every validating webhook: what is never sent to Firebreak. */}}
+{{- define "firebreak.neverSent" -}}
+# Kubelets, the scheduler and the API server itself keep the cluster alive; none of them decides what runs.
+- name: not-the-control-plane
+  expression: >-
+    !('system:nodes' in request.userInfo.groups) &&
+    !(request.userInfo.username in ['system:apiserver', 'system:kube-scheduler'])
+# Without a token no Pod can start.
+- name: not-the-controller-managers-tokens
+  expression: >-
+    !(request.resource.resource == 'serviceaccounts' && request.subResource == 'token' &&
+      request.userInfo.username == 'system:kube-controller-manager')
+# A request that Firebreak causes must never wait for a slot that a request it serves can hold.
+- name: not-firebreaks-own-records
+  expression: >-
+    !(request.userInfo.username == '{{ include "firebreak.user" . }}' && request.resource.group == 'firebreak.dev')
+# Firebreak must be repairable while it is broken: its own workloads are left to RBAC. Its windows, approvals and the
+# tokens of its account are not.
+- name: not-firebreaks-own-workloads
+  expression: >-
+    !(request.namespace == '{{ .Release.Namespace }}' && request.resource.group in ['', 'apps'] &&
+      request.resource.resource in ['deployments', 'replicasets', 'pods', 'configmaps', 'secrets', 'services'])
+{{- end }}
