@@ -103,7 +103,7 @@ func (c *ControlPlane) start(ctx context.Context) error {
 
 // prepare makes what the components share: folders, addresses, certificates, tokens.
 func (c *ControlPlane) prepare() (err error) {
-	c.spawner = newSpawner()
+	c.spawner = newSpawner(c)
 	if c.scratch, err = newScratch(); err != nil {
 		return err
 	}

@@ -262,10 +262,21 @@ func TestKilledOwnerLeavesNothing(t *testing.T) {
 	if err := json.Unmarshal(line, &left); err != nil {
 		t.Fatal(err)
 	}
+	sweep(t)
+	if !exists(left.Dir) {
+		t.Error("the scratch folder of a running control plane was taken for a stale one")
+	}
 	if err := owner.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = owner.Wait() // it was killed
+	sweep(t)
+	checkGone(t, left)
+}
+
+// sweep removes stale scratch folders, as every start does.
+func sweep(t *testing.T) {
+	t.Helper()
 	next, err := newScratch()
 	if err != nil {
 		t.Fatal(err)
@@ -273,7 +284,6 @@ func TestKilledOwnerLeavesNothing(t *testing.T) {
 	if err := next.remove(); err != nil {
 		t.Error(err)
 	}
-	checkGone(t, left)
 }
 
 // checkGone waits for processes that the kernel may still be taking down.

@@ -12,6 +12,9 @@ import (
 // threads as it likes. So all children are started by one goroutine that owns its thread for as
 // long as the spawner lives.
 type spawner struct {
+	// holds is what must not be garbage while processes run, although nobody may refer to the
+	// control plane any more: a lock file or a claimed address that is collected is given up.
+	holds    *ControlPlane
 	requests chan spawnRequest
 	stop     chan struct{}
 }
@@ -21,8 +24,8 @@ type spawnRequest struct {
 	reply chan error
 }
 
-func newSpawner() *spawner {
-	s := &spawner{requests: make(chan spawnRequest), stop: make(chan struct{})}
+func newSpawner(holds *ControlPlane) *spawner {
+	s := &spawner{holds: holds, requests: make(chan spawnRequest), stop: make(chan struct{})}
 	go s.serve()
 	return s
 }

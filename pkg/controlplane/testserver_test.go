@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -138,7 +139,9 @@ func ownAndWait() error {
 	if err != nil {
 		return err
 	}
-	if err := json.NewEncoder(os.Stdout).Encode(remainsOf(c)); err != nil {
+	left := remainsOf(c)
+	runtime.GC() // c is garbage now, but what it holds must not be
+	if err := json.NewEncoder(os.Stdout).Encode(left); err != nil {
 		return err
 	}
 	select {}
