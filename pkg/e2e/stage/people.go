@@ -1,0 +1,94 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+)
+
+// rbac is what the people of the story may do. Developers have far too much: the access that was meant to be temporary
+// and became permanent. It is Firebreak that must hold then.
+const rbac = `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: developers}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: admin}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: developers}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: sre}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: admin}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: sre}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: estate-admin}
+rules:
+- {apiGroups: [firebreak.dev], resources: [environments, datastores, exemptions, changefreezes], verbs: ["*"]}
+- {apiGroups: [firebreak.dev], resources: [changewindows, changeapprovals], verbs: [get, list, watch, create, delete]}
+- {apiGroups: [firebreak.dev], resources: [changeexecutions], verbs: [get, list, watch]}
+- {apiGroups: [""], resources: [namespaces, nodes], verbs: [get, list, watch, create, update, patch]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: sre-estate}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: estate-admin}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: sre}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: approvers}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: firebreak-approve}
+subjects:
+- {apiGroup: rbac.authorization.k8s.io, kind: Group, name: approvers}
+# The SRE who requests may approve what others request; that he approves his own is what Firebreak must refuse.
+- {apiGroup: rbac.authorization.k8s.io, kind: User, name: sam}
+`
+
+// Populate creates the namespaces, the people's rights and the sample estate, and waits until every replica knows it.
+func (s *Stage) Populate(ctx context.Context) error {
+	file := filepath.Join(s.Dir(), "people.yaml")
+	if err := os.WriteFile(file, []byte(rbac), 0o600); err != nil {
+		return fmt.Errorf("write the people: %w", err)
+	}
+	estate := filepath.Join(s.Root, "config", "samples", "estate")
+	for _, f := range []string{file, filepath.Join(estate, "namespaces.yaml"), estate} {
+		if _, err := s.Kubectl(ctx, s.AdminConfig(), "apply", "-f", f); err != nil {
+			return err
+		}
+	}
+	return s.awaitEstate(ctx)
+}
+
+// awaitEstate waits until the statuses show that the estate was compiled: the replicas read the same stream.
+func (s *Stage) awaitEstate(ctx context.Context) error {
+	c, err := s.Client(s.AdminConfig())
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
+	defer cancel()
+	for {
+		var d v1alpha1.DataStore
+		var e v1alpha1.Environment
+		err := c.Get(ctx, client.ObjectKey{Name: "orders"}, &d)
+		if err == nil {
+			err = c.Get(ctx, client.ObjectKey{Name: "production"}, &e)
+		}
+		if err == nil && d.Status.Tier == v1alpha1.TierProduction && e.Status.Namespaces > 0 && e.Status.DataStores > 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the estate was not compiled: %w", ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}

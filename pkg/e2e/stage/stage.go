@@ -1,0 +1,175 @@
+// Package stage sets up what the demo and the end-to-end tests play on: a real control plane with Firebreak installed
+// from its chart by real helm, running as the chart's ServiceAccount, and people with real credentials and real RBAC.
+package stage
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/controlplane"
+	"github.com/firebreak-dev/firebreak/pkg/server"
+)
+
+// Namespace that Firebreak is installed in.
+const Namespace = "firebreak-system"
+
+// Cluster is the name of the cluster, as windows name it.
+const Cluster = "prod-eu-1"
+
+// The people of the story.
+const (
+	Developer = "dana"  // of group developers
+	SRE       = "sam"   // of group sre
+	SecondSRE = "robin" // of group sre, and may approve
+)
+
+// Options of a stage.
+type Options struct {
+	// Replicas of the server; default 1.
+	Replicas int
+	// Log gets what the set-up says; nil: nothing.
+	Log io.Writer
+	// KeepDir leaves the scratch folder behind.
+	KeepDir bool
+	// Values are further --set arguments of helm.
+	Values []string
+}
+
+// Stage is a cluster with Firebreak in it.
+type Stage struct {
+	*controlplane.ControlPlane
+	Pods *controlplane.PodRunner
+	// Root of the repository.
+	Root string
+	log  io.Writer
+}
+
+// Root returns the repository's root, wherever in it a test runs.
+func Root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "..", "..", "..")
+}
+
+// Start brings a control plane up, installs Firebreak and waits until it is ready. The binaries must have been built.
+func Start(ctx context.Context, o Options) (*Stage, error) {
+	if o.Log == nil {
+		o.Log = io.Discard
+	}
+	if o.Replicas == 0 {
+		o.Replicas = 1
+	}
+	cp, err := controlplane.Start(ctx, controlplane.Options{KeepDir: o.KeepDir, Users: []controlplane.User{
+		{Name: Developer, UID: "u-dana", Groups: []string{"developers"}},
+		{Name: SRE, UID: "u-sam", Groups: []string{"sre"}},
+		{Name: SecondSRE, UID: "u-robin", Groups: []string{"sre", "approvers"}},
+		{Name: "ci-deployer", UID: "u-ci", Groups: []string{"sre"}},
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("start the control plane: %w", err)
+	}
+	s := &Stage{ControlPlane: cp, Root: Root(), log: o.Log}
+	if err := s.install(ctx, o); err != nil {
+		logs := ""
+		if s.Pods != nil {
+			logs = tail(s.Pods.Logs(), 60)
+		}
+		_ = cp.Stop()
+		return nil, fmt.Errorf("install Firebreak: %w\n%s", err, logs)
+	}
+	return s, nil
+}
+
+func tail(s string, lines int) string {
+	all := strings.Split(s, "\n")
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
+
+func (s *Stage) install(ctx context.Context, o Options) error {
+	binary := filepath.Join(s.Root, "bin", "firebreak")
+	if _, err := os.Stat(binary); err != nil {
+		return fmt.Errorf("%w: build it with: make build", err)
+	}
+	pods, err := s.RunPods(ctx, controlplane.RunnerOptions{
+		Namespace: Namespace, Deployment: "firebreak",
+		Images: map[string]string{"ghcr.io/firebreak-dev/firebreak": binary},
+	})
+	if err != nil {
+		return fmt.Errorf("run Pods: %w", err)
+	}
+	s.Pods = pods
+	_, port, err := net.SplitHostPort(pods.Address())
+	if err != nil {
+		return fmt.Errorf("address of the balancer: %w", err)
+	}
+	args := []string{
+		"install", "firebreak", filepath.Join(s.Root, "charts", "firebreak"), "-n", Namespace, "--create-namespace",
+		"--set", "cluster.name=" + Cluster,
+		"--set", fmt.Sprintf("replicas=%d", o.Replicas),
+		"--set", "drainSeconds=1",
+		"--set", "webhook.url=https://localhost:" + port,
+		"--set", "webhook.extraDNSNames={localhost}",
+		"--set-json", `tolerations=[{"key":"firebreak.dev/pod-runner","operator":"Exists"}]`,
+		"--set-string", `nodeSelector.firebreak\.dev/pod-runner=true`,
+	}
+	for _, v := range o.Values {
+		args = append(args, "--set", v)
+	}
+	if _, err := s.Helm(ctx, args...); err != nil {
+		return err
+	}
+	wait, cancel := context.WithTimeout(ctx, 90*time.Second)
+	defer cancel()
+	if err := pods.WaitReady(wait, o.Replicas); err != nil {
+		return fmt.Errorf("wait for the server: %w", err)
+	}
+	return nil
+}
+
+// Helm runs helm as the administrator.
+func (s *Stage) Helm(ctx context.Context, args ...string) (string, error) {
+	return s.run(ctx, s.Bin("helm"), s.AdminConfig(), args...)
+}
+
+// Kubectl runs kubectl as whoever a configuration is for.
+func (s *Stage) Kubectl(ctx context.Context, cfg *rest.Config, args ...string) (string, error) {
+	return s.run(ctx, s.Bin("kubectl"), cfg, args...)
+}
+
+func (s *Stage) run(ctx context.Context, binary string, cfg *rest.Config, args ...string) (string, error) {
+	kubeconfig, err := s.Kubeconfig(cfg, "")
+	if err != nil {
+		return "", fmt.Errorf("write a kubeconfig: %w", err)
+	}
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "HELM_CACHE_HOME="+s.Dir(), "HELM_CONFIG_HOME="+s.Dir(), "HELM_DATA_HOME="+s.Dir())
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err = cmd.Run()
+	if err != nil {
+		err = fmt.Errorf("%s %s: %w\n%s", filepath.Base(binary), strings.Join(args, " "), err, out.String())
+	}
+	return out.String(), err
+}
+
+// Client returns a client that acts as a configuration says.
+func (s *Stage) Client(cfg *rest.Config) (client.Client, error) {
+	scheme, err := server.Scheme()
+	if err != nil {
+		return nil, err
+	}
+	cfg = rest.CopyConfig(cfg)
+	cfg.QPS = -1
+	return client.New(cfg, client.Options{Scheme: scheme})
+}
