@@ -28,6 +28,9 @@ type Case struct {
 	maintenance, hook string
 	demand            *demand
 	own               ownKind
+	// outsider: the requester is refused for being no member. Then nothing else that rests on who asks is said: no
+	// window would help.
+	outsider bool
 }
 
 // demand is what only a change window can permit.
@@ -71,6 +74,7 @@ func Prepare(req *Request, w *World) (*Case, error) {
 	if c.own, err = c.decodeOwn(); err != nil {
 		return nil, err
 	}
+	c.outsider = c.refusedAsOutsider()
 	c.classify()
 	c.demand = c.demands()
 	return c, nil

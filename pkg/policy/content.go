@@ -72,7 +72,7 @@ func (c *Case) crosses(l lead) string {
 		return ""
 	case subject != v1alpha1.TierShared && subject != l.tier:
 		return fmt.Sprintf("namespace %q belongs to %s", c.req.Namespace, c.place)
-	case l.tier == v1alpha1.TierProduction && !c.requester.Controller && !c.requester.MemberOfTier(v1alpha1.TierProduction):
+	case l.tier == v1alpha1.TierProduction && !c.requester.Controller && !c.outsider && !c.requester.MemberOfTier(v1alpha1.TierProduction):
 		return fmt.Sprintf("%s is a member of no Production environment", c.requester)
 	}
 	return ""

@@ -18,7 +18,7 @@ func cronJobKind() schema.GroupKind { return schema.GroupKind{Group: "batch", Ki
 // classify says whether the request is maintenance in Production, and why.
 func (c *Case) classify() {
 	prod := c.Production()
-	if len(prod) == 0 || c.new == nil || c.new.work == nil || !c.starts() {
+	if len(prod) == 0 || c.outsider || c.new == nil || c.new.work == nil || !c.starts() {
 		return
 	}
 	controls := estate.StrictestControls(prod)

@@ -33,7 +33,7 @@ func changeFrozen(c *Case, j *judgement) []Finding {
 // workload templates, configuration, RBAC and routes, and maintenance, whoever runs it. What keeps running things
 // running is never bound: Pods of existing workloads, evictions, autoscaling, renewals by operators.
 func (c *Case) freezable() bool {
-	if len(c.Production()) == 0 || c.same {
+	if len(c.Production()) == 0 || c.same || c.outsider {
 		return false
 	}
 	if c.maintenance != "" {

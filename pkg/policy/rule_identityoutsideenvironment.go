@@ -14,7 +14,7 @@ func identityOutsideEnvironment(c *Case, _ *judgement) []Finding {
 	if len(prod) == 0 {
 		prod = c.ownEnvironments()
 	}
-	if len(prod) == 0 || c.requester.Controller || c.requester.MemberOfAny(prod) {
+	if len(prod) == 0 || c.requester.Controller || c.requester.MemberOfAny(prod) || c.closesWindow() {
 		return nil
 	}
 	action := estate.Strictest(prod, v1alpha1.RuleIdentityOutsideEnvironment)
@@ -30,6 +30,12 @@ func identityOutsideEnvironment(c *Case, _ *judgement) []Finding {
 		Message: fmt.Sprintf("%s is no member of environment %s, which %s belongs to; ask one of its members to do it, or its owners to list the identity in spec.identities",
 			c.requester, named(prod), c.where()),
 	}}
+}
+
+// refusedAsOutsider: the rule denies, and no exemption suspends it.
+func (c *Case) refusedAsOutsider() bool {
+	f := identityOutsideEnvironment(c, nil)
+	return len(f) > 0 && f[0].Action == v1alpha1.ActionDeny && !c.exempted(f[0].Rule)
 }
 
 // unlistedAutomation: a service account of a Shared or unassigned namespace that nobody has listed yet. On the first
@@ -59,4 +65,9 @@ func (c *Case) where() string {
 
 func named(envs []*estate.Environment) string {
 	return estate.Membership{Environments: envs, Tier: v1alpha1.TierProduction}.String()
+}
+
+// closesWindow: deleting a window closes it, and is always allowed: refusing it would wedge the deletion of namespaces.
+func (c *Case) closesWindow() bool {
+	return c.req.Operation == Delete && c.req.Kind == v1alpha1.GVK(v1alpha1.KindChangeWindow)
 }

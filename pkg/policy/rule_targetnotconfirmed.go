@@ -27,6 +27,9 @@ func targetNotConfirmed(c *Case, j *judgement) []Finding {
 	if controls := estate.StrictestControls(c.Production()); !controls.ConfirmTarget {
 		return nil
 	}
+	if a := estate.Strictest(c.Production(), v1alpha1.RuleChangeWindowRequired); a == v1alpha1.ActionDeny {
+		return nil // a window is demanded already, and it will confirm the target
+	}
 	return []Finding{c.targetFinding("", "", fmt.Sprintf(
 		"nothing confirms that this is meant for environment %s; annotate it with %s: %s, or run it under a window",
 		named(c.Production()), v1alpha1.AnnotationTargetEnvironment, c.Production()[0].Name))}

@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+)
+
+type freezeOptions struct {
+	name       string
+	reason     string
+	namespaces []string
+	start      string
+	duration   time.Duration
+}
+
+func (e *env) freeze() *cobra.Command {
+	var o freezeOptions
+	cmd := &cobra.Command{
+		Use:     "freeze ENVIRONMENT…",
+		Short:   "Stop changes in environments, now or for a time",
+		Example: `  kubectl firebreak freeze production --reason "Christmas trading"`,
+		Args:    cobra.MinimumNArgs(1),
+		RunE:    func(cmd *cobra.Command, args []string) error { return e.runFreeze(cmd.Context(), args, &o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.name, "name", "", "name of the freeze; default: freeze- and the environment")
+	f.StringVar(&o.reason, "reason", "", "shown to everyone whom it stops")
+	f.StringSliceVar(&o.namespaces, "only-namespace", nil, "globs that narrow it to some namespaces")
+	f.StringVar(&o.start, "start", "", "when it begins: RFC 3339 or +DURATION; default: now")
+	f.DurationVar(&o.duration, "for", 0, "how long it holds; default: until it is lifted")
+	_ = cmd.MarkFlagRequired("reason")
+	return cmd
+}
+
+func (e *env) runFreeze(ctx context.Context, environments []string, o *freezeOptions) error {
+	c, _, err := e.client()
+	if err != nil {
+		return err
+	}
+	f := &v1alpha1.ChangeFreeze{
+		ObjectMeta: metav1.ObjectMeta{Name: o.name},
+		Spec:       v1alpha1.ChangeFreezeSpec{Environments: environments, Reason: o.reason},
+	}
+	if f.Name == "" {
+		f.Name = "freeze-" + environments[0]
+	}
+	for _, n := range o.namespaces {
+		f.Spec.Namespaces = append(f.Spec.Namespaces, v1alpha1.Glob(n))
+	}
+	if f.Spec.Schedule, err = e.freezeSchedule(o); err != nil {
+		return err
+	}
+	if err := c.Create(ctx, f); err != nil {
+		return fmt.Errorf("freeze: %w", err)
+	}
+	fmt.Fprintf(e.Out, "changefreeze.firebreak.dev/%s: %s\n", f.Name, change.DescribeFreeze(f))
+	fmt.Fprintf(e.Out, "A member of the environment lifts it with:\n\n  kubectl firebreak unfreeze %s\n", f.Name)
+	return nil
+}
+
+func (e *env) freezeSchedule(o *freezeOptions) (*v1alpha1.Schedule, error) {
+	if o.start == "" && o.duration == 0 {
+		return nil, nil
+	}
+	s := &v1alpha1.Schedule{}
+	from := e.clock().UTC().Truncate(time.Second)
+	if o.start != "" {
+		t, err := e.instant(o.start)
+		if err != nil {
+			return nil, err
+		}
+		from = t
+		start := metav1.NewTime(t)
+		s.Start = &start
+	}
+	if o.duration > 0 {
+		end := metav1.NewTime(from.Add(o.duration))
+		s.End = &end
+	}
+	return s, nil
+}
+
+func (e *env) unfreeze() *cobra.Command {
+	return &cobra.Command{
+		Use:   "unfreeze FREEZE",
+		Short: "Lift a freeze",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, _, err := e.client()
+			if err != nil {
+				return err
+			}
+			if err := c.Delete(cmd.Context(), &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: args[0]}}); err != nil {
+				return fmt.Errorf("lift the freeze: %w", err)
+			}
+			fmt.Fprintf(e.Out, "changefreeze.firebreak.dev/%s lifted\n", args[0])
+			return nil
+		},
+	}
+}
+
+func (e *env) seal() *cobra.Command {
+	return &cobra.Command{
+		Use:   "seal ENVIRONMENT",
+		Short: "End the hour in which the boundary may be edited freely",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, _, err := e.client()
+			if err != nil {
+				return err
+			}
+			env := &v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: args[0]}}
+			patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:"true"}}}`, v1alpha1.AnnotationSealed)
+			if err := c.Patch(cmd.Context(), env, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
+				return fmt.Errorf("seal: %w", err)
+			}
+			fmt.Fprintf(e.Out, "environment.firebreak.dev/%s sealed: weakening the boundary needs an approved window from now on\n", args[0])
+			return nil
+		},
+	}
+}

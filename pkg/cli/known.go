@@ -1,0 +1,244 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+	"github.com/firebreak-dev/firebreak/pkg/workload"
+)
+
+// known is what check knows of the world: from files, or from the cluster.
+type known struct {
+	world *policy.World
+	state *change.State
+	// objects by kind, namespace and name, as JSON.
+	objects map[string][]byte
+	// self is who runs the command; nil offline.
+	self *authenticationv1.UserInfo
+	// namespace of objects that name none.
+	namespace string
+	// cluster gives the objects before an update; nil offline.
+	cluster client.Client
+	ctx     context.Context
+}
+
+func (e *env) known(ctx context.Context, o *checkOptions) (*known, error) {
+	k := &known{objects: map[string][]byte{}, namespace: metav1.NamespaceDefault, ctx: ctx}
+	var objects []*unstructured.Unstructured
+	if len(o.with) > 0 {
+		docs, err := readAll(o.with, e.In)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range docs {
+			if d.Err != nil {
+				// An estate that is read in part would admit what the whole denies.
+				return nil, fmt.Errorf("--with %s, document %d: %w", d.File, d.Index, d.Err)
+			}
+			objects = append(objects, d.Object)
+		}
+	} else {
+		var err error
+		if objects, err = e.fetch(ctx, k); err != nil {
+			return nil, err
+		}
+	}
+	return k, k.compile(objects, o)
+}
+
+// fetch reads the estate and the change state from the cluster.
+func (e *env) fetch(ctx context.Context, k *known) ([]*unstructured.Unstructured, error) {
+	c, ns, err := e.client()
+	if err != nil {
+		return nil, err
+	}
+	k.namespace, k.cluster = ns, c
+	review := &authenticationv1.SelfSubjectReview{}
+	if err := c.Create(ctx, review); err != nil {
+		return nil, fmt.Errorf("ask the cluster who you are: %w", err)
+	}
+	k.self = &review.Status.UserInfo
+	var out []*unstructured.Unstructured
+	for _, gvk := range estateKinds() {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+		if err := c.List(ctx, list); err != nil {
+			return nil, fmt.Errorf("list %s: %w; or give the estate with --with", strings.ToLower(gvk.Kind), err)
+		}
+		for i := range list.Items {
+			out = append(out, &list.Items[i])
+		}
+	}
+	return out, nil
+}
+
+// estateKinds are the kinds from which the world is compiled.
+func estateKinds() []schema.GroupVersionKind {
+	return []schema.GroupVersionKind{
+		v1alpha1.GVK(v1alpha1.KindEnvironment), v1alpha1.GVK(v1alpha1.KindDataStore), v1alpha1.GVK(v1alpha1.KindExemption),
+		v1alpha1.GVK(v1alpha1.KindChangeWindow), v1alpha1.GVK(v1alpha1.KindChangeApproval), v1alpha1.GVK(v1alpha1.KindChangeFreeze),
+		{Version: "v1", Kind: "Namespace"}, {Version: "v1", Kind: "Service"}, {Version: "v1", Kind: "ConfigMap"},
+	}
+}
+
+// compile sorts objects into estate and change state. What it does not know it keeps as the object before an update.
+func (k *known) compile(objects []*unstructured.Unstructured, o *checkOptions) error {
+	in := estate.Input{
+		Cluster: o.cluster, DefaultEnvironment: o.defaultEnv, FirebreakNamespace: o.home, FirebreakAccount: "firebreak",
+		Namespaces: map[string]map[string]string{}, Services: map[string]struct{}{},
+	}
+	k.state = &change.State{ConfigMaps: map[string]map[string][]byte{}}
+	maps := map[string]reference.ConfigMap{}
+	owners := map[string]ownerTemplate{}
+	for _, u := range objects {
+		if err := k.keep(u); err != nil {
+			return err
+		}
+		if err := k.sort(u, &in, maps, owners); err != nil {
+			return fmt.Errorf("read %s %q: %w", u.GetKind(), u.GetName(), err)
+		}
+	}
+	configMaps := func(ns, name string) (reference.ConfigMap, bool) { cm, ok := maps[ns+"/"+name]; return cm, ok }
+	k.world = &policy.World{
+		Estate:     estate.Compile(in),
+		ConfigMaps: configMaps,
+		Owners: func(ns string, ref metav1.OwnerReference) ([]reference.Reference, bool) {
+			t, ok := owners[ns+"/"+ref.Kind+"/"+ref.Name]
+			if !ok || t.uid != string(ref.UID) {
+				return nil, false
+			}
+			return reference.Extract(reference.Input{Namespace: ns, Template: t.template, ConfigMaps: configMaps}), true
+		},
+	}
+	return nil
+}
+
+type ownerTemplate struct {
+	uid      string
+	template *workload.Template
+}
+
+func (k *known) sort(u *unstructured.Unstructured, in *estate.Input, maps map[string]reference.ConfigMap, owners map[string]ownerTemplate) error {
+	key := u.GetNamespace() + "/" + u.GetName()
+	switch u.GroupVersionKind() {
+	case v1alpha1.GVK(v1alpha1.KindEnvironment):
+		return appendTo(&in.Environments, u)
+	case v1alpha1.GVK(v1alpha1.KindDataStore):
+		return appendTo(&in.DataStores, u)
+	case v1alpha1.GVK(v1alpha1.KindExemption):
+		return appendTo(&in.Exemptions, u)
+	case v1alpha1.GVK(v1alpha1.KindChangeWindow):
+		return appendTo(&k.state.Windows, u)
+	case v1alpha1.GVK(v1alpha1.KindChangeApproval):
+		return appendTo(&k.state.Approvals, u)
+	case v1alpha1.GVK(v1alpha1.KindChangeExecution):
+		return appendTo(&k.state.Executions, u)
+	case v1alpha1.GVK(v1alpha1.KindChangeFreeze):
+		return appendTo(&k.state.Freezes, u)
+	case corev1.SchemeGroupVersion.WithKind("Namespace"):
+		in.Namespaces[u.GetName()] = u.GetLabels()
+	case corev1.SchemeGroupVersion.WithKind("Service"):
+		in.Services[key] = struct{}{}
+	case corev1.SchemeGroupVersion.WithKind("ConfigMap"):
+		var cm corev1.ConfigMap
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &cm); err != nil {
+			return err
+		}
+		maps[key] = reference.ReduceConfigMap(&cm)
+		k.state.ConfigMaps[key] = change.ConfigMapContent(&cm)
+	case appsv1.SchemeGroupVersion.WithKind("Deployment"), appsv1.SchemeGroupVersion.WithKind("ReplicaSet"),
+		appsv1.SchemeGroupVersion.WithKind("StatefulSet"), appsv1.SchemeGroupVersion.WithKind("DaemonSet"),
+		corev1.SchemeGroupVersion.WithKind("ReplicationController"):
+		raw, err := json.Marshal(u.Object)
+		if err != nil {
+			return err
+		}
+		w, err := workload.Of(u.GroupVersionKind().GroupKind(), raw)
+		if err != nil {
+			return err
+		}
+		owners[u.GetNamespace()+"/"+u.GetKind()+"/"+u.GetName()] = ownerTemplate{string(u.GetUID()), &w.Template}
+	}
+	return nil
+}
+
+func appendTo[T any](list *[]T, u *unstructured.Unstructured) error {
+	var v T
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(u.Object, &v, false); err != nil {
+		return err
+	}
+	*list = append(*list, v)
+	return nil
+}
+
+func objectKey(gk schema.GroupKind, ns, name string) string {
+	return gk.String() + "|" + ns + "|" + name
+}
+
+func (k *known) keep(u *unstructured.Unstructured) error {
+	raw, err := json.Marshal(u.Object)
+	if err != nil {
+		return fmt.Errorf("encode %s %q: %w", u.GetKind(), u.GetName(), err)
+	}
+	ns := u.GetNamespace()
+	if u.GetKind() == "Namespace" {
+		ns = u.GetName()
+	}
+	k.objects[objectKey(u.GroupVersionKind().GroupKind(), ns, u.GetName())] = raw
+	return nil
+}
+
+func (k *known) addOld(paths []string) error {
+	docs, err := readAll(paths, nil)
+	if err != nil {
+		return err
+	}
+	for _, d := range docs {
+		if d.Err != nil {
+			return fmt.Errorf("--old %s, document %d: %w", d.File, d.Index, d.Err)
+		}
+		if err := k.keep(d.Object); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// old returns the object before an update; nil if there is none.
+func (k *known) old(gvk schema.GroupVersionKind, ns, name string) ([]byte, error) {
+	if raw, ok := k.objects[objectKey(gvk.GroupKind(), ns, name)]; ok || k.cluster == nil || name == "" {
+		return raw, nil
+	}
+	u := &unstructured.Unstructured{}
+	u.SetGroupVersionKind(gvk)
+	key := client.ObjectKey{Namespace: ns, Name: name}
+	if clusterScoped(gvk.GroupKind()) {
+		key.Namespace = ""
+	}
+	err := k.cluster.Get(k.ctx, key, u)
+	switch {
+	case apierrors.IsNotFound(err), meta.IsNoMatchError(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("look for the object before the request: %w", err)
+	}
+	return json.Marshal(u.Object)
+}
