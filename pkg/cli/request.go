@@ -64,7 +64,7 @@ confirms where this will happen.`,
 	f.DurationVar(&o.startBefore, "start-before", 0, "executions may start only within this time from the opening")
 	f.Int32Var(&o.maxExecutions, "max-executions", 1, "how often it may be used")
 	f.StringSliceVar(&o.operations, "operation", []string{"Create"}, "what may happen to the objects: Create, Update, Delete, …")
-	f.StringSliceVar(&o.clusters, "cluster", nil, "names of the clusters that honour the window; default: all")
+	f.StringSliceVar(&o.clusters, "for-cluster", nil, "names of the clusters that honour the window; default: all")
 	f.StringSliceVar(&o.users, "for-user", nil, "users who may use it; default: you")
 	f.StringSliceVar(&o.groups, "for-group", nil, "groups whose users may use it")
 	f.BoolVar(&o.print, "print", false, "print the window instead of requesting it")

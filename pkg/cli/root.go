@@ -5,14 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/server"
 )
 
@@ -36,9 +41,8 @@ func Code(err error) int {
 // env is what the commands share.
 type env struct {
 	genericiooptions.IOStreams
-	flags *genericclioptions.ConfigFlags
-	clock func() time.Time
-	// warned gets what the API server warns of.
+	flags  *genericclioptions.ConfigFlags
+	clock  func() time.Time
 	scheme *runtime.Scheme
 }
 
@@ -75,7 +79,11 @@ func (e *env) client() (client.Client, string, error) {
 		return nil, "", fmt.Errorf("load the kubeconfig: %w", err)
 	}
 	cfg.WarningHandlerWithContext = warnings{e.ErrOut}
-	c, err := client.New(cfg, client.Options{Scheme: e.scheme})
+	mapper, err := mapper(cfg)
+	if err != nil {
+		return nil, "", err
+	}
+	c, err := client.New(cfg, client.Options{Scheme: e.scheme, Mapper: mapper})
 	if err != nil {
 		return nil, "", fmt.Errorf("connect: %w", err)
 	}
@@ -86,11 +94,33 @@ func (e *env) client() (client.Client, string, error) {
 	return c, ns, nil
 }
 
+// mapper knows Firebreak's own kinds without asking: an error of discovery would hide what the API server says of the
+// request itself, such as that somebody may not impersonate whom they name.
+func mapper(cfg *rest.Config) (meta.RESTMapper, error) {
+	h, err := rest.HTTPClientFor(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	rest, err := apiutil.NewDynamicRESTMapper(cfg, h)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	own := meta.NewDefaultRESTMapper(nil)
+	for _, k := range []string{v1alpha1.KindChangeWindow, v1alpha1.KindChangeApproval} {
+		own.Add(v1alpha1.GVK(k), meta.RESTScopeNamespace)
+	}
+	for _, k := range []string{v1alpha1.KindEnvironment, v1alpha1.KindChangeFreeze} {
+		own.Add(v1alpha1.GVK(k), meta.RESTScopeRoot)
+	}
+	return meta.FirstHitRESTMapper{MultiRESTMapper: meta.MultiRESTMapper{own, rest}}, nil
+}
+
 // warnings prints what the API server warns of, as kubectl does.
 type warnings struct{ out io.Writer }
 
 func (w warnings) HandleWarningHeaderWithContext(_ context.Context, code int, _, text string) {
-	if code == 299 && text != "" {
+	// That it would need a window is why one is requested.
+	if code == 299 && text != "" && !strings.HasPrefix(text, "would need a window") {
 		fmt.Fprintln(w.out, "Warning:", text)
 	}
 }

@@ -85,15 +85,18 @@ func (c *Case) whyRunIsMaintenance(controls *estate.Controls) string {
 	}
 	var why []string
 	if c.touchesStore() {
-		why = append(why, "it names "+c.storeTouched())
+		why = append(why, "names "+c.storeTouched())
 	}
 	if tool := c.tool(controls); tool != "" {
-		why = append(why, "it runs "+tool)
+		why = append(why, "runs "+tool)
 	}
 	if c.requester.Person {
-		why = append(why, "a person starts it")
+		why = append(why, "is started by a person")
 	}
-	return strings.Join(why, " and ")
+	if len(why) == 0 {
+		return ""
+	}
+	return "it " + enumerate(why)
 }
 
 func labelled(o *object) bool {
@@ -126,4 +129,12 @@ func (c *Case) tool(controls *estate.Controls) string {
 	t := &c.new.work.Template
 	in := reference.Input{Namespace: c.req.Namespace, Template: t, ConfigMaps: c.world.ConfigMaps}
 	return FindTool(in, controls.MaintenanceTools)
+}
+
+// enumerate joins clauses as a sentence does.
+func enumerate(list []string) string {
+	if len(list) < 2 {
+		return strings.Join(list, "")
+	}
+	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
 }

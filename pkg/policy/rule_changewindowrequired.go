@@ -80,6 +80,6 @@ func (c *Case) requestCommand() string {
 	if c.demand.boundary {
 		ns = c.est.FirebreakNamespace
 	}
-	words := []string{"kubectl firebreak request -f MANIFEST -n", ns, "--start TIME --duration 1h --reason WHY"}
+	words := []string{"kubectl firebreak request -f MANIFEST -n", ns, "--environment ENVIRONMENT --start TIME --duration 1h --reason WHY"}
 	return strings.Join(words, " ")
 }

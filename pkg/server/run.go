@@ -146,7 +146,7 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 		controller.NewMarker(p.memory, p.direct, log.WithName("marker")),
 		controller.NewSettler(p.memory, p.direct, log.WithName("settler")),
 		controller.NewStatuses(p.memory, p.mgr.GetClient(), log.WithName("status")),
-		manager.RunnableFunc(func(ctx context.Context) error { <-ctx.Done(); events.Shutdown(); return nil }),
+		everywhere(func(ctx context.Context) error { <-ctx.Done(); events.Shutdown(); return nil }),
 	)
 	for _, r := range runnables {
 		if err := p.mgr.Add(r); err != nil {
@@ -204,6 +204,15 @@ func (p *parts) register(events record.EventRecorder) {
 	p.server.Register("/stamp", &ctrladmission.Webhook{Handler: admission.Stamper{}})
 }
 
+// everywhere is a runnable of every replica, not only of the leading one.
+type everywhere func(context.Context) error
+
+// Start implements manager.Runnable.
+func (f everywhere) Start(ctx context.Context) error { return f(ctx) }
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable.
+func (f everywhere) NeedLeaderElection() bool { return false }
+
 // serveWhenCertified starts the webhook once there is a certificate to serve.
 func (p *parts) serveWhenCertified() error {
 	certified := make(chan struct{})
@@ -214,7 +223,7 @@ func (p *parts) serveWhenCertified() error {
 	} else {
 		close(certified)
 	}
-	return p.mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+	return p.mgr.Add(everywhere(func(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil

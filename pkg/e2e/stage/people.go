@@ -50,6 +50,17 @@ subjects:
 - {apiGroup: rbac.authorization.k8s.io, kind: Group, name: approvers}
 # The SRE who requests may approve what others request; that he approves his own is what Firebreak must refuse.
 - {apiGroup: rbac.authorization.k8s.io, kind: User, name: sam}
+---
+# A machine with every right in its namespace, approve included.
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: release-bot, namespace: payments}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: release-bot, namespace: payments}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
+subjects: [{kind: ServiceAccount, name: release-bot, namespace: payments}]
 `
 
 // Populate creates the namespaces, the people's rights and the sample estate, and waits until every replica knows it.
@@ -59,7 +70,7 @@ func (s *Stage) Populate(ctx context.Context) error {
 		return fmt.Errorf("write the people: %w", err)
 	}
 	estate := filepath.Join(s.Root, "config", "samples", "estate")
-	for _, f := range []string{file, filepath.Join(estate, "namespaces.yaml"), estate} {
+	for _, f := range []string{filepath.Join(estate, "namespaces.yaml"), file, estate} {
 		if _, err := s.Kubectl(ctx, s.AdminConfig(), "apply", "-f", f); err != nil {
 			return err
 		}

@@ -83,7 +83,7 @@ func Start(ctx context.Context, o Options) (*Stage, error) {
 	if err := s.install(ctx, o); err != nil {
 		logs := ""
 		if s.Pods != nil {
-			logs = tail(s.Pods.Logs(), 60)
+			logs = tail(s.Pods.Logs(), 400)
 		}
 		_ = cp.Stop()
 		return nil, fmt.Errorf("install Firebreak: %w\n%s", err, logs)
