@@ -1,0 +1,67 @@
+# What a developer runs. Go, git, make and a Unix userland are enough: no C compiler and no container engine.
+#
+# The first `make test`, `demo`, `lint` or `generate` builds a Kubernetes control plane and Helm into bin/kube, which
+# takes some minutes; the tools in bin/ are built once, too.
+
+export CGO_ENABLED := 0
+
+GO ?= go
+# What make test tests, and further flags of go test: make test PKG=./pkg/policy/... TESTFLAGS='-run Bypass -v'
+PKG ?= ./...
+TESTFLAGS ?=
+# Which benchmarks make bench runs, and for how long each.
+BENCH ?= .
+BENCHTIME ?= 1s
+# Further flags of golangci-lint: make lint LINTFLAGS=--fix
+LINTFLAGS ?=
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: build
+build: ## Build bin/firebreak and bin/kubectl-firebreak.
+	$(GO) build -trimpath -o bin/ ./cmd/...
+
+.PHONY: kube
+kube: ## Build the Kubernetes binaries, kwok and Helm into bin/kube, unless they are current.
+	hack/build-kube.sh
+
+# A binary of its own, not go run: that would not pass a signal on, and the control plane would stay behind.
+.PHONY: demo
+demo: build kube ## Play the story on a real control plane; KEEP=1 leaves it up.
+	$(GO) build -o bin/demo ./hack/demo
+	bin/demo
+
+# Two packages at a time: those that start a control plane keep two cores busy.
+.PHONY: test
+test: build kube ## Run all tests; PKG and TESTFLAGS narrow them down.
+	$(GO) test -p 2 -timeout 15m $(TESTFLAGS) $(PKG)
+
+# The packages that have benchmarks; one at a time, so that none disturbs another's figures.
+BENCH_PKGS = $(addprefix ./,$(sort $(dir $(shell grep -rl --include='*_test.go' '^func Benchmark' pkg cmd hack))))
+
+.PHONY: bench
+bench: ## Run all benchmarks; BENCH is a pattern, BENCHTIME a duration.
+	$(GO) test -p 1 -timeout 30m -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(BENCH_PKGS)
+
+.PHONY: lint
+lint: ## Run golangci-lint, and helm lint on the chart.
+	hack/tools/build.sh hack/tools/golangci
+	bin/golangci-lint run $(LINTFLAGS) ./...
+	hack/build-kube.sh
+	bin/kube/helm lint --strict charts/firebreak --set cluster.name=lint
+
+.PHONY: generate
+generate: kube ## Make everything that is generated: deepcopy, CRDs, the kustomize tree, the chart's table of values.
+	hack/generate.sh
+
+.PHONY: verify
+verify: kube ## Check that everything is formatted, tidy, and generated from what is committed.
+	hack/verify.sh
+
+.PHONY: clean
+clean: ## Remove what was built, except bin/kube.
+	find bin -mindepth 1 -maxdepth 1 ! -name kube ! -name .build-kube.lock -exec rm -rf {} +
