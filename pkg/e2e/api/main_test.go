@@ -1,0 +1,178 @@
+package api
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+)
+
+// The people and machines. The first two have every right that RBAC can give: Firebreak must hold all the same.
+const (
+	sam   = stage.SRE       // group sre, cluster-admin
+	robin = stage.SecondSRE // groups sre and approvers, cluster-admin
+	dana  = stage.Developer // group developers; may write windows and words in payments, but not approve
+	// pat has no UID (a client certificate), and may approve the window "rebuild" in payments and no other.
+	pat = "pat"
+	// bot is a service account of namespace payments with every right.
+	bot = "system:serviceaccount:payments:bot"
+	// admin is of group system:masters: RBAC does not bind it.
+	admin = "kubernetes-admin"
+	// firebreak is the service account that the server runs as.
+	firebreak = "system:serviceaccount:firebreak-system:firebreak"
+)
+
+// The people's rights, and an estate that is not sealed: within its first hour the boundary may be edited freely, so
+// that objects of every kind can be written here.
+var (
+	//go:embed testdata/people.yaml
+	people string
+	//go:embed testdata/estate.yaml
+	estateManifest string
+)
+
+// the is the stage that every test of the package plays on.
+var the *stage.Stage
+
+// now is when the tests began, to the second.
+var now = time.Now().UTC().Truncate(time.Second)
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	ctx := context.Background()
+	s, err := stage.Start(ctx, stage.Options{})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	the = s
+	code := 1
+	if err := populate(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	} else {
+		code = m.Run()
+	}
+	if code != 0 && testing.Verbose() {
+		fmt.Fprintf(os.Stderr, "the server's log:\n%s\n", s.Pods.Logs())
+	}
+	if err := s.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+// populate writes the people before the estate: afterwards the administrator is no member of production.
+func populate(ctx context.Context) error {
+	for name, text := range map[string]string{"1-people.yaml": people, "2-estate.yaml": estateManifest} {
+		if err := os.WriteFile(filepath.Join(the.Dir(), name), []byte(text), 0o600); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
+	}
+	for _, name := range []string{"1-people.yaml", "2-estate.yaml"} {
+		if _, err := the.Kubectl(ctx, the.AdminConfig(), "apply", "-f", filepath.Join(the.Dir(), name)); err != nil {
+			return err
+		}
+	}
+	return awaitEstate(ctx)
+}
+
+func awaitEstate(ctx context.Context) error {
+	c, err := the.Client(the.AdminConfig())
+	if err != nil {
+		return fmt.Errorf("client of the administrator: %w", err)
+	}
+	return poll(ctx, func() (bool, error) {
+		var all v1alpha1.EnvironmentList
+		if err := c.List(ctx, &all); err != nil {
+			return false, fmt.Errorf("list environments: %w", err)
+		}
+		for _, e := range all.Items {
+			if e.Status.Namespaces == 0 {
+				return false, nil
+			}
+		}
+		return len(all.Items) > 0, nil
+	})
+}
+
+// poll asks until the answer is yes; that it takes long is no failure.
+func poll(ctx context.Context, done func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		ok, err := done()
+		if ok || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waited in vain: %w", ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// eventually fails the test if what takes its time does not happen within a minute.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	if err := poll(t.Context(), func() (bool, error) { return done(), nil }); err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+}
+
+// configOf is how a user of this package's story reaches the API server.
+func configOf(t *testing.T, user string) *rest.Config {
+	t.Helper()
+	namespace, name, machine := estate.ServiceAccount(user)
+	switch {
+	case user == admin:
+		return the.AdminConfig()
+	case user == pat:
+		return the.UserConfig(pat, "sre")
+	case !machine:
+		return the.UserConfig(user)
+	}
+	cfg, err := the.ServiceAccountConfig(t.Context(), namespace, name)
+	if err != nil {
+		t.Fatalf("credentials of %s: %v", user, err)
+	}
+	return cfg
+}
+
+// as returns a client that acts as a user.
+func as(t *testing.T, user string) client.Client {
+	t.Helper()
+	return clientOf(t, configOf(t, user))
+}
+
+// impersonating returns a client of one user that asks to act as another.
+func impersonating(t *testing.T, user, whom string) client.Client {
+	t.Helper()
+	cfg := configOf(t, user)
+	cfg.Impersonate = rest.ImpersonationConfig{UserName: whom}
+	return clientOf(t, cfg)
+}
+
+func clientOf(t *testing.T, cfg *rest.Config) client.Client {
+	t.Helper()
+	cfg.WarningHandler = rest.NoWarnings{}
+	c, err := the.Client(cfg)
+	if err != nil {
+		t.Fatalf("make a client: %v", err)
+	}
+	return c
+}

@@ -1,0 +1,171 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
+)
+
+// sound returns an object of each kind that nothing is wrong with; each test spoils or completes it with edits. The
+// window deletes, so that it needs no plan.
+func sound(kind string) string {
+	return map[string]string{
+		v1alpha1.KindEnvironment: `
+metadata: {name: sandbox}
+spec: {tier: NonProduction}`,
+		v1alpha1.KindDataStore: `
+metadata: {name: cache}
+spec: {environment: staging, hosts: [cache.staging.example.com]}`,
+		v1alpha1.KindChangeWindow: `
+metadata: {name: rebuild, namespace: payments}
+spec:
+  environment: production
+  reason: Rebuild the orders index
+  schedule: {start: "` + in(time.Hour) + `", end: "` + in(2*time.Hour) + `"}
+  scope: {operations: [Delete], resources: [{group: batch, kind: Job, names: [reindex]}]}`,
+		v1alpha1.KindChangeApproval: `
+metadata: {name: word, namespace: payments}
+spec: {window: {name: rebuild, uid: 2c9a2b0e}, decision: Reject}`,
+		v1alpha1.KindChangeFreeze: `
+metadata: {name: christmas}
+spec: {environments: [staging], reason: Christmas trading}`,
+		v1alpha1.KindExemption: `
+metadata: {name: migration}
+spec:
+  rules: [DataStoreAcrossTiers]
+  subjects: {users: [sam]}
+  objects: {group: apps, kind: Deployment, namespaces: [staging], names: [importer]}
+  reason: The importer reads production until it has moved
+  expiresAt: "` + in(24*time.Hour) + `"`,
+		v1alpha1.KindChangeExecution: `
+metadata: {name: 2c9a2b0e-0-0, namespace: ` + stage.Namespace + `}
+spec:
+  window: {namespace: payments, name: rebuild, uid: 2c9a2b0e, digest: "v1:sha256:00"}
+  slot: "0"
+  key: 7d3f
+  requester: {username: sam}
+  operation: Delete
+  object: {group: batch, version: v1, kind: Job, namespace: payments, name: reindex}`,
+	}[kind]
+}
+
+// edits change a manifest: by path, such as spec.scope.resources.0.kind, what to put there. nil takes it away.
+type edits map[string]any
+
+// object makes an object of a kind that nothing is wrong with, and edits it.
+func object(t *testing.T, kind string, all ...edits) *unstructured.Unstructured {
+	t.Helper()
+	o := map[string]any{}
+	if err := yaml.Unmarshal([]byte(sound(kind)), &o); err != nil {
+		t.Fatalf("manifest of kind %s: %v", kind, err)
+	}
+	o["apiVersion"], o["kind"] = v1alpha1.GroupVersion().String(), kind
+	var edited any = o
+	for _, e := range all {
+		for path, value := range e {
+			edited = put(edited, strings.Split(path, "."), value)
+		}
+	}
+	return toUnstructured(t, edited)
+}
+
+// put returns node with value at path.
+func put(node any, path []string, value any) any {
+	if len(path) == 0 {
+		return value
+	}
+	switch n := node.(type) {
+	case []any:
+		i, err := strconv.Atoi(path[0])
+		if err != nil || i >= len(n) {
+			panic("no element " + path[0])
+		}
+		n[i] = put(n[i], path[1:], value)
+		return n
+	case map[string]any:
+		if len(path) == 1 && value == nil {
+			delete(n, path[0])
+			return n
+		}
+		n[path[0]] = put(n[path[0]], path[1:], value)
+		return n
+	}
+	return put(map[string]any{}, path, value)
+}
+
+// toUnstructured goes through JSON, so that edits may hold any Go value.
+func toUnstructured(t *testing.T, o any) *unstructured.Unstructured {
+	t.Helper()
+	raw, err := json.Marshal(o)
+	if err != nil {
+		t.Fatalf("encode: %v", err)
+	}
+	u := &unstructured.Unstructured{}
+	if err := u.UnmarshalJSON(raw); err != nil {
+		t.Fatalf("decode %s: %v", raw, err)
+	}
+	return u
+}
+
+// fromUnstructured reads what is stored into a Go type.
+func fromUnstructured[T any](t *testing.T, u *unstructured.Unstructured) *T {
+	t.Helper()
+	raw, err := u.MarshalJSON()
+	if err != nil {
+		t.Fatalf("encode: %v", err)
+	}
+	out := new(T)
+	if err := json.Unmarshal(raw, out); err != nil {
+		t.Fatalf("decode %s: %v", raw, err)
+	}
+	return out
+}
+
+// in is an instant after the tests began, as manifests write it.
+func in(d time.Duration) string { return now.Add(d).Format(time.RFC3339) }
+
+// create stores an object for the length of a test.
+func create(t *testing.T, user string, o *unstructured.Unstructured) *unstructured.Unstructured {
+	t.Helper()
+	if err := as(t, user).Create(t.Context(), o); err != nil {
+		t.Fatalf("create %s %q as %s: %v", o.GetKind(), o.GetName(), user, err)
+	}
+	removeLater(t, o)
+	return o
+}
+
+// removeLater deletes an object when the test is over: its window before a word about it.
+func removeLater(t *testing.T, o *unstructured.Unstructured) {
+	user := sam
+	if o.GetKind() == v1alpha1.KindChangeExecution {
+		user = firebreak
+	}
+	c := as(t, user)
+	o = o.DeepCopy()
+	t.Cleanup(func() {
+		if err := client.IgnoreNotFound(c.Delete(context.Background(), o)); err != nil {
+			t.Errorf("delete %s %q: %v", o.GetKind(), o.GetName(), err)
+		}
+	})
+}
+
+// stored reads an object as it is now.
+func stored(t *testing.T, o *unstructured.Unstructured) *unstructured.Unstructured {
+	t.Helper()
+	out := &unstructured.Unstructured{}
+	out.SetGroupVersionKind(o.GroupVersionKind())
+	if err := as(t, admin).Get(t.Context(), client.ObjectKeyFromObject(o), out); err != nil {
+		t.Fatalf("read %s %q: %v", o.GetKind(), o.GetName(), err)
+	}
+	return out
+}

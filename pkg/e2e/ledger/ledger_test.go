@@ -1,0 +1,216 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
+)
+
+const (
+	replicas = 3
+	parallel = 50
+)
+
+var cluster *stage.Stage //nolint:gochecknoglobals // one control plane serves the tests of this package
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	ctx := context.Background()
+	s, err := stage.Start(ctx, stage.Options{Replicas: replicas})
+	if err == nil {
+		cluster = s
+		defer func() { _ = s.Stop() }()
+		err = s.Populate(ctx)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+func people(t *testing.T) *fixture.People {
+	t.Helper()
+	p, err := fixture.Clients(cluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// burst creates Jobs of distinct names in parallel and returns the UIDs of those that were admitted. Every fourth is a
+// dry run if dry is set. interrupt runs beside it.
+func burst(ctx context.Context, t *testing.T, c client.Client, prefix string, dry bool, interrupt func()) map[types.UID]string {
+	t.Helper()
+	var mu sync.Mutex
+	admitted := map[types.UID]string{}
+	var wg sync.WaitGroup
+	if interrupt != nil {
+		wg.Go(interrupt)
+	}
+	for i := range parallel {
+		wg.Go(func() {
+			job := fixture.Job(fmt.Sprintf("%s%d", prefix, i))
+			if dry && i%4 == 0 {
+				if err := c.Create(ctx, job, client.DryRunAll); err != nil && !transient(err) {
+					t.Errorf("dry run of %s: %v", job.Name, err)
+				}
+				return
+			}
+			err := c.Create(ctx, job)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				admitted[job.UID] = job.Name
+			case transient(err), strings.Contains(err.Error(), "ExecutionsExhausted: window"):
+			default:
+				t.Errorf("create %s: %v", job.Name, err)
+			}
+		})
+	}
+	wg.Wait()
+	return admitted
+}
+
+// transient: a replica that was killed takes its answers with it, and contention asks for a retry.
+func transient(err error) bool {
+	return apierrors.IsServiceUnavailable(err) || apierrors.IsInternalError(err) || apierrors.IsTooManyRequests(err) ||
+		strings.Contains(err.Error(), "failed calling webhook")
+}
+
+func TestExactlyAsManyAsTheWindowAllows(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		max    int32
+		dry    bool
+		rounds int
+	}{
+		"one execution, twenty rounds":     {"a slot is taken by whoever creates its record first", 1, false, 20},
+		"three executions":                 {"a request that loses one slot finds the next free one", 3, false, 5},
+		"one execution, dry runs mixed in": {"a dry run reserves nothing", 1, true, 5},
+		"three executions, dry runs too":   {"a dry run reserves nothing, contended or not", 3, true, 5},
+	}
+	p := people(t)
+	ctx := t.Context()
+	id := 0
+	for name, tc := range cases {
+		for round := range tc.rounds {
+			id++
+			prefix := fmt.Sprintf("exact-%d-", id)
+			w, err := p.Approved(ctx, fmt.Sprintf("exact-%d", id), prefix, tc.max)
+			if err != nil {
+				t.Fatal(err)
+			}
+			admitted := burst(ctx, t, p.SRE, prefix, tc.dry, nil)
+			if len(admitted) != int(tc.max) {
+				t.Errorf("%s, round %d: admitted %d, want %d: %s", name, round, len(admitted), tc.max, tc.reason)
+			}
+			checkLedger(ctx, t, p, w, prefix, int(tc.max))
+		}
+	}
+}
+
+// checkLedger compares the Jobs that exist with the executions on record: each has exactly one, and there are never
+// more records than the window allows.
+func checkLedger(ctx context.Context, t *testing.T, p *fixture.People, w *v1alpha1.ChangeWindow, prefix string, max int) {
+	t.Helper()
+	executions, err := p.Executions(ctx, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(executions) > max {
+		t.Errorf("window %s allows %d executions, and %d are on record", w.Name, max, len(executions))
+	}
+	count := map[types.UID]int{}
+	for _, x := range executions {
+		count[x.Spec.Object.UID]++
+	}
+	var jobs batchv1.JobList
+	if err := p.Admin.List(ctx, &jobs, client.InNamespace(fixture.Production)); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, j := range jobs.Items {
+		if !strings.HasPrefix(j.Name, prefix) {
+			continue
+		}
+		n++
+		if count[j.UID] != 1 {
+			t.Errorf("Job %s has %d executions on record, want 1", j.Name, count[j.UID])
+		}
+	}
+	if n > max {
+		t.Errorf("%d Jobs run under window %s, which allows %d", n, w.Name, max)
+	}
+}
+
+func TestServersKilledInBetween(t *testing.T) {
+	p := people(t)
+	ctx := t.Context()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	for round := range 6 {
+		prefix := fmt.Sprintf("killed-%d-", round)
+		w, err := p.Approved(ctx, fmt.Sprintf("killed-%d", round), prefix, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		victims := cluster.Pods.Pods()
+		victim := victims[rnd.IntN(len(victims))].Name
+		after := time.Duration(rnd.IntN(400)) * time.Millisecond
+		burst(ctx, t, p.SRE, prefix, false, func() {
+			time.Sleep(after)
+			if err := cluster.Pods.Kill(victim); err != nil {
+				t.Errorf("kill %s: %v", victim, err)
+			}
+		})
+		checkLedger(ctx, t, p, w, prefix, 3)
+		wait, cancel := context.WithTimeout(ctx, 60*time.Second)
+		err = cluster.Pods.WaitReady(wait, replicas)
+		cancel()
+		if err != nil {
+			t.Fatal(err)
+		}
+		// What was left over may still be used, and nothing more.
+		burst(ctx, t, p.SRE, prefix+"again-", false, nil)
+		checkLedger(ctx, t, p, w, prefix, 3)
+	}
+}
+
+func TestDeletedAndRecreatedWindowStartsUnapproved(t *testing.T) {
+	p := people(t)
+	ctx := t.Context()
+	w, err := p.Approved(ctx, "again", "again-", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.SRE.Delete(ctx, w); err != nil {
+		t.Fatal(err)
+	}
+	fresh := &v1alpha1.ChangeWindow{ObjectMeta: metav1.ObjectMeta{Name: w.Name, Namespace: w.Namespace}, Spec: w.Spec}
+	if err := p.SRE.Create(ctx, fresh); err != nil {
+		t.Fatal(err)
+	}
+	err = p.SRE.Create(ctx, fixture.Job("again-1"))
+	if err == nil || !strings.Contains(err.Error(), `window "again" does not, since it has 0 of 1 approvals`) {
+		t.Errorf("the run under the re-created window: %v, want it refused for want of approvals", err)
+	}
+}
