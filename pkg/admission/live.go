@@ -138,8 +138,8 @@ func (r *Reader) Approvals(ctx context.Context, s *change.State, namespace strin
 	if err != nil {
 		return err
 	}
-	kept := slices.DeleteFunc(slices.Clone(s.Approvals), func(a v1alpha1.ChangeApproval) bool { return a.Namespace == namespace })
-	s.Approvals = append(kept, fresh...)
+	s.Approvals = slices.DeleteFunc(s.Approvals, func(a v1alpha1.ChangeApproval) bool { return a.Namespace == namespace })
+	s.Approvals = append(s.Approvals, fresh...)
 	return nil
 }
 

@@ -257,7 +257,7 @@ func rejected(v *Verdict, q *Query, s *State) string {
 	return why
 }
 
-func approved(v *Verdict, q *Query, _ *State) string {
+func approved(v *Verdict, _ *Query, _ *State) string {
 	a := v.Approvals
 	if a.Enough() {
 		return ""

@@ -14,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -262,17 +263,14 @@ func dryRun(ctx context.Context, c client.Client, ns string, u *unstructured.Uns
 func configMaps(ctx context.Context, c client.Client, ns string, names []string, docs []document) (change.Contents, error) {
 	found := map[string]map[string][]byte{}
 	for _, d := range docs {
-		if d.Object.GetKind() == "ConfigMap" && slices.Contains(names, d.Object.GetName()) {
-			raw, err := json.Marshal(d.Object.Object)
-			if err != nil {
-				return nil, fmt.Errorf("encode: %w", err)
-			}
-			var cm corev1.ConfigMap
-			if err := json.Unmarshal(raw, &cm); err != nil {
-				return nil, fmt.Errorf("read ConfigMap %q: %w", d.Object.GetName(), err)
-			}
-			found[cm.Name] = change.ConfigMapContent(&cm)
+		if d.Object.GetKind() != "ConfigMap" || !slices.Contains(names, d.Object.GetName()) {
+			continue
 		}
+		var cm corev1.ConfigMap
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(d.Object.Object, &cm); err != nil {
+			return nil, fmt.Errorf("read ConfigMap %q: %w", d.Object.GetName(), err)
+		}
+		found[cm.Name] = change.ConfigMapContent(&cm)
 	}
 	for _, name := range names {
 		if _, ok := found[name]; ok {

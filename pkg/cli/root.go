@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
-	"github.com/firebreak-dev/firebreak/pkg/server"
+	"github.com/firebreak-dev/firebreak/pkg/scheme"
 )
 
 // ExitError carries an exit status. Its text, if any, has been printed.
@@ -48,7 +48,7 @@ type env struct {
 
 // New returns the root command.
 func New(streams genericiooptions.IOStreams) (*cobra.Command, error) {
-	scheme, err := server.Scheme()
+	scheme, err := scheme.New()
 	if err != nil {
 		return nil, err
 	}

@@ -162,7 +162,7 @@ func (m *Memory) Start(ctx context.Context) error {
 	}
 }
 
-// NeedLeaderElection: every replica needs the estate.
+// NeedLeaderElection implements manager.LeaderElectionRunnable: every replica needs the estate.
 func (m *Memory) NeedLeaderElection() bool { return false }
 
 // readable: an estate compiled before everything in it was read would forget production.

@@ -80,7 +80,7 @@ func (m *mirror[T]) Start(ctx context.Context) error {
 	return nil
 }
 
-// NeedLeaderElection: every replica answers requests, so every replica needs it.
+// NeedLeaderElection implements manager.LeaderElectionRunnable: every replica answers requests, so every replica needs it.
 func (m *mirror[T]) NeedLeaderElection() bool { return false }
 
 func (m *mirror[T]) awaitSync(ctx context.Context, c cache.Controller) {

@@ -44,7 +44,7 @@ func NewSettler(m *Memory, c client.WithWatch, log logr.Logger) *Settler {
 	return s
 }
 
-// NeedLeaderElection: one replica settles.
+// NeedLeaderElection implements manager.LeaderElectionRunnable: one replica settles.
 func (s *Settler) NeedLeaderElection() bool { return true }
 
 // Start runs until the context ends.
@@ -215,7 +215,7 @@ func NewMarker(m *Memory, c client.Client, log logr.Logger) *Marker {
 	return &Marker{memory: m, client: c, log: log}
 }
 
-// NeedLeaderElection: every replica marks what it sees.
+// NeedLeaderElection implements manager.LeaderElectionRunnable: every replica marks what it sees.
 func (k *Marker) NeedLeaderElection() bool { return false }
 
 // Start runs until the context ends.

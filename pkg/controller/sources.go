@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -130,14 +131,27 @@ func listWatch(c client.WithWatch, list client.ObjectList, opts ...client.ListOp
 	with := func(o metav1.ListOptions) []client.ListOption {
 		return append([]client.ListOption{&client.ListOptions{Raw: &o}}, opts...)
 	}
-	fresh := func() client.ObjectList { return list.DeepCopyObject().(client.ObjectList) }
+	fresh := func() (client.ObjectList, error) {
+		l, ok := list.DeepCopyObject().(client.ObjectList)
+		if !ok {
+			return nil, fmt.Errorf("%T is no list", list)
+		}
+		return l, nil
+	}
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			l := fresh()
+			l, err := fresh()
+			if err != nil {
+				return nil, err
+			}
 			return l, c.List(ctx, l, with(o)...)
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			return c.Watch(ctx, fresh(), with(o)...)
+			l, err := fresh()
+			if err != nil {
+				return nil, err
+			}
+			return c.Watch(ctx, l, with(o)...)
 		},
 	}
 }

@@ -34,7 +34,7 @@ func NewStatuses(m *Memory, c client.Client, log logr.Logger) *Statuses {
 	return &Statuses{memory: m, client: c, log: log, every: 2 * time.Second}
 }
 
-// NeedLeaderElection: one replica writes.
+// NeedLeaderElection implements manager.LeaderElectionRunnable: one replica writes.
 func (s *Statuses) NeedLeaderElection() bool { return true }
 
 // Start runs until the context ends.

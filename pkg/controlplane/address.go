@@ -60,8 +60,12 @@ func (a *address) freePort() (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("finding a free port: %w", err)
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	return port, l.Close()
+	_, text, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return 0, errors.Join(fmt.Errorf("finding a free port: %w", err), l.Close())
+	}
+	port, err := strconv.Atoi(text)
+	return port, errors.Join(err, l.Close())
 }
 
 // hostPort joins the local address and a port.

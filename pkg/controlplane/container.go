@@ -159,13 +159,13 @@ func (c *container) supervise(p *process) {
 		c.setReady(false)
 		patience, cancel := context.WithTimeout(c.worker.ctx, grace)
 		defer cancel()
-		c.stop(p, patience)
+		c.stop(patience, p)
 	}
 }
 
 // stop sends SIGTERM, and SIGKILL when patience ends first. If the Pod's time is over meanwhile,
 // its end is left to the worker, which knows how much time that gives.
-func (c *container) stop(p *process, patience context.Context) {
+func (c *container) stop(patience context.Context, p *process) {
 	_ = p.signal(syscall.SIGTERM) // an error means that it has ended
 	select {
 	case <-p.exited:

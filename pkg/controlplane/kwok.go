@@ -175,7 +175,7 @@ func (c *ControlPlane) makeContainerBin() (string, error) {
 		return "", err
 	}
 	bin := c.scratch.path("container-bin")
-	if err := os.Mkdir(bin, 0o755); err != nil {
+	if err := os.Mkdir(bin, 0o755); err != nil { //nolint:gosec // kwok runs the commands in it as nobody
 		return "", err
 	}
 	for _, name := range containerPrograms() {

@@ -60,7 +60,13 @@ func (n *clusterNetwork) connect(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
 	}
-	client, _, err := w.(http.Hijacker).Hijack()
+	hijacker, ok := w.(http.Hijacker)
+	if !ok {
+		_ = upstream.Close()
+		http.Error(w, "the connection cannot be taken over", http.StatusInternalServerError)
+		return
+	}
+	client, _, err := hijacker.Hijack()
 	if err != nil {
 		_ = upstream.Close()
 		http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -70,7 +70,7 @@ func resourceField(c *corev1.Container, allocatable corev1.ResourceList, ref *co
 	var amount resource.Quantity
 	switch kind {
 	case "limits":
-		found := false
+		var found bool
 		if amount, found = c.Resources.Limits[corev1.ResourceName(name)]; !found {
 			amount = allocatable[corev1.ResourceName(name)]
 		}

@@ -38,7 +38,7 @@ func (s *spawner) run(p program) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the log of %s: %w", p.name, err)
 	}
-	defer logFile.Close() // the child has its own copy, or the copying goroutine below opens one
+	defer func() { _ = logFile.Close() }() // the child has its own copy, or the copying goroutine below opens one
 	cmd := exec.Command(p.path, p.args...)
 	cmd.Env = append([]string{}, p.env...)
 	cmd.Dir = p.dir

@@ -127,14 +127,20 @@ func (r *PodRunner) goroutine(f func()) {
 	}()
 }
 
+func (r *PodRunner) observeAny(o any) {
+	if pod, ok := o.(*corev1.Pod); ok {
+		r.observe(pod)
+	}
+}
+
 // watchPods follows the Pods of the node, and returns when those that exist have been seen.
 func (r *PodRunner) watchPods(ctx context.Context) error {
 	ofNode := fields.OneTermEqualSelector("spec.nodeName", r.options.NodeName)
 	source := cache.NewListWatchFromClient(r.client.CoreV1().RESTClient(), "pods", corev1.NamespaceAll, ofNode)
 	informer := cache.NewSharedInformer(source, &corev1.Pod{}, 0)
 	registration, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(o any) { r.observe(o.(*corev1.Pod)) },
-		UpdateFunc: func(_, o any) { r.observe(o.(*corev1.Pod)) },
+		AddFunc:    r.observeAny,
+		UpdateFunc: func(_, o any) { r.observeAny(o) },
 		DeleteFunc: r.forget,
 	})
 	if err != nil {

@@ -2,7 +2,6 @@ package controlplane
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -113,6 +112,3 @@ func (r *PodRunner) backends() []string {
 	}
 	return targets
 }
-
-// errGone is why a worker stops trying: its Pod is no more, or is about to be.
-var errGone = errors.New("the Pod is gone")

@@ -225,7 +225,7 @@ func (r *runnerTest) testWebhook(t *testing.T) {
 		_, err := r.admin.CoreV1().ConfigMaps("default").Create(t.Context(),
 			&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{GenerateName: "refused-"}}, metav1.CreateOptions{})
 		if err == nil || !strings.Contains(err.Error(), `admission webhook "guard.example.com" denied the request: denied by guard-`) {
-			return fmt.Errorf("creating a ConfigMap: got %v, want a denial by a Pod", err)
+			return fmt.Errorf("creating a ConfigMap: want a denial by a Pod, got: %w", err)
 		}
 		return nil
 	})

@@ -32,7 +32,7 @@ func newScratch() (*scratch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("locking the list of scratch folders: %w", err)
 	}
-	defer registry.Close()
+	defer func() { _ = registry.Close() }()
 	removeStale(filepath.Join(os.TempDir(), pattern+"*"))
 
 	dir, err := os.MkdirTemp("", pattern)
@@ -45,7 +45,7 @@ func newScratch() (*scratch, error) {
 	}
 	// Commands that kwok runs for "kubectl exec" do so as nobody, who must be able to pass. What
 	// is secret in here has its own permissions.
-	if err := os.Chmod(dir, 0o711); err != nil {
+	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // nobody passes through, and reads nothing
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return &scratch{dir: dir, owner: owner}, nil

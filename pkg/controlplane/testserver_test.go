@@ -98,6 +98,7 @@ func (s *testServer) showGreeting(w http.ResponseWriter, _ *http.Request) {
 	text, err := os.ReadFile(s.greeting)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
 	}
 	_, _ = w.Write(text)
 }

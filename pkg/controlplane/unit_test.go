@@ -72,7 +72,7 @@ func TestPlacesOfVolumes(t *testing.T) {
 		{Name: "certs", MountPath: "/etc/app/certs/"},
 		{Name: "data", MountPath: "/data", SubPath: "one"},
 		{Name: "named", MountPath: "/named", SubPathExpr: "$(POD)"},
-	}}, func(text string) string { return "expanded" })
+	}}, func(string) string { return "expanded" })
 	for text, want := range map[string]string{
 		"--config=/etc/app/config.yaml":   "--config=/scratch/config/config.yaml",
 		"/etc/app":                        "/scratch/config",

@@ -11,9 +11,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-func podKind() schema.GroupKind     { return schema.GroupKind{Kind: "Pod"} }
-func jobKind() schema.GroupKind     { return schema.GroupKind{Group: "batch", Kind: "Job"} }
-func cronJobKind() schema.GroupKind { return schema.GroupKind{Group: "batch", Kind: "CronJob"} }
+func podKind() schema.GroupKind { return schema.GroupKind{Kind: "Pod"} }
+func jobKind() schema.GroupKind { return schema.GroupKind{Group: "batch", Kind: "Job"} }
 
 // classify says whether the request is maintenance in Production, and why.
 func (c *Case) classify() {

@@ -42,16 +42,32 @@ func (c *Case) freezable() bool {
 	if c.requester.Controller || c.operates() || c.req.SubResource != "" {
 		return false
 	}
+	if c.req.Kind.GroupKind() == podKind() && (c.req.Operation == Delete || c.req.Operation == Create && c.launches()) {
+		return false
+	}
+	return c.bindable() && (c.req.Operation != Update || c.changesMatter())
+}
+
+// bindable lists the kinds that a freeze binds.
+func (c *Case) bindable() bool {
+	gk := c.req.Kind.GroupKind()
+	return workload.HasTemplate(gk) || configures(gk) || isData(gk)
+}
+
+func isData(gk schema.GroupKind) bool {
+	return gk.Group == "" && (gk.Kind == "ConfigMap" || gk.Kind == "Secret")
+}
+
+// changesMatter: an update of labels or replicas passes a freeze.
+func (c *Case) changesMatter() bool {
 	gk := c.req.Kind.GroupKind()
 	switch {
-	case gk == podKind():
-		return c.req.Operation == Create && !c.launches() || c.req.Operation == Update && !sameTemplate(c.new.work, c.old.work)
 	case workload.HasTemplate(gk):
-		return c.req.Operation != Update || !sameTemplate(c.new.work, c.old.work) || c.starts()
-	case gk.Group == "" && (gk.Kind == "ConfigMap" || gk.Kind == "Secret"):
-		return c.req.Operation != Update || !sameData(c.new.data, c.old.data)
+		return !sameTemplate(c.new.work, c.old.work) || c.starts()
+	case isData(gk):
+		return !sameData(c.new.data, c.old.data)
 	}
-	return configures(gk) && (c.req.Operation != Update || !sameBody(c.new, c.old))
+	return !sameBody(c.new, c.old)
 }
 
 // configures lists the kinds of RBAC and routes.

@@ -201,7 +201,7 @@ func (w *weakening) claims(d *v1alpha1.DataStore, e *estate.Estate) {
 	}
 }
 
-// WeakensExemption: writing one weakens production; deleting one does not.
+// WeakensExemption says how a change of an Exemption would weaken the boundary: writing one does, deleting one does not.
 func WeakensExemption(_, new *v1alpha1.Exemption) []string {
 	if new == nil {
 		return nil

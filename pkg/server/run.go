@@ -10,12 +10,9 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/open-policy-agent/cert-controller/pkg/rotator"
-	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -30,19 +27,10 @@ import (
 	ctrladmission "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/firebreak-dev/firebreak/pkg/admission"
-	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/controller"
 	"github.com/firebreak-dev/firebreak/pkg/ledger"
+	"github.com/firebreak-dev/firebreak/pkg/scheme"
 )
-
-// Scheme knows every kind that the server reads or writes.
-func Scheme() (*runtime.Scheme, error) {
-	s := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(s), v1alpha1.AddToScheme(s), admissionregistrationv1.AddToScheme(s)); err != nil {
-		return nil, fmt.Errorf("build the scheme: %w", err)
-	}
-	return s, nil
-}
 
 // config reads the kubeconfig, else the Pod's own service account.
 func config(o Options) (*rest.Config, error) {
@@ -100,7 +88,7 @@ func Run(ctx context.Context, o Options, log logr.Logger) error {
 }
 
 func build(cfg *rest.Config, o Options, log logr.Logger) (*parts, error) {
-	scheme, err := Scheme()
+	scheme, err := scheme.New()
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +126,7 @@ func build(cfg *rest.Config, o Options, log logr.Logger) (*parts, error) {
 // addRunnables adds what runs beside the webhook, and the probes.
 func (p *parts) addRunnables(cfg *rest.Config) error {
 	log := p.log
-	events, err := recorder(cfg, p.mgr.GetScheme())
+	events, err := recorder(cfg)
 	if err != nil {
 		return err
 	}
@@ -176,7 +164,7 @@ func (p *parts) ready(r *http.Request) error {
 	}
 }
 
-func recorder(cfg *rest.Config, scheme *runtime.Scheme) (record.EventBroadcaster, error) {
+func recorder(cfg *rest.Config) (record.EventBroadcaster, error) {
 	c, err := kubernetes.NewForConfig(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("make the client of events: %w", err)

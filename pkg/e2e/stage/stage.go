@@ -19,7 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/controlplane"
-	"github.com/firebreak-dev/firebreak/pkg/server"
+	"github.com/firebreak-dev/firebreak/pkg/scheme"
 )
 
 // Namespace that Firebreak is installed in.
@@ -165,7 +165,7 @@ func (s *Stage) run(ctx context.Context, binary string, cfg *rest.Config, args .
 
 // Client returns a client that acts as a configuration says.
 func (s *Stage) Client(cfg *rest.Config) (client.Client, error) {
-	scheme, err := server.Scheme()
+	scheme, err := scheme.New()
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,21 @@
+// Package scheme knows every kind that Firebreak reads or writes, Kubernetes' own and Firebreak's.
+package scheme
+
+import (
+	"errors"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+)
+
+// New returns the scheme. Its error is that of a name that is taken twice.
+func New() (*runtime.Scheme, error) {
+	s := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(s), v1alpha1.AddToScheme(s)); err != nil {
+		return nil, fmt.Errorf("build the scheme: %w", err)
+	}
+	return s, nil
+}
