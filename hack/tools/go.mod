@@ -2,7 +2,12 @@ module github.com/firebreak-dev/firebreak/hack/tools
 
 go 1.26.0
 
-tool sigs.k8s.io/controller-tools/cmd/controller-gen
+tool (
+	github.com/firebreak-dev/firebreak/hack/tools/chartdoc
+	sigs.k8s.io/controller-tools/cmd/controller-gen
+)
+
+require go.yaml.in/yaml/v3 v3.0.4
 
 require (
 	github.com/fatih/color v1.19.0 // indirect
@@ -35,7 +40,6 @@ require (
 	github.com/spf13/pflag v1.0.10 // indirect
 	github.com/x448/float16 v0.8.4 // indirect
 	go.yaml.in/yaml/v2 v2.4.4 // indirect
-	go.yaml.in/yaml/v3 v3.0.4 // indirect
 	golang.org/x/mod v0.35.0 // indirect
 	golang.org/x/net v0.53.0 // indirect
 	golang.org/x/sync v0.20.0 // indirect

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Makes everything in the repository that is generated:
+#   pkg/api/*/zz_generated.deepcopy.go, config/crd   from the Go types
+#   charts/firebreak/files/crds                      from config/crd
+#   config/{rbac,webhook,policies,manager}           from the chart
+#   the table of values in charts/firebreak/README.md
+# What has lost its source is removed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+hack/tools/build.sh hack/tools
+
+began=$(mktemp)
+trap 'rm -f "$began"' EXIT
+bin/controller-gen object:headerFile=hack/boilerplate.go.txt crd paths=./pkg/api/... output:crd:dir=config/crd
+# controller-gen writes every file anew; what is older belongs to a kind that is no more.
+find config/crd -name 'firebreak.dev_*.yaml' ! -newer "$began" -exec rm {} +
+
+crds=charts/firebreak/files/crds
+mkdir -p "$crds"
+cp config/crd/firebreak.dev_*.yaml "$crds/"
+for file in "$crds"/*; do
+	if [[ ! -e config/crd/$(basename "$file") ]]; then rm "$file"; fi
+done
+
+hack/generate-kustomize.sh
+bin/chartdoc charts/firebreak
