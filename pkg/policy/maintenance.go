@@ -51,7 +51,7 @@ func (c *Case) whyMaintenance(controls *estate.Controls) string {
 		return c.whyRunIsMaintenance(controls)
 	}
 	// For everything else that has a template, a data store and a tool together make maintenance.
-	if controls.Maintenance == v1alpha1.MaintenanceLabeled || !c.touchesStore() || c.req.Kind.GroupKind() == podKind() {
+	if controls.Maintenance == v1alpha1.MaintenanceLabeled || !c.touchesStore() || c.isKind(podKind(), jobKind()) {
 		return ""
 	}
 	if tool := c.tool(controls); tool != "" {

@@ -34,6 +34,9 @@ func words(cmd workload.Command, lookup workload.Lookup) []Reference {
 			out = append(out, script(path, cmd.Words[i], plain[:i+1], lookup)...)
 			continue
 		}
+		if i == 0 && cmd.HasProgram() && !strings.Contains(plain[i], "://") {
+			continue
+		}
 		out = append(out, at(path, cmd.Words[i], wordHosts(plain, i))...)
 	}
 	return out
@@ -52,8 +55,10 @@ func script(path, text string, words []string, lookup workload.Lookup) []Referen
 		if n == 0 {
 			continue // the shell itself, whose last word is the script as a whole
 		}
-		for i := range call.Words {
-			out = append(out, at(path, text, wordHosts(call.Words, i))...)
+		for i, w := range call.Words {
+			if i > 0 || strings.Contains(w, "://") {
+				out = append(out, at(path, text, wordHosts(call.Words, i))...)
+			}
 		}
 	}
 	return out
@@ -67,9 +72,6 @@ func wordHosts(words []string, i int) []Host {
 		pos = HostPosition
 	} else if strings.ContainsAny(w, " \n\t") {
 		pos = Value
-	}
-	if i == 0 && !strings.Contains(w, "://") {
-		return nil // a program's name
 	}
 	return Hosts(w, hint, pos)
 }

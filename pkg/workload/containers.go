@@ -77,6 +77,9 @@ type Command struct {
 	split int
 }
 
+// HasProgram reports whether the first word is a program. A container that gives arguments only runs its image's own.
+func (c Command) HasProgram() bool { return c.split > 0 }
+
 // WordPath returns the path of one word.
 func (c Command) WordPath(i int) string {
 	if i < c.split {
