@@ -68,6 +68,21 @@ func ControlsOf(c *v1alpha1.ChangeControl) Controls {
 	}
 }
 
+// ProtectedStateOf fills in the defaults of what is protected, for a ChangeControl that may be nil.
+func ProtectedStateOf(c *v1alpha1.ChangeControl) v1alpha1.ProtectedState {
+	var p v1alpha1.ProtectedState
+	if c != nil {
+		p = c.ProtectedState
+	}
+	if p.Selector == nil {
+		p.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{v1alpha1.LabelProtected: "true"}}
+	}
+	if p.Kinds == nil {
+		p.Kinds = []string{"Namespace", "PersistentVolumeClaim", "StatefulSet", "CustomResourceDefinition"}
+	}
+	return p
+}
+
 func or[T any](p *T, def T) T {
 	if p == nil {
 		return def

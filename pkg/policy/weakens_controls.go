@@ -33,8 +33,9 @@ func (w *weakening) controls(old, new *v1alpha1.ChangeControl) {
 	if new != nil {
 		pn = *new
 	}
-	w.differ("changeControl.protectedState.selector", po.ProtectedState.Selector, pn.ProtectedState.Selector)
-	shrunk(w, "changeControl.protectedState.kinds", po.ProtectedState.Kinds, pn.ProtectedState.Kinds)
+	so, sn := estate.ProtectedStateOf(old), estate.ProtectedStateOf(new)
+	w.differ("changeControl.protectedState.selector", so.Selector, sn.Selector)
+	shrunk(w, "changeControl.protectedState.kinds", so.Kinds, sn.Kinds)
 	w.blastRadius(po.BlastRadius, pn.BlastRadius)
 }
 
