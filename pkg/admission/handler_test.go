@@ -1,0 +1,252 @@
+package admission_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	admissionv1 "k8s.io/api/admission/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	ctrladmission "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/firebreak-dev/firebreak/pkg/admission"
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/ledger"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+)
+
+// memory knows one small estate.
+type memory struct {
+	world *policy.World
+	ready bool
+}
+
+func (m memory) World() (*policy.World, bool) { return m.world, m.ready }
+func (memory) Seen(types.UID)                 {}
+
+func small() *policy.World {
+	environment := func(name string, tier v1alpha1.Tier, ns string) v1alpha1.Environment {
+		return v1alpha1.Environment{
+			ObjectMeta: metav1.ObjectMeta{Name: name},
+			Spec: v1alpha1.EnvironmentSpec{
+				Tier: tier, Namespaces: v1alpha1.NamespaceMembers{Names: []v1alpha1.Glob{v1alpha1.Glob(ns)}},
+				Identities: v1alpha1.IdentityMembers{Groups: []v1alpha1.Glob{"sre"}},
+			},
+		}
+	}
+	return &policy.World{Estate: estate.Compile(estate.Input{
+		Environments: []v1alpha1.Environment{
+			environment("production", v1alpha1.TierProduction, "payments"), environment("development", v1alpha1.TierNonProduction, "dev"),
+		},
+		DataStores: []v1alpha1.DataStore{{
+			ObjectMeta: metav1.ObjectMeta{Name: "orders"},
+			Spec:       v1alpha1.DataStoreSpec{Environment: "production", Hosts: []string{"orders.prod.db.example.com"}},
+		}},
+		Namespaces: map[string]map[string]string{"payments": nil, "dev": nil},
+		Cluster:    "prod-eu-1", FirebreakNamespace: "firebreak-system",
+	})}
+}
+
+// live answers every live read with an error, or panics.
+type live struct{ panics bool }
+
+var errDown = errors.New("the API server does not answer")
+
+func (l live) State(context.Context, *policy.Case, string) (*change.State, error) {
+	if l.panics {
+		panic("boom")
+	}
+	return nil, errDown
+}
+func (live) Approvals(context.Context, *change.State, string) error { return errDown }
+func (live) NamespaceLabels(context.Context, string) (map[string]string, bool, error) {
+	return nil, false, errDown
+}
+func (live) ControllerUID(context.Context, string) error { return errDown }
+
+type noLedger struct{}
+
+func (noLedger) Reserve(context.Context, ledger.Claim) (*ledger.Reservation, error) {
+	return nil, errDown
+}
+func (noLedger) Release(context.Context, *ledger.Reservation) error { return errDown }
+
+type witness struct{ outcomes []admission.Outcome }
+
+func (w *witness) Record(_ context.Context, o admission.Outcome) { w.outcomes = append(w.outcomes, o) }
+
+func newHandler(m memory, l live) *admission.Handler {
+	return &admission.Handler{
+		Memory: m, Live: l, Ledger: noLedger{}, Witness: &witness{}, Metrics: admission.NewMetrics(prometheus.NewRegistry()),
+		Clock: time.Now, Log: logr.Discard(), Deadline: 200 * time.Millisecond, Slots: make(chan struct{}, 4),
+		Controllers: admission.NewLimiter(time.Second, 2),
+	}
+}
+
+func review(user, group, ns string, op admissionv1.Operation, object string) ctrladmission.Request {
+	return ctrladmission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
+		UID: "r", Operation: op, Namespace: ns, Name: "reindex",
+		Kind:     metav1.GroupVersionKind{Group: "batch", Version: "v1", Kind: "Job"},
+		Resource: metav1.GroupVersionResource{Group: "batch", Version: "v1", Resource: "jobs"},
+		UserInfo: authenticationv1.UserInfo{Username: user, Groups: []string{group}},
+		Object:   runtime.RawExtension{Raw: []byte(object)},
+	}}
+}
+
+const jobFor = `{"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"reindex"},"spec":{"template":{"spec":{"containers":[` +
+	`{"name":"main","image":"x","env":[{"name":"URL","value":"postgres://u:sentinel-password@%s/orders"}]}]}}}}`
+
+func TestAnswers(t *testing.T) {
+	prod := fmt.Sprintf(jobFor, "orders.prod.db.example.com")
+	cases := map[string]struct {
+		reason  string
+		memory  memory
+		live    live
+		req     ctrladmission.Request
+		code    int32
+		retry   int32
+		message string
+	}{
+		"a denial": {
+			reason: "the sentence is for a person at a terminal", memory: memory{small(), true},
+			req: review("dana", "developers", "dev", admissionv1.Create, prod), code: http.StatusForbidden,
+			message: `jobs.batch "reindex" is forbidden: violates environment segregation: DataStoreAcrossTiers: spec.template.spec.containers[0].env[0].value names "orders.prod.db.example.com", data store "orders" of environment "production" (Production), but namespace "dev" belongs to "development" (NonProduction); use a data store of environment "development", or ask for an Exemption`,
+		},
+		"before the caches are synced": {
+			reason: "a replica that knows nothing must not admit", memory: memory{small(), false},
+			req: review("sam", "sre", "payments", admissionv1.Create, prod), code: http.StatusServiceUnavailable, retry: 2,
+			message: "Firebreak has just started and does not know the cluster yet; try again",
+		},
+		"a failed live read": {
+			reason: "that nothing could be read is not that there is no window", memory: memory{small(), true},
+			req: review("sam", "sre", "payments", admissionv1.Create, prod), code: http.StatusServiceUnavailable, retry: 2,
+			message: `jobs.batch "reindex" is refused for now: Firebreak could not read the change windows, approvals and freezes from the API server; try again`,
+		},
+		"an unknown namespace that cannot be read": {
+			reason: "unknown is not unassigned", memory: memory{small(), true},
+			req: review("sam", "sre", "brand-new", admissionv1.Create, prod), code: http.StatusServiceUnavailable, retry: 2,
+			message: `jobs.batch "reindex" is refused for now: Firebreak could not read the change windows, approvals and freezes from the API server; try again`,
+		},
+		"a panic": {
+			reason: "it denies the one request that caused it", memory: memory{small(), true}, live: live{panics: true},
+			req: review("sam", "sre", "payments", admissionv1.Create, prod), code: http.StatusInternalServerError,
+			message: "Firebreak failed while judging this request; it is refused, and the failure is in Firebreak's log",
+		},
+		"an object that is none": {
+			reason: "what cannot be read is refused", memory: memory{small(), true},
+			req: review("sam", "sre", "payments", admissionv1.Create, `{"spec":{"template":7}}`), code: http.StatusBadRequest,
+			message: `jobs.batch "reindex" is refused: Firebreak cannot read it (`,
+		},
+		"no object at all": {
+			reason: "malformed reviews must not panic", memory: memory{small(), true},
+			req: review("sam", "sre", "payments", admissionv1.Create, ``), code: http.StatusBadRequest,
+			message: `jobs.batch "reindex" is refused: Firebreak cannot read it (the request carries no object); correct the manifest, or tell those who run Firebreak`,
+		},
+		"null objects": {
+			reason: "malformed reviews must not panic", memory: memory{small(), true},
+			req: review("sam", "sre", "payments", admissionv1.Delete, `null`), code: http.StatusBadRequest,
+			message: `jobs.batch "reindex" is refused: Firebreak cannot read it (the request carries no object); correct the manifest, or tell those who run Firebreak`,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			resp := newHandler(tc.memory, tc.live).Handle(t.Context(), tc.req)
+			if resp.Allowed {
+				t.Fatalf("admitted: %s", tc.reason)
+			}
+			if resp.Result.Code != tc.code || !strings.HasPrefix(resp.Result.Message, tc.message) {
+				t.Errorf("got %d %q,\nwant %d %q: %s", resp.Result.Code, resp.Result.Message, tc.code, tc.message, tc.reason)
+			}
+			var retry int32
+			if resp.Result.Details != nil {
+				retry = resp.Result.Details.RetryAfterSeconds
+			}
+			if retry != tc.retry {
+				t.Errorf("retry after %d s, want %d: %s", retry, tc.retry, tc.reason)
+			}
+			if raw, err := json.Marshal(resp); err != nil || strings.Contains(string(raw), "sentinel-password") {
+				t.Errorf("the answer repeats a credential: %s (%v)", raw, err)
+			}
+		})
+	}
+}
+
+func TestFlood(t *testing.T) {
+	h := newHandler(memory{small(), true}, live{})
+	for range cap(h.Slots) {
+		h.Slots <- struct{}{}
+	}
+	resp := h.Handle(t.Context(), review("dana", "developers", "dev", admissionv1.Create, fmt.Sprintf(jobFor, "x.example.com")))
+	if resp.Allowed || resp.Result.Code != http.StatusTooManyRequests || resp.Result.Details.RetryAfterSeconds == 0 {
+		t.Errorf("got %+v, want a refusal that asks for a retry: fail-open under flood is a known way around", resp.AdmissionResponse)
+	}
+}
+
+func TestControllersAreThrottled(t *testing.T) {
+	h := newHandler(memory{small(), true}, live{})
+	req := review("system:kube-controller-manager", "x", "payments", admissionv1.Create, fmt.Sprintf(jobFor, "orders.prod.db.example.com"))
+	var codes []int32
+	for range 3 {
+		codes = append(codes, h.Handle(t.Context(), req).Result.Code)
+	}
+	if codes[0] != http.StatusServiceUnavailable || codes[2] != http.StatusTooManyRequests {
+		t.Errorf("got %v: the third set of reads within a second is refused with a retry", codes)
+	}
+}
+
+func TestLimiter(t *testing.T) {
+	l := admission.NewLimiter(time.Second, 2)
+	at := time.Unix(0, 0)
+	got := []bool{l.Allow("a", at), l.Allow("a", at), l.Allow("a", at), l.Allow("b", at), l.Allow("a", at.Add(time.Second)), l.Allow("a", at.Add(time.Second))}
+	want := []bool{true, true, false, true, true, false}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestStamper(t *testing.T) {
+	cases := map[string]struct {
+		reason, kind, object string
+		path                 string
+	}{
+		"a window without a stamp":   {"it is put in", v1alpha1.KindChangeWindow, `{"spec":{}}`, "/spec/requestedBy"},
+		"a window with a forged one": {"it is overwritten", v1alpha1.KindChangeWindow, `{"spec":{"requestedBy":{"username":"robin"}}}`, "/spec/requestedBy"},
+		"an approval":                {"its field has another name", v1alpha1.KindChangeApproval, `{"spec":{}}`, "/spec/approver"},
+		"a kind without stamps":      {"nothing is changed", v1alpha1.KindEnvironment, `{"spec":{}}`, ""},
+		"an object without a spec":   {"the schema refuses it", v1alpha1.KindChangeWindow, `{}`, ""},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			req := review("sam", "sre", "payments", admissionv1.Create, tc.object)
+			req.Kind.Kind = tc.kind
+			resp := admission.Stamper{}.Handle(t.Context(), req)
+			if !resp.Allowed {
+				t.Fatalf("refused: %+v", resp.Result)
+			}
+			if tc.path == "" {
+				if len(resp.Patches) != 0 {
+					t.Errorf("patched %v: %s", resp.Patches, tc.reason)
+				}
+				return
+			}
+			if len(resp.Patches) != 1 || resp.Patches[0].Path != tc.path {
+				t.Fatalf("patched %v, want %s: %s", resp.Patches, tc.path, tc.reason)
+			}
+			if s, ok := resp.Patches[0].Value.(v1alpha1.Stamp); !ok || s.Username != "sam" {
+				t.Errorf("stamped %+v, want sam: %s", resp.Patches[0].Value, tc.reason)
+			}
+		})
+	}
+}
