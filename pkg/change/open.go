@@ -112,7 +112,7 @@ func exhausted(v *Verdict, q *Query, s *State) string {
 		}
 		count++
 		v.Taken = append(v.Taken, x.Spec.Slot)
-		if x.Spec.Key == q.Key && (v.Held == "" || x.Spec.Slot < v.Held) {
+		if x.Spec.Key == q.Key && (v.Held == "" || LowerSlot(x.Spec.Slot, v.Held)) {
 			v.Held = x.Spec.Slot
 		}
 	}
@@ -134,9 +134,17 @@ func times(used, allowed int) string {
 func maxExecutions(w *v1alpha1.ChangeWindow) int {
 	switch {
 	case w.Spec.MaxExecutions != nil:
-		return int(*w.Spec.MaxExecutions)
+		return max(1, int(*w.Spec.MaxExecutions)) // the schema refuses 0, which must not mean "without limit" here
 	case w.Spec.Type == v1alpha1.WindowNormal || w.Spec.Type == "":
 		return 1
 	}
 	return 0
+}
+
+// LowerSlot orders slots, which are numbers of any length.
+func LowerSlot(a, b string) bool {
+	if len(a) != len(b) {
+		return len(a) < len(b)
+	}
+	return a < b
 }

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
@@ -66,7 +67,14 @@ func (s *Settler) Start(ctx context.Context) error {
 
 func (s *Settler) sweep(ctx context.Context) {
 	now := s.memory.clock()
-	for _, x := range s.memory.executions.all() {
+	all := s.memory.executions.all()
+	for _, x := range repeats(all) {
+		if err := s.client.Delete(ctx, x, client.Preconditions{UID: &x.UID}); client.IgnoreNotFound(err) != nil && ctx.Err() == nil {
+			s.log.Error(err, "could not clear a repeated reservation", "execution", x.Name)
+		}
+		delete(all, key(x))
+	}
+	for _, x := range all {
 		var err error
 		switch {
 		case pending(&x):
@@ -78,6 +86,33 @@ func (s *Settler) sweep(ctx context.Context) {
 			s.log.Error(err, "could not settle an execution", "execution", x.Name)
 		}
 	}
+}
+
+// repeats returns the executions whose key holds a lower slot of the same occurrence too: the API server has sent one
+// request twice at the same time, to two replicas. It is one execution, and its record is the lower one.
+func repeats(all map[string]v1alpha1.ChangeExecution) []*v1alpha1.ChangeExecution {
+	type use struct {
+		window     types.UID
+		occurrence int64
+		key        string
+	}
+	lowest := map[use]*v1alpha1.ChangeExecution{}
+	var out []*v1alpha1.ChangeExecution
+	for _, x := range all {
+		if x.Status.State == v1alpha1.ExecutionReleased {
+			continue
+		}
+		u := use{x.Spec.Window.UID, x.Spec.Occurrence, x.Spec.Key}
+		switch low := lowest[u]; {
+		case low == nil:
+			lowest[u] = x.DeepCopy()
+		case change.LowerSlot(x.Spec.Slot, low.Spec.Slot):
+			out, lowest[u] = append(out, low), x.DeepCopy()
+		default:
+			out = append(out, x.DeepCopy())
+		}
+	}
+	return out
 }
 
 // retention is the longest that any Production environment asks for: whose execution it was may no longer be told.

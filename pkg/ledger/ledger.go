@@ -132,7 +132,7 @@ func (l *Ledger) list(ctx context.Context, c Claim) (holder string, taken []stri
 			continue
 		}
 		taken = append(taken, x.Spec.Slot)
-		if x.Spec.Key == c.Key && (holder == "" || x.Spec.Slot < holder) {
+		if x.Spec.Key == c.Key && (holder == "" || change.LowerSlot(x.Spec.Slot, holder)) {
 			holder = x.Spec.Slot
 		}
 	}

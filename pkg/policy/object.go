@@ -3,6 +3,7 @@ package policy
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -32,6 +33,9 @@ func decode(gk schema.GroupKind, raw []byte) (*object, error) {
 	o := &object{raw: raw}
 	var m metav1.PartialObjectMetadata
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(raw, &m); err != nil {
+		if gk == secretKind() {
+			return nil, errNoSecret
+		}
 		return nil, fmt.Errorf("decode metadata: %w", err)
 	}
 	o.meta = m.ObjectMeta
@@ -51,16 +55,20 @@ func dataOf(gk schema.GroupKind, raw []byte) ([]reference.Datum, error) {
 			return nil, fmt.Errorf("decode ConfigMap: %w", err)
 		}
 		return reference.ConfigMapData(&cm), nil
-	case schema.GroupKind{Kind: "Secret"}:
+	case secretKind():
 		var s corev1.Secret
 		if err := kjson.UnmarshalCaseSensitivePreserveInts(raw, &s); err != nil {
-			// The decoder's words could repeat the content.
-			return nil, fmt.Errorf("decode Secret: it is no valid Secret")
+			return nil, errNoSecret
 		}
 		return reference.SecretData(&s), nil
 	}
 	return nil, nil
 }
+
+func secretKind() schema.GroupKind { return schema.GroupKind{Kind: "Secret"} }
+
+// errNoSecret is all that is said of a Secret that cannot be decoded: the decoder's words could repeat its content.
+var errNoSecret = errors.New("decode Secret: it is no valid Secret")
 
 func (o *object) extract(namespace string, w *World) {
 	if o == nil || o.work == nil && o.data == nil {
