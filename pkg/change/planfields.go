@@ -67,10 +67,7 @@ func (b *builder) container(c workload.Container, t *workload.Template) {
 	b.add(at("args"), c.Args, "")
 	b.add(at("workingDir"), c.WorkingDir, c.WorkingDir)
 	b.add(at("restartPolicy"), c.RestartPolicy, "")
-	for _, e := range c.Env {
-		// The last of several entries of one name wins, as in the container.
-		b.add(at(fmt.Sprintf("env[%q]", e.Name)), undefaultEnv(e), "")
-	}
+	b.env(at, c.Env)
 	b.add(at("envFrom"), c.EnvFrom, "")
 	b.add(at("volumeMounts"), mounts(c.VolumeMounts, t), "")
 	b.add(at("volumeDevices"), c.VolumeDevices, "")
@@ -83,6 +80,35 @@ func (b *builder) container(c workload.Container, t *workload.Template) {
 			b.add(at(fmt.Sprintf("hostPort[%d]", p.HostPort)), p.HostPort, fmt.Sprint(p.HostPort))
 		}
 	}
+}
+
+// env adds every entry, an earlier one of a name that comes twice included, and, where entries refer to each other,
+// their order: $(NAME) means an entry before.
+func (b *builder) env(at func(string) string, list []corev1.EnvVar) {
+	order := make([]string, len(list))
+	refers := false
+	for i, e := range list {
+		order[i] = e.Name
+		refers = refers || strings.Contains(e.Value, "$(")
+		path := at(fmt.Sprintf("env[%q]", e.Name))
+		if n := count(order[:i], e.Name); n > 0 {
+			path = fmt.Sprintf("%s (entry %d of that name)", path, n+1)
+		}
+		b.add(path, undefaultEnv(e), "")
+	}
+	if refers {
+		b.add(at("env"), order, strings.Join(order, " "))
+	}
+}
+
+func count(list []string, s string) int {
+	n := 0
+	for _, v := range list {
+		if v == s {
+			n++
+		}
+	}
+	return n
 }
 
 // handlers adds what hooks and exec probes run. Other probes run nothing.
@@ -100,11 +126,25 @@ func (b *builder) handlers(at func(string) string, c *corev1.Container) {
 	probe("livenessProbe.exec", c.LivenessProbe)
 	probe("readinessProbe.exec", c.ReadinessProbe)
 	probe("startupProbe.exec", c.StartupProbe)
-	if c.Lifecycle != nil && c.Lifecycle.PostStart != nil {
-		exec("lifecycle.postStart.exec", c.Lifecycle.PostStart.Exec)
+	hook := func(name string, h *corev1.LifecycleHandler) {
+		if h == nil {
+			return
+		}
+		exec(name+".exec", h.Exec)
+		if h.HTTPGet != nil {
+			get := *h.HTTPGet
+			if get.Scheme == corev1.URISchemeHTTP {
+				get.Scheme = ""
+			}
+			if get.Path == "/" {
+				get.Path = ""
+			}
+			b.add(at(name+".httpGet"), get, "")
+		}
 	}
-	if c.Lifecycle != nil && c.Lifecycle.PreStop != nil {
-		exec("lifecycle.preStop.exec", c.Lifecycle.PreStop.Exec)
+	if c.Lifecycle != nil {
+		hook("lifecycle.postStart", c.Lifecycle.PostStart)
+		hook("lifecycle.preStop", c.Lifecycle.PreStop)
 	}
 }
 

@@ -90,7 +90,7 @@ func (c *Case) complete() error {
 	if c.req.Operation == Delete {
 		o = c.old
 	}
-	if o == nil {
+	if o == nil || c.req.Operation == Update && c.old == nil {
 		return errNoObject
 	}
 	if c.req.Name == "" {
