@@ -97,6 +97,8 @@ func whyNotCounted(a *v1alpha1.ChangeApproval, w *v1alpha1.ChangeWindow, digest 
 	switch {
 	case by == nil || by.Username == "":
 		return fmt.Sprintf("approval %q carries no stamp", a.Name)
+	case a.Spec.Decision != v1alpha1.DecisionApprove:
+		return fmt.Sprintf("approval %q says %q, which approves nothing", a.Name, a.Spec.Decision)
 	case a.Spec.Digest != digest:
 		return fmt.Sprintf("the approval of %s is for other words than the window's", by.Username)
 	case !person(by):

@@ -76,7 +76,8 @@ func (b *builder) container(c workload.Container, t *workload.Template) {
 	}
 	b.handlers(at, c.Container)
 	for _, p := range c.Ports {
-		if p.HostPort != 0 {
+		// On the node's own network a port is the node's; the API server says so in bare Pods.
+		if p.HostPort != 0 && (!t.Spec.HostNetwork || p.HostPort != p.ContainerPort) {
 			b.add(at(fmt.Sprintf("hostPort[%d]", p.HostPort)), p.HostPort, fmt.Sprint(p.HostPort))
 		}
 	}
@@ -168,9 +169,15 @@ func commandText(words []string) string {
 }
 
 func undefaultEnv(e corev1.EnvVar) corev1.EnvVar {
-	if e.ValueFrom != nil && e.ValueFrom.FieldRef != nil && e.ValueFrom.FieldRef.APIVersion == "v1" {
-		e = *e.DeepCopy()
-		e.ValueFrom.FieldRef.APIVersion = ""
+	if e.ValueFrom == nil {
+		return e
+	}
+	e = *e.DeepCopy()
+	if f := e.ValueFrom.FieldRef; f != nil {
+		blank(&f.APIVersion, "v1")
+	}
+	if f := e.ValueFrom.FileKeyRef; f != nil {
+		omit(&f.Optional, false)
 	}
 	return e
 }

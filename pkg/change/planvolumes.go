@@ -13,37 +13,72 @@ import (
 // undefaultVolume removes what the API server fills in, so that a manifest and the stored object pin the same.
 func undefaultVolume(v corev1.Volume) corev1.Volume {
 	v = *v.DeepCopy()
-	mode := func(m **int32) {
-		if *m != nil && **m == 0o644 {
-			*m = nil
-		}
-	}
+	const mode = 0o644
 	switch {
+	case v.VolumeSource == corev1.VolumeSource{}:
+		v.EmptyDir = &corev1.EmptyDirVolumeSource{}
 	case v.ConfigMap != nil:
-		mode(&v.ConfigMap.DefaultMode)
+		omit(&v.ConfigMap.DefaultMode, mode)
 	case v.Secret != nil:
-		mode(&v.Secret.DefaultMode)
+		omit(&v.Secret.DefaultMode, mode)
 	case v.DownwardAPI != nil:
-		mode(&v.DownwardAPI.DefaultMode)
+		omit(&v.DownwardAPI.DefaultMode, mode)
 		undefaultItems(v.DownwardAPI.Items)
 	case v.Projected != nil:
-		mode(&v.Projected.DefaultMode)
+		omit(&v.Projected.DefaultMode, mode)
 		undefaultSources(v.Projected.Sources)
 	case v.HostPath != nil:
-		if v.HostPath.Type != nil && *v.HostPath.Type == "" {
-			v.HostPath.Type = nil
-		}
+		omit(&v.HostPath.Type, "")
 	case v.EmptyDir != nil:
 		// Always the same: an empty folder. It is kept as a marker, since an empty object counts as nothing.
 		v.EmptyDir.SizeLimit = nil
+	case v.Image != nil:
+		v.Image.PullPolicy = "" // says when it is pulled, not what it is
+	case v.Ephemeral != nil && v.Ephemeral.VolumeClaimTemplate != nil:
+		omit(&v.Ephemeral.VolumeClaimTemplate.Spec.VolumeMode, corev1.PersistentVolumeFilesystem)
+	default:
+		undefaultDisk(&v)
 	}
 	return v
 }
 
+// undefaultDisk does the same for volumes that lie on a machine elsewhere.
+func undefaultDisk(v *corev1.Volume) {
+	switch {
+	case v.ISCSI != nil:
+		blank(&v.ISCSI.ISCSIInterface, "default")
+	case v.RBD != nil:
+		blank(&v.RBD.RBDPool, "rbd")
+		blank(&v.RBD.RadosUser, "admin")
+		blank(&v.RBD.Keyring, "/etc/ceph/keyring")
+	case v.AzureDisk != nil:
+		omit(&v.AzureDisk.CachingMode, corev1.AzureDataDiskCachingReadWrite)
+		omit(&v.AzureDisk.FSType, "ext4")
+		omit(&v.AzureDisk.ReadOnly, false)
+		omit(&v.AzureDisk.Kind, corev1.AzureSharedBlobDisk)
+	case v.ScaleIO != nil:
+		blank(&v.ScaleIO.StorageMode, "ThinProvisioned")
+		blank(&v.ScaleIO.FSType, "xfs")
+	}
+}
+
+// omit sets a field to nil that holds its default; blank does so for fields that are no pointers.
+func omit[T comparable](field **T, def T) {
+	if *field != nil && **field == def {
+		*field = nil
+	}
+}
+
+func blank(field *string, def string) {
+	if *field == def {
+		*field = ""
+	}
+}
+
 func undefaultSources(in []corev1.VolumeProjection) {
 	for i := range in {
-		if t := in[i].ServiceAccountToken; t != nil && t.ExpirationSeconds != nil && *t.ExpirationSeconds == 3600 {
-			t.ExpirationSeconds = nil
+		if t := in[i].ServiceAccountToken; t != nil {
+			omit(&t.ExpirationSeconds, 3600)
 		}
 		if d := in[i].DownwardAPI; d != nil {
 			undefaultItems(d.Items)
@@ -53,8 +88,8 @@ func undefaultSources(in []corev1.VolumeProjection) {
 
 func undefaultItems(items []corev1.DownwardAPIVolumeFile) {
 	for i := range items {
-		if f := items[i].FieldRef; f != nil && f.APIVersion == "v1" {
-			f.APIVersion = ""
+		if f := items[i].FieldRef; f != nil {
+			blank(&f.APIVersion, "v1")
 		}
 	}
 }
