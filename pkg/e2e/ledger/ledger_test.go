@@ -129,14 +129,14 @@ func TestExactlyAsManyAsTheWindowAllows(t *testing.T) {
 
 // checkLedger compares the Jobs that exist with the executions on record: each has exactly one, and there are never
 // more records than the window allows.
-func checkLedger(ctx context.Context, t *testing.T, p *fixture.People, w *v1alpha1.ChangeWindow, prefix string, max int) {
+func checkLedger(ctx context.Context, t *testing.T, p *fixture.People, w *v1alpha1.ChangeWindow, prefix string, limit int) {
 	t.Helper()
 	executions, err := p.Executions(ctx, w)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(executions) > max {
-		t.Errorf("window %s allows %d executions, and %d are on record", w.Name, max, len(executions))
+	if len(executions) > limit {
+		t.Errorf("window %s allows %d executions, and %d are on record", w.Name, limit, len(executions))
 	}
 	count := map[types.UID]int{}
 	for _, x := range executions {
@@ -156,8 +156,8 @@ func checkLedger(ctx context.Context, t *testing.T, p *fixture.People, w *v1alph
 			t.Errorf("Job %s has %d executions on record, want 1", j.Name, count[j.UID])
 		}
 	}
-	if n > max {
-		t.Errorf("%d Jobs run under window %s, which allows %d", n, w.Name, max)
+	if n > limit {
+		t.Errorf("%d Jobs run under window %s, which allows %d", n, w.Name, limit)
 	}
 }
 
