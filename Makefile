@@ -6,14 +6,16 @@
 export CGO_ENABLED := 0
 
 GO ?= go
+# These are set on the command line; a variable of the environment, of whatever origin, narrows nothing down.
+#
 # What make test tests, and further flags of go test: make test PKG=./pkg/policy/... TESTFLAGS='-run Bypass -v'
-PKG ?= ./...
-TESTFLAGS ?=
+PKG := ./...
+TESTFLAGS :=
 # Which benchmarks make bench runs, and for how long each.
-BENCH ?= .
-BENCHTIME ?= 1s
+BENCH := .
+BENCHTIME := 1s
 # Further flags of golangci-lint: make lint LINTFLAGS=--fix
-LINTFLAGS ?=
+LINTFLAGS :=
 
 .DEFAULT_GOAL := help
 
