@@ -78,8 +78,29 @@ func (b *builder) add(path string, value any, text string) {
 	if err != nil || empty(string(raw)) {
 		return
 	}
+	if len(text) > maxText {
+		text = "" // a part of it could not be checked against the digest
+	}
+	b.fields[path] = v1alpha1.PlannedField{Path: path, Digest: fieldDigest(raw), Text: text}
+}
+
+// maxText is the longest text that the API takes.
+const maxText = 1024
+
+func fieldDigest(raw []byte) string {
 	sum := sha256.Sum256(raw)
-	b.fields[path] = v1alpha1.PlannedField{Path: path, Digest: hex.EncodeToString(sum[:16]), Text: clip(text, 1024)}
+	return hex.EncodeToString(sum[:16])
+}
+
+// truthful reports whether a field's text is what its digest pins. Texts are words, a list of words, numbers or truth
+// values.
+func truthful(f v1alpha1.PlannedField) bool {
+	for _, value := range []any{f.Text, strings.Split(f.Text, " "), json.RawMessage(f.Text)} {
+		if raw, err := json.Marshal(value); err == nil && fieldDigest(raw) == f.Digest {
+			return true
+		}
+	}
+	return f.Text == ""
 }
 
 func empty(raw string) bool {
@@ -154,7 +175,8 @@ func shown(f v1alpha1.PlannedField, present bool) string {
 	return "sha256 " + clip(f.Digest, 12)
 }
 
-// ConsistentPlan reports whether an entry's digest is that of its fields. Digests of algorithms that this version
+// ConsistentPlan reports whether an entry's digest is that of its fields, and each field's that of its text: otherwise
+// an approver would read one thing and approve another. Digests of algorithms that this version
 // does not know cannot be told and pass: they match nothing that runs.
 func ConsistentPlan(p *v1alpha1.PlannedWorkload) bool {
 	if !strings.HasPrefix(p.Digest, DigestVersion+":") {
@@ -162,5 +184,5 @@ func ConsistentPlan(p *v1alpha1.PlannedWorkload) bool {
 	}
 	fields := slices.Clone(p.Fields)
 	slices.SortFunc(fields, func(a, b v1alpha1.PlannedField) int { return cmp.Compare(a.Path, b.Path) })
-	return fieldsDigest(fields) == p.Digest
+	return fieldsDigest(fields) == p.Digest && !slices.ContainsFunc(fields, func(f v1alpha1.PlannedField) bool { return !truthful(f) })
 }
