@@ -5,13 +5,13 @@ package stage
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -56,10 +56,23 @@ type Stage struct {
 	log  io.Writer
 }
 
-// Root returns the repository's root, wherever in it a test runs.
-func Root() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "..", "..", "..")
+// findRoot looks for the repository's root from the working folder upwards: a test runs in its package's folder, the
+// demo in the root.
+func findRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the repository: %w", err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "charts", "firebreak", "Chart.yaml")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("the working folder is in no checkout of Firebreak")
+		}
+		dir = parent
+	}
 }
 
 // Start brings a control plane up, installs Firebreak and waits until it is ready. The binaries must have been built.
@@ -70,6 +83,10 @@ func Start(ctx context.Context, o Options) (*Stage, error) {
 	if o.Replicas == 0 {
 		o.Replicas = 1
 	}
+	root, err := findRoot()
+	if err != nil {
+		return nil, err
+	}
 	cp, err := controlplane.Start(ctx, controlplane.Options{KeepDir: o.KeepDir, Users: []controlplane.User{
 		{Name: Developer, UID: "u-dana", Groups: []string{"developers"}},
 		{Name: SRE, UID: "u-sam", Groups: []string{"sre"}},
@@ -79,7 +96,7 @@ func Start(ctx context.Context, o Options) (*Stage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the control plane: %w", err)
 	}
-	s := &Stage{ControlPlane: cp, Root: Root(), log: o.Log}
+	s := &Stage{ControlPlane: cp, Root: root, log: o.Log}
 	if err := s.install(ctx, o); err != nil {
 		logs := ""
 		if s.Pods != nil {
