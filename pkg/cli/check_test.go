@@ -1,0 +1,124 @@
+package cli_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/firebreak-dev/firebreak/pkg/cli"
+)
+
+const estate = "../../config/samples/estate"
+
+// run runs the plugin and returns its output and exit status.
+func run(t *testing.T, stdin string, args ...string) (out string, code int) {
+	t.Helper()
+	var b bytes.Buffer
+	root, err := cli.New(genericiooptions.IOStreams{In: strings.NewReader(stdin), Out: &b, ErrOut: &b})
+	if err != nil {
+		t.Fatal(err)
+	}
+	root.SetArgs(args)
+	err = root.ExecuteContext(t.Context())
+	var silent cli.ExitError
+	if err != nil && !errors.As(err, &silent) {
+		b.WriteString(err.Error())
+	}
+	return b.String(), cli.Code(err)
+}
+
+func deployment(host string) string {
+	return `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop, namespace: dev}
+spec: {template: {spec: {containers: [{name: main, image: x, env: [{name: DATABASE_URL, value: "postgres://u:sentinel@` + host + `/orders"}]}]}}}
+`
+}
+
+func TestCheck(t *testing.T) {
+	across, within := deployment("orders.prod.db.example.com"), deployment("orders.dev.db.example.com")
+	file := filepath.Join(t.TempDir(), "old.yaml")
+	if err := os.WriteFile(file, []byte(across), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const denial = `deny  DataStoreAcrossTiers: spec.template.spec.containers[0].env[0].value names "orders.prod.db.example.com", data store "orders" of environment "production" (Production), but namespace "dev" belongs to "development" (NonProduction); use a data store of environment "development", or ask for an Exemption`
+	cases := map[string]struct {
+		reason, stdin string
+		args          []string
+		code          int
+		says          string
+	}{
+		"what is admitted":        {"exit 0", within, nil, 0, "1 judged: 1 admitted, 0 admitted with warnings, 0 denied, 0 undecided"},
+		"what is denied":          {"exit 1, with the whole sentence", across, nil, 1, denial},
+		"an old sin":              {"an update that keeps it is a warning", across, []string{"--old", file}, 0, "warn  DataStoreAcrossTiers"},
+		"a new sin":               {"an update that adds it is denied", across, []string{"--operation", "create"}, 1, denial},
+		"a violator is deleted":   {"deleting is never blocked by a content rule", across, []string{"--operation", "delete"}, 0, "1 admitted"},
+		"an update of nothing":    {"without the object before nothing can be said", within, []string{"--operation", "update"}, 2, "the object before the update is not known; give it with --old"},
+		"an operation that is no": {"a typing error must not pass", within, []string{"--operation", "upsert"}, 2, `--operation is create, update or delete, not "upsert"`},
+		"no YAML":                 {"exit 2", "a: [", nil, 2, "it is no valid YAML"},
+		"no kind":                 {"exit 2", "a: b", nil, 2, "it has no apiVersion and kind"},
+		"nothing at all":          {"comments and separators are no documents", "# nothing\n---\n# here\n", nil, 0, "0 judged"},
+		"a List":                  {"its items are judged one by one", "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: dev}, data: {HOST: orders.prod.db.example.com}}\n", nil, 1, `ConfigMap "a" in namespace "dev": deny`},
+		"an instant that is none": {"judging by another instant would mislead", within, []string{"--at", "yesterday"}, 2, "--at: "},
+		"a format that is none":   {"a pipeline must not read text for JSON", within, []string{"-o", "yaml"}, 2, `--output is text or json, not "yaml"`},
+		"values that are null":    {"odd but real", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, namespace: dev}\nspec: {template: {spec: {containers: [{name: x, env: null, args: null}]}}}\n", nil, 0, "1 admitted"},
+		"line ends of Windows":    {"odd but real", strings.ReplaceAll(across, "\n", "\r\n"), nil, 1, denial},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			out, code := run(t, tc.stdin, append([]string{"check", "-f", "-", "--with", estate}, tc.args...)...)
+			if code != tc.code || !strings.Contains(out, tc.says) {
+				t.Errorf("exit %d, want %d: %s\n%s\nwant it to say %q", code, tc.code, tc.reason, out, tc.says)
+			}
+			if strings.Contains(out, "sentinel") {
+				t.Errorf("a password is repeated: %s", out)
+			}
+		})
+	}
+}
+
+// The form of the JSON is stable: others read it.
+func TestCheckJSON(t *testing.T) {
+	out, code := run(t, deployment("orders.prod.db.example.com"), "check", "-f", "-", "--with", estate, "-o", "json")
+	if code != 1 {
+		t.Errorf("exit %d, want 1", code)
+	}
+	var got map[string]any
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	const message = `names "orders.prod.db.example.com", data store "orders" of environment "production" (Production), but namespace "dev" belongs to "development" (NonProduction); use a data store of environment "development", or ask for an Exemption`
+	want := map[string]any{
+		"results": []any{map[string]any{
+			"file": "-", "document": 0.0, "kind": "Deployment", "namespace": "dev", "name": "shop", "allowed": false, "decision": "deny",
+			"findings": []any{map[string]any{
+				"rule": "DataStoreAcrossTiers", "action": "deny", "path": "spec.template.spec.containers[0].env[0].value",
+				"value": "orders.prod.db.example.com", "target": "orders", "environment": "production", "message": message,
+			}},
+			"message": `deployments.apps "shop" is forbidden: violates environment segregation: DataStoreAcrossTiers: spec.template.spec.containers[0].env[0].value ` + message,
+		}},
+		"summary": map[string]any{"total": 1.0, "allow": 0.0, "warn": 0.0, "deny": 1.0, "undecided": 0.0},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got: %s", diff)
+	}
+}
+
+// An estate that cannot be read whole is not used at all: it would admit what the whole denies.
+func TestCheckRefusesHalfAnEstate(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "estate.yaml")
+	if err := os.WriteFile(file, []byte("a: ["), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, code := run(t, deployment("x.example.com"), "check", "-f", "-", "--with", file)
+	if code != 2 || !strings.Contains(out, "it is no valid YAML") {
+		t.Errorf("exit %d: %s", code, out)
+	}
+}
