@@ -22,11 +22,11 @@ func NormaliseHost(s string, loose bool) (Host, bool) {
 			s = d
 		}
 	}
-	s = strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")
+	s = toASCII(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
 	if a, ok := address(s, loose); ok {
 		return Host{Name: a.String(), Addr: a}, true
 	}
-	s = strings.TrimRight(toASCII(s), ".")
+	s = strings.TrimRight(s, ".")
 	if s == "" || len(s) > maxHost || !isName(s) || numeric(s[strings.LastIndexByte(s, '.')+1:]) {
 		return Host{}, false
 	}

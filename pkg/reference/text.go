@@ -53,12 +53,12 @@ func ascii(s string) bool {
 }
 
 func comment(l string) bool {
-	for _, p := range []string{"#", ";", "//", "--", "<!--", "/*", "* ", "REM "} {
+	for _, p := range []string{"#", ";", "//", "-- ", "<!--", "/*", "* ", "REM "} {
 		if strings.HasPrefix(l, p) {
 			return true
 		}
 	}
-	return l == ""
+	return l == "" || l == "--" // two dashes and a word are a flag
 }
 
 func line(s, hint string, pos Position) []Host {
@@ -80,11 +80,21 @@ type scanner struct {
 	hint bool
 	// only: the text is one token. list: every token of it could be a host.
 	only, list bool
-	out        []Host
+	// strong, stands: how the token before was read.
+	strong, stands bool
+	out            []Host
 }
 
+// add takes what may be a host. Where only its standing alone says so, fewer than four numbers are a version or a
+// ratio, not inet_aton's short forms.
 func (sc *scanner) add(s string, strong bool) bool {
-	h, ok := NormaliseHost(s, strong)
+	version := sc.only && !sc.hint && sc.pos != HostPosition && !strings.ContainsAny(s, "xX")
+	return sc.take(s, strong, strong && !version)
+}
+
+// take does the same where it is known whether the short forms count.
+func (sc *scanner) take(s string, strong, loose bool) bool {
+	h, ok := NormaliseHost(s, loose)
 	if !ok || !strong && !strings.Contains(h.Name, ".") && !h.Addr.IsValid() {
 		return false
 	}
@@ -93,18 +103,29 @@ func (sc *scanner) add(s string, strong bool) bool {
 	return true
 }
 
-// token reads one token. It returns whether the next one is a value: after `key:` and after a host flag.
+// token reads one token. It returns whether the next one is a value: after `key:`, `key =` and a host flag.
 func (sc *scanner) token(t token, keyed bool) bool {
 	s := t.text
-	if strings.HasSuffix(s, ":") && !strings.Contains(s, "::") {
+	if s == "=" {
 		return true
 	}
-	strong := sc.hint || sc.pos == HostPosition || sc.only
+	if strings.HasSuffix(s, ":") && !strings.Contains(s, "::") && sc.pos != Word {
+		if sc.only {
+			sc.value(s, false, true) // a key may be a host: what follows says more of it
+		}
+		return true
+	}
+	strong, stands := sc.hint || sc.pos == HostPosition || sc.only, keyed || sc.list || t.quoted || sc.pos == Word
 	if key, value, ok := cutKey(s); ok {
-		sc.value(value, hostHint(key) || strong && sc.hint, true)
+		sc.strong, sc.stands = hostHint(key) || strong && sc.hint, true
+		sc.value(value, sc.strong, true)
 		return hostFlag(s)
 	}
-	sc.value(s, strong, keyed || sc.list || t.quoted || sc.pos == Word)
+	if t.listed {
+		strong, stands = strong || sc.strong, stands || sc.stands
+	}
+	sc.strong, sc.stands = strong, stands
+	sc.value(s, strong, stands)
 	return hostFlag(s)
 }
 
@@ -117,6 +138,12 @@ func (sc *scanner) value(s string, strong, stands bool) {
 		s, strong = rest, true
 	}
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
+		// An @ may stand in a path too; then what is before it is the host.
+		if head, _, ok := strings.Cut(s[:i], "/"); ok && !strings.Contains(head, "@") {
+			if host, port, ok := strings.Cut(head, ":"); !ok || digits(port) {
+				sc.add(host, strong || ok)
+			}
+		}
 		s, strong = strings.TrimPrefix(s[i+1:], "//"), true
 	}
 	if i := strings.IndexAny(s, "/\\"); i >= 0 {
@@ -125,12 +152,12 @@ func (sc *scanner) value(s string, strong, stands bool) {
 		}
 		s = s[:i]
 	}
-	if strings.Count(s, ":") > 1 && (sc.add(s, strong) || strings.HasPrefix(s, "[")) {
+	if strings.Count(s, ":") > 1 && (sc.add(dropPort(s), strong) || strings.HasPrefix(s, "[")) {
 		return
 	}
 	host, port, ok := strings.Cut(s, ":")
 	if ok && digits(firstPart(port)) {
-		sc.add(host, true)
+		sc.take(host, true, true)
 		return
 	}
 	if ok {

@@ -6,8 +6,10 @@ import (
 
 type token struct {
 	text string
-	// quoted: the token fills a pair of quotes, as a value in JSON or YAML does.
+	// quoted: the token fills a pair of quotes, as a value in JSON or YAML does, or stands in tcp(host).
 	quoted bool
+	// listed: nothing but a comma divides it from the one before.
+	listed bool
 }
 
 const separators = " \t\r\n\"'`,;|<>(){}&?\x01"
@@ -24,7 +26,8 @@ func tokens(s string) []token {
 			continue
 		}
 		if start >= 0 {
-			out = append(out, token{text: s[start:i], quoted: quotedAt(s, start, i)})
+			listed := start > 0 && s[start-1] == ',' && len(out) > 0 && strings.HasSuffix(s[:start-1], out[len(out)-1].text)
+			out = append(out, token{text: s[start:i], quoted: quotedAt(s, start, i), listed: listed})
 			start = -1
 		}
 	}
@@ -32,7 +35,11 @@ func tokens(s string) []token {
 }
 
 func quotedAt(s string, start, end int) bool {
-	return start > 0 && end < len(s) && s[start-1] == s[end] && strings.IndexByte("\"'`", s[end]) >= 0
+	if start == 0 || end == len(s) {
+		return false
+	}
+	return s[start-1] == s[end] && strings.IndexByte("\"'`", s[end]) >= 0 ||
+		s[end] == ')' && (strings.HasSuffix(s[:start], "@tcp(") || strings.HasSuffix(s[:start], "@tcp6("))
 }
 
 // urls reads every scheme://authority of a line and returns the line without them.
@@ -53,14 +60,23 @@ func (sc *scanner) urls(s string) string {
 		}
 		rest.WriteString(s[:j])
 		rest.WriteByte(' ')
-		s = sc.authority(s[i+3:])
+		after := s[i+3:]
+		switch strings.ToLower(s[j:i]) {
+		case "dns", "xds", "passthrough":
+			// gRPC's resolvers name a server, or none, and the host in the path.
+			after = strings.Replace(after, "/", ",", 1)
+		}
+		s = sc.authority(after)
 	}
 }
+
+// authorityEnds are the characters that end an authority; a backslash stands before an instance of SQL Server.
+const authorityEnds = "/\\?# \t\r\n\"'`;<>|{}\x01"
 
 // authority reads [user[:password]@]host[:port][,host[:port]…] and returns what follows the URL's path: parameters
 // may name hosts of their own.
 func (sc *scanner) authority(s string) string {
-	end := strings.IndexAny(s, "/?# \t\r\n\"'`;<>|{}\x01")
+	end := strings.IndexAny(s, authorityEnds)
 	if end < 0 {
 		end = len(s)
 	}
@@ -69,8 +85,12 @@ func (sc *scanner) authority(s string) string {
 	// depends on the program, so both readings count.
 	if i := userInfo(s); i > end {
 		sc.hostList(auth)
-		end = i + 1 + strings.IndexAny(s[i+1:]+"/", "/?# \t\r\n\"'`;<>|{}\x01")
+		end = i + 1 + strings.IndexAny(s[i+1:]+"/", authorityEnds)
 		auth, rest = s[i+1:end], s[end:]
+	}
+	if strings.Contains(auth, "(") && strings.Contains(auth, "=") {
+		// MySQL's driver for Java takes (host=…,port=…) there, which is read like any list of keys and values.
+		return " " + auth + tail(rest)
 	}
 	sc.hostList(auth)
 	return tail(rest)
@@ -81,7 +101,7 @@ func (sc *scanner) hostList(auth string) {
 		auth = auth[i+1:]
 	}
 	for _, h := range strings.Split(wrapped(auth), ",") {
-		sc.add(dropPort(h), true)
+		sc.take(dropPort(h), true, true)
 	}
 }
 
