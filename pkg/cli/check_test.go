@@ -57,7 +57,7 @@ func TestCheck(t *testing.T) {
 	}{
 		"what is admitted":        {"exit 0", within, nil, 0, "1 judged: 1 admitted, 0 admitted with warnings, 0 denied, 0 undecided"},
 		"what is denied":          {"exit 1, with the whole sentence", across, nil, 1, denial},
-		"an old sin":              {"an update that keeps it is a warning", strings.Replace(across, "image: x", "image: y", 1), []string{"--old", file}, 0, "warn  DataStoreAcrossTiers"},
+		"an old sin":              {"an update that keeps it is a warning", strings.Replace(across, "image: x", "image: z", 1), []string{"--old", file}, 0, "warn  DataStoreAcrossTiers"},
 		"a re-apply":              {"what changes nothing passes every rule", across, []string{"--old", file}, 0, "1 admitted, 0 admitted with warnings"},
 		"a new sin":               {"an update that adds it is denied", across, []string{"--operation", "create"}, 1, denial},
 		"a violator is deleted":   {"deleting is never blocked by a content rule", across, []string{"--operation", "delete"}, 0, "1 admitted"},
