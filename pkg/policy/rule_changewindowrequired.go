@@ -76,10 +76,14 @@ func (c *Case) noWindow(j *judgement) string {
 
 // requestCommand is what to type to get a window.
 func (c *Case) requestCommand() string {
-	ns := c.req.Namespace
+	words := []string{"kubectl firebreak request -f MANIFEST"}
 	if c.demand.boundary {
-		ns = c.est.FirebreakNamespace
+		words = append(words, "-n", c.est.FirebreakNamespace, "--for-cluster", c.est.Cluster)
+	} else {
+		words = append(words, "-n", c.req.Namespace)
 	}
-	words := []string{"kubectl firebreak request -f MANIFEST -n", ns, "--environment ENVIRONMENT --start TIME --duration 1h --reason WHY"}
-	return strings.Join(words, " ")
+	if c.demand.operation != v1alpha1.OperationCreate {
+		words = append(words, "--operation", string(c.demand.operation))
+	}
+	return strings.Join(append(words, "--environment ENVIRONMENT --start TIME --duration 1h --reason WHY"), " ")
 }
