@@ -20,8 +20,9 @@ type ConfigKey struct {
 	// Hosts that its value names.
 	Hosts []Host
 	// Short is the value itself, if it is one line of at most 253 characters: such a value may be a host or a part
-	// of one that $(VAR) puts together. Longer ones are not kept.
+	// of one that $(VAR) puts together. Longer ones are not kept, and Long is true.
 	Short string
+	Long  bool
 }
 
 // ReduceConfigMap reads a ConfigMap once, so that its contents need not be kept.
@@ -31,6 +32,8 @@ func ReduceConfigMap(cm *corev1.ConfigMap) ConfigMap {
 		k := ConfigKey{Hosts: dedupe(Hosts(d.Value, d.Key, Value))}
 		if v := strings.TrimRight(d.Value, "\r\n"); len(v) <= maxHost && !strings.Contains(v, "\n") {
 			k.Short = v
+		} else {
+			k.Long = true
 		}
 		out.Keys[d.Key] = k
 	}

@@ -32,7 +32,10 @@ func words(cmd workload.Command, lookup workload.Lookup) []Reference {
 		path := cmd.WordPath(i)
 		if workload.Script(plain, i) {
 			out = append(out, script(path, cmd.Words[i], plain[:i+1], lookup)...)
-			continue
+			if strings.ContainsAny(plain[i], " \t\n;") {
+				continue
+			}
+			// One word may be the value of a flag that only looks like -c.
 		}
 		if i == 0 && cmd.HasProgram() && !strings.Contains(plain[i], "://") {
 			continue

@@ -44,7 +44,7 @@ func (in *Input) fromSources(c *corev1.Container) map[string]string {
 		}
 		cm, _ := in.configMap(from.ConfigMapRef.Name)
 		for key, k := range cm.Keys {
-			if k.Short != "" {
+			if !k.Long {
 				vars[from.Prefix+key] = k.Short
 			}
 		}
@@ -52,21 +52,25 @@ func (in *Input) fromSources(c *corev1.Container) map[string]string {
 	return vars
 }
 
-// resolve adds one entry to vars and returns its value; empty where it is not known.
+// resolve adds one entry to vars and returns its value; empty where it is not known. One that is known to be empty is
+// not unknown: the kubelet puts nothing in its place.
 func (in *Input) resolve(e corev1.EnvVar, vars map[string]string) string {
-	value := ""
+	value, known := "", true
 	switch {
 	case e.Value != "":
 		value = expand(e.Value, func(n string) (string, bool) { v, ok := vars[n]; return v, ok })
 	case e.ValueFrom == nil:
 	case e.ValueFrom.ConfigMapKeyRef != nil:
 		cm, _ := in.configMap(e.ValueFrom.ConfigMapKeyRef.Name)
-		value = cm.Keys[e.ValueFrom.ConfigMapKeyRef.Key].Short
+		k, ok := cm.Keys[e.ValueFrom.ConfigMapKeyRef.Key]
+		value, known = k.Short, ok && !k.Long
 	case e.ValueFrom.FieldRef != nil && e.ValueFrom.FieldRef.FieldPath == "metadata.namespace":
 		value = in.Namespace
+	default:
+		known = false
 	}
 	delete(vars, e.Name)
-	if value != "" {
+	if known {
 		vars[e.Name] = value
 	}
 	return value

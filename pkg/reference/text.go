@@ -63,14 +63,18 @@ func comment(l string) bool {
 
 func line(s, hint string, pos Position) []Host {
 	var sc scanner
+	s = strings.TrimPrefix(s, "- ") // an item of a list
 	rest := sc.urls(s)
 	toks := tokens(rest)
 	sc.pos, sc.hint = pos, hostHint(hint)
 	sc.only = len(toks) == 1 && rest == s
 	sc.list = allHosts(toks)
 	keyed := false
-	for _, t := range toks {
+	for i, t := range toks {
 		keyed = sc.token(t, keyed)
+		if i == 0 && hostWord(t.text) {
+			keyed = true // a directive, as in nginx
+		}
 	}
 	return sc.out
 }
@@ -134,8 +138,10 @@ func (sc *scanner) value(s string, strong, stands bool) {
 	if s == "" {
 		return
 	}
-	if rest, ok := strings.CutPrefix(s, "//"); ok {
-		s, strong = rest, true
+	for _, root := range []string{"//", "/dev/tcp/", "/dev/udp/"} { // the latter two are bash's sockets
+		if rest, ok := strings.CutPrefix(s, root); ok {
+			s, strong = rest, true
+		}
 	}
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
 		// An @ may stand in a path too; then what is before it is the host.

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"path"
+	"strconv"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -65,9 +66,12 @@ func scriptOf(words []string) (string, bool) {
 	return "", false
 }
 
-// isScriptFlag matches -c and its combinations, such as -ec and -lc.
+// isScriptFlag matches -c and its combinations, such as -ec, -lc and -ceu.
 func isScriptFlag(w string) bool {
-	return len(w) >= 2 && len(w) <= 8 && w[0] == '-' && w[1] != '-' && strings.HasSuffix(w, "c")
+	if len(w) < 2 || len(w) > 8 || w[0] != '-' || w[1] == '-' {
+		return false
+	}
+	return strings.HasSuffix(w, "c") || strings.Contains(w, "c") && strings.Trim(w, "-aceilnuvx") == ""
 }
 
 func hasShell(words []string) bool {
@@ -115,15 +119,41 @@ func (r *reader) node(n syntax.Node) bool {
 	case *syntax.DeclClause:
 		r.call(nil, n.Args)
 	case *syntax.Redirect:
-		if n.Hdoc != nil {
-			r.out = append(r.out, Call{Texts: []string{r.word(n.Hdoc)}})
-		}
+		r.redirect(n)
+	case *syntax.WordIter:
+		r.loop(n)
 	case *syntax.ParamExp:
 		if n.Exp != nil && n.Exp.Word != nil {
 			r.out = append(r.out, Call{Texts: []string{r.word(n.Exp.Word)}})
 		}
 	}
 	return true
+}
+
+// redirect reads here-documents, here-strings and the sockets that bash opens by itself. Other files name no host.
+func (r *reader) redirect(n *syntax.Redirect) {
+	word := n.Hdoc
+	if word == nil {
+		word = n.Word
+	}
+	if word == nil {
+		return
+	}
+	text := r.word(word)
+	if n.Hdoc != nil || n.Op == syntax.WordHdoc || strings.HasPrefix(text, "/dev/tcp/") || strings.HasPrefix(text, "/dev/udp/") {
+		r.out = append(r.out, Call{Texts: []string{text}})
+	}
+}
+
+// loop reads what `for` goes through. In its body the variable is the first of them.
+func (r *reader) loop(n *syntax.WordIter) {
+	for i, item := range n.Items {
+		text := r.word(item)
+		if i == 0 {
+			r.vars[n.Name.Value] = text
+		}
+		r.out = append(r.out, Call{Texts: []string{text}})
+	}
 }
 
 func (r *reader) call(args []*syntax.Word, assigns []*syntax.Assign) {
@@ -133,6 +163,9 @@ func (r *reader) call(args []*syntax.Word, assigns []*syntax.Assign) {
 			continue
 		}
 		value := r.word(a.Value)
+		if a.Append {
+			value = r.vars[a.Name.Value] + value
+		}
 		r.vars[a.Name.Value] = value
 		c.Texts = append(c.Texts, a.Name.Value+"="+value)
 	}
@@ -155,7 +188,11 @@ func (r *reader) parts(b *strings.Builder, parts []syntax.WordPart) {
 		case *syntax.Lit:
 			b.WriteString(unescape(p.Value))
 		case *syntax.SglQuoted:
-			b.WriteString(p.Value)
+			if p.Dollar {
+				b.WriteString(ansi(p.Value))
+			} else {
+				b.WriteString(p.Value)
+			}
 		case *syntax.DblQuoted:
 			r.parts(b, p.Parts)
 		case *syntax.ParamExp:
@@ -176,10 +213,32 @@ func (r *reader) param(p *syntax.ParamExp) string {
 	if v, ok := r.env(p.Param.Value); ok {
 		return v
 	}
-	if p.Exp != nil && p.Exp.Word != nil && (p.Exp.Op == syntax.DefaultUnset || p.Exp.Op == syntax.DefaultUnsetOrNull) {
+	if p.Exp == nil || p.Exp.Word == nil {
+		return Unknown
+	}
+	switch p.Exp.Op {
+	case syntax.DefaultUnset, syntax.DefaultUnsetOrNull:
 		return r.word(p.Exp.Word)
+	case syntax.AssignUnset, syntax.AssignUnsetOrNull:
+		v := r.word(p.Exp.Word)
+		r.vars[p.Param.Value] = v
+		return v
 	}
 	return Unknown
+}
+
+// ansi reads the escapes of $'…'.
+func ansi(s string) string {
+	var b strings.Builder
+	for s != "" {
+		c, _, rest, err := strconv.UnquoteChar(s, 0)
+		if err != nil {
+			c, rest = rune(s[0]), s[1:]
+		}
+		b.WriteRune(c)
+		s = rest
+	}
+	return b.String()
 }
 
 func unescape(s string) string {
