@@ -30,12 +30,15 @@ const (
 	InteractiveDeny InteractiveAccess = "Deny"
 )
 
+// The pattern of durations bounds their digits, so that whatever matches it can be counted. The rules about them hold for
+// what does not match it too: a malformed duration gets one message, not a second one about type conversion.
+
 // ChangeControl says how changes in a Production environment are bounded.
-// +kubebuilder:validation:XValidation:rule="duration(self.maxWindowDuration) > duration('0s')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".maxWindowDuration"
-// +kubebuilder:validation:XValidation:rule="duration(self.emergencyMaxDuration) > duration('0s')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".emergencyMaxDuration"
-// +kubebuilder:validation:XValidation:rule="duration(self.approvalValidity) > duration('0s')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".approvalValidity"
-// +kubebuilder:validation:XValidation:rule="duration(self.standardApprovalValidity) > duration('0s')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".standardApprovalValidity"
-// +kubebuilder:validation:XValidation:rule="duration(self.executionRetention) >= duration('24h')",message="must be at least 24h, so that yesterday's changes can be told",reason="FieldValueInvalid",fieldPath=".executionRetention"
+// +kubebuilder:validation:XValidation:rule="self.maxWindowDuration.matches('[1-9]')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".maxWindowDuration"
+// +kubebuilder:validation:XValidation:rule="self.emergencyMaxDuration.matches('[1-9]')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".emergencyMaxDuration"
+// +kubebuilder:validation:XValidation:rule="self.approvalValidity.matches('[1-9]')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".approvalValidity"
+// +kubebuilder:validation:XValidation:rule="self.standardApprovalValidity.matches('[1-9]')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".standardApprovalValidity"
+// +kubebuilder:validation:XValidation:rule="!self.executionRetention.matches('^([0-9]{1,5}(\\\\.[0-9]{1,6})?(ms|s|m|h)){1,6}$') || duration(self.executionRetention) >= duration('24h')",message="must be at least 24h, so that yesterday's changes can be told",reason="FieldValueInvalid",fieldPath=".executionRetention"
 type ChangeControl struct {
 	// Maintenance says which Jobs need a window.
 	// +optional
@@ -68,14 +71,14 @@ type ChangeControl struct {
 	// +optional
 	// +kubebuilder:default="168h"
 	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,6})?(ms|s|m|h)){1,6}$`
 	// +kubebuilder:validation:MaxLength=32
 	ApprovalValidity *metav1.Duration `json:"approvalValidity,omitempty"`
 	// StandardApprovalValidity is how long the approval of a Standard window counts, never beyond its validUntil.
 	// +optional
 	// +kubebuilder:default="4380h"
 	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,6})?(ms|s|m|h)){1,6}$`
 	// +kubebuilder:validation:MaxLength=32
 	StandardApprovalValidity *metav1.Duration `json:"standardApprovalValidity,omitempty"`
 	// ConfirmTarget demands that a window or an annotation names the environment in which maintenance runs.
@@ -94,21 +97,21 @@ type ChangeControl struct {
 	// +optional
 	// +kubebuilder:default="8h"
 	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,6})?(ms|s|m|h)){1,6}$`
 	// +kubebuilder:validation:MaxLength=32
 	MaxWindowDuration *metav1.Duration `json:"maxWindowDuration,omitempty"`
 	// EmergencyMaxDuration is the longest that an Emergency window may last.
 	// +optional
 	// +kubebuilder:default="4h"
 	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,6})?(ms|s|m|h)){1,6}$`
 	// +kubebuilder:validation:MaxLength=32
 	EmergencyMaxDuration *metav1.Duration `json:"emergencyMaxDuration,omitempty"`
 	// ExecutionRetention is how long ChangeExecutions are kept.
 	// +optional
 	// +kubebuilder:default="2160h"
 	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,6})?(ms|s|m|h)){1,6}$`
 	// +kubebuilder:validation:MaxLength=32
 	ExecutionRetention *metav1.Duration `json:"executionRetention,omitempty"`
 	// InteractiveAccess governs exec, attach, port-forward, ephemeral containers and proxies.

@@ -53,7 +53,7 @@ const (
 // +kubebuilder:resource:scope=Namespaced,shortName=cw,categories=firebreak
 // +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.type`
 // +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
-// +kubebuilder:printcolumn:name="Opens",type=date,JSONPath=`.status.opensAt`
+// +kubebuilder:printcolumn:name="Opens",type=string,JSONPath=`.status.opensAt`
 // +kubebuilder:printcolumn:name="Closes",type=string,JSONPath=`.status.closesAt`
 // +kubebuilder:printcolumn:name="Approvals",type=string,JSONPath=`.status.approvals`
 // +kubebuilder:printcolumn:name="Used",type=integer,JSONPath=`.status.executions.count`
@@ -75,7 +75,7 @@ type ChangeWindow struct {
 // +kubebuilder:validation:XValidation:rule="self.type == 'Standard' ? has(self.schedule.recurrence) : (has(self.schedule.start) && has(self.schedule.end))",message="Normal and Emergency windows need start and end, Standard windows a recurrence",reason="FieldValueRequired",fieldPath=".schedule"
 // +kubebuilder:validation:XValidation:rule="self.type == 'Standard' || !has(self.maxExecutionsPerOccurrence)",message="only Standard windows have occurrences",reason="FieldValueForbidden",fieldPath=".maxExecutionsPerOccurrence"
 // +kubebuilder:validation:XValidation:rule="self.type == 'Emergency' || !has(self.overridesFreeze) || !self.overridesFreeze",message="only Emergency windows may override a freeze",reason="FieldValueForbidden",fieldPath=".overridesFreeze"
-// +kubebuilder:validation:XValidation:rule="!has(self.startBefore) || duration(self.startBefore) > duration('0s')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".startBefore"
+// +kubebuilder:validation:XValidation:rule="!has(self.startBefore) || self.startBefore.matches('[1-9]')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".startBefore"
 // +kubebuilder:validation:XValidation:rule="self.type != 'Standard' || has(self.plan)",message="a Standard window recurs without anybody looking, so it must pin its plan",reason="FieldValueRequired",fieldPath=".plan"
 type ChangeWindowSpec struct {
 	// Type of the window.
@@ -99,9 +99,13 @@ type ChangeWindowSpec struct {
 	Schedule Schedule `json:"schedule"`
 	// Scope says what may happen to which objects.
 	Scope Scope `json:"scope"`
+	// The default of Subjects is stored, since Go clients send an empty object back where they read none, and the spec
+	// would seem to have changed.
+
 	// Subjects who may use the window. Empty: its requester alone. They are not compared for Kubernetes' own
 	// controllers, such as the one that starts a CronJob's Jobs: there scope, plan and scheduled time decide.
 	// +optional
+	// +kubebuilder:default={}
 	Subjects Subjects `json:"subjects,omitempty"`
 	// Plan pins what exactly may run. Omitted: nothing is pinned, which the environment may forbid.
 	// +optional
@@ -120,7 +124,7 @@ type ChangeWindowSpec struct {
 	// StartBefore lets executions start only within this time from the opening. Omitted: until the window closes.
 	// +optional
 	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,6})?(ms|s|m|h)){1,6}$`
 	// +kubebuilder:validation:MaxLength=32
 	StartBefore *metav1.Duration `json:"startBefore,omitempty"`
 	// Overrun says what becomes of a run that would outlast the window.

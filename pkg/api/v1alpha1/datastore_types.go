@@ -81,7 +81,7 @@ type ServiceReference struct {
 }
 
 // Credentials names, never contains, what opens a data store.
-// +kubebuilder:validation:XValidation:rule="has(self.secrets) || has(self.vaultPaths) || has(self.roleNames)",message="name at least one secret, vault path or role",reason="FieldValueRequired",fieldPath=".secrets"
+// +kubebuilder:validation:XValidation:rule="(has(self.secrets) && size(self.secrets) > 0) || (has(self.vaultPaths) && size(self.vaultPaths) > 0) || (has(self.roleNames) && size(self.roleNames) > 0)",message="name at least one secret, vault path or role",reason="FieldValueRequired",fieldPath=".secrets"
 type Credentials struct {
 	// Secrets are globs over names of Kubernetes Secrets of this environment.
 	// +optional

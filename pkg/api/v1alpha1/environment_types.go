@@ -180,7 +180,11 @@ type Gateway struct {
 	ExpiresAt metav1.Time `json:"expiresAt"`
 }
 
+// The generator drops an enum of a field whose type has one, so two values of Action are excluded here.
+
 // Enforcement says what happens when a rule objects in this environment.
+// +kubebuilder:validation:XValidation:rule="!has(self.selfHealing) || self.selfHealing != 'Audit'",message="must be Warn or Deny, since somebody must be told",reason="FieldValueInvalid",fieldPath=".selfHealing"
+// +kubebuilder:validation:XValidation:rule="!has(self.unlistedAutomation) || self.unlistedAutomation != 'Audit'",message="must be Warn or Deny, since somebody must be told",reason="FieldValueInvalid",fieldPath=".unlistedAutomation"
 type Enforcement struct {
 	// Default holds for every rule that Rules does not name.
 	// +optional
@@ -195,13 +199,11 @@ type Enforcement struct {
 	// what a content rule objects to. Audit is not accepted: somebody must be told.
 	// +optional
 	// +kubebuilder:default=Warn
-	// +kubebuilder:validation:Enum=Warn;Deny
 	SelfHealing Action `json:"selfHealing,omitempty"`
 	// UnlistedAutomation is what IdentityOutsideEnvironment does about service accounts of Shared or unassigned
-	// namespaces that nobody listed yet. Those of NonProduction namespaces are always denied.
+	// namespaces that nobody listed yet. Those of NonProduction namespaces are always denied. Audit is not accepted.
 	// +optional
 	// +kubebuilder:default=Warn
-	// +kubebuilder:validation:Enum=Warn;Deny
 	UnlistedAutomation Action `json:"unlistedAutomation,omitempty"`
 }
 

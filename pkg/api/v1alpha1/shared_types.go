@@ -79,7 +79,7 @@ type ObjectReference struct {
 
 // Recurrence says when a schedule opens again and again. The instants are those of Kubernetes' own CronJob dialect.
 // +kubebuilder:validation:XValidation:rule="!self.cron.startsWith('TZ=') && !self.cron.startsWith('CRON_TZ=')",message="the zone has a field of its own: use timeZone, not a TZ= prefix",reason="FieldValueInvalid",fieldPath=".cron"
-// +kubebuilder:validation:XValidation:rule="duration(self.duration) > duration('0s')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".duration"
+// +kubebuilder:validation:XValidation:rule="self.duration.matches('[1-9]')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".duration"
 // +kubebuilder:validation:XValidation:rule="self.timeZone != 'Local'",message="must be an IANA zone such as Europe/London; the server's own zone is never meant",reason="FieldValueInvalid",fieldPath=".timeZone"
 type Recurrence struct {
 	// Cron has five fields: minute, hour, day of month, month, day of week. Restricting both kinds of day is
@@ -90,7 +90,7 @@ type Recurrence struct {
 	// Duration is how long each occurrence lasts, in elapsed time. It must be shorter than the distance between
 	// two occurrences.
 	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,6})?(ms|s|m|h)){1,6}$`
 	// +kubebuilder:validation:MaxLength=32
 	Duration metav1.Duration `json:"duration"`
 	// TimeZone is the IANA name of the zone in which Cron is read, such as Europe/London or UTC.

@@ -24,8 +24,9 @@ const (
 	dana  = stage.Developer // group developers; may write windows and words in payments, but not approve
 	// pat has no UID (a client certificate), and may approve the window "rebuild" in payments and no other.
 	pat = "pat"
-	// bot is a service account of namespace payments with every right.
-	bot = "system:serviceaccount:payments:bot"
+	// bot is a service account with every right, and releaser one that ledger lets request windows.
+	bot      = "system:serviceaccount:ci:bot"
+	releaser = "system:serviceaccount:ci:releaser"
 	// admin is of group system:masters: RBAC does not bind it.
 	admin = "kubernetes-admin"
 	// firebreak is the service account that the server runs as.
@@ -42,10 +43,10 @@ var (
 )
 
 // the is the stage that every test of the package plays on.
-var the *stage.Stage
+var the *stage.Stage //nolint:gochecknoglobals // TestMain sets up one for all: it takes ten seconds
 
 // now is when the tests began, to the second.
-var now = time.Now().UTC().Truncate(time.Second)
+var now = time.Now().UTC().Truncate(time.Second) //nolint:gochecknoglobals // never written again
 
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
@@ -159,12 +160,18 @@ func as(t *testing.T, user string) client.Client {
 	return clientOf(t, configOf(t, user))
 }
 
-// impersonating returns a client of one user that asks to act as another.
+// impersonating returns a client of one user that asks to act as another. It knows the API beforehand: otherwise it is
+// already refused when it asks what the API is, in other words.
 func impersonating(t *testing.T, user, whom string) client.Client {
 	t.Helper()
+	own := as(t, user)
 	cfg := configOf(t, user)
 	cfg.Impersonate = rest.ImpersonationConfig{UserName: whom}
-	return clientOf(t, cfg)
+	c, err := client.New(cfg, client.Options{Scheme: own.Scheme(), Mapper: own.RESTMapper()})
+	if err != nil {
+		t.Fatalf("make a client that impersonates %s: %v", whom, err)
+	}
+	return c
 }
 
 func clientOf(t *testing.T, cfg *rest.Config) client.Client {

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
@@ -65,19 +67,27 @@ type edits map[string]any
 // object makes an object of a kind that nothing is wrong with, and edits it.
 func object(t *testing.T, kind string, all ...edits) *unstructured.Unstructured {
 	t.Helper()
-	o := map[string]any{}
-	if err := yaml.Unmarshal([]byte(sound(kind)), &o); err != nil {
-		t.Fatalf("manifest of kind %s: %v", kind, err)
-	}
+	o := fromYAML(t, sound(kind))
 	o["apiVersion"], o["kind"] = v1alpha1.GroupVersion().String(), kind
 	var edited any = o
 	for _, e := range all {
 		for path, value := range e {
-			edited = put(edited, strings.Split(path, "."), value)
+			edited = put(edited, pathOf(path), value)
 		}
 	}
 	return toUnstructured(t, edited)
 }
+
+func fromYAML(t *testing.T, text string) map[string]any {
+	t.Helper()
+	o := map[string]any{}
+	if err := yaml.Unmarshal([]byte(text), &o); err != nil {
+		t.Fatalf("read %s: %v", text, err)
+	}
+	return o
+}
+
+func pathOf(path string) []string { return strings.Split(path, ".") }
 
 // put returns node with value at path.
 func put(node any, path []string, value any) any {
@@ -151,10 +161,19 @@ func removeLater(t *testing.T, o *unstructured.Unstructured) {
 		user = firebreak
 	}
 	c := as(t, user)
-	o = o.DeepCopy()
+	all := []*unstructured.Unstructured{o.DeepCopy()}
+	if name, _, _ := unstructured.NestedString(o.Object, "spec", "window", "name"); o.GetKind() == v1alpha1.KindChangeApproval {
+		window := &unstructured.Unstructured{}
+		window.SetGroupVersionKind(v1alpha1.GVK(v1alpha1.KindChangeWindow))
+		window.SetNamespace(o.GetNamespace())
+		window.SetName(name)
+		all = []*unstructured.Unstructured{window, all[0]}
+	}
 	t.Cleanup(func() {
-		if err := client.IgnoreNotFound(c.Delete(context.Background(), o)); err != nil {
-			t.Errorf("delete %s %q: %v", o.GetKind(), o.GetName(), err)
+		for _, o := range all {
+			if err := client.IgnoreNotFound(c.Delete(context.Background(), o, client.PropagationPolicy(metav1.DeletePropagationBackground))); err != nil {
+				t.Errorf("delete %s %q: %v", o.GetKind(), o.GetName(), err)
+			}
 		}
 	})
 }
@@ -168,4 +187,14 @@ func stored(t *testing.T, o *unstructured.Unstructured) *unstructured.Unstructur
 		t.Fatalf("read %s %q: %v", o.GetKind(), o.GetName(), err)
 	}
 	return out
+}
+
+// uidOf reads the UID of a service account.
+func uidOf(t *testing.T, namespace, name string) string {
+	t.Helper()
+	var account corev1.ServiceAccount
+	if err := as(t, admin).Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, &account); err != nil {
+		t.Fatalf("read service account %s/%s: %v", namespace, name, err)
+	}
+	return string(account.UID)
 }

@@ -27,7 +27,7 @@ func refusalOf(t *testing.T, err error) refusal {
 		t.Fatal("the request was admitted, and must be refused")
 	}
 	var status apierrors.APIStatus
-	if !errors.As(err, &status) {
+	if !asStatus(err, &status) {
 		t.Fatalf("the API server did not answer: %v", err)
 	}
 	s := status.Status()
@@ -37,6 +37,8 @@ func refusalOf(t *testing.T, err error) refusal {
 	}
 	return out
 }
+
+func asStatus(err error, status *apierrors.APIStatus) bool { return errors.As(err, status) }
 
 // wantRefused compares the whole refusal.
 func wantRefused(t *testing.T, err error, want refusal) {
@@ -76,6 +78,10 @@ func sentence(causes []metav1.StatusCause) string {
 // What is wrong with a field, as it arrives in the causes.
 func invalid(field, says string) metav1.StatusCause {
 	return cause(metav1.CauseTypeFieldValueInvalid, field, "Invalid value: "+says)
+}
+
+func wrongType(field, says string) metav1.StatusCause {
+	return cause(metav1.CauseTypeTypeInvalid, field, "Invalid value: "+says)
 }
 
 func required(field, says string) metav1.StatusCause {

@@ -159,7 +159,7 @@ func TestSchemaOfExemptions(t *testing.T) {
 		},
 		"one that expires in words is refused": {
 			reason: "an instant", edits: edits{"spec.expiresAt": "never"},
-			want: []metav1.StatusCause{invalid("spec.expiresAt", `"never": spec.expiresAt in body must be of type date-time: "never"`)},
+			want: []metav1.StatusCause{wrongType("spec.expiresAt", `"never": spec.expiresAt in body must be of type date-time: "never"`)},
 		},
 	})
 }

@@ -98,8 +98,8 @@ func TestSchemaOfEnvironments(t *testing.T) {
 		"self-healing and unlisted automation that nobody is told of are refused": {
 			reason: "Audit is not among what these two may be", edits: edits{"spec.enforcement": map[string]any{"selfHealing": "Audit", "unlistedAutomation": "Audit"}},
 			want: []metav1.StatusCause{
-				unsupported("spec.enforcement.selfHealing", `"Audit": supported values: "Warn", "Deny"`),
-				unsupported("spec.enforcement.unlistedAutomation", `"Audit": supported values: "Warn", "Deny"`),
+				invalid("spec.enforcement.selfHealing", "must be Warn or Deny, since somebody must be told"),
+				invalid("spec.enforcement.unlistedAutomation", "must be Warn or Deny, since somebody must be told"),
 			},
 		},
 		"an empty glob is refused": {

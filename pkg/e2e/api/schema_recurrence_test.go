@@ -104,7 +104,7 @@ func TestSchemaOfRecurrences(t *testing.T) {
 		"a number that is no text is no duration": {
 			reason: "YAML makes a number of it", edits: edits{"spec.startBefore": 30},
 			want: []metav1.StatusCause{
-				cause(metav1.CauseTypeTypeInvalid, "spec.startBefore", `Invalid value: "integer": spec.startBefore in body must be of type string: "integer"`),
+				wrongType("spec.startBefore", `"integer": spec.startBefore in body must be of type string: "integer"`),
 			},
 		},
 		"a duration beyond what can be counted is refused as malformed": {

@@ -45,7 +45,8 @@ func trySchema(t *testing.T, user, kind string, cases map[string]schemaCase) {
 func andUnchecked(causes []metav1.StatusCause) []metav1.StatusCause {
 	for _, c := range causes {
 		switch {
-		case c.Type == "FieldValueTooLong", c.Type == "FieldValueTooMany", c.Type == metav1.CauseTypeTypeInvalid, c.Message == "Required value":
+		case c.Type == "FieldValueTooLong", c.Type == "FieldValueTooMany", c.Type == metav1.CauseTypeTypeInvalid,
+			c.Type == metav1.CauseTypeFieldValueNotSupported, c.Message == "Required value":
 			return append(slices.Clone(causes), invalid("<nil>",
 				"null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"))
 		}

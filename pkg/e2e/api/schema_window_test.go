@@ -140,8 +140,8 @@ func TestSchemaOfChangeWindows(t *testing.T) {
 		"start and end that are no instants are refused": {
 			reason: "a schedule in words opens nothing", edits: edits{"spec.schedule.start": "tomorrow", "spec.schedule.end": "2026-12-24"},
 			want: []metav1.StatusCause{
-				invalid("spec.schedule.start", `"tomorrow": spec.schedule.start in body must be of type date-time: "tomorrow"`),
-				invalid("spec.schedule.end", `"2026-12-24": spec.schedule.end in body must be of type date-time: "2026-12-24"`),
+				wrongType("spec.schedule.start", `"tomorrow": spec.schedule.start in body must be of type date-time: "tomorrow"`),
+				wrongType("spec.schedule.end", `"2026-12-24": spec.schedule.end in body must be of type date-time: "2026-12-24"`),
 			},
 		},
 		"an end before the start is refused": {
