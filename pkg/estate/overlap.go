@@ -1,7 +1,9 @@
 package estate
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -25,7 +27,13 @@ func (e *Estate) Overlapping(h reference.Host, wildcard bool) []Owner {
 			}
 		}
 	}
-	return append(out, e.Host("x."+h.Name)...)
+	return byName(append(out, e.Host("x."+h.Name)...))
+}
+
+// byName sorts owners, so that whoever asks names the same one.
+func byName(owners []Owner) []Owner {
+	slices.SortStableFunc(owners, func(a, b Owner) int { return cmp.Or(cmp.Compare(a.Store, b.Store), cmp.Compare(a.Entry, b.Entry)) })
+	return owners
 }
 
 // OverlappingRange returns the data stores that own part of an address range.
@@ -34,22 +42,27 @@ func (e *Estate) OverlappingRange(cidr string) []Owner {
 	if err != nil {
 		return nil
 	}
+	p = canonical(p)
 	var out []Owner
 	for q, owners := range e.stores.prefixes {
-		if q.Overlaps(p.Masked()) {
+		if q.Overlaps(p) {
 			out = append(out, owners...)
 		}
 	}
-	return out
+	return byName(out)
 }
 
 // ProductionClaim names a Production environment that owns, or whose patterns may own, namespaces of a glob; empty if
 // none does.
 func (e *Estate) ProductionClaim(g v1alpha1.Glob) string {
+	claim := ""
 	for name, m := range e.namespaces {
-		if prod := m.Production(); len(prod) > 0 && Match(g, name) {
-			return prod[0].Name
+		if prod := m.Production(); len(prod) > 0 && Match(g, name) && (claim == "" || prod[0].Name < claim) {
+			claim = prod[0].Name
 		}
+	}
+	if claim != "" {
+		return claim
 	}
 	for _, env := range e.Production() {
 		for _, p := range env.spec.Namespaces.Names {

@@ -95,11 +95,16 @@ func (e *Estate) addHost(d *v1alpha1.DataStore, i int, h string, o Owner) {
 	}
 }
 
-func (s *stores) addPrefix(p netip.Prefix, o Owner) {
+// canonical masks a range, and gives one that is mapped into IPv6 as the IPv4 range that it is.
+func canonical(p netip.Prefix) netip.Prefix {
 	if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
 		p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
 	}
-	p = p.Masked()
+	return p.Masked()
+}
+
+func (s *stores) addPrefix(p netip.Prefix, o Owner) {
+	p = canonical(p)
 	s.prefixes[p] = append(s.prefixes[p], o)
 	lengths := &s.lengths6
 	if p.Addr().Is4() {

@@ -17,7 +17,8 @@ import (
 // now.
 func WeakensEnvironment(old, new *v1alpha1.Environment, e *estate.Estate) []string {
 	switch {
-	case new == nil && old.Spec.Tier != v1alpha1.TierProduction && e.CountStores(old.Name) == 0 && len(old.Spec.Gateways) == 0:
+	case new == nil && old.Spec.Tier != v1alpha1.TierProduction && e.CountStores(old.Name) == 0 && len(old.Spec.Gateways) == 0 &&
+		len(old.Spec.Identities.Automation) == 0: // machines that are no longer listed would be persons, who may approve
 		return nil
 	case new == nil:
 		return []string{fmt.Sprintf("it deletes environment %q", old.Name)}

@@ -1,0 +1,365 @@
+package policy_test
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+)
+
+// decided says of a field which changes weaken, as mutate names them, and why the others do not.
+type decided struct{ weakens, reason string }
+
+// environmentFields decides on every field of a Production Environment's spec, changed alone in one in which every
+// field is set and every action is Warn. When the API grows a field, the test below is red until it stands here.
+func environmentFields() map[string]decided {
+	const (
+		fewer  = "fewer members are a strengthening"
+		open   = "no change can be proved harmless"
+		softer = "only what is softer weakens"
+		longer = "only what is longer weakens, and omission means something shorter here"
+	)
+	return map[string]decided{
+		"tier":                           {"NonProduction Shared", "it is Production already"},
+		"namespaces.names":               {"add remove", open},
+		"namespaces.selector":            {"nil other", open},
+		"identities.users":               {"add", fewer},
+		"identities.groups":              {"add", fewer},
+		"identities.serviceAccounts":     {"add", fewer},
+		"identities.operators":           {"add", fewer},
+		"identities.jobLaunchers":        {"add", fewer},
+		"identities.automation":          {"add remove", "a machine more has routine Jobs, a machine less may approve"},
+		"nodes.selector":                 {"nil other", open},
+		"nodes.taints":                   {"add remove", open},
+		"nodes.priorityClasses":          {"add remove", open},
+		"nodes.runtimeClasses":           {"add remove", open},
+		"nodes.schedulers":               {"add remove", open},
+		"gateways":                       {"add", "closing a gateway is a strengthening"},
+		"gateways[0].host":               {"other", "another host is another gateway"},
+		"gateways[0].from":               {"add", fewer},
+		"gateways[0].reason":             {"", "words open nothing"},
+		"gateways[0].expiresAt":          {"longer", "an earlier end is a strengthening"},
+		"enforcement.default":            {"Audit", softer},
+		"enforcement.rules":              {"Audit", "a rule that is no longer named falls back to the default, which is as strict here"},
+		"enforcement.selfHealing":        {"Audit", softer},
+		"enforcement.unlistedAutomation": {"Audit", softer},
+
+		"changeControl.maintenance":              {"Labeled nil", softer},
+		"changeControl.maintenanceTools":         {"remove", "more tools are more maintenance"},
+		"changeControl.requiredApprovals":        {"less nil", "more persons are a strengthening"},
+		"changeControl.approvers.users":          {"add", "fewer approvers are a strengthening"},
+		"changeControl.approvers.groups":         {"add", "fewer approvers are a strengthening"},
+		"changeControl.automatedRequesters":      {"add", "fewer are a strengthening"},
+		"changeControl.approvalValidity":         {"longer", longer},
+		"changeControl.standardApprovalValidity": {"longer", longer},
+		"changeControl.confirmTarget":            {"other", "omitted it is true"},
+		"changeControl.requirePlan":              {"other", "omitted it is true"},
+		"changeControl.requireRollback":          {"other", "it is required already"},
+		"changeControl.maxWindowDuration":        {"longer", longer},
+		"changeControl.emergencyMaxDuration":     {"longer", longer},
+		"changeControl.executionRetention":       {"nil shorter", "who keeps records longer loses nothing"},
+		"changeControl.interactiveAccess":        {"Allow", "omitted it is WindowRequired, as before"},
+		"changeControl.protectedState.selector":  {"nil other", open},
+		"changeControl.protectedState.kinds":     {"remove", "more kinds protect more"},
+
+		"changeControl.blastRadius.maxScaleDownPercent": {"more nil", "less at once is a strengthening"},
+		"changeControl.blastRadius.maxScaleUpFactor":    {"more", "less at once is a strengthening, and omission means less here"},
+		"changeControl.blastRadius.maxScaleFromZero":    {"more nil", "less at once is a strengthening"},
+		"changeControl.blastRadius.autoscalers":         {"Audit", softer},
+	}
+}
+
+// storeFields decides on every field of a DataStore's spec.
+func storeFields() map[string]decided {
+	const more = "a longer list guards more"
+	return map[string]decided{
+		"environment":            {"other", "it would be guarded as another's"},
+		"hosts":                  {"remove", more},
+		"cidrs":                  {"remove", more},
+		"resourceNames":          {"remove", more},
+		"services":               {"remove", more},
+		"services[0].namespace":  {"other", "the one before is no longer listed"},
+		"services[0].name":       {"other", "the one before is no longer listed"},
+		"credentials":            {"nil", "what opened it is no longer guarded"},
+		"credentials.secrets":    {"remove", more},
+		"credentials.vaultPaths": {"remove", more},
+		"credentials.roleNames":  {"remove", more},
+	}
+}
+
+// wholeEnvironment has every field set, to something from which both directions lead.
+func wholeEnvironment() *v1alpha1.Environment {
+	e := &v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: "production"}}
+	populate(reflect.ValueOf(&e.Spec).Elem())
+	e.Spec.Tier = v1alpha1.TierProduction
+	e.Spec.ChangeControl.Maintenance = v1alpha1.MaintenanceAll
+	e.Spec.ChangeControl.InteractiveAccess = v1alpha1.InteractiveWindowRequired
+	return e
+}
+
+func wholeStore() *v1alpha1.DataStore {
+	d := &v1alpha1.DataStore{ObjectMeta: metav1.ObjectMeta{Name: "orders"}}
+	populate(reflect.ValueOf(&d.Spec).Elem())
+	d.Spec.Environment = "production"
+	d.Spec.Hosts, d.Spec.CIDRs = []string{"a.example.com", "b.example.com"}, []string{"10.1.0.0/16", "10.2.0.0/16"}
+	return d
+}
+
+func TestEveryFieldOfAnEnvironmentIsDecidedOn(t *testing.T) {
+	e := newStage(t).world.Estate
+	got := map[string][]string{}
+	walk(reflect.ValueOf(&wholeEnvironment().Spec).Elem(), "", func(path string) {
+		for _, m := range mutations() {
+			changed := wholeEnvironment()
+			if !mutate(field(reflect.ValueOf(&changed.Spec).Elem(), path), m) {
+				continue
+			}
+			got[path] = append(got[path], "")
+			if len(policy.WeakensEnvironment(wholeEnvironment(), changed, e)) > 0 {
+				got[path] = append(got[path], m)
+			}
+		}
+	})
+	compareDecisions(t, environmentFields(), got)
+}
+
+func TestEveryFieldOfADataStoreIsDecidedOn(t *testing.T) {
+	e := newStage(t).world.Estate
+	got := map[string][]string{}
+	walk(reflect.ValueOf(&wholeStore().Spec).Elem(), "", func(path string) {
+		for _, m := range mutations() {
+			changed := wholeStore()
+			if !mutate(field(reflect.ValueOf(&changed.Spec).Elem(), path), m) {
+				continue
+			}
+			got[path] = append(got[path], "")
+			if len(policy.WeakensDataStore(wholeStore(), changed, e)) > 0 {
+				got[path] = append(got[path], m)
+			}
+		}
+	})
+	compareDecisions(t, storeFields(), got)
+}
+
+func compareDecisions(t *testing.T, want map[string]decided, got map[string][]string) {
+	t.Helper()
+	for _, path := range slices.Sorted(maps.Keys(got)) {
+		weakens := strings.Join(slices.DeleteFunc(got[path], func(s string) bool { return s == "" }), " ")
+		w, ok := want[path]
+		switch {
+		case !ok:
+			t.Errorf("nobody has decided on spec.%s: changes that weaken are %q", path, weakens)
+		case w.reason == "":
+			t.Errorf("spec.%s: say why the other changes do not weaken", path)
+		case w.weakens != weakens:
+			t.Errorf("spec.%s: changes that weaken are %q, want %q (%s)", path, weakens, w.weakens, w.reason)
+		}
+	}
+	for path := range want {
+		if _, ok := got[path]; !ok {
+			t.Errorf("spec.%s is decided on and does not exist", path)
+		}
+	}
+	if diff := cmp.Diff(len(want), len(got)); diff != "" {
+		t.Errorf("number of fields (-want +got):\n%s", diff)
+	}
+}
+
+// mutations in the order in which decided names them.
+func mutations() []string {
+	return []string{"Allow", "Audit", "Labeled", "NonProduction", "Shared", "add", "less", "longer", "more", "nil", "other", "remove", "shorter"}
+}
+
+// mutate changes a field, and reports false where the mutation does not apply to its type.
+func mutate(v reflect.Value, how string) bool {
+	switch f := v.Addr().Interface().(type) {
+	case *v1alpha1.Tier:
+		return set(f, how, "NonProduction", "Shared")
+	case *v1alpha1.Action:
+		return set(f, how, "Audit")
+	case *v1alpha1.MaintenanceMode:
+		return set(f, how, "Labeled") || how == "nil" && zero(v)
+	case *v1alpha1.InteractiveAccess:
+		return set(f, how, "Allow") || how == "nil" && zero(v)
+	case *map[v1alpha1.RuleName]v1alpha1.Action:
+		if how == "Audit" {
+			*f = map[v1alpha1.RuleName]v1alpha1.Action{v1alpha1.RuleBlastRadius: v1alpha1.ActionAudit}
+			return true
+		}
+		return how == "nil" && zero(v)
+	case *metav1.Time:
+		return shift(how, func(d time.Duration) { f.Time = f.Add(d) })
+	case **metav1.Duration:
+		return how == "nil" && zero(v) || shift(how, func(d time.Duration) { (*f).Duration += d })
+	case **metav1.LabelSelector:
+		if how == "other" {
+			*f = &metav1.LabelSelector{MatchLabels: map[string]string{"another": "label"}}
+		}
+		return how == "other" || how == "nil" && zero(v)
+	}
+	return mutateKind(v, how)
+}
+
+func mutateKind(v reflect.Value, how string) bool {
+	switch v.Kind() {
+	case reflect.String:
+		if how == "other" {
+			v.SetString(v.String() + "-other")
+		}
+		return how == "other"
+	case reflect.Bool:
+		v.SetBool(v.Bool() != (how == "other"))
+		return how == "other"
+	case reflect.Int32:
+		return number(how, func(d int64) { v.SetInt(v.Int() + d) })
+	case reflect.Pointer:
+		return how == "nil" && zero(v) || v.Elem().Kind() != reflect.Struct && mutateKind(v.Elem(), how)
+	case reflect.Slice:
+		switch how {
+		case "add":
+			one := reflect.New(v.Type().Elem()).Elem()
+			populate(one)
+			if one.Kind() == reflect.String {
+				one.SetString("added.example.com")
+			} else {
+				one.Field(0).SetString("added.example.com")
+			}
+			v.Set(reflect.Append(v, one))
+		case "remove":
+			v.Set(v.Slice(1, v.Len()))
+		}
+		return how == "add" || how == "remove"
+	}
+	return false
+}
+
+func set[T ~string](f *T, how string, values ...string) bool {
+	if slices.Contains(values, how) {
+		*f = T(how)
+		return true
+	}
+	return false
+}
+
+func zero(v reflect.Value) bool { v.SetZero(); return true }
+
+func shift(how string, f func(time.Duration)) bool {
+	d := map[string]time.Duration{"longer": time.Minute, "shorter": -time.Minute}[how]
+	f(d)
+	return d != 0
+}
+
+func number(how string, f func(int64)) bool {
+	d := map[string]int64{"more": 1, "less": -1}[how]
+	f(d)
+	return d != 0
+}
+
+// walk visits the paths of all fields that mutate can change.
+func walk(v reflect.Value, path string, visit func(string)) {
+	switch v.Interface().(type) {
+	case metav1.Time, *metav1.Duration, *metav1.LabelSelector, map[v1alpha1.RuleName]v1alpha1.Action:
+		visit(path)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+			walk(v.Field(i), strings.TrimPrefix(path+"."+name, "."), visit)
+		}
+	case reflect.Pointer:
+		if v.Elem().Kind() == reflect.Struct {
+			if !strings.Contains(path, "changeControl") { // required: every default of its fields
+				visit(path)
+			}
+			walk(v.Elem(), path, visit)
+			return
+		}
+		visit(path)
+	case reflect.Slice:
+		visit(path)
+		if v.Type().Elem().Kind() == reflect.Struct {
+			walk(v.Index(0), path+"[0]", visit)
+		}
+	default:
+		visit(path)
+	}
+}
+
+// field finds a field by its path.
+func field(v reflect.Value, path string) reflect.Value {
+	for _, name := range strings.Split(path, ".") {
+		name, element := strings.CutSuffix(name, "[0]")
+		for v.Kind() == reflect.Pointer {
+			v = v.Elem()
+		}
+		for i := range v.NumField() {
+			if tag, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ","); tag == name {
+				v = v.Field(i)
+				break
+			}
+		}
+		if element {
+			v = v.Index(0)
+		}
+	}
+	return v
+}
+
+// populate sets everything below a value to something that lies in the middle.
+func populate(v reflect.Value) {
+	switch f := v.Addr().Interface().(type) {
+	case *v1alpha1.Action:
+		*f = v1alpha1.ActionWarn
+		return
+	case *metav1.Time:
+		f.Time = time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
+		return
+	case **metav1.Duration:
+		*f = &metav1.Duration{Duration: 10000 * time.Hour}
+		return
+	case **metav1.LabelSelector:
+		*f = &metav1.LabelSelector{MatchLabels: map[string]string{"env": "prod"}}
+		return
+	case *map[v1alpha1.RuleName]v1alpha1.Action:
+		*f = map[v1alpha1.RuleName]v1alpha1.Action{v1alpha1.RuleBlastRadius: v1alpha1.ActionWarn}
+		return
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString("some.example.com")
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Int32:
+		v.SetInt(5)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		populate(v.Elem())
+	case reflect.Slice:
+		s := reflect.MakeSlice(v.Type(), 2, 2)
+		for i := range 2 {
+			populate(s.Index(i))
+			if e := s.Index(i); e.Kind() == reflect.String {
+				e.SetString(fmt.Sprintf("some%d.example.com", i))
+			} else {
+				e.Field(0).SetString(fmt.Sprintf("some%d.example.com", i))
+			}
+		}
+		v.Set(s)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			populate(v.Field(i))
+		}
+	default:
+	}
+}
