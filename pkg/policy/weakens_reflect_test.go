@@ -193,11 +193,16 @@ func mutate(v reflect.Value, how string) bool {
 	case *map[v1alpha1.RuleName]v1alpha1.Action:
 		if how == "Audit" {
 			*f = map[v1alpha1.RuleName]v1alpha1.Action{v1alpha1.RuleBlastRadius: v1alpha1.ActionAudit}
-			return true
 		}
-		return how == "nil" && zero(v)
+		return how == "Audit" || how == "nil" && zero(v)
 	case *metav1.Time:
 		return shift(how, func(d time.Duration) { f.Time = f.Add(d) })
+	}
+	return mutatePointer(v, how)
+}
+
+func mutatePointer(v reflect.Value, how string) bool {
+	switch f := v.Addr().Interface().(type) {
 	case **metav1.Duration:
 		return how == "nil" && zero(v) || shift(how, func(d time.Duration) { (*f).Duration += d })
 	case **metav1.LabelSelector:

@@ -119,46 +119,37 @@ func (sc *scanner) token(t token, keyed bool) bool {
 		}
 		return true
 	}
-	strong, stands := sc.hint || sc.pos == HostPosition || sc.only, keyed || sc.list || t.quoted || sc.pos == Word
 	if key, value, ok := cutKey(s); ok {
-		sc.strong, sc.stands = hostHint(key) || strong && sc.hint, true
-		sc.value(value, sc.strong, true)
-		return hostFlag(s)
+		sc.strong, sc.stands, s = sc.hint || hostHint(key), true, value
+	} else {
+		sc.stand(t, keyed)
 	}
-	if t.listed {
-		strong, stands = strong || sc.strong, stands || sc.stands
-	}
-	sc.strong, sc.stands = strong, stands
-	sc.value(s, strong, stands)
-	return hostFlag(s)
+	sc.value(s, sc.strong, sc.stands)
+	return hostFlag(t.text)
+}
+
+// stand says how a token stands that is not behind a key of its own. In a list it stands as the one before.
+func (sc *scanner) stand(t token, keyed bool) {
+	strong := sc.hint || sc.pos == HostPosition || sc.only
+	stands := keyed || sc.list || t.quoted || sc.pos == Word
+	sc.strong, sc.stands = strong || t.listed && sc.strong, stands || t.listed && sc.stands
 }
 
 // value reads what may be user@host:port/path. stands is true where the text is more than a word of prose.
 func (sc *scanner) value(s string, strong, stands bool) {
-	if s == "" {
-		return
-	}
 	for _, root := range []string{"//", "/dev/tcp/", "/dev/udp/"} { // the latter two are bash's sockets
 		if rest, ok := strings.CutPrefix(s, root); ok {
 			s, strong = rest, true
 		}
 	}
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
-		// An @ may stand in a path too; then what is before it is the host.
-		if head, _, ok := strings.Cut(s[:i], "/"); ok && !strings.Contains(head, "@") {
-			if host, port, ok := strings.Cut(head, ":"); !ok || digits(port) {
-				sc.add(host, strong || ok)
-			}
-		}
+		sc.beforeAt(s[:i], strong)
 		s, strong = strings.TrimPrefix(s[i+1:], "//"), true
 	}
 	if i := strings.IndexAny(s, "/\\"); i >= 0 {
-		if i == 0 {
-			return
-		}
 		s = s[:i]
 	}
-	if strings.Count(s, ":") > 1 && (sc.add(dropPort(s), strong) || strings.HasPrefix(s, "[")) {
+	if s == "" || strings.Count(s, ":") > 1 && (sc.add(dropPort(s), strong) || strings.HasPrefix(s, "[")) {
 		return
 	}
 	host, port, ok := strings.Cut(s, ":")
@@ -172,6 +163,17 @@ func (sc *scanner) value(s string, strong, stands bool) {
 	}
 	if strong || stands {
 		sc.add(host, strong && !ok)
+	}
+}
+
+// beforeAt reads host[:port]/path before an @ that stands in the path; user info has no slash there.
+func (sc *scanner) beforeAt(s string, strong bool) {
+	head, _, ok := strings.Cut(s, "/")
+	if !ok || strings.Contains(head, "@") {
+		return
+	}
+	if host, port, ok := strings.Cut(head, ":"); !ok || digits(port) {
+		sc.add(host, strong || ok)
 	}
 }
 
