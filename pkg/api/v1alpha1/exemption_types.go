@@ -50,6 +50,7 @@ type ExemptionSpec struct {
 	Ticket string `json:"ticket,omitempty"`
 	// ExpiresAt is the first instant at which the exemption no longer counts: at most 30 days ahead, unless the
 	// server was told otherwise.
+	// +kubebuilder:validation:XValidation:rule="self > timestamp('1970-01-01T00:00:00Z')",message="must be after 1970, and written like 2027-03-31T00:00:00Z",reason="FieldValueInvalid"
 	ExpiresAt metav1.Time `json:"expiresAt"`
 	// RequestedBy is stamped when the exemption is created.
 	// +optional

@@ -77,6 +77,9 @@ type ObjectReference struct {
 	UID types.UID `json:"uid"`
 }
 
+// OpenAPI takes instants that Go cannot read, such as 2027-03-31t00:00:00z: one of them in a list, and no client reads the
+// list. CEL cannot read them either, so every instant of a spec is in a rule.
+
 // Recurrence says when a schedule opens again and again. The instants are those of Kubernetes' own CronJob dialect.
 // +kubebuilder:validation:XValidation:rule="!self.cron.startsWith('TZ=') && !self.cron.startsWith('CRON_TZ=')",message="the zone has a field of its own: use timeZone, not a TZ= prefix",reason="FieldValueInvalid",fieldPath=".cron"
 // +kubebuilder:validation:XValidation:rule="self.duration.matches('[1-9]')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".duration"
@@ -99,6 +102,7 @@ type Recurrence struct {
 	TimeZone string `json:"timeZone"`
 	// ValidUntil ends the recurrence: no occurrence starts at or after it. Nothing temporary stays for ever, so it
 	// is required.
+	// +kubebuilder:validation:XValidation:rule="self > timestamp('1970-01-01T00:00:00Z')",message="must be after 1970, and written like 2027-03-31T00:00:00Z",reason="FieldValueInvalid"
 	ValidUntil metav1.Time `json:"validUntil"`
 }
 
@@ -108,9 +112,11 @@ type Recurrence struct {
 type Schedule struct {
 	// Start is the first instant of the interval.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self > timestamp('1970-01-01T00:00:00Z')",message="must be after 1970, and written like 2027-03-31T00:00:00Z",reason="FieldValueInvalid"
 	Start *metav1.Time `json:"start,omitempty"`
 	// End is the first instant after the interval.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self > timestamp('1970-01-01T00:00:00Z')",message="must be after 1970, and written like 2027-03-31T00:00:00Z",reason="FieldValueInvalid"
 	End *metav1.Time `json:"end,omitempty"`
 	// Recurrence replaces start and end.
 	// +optional

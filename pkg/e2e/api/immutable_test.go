@@ -2,6 +2,7 @@ package api
 
 import (
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -98,6 +99,14 @@ func TestImmutableKindsTakeMetadata(t *testing.T) {
 			t.Run("a Go client's update", func(t *testing.T) { updateTyped(t, k.user, o) })
 		})
 	}
+}
+
+// The Go type writes every instant in UTC, whatever zone the manifest has.
+func TestInstantsOfAnotherZoneAreTheSame(t *testing.T) {
+	zone := time.FixedZone("", 3600)
+	updateTyped(t, sam, create(t, sam, object(t, v1alpha1.KindChangeWindow, edits{
+		"spec.schedule.start": now.Add(time.Hour).In(zone).Format(time.RFC3339), "spec.schedule.end": now.Add(2 * time.Hour).In(zone).Format(time.RFC3339),
+	})))
 }
 
 // updateTyped reads into the Go type and sends it back with a label: what the type writes out must be what is stored.

@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -69,13 +71,17 @@ func object(t *testing.T, kind string, all ...edits) *unstructured.Unstructured 
 	t.Helper()
 	o := fromYAML(t, sound(kind))
 	o["apiVersion"], o["kind"] = v1alpha1.GroupVersion().String(), kind
-	var edited any = o
 	for _, e := range all {
-		for path, value := range e {
-			edited = put(edited, pathOf(path), value)
-		}
+		e.in(o)
 	}
-	return toUnstructured(t, edited)
+	return toUnstructured(t, o)
+}
+
+// in makes the edits, those of a field before those of its parts.
+func (e edits) in(o map[string]any) {
+	for _, path := range slices.Sorted(maps.Keys(e)) {
+		put(o, pathOf(path), e[path])
+	}
 }
 
 func fromYAML(t *testing.T, text string) map[string]any {

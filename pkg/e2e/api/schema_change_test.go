@@ -116,6 +116,10 @@ func TestSchemaOfChangeFreezes(t *testing.T) {
 	})
 }
 
+// unreadable is what CEL says of an instant that Go cannot read.
+const unreadable = `Invalid date-time formatted string 2027-03-31t00:00:00z: parsing time "2027-03-31t00:00:00z" as "2006-01-02T15:04:05": ` +
+	`cannot parse "t00:00:00z" as "T" evaluating rule: must be after 1970, and written like 2027-03-31T00:00:00Z`
+
 func TestSchemaOfExemptions(t *testing.T) {
 	const nobody = "name at least one user, group or service account"
 	trySchema(t, sam, v1alpha1.KindExemption, map[string]schemaCase{
@@ -160,6 +164,14 @@ func TestSchemaOfExemptions(t *testing.T) {
 		"one that expires in words is refused": {
 			reason: "an instant", edits: edits{"spec.expiresAt": "never"},
 			want: []metav1.StatusCause{wrongType("spec.expiresAt", `"never": spec.expiresAt in body must be of type date-time: "never"`)},
+		},
+		"one that expires at an instant in small letters is refused": {
+			reason: "OpenAPI takes it and Go does not: no client could list exemptions any more", edits: edits{"spec.expiresAt": "2027-03-31t00:00:00z"},
+			want: []metav1.StatusCause{invalid("spec.expiresAt", `"string": `+unreadable)},
+		},
+		"one that expires at the zero time is refused": {
+			reason: "Go takes it for no time at all", edits: edits{"spec.expiresAt": "0001-01-01T00:00:00Z"},
+			want: []metav1.StatusCause{invalid("spec.expiresAt", `"0001-01-01T00:00:00Z": must be after 1970, and written like 2027-03-31T00:00:00Z`)},
 		},
 	})
 }

@@ -38,7 +38,7 @@ func TestSchemaOfEnvironments(t *testing.T) {
 		},
 		"a name that fits no label is refused": {
 			reason: "it is used as one", edits: edits{"metadata.name": long(64)},
-			want: []metav1.StatusCause{invalid("<nil>", "must be at most 63 characters, so that it fits a label")},
+			want: []metav1.StatusCause{invalid("<nil>", "metadata.name must be at most 63 characters, so that it fits a label")},
 		},
 		"a name that just fits a label is admitted": {reason: "the bound itself", edits: edits{"metadata.name": long(63)}},
 		"change control outside Production is refused": {
@@ -126,6 +126,12 @@ func TestSchemaOfEnvironments(t *testing.T) {
 				"host": "https://proxy", "from": []string{"staging"}, "reason": "copy", "expiresAt": "2027-03-31T00:00:00Z"}}},
 			want: []metav1.StatusCause{invalid("spec.gateways[0].host",
 				`"https://proxy": spec.gateways[0].host in body should match '^[A-Za-z0-9_]([A-Za-z0-9_.:-]*[A-Za-z0-9_.])?$'`)},
+		},
+		"a gateway that expires at an instant in small letters is refused": {
+			reason: "OpenAPI takes it and Go does not: the server could not list environments any more",
+			edits: edits{"spec.gateways": []map[string]any{{
+				"host": "proxy.example.com", "from": []string{"staging"}, "reason": "copy", "expiresAt": "2027-03-31t00:00:00z"}}},
+			want: []metav1.StatusCause{invalid("spec.gateways[0].expiresAt", `"string": `+unreadable)},
 		},
 		"too many namespaces are refused": {
 			reason: "every list is bounded", edits: edits{"spec.namespaces.names": many(513, "n")},

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -37,7 +38,8 @@ func forgeries() map[string]any {
 		"their own name with another UID":     map[string]any{"username": sam, "uid": "u-other", "groups": []string{"sre", "system:authenticated"}},
 		"their own name with more groups":     map[string]any{"username": sam, "uid": "u-sam", "groups": []string{"system:masters", "sre", "system:authenticated"}},
 		"an empty stamp":                      map[string]any{},
-		"null":                                nil,
+		"nothing":                             nil,
+		"null":                                json.RawMessage("null"),
 		"no stamp but a text":                 "robin",
 	}
 }

@@ -138,9 +138,7 @@ func bare(o *unstructured.Unstructured) *unstructured.Unstructured {
 // edited is a copy of an object with edits.
 func edited(t *testing.T, o *unstructured.Unstructured, e edits) *unstructured.Unstructured {
 	t.Helper()
-	var out any = o.DeepCopy().Object
-	for path, value := range e {
-		out = put(out, pathOf(path), value)
-	}
+	out := o.DeepCopy().Object
+	e.in(out)
 	return toUnstructured(t, out)
 }
