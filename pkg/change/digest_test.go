@@ -19,9 +19,9 @@ func TestDigestsAreStable(t *testing.T) {
 	for name, test := range map[string]struct{ got, want string }{
 		"a window":             {change.WindowDigest(&window().Spec), "v1:sha256:2356d4097b5f130265ed662de350dbfd8aa9a5c6b18aaacecc4cf1387f54dfd6"},
 		"a window in full":     {change.WindowDigest(&whole.Spec), "v1:sha256:517d0c768a7d6950b9e17ed1b662cdf3a85b506729b0bb45dbadae48181a0781"},
-		"the plan of a Job":    {change.PlanOf(manifest(t, "job-as-written"), settings).Digest, "v1:sha256:b2959d195ad826b0bf9a5d8694af56aabfb98f237536d20bf7b57dc20b6dd004"},
+		"the plan of a Job":    {change.PlanOf(manifest(t, "job-as-written"), settings).Digest, "v1:sha256:899a4782a059ca842f93485024d609655a977c2f847a745485b2fe5a38b7510b"},
 		"the plan of a Pod":    {change.PlanOf(manifest(t, "pod-as-written"), settings).Digest, "v1:sha256:b860dc7d392cf01619e89e4e84d3cc5c527216950b8209682db5292a89e2b506"},
-		"the plan of plainJob": {change.PlanOf(work(t, plainJob), settings).Digest, "v1:sha256:1bf6a6b0f9dc942e7a13ab95ed57abfb42564131d22f0d6fa606c4759380cb97"},
+		"the plan of plainJob": {change.PlanOf(work(t, plainJob), settings).Digest, "v1:sha256:672621125de5431fb9d9221809c8fe14ae17e3a2ecc81db2fcfcaaf107a3f626"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if test.got != test.want {

@@ -41,8 +41,22 @@ func PlanOf(w *workload.Workload, contents Contents) *Plan {
 	if w.RunsToCompletion && w.Wanted > 1 {
 		b.add("parallelism", w.Wanted, fmt.Sprint(w.Wanted))
 	}
+	b.repeats(w)
 	b.configMaps(&w.Template, contents)
 	return b.plan()
+}
+
+// repeats adds how often one Job runs its Pods, where that is not once.
+func (b *builder) repeats(w *workload.Workload) {
+	if n := w.Completions; n != nil && *n != 1 {
+		b.add("completions", fmt.Sprint(*n), fmt.Sprint(*n))
+	}
+	if n := w.BackoffLimit; n != nil && *n != 6 {
+		b.add("backoffLimit", fmt.Sprint(*n), fmt.Sprint(*n))
+	}
+	if w.Indexed {
+		b.add("completionMode", "Indexed", "Indexed")
+	}
 }
 
 type builder struct {

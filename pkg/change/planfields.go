@@ -25,6 +25,10 @@ func (b *builder) pod(t *workload.Template) {
 	b.optional("shareProcessNamespace", s.ShareProcessNamespace, false)
 	b.optional("automountServiceAccountToken", s.AutomountServiceAccountToken, true)
 	b.add("nodeName", s.NodeName, s.NodeName)
+	b.add("hostname", s.Hostname, s.Hostname)
+	b.add("subdomain", s.Subdomain, s.Subdomain)
+	b.restarts(t)
+	b.metadata(t)
 	if s.RuntimeClassName != nil {
 		b.add("runtimeClassName", *s.RuntimeClassName, *s.RuntimeClassName)
 	}
@@ -39,6 +43,67 @@ func (b *builder) pod(t *workload.Template) {
 	for _, v := range s.Volumes {
 		if !injectedVolume(v) {
 			b.add(fmt.Sprintf("volumes[%q]", v.Name), undefaultVolume(v), "")
+		}
+	}
+}
+
+// restarts: Jobs that start over in place, and Pods that start over for ever, are something else than one run.
+func (b *builder) restarts(t *workload.Template) {
+	switch policy := t.Spec.RestartPolicy; {
+	case policy == corev1.RestartPolicyOnFailure:
+		b.add("restartPolicy", policy, string(policy))
+	case t.Path == "" && policy != corev1.RestartPolicyNever:
+		b.add("restartPolicy", corev1.RestartPolicyAlways, string(corev1.RestartPolicyAlways))
+	}
+}
+
+// metadata pins the labels and annotations that containers read: they may be what runs.
+func (b *builder) metadata(t *workload.Template) {
+	var paths []string
+	for _, c := range t.Containers() {
+		for _, e := range c.Env {
+			if e.ValueFrom != nil && e.ValueFrom.FieldRef != nil {
+				paths = append(paths, e.ValueFrom.FieldRef.FieldPath)
+			}
+		}
+	}
+	items := func(d []corev1.DownwardAPIVolumeFile) {
+		for _, f := range d {
+			if f.FieldRef != nil {
+				paths = append(paths, f.FieldRef.FieldPath)
+			}
+		}
+	}
+	for _, v := range t.Spec.Volumes {
+		if v.DownwardAPI != nil {
+			items(v.DownwardAPI.Items)
+		}
+		if v.Projected == nil {
+			continue
+		}
+		for _, s := range v.Projected.Sources {
+			if s.DownwardAPI != nil {
+				items(s.DownwardAPI.Items)
+			}
+		}
+	}
+	for _, p := range paths {
+		b.read(p, "metadata.annotations", t.Annotations)
+		b.read(p, "metadata.labels", t.Labels)
+	}
+}
+
+// read adds the one key that a field path names, or all of them.
+func (b *builder) read(path, of string, values map[string]string) {
+	rest, ok := strings.CutPrefix(path, of)
+	if !ok {
+		return
+	}
+	one := strings.Trim(rest, "[]'\"")
+	for k, v := range values {
+		// What the job controller adds is the run's own name.
+		if (one == "" || one == k) && !strings.HasPrefix(k, "batch.kubernetes.io/") && k != "controller-uid" && k != "job-name" {
+			b.add(fmt.Sprintf("%s[%q]", of, k), "value:"+v, "")
 		}
 	}
 }
@@ -63,7 +128,7 @@ func (b *builder) container(c workload.Container, t *workload.Template) {
 	if !strings.Contains(c.Image, "@sha256:") {
 		b.unpinned = append(b.unpinned, fmt.Sprintf("%s %q", at("image"), c.Image))
 	}
-	b.add(at("command"), c.Command, commandText(c.Command))
+	b.command(at, c.Command)
 	b.add(at("args"), c.Args, "")
 	b.add(at("workingDir"), c.WorkingDir, c.WorkingDir)
 	b.add(at("restartPolicy"), c.RestartPolicy, "")
@@ -156,16 +221,23 @@ func place(path string, t *workload.Template) (list string, index int) {
 	return list, index
 }
 
-// commandText shows command words that can hold no credential: plain names and paths. Anything else is shown by its
-// digest only.
+// command pins the words; of several only the program is shown, since the words behind it may be passwords.
+func (b *builder) command(at func(string) string, words []string) {
+	if len(words) > 1 {
+		b.add(at("program"), words[0], commandText(words))
+		b.add(at("command"), words, "")
+		return
+	}
+	b.add(at("command"), words, commandText(words))
+}
+
+// commandText shows a program that is a plain name or path.
 func commandText(words []string) string {
 	plain := regexp.MustCompile(`^[A-Za-z0-9_./-]{1,64}$`)
-	for _, w := range words {
-		if !plain.MatchString(w) {
-			return ""
-		}
+	if len(words) == 0 || !plain.MatchString(words[0]) {
+		return ""
 	}
-	return strings.Join(words, " ")
+	return words[0]
 }
 
 func undefaultEnv(e corev1.EnvVar) corev1.EnvVar {

@@ -31,7 +31,7 @@ func unpinned() map[string]string {
 		"RestartPolicy": lifetime, "TerminationGracePeriodSeconds": lifetime, "ActiveDeadlineSeconds": lifetime,
 		"Overhead": amount, "Resources": amount, "ResourceClaims": amount,
 		"ReadinessGates": gates, "SchedulingGates": gates,
-		"Hostname": naming, "Subdomain": naming, "SetHostnameAsFQDN": naming, "HostnameOverride": naming,
+		"SetHostnameAsFQDN": naming, "HostnameOverride": naming,
 		"ImagePullSecrets":   "an image by digest is the same whoever pulls it",
 		"EnableServiceLinks": "names of Services, which are judged where they are used",
 		"OS":                 "an image is for one system",

@@ -79,7 +79,7 @@ func (m *Memory) reduceOwner(kind string) func(runtime.Object) (owner, bool) {
 		}
 		in := reference.Input{
 			Namespace:  meta.Namespace,
-			ConfigMaps: m.configMap,
+			ConfigMaps: m.namedHosts,
 			Template:   &workload.Template{Path: "spec.template", Labels: t.Labels, Annotations: t.Annotations, Spec: t.Spec},
 		}
 		refs := reference.Extract(in)
@@ -88,6 +88,17 @@ func (m *Memory) reduceOwner(kind string) func(runtime.Object) (owner, bool) {
 		}
 		return owner{uid: meta.UID, kind: kind, refs: refs}, true
 	}
+}
+
+// namedHosts gives the hosts that a ConfigMap names, and not its values: what $(VAR) composes of values that came later
+// than the owner is nothing that the owner had, and heals nothing.
+func (m *Memory) namedHosts(namespace, name string) (reference.ConfigMap, bool) {
+	cm, ok := m.configMap(namespace, name)
+	out := reference.ConfigMap{Keys: make(map[string]reference.ConfigKey, len(cm.Keys))}
+	for k, v := range cm.Keys {
+		out.Keys[k] = reference.ConfigKey{Hosts: v.Hosts}
+	}
+	return out, ok
 }
 
 func templateOf(o runtime.Object) (*corev1.PodTemplateSpec, *metav1.ObjectMeta) {

@@ -52,6 +52,34 @@ func (e *Estate) OverlappingRange(cidr string) []Owner {
 	return byName(out)
 }
 
+// ServiceClaim names the Production environment whose Services a host, or a wildcard over it, would take: the host is a
+// Service's DNS name in one of its namespaces, or the wildcard covers such names. Empty: none.
+func (e *Estate) ServiceClaim(h reference.Host, wildcard bool) string {
+	if !wildcard {
+		h.Strong = true
+		if _, ns, ok := e.serviceOf(h, ""); ok {
+			return firstProduction(e.NamespaceOrName(ns))
+		}
+		return ""
+	}
+	name := strings.TrimSuffix(h.Name, "."+clusterDomain)
+	if h.Name == clusterDomain || strings.HasSuffix("."+clusterDomain, "."+h.Name) || name == "svc" || name == "pod" {
+		for _, env := range e.Production() {
+			return env.Name
+		}
+		return ""
+	}
+	labels := strings.Split(strings.TrimSuffix(name, ".svc"), ".")
+	return firstProduction(e.NamespaceOrName(labels[len(labels)-1]))
+}
+
+func firstProduction(m Membership) string {
+	for _, env := range m.Production() {
+		return env.Name
+	}
+	return ""
+}
+
 // ProductionClaim names a Production environment that owns, or whose patterns may own, namespaces of a glob; empty if
 // none does.
 func (e *Estate) ProductionClaim(g v1alpha1.Glob) string {

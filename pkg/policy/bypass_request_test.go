@@ -82,7 +82,7 @@ func TestBypassIdentity(t *testing.T) {
 		},
 		"the cronjob controller, impersonated": {
 			reason: "without a UID it is somebody who may impersonate it", header: by("cronjob-controller-impersonated"),
-			objects: prodJob, want: "ChangeWindowRequired, DataStoreAcrossTiers",
+			objects: prodJob, want: "IdentityOutsideEnvironment",
 		},
 		"the cronjob controller, by a long-lived token": {
 			reason: "without a credential-id it is somebody who read a Secret", header: by("cronjob-controller-long-lived"),
@@ -119,7 +119,7 @@ func TestBypassIdentity(t *testing.T) {
 		"a credential-id without a UID": {
 			reason: "extra can be impersonated, a UID is missing all the same", header: by("cronjob-controller"), objects: prodJob,
 			edit: func(r *policy.Request) { r.User.UID = "" },
-			want: "ChangeWindowRequired, DataStoreAcrossTiers",
+			want: "IdentityOutsideEnvironment",
 		},
 		"an account name with too few parts": {
 			reason: "it is no service account, so nobody's member", header: by("dora"), objects: prodJob,
@@ -156,7 +156,7 @@ func TestBypassOwners(t *testing.T) {
 		},
 		"an impersonated controller": {
 			reason: "it is no controller", header: by("cronjob-controller-impersonated"),
-			objects: owned("prod-web", "ReplicaSet", "shop-5d9c", "shop-5d9c-1"), want: "DataStoreAcrossTiers",
+			objects: owned("prod-web", "ReplicaSet", "shop-5d9c", "shop-5d9c-1"), want: "DataStoreAcrossTiers, IdentityOutsideEnvironment",
 		},
 		"an owner of another UID": {
 			reason: "that owner does not exist", header: by("replicaset-controller"),

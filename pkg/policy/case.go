@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -69,8 +70,12 @@ func Prepare(req *Request, w *World) (*Case, error) {
 	if c.same = req.Operation == Update && req.SubResource == "" && sameAsStored(req.Object, req.OldObject); c.same {
 		return c, nil
 	}
-	c.new.extract(req.Namespace, w)
-	c.old.extract(req.Namespace, w)
+	if err := c.new.extract(req.Namespace, w); err != nil {
+		return nil, err
+	}
+	if err := c.old.extract(req.Namespace, w); err != nil {
+		return nil, err
+	}
 	if c.own, err = c.decodeOwn(); err != nil {
 		return nil, err
 	}
@@ -147,8 +152,8 @@ func (c *Case) isPerson(s *v1alpha1.Stamp) bool { return IsPerson(c.est, s) }
 
 // IsPerson says whether a stamped user is a person: no service account, and not listed as automation.
 func IsPerson(e *estate.Estate, s *v1alpha1.Stamp) bool {
-	if _, _, machine := estate.ServiceAccount(s.Username); machine {
-		return false
+	if strings.HasPrefix(s.Username, "system:") {
+		return false // service accounts, nodes and the control plane's own users
 	}
 	return !e.Identity(s.Username, s.Groups).Automation
 }

@@ -22,7 +22,7 @@ func (c *Case) classify() {
 	}
 	controls := estate.StrictestControls(prod)
 	c.maintenance = c.whyMaintenance(&controls)
-	if c.maintenance != "" && c.isHook() && !c.touchesStore() && c.tool(&controls) == "" && !labelled(c.new) {
+	if c.maintenance != "" && controls.Maintenance != v1alpha1.MaintenanceAll && c.isHook() && !c.touchesStore() && c.tool(&controls) == "" && !labelled(c.new) {
 		c.maintenance = ""
 		c.hook = fmt.Sprintf("%s is admitted as a deployment hook that touches no data store and runs no maintenance tool; anything more needs a change window", Describe(c.req))
 	}
@@ -91,6 +91,8 @@ func (c *Case) whyRunIsMaintenance(controls *estate.Controls) string {
 	}
 	if c.requester.Person {
 		why = append(why, "is started by a person")
+	} else if c.requester.impersonated() {
+		why = append(why, "is started by somebody who acts as "+c.requester.String())
 	}
 	if len(why) == 0 {
 		return ""

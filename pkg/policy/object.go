@@ -70,15 +70,19 @@ func secretKind() schema.GroupKind { return schema.GroupKind{Kind: "Secret"} }
 // errNoSecret is all that is said of a Secret that cannot be decoded: the decoder's words could repeat its content.
 var errNoSecret = errors.New("decode Secret: it is no valid Secret")
 
-func (o *object) extract(namespace string, w *World) {
+func (o *object) extract(namespace string, w *World) error {
 	if o == nil || o.work == nil && o.data == nil {
-		return
+		return nil
 	}
 	in := reference.Input{Namespace: namespace, Data: o.data, ConfigMaps: w.ConfigMaps}
 	if o.work != nil {
 		in.Template = &o.work.Template
 	}
-	o.refs = reference.Extract(in)
+	var all bool
+	if o.refs, all = reference.ExtractAll(in); !all {
+		return UndecidedError{"its variables repeat each other until nobody can tell what they say; write them out"}
+	}
+	return nil
 }
 
 func (o *object) labels() map[string]string {

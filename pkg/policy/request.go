@@ -45,6 +45,9 @@ type Request struct {
 	NamespaceRead bool
 }
 
+// Username returns who sends the request.
+func (r *Request) Username() string { return r.User.Username }
+
 // World is what is known apart from the request. Its functions answer from memory.
 type World struct {
 	Estate *estate.Estate
@@ -81,15 +84,15 @@ var errNoObject = errors.New("the request carries no object")
 func Controllers() []string {
 	return []string{
 		"attachdetach-controller", "certificate-controller", "clusterrole-aggregation-controller",
-		"cronjob-controller", "daemon-set-controller", "deployment-controller", "disruption-controller",
+		"cronjob-controller", "daemon-set-controller", "deployment-controller", "device-taint-eviction-controller", "disruption-controller",
 		"endpoint-controller", "endpointslice-controller", "endpointslicemirroring-controller", "ephemeral-volume-controller",
 		"expand-controller", "generic-garbage-collector", "horizontal-pod-autoscaler", "job-controller",
 		"legacy-service-account-token-cleaner", "namespace-controller", "node-controller", "persistent-volume-binder",
 		"pod-garbage-collector", "pv-protection-controller", "pvc-protection-controller", "replicaset-controller",
 		"replication-controller", "resource-claim-controller", "resourcequota-controller", "root-ca-cert-publisher",
-		"route-controller", "service-account-controller", "service-controller", "statefulset-controller",
+		"route-controller", "service-account-controller", "service-cidrs-controller", "service-controller", "statefulset-controller",
 		"taint-eviction-controller", "token-cleaner", "ttl-after-finished-controller", "ttl-controller",
-		"validatingadmissionpolicy-status-controller",
+		"validatingadmissionpolicy-status-controller", "volumeattributesclass-protection-controller",
 	}
 }
 
@@ -118,6 +121,9 @@ type Requester struct {
 	// has no credential-id).
 	Borrowed bool
 }
+
+// impersonated: a service account that shows no UID is somebody who acts as it.
+func (r *Requester) impersonated() bool { return r.Account != "" && r.UID == "" }
 
 // String describes the requester as messages do.
 func (r *Requester) String() string {

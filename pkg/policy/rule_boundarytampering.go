@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -37,8 +38,8 @@ func (c *Case) weakenings() []string {
 	if c.req.Kind.Group == v1alpha1.GroupName {
 		return c.ownWeakenings()
 	}
-	if c.req.SubResource == "token" && c.req.Namespace == c.est.FirebreakNamespace && c.req.Name == c.est.FirebreakAccount {
-		return []string{"it takes a token of Firebreak's own service account"}
+	if why := c.takesAccount(); why != "" {
+		return []string{why}
 	}
 	switch c.req.Kind.GroupKind() {
 	case schema.GroupKind{Kind: "Namespace"}:
@@ -57,9 +58,37 @@ func (c *Case) weakenings() []string {
 	return nil
 }
 
+// takesAccount: a token of Firebreak's own account or of one of Kubernetes' own controllers, asked for, kept in a Secret
+// or mounted into a Pod, makes whoever has it that account.
+func (c *Case) takesAccount() string {
+	var account, how string
+	switch {
+	case c.req.Username() == userControllerManager || c.req.Operation == Delete:
+		return ""
+	case c.req.SubResource == "token":
+		account, how = c.req.Name, "takes a token of"
+	case c.isKind(secretKind()) && c.new != nil:
+		account, how = c.new.meta.Annotations[corev1.ServiceAccountNameKey], "keeps a token of"
+	case c.new != nil && c.new.work != nil && !c.requester.Controller:
+		account, how = c.new.work.Template.ServiceAccount(), "runs as"
+	}
+	switch {
+	case account == "":
+	case c.req.Namespace == c.est.FirebreakNamespace && account == c.est.FirebreakAccount:
+		return "it " + how + " Firebreak's own service account"
+	case c.req.Namespace == controllerNamespace && slices.Contains(Controllers(), account):
+		return fmt.Sprintf("it %s %q, one of Kubernetes' own controllers", how, account)
+	}
+	return ""
+}
+
 // changesSpec: creation adds a kind and takes nothing away.
 func (c *Case) changesSpec() bool {
-	return c.req.Operation == Delete || c.req.Operation == Update && !sameBody(c.new, c.old)
+	if c.req.Operation != Update {
+		return c.req.Operation == Delete
+	}
+	// The garbage collector deletes what names an owner that is not there.
+	return !sameBody(c.new, c.old) || !reflect.DeepEqual(c.new.meta.OwnerReferences, c.old.meta.OwnerReferences)
 }
 
 func (c *Case) ownWeakenings() []string {

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
@@ -14,7 +15,7 @@ func identityOutsideEnvironment(c *Case, _ *judgement) []Finding {
 	if len(prod) == 0 {
 		prod = c.ownEnvironments()
 	}
-	if len(prod) == 0 || c.requester.Controller || c.requester.MemberOfAny(prod) || c.closesWindow() {
+	if len(prod) == 0 || c.requester.Controller || c.member(prod) || c.closesWindow() {
 		return nil
 	}
 	action := estate.Strictest(prod, v1alpha1.RuleIdentityOutsideEnvironment)
@@ -41,7 +42,7 @@ func (c *Case) refusedAsOutsider() bool {
 // unlistedAutomation: a service account of a Shared or unassigned namespace that nobody has listed yet. On the first
 // day these are operators and GitOps controllers that were forgotten.
 func (c *Case) unlistedAutomation() bool {
-	if c.requester.Account == "" || c.requester.Listed() {
+	if c.requester.Account == "" || c.requester.Listed() || c.requester.impersonated() || c.own.oldFreeze != nil {
 		return false
 	}
 	home := c.est.NamespaceOrName(c.requester.AccountNamespace)
@@ -65,6 +66,14 @@ func (c *Case) where() string {
 
 func named(envs []*estate.Environment) string {
 	return estate.Membership{Environments: envs, Tier: v1alpha1.TierProduction}.String()
+}
+
+// member: of one of the environments that a namespace belongs to, and of each that a freeze is lifted for.
+func (c *Case) member(prod []*estate.Environment) bool {
+	if c.own.oldFreeze == nil {
+		return c.requester.MemberOfAny(prod)
+	}
+	return !slices.ContainsFunc(prod, func(e *estate.Environment) bool { return !c.requester.MemberOf(e.Name) })
 }
 
 // closesWindow: deleting a window closes it, and is always allowed: refusing it would wedge the deletion of namespaces.

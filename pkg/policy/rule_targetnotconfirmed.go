@@ -13,8 +13,8 @@ func targetNotConfirmed(c *Case, j *judgement) []Finding {
 	if c.new == nil || c.req.Operation == Delete || c.req.SubResource != "" {
 		return nil
 	}
-	if path, target := c.annotatedTarget(); path != "" {
-		if c.place.In(target) {
+	if path, target := annotatedTarget(c.new); path != "" {
+		if c.place.In(target) || c.targetStored(target) {
 			return nil
 		}
 		return []Finding{c.targetFinding(path, target, fmt.Sprintf(
@@ -35,13 +35,30 @@ func targetNotConfirmed(c *Case, j *judgement) []Finding {
 		named(c.Production()), v1alpha1.AnnotationTargetEnvironment, c.Production()[0].Name))}
 }
 
-// annotatedTarget returns the annotation of the object or of its pod template, with its path.
-func (c *Case) annotatedTarget() (path, target string) {
+// targetStored: the wrong address is an old one. An environment may be renamed, and then neither an update that leaves
+// the annotation alone nor the Pods that a controller makes of it may stop. What is no member of any tier's environment
+// by its namespace, such as a ClusterRole, has no other address.
+func (c *Case) targetStored(target string) bool {
+	if len(c.place.Environments) == 0 && c.place.Tier == v1alpha1.TierShared {
+		return true
+	}
+	if c.Owner() != nil {
+		return true
+	}
+	if c.old == nil {
+		return false
+	}
+	_, before := annotatedTarget(c.old)
+	return before == target
+}
+
+// annotatedTarget returns the annotation of an object or of its pod template, with its path.
+func annotatedTarget(o *object) (path, target string) {
 	key := v1alpha1.AnnotationTargetEnvironment
-	if t, ok := c.new.meta.Annotations[key]; ok {
+	if t, ok := o.meta.Annotations[key]; ok {
 		return fmt.Sprintf("metadata.annotations[%q]", key), t
 	}
-	if w := c.new.work; w != nil && w.Template.Path != "" {
+	if w := o.work; w != nil && w.Template.Path != "" {
 		if t, ok := w.Template.Annotations[key]; ok {
 			return fmt.Sprintf("%s.metadata.annotations[%q]", w.Template.Path, key), t
 		}

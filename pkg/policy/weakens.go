@@ -58,6 +58,9 @@ func createsEnvironment(n *v1alpha1.Environment, e *estate.Estate) []string {
 			w.say("it claims namespaces %q, of which environment %q owns some", g, p)
 		}
 	}
+	if e.CountStores(n.Name) > 0 {
+		w.say("it takes over the data stores that name it already")
+	}
 	if len(n.Spec.Identities.Automation) > 0 {
 		w.say("it makes users automation")
 	}
@@ -174,7 +177,7 @@ func (w *weakening) credentials(old, new *v1alpha1.Credentials) {
 
 // claims objects to text that another tier owns already: a more precise entry would take it away.
 func (w *weakening) claims(d *v1alpha1.DataStore, e *estate.Estate) {
-	tier := v1alpha1.TierProduction
+	var tier v1alpha1.Tier // of an environment that does not exist yet: it may become either
 	if env, ok := e.Environment(d.Spec.Environment); ok {
 		tier = env.Tier
 	}
@@ -188,7 +191,11 @@ func (w *weakening) claims(d *v1alpha1.DataStore, e *estate.Estate) {
 	}
 	for _, h := range d.Spec.Hosts {
 		if n, ok := reference.NormaliseHost(strings.TrimPrefix(h, "*."), true); ok {
-			other(h, e.Overlapping(n, strings.HasPrefix(h, "*.")))
+			wildcard := strings.HasPrefix(h, "*.")
+			other(h, e.Overlapping(n, wildcard))
+			if p := e.ServiceClaim(n, wildcard); p != "" && tier != v1alpha1.TierProduction {
+				w.say("it claims %q, a name of Services of environment %q", h, p)
+			}
 		}
 	}
 	for _, r := range d.Spec.CIDRs {

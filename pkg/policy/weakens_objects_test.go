@@ -99,7 +99,7 @@ func TestWeakensDataStore(t *testing.T) {
 		"a Service in production":            {"it would be excused from NamespaceAcrossTiers", "", claim("services: [{namespace: payments, name: ledger}]"), `it claims service "ledger" in namespace "payments" of "production" (Production)`},
 		"production claims staging's":        {"the quiet direction is guarded too", "", `{metadata: {name: o}, spec: {environment: production, hosts: [orders.staging.db.example.com]}}`, `it claims "orders.staging.db.example.com", which data store "orders-staging" of environment "staging" owns`},
 		"two of one tier":                    {"tiers are compared, not environments", "", `{metadata: {name: o}, spec: {environment: pci, hosts: [orders.prod.db.example.com]}}`, ""},
-		"an environment that does not exist": {"it counts as production", "", `{metadata: {name: o}, spec: {environment: nowhere, hosts: [orders.prod.db.example.com]}}`, ""},
+		"an environment that does not exist": {"it may become either side later", "", `{metadata: {name: o}, spec: {environment: nowhere, hosts: [orders.prod.db.example.com]}}`, `it claims "orders.prod.db.example.com", which data store "orders" of environment "production" owns`},
 		"its own text again":                 {"it owns that already", `{metadata: {name: orders-dev}, spec: {environment: development, hosts: [orders.dev.db.example.com]}}`, `{metadata: {name: orders-dev}, spec: {environment: development, hosts: [orders.dev.db.example.com, b.dev.db.example.com]}}`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -108,6 +108,9 @@ func inetAton(s string, loose bool) (netip.Addr, bool) {
 		}
 		v = v<<8 | n
 	}
+	if len(parts) < 4 && v < 1<<24 {
+		return netip.Addr{}, false // a port, a time, a count: nothing is reached there
+	}
 	return netip.AddrFrom4([4]byte{byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)}), true
 }
 

@@ -61,6 +61,8 @@ type Input struct {
 	Data []Datum
 	// ConfigMaps gives what is known of a ConfigMap. Nil: nothing is known of any.
 	ConfigMaps func(namespace, name string) (ConfigMap, bool)
+
+	budget *budget
 }
 
 func (in *Input) configMap(name string) (ConfigMap, bool) {
@@ -90,6 +92,19 @@ func Sources() []Source {
 
 // Extract returns all references of an input, sorted by path and host, each once.
 func Extract(in Input) []Reference {
+	out, _ := ExtractAll(in)
+	return out
+}
+
+// ExtractAll does the same, and reports whether everything was read: false where variables that repeat each other grow
+// beyond what any real template needs. Such an object cannot be judged.
+func ExtractAll(in Input) ([]Reference, bool) {
+	in.budget = &budget{left: maxGrowth}
+	out := extract(in)
+	return out, !in.budget.exceeded
+}
+
+func extract(in Input) []Reference {
 	var out []Reference
 	for _, s := range Sources() {
 		out = append(out, s.Find(&in)...)

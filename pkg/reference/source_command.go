@@ -16,17 +16,17 @@ func command(in *Input) []Reference {
 		vars := in.Environment(c.Container)
 		lookup := func(n string) (string, bool) { v, ok := vars[n]; return v, ok }
 		for _, cmd := range c.Commands() {
-			out = append(out, words(cmd, lookup)...)
+			out = append(out, words(cmd, lookup, in.budget)...)
 		}
 	}
 	return out
 }
 
-func words(cmd workload.Command, lookup workload.Lookup) []Reference {
+func words(cmd workload.Command, lookup workload.Lookup, b *budget) []Reference {
 	var out []Reference
 	plain := make([]string, len(cmd.Words))
 	for i, w := range cmd.Words {
-		plain[i] = expand(w, lookup)
+		plain[i] = expand(w, lookup, b)
 	}
 	for i := range plain {
 		path := cmd.WordPath(i)

@@ -58,7 +58,7 @@ func (in *Input) resolve(e corev1.EnvVar, vars map[string]string) string {
 	value, known := "", true
 	switch {
 	case e.Value != "":
-		value = expand(e.Value, func(n string) (string, bool) { v, ok := vars[n]; return v, ok })
+		value = expand(e.Value, func(n string) (string, bool) { v, ok := vars[n]; return v, ok }, in.budget)
 	case e.ValueFrom == nil:
 	case e.ValueFrom.ConfigMapKeyRef != nil:
 		cm, _ := in.configMap(e.ValueFrom.ConfigMapKeyRef.Name)

@@ -37,10 +37,10 @@ func Hosts(text, hint string, pos Position) []Host {
 
 // plausible skips the texts that are most frequent and can name no host, before any work is done on them.
 func plausible(text, hint string, pos Position) bool {
-	if len(text) < 2 {
+	if text == "" {
 		return false
 	}
-	return pos == HostPosition || hostHint(hint) || strings.ContainsAny(text, ".:@") || !ascii(text)
+	return pos == HostPosition || hostHint(hint) || strings.ContainsAny(text, ".:@=/") || !ascii(text)
 }
 
 func ascii(s string) bool {
@@ -71,21 +71,29 @@ func line(s, hint string, pos Position) []Host {
 	sc.list = allHosts(toks)
 	keyed := false
 	for i, t := range toks {
+		t.quoted = t.quoted || i+1 < len(toks) && port(toks[i+1].text)
 		keyed = sc.token(t, keyed)
 		if i == 0 && hostWord(t.text) {
 			keyed = true // a directive, as in nginx
 		}
+		sc.before = t.text
 	}
 	return sc.out
 }
+
+// port: a host and its port may be two words, as in redis.conf.
+func port(s string) bool { return len(s) >= 2 && len(s) <= 5 && digits(s) }
 
 type scanner struct {
 	pos  Position
 	hint bool
 	// only: the text is one token. list: every token of it could be a host.
 	only, list bool
-	// strong, stands: how the token before was read.
+	// strong, stands: how the token before was read. before is its text, and named is true if it says that a host
+	// follows: a host flag, or a key of such a name.
 	strong, stands bool
+	before         string
+	named          bool
 	out            []Host
 }
 
@@ -110,29 +118,34 @@ func (sc *scanner) take(s string, strong, loose bool) bool {
 // token reads one token. It returns whether the next one is a value: after `key:`, `key =` and a host flag.
 func (sc *scanner) token(t token, keyed bool) bool {
 	s := t.text
-	if s == "=" {
-		return true
-	}
-	if strings.HasSuffix(s, ":") && !strings.Contains(s, "::") && sc.pos != Word {
+	if key, ok := strings.CutSuffix(s, ":"); s == "=" || ok && sc.pos != Word && !strings.Contains(s, "::") {
 		if sc.only {
 			sc.value(s, false, true) // a key may be a host: what follows says more of it
 		}
+		if key == "" || s == "=" {
+			key = sc.before
+		}
+		sc.named = hostHint(key)
 		return true
 	}
 	if key, value, ok := cutKey(s); ok {
+		if credential(key) {
+			return false // a password may look like a host, and would be shown as one
+		}
 		sc.strong, sc.stands, s = sc.hint || hostHint(key), true, value
 	} else {
 		sc.stand(t, keyed)
 	}
 	sc.value(s, sc.strong, sc.stands)
-	return hostFlag(t.text)
+	sc.named = hostFlag(t.text)
+	return sc.named
 }
 
 // stand says how a token stands that is not behind a key of its own. In a list it stands as the one before.
 func (sc *scanner) stand(t token, keyed bool) {
-	strong := sc.hint || sc.pos == HostPosition || sc.only
-	stands := keyed || sc.list || t.quoted || sc.pos == Word
-	sc.strong, sc.stands = strong || t.listed && sc.strong, stands || t.listed && sc.stands
+	listed := t.listed && !digits(t.text) // a port may follow a comma too
+	sc.strong = sc.hint || sc.pos == HostPosition || sc.only || keyed && sc.named || listed && sc.strong
+	sc.stands = keyed || sc.list || t.quoted || sc.pos == Word || listed && sc.stands
 }
 
 // value reads what may be user@host:port/path. stands is true where the text is more than a word of prose.
@@ -150,6 +163,10 @@ func (sc *scanner) value(s string, strong, stands bool) {
 		s = s[:i]
 	}
 	if s == "" || strings.Count(s, ":") > 1 && (sc.add(dropPort(s), strong) || strings.HasPrefix(s, "[")) {
+		return
+	}
+	if strings.Count(s, ":") > maxParts {
+		sc.parts(s, strong, stands)
 		return
 	}
 	host, port, ok := strings.Cut(s, ":")
@@ -177,7 +194,25 @@ func (sc *scanner) beforeAt(s string, strong bool) {
 	}
 }
 
+// maxParts is how many parts between colons are read one within the other; more are no connection string, and are read
+// one after the other, so that the cost stays linear.
+const maxParts = 8
+
+func (sc *scanner) parts(s string, strong, stands bool) {
+	if !strong && !stands {
+		return
+	}
+	for s != "" {
+		host, rest, _ := strings.Cut(s, ":")
+		sc.add(host, digits(firstPart(rest)))
+		s = rest
+	}
+}
+
 func firstPart(port string) string {
+	if len(port) > maxHost {
+		port = port[:maxHost]
+	}
 	p, _, _ := strings.Cut(port, ":")
 	return p
 }

@@ -64,36 +64,58 @@ func (sc *scanner) urls(s string) string {
 		switch strings.ToLower(s[j:i]) {
 		case "dns", "xds", "passthrough":
 			// gRPC's resolvers name a server, or none, and the host in the path.
-			after = strings.Replace(after, "/", ",", 1)
+			if server, path, ok := cutNear(after, '/'); ok {
+				sc.hostList(server)
+				after = path
+			}
 		}
-		s = sc.authority(after)
+		var pairs string
+		pairs, s = sc.authority(after)
+		rest.WriteString(pairs)
+		rest.WriteByte(' ')
 	}
 }
 
 // authorityEnds are the characters that end an authority; a backslash stands before an instance of SQL Server.
-const authorityEnds = "/\\?# \t\r\n\"'`;<>|{}\x01"
+const authorityEnds = "/\\?# \t\r\n\"'`;<>|{}"
 
-// authority reads [user[:password]@]host[:port][,host[:port]…] and returns what follows the URL's path: parameters
-// may name hosts of their own.
-func (sc *scanner) authority(s string) string {
-	end := strings.IndexAny(s, authorityEnds)
-	if end < 0 {
-		end = len(s)
+// near bounds how far ahead of a scheme its parts are looked for: otherwise a line of many URLs costs their square.
+const near = 4096
+
+func cutNear(s string, sep byte) (before, after string, ok bool) {
+	i := strings.IndexByte(s[:min(len(s), near)], sep)
+	if i < 0 {
+		return s, "", false
 	}
+	return s[:i], s[i+1:], true
+}
+
+// indexAny is strings.IndexAny with the length for "not found".
+func indexAny(s, chars string) int {
+	if i := strings.IndexAny(s, chars); i >= 0 {
+		return i
+	}
+	return len(s)
+}
+
+// authority reads [user[:password]@]host[:port][,host[:port]…]. It returns keys and values that stand in the place of
+// one, and what follows the URL's path: parameters may name hosts of their own.
+func (sc *scanner) authority(s string) (pairs, after string) {
+	end := indexAny(s, authorityEnds)
 	auth, rest := s[:end], s[end:]
 	// A password may contain what ends an authority elsewhere, and a path may contain an @. Which of the two it is
 	// depends on the program, so both readings count.
 	if i := userInfo(s); i > end {
 		sc.hostList(auth)
-		end = i + 1 + strings.IndexAny(s[i+1:]+"/", authorityEnds)
+		end = i + 1 + indexAny(s[i+1:], authorityEnds)
 		auth, rest = s[i+1:end], s[end:]
 	}
 	if strings.Contains(auth, "(") && strings.Contains(auth, "=") {
 		// MySQL's driver for Java takes (host=…,port=…) there, which is read like any list of keys and values.
-		return " " + auth + tail(rest)
+		return auth, tail(rest)
 	}
 	sc.hostList(auth)
-	return tail(rest)
+	return "", tail(rest)
 }
 
 func (sc *scanner) hostList(auth string) {
@@ -108,8 +130,8 @@ func (sc *scanner) hostList(auth string) {
 // userInfo returns the index of the @ that ends user info with a slash or such in it, or -1. It is looked for only
 // before the first blank or quote and before any further parameter.
 func userInfo(s string) int {
-	stop := strings.IndexAny(s+" ", " \t\r\n\"'`?,\x01")
-	head := s[:stop]
+	head := s[:min(len(s), near)]
+	head = head[:indexAny(head, " \t\r\n\"'`?,\x01")]
 	i := strings.LastIndexByte(head, '@')
 	if i < 0 || !strings.Contains(strings.SplitN(head, "/", 2)[0], ":") {
 		return -1
@@ -139,11 +161,16 @@ func dropPort(s string) string {
 
 // tail skips the path of a URL, in which names are not hosts, up to its parameters or the end of the word.
 func tail(s string) string {
-	i := strings.IndexAny(s, "?# \t\r\n\"'`;<>|,{}")
-	if i < 0 {
-		return ""
+	return s[indexAny(s, "?# \t\r\n\"'`;<>|,{}"):]
+}
+
+// credential reports whether a key of this name holds a password or a user, which are no hosts whatever they look like.
+func credential(name string) bool {
+	switch strings.ToLower(strings.TrimLeft(name, "-")) {
+	case "password", "passwd", "pwd", "pass", "secret", "token", "user", "username", "uid", "user id", "passphrase":
+		return true
 	}
-	return " " + s[i:]
+	return false
 }
 
 // cutKey splits key=value and --flag=value.

@@ -49,13 +49,11 @@ func calls(words []string, env Lookup, depth int) []Call {
 
 // Script reports whether the word at index i is a script that a shell is given, rather than a plain word.
 func Script(words []string, i int) bool {
-	for j := 0; j < i; j++ {
-		if isScriptFlag(words[j]) && j+1 == i && (j == 0 || hasShell(words[:j])) {
-			return true
-		}
-	}
-	return false
+	return i > 0 && isScriptFlag(words[i-1]) && (i == 1 || hasShell(words[:min(i-1, maxBefore)]))
 }
+
+// maxBefore is among how many words the shell is looked for that a script is given to.
+const maxBefore = 32
 
 func scriptOf(words []string) (string, bool) {
 	for i := range words {
@@ -84,13 +82,49 @@ func hasShell(words []string) bool {
 	return false
 }
 
+const (
+	// maxScript and maxDepth bound what is given to the parser, which calls itself for every bracket: a program whose
+	// stack overflows cannot recover.
+	maxScript = 64 << 10
+	maxDepth  = 100
+	// maxGrowth bounds what the words of one script may grow to when its variables are put in.
+	maxGrowth = 256 << 10
+)
+
+// depth returns how deep brackets are nested, and words that open a command within a command.
+func depth(script string) int {
+	deepest, d := 0, 0
+	for i := 0; i < len(script); i++ {
+		switch script[i] {
+		case '(', '{', '[', '`':
+			d++
+		case ')', '}', ']', '\n', ';':
+			if script[i] == ')' || script[i] == '}' || script[i] == ']' {
+				d = max(0, d-1)
+			}
+		}
+		deepest = max(deepest, d)
+	}
+	for _, w := range []string{"if", "while", "until", "for", "case", "select", "!", "time", "coproc", "function"} {
+		deepest = max(deepest, strings.Count(script, w+" "+w+" "))
+	}
+	return deepest
+}
+
 func parse(script string, env Lookup) []Call {
+	if len(script) > maxScript || depth(script) > maxDepth {
+		return lines(script)
+	}
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(script), "")
 	if err != nil {
 		return lines(script)
 	}
 	r := reader{env: env, vars: map[string]string{}}
 	syntax.Walk(file, r.node)
+	if r.grown > maxGrowth {
+		// Words that were cut short may hide something: the script is read line by line as well.
+		r.out = append(r.out, lines(script)...)
+	}
 	return r.out
 }
 
@@ -110,6 +144,8 @@ type reader struct {
 	env  Lookup
 	vars map[string]string
 	out  []Call
+	// grown is what all words have grown to.
+	grown int
 }
 
 func (r *reader) node(n syntax.Node) bool {
@@ -177,8 +213,12 @@ func (r *reader) call(args []*syntax.Word, assigns []*syntax.Assign) {
 
 // word joins the parts of a shell word as the shell would, with Unknown for what only a run can tell.
 func (r *reader) word(w *syntax.Word) string {
+	if r.grown > maxGrowth {
+		return Unknown
+	}
 	var b strings.Builder
 	r.parts(&b, w.Parts)
+	r.grown += b.Len()
 	return b.String()
 }
 

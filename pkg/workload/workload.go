@@ -36,6 +36,10 @@ type Workload struct {
 	// Wanted is how many Pods the object asks for at once: 0 while it is suspended or scaled to zero, so that a
 	// staged object is seen when it is released.
 	Wanted int64
+	// Completions and BackoffLimit of a Job, or of a CronJob's Jobs, as they are given; Indexed is true for Jobs whose
+	// Pods each have a number.
+	Completions, BackoffLimit *int32
+	Indexed                   bool
 	// RunsToCompletion is true for Jobs and CronJobs, and for Pods, which may.
 	RunsToCompletion bool
 }
@@ -140,11 +144,7 @@ func job(raw []byte) (*Workload, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Workload{
-		Template:         fromTemplate(o.Spec.Template),
-		Wanted:           unless(o.Spec.Suspend, or1(o.Spec.Parallelism)),
-		RunsToCompletion: true,
-	}, nil
+	return ofJob(fromTemplate(o.Spec.Template), o.Spec.Suspend, &o.Spec), nil
 }
 
 func cronJob(raw []byte) (*Workload, error) {
@@ -154,11 +154,15 @@ func cronJob(raw []byte) (*Workload, error) {
 	}
 	t := fromTemplate(o.Spec.JobTemplate.Spec.Template)
 	t.Path = "spec.jobTemplate.spec.template"
+	return ofJob(t, o.Spec.Suspend, &o.Spec.JobTemplate.Spec), nil
+}
+
+func ofJob(t Template, suspended *bool, s *batchv1.JobSpec) *Workload {
 	return &Workload{
-		Template:         t,
-		Wanted:           unless(o.Spec.Suspend, or1(o.Spec.JobTemplate.Spec.Parallelism)),
-		RunsToCompletion: true,
-	}, nil
+		Template: t, Wanted: unless(suspended, or1(s.Parallelism)), RunsToCompletion: true,
+		Completions: s.Completions, BackoffLimit: s.BackoffLimit,
+		Indexed: s.CompletionMode != nil && *s.CompletionMode == batchv1.IndexedCompletion,
+	}
 }
 
 func deployment(raw []byte) (*Workload, error) {

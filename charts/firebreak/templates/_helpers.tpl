@@ -42,9 +42,15 @@ namespaceSelector:
 {{- end }}
 {{- end }}
 
-{{/* CEL: the request comes from one of Kubernetes' own controllers. */}}
+{{/*
+CEL: the request comes from one of Kubernetes' own controllers. A service account without UID and credential-id is an
+impersonated one, or shows a long-lived token: it is judged like anybody.
+*/}}
 {{- define "firebreak.isController" -}}
-(request.userInfo.username in ['system:kube-controller-manager'{{ range .Values.controllers }}, 'system:serviceaccount:kube-system:{{ . }}'{{ end }}])
+(request.userInfo.username == 'system:kube-controller-manager' ||
+ (request.userInfo.username in [{{ range $i, $c := .Values.controllers }}{{ if $i }}, {{ end }}'system:serviceaccount:kube-system:{{ $c }}'{{ end }}] &&
+  has(request.userInfo.uid) && request.userInfo.uid != '' && has(request.userInfo.extra) &&
+  'authentication.kubernetes.io/credential-id' in request.userInfo.extra))
 {{- end }}
 
 {{/* matchConditions that hold for every validating webhook: what is never sent to Firebreak. */}}
@@ -62,11 +68,14 @@ namespaceSelector:
 # A request that Firebreak causes must never wait for a slot that a request it serves can hold.
 - name: not-firebreaks-own-records
   expression: >-
-    !(request.userInfo.username == '{{ include "firebreak.user" . }}' && request.resource.group == 'firebreak.dev')
-# Firebreak must be repairable while it is broken: its own workloads are left to RBAC. Its windows, approvals and the
-# tokens of its account are not.
+    !(request.userInfo.username == '{{ include "firebreak.user" . }}' && request.resource.group == 'firebreak.dev' &&
+      has(request.userInfo.uid) && request.userInfo.uid != '' && has(request.userInfo.extra) &&
+      'authentication.kubernetes.io/credential-id' in request.userInfo.extra)
+# Firebreak must be repairable while it is broken: its own Deployment, and the deletion of its Pods, are left to RBAC.
+# Its windows, its approvals and everything that could take its account are not.
 - name: not-firebreaks-own-workloads
   expression: >-
-    !(request.namespace == '{{ .Release.Namespace }}' && request.resource.group in ['', 'apps'] &&
-      request.resource.resource in ['deployments', 'replicasets', 'pods', 'configmaps', 'secrets', 'services'])
+    !(request.namespace == '{{ .Release.Namespace }}' &&
+      ((request.resource.group == 'apps' && request.resource.resource in ['deployments', 'replicasets']) ||
+       (request.resource.resource == 'pods' && request.subResource == '' && request.operation == 'DELETE')))
 {{- end }}

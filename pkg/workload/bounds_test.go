@@ -1,0 +1,44 @@
+package workload_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/firebreak-dev/firebreak/pkg/workload"
+)
+
+// What an attacker sends must not cost the server its stack, its memory or its time: a stack that overflows ends the
+// process, and nothing can recover it.
+func TestCallsStayBounded(t *testing.T) {
+	cases := map[string]struct{ reason, script string }{
+		"brackets":      {"the parser calls itself for each", strings.Repeat("((", 100_000)},
+		"substitutions": {"the parser calls itself for each", strings.Repeat(`"$(`, 50_000)},
+		"conditions":    {"the parser calls itself for each", strings.Repeat("if ", 20_000)},
+		"doubling":      {"each variable repeats the one before twice", "a=xxxxxxxx;" + strings.Repeat("a=$a$a;", 60)},
+		"a long one":    {"what is longer than any script is read line by line", strings.Repeat("echo x\n", 100_000)},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			grown := 0
+			for _, c := range workload.Calls([]string{"sh", "-c", tc.script + "\npsql -h orders.prod.db.example.com"}, func(string) (string, bool) { return "", false }) {
+				for _, w := range append(c.Words, c.Texts...) {
+					grown += len(w)
+				}
+			}
+			if limit := 8 << 20; grown > limit {
+				t.Errorf("%d bytes of words, want at most %d: %s", grown, limit, tc.reason)
+			}
+		})
+	}
+}
+
+// What is read line by line is still read.
+func TestNothingHidesBehindABound(t *testing.T) {
+	script := "(\n" + strings.Repeat("((", 1000) + "\npsql -h orders.prod.db.example.com\n"
+	for _, c := range workload.Calls([]string{"sh", "-c", script}, func(string) (string, bool) { return "", false }) {
+		if len(c.Words) == 3 && c.Words[0] == "psql" {
+			return
+		}
+	}
+	t.Error("the command behind the brackets was not found")
+}
