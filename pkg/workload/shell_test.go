@@ -1,0 +1,178 @@
+package workload_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/firebreak-dev/firebreak/pkg/workload"
+)
+
+// environment is that of the container in these tests.
+func environment(n string) (string, bool) {
+	v, ok := map[string]string{"DOMAIN": "example.com", "EMPTY": ""}[n]
+	return v, ok
+}
+
+// calls prints what a script calls: one line a command, texts in braces, what is unknown as a question mark.
+func calls(script string) []string { return lines([]string{"sh", "-c", script})[1:] }
+
+func lines(words []string) []string {
+	var out []string
+	for _, c := range workload.Calls(words, environment) {
+		for _, text := range c.Texts {
+			out = append(out, strings.ReplaceAll("{"+text+"}", workload.Unknown, "?"))
+		}
+		if len(c.Words) > 0 {
+			out = append(out, strings.ReplaceAll(strings.Join(c.Words, " | "), workload.Unknown, "?"))
+		}
+	}
+	return out
+}
+
+func TestCalls(t *testing.T) {
+	for name, test := range map[string]struct {
+		reason, script string
+		want           []string
+	}{
+		"one command":              {"words", "psql -h db", []string{"psql | -h | db"}},
+		"two":                      {"semicolons divide", "a b; c", []string{"a | b", "c"}},
+		"lines":                    {"line ends divide", "a\nb\n", []string{"a", "b"}},
+		"and, or":                  {"all may run", "a && b || c", []string{"a", "b", "c"}},
+		"a pipe":                   {"both run", "a | b", []string{"a", "b"}},
+		"in the background":        {"it runs", "a & b", []string{"a", "b"}},
+		"a subshell":               {"it runs", "(a; b)", []string{"a", "b"}},
+		"a group":                  {"it runs", "{ a; b; }", []string{"a", "b"}},
+		"a condition":              {"all branches may run", "if a; then b; elif c; then d; else e; fi", []string{"a", "b", "c", "d", "e"}},
+		"a loop":                   {"its body runs", "while a; do b; done; until c; do d; done", []string{"a", "b", "c", "d"}},
+		"a loop over words":        {"in its body the variable is the first", "for h in x y; do a $h; done", []string{"{x}", "{y}", "a | x"}},
+		"a loop over arguments":    {"nobody knows them", "for h; do a $h; done", []string{"a | ?"}},
+		"a case":                   {"all branches may run", "case $1 in x) a;; *) b;; esac", []string{"a", "b"}},
+		"a function":               {"its body is read where it stands", "f() { a $1; }; f x", []string{"a | ?", "f | x"}},
+		"a negation":               {"it runs", "! a", []string{"a"}},
+		"a comment":                {"it is none of it", "# a\nb # c", []string{"b"}},
+		"single quotes":            {"nothing expands", `a 'b $DOMAIN'`, []string{"a | b $DOMAIN"}},
+		"double quotes":            {"variables expand", `a "b $DOMAIN"`, []string{"a | b example.com"}},
+		"ANSI quotes":              {"escapes", `a $'b\x2ec\056d\n'`, []string{"a | b.c.d\n"}},
+		"ANSI quotes, broken":      {"what is no escape stands", `a $'\q'`, []string{`a | \q`}},
+		"joined quotes":            {"one word", `a 'b'"c"d`, []string{"a | bcd"}},
+		"a backslash":              {"it falls away", `a b\c`, []string{"a | bc"}},
+		"a broken line":            {"one word", "a b\\\nc", []string{"a | bc"}},
+		"a variable":               {"the container's", "a $DOMAIN", []string{"a | example.com"}},
+		"braces":                   {"the same", "a ${DOMAIN}x", []string{"a | example.comx"}},
+		"an empty variable":        {"nothing", "a x${EMPTY}y", []string{"a | xy"}},
+		"an unknown variable":      {"nobody knows", "a x${NOBODY}y", []string{"a | x?y"}},
+		"an assignment":            {"a text, and known from there on", "H=x; a $H", []string{"{H=x}", "a | x"}},
+		"an assignment over it":    {"the last one counts", "H=x; H=y; a $H", []string{"{H=x}", "{H=y}", "a | y"}},
+		"one over the container's": {"the script's own wins", "DOMAIN=x; a $DOMAIN", []string{"{DOMAIN=x}", "a | x"}},
+		"an assignment that grows": {"it is appended", "H=x; H+=y; a $H", []string{"{H=x}", "{H=xy}", "a | xy"}},
+		"one that grows unknown":   {"what was before is the container's, or nothing", "N+=y; a $N", []string{"{N=y}", "a | y"}},
+		"one before a command":     {"a text", "H=x a", []string{"{H=x}", "a"}},
+		"an exported one":          {"a text", "export H=x; a $H", []string{"{H=x}", "a | x"}},
+		"a declared one":           {"a text", "declare -r H=x; a $H", []string{"{H=x}", "a | x"}},
+		"a default":                {"it stands where nothing is set", "a ${N:-x}", []string{"a | x", "{x}"}},
+		"a default of a known one": {"it does not stand, and may be read", "a ${DOMAIN:-x}", []string{"a | example.com", "{x}"}},
+		"a default that assigns":   {"known from there on", "a ${N:=x}; b $N", []string{"a | x", "{x}", "b | x"}},
+		"an error text":            {"it stands nowhere", "a ${N:?x}", []string{"a | ?", "{x}"}},
+		"a substitution":           {"what it calls is called; what it prints nobody knows", "a $(b c)", []string{"a | ?", "b | c"}},
+		"backquotes":               {"the same", "a `b c`", []string{"a | ?", "b | c"}},
+		"arithmetic":               {"nobody computes", "a $((1+1))", []string{"a | ?"}},
+		"a here-document":          {"a text", "a <<E\nx $DOMAIN\nE", []string{"{x example.com\n}", "a"}},
+		"a quoted here-document":   {"nothing expands", "a <<'E'\nx $DOMAIN\nE", []string{"{x $DOMAIN\n}", "a"}},
+		"a here-string":            {"a text", "a <<< x$DOMAIN", []string{"{xexample.com}", "a"}},
+		"a file":                   {"it names no host", "a < x > y", []string{"a"}},
+		"a socket of bash":         {"it is opened", "a < /dev/tcp/$DOMAIN/80", []string{"{/dev/tcp/example.com/80}", "a"}},
+		"a shell in the shell":     {"at any depth", `sh -c "a 'b c'"`, []string{"sh | -c | a 'b c'", "a | b c"}},
+		"three shells":             {"at any depth", `sh -c "sh -c \"sh -c a\""`, []string{`sh | -c | sh -c "sh -c a"`, "sh | -c | sh -c a", "sh | -c | a", "a"}},
+		"eval":                     {"a word that its caller reads", `eval "a b"`, []string{"eval | a b"}},
+		"no script":                {"line by line, quotes fall away", "if a 'b'; then (((", []string{"if | a | b", "then"}},
+		"no script, comments":      {"they are none of it", "((( \n# a b\nc", []string{"c"}},
+		"nothing":                  {"nothing", "", nil},
+		"blanks":                   {"nothing", " \n\t", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want, got := slices.Sorted(slices.Values(test.want)), slices.Sorted(slices.Values(calls(test.script)))
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s: %q (-want +got):\n%s", test.reason, test.script, diff)
+			}
+		})
+	}
+}
+
+func TestCommandLines(t *testing.T) {
+	for name, test := range map[string]struct {
+		reason string
+		words  []string
+		want   []string
+	}{
+		"no shell":            {"words are words", []string{"psql", "-c", "a b"}, []string{"psql | -c | a b"}},
+		"a shell and a file":  {"the file cannot be read", []string{"sh", "run.sh"}, []string{"sh | run.sh"}},
+		"a shell by its path": {"the last part names it", []string{"/usr/bin/bash", "-c", "a"}, []string{"/usr/bin/bash | -c | a", "a"}},
+		"combined flags":      {"-c among others", []string{"bash", "-euxc", "a"}, []string{"bash | -euxc | a", "a"}},
+		"combined, c first":   {"-c among others", []string{"bash", "-ceu", "a"}, []string{"bash | -ceu | a", "a"}},
+		"arguments behind":    {"they are words", []string{"sh", "-c", "a $1", "_", "x"}, []string{"sh | -c | a $1 | _ | x", "a | ?"}},
+		"behind a starter":    {"the shell comes later", []string{"tini", "--", "sh", "-c", "a"}, []string{"tini | -- | sh | -c | a", "a"}},
+		"su":                  {"it starts a shell", []string{"su", "postgres", "-c", "a"}, []string{"su | postgres | -c | a", "a"}},
+		"arguments alone":     {"the image's entry point may be a shell", []string{"-c", "a b"}, []string{"-c | a b", "a | b"}},
+		"a long flag":         {"--c is no -c", []string{"sh", "--c", "a"}, []string{"sh | --c | a"}},
+		"nothing behind":      {"nothing to read", []string{"sh", "-c"}, []string{"sh | -c"}},
+		"nothing":             {"nothing runs", nil, nil},
+		"deeper than is read": {"then words are words", []string{"sh", "-c", "sh -c 'sh -c \"sh -c \\\"sh -c a\\\"\"'"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := lines(test.words)
+			if name == "deeper than is read" {
+				if last := got[len(got)-1]; len(got) != 5 || last != "sh | -c | a" {
+					t.Errorf("%s: got %d calls, the last is %q", test.reason, len(got), last)
+				}
+				return
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
+			}
+		})
+	}
+}
+
+func TestScript(t *testing.T) {
+	words := strings.Fields("tini -- bash -ec script -c other x")
+	var got []string
+	for i := range words {
+		if workload.Script(words, i) {
+			got = append(got, words[i])
+		}
+	}
+	if diff := cmp.Diff([]string{"script", "other"}, got); diff != "" {
+		t.Errorf("what stands behind -c of a shell (-want +got):\n%s", diff)
+	}
+}
+
+// FuzzCalls: no script makes the reader panic, and none grows beyond bounds.
+func FuzzCalls(f *testing.F) {
+	for _, s := range []string{
+		"psql -h db", "a && b | c & (d) { e; }", "if a; then b; fi", "for h in x y; do a $h; done", "case $1 in x) a;; esac", "f() { a; }; f",
+		"H=x; H+=y; export H; a ${H:-z} ${N:=w}", "a $(b `c`) $((1+1))", "a <<E\nx\nE", "a <<< x", "exec 3<>/dev/tcp/a/80", `sh -c "sh -c 'a b'"`,
+		`a $'\x2e\056\q' 'b'"c"\d`, "(((", "a=(b c); echo ${a[0]} ${#a} ${a/b/c} ${a%x}", "[[ a == b ]] && ((x++)); let y=1; select z in a; do b; done", "\x00", "a\\", "$", "`", "coproc a", "declare -A m=([a]=b)",
+	} {
+		f.Add(s, "-c")
+		f.Add(s, "-ceu")
+	}
+	f.Fuzz(func(t *testing.T, script, flag string) {
+		words := []string{"sh", flag, script}
+		all := workload.Calls(words, environment)
+		if len(all) == 0 || !slices.Equal(all[0].Words, words) {
+			t.Fatalf("the first call is the command line itself: %v", all)
+		}
+		size := 0
+		for _, c := range all {
+			for _, w := range append(slices.Clone(c.Words), c.Texts...) {
+				size += len(w)
+			}
+		}
+		if size > 8<<20 {
+			t.Errorf("a script of %d bytes became %d", len(script), size)
+		}
+	})
+}
