@@ -69,7 +69,11 @@ func (in *Input) configMap(name string) (ConfigMap, bool) {
 	if in.ConfigMaps == nil {
 		return ConfigMap{}, false
 	}
-	return in.ConfigMaps(in.Namespace, name)
+	cm, ok := in.ConfigMaps(in.Namespace, name)
+	if !ok {
+		return ConfigMap{}, false
+	}
+	return cm, true
 }
 
 // Source is one kind of place in which references stand.
