@@ -95,6 +95,8 @@ func whyNotCounted(a *v1alpha1.ChangeApproval, w *v1alpha1.ChangeWindow, digest 
 	executor *Party, person IsPerson, counted []*v1alpha1.Stamp) string {
 	by := a.Spec.Approver
 	switch {
+	case a.DeletionTimestamp != nil:
+		return fmt.Sprintf("approval %q is being deleted", a.Name)
 	case by == nil || by.Username == "":
 		return fmt.Sprintf("approval %q carries no stamp", a.Name)
 	case a.Spec.Decision != v1alpha1.DecisionApprove:

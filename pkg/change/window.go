@@ -148,6 +148,7 @@ func checks() []check {
 		{OutOfScope, scope},
 		{OtherCluster, cluster},
 		{OtherEnvironment, environment},
+		{NotInForce, alive},
 		{NotInForce, inForce},
 		{Rejected, rejected},
 		{NotYours, subject},
@@ -200,6 +201,14 @@ func environment(v *Verdict, q *Query, _ *State) string {
 		return ""
 	}
 	return fmt.Sprintf("it is for environment %q, and this is %s", v.Window.Spec.Environment, quoted(q.Environments))
+}
+
+// alive: deleting a window closes it, also while somebody's finalizer keeps it.
+func alive(v *Verdict, _ *Query, _ *State) string {
+	if v.Window.DeletionTimestamp != nil {
+		return "it is being deleted"
+	}
+	return ""
 }
 
 // inForce refuses what should have been refused when the window was written, and what this version does not open.

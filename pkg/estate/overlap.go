@@ -63,7 +63,7 @@ func (e *Estate) ServiceClaim(h reference.Host, wildcard bool) string {
 		return ""
 	}
 	name := strings.TrimSuffix(h.Name, "."+clusterDomain)
-	if h.Name == clusterDomain || strings.HasSuffix("."+clusterDomain, "."+h.Name) || name == "svc" || name == "pod" {
+	if h.Name == clusterDomain || h.Name == "local" || name == "svc" || name == "pod" {
 		for _, env := range e.Production() {
 			return env.Name
 		}

@@ -21,7 +21,7 @@ func TestVariablesThatRepeatEachOther(t *testing.T) {
 		env = append(env, fmt.Sprintf(`{"name":"C%d","value":"$(B)"}`, i))
 	}
 	req := &policy.Request{
-		Operation: policy.Create, Kind: schema.GroupVersionKind{Version: "v1", Kind: "Pod"}, Namespace: "dev", Name: "x", Now: time.Now(),
+		Operation: policy.Create, Kind: schema.GroupVersionKind{Version: "v1", Kind: "Pod"}, Namespace: "dev", Name: "x", Now: time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC),
 		User:   authenticationv1.UserInfo{Username: "dana"},
 		Object: []byte(`{"metadata":{"name":"x"},"spec":{"containers":[{"name":"a","env":[` + strings.Join(env, ",") + `]}]}}`),
 	}

@@ -150,11 +150,8 @@ func (sc *scanner) stand(t token, keyed bool) {
 
 // value reads what may be user@host:port/path. stands is true where the text is more than a word of prose.
 func (sc *scanner) value(s string, strong, stands bool) {
-	for _, root := range []string{"//", "/dev/tcp/", "/dev/udp/"} { // the latter two are bash's sockets
-		if rest, ok := strings.CutPrefix(s, root); ok {
-			s, strong = rest, true
-		}
-	}
+	s, rooted := root(s)
+	strong = strong || rooted
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
 		sc.beforeAt(s[:i], strong)
 		s, strong = strings.TrimPrefix(s[i+1:], "//"), true
@@ -192,6 +189,16 @@ func (sc *scanner) beforeAt(s string, strong bool) {
 	if host, port, ok := strings.Cut(head, ":"); !ok || digits(port) {
 		sc.add(host, strong || ok)
 	}
+}
+
+// root takes what stands before a host alone: the slashes of a URL without a scheme, and bash's sockets.
+func root(s string) (rest string, ok bool) {
+	for _, prefix := range []string{"//", "/dev/tcp/", "/dev/udp/"} {
+		if after, has := strings.CutPrefix(s, prefix); has {
+			s, ok = after, true
+		}
+	}
+	return s, ok
 }
 
 // maxParts is how many parts between colons are read one within the other; more are no connection string, and are read

@@ -23,6 +23,8 @@ type Options struct {
 	CertDir       string
 	LogLevel      int
 	MaxConcurrent int
+	// Drain is how long the server goes on after it was told to stop, closing each connection with its answer.
+	Drain time.Duration
 	// WebhookTimeout is the timeoutSeconds of the webhook registrations; a request is answered two seconds earlier.
 	WebhookTimeout time.Duration
 
@@ -40,7 +42,7 @@ func Default() Options {
 	return Options{
 		Namespace: "firebreak-system", ServiceAccount: "firebreak",
 		WebhookPort: 9443, MetricsAddr: ":8080", HealthAddr: ":8081", CertDir: "/certs",
-		MaxConcurrent: 256, WebhookTimeout: 10 * time.Second,
+		MaxConcurrent: 256, Drain: 2 * time.Second, WebhookTimeout: 10 * time.Second,
 		ManageCerts: true, CertSecret: "firebreak-webhook-cert",
 		ValidatingConfig: "firebreak", MutatingConfig: "firebreak",
 	}
@@ -60,6 +62,7 @@ func (o *Options) Flags(f *pflag.FlagSet) {
 	f.StringVar(&o.CertDir, "cert-dir", o.CertDir, "folder of tls.crt and tls.key")
 	f.IntVar(&o.LogLevel, "log-level", o.LogLevel, "verbosity: 0 normal, higher says more")
 	f.IntVar(&o.MaxConcurrent, "max-concurrent-requests", o.MaxConcurrent, "how many requests are judged at once")
+	f.DurationVar(&o.Drain, "drain", o.Drain, "how long to go on answering after the signal to stop, closing each connection with its answer")
 	f.DurationVar(&o.WebhookTimeout, "webhook-timeout", o.WebhookTimeout, "timeoutSeconds of the webhook registrations; requests are answered two seconds earlier")
 	f.BoolVar(&o.ManageCerts, "manage-certs", o.ManageCerts, "create, rotate and inject the webhook's certificate")
 	f.StringVar(&o.CertSecret, "cert-secret", o.CertSecret, "Secret in which the managed certificate is kept; it is mounted at --cert-dir")

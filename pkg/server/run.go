@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -57,6 +58,8 @@ type parts struct {
 	server webhook.Server
 	// listening is closed once the webhook server runs.
 	listening chan struct{}
+	// draining is true once the server was told to stop.
+	draining atomic.Bool
 }
 
 // Run serves until the context ends, then finishes what it has accepted.
@@ -80,7 +83,7 @@ func Run(ctx context.Context, o Options, log logr.Logger) error {
 		return err
 	}
 	log.Info("starting", "cluster", o.ClusterName, "defaultEnvironment", o.DefaultEnvironment, "namespace", o.Namespace)
-	if err := p.mgr.Start(ctx); err != nil {
+	if err := p.mgr.Start(p.drain(ctx)); err != nil {
 		return fmt.Errorf("run: %w", err)
 	}
 	log.Info("stopped")
@@ -151,8 +154,35 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 	return nil
 }
 
+// drain returns a context that ends some time after the given one. Until then the server goes on answering, and closes
+// each connection with its answer: an API server that had a request on its way over a connection that is merely closed
+// would see it fail, and does not send it again.
+func (p *parts) drain(ctx context.Context) context.Context {
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		<-ctx.Done()
+		p.draining.Store(true)
+		p.log.Info("draining", "for", p.opts.Drain.String())
+		time.Sleep(p.opts.Drain)
+		cancel()
+	}()
+	return out
+}
+
+func (p *parts) closing(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // ready: a replica that does not know the cluster yet would have to refuse everything.
 func (p *parts) ready(r *http.Request) error {
+	if p.draining.Load() {
+		return errors.New("draining")
+	}
 	if !p.memory.Synced() {
 		return errors.New("caches are not synced yet")
 	}
@@ -188,8 +218,8 @@ func (p *parts) register(events record.EventRecorder) {
 		Slots:       make(chan struct{}, p.opts.MaxConcurrent),
 		Controllers: admission.NewLimiter(time.Second, 20),
 	}
-	p.server.Register("/admit", &ctrladmission.Webhook{Handler: h})
-	p.server.Register("/stamp", &ctrladmission.Webhook{Handler: admission.Stamper{}})
+	p.server.Register("/admit", p.closing(&ctrladmission.Webhook{Handler: h}))
+	p.server.Register("/stamp", p.closing(&ctrladmission.Webhook{Handler: admission.Stamper{}}))
 }
 
 // everywhere is a runnable of every replica, not only of the leading one.

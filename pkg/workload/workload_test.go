@@ -118,7 +118,7 @@ func TestEveryKindDecodes(t *testing.T) {
 	}
 }
 
-func TestOddObjects(t *testing.T) {
+func TestOddObjects(t *testing.T) { //nolint:gocyclo // one check for each oddity
 	for name, test := range map[string]struct{ reason, json, err string }{
 		"empty":          {"every field may be missing", `{}`, ""},
 		"null":           {"every field may be null", `{"metadata":null,"spec":null}`, ""},
