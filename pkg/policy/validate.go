@@ -33,7 +33,7 @@ func validSelector(path *field.Path, s *metav1.LabelSelector) field.ErrorList {
 		return nil
 	}
 	if _, err := metav1.LabelSelectorAsSelector(s); err != nil {
-		return field.ErrorList{field.Invalid(path, metav1.FormatLabelSelector(s), err.Error())}
+		return field.ErrorList{field.Invalid(path, field.OmitValueType{}, err.Error())}
 	}
 	return nil
 }
