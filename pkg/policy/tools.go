@@ -52,7 +52,7 @@ func FindTool(in reference.Input, more []string) string {
 		vars := in.Environment(c.Container)
 		lookup := func(n string) (string, bool) { v, ok := vars[n]; return v, ok }
 		for _, cmd := range c.Commands() {
-			for _, call := range workload.Calls(cmd.Words, lookup) {
+			for _, call := range workload.Calls(in.Expanded(cmd, lookup), lookup) {
 				if t := toolOf(call.Words, tools); t != "" {
 					return t
 				}
@@ -84,11 +84,20 @@ func toolOf(words []string, tools []string) string {
 				return t
 			}
 		}
-		if !starter(program) && !skippable(words[i]) && !interpreter(program) {
+		if !starter(program) && !skippable(words[i]) && !interpreter(program) && !(i > 0 && takesUser(words[i-1])) {
 			return ""
 		}
 	}
 	return ""
+}
+
+// takesUser: behind these stands a user or a group, whose name says nothing of what runs.
+func takesUser(w string) bool {
+	switch path.Base(w) {
+	case "su-exec", "gosu", "-u", "-g", "--user", "--group":
+		return true
+	}
+	return false
 }
 
 func matchArg(pattern, arg string) bool {

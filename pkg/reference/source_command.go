@@ -24,10 +24,7 @@ func command(in *Input) []Reference {
 
 func words(cmd workload.Command, lookup workload.Lookup, b *budget) []Reference {
 	var out []Reference
-	plain := make([]string, len(cmd.Words))
-	for i, w := range cmd.Words {
-		plain[i] = expand(w, lookup, b)
-	}
+	plain := expandAll(cmd.Words, lookup, b)
 	for i := range plain {
 		path := cmd.WordPath(i)
 		if workload.Script(plain, i) {
@@ -41,6 +38,19 @@ func words(cmd workload.Command, lookup workload.Lookup, b *budget) []Reference 
 			continue
 		}
 		out = append(out, at(path, cmd.Words[i], wordHosts(plain, i))...)
+	}
+	return out
+}
+
+// Expanded returns the words of a command as the kubelet makes them.
+func (in *Input) Expanded(cmd workload.Command, lookup workload.Lookup) []string {
+	return expandAll(cmd.Words, lookup, in.budget)
+}
+
+func expandAll(words []string, lookup workload.Lookup, b *budget) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = expand(w, lookup, b)
 	}
 	return out
 }

@@ -1,0 +1,134 @@
+package policy_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+)
+
+// TestNeeds: requests that are not change-controlled need nothing read live; those that are need no more than they must.
+func TestNeeds(t *testing.T) {
+	s := newStage(t)
+	needsWindows := policy.Needs{Freezes: true, Windows: true}
+	freezesOnly := policy.Needs{Freezes: true}
+	for name, test := range map[string]struct {
+		reason string
+		header
+		object string
+		want   policy.Needs
+	}{
+		"outside of production":       {"nothing is controlled there", by("dora"), devPod, policy.Needs{}},
+		"maintenance":                 {"windows and freezes", by("bob"), prodJob, needsWindows},
+		"maintenance of a controller": {"windows and freezes", by("job-controller"), prodJob, needsWindows},
+		"maintenance of an outsider":  {"no window would help who is no member", by("dora"), prodJob, policy.Needs{}},
+		"maintenance with a ConfigMap": {"its content may be pinned", by("bob"), `{apiVersion: batch/v1, kind: Job, metadata: {name: j, namespace: payments}, spec: {template: {spec: {containers: [{name: c, image: x, envFrom: [{configMapRef: {name: b}}, {configMapRef: {name: a}}]}]}}}}`,
+			policy.Needs{Freezes: true, Windows: true, ConfigMaps: []string{"a", "b"}}},
+		"configuration":           {"a freeze could bind it", by("bob"), `{apiVersion: v1, kind: ConfigMap, metadata: {name: c, namespace: payments}}`, freezesOnly},
+		"a Service":               {"a freeze could bind it", by("bob"), `{apiVersion: v1, kind: Service, metadata: {name: c, namespace: payments}}`, freezesOnly},
+		"a claim":                 {"no freeze of level Changes binds volumes", by("bob"), `{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: c, namespace: payments}}`, policy.Needs{}},
+		"a Pod of a controller":   {"a freeze never binds what replaces Pods", by("replicaset-controller"), calmPod, policy.Needs{}},
+		"a Secret of an operator": {"a freeze never binds renewals", by("cert-manager"), `{apiVersion: v1, kind: Secret, metadata: {name: c, namespace: payments}}`, policy.Needs{}},
+		"a Pod is deleted":        {"a freeze never binds Pod deletes", header{Requester: "bob", Operation: "delete"}, calmPod, policy.Needs{}},
+		"a status":                {"status writes are never blocked", header{Requester: "bob", Operation: "update", SubResource: "status"}, then(calmPod, calmPod), policy.Needs{}},
+		"nothing changes":         {"what is stored already is admitted by every rule", updating("bob"), then(prodJob, prodJob), policy.Needs{}},
+		"the boundary":            {"windows; no freeze binds the boundary", header{Requester: "bob", Operation: "delete"}, `{apiVersion: firebreak.dev/v1alpha1, kind: DataStore, metadata: {name: orders}, spec: {environment: production, hosts: [a]}}`, policy.Needs{Windows: true}},
+		"an approval":             {"the window that it is about", by("alice"), `{apiVersion: firebreak.dev/v1alpha1, kind: ChangeApproval, metadata: {name: a, namespace: payments}, spec: {window: {name: w, uid: u}, decision: Approve}}`, policy.Needs{WindowNamespace: "payments", WindowName: "w"}},
+		"an approval is deleted":  {"taking a word back only ever closes", header{Requester: "alice", Operation: "delete"}, `{apiVersion: firebreak.dev/v1alpha1, kind: ChangeApproval, metadata: {name: a, namespace: payments}, spec: {window: {name: w, uid: u}, decision: Approve}}`, policy.Needs{}},
+		"a rejection is deleted":  {"whether its window is still there", header{Requester: "alice", Operation: "delete"}, `{apiVersion: firebreak.dev/v1alpha1, kind: ChangeApproval, metadata: {name: a, namespace: payments}, spec: {window: {name: w, uid: u}, decision: Reject}}`, policy.Needs{WindowNamespace: "payments", WindowName: "w"}},
+		"a window":                {"a request is judged by itself", by("bob"), plainWindow, policy.Needs{}},
+		"a freeze":                {"a freeze is judged by itself", by("dora"), `{apiVersion: firebreak.dev/v1alpha1, kind: ChangeFreeze, metadata: {name: f}, spec: {environments: [production], reason: r}}`, policy.Needs{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := policy.Prepare(newRequest(t, s, test.header, documents(t, []byte(test.object)), now()), s.world)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := c.Needs()
+			if diff := cmp.Diff(test.want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
+			}
+			if got.Any() != (got.Freezes || got.Windows || got.WindowName != "") {
+				t.Errorf("%s: any: %t", test.reason, got.Any())
+			}
+		})
+	}
+}
+
+// TestKeys: the key makes a repeat of a request the same execution, and another request another one.
+func TestKeys(t *testing.T) {
+	s := newStage(t)
+	key := func(h header, object string) string {
+		t.Helper()
+		c, err := policy.Prepare(newRequest(t, s, h, documents(t, []byte(object)), now()), s.world)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, demands := c.Query(s.state(t))
+		if !demands {
+			t.Fatal("demands no window")
+		}
+		return q.Key
+	}
+	suspended := `{apiVersion: batch/v1, kind: Job, metadata: {name: j, namespace: payments, uid: u, generation: 4}, spec: {suspend: true, template: {spec: {containers: [{name: c, image: x, command: [psql, -h, orders.prod.db.example.com]}]}}}}`
+	released := replacing("suspend: true", "suspend: false")(suspended)
+	base := key(updating("bob"), then(released, suspended))
+	for name, test := range map[string]struct {
+		reason string
+		header
+		object string
+		same   bool
+	}{
+		"the same again":       {"the API server repeats reviews", updating("bob"), then(released, suspended), true},
+		"by somebody else":     {"the same change is the same execution, whoever sends it", updating("alice"), then(released, suspended), true},
+		"another generation":   {"the object has changed since", updating("bob"), then(released, replacing("generation: 4", "generation: 5")(suspended)), false},
+		"another object":       {"a deleted and re-created Job is another", updating("bob"), then(replacing("uid: u", "uid: v")(released), replacing("uid: u", "uid: v")(suspended)), false},
+		"something else asked": {"another image is another execution", updating("bob"), then(replacing("image: x", "image: v2")(released), suspended), false},
+		"more asked":           {"more at once is another execution", updating("bob"), then(replacing("suspend: false", "suspend: false, parallelism: 3")(released), suspended), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := key(test.header, test.object) == base; got != test.same {
+				t.Errorf("%s: the same key: %t", test.reason, got)
+			}
+		})
+	}
+	if got := key(by("bob"), prodJob); got != "uid-of-reindex-orders" {
+		t.Errorf("a creation's key is the object's UID: %s", got)
+	}
+}
+
+// TestCaseTellsOthers: what the webhook and the ledger ask a prepared case.
+func TestCaseTellsOthers(t *testing.T) {
+	s := newStage(t)
+	owned := replacing("name: p,", "name: p, uid: p-1, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: r, uid: r-1, controller: true}],")(calmPod)
+	for name, test := range map[string]struct {
+		reason, requester string
+		existing          []string
+		controller        bool
+	}{
+		"a controller": {"its owner references are believed: the owner exists", "replicaset-controller", []string{"p-1", "r-1"}, true},
+		"a person":     {"from anybody else an owner reference is worth nothing", "bob", []string{"p-1"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := policy.Prepare(newRequest(t, s, updating(test.requester), documents(t, []byte(then(replacing("image: x", "image: v2")(owned), owned))), now()), s.world)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var existing []string
+			for _, uid := range c.Existing() {
+				existing = append(existing, string(uid))
+			}
+			if diff := cmp.Diff(test.existing, existing); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
+			}
+			if c.FromController() != test.controller || (c.Owner() != nil) != test.controller || c.UID() != "p-1" {
+				t.Errorf("%s: controller %t, owner %v, UID %s", test.reason, c.FromController(), c.Owner(), c.UID())
+			}
+			if !c.At().Equal(now()) || len(c.Production()) != 1 {
+				t.Errorf("%s: at %s, in %v", test.reason, c.At(), c.Production())
+			}
+		})
+	}
+}

@@ -1,0 +1,88 @@
+package policy_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+	"github.com/firebreak-dev/firebreak/pkg/workload"
+)
+
+func TestFindTool(t *testing.T) {
+	for name, test := range map[string]struct{ reason, container, want string }{
+		"a program":                      {"on the list", "command: [psql, -c, x]", "psql"},
+		"a program by its path":          {"the last part names it", "command: [/usr/lib/postgresql/16/bin/pg_dump]", "pg_dump"},
+		"a first argument":               {"entry points run what follows", "args: [mysqldump, --all-databases]", "mysqldump"},
+		"an argument":                    {"a word that is no program", "command: [echo, psql]", ""},
+		"a part of a word":               {"words are compared, never parts", "command: [psql-exporter]", ""},
+		"another word":                   {"not on the list", "command: [server]", ""},
+		"in a script":                    {"any command of it", `command: [sh, -c, "set -e; cd /tmp && exec redis-cli FLUSHALL"]`, "redis-cli"},
+		"in a pipe":                      {"both sides", `command: [sh, -c, "cat x | mongosh"]`, "mongosh"},
+		"in a substitution":              {"it runs", `command: [sh, -c, "x=$(kubectl get pods)"]`, "kubectl"},
+		"in a function":                  {"it may run", `command: [sh, -c, "f() { terraform apply; }; f"]`, "terraform"},
+		"quoted":                         {"the shell unquotes", `command: [sh, -c, "\"psql\" -c x"]`, "psql"},
+		"by a variable":                  {"the container's own", `command: [sh, -c, "$TOOL -c x"], env: [{name: TOOL, value: psql}]`, "psql"},
+		"by the kubelet's variable":      {"expanded before it runs", `command: ["$(TOOL)"], env: [{name: TOOL, value: psql}]`, "psql"},
+		"behind env":                     {"it starts what follows", "command: [env, PGHOST=x, psql]", "psql"},
+		"behind sudo":                    {"it starts what follows", "command: [sudo, -u, postgres, psql]", "psql"},
+		"behind gosu":                    {"a user comes first", "command: [gosu, postgres, psql]", "psql"},
+		"behind timeout":                 {"a duration comes first", "command: [timeout, 30s, psql]", "psql"},
+		"behind tini":                    {"it starts what follows", "command: [tini, --, psql]", "psql"},
+		"behind xargs":                   {"it starts what follows", `command: [sh, -c, "ls | xargs -n1 psql -f"]`, "psql"},
+		"by two words":                   {"the program and its first argument", "command: [rails, db:migrate]", "rails db:*"},
+		"by two words, another":          {"rails does much else", "command: [rails, server]", ""},
+		"behind bundle exec":             {"it starts what follows", "command: [bundle, exec, rake, db:drop]", "rake db:*"},
+		"behind an interpreter":          {"a script by name", "command: [python, manage.py, migrate]", "manage.py migrate"},
+		"behind an interpreter, another": {"manage.py does much else", "command: [python, manage.py, runserver]", ""},
+		"npx":                            {"it starts what follows", "command: [npx, prisma, migrate, deploy]", "prisma migrate"},
+		"an image":                       {"its entry point is the tool", `image: "bitnami/kubectl:1.30"`, "kubectl"},
+		"an image by digest":             {"its entry point is the tool", `image: "registry:5000/x/flyway@sha256:00"`, "flyway"},
+		"an image and a command":         {"the command replaces the entry point", `image: "bitnami/kubectl:1.30", command: [sleep, "1"]`, ""},
+		"an image's part":                {"names are compared whole", `image: "x/kubectl-proxy"`, ""},
+		"a probe":                        {"it runs again and again", "command: [server], livenessProbe: {exec: {command: [mysqladmin, ping]}}", "mysqladmin"},
+		"a hook":                         {"it runs once", `command: [server], lifecycle: {preStop: {exec: {command: [sh, -c, "etcdctl del x"]}}}`, "etcdctl"},
+		"an added word":                  {"the environment's own", "command: [shard-mover]", "shard-mover"},
+		"an added image":                 {"the environment's own", "image: x/shard-mover:2, command: [run]", "shard-mover"},
+		"no command":                     {"nothing is known", `image: "postgres:16"`, ""},
+		"empty words":                    {"they name nothing", `command: ["", ""]`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := documents(t, []byte("{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: dev}, spec: {containers: [{name: c, "+test.container+"}]}}"))[0]
+			w, err := workload.Of(d.gvk().GroupKind(), d.json)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := policy.FindTool(reference.Input{Namespace: "dev", Template: &w.Template}, []string{"shard-mover"}); got != test.want {
+				t.Errorf("%s: got %q, want %q", test.reason, got, test.want)
+			}
+		})
+	}
+}
+
+// TestFindToolLooksEverywhere: whatever runs in the Pod may be the tool.
+func TestFindToolLooksEverywhere(t *testing.T) {
+	for _, list := range []string{"initContainers", "containers", "ephemeralContainers"} {
+		d := documents(t, []byte("{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {"+list+": [{name: a, command: [x]}, {name: b, command: [psql]}]}}"))[0]
+		w, err := workload.Of(d.gvk().GroupKind(), d.json)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := policy.FindTool(reference.Input{Template: &w.Template}, nil); got != "psql" {
+			t.Errorf("the second of %s: got %q", list, got)
+		}
+	}
+}
+
+func TestListsAreNotShared(t *testing.T) {
+	tools := policy.MaintenanceTools()
+	tools[0] = "changed"
+	controllers := policy.Controllers()
+	controllers[0] = "changed"
+	if policy.MaintenanceTools()[0] == "changed" || policy.Controllers()[0] == "changed" {
+		t.Error("whoever changes a list that he was given changes nobody else's")
+	}
+	if !slices.IsSorted(policy.Controllers()) {
+		t.Error("the list of controllers is sorted, so that a reader finds a name in it")
+	}
+}
