@@ -62,6 +62,8 @@ type owner struct {
 	uid  types.UID
 	kind string
 	refs []reference.Reference
+	// tool of maintenance that the template runs, of the built-in list; empty: none.
+	tool string
 }
 
 // World implements the webhook's memory.
@@ -74,6 +76,7 @@ func (m *Memory) World() (*policy.World, bool) {
 		Estate:        e,
 		ConfigMaps:    m.configMap,
 		Owners:        m.ownerRefs,
+		Parents:       m.parent,
 		ControllerUID: m.controllerUID,
 	}, true
 }
@@ -96,6 +99,15 @@ func (m *Memory) ownerRefs(namespace string, ref metav1.OwnerReference) ([]refer
 
 func (m *Memory) controllerUID(name string) (string, bool) {
 	return m.accounts.get(metav1.NamespaceSystem + "/" + name)
+}
+
+func (m *Memory) parent(namespace, kind, name string) (policy.Parent, bool) {
+	for _, o := range m.owners {
+		if v, ok := o.get(namespace + "/" + name); ok && v.kind == kind {
+			return policy.Parent{References: v.refs, Tool: v.tool}, true
+		}
+	}
+	return policy.Parent{}, false
 }
 
 // Remember keeps the UID of a service account of kube-system that was read live.

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
@@ -86,7 +87,7 @@ func (m *Memory) reduceOwner(kind string) func(runtime.Object) (owner, bool) {
 		for i := range refs {
 			refs[i].Text = "" // what it leads to matters, not what it says
 		}
-		return owner{uid: meta.UID, kind: kind, refs: refs}, true
+		return owner{uid: meta.UID, kind: kind, refs: refs, tool: policy.FindTool(in, nil)}, true
 	}
 }
 

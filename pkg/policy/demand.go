@@ -26,10 +26,18 @@ func (c *Case) demands() *demand {
 	if c.maintenance != "" {
 		return &demand{
 			rule: v1alpha1.RuleChangeWindowRequired, why: c.maintenance,
-			environments: c.Production(), operation: windowOperation(c.req.Operation),
+			environments: c.Production(), operation: c.operation(),
 		}
 	}
 	return nil
+}
+
+// operation is what a window must let happen.
+func (c *Case) operation() v1alpha1.Operation {
+	if c.req.SubResource == "scale" {
+		return v1alpha1.OperationScale
+	}
+	return windowOperation(c.req.Operation)
 }
 
 func windowOperation(op Operation) v1alpha1.Operation {
@@ -50,6 +58,9 @@ func (c *Case) query(s *change.State) *change.Query {
 		Boundary: c.demand.boundary,
 		Group:    c.req.Kind.Group, Kind: c.req.Kind.Kind, Namespace: c.req.Namespace, Name: c.req.Name,
 		Operation: c.demand.operation, Requester: c.party(), IsPerson: c.isPerson,
+	}
+	if c.req.SubResource == "scale" {
+		q.Group, q.Kind = c.req.Resource.Group, parentKind(c.req.Resource.Resource)
 	}
 	if c.new != nil && c.new.work != nil {
 		q.Plan = change.PlanOf(c.new.work, s.Contents(c.req.Namespace))

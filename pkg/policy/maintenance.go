@@ -17,6 +17,10 @@ func jobKind() schema.GroupKind { return schema.GroupKind{Group: "batch", Kind: 
 // classify says whether the request is maintenance in Production, and why.
 func (c *Case) classify() {
 	prod := c.Production()
+	if c.req.SubResource == "scale" {
+		c.maintenance = c.whyScaleIsMaintenance()
+		return
+	}
 	if len(prod) == 0 || c.outsider || c.new == nil || c.new.work == nil || !c.starts() {
 		return
 	}
@@ -114,8 +118,10 @@ func (c *Case) isHook() bool {
 func (c *Case) touchesStore() bool { return c.storeTouched() != "" }
 
 // storeTouched names the first production data store that the object refers to.
-func (c *Case) storeTouched() string {
-	for _, r := range c.refs() {
+func (c *Case) storeTouched() string { return c.storeIn(c.refs()) }
+
+func (c *Case) storeIn(refs []reference.Reference) string {
+	for _, r := range refs {
 		for _, o := range c.est.Resolve(r.Host, c.req.Namespace).Owners {
 			if o.Tier() == v1alpha1.TierProduction {
 				return fmt.Sprintf("production data store %q", o.Store)

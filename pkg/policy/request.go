@@ -56,9 +56,20 @@ type World struct {
 	// Owners gives the references of the stored template of a controlling owner, if that owner exists with that
 	// UID; nil: nothing of any.
 	Owners func(namespace string, owner metav1.OwnerReference) ([]reference.Reference, bool)
+	// Parents gives what is known of the stored template of a workload, by namespace, kind and name: the payload of its
+	// scale subresource carries none. Nil: nothing is known of any.
+	Parents func(namespace, kind, name string) (Parent, bool)
 	// ControllerUID gives the UID of a service account of kube-system; nil: names alone are believed, as an offline
 	// check must.
 	ControllerUID func(name string) (string, bool)
+}
+
+// Parent is what matters of the template of a workload that is scaled.
+type Parent struct {
+	// References of the template.
+	References []reference.Reference
+	// Tool of maintenance that it runs; empty: none.
+	Tool string
 }
 
 // NamespaceUnknownError says that a request is about a namespace that the estate does not know yet. The caller reads

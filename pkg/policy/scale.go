@@ -1,0 +1,50 @@
+package policy
+
+import (
+	"fmt"
+
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	kjson "sigs.k8s.io/json"
+)
+
+// whyScaleIsMaintenance: a workload that was written at zero and is scaled up through its scale subresource runs then,
+// not before, so it is judged then. The payload has no template; the parent's is looked up. Autoscalers never scale
+// from zero by themselves, and Kubernetes' own controllers are no maintenance.
+func (c *Case) whyScaleIsMaintenance() string {
+	if len(c.Production()) == 0 || c.outsider || c.requester.Controller || c.req.Operation != Update || c.world.Parents == nil ||
+		replicasOf(c.old) != 0 || replicasOf(c.new) == 0 {
+		return ""
+	}
+	p, ok := c.world.Parents(c.req.Namespace, parentKind(c.req.Resource.Resource), c.req.Name)
+	if !ok || p.Tool == "" {
+		return ""
+	}
+	store := c.storeIn(p.References)
+	if store == "" {
+		return ""
+	}
+	return fmt.Sprintf("it starts what runs %s and names %s from zero", p.Tool, store)
+}
+
+func replicasOf(o *object) int32 {
+	var s autoscalingv1.Scale
+	if o == nil || kjson.UnmarshalCaseSensitivePreserveInts(o.raw, &s) != nil {
+		return 0
+	}
+	return s.Spec.Replicas
+}
+
+// parentKind returns the kind whose scale subresource a resource has.
+func parentKind(resource string) string {
+	switch resource {
+	case "deployments":
+		return "Deployment"
+	case "replicasets":
+		return "ReplicaSet"
+	case "statefulsets":
+		return "StatefulSet"
+	case "replicationcontrollers":
+		return "ReplicationController"
+	}
+	return ""
+}
