@@ -77,7 +77,7 @@ func TestDescribe(t *testing.T) {
 func TestNothingSecretIsRepeated(t *testing.T) {
 	const sentinel = "hunter2"
 	s := newStage(t)
-	for name, manifest := range map[string]string{
+	for name, manifest := range map[string]string{ //nolint:gosec // it opens nothing
 		"a Secret's DSN":            `{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: dev}, stringData: {dsn: "postgres://app:hunter2@orders.prod.db.example.com/o"}}`,
 		"a Secret's host":           `{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: dev}, stringData: {host: "hunter2.prod.db.example.com"}}`,
 		"a Secret's address list":   `{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: dev}, stringData: {hosts: "10.20.3.4,hunter2.prod.db.example.com"}}`,

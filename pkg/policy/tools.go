@@ -84,7 +84,7 @@ func toolOf(words []string, tools []string) string {
 				return t
 			}
 		}
-		if !starter(program) && !skippable(words[i]) && !interpreter(program) && !(i > 0 && takesUser(words[i-1])) {
+		if !starter(program) && !skippable(words[i]) && !interpreter(program) && (i == 0 || !takesUser(words[i-1])) {
 			return ""
 		}
 	}
