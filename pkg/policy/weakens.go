@@ -58,9 +58,6 @@ func createsEnvironment(n *v1alpha1.Environment, e *estate.Estate) []string {
 			w.say("it claims namespaces %q, of which environment %q owns some", g, p)
 		}
 	}
-	if e.CountStores(n.Name) > 0 {
-		w.say("it takes over the data stores that name it already")
-	}
 	if len(n.Spec.Identities.Automation) > 0 {
 		w.say("it makes users automation")
 	}
