@@ -1,6 +1,7 @@
 package reference
 
 import (
+	"encoding/base64"
 	"strings"
 
 	"github.com/firebreak-dev/firebreak/pkg/workload"
@@ -86,5 +87,22 @@ func wordHosts(words []string, i int) []Host {
 	} else if strings.ContainsAny(w, " \n\t") {
 		pos = Value
 	}
-	return Hosts(w, hint, pos)
+	return append(Hosts(w, hint, pos), Hosts(unwrapped(w), hint, Value)...)
+}
+
+// unwrapped decodes a word that is a text in base64: scripts pass such words to base64 -d. Empty: it is none.
+func unwrapped(w string) string {
+	if len(w) < 12 || len(w)%4 != 0 || strings.ContainsAny(w, " .:-_@") {
+		return ""
+	}
+	raw, err := base64.StdEncoding.DecodeString(w)
+	if err != nil {
+		return ""
+	}
+	for _, c := range raw {
+		if c >= 0x7f || c < ' ' && c != '\n' && c != '\t' && c != '\r' {
+			return ""
+		}
+	}
+	return string(raw)
 }

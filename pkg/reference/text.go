@@ -1,6 +1,7 @@
 package reference
 
 import (
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -23,12 +24,13 @@ func Hosts(text, hint string, pos Position) []Host {
 	if !plausible(text, hint, pos) {
 		return nil
 	}
+	text = escaped(text)
 	if !strings.ContainsRune(strings.TrimRight(text, "\r\n"), '\n') {
 		return line(strings.TrimSpace(text), hint, pos)
 	}
 	var out []Host
 	for l := range strings.Lines(text) {
-		if l = strings.TrimSpace(l); !comment(l) {
+		if l = afterComment(strings.TrimSpace(l)); !comment(l) {
 			out = append(out, line(l, "", pos)...)
 		}
 	}
@@ -50,6 +52,41 @@ func ascii(s string) bool {
 		}
 	}
 	return true
+}
+
+// escaped reads the escapes of JSON that hide a host: \/, which some encoders write for every slash, and \u00XX.
+func escaped(s string) string {
+	if !strings.Contains(s, `\/`) && !strings.Contains(s, `\u00`) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		rest := s[i:]
+		switch {
+		case strings.HasPrefix(rest, `\/`):
+			continue
+		case strings.HasPrefix(rest, `\u00`) && len(rest) >= 6:
+			if c, err := strconv.ParseUint(rest[4:6], 16, 8); err == nil && c < utf8.RuneSelf {
+				b.WriteByte(byte(c))
+				i += 5
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// afterComment returns what follows a comment that ends on its own line.
+func afterComment(l string) string {
+	for open, end := range map[string]string{"<!--": "-->", "/*": "*/"} {
+		if rest, ok := strings.CutPrefix(l, open); ok {
+			if _, after, ok := strings.Cut(rest, end); ok {
+				return strings.TrimSpace(after)
+			}
+		}
+	}
+	return l
 }
 
 func comment(l string) bool {
@@ -191,9 +228,10 @@ func (sc *scanner) beforeAt(s string, strong bool) {
 	}
 }
 
-// root takes what stands before a host alone: the slashes of a URL without a scheme, and bash's sockets.
+// root takes what stands before a host alone: the slashes of a URL without a scheme, bash's sockets, and Thanos's
+// lookups.
 func root(s string) (rest string, ok bool) {
-	for _, prefix := range []string{"//", "/dev/tcp/", "/dev/udp/"} {
+	for _, prefix := range []string{"//", "/dev/tcp/", "/dev/udp/", "dns+", "dnssrv+", "dnssrvnoa+"} {
 		if after, has := strings.CutPrefix(s, prefix); has {
 			s, ok = after, true
 		}

@@ -39,9 +39,10 @@ func calls(words []string, env Lookup, depth int) []Call {
 		return out
 	}
 	if script, ok := scriptOf(words); ok {
-		for _, c := range parse(script, env) {
+		inner, vars := parse(script, env)
+		for _, c := range inner {
 			out = append(out, Call{Texts: c.Texts})
-			out = append(out, calls(c.Words, env, depth+1)...)
+			out = append(out, calls(c.Words, vars, depth+1)...)
 		}
 	}
 	return out
@@ -111,13 +112,14 @@ func depth(script string) int {
 	return deepest
 }
 
-func parse(script string, env Lookup) []Call {
+// parse returns the commands of a script, and the variables that shells within it may have been given.
+func parse(script string, env Lookup) ([]Call, Lookup) {
 	if len(script) > maxScript || depth(script) > maxDepth {
-		return lines(script)
+		return lines(script), env
 	}
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(script), "")
 	if err != nil {
-		return lines(script)
+		return lines(script), env
 	}
 	r := reader{env: env, vars: map[string]string{}}
 	syntax.Walk(file, r.node)
@@ -125,7 +127,7 @@ func parse(script string, env Lookup) []Call {
 		// Words that were cut short may hide something: the script is read line by line as well.
 		r.out = append(r.out, lines(script)...)
 	}
-	return r.out
+	return r.out, r.lookup
 }
 
 // lines reads a script that no parser accepts: quotes fall away, words are what blanks and operators separate.
@@ -146,6 +148,13 @@ type reader struct {
 	out  []Call
 	// grown is what all words have grown to.
 	grown int
+}
+
+func (r *reader) lookup(name string) (string, bool) {
+	if v, ok := r.vars[name]; ok {
+		return v, true
+	}
+	return r.env(name)
 }
 
 func (r *reader) node(n syntax.Node) bool {
@@ -247,10 +256,7 @@ func (r *reader) param(p *syntax.ParamExp) string {
 	if p.Param == nil {
 		return Unknown
 	}
-	if v, ok := r.vars[p.Param.Value]; ok {
-		return v
-	}
-	if v, ok := r.env(p.Param.Value); ok {
+	if v, ok := r.lookup(p.Param.Value); ok {
 		return v
 	}
 	if p.Exp == nil || p.Exp.Word == nil {
