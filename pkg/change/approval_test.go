@@ -87,6 +87,11 @@ func TestApprovalsThatDoNotCount(t *testing.T) {
 			reason: "the base of all cases below counts", words: one(alice(), nil),
 			want: counted(alice()), enough: true,
 		},
+		"being deleted": {
+			reason: "a word that is taken back counts no more, also while a finalizer keeps it",
+			words:  one(alice(), func(a *v1alpha1.ChangeApproval) { a.DeletionTimestamp = instant("02:29:00") }),
+			want:   ignored(`approval "rebuild-alice-1" is being deleted`),
+		},
 		"no stamp": {
 			reason: "nobody knows whose word it is", words: one(nil, nil),
 			want: ignored(`approval "rebuild-unstamped" carries no stamp`),
@@ -298,6 +303,13 @@ func TestRejections(t *testing.T) {
 			},
 			want: change.Approvals{Names: []string{"rebuild-alice-1"}, By: []string{"oidc:sre-alice"},
 				RejectedBy: "oidc:dba-carol", RejectComment: "wrong night"},
+		},
+		"being deleted": {
+			reason: "a block holds until it is gone",
+			words: func(w *v1alpha1.ChangeWindow) words {
+				return words{edited(rejection(w, carol(), ""), func(a *v1alpha1.ChangeApproval) { a.DeletionTimestamp = instant("02:29:00") })}
+			},
+			want: change.Approvals{RejectedBy: "oidc:dba-carol"},
 		},
 		"by the requester": {
 			reason: "who requested may take it back",

@@ -192,6 +192,11 @@ func TestClusterAndEnvironment(t *testing.T) {
 
 func TestInForce(t *testing.T) {
 	runWindowCases(t, map[string]windowCase{
+		"being deleted": {
+			reason: "deleting a window closes it, also while somebody's finalizer keeps it",
+			window: func(w *v1alpha1.ChangeWindow) { w.DeletionTimestamp = instant("02:29:00") },
+			stage:  change.NotInForce, why: "it is being deleted",
+		},
 		"no stamp": {
 			reason: "nobody is responsible for it",
 			window: func(w *v1alpha1.ChangeWindow) { w.Spec.RequestedBy = nil },
