@@ -233,18 +233,18 @@ func TestEnvironmentsAreJudged(t *testing.T) {
 	tryJudged(t, v1alpha1.KindEnvironment, map[string]judgedCase{
 		"a selector with an operator that there is not": {
 			reason: "it would match nothing, and the namespaces be unprotected", edits: []edits{{"spec.namespaces.selector": selector}},
-			want: []metav1.StatusCause{invalid("spec.namespaces.selector", `"<error>": "Near" is not a valid label selector operator`)},
+			want: []metav1.StatusCause{invalid("spec.namespaces.selector", `"Near" is not a valid label selector operator`)},
 		},
 		"a node selector with a malformed value": {
 			reason: "the same for the pool", edits: []edits{{"spec.nodes.selector": map[string]any{"matchLabels": map[string]string{"pool": "a b"}}}},
 			want: []metav1.StatusCause{invalid("spec.nodes.selector",
-				`"<error>": values[0][pool]: Invalid value: "a b": `+validation.IsValidLabelValue("a b")[0])},
+				`values[0][pool]: Invalid value: "a b": `+validation.IsValidLabelValue("a b")[0])},
 		},
 		"a selector of protected state with a malformed key": {
 			reason: "the same for what must not be deleted",
 			edits:  []edits{controlled("protectedState.selector", map[string]any{"matchLabels": map[string]string{"a/b/c": "x"}})},
 			want: []metav1.StatusCause{invalid("spec.changeControl.protectedState.selector",
-				`"<error>": key: Invalid value: "a/b/c": `+strings.Replace(validation.IsQualifiedName("a/b/c")[0], "a qualified name", "a valid label key", 1))},
+				`key: Invalid value: "a/b/c": `+strings.Replace(validation.IsQualifiedName("a/b/c")[0], "a qualified name", "a valid label key", 1))},
 		},
 		"a gateway whose host is none": {
 			reason: "nothing would ever go through it",
