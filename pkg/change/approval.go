@@ -111,7 +111,7 @@ func whyNotCounted(a *v1alpha1.ChangeApproval, w *v1alpha1.ChangeWindow, digest 
 		return fmt.Sprintf("%s would also execute it", by.Username)
 	case slices.ContainsFunc(counted, func(s *v1alpha1.Stamp) bool { return SamePerson(s, by) }):
 		return fmt.Sprintf("%s approved more than once", by.Username)
-	case !mayApprove(c.Approvers, by):
+	case !mayApprove(c.Approvers, by), slices.ContainsFunc(c.AlsoApprovers, func(l v1alpha1.Approvers) bool { return !mayApprove(l, by) }):
 		return fmt.Sprintf("%s is not among the environment's approvers", by.Username)
 	case lapsed(a.CreationTimestamp.Time, w, c):
 		return fmt.Sprintf("the approval of %s was given too long before", by.Username)

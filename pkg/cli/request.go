@@ -80,6 +80,11 @@ func (e *env) runRequest(ctx context.Context, o *requestOptions) error {
 	if err != nil {
 		return err
 	}
+	for _, d := range docs {
+		if d.Err != nil {
+			return fmt.Errorf("%s, document %d: %w", d.File, d.Index, d.Err)
+		}
+	}
 	c, ns, err := e.client()
 	if err != nil {
 		return err
@@ -130,9 +135,6 @@ func (e *env) window(ctx context.Context, c client.Client, ns string, docs []doc
 	w.Spec.Subjects = subjects(o)
 	var plan v1alpha1.Plan
 	for _, d := range docs {
-		if d.Err != nil {
-			return nil, fmt.Errorf("%s, document %d: %w", d.File, d.Index, d.Err)
-		}
 		if err := e.include(ctx, c, w, &plan, d.Object, docs); err != nil {
 			return nil, err
 		}

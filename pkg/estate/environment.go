@@ -29,10 +29,12 @@ func (e *Environment) Spec() *v1alpha1.EnvironmentSpec { return &e.spec }
 
 // Controls is ChangeControl with every default filled in.
 type Controls struct {
-	Maintenance              v1alpha1.MaintenanceMode
-	MaintenanceTools         []string
-	RequiredApprovals        int32
-	Approvers                v1alpha1.Approvers
+	Maintenance       v1alpha1.MaintenanceMode
+	MaintenanceTools  []string
+	RequiredApprovals int32
+	Approvers         v1alpha1.Approvers
+	// AlsoApprovers are the limits of further environments: who approves is within each of them.
+	AlsoApprovers            []v1alpha1.Approvers
 	AutomatedRequesters      []v1alpha1.ServiceAccountGlob
 	ApprovalValidity         time.Duration
 	StandardApprovalValidity time.Duration
@@ -168,8 +170,12 @@ func (c *Controls) tighten(o *Controls) {
 	}
 	c.MaintenanceTools = append(slices.Clone(c.MaintenanceTools), o.MaintenanceTools...)
 	c.RequiredApprovals = max(c.RequiredApprovals, o.RequiredApprovals)
-	if len(c.Approvers.Users)+len(c.Approvers.Groups) == 0 {
+	switch {
+	case len(o.Approvers.Users)+len(o.Approvers.Groups) == 0:
+	case len(c.Approvers.Users)+len(c.Approvers.Groups) == 0:
 		c.Approvers = o.Approvers
+	default:
+		c.AlsoApprovers = append(slices.Clone(c.AlsoApprovers), o.Approvers)
 	}
 	c.AutomatedRequesters = intersect(c.AutomatedRequesters, o.AutomatedRequesters)
 	c.ApprovalValidity = min(c.ApprovalValidity, o.ApprovalValidity)

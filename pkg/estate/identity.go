@@ -1,6 +1,7 @@
 package estate
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -53,6 +54,34 @@ func claimed(list []accountClaim, globs []v1alpha1.ServiceAccountGlob, env *Envi
 		return list
 	}
 	return append(list, accountClaim{globs, env})
+}
+
+// Guards returns the Production environments that list a service account, in whatever role: who takes that account acts
+// in them, though its namespace belongs to none.
+func (e *Estate) Guards(namespace, account string) []*Environment {
+	return e.guards(func(ns, name string) bool { return match(ns, namespace) && match(name, account) })
+}
+
+// NamespaceGuards returns the Production environments that list any service account of a namespace.
+func (e *Estate) NamespaceGuards(namespace string) []*Environment {
+	return e.guards(func(ns, _ string) bool { return match(ns, namespace) })
+}
+
+func (e *Estate) guards(lists func(namespace, name string) bool) []*Environment {
+	var out []*Environment
+	for _, claims := range [][]accountClaim{e.members.accounts, e.members.operators, e.members.jobLaunchers} {
+		for _, c := range claims {
+			listed := slices.ContainsFunc(c.globs, func(g v1alpha1.ServiceAccountGlob) bool {
+				ns, name, ok := strings.Cut(string(g), "/")
+				return ok && lists(ns, name)
+			})
+			if listed && c.env.Tier == v1alpha1.TierProduction && !slices.Contains(out, c.env) {
+				out = append(out, c.env)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b *Environment) int { return strings.Compare(a.Name, b.Name) })
+	return out
 }
 
 // Identity says which environments a requester is a member of, and in which role.

@@ -3,6 +3,8 @@ package estate
 import (
 	"strings"
 
+	"golang.org/x/net/publicsuffix"
+
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
@@ -32,6 +34,13 @@ func (e *Estate) Resolve(h reference.Host, from string) Target {
 	return Target{Owners: e.Service(ns, svc), Service: svc, Namespace: ns}
 }
 
+// public reports whether a namespace is called like a top-level domain, as dev is: then knative.dev is a site of the
+// world's, unless such a Service exists. Production is guarded by its name alone.
+func (e *Estate) public(namespace string) bool {
+	suffix, listed := publicsuffix.PublicSuffix(namespace)
+	return listed && suffix == namespace && len(e.NamespaceOrName(namespace).Production()) == 0
+}
+
 // serviceOf reads the spellings of a Service's DNS name: svc (same namespace), svc.ns, svc.ns.svc,
 // svc.ns.svc.cluster.local, and a Pod's name in front of each of the last two.
 func (e *Estate) serviceOf(h reference.Host, from string) (svc, ns string, ok bool) {
@@ -42,7 +51,7 @@ func (e *Estate) serviceOf(h reference.Host, from string) (svc, ns string, ok bo
 		return labels[n-3], labels[n-2], true
 	case strings.HasSuffix(h.Name, "."+clusterDomain):
 		return "", "", false
-	case n == 2 && (h.Strong || e.ServiceExists(labels[1], labels[0])):
+	case n == 2 && (h.Strong && !e.public(labels[1]) || e.ServiceExists(labels[1], labels[0])):
 		return labels[0], labels[1], true
 	case n == 1 && h.Strong && from != "":
 		return labels[0], from, true

@@ -15,6 +15,9 @@ func identityOutsideEnvironment(c *Case, _ *judgement) []Finding {
 	if len(prod) == 0 {
 		prod = c.ownEnvironments()
 	}
+	if len(prod) == 0 {
+		prod = c.guarded()
+	}
 	if len(prod) == 0 || c.requester.Controller || c.member(prod) || c.closesWindow() {
 		return nil
 	}
@@ -31,6 +34,27 @@ func identityOutsideEnvironment(c *Case, _ *judgement) []Finding {
 		Message: fmt.Sprintf("%s is no member of environment %s, which %s belongs to; ask one of its members to do it, or its owners to list the identity in spec.identities",
 			c.requester, named(prod), c.where()),
 	}}
+}
+
+// guarded returns the Production environments whose service account the request takes although its namespace belongs to
+// none of them: by a session in that namespace, by a token, or by a workload that runs as it.
+func (c *Case) guarded() []*estate.Environment {
+	switch c.req.SubResource {
+	case "exec", "attach", "portforward", "proxy", "ephemeralcontainers":
+		return c.est.NamespaceGuards(c.req.Namespace)
+	case "token":
+		return c.est.Guards(c.req.Namespace, c.req.Name)
+	case "":
+		if c.new != nil && c.new.work != nil && c.takesAnotherAccount() {
+			return c.est.Guards(c.req.Namespace, c.new.work.Template.ServiceAccount())
+		}
+	}
+	return nil
+}
+
+// takesAnotherAccount: a workload that runs as who it ran as before, and runs the same, takes nothing.
+func (c *Case) takesAnotherAccount() bool {
+	return c.old == nil || c.old.work == nil || !sameTemplate(c.new.work, c.old.work)
 }
 
 // refusedAsOutsider: the rule denies, and no exemption suspends it.
@@ -58,7 +82,10 @@ func weaker(a, b v1alpha1.Action) v1alpha1.Action {
 
 // where names the place that a request acts in.
 func (c *Case) where() string {
-	if c.req.Namespace == "" || len(c.Production()) == 0 {
+	switch {
+	case len(c.Production()) == 0 && len(c.guarded()) > 0:
+		return fmt.Sprintf("a service account of namespace %q", c.req.Namespace)
+	case c.req.Namespace == "" || len(c.Production()) == 0:
 		return "the object"
 	}
 	return fmt.Sprintf("namespace %q", c.req.Namespace)

@@ -43,24 +43,12 @@ var (
 	own *rest.Config
 )
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	ctx := context.Background()
-	s, err := stage.Start(ctx, stage.Options{})
-	if err == nil {
-		cluster = s
-		defer func() { _ = s.Stop() }()
-		// Before there is a boundary: afterwards a token of this account is refused.
-		if own, err = s.ServiceAccountConfig(ctx, stage.Namespace, "firebreak"); err == nil {
-			err = s.Populate(ctx)
-		}
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+func TestMain(m *testing.M) {
+	// Before there is a boundary: afterwards a token of this account is refused.
+	os.Exit(fixture.Main(m, stage.Options{}, &cluster, func(ctx context.Context, s *stage.Stage) (err error) {
+		own, err = s.ServiceAccountConfig(ctx, stage.Namespace, "firebreak")
+		return err
+	}))
 }
 
 // counter records when each call to the API server began and ended. A call is slowed down a little, so that calls that

@@ -2,7 +2,6 @@ package check
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,22 +27,7 @@ import (
 
 var cluster *stage.Stage //nolint:gochecknoglobals // one control plane serves the tests of this package
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	ctx := context.Background()
-	s, err := stage.Start(ctx, stage.Options{})
-	if err == nil {
-		cluster = s
-		defer func() { _ = s.Stop() }()
-		err = s.Populate(ctx)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
-}
+func TestMain(m *testing.M) { os.Exit(fixture.Main(m, stage.Options{}, &cluster, nil)) }
 
 // answer is what the webhook or the check says of one manifest, in a form in which both can be compared.
 type answer struct {

@@ -28,30 +28,13 @@ const (
 
 var cluster *stage.Stage //nolint:gochecknoglobals // one control plane serves the tests of this package
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	ctx := context.Background()
-	s, err := stage.Start(ctx, stage.Options{Replicas: replicas})
-	if err == nil {
-		cluster = s
-		defer func() { _ = s.Stop() }()
-		err = s.Populate(ctx)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+func TestMain(m *testing.M) {
+	os.Exit(fixture.Main(m, stage.Options{Replicas: replicas}, &cluster, nil))
 }
 
 func people(t *testing.T) *fixture.People {
 	t.Helper()
-	p, err := fixture.Clients(cluster)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return fixture.Everybody(t, cluster)
 }
 
 // burst creates Jobs of distinct names in parallel and returns the UIDs of those that were admitted. Every fourth is a

@@ -24,33 +24,17 @@ const quotaNamespace = "prod-quota"
 
 var cluster *stage.Stage //nolint:gochecknoglobals // one control plane serves the tests of this package
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	ctx := context.Background()
-	s, err := stage.Start(ctx, stage.Options{})
-	if err == nil {
-		cluster = s
-		defer func() { _ = s.Stop() }()
-		// Before there is a boundary: afterwards a namespace of production needs a window.
-		if _, err = s.Kubectl(ctx, s.AdminConfig(), "create", "namespace", quotaNamespace); err == nil {
-			err = s.Populate(ctx)
-		}
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+func TestMain(m *testing.M) {
+	// Before there is a boundary: afterwards a namespace of production needs a window.
+	os.Exit(fixture.Main(m, stage.Options{}, &cluster, func(ctx context.Context, s *stage.Stage) error {
+		_, err := s.Kubectl(ctx, s.AdminConfig(), "create", "namespace", quotaNamespace)
+		return err
+	}))
 }
 
 func people(t *testing.T) *fixture.People {
 	t.Helper()
-	p, err := fixture.Clients(cluster)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return fixture.Everybody(t, cluster)
 }
 
 // all returns every record of a window, given back ones included.
