@@ -177,6 +177,14 @@ func TestApprovalsThatDoNotCount(t *testing.T) {
 			words: one(alice(), nil),
 			want:  ignored("oidc:sre-alice is not among the environment's approvers"),
 		},
+		"among the approvers of one environment only": {
+			reason: "of two environments that limit them, each limit holds", words: one(alice(), nil),
+			controls: func(c *estate.Controls) {
+				c.Approvers = v1alpha1.Approvers{Users: []v1alpha1.Glob{"oidc:*"}}
+				c.AlsoApprovers = []v1alpha1.Approvers{{Groups: []v1alpha1.Glob{"dba"}}}
+			},
+			want: ignored("oidc:sre-alice is not among the environment's approvers"),
+		},
 		"among the approvers by user": {
 			reason: "one authenticator's names", controls: approvers(v1alpha1.Approvers{Users: []v1alpha1.Glob{"oidc:*"}}),
 			words: one(alice(), nil),

@@ -151,3 +151,14 @@ func TestEstateIsACopy(t *testing.T) {
 		t.Error("the estate changed with its input")
 	}
 }
+
+// Of several environments that each limit who approves, each limit holds.
+func TestEveryLimitOnApproversHolds(t *testing.T) {
+	e := draft(t, "env a Production {changeControl: {approvers: {groups: [dba]}}}\nenv b Production {changeControl: {approvers: {groups: [sre]}}}\nenv c Production")
+	c := estate.StrictestControls(e.Production())
+	got := append([]v1alpha1.Approvers{c.Approvers}, c.AlsoApprovers...)
+	want := []v1alpha1.Approvers{{Groups: []v1alpha1.Glob{"dba"}}, {Groups: []v1alpha1.Glob{"sre"}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}

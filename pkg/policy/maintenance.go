@@ -71,7 +71,7 @@ func (c *Case) runsOnce() bool {
 	case jobKind():
 		return !c.launches()
 	case podKind():
-		return !c.requester.Controller && !c.launches() && !(c.operates() && c.ownerExists())
+		return !c.requester.Controller && !c.launches() && (!c.operates() || !c.ownerExists())
 	}
 	return false
 }
