@@ -49,8 +49,10 @@ type Memory struct {
 
 	dirty chan struct{}
 	est   atomic.Pointer[estate.Estate]
-	// seen tells the settler of objects that exist; it never blocks a request.
+	// seen tells the marker of objects that exist; it never blocks a request. awaited are the UIDs that it waits for:
+	// almost no review is about one.
 	seen     chan types.UID
+	awaited  atomic.Pointer[map[types.UID]struct{}]
 	watchers struct {
 		sync.Mutex
 		f []func(*estate.Estate)
@@ -151,6 +153,17 @@ func (m *Memory) touch() {
 	}
 }
 
+// await gathers the UIDs of pending reservations, whenever an execution has changed.
+func (m *Memory) await() {
+	uids := map[types.UID]struct{}{}
+	m.executions.each(func(x v1alpha1.ChangeExecution) {
+		if pending(&x) {
+			uids[x.Spec.Object.UID] = struct{}{}
+		}
+	})
+	m.awaited.Store(&uids)
+}
+
 // settle is how long changes are gathered before the estate is compiled again.
 const settle = 25 * time.Millisecond
 
@@ -213,6 +226,13 @@ func values[T any](m *mirror[T]) []T {
 
 // Seen notes that an object exists. It never blocks: what is not noted now is noted by the watch.
 func (m *Memory) Seen(uid types.UID) {
+	awaited := m.awaited.Load()
+	if awaited == nil {
+		return
+	}
+	if _, ok := (*awaited)[uid]; !ok {
+		return
+	}
 	select {
 	case m.seen <- uid:
 	default:

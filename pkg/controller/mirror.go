@@ -156,6 +156,15 @@ func (m *mirror[T]) set(k string, v T) {
 	m.items[k] = v
 }
 
+// each calls f for every item; f must not call the mirror.
+func (m *mirror[T]) each(f func(T)) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for _, v := range m.items {
+		f(v)
+	}
+}
+
 // all returns a copy of everything.
 func (m *mirror[T]) all() map[string]T {
 	m.mu.RLock()

@@ -29,7 +29,7 @@ func NewMemory(c client.WithWatch, s Settings, clock func() time.Time, log logr.
 	m.environments = mirrorOf(c, "environments", &v1alpha1.Environment{}, &v1alpha1.EnvironmentList{}, copyOf[v1alpha1.Environment], m.touch)
 	m.stores = mirrorOf(c, "data stores", &v1alpha1.DataStore{}, &v1alpha1.DataStoreList{}, copyOf[v1alpha1.DataStore], m.touch)
 	m.exemptions = mirrorOf(c, "exemptions", &v1alpha1.Exemption{}, &v1alpha1.ExemptionList{}, copyOf[v1alpha1.Exemption], m.touch)
-	m.executions = mirrorOf(c, "executions", &v1alpha1.ChangeExecution{}, &v1alpha1.ChangeExecutionList{}, copyOf[v1alpha1.ChangeExecution], quiet,
+	m.executions = mirrorOf(c, "executions", &v1alpha1.ChangeExecution{}, &v1alpha1.ChangeExecutionList{}, copyOf[v1alpha1.ChangeExecution], m.await,
 		client.InNamespace(s.Namespace))
 	m.namespaces = metadataMirror(c, "namespaces", corev1.SchemeGroupVersion.WithKind("Namespace"),
 		func(o *metav1.PartialObjectMetadata) map[string]string { return o.Labels }, m.touch)
