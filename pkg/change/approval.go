@@ -9,8 +9,9 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
-// IsPerson says whether a stamped user is a person; the estate knows.
-type IsPerson func(*v1alpha1.Stamp) bool
+// Unfit says why the word of a stamped user counts nowhere in an environment: he is no person, or no member of it. Empty
+// means that it may count. The estate knows, and may know better today than when the word was given.
+type Unfit func(environment string, by *v1alpha1.Stamp) string
 
 // Approvals is what the words about one window come to.
 type Approvals struct {
@@ -30,7 +31,7 @@ type Approvals struct {
 func (a Approvals) Enough() bool { return a.RejectedBy == "" && len(a.Names) >= a.Required }
 
 // CountApprovals adds up the words about a window. executor is who would use it; nil when nobody does yet.
-func CountApprovals(w *v1alpha1.ChangeWindow, all []v1alpha1.ChangeApproval, c estate.Controls, executor *Party, person IsPerson) Approvals {
+func CountApprovals(w *v1alpha1.ChangeWindow, all []v1alpha1.ChangeApproval, c estate.Controls, executor *Party, unfit Unfit) Approvals {
 	out := Approvals{Required: RequiredApprovals(w, c)}
 	digest := WindowDigest(&w.Spec)
 	sorted := slices.Clone(all)
@@ -50,7 +51,7 @@ func CountApprovals(w *v1alpha1.ChangeWindow, all []v1alpha1.ChangeApproval, c e
 			out.reject(a)
 			continue
 		}
-		if why := whyNotCounted(a, w, digest, c, executor, person, counted); why != "" {
+		if why := whyNotCounted(a, w, digest, c, executor, unfit, counted); why != "" {
 			out.Ignored = append(out.Ignored, why)
 			continue
 		}
@@ -92,19 +93,21 @@ func RequiredApprovals(w *v1alpha1.ChangeWindow, c estate.Controls) int {
 }
 
 func whyNotCounted(a *v1alpha1.ChangeApproval, w *v1alpha1.ChangeWindow, digest string, c estate.Controls,
-	executor *Party, person IsPerson, counted []*v1alpha1.Stamp) string {
+	executor *Party, unfit Unfit, counted []*v1alpha1.Stamp) string {
 	by := a.Spec.Approver
+	if by == nil || by.Username == "" {
+		return fmt.Sprintf("approval %q carries no stamp", a.Name)
+	}
+	not := unfit(w.Spec.Environment, by)
 	switch {
 	case a.DeletionTimestamp != nil:
 		return fmt.Sprintf("approval %q is being deleted", a.Name)
-	case by == nil || by.Username == "":
-		return fmt.Sprintf("approval %q carries no stamp", a.Name)
 	case a.Spec.Decision != v1alpha1.DecisionApprove:
 		return fmt.Sprintf("approval %q says %q, which approves nothing", a.Name, a.Spec.Decision)
 	case a.Spec.Digest != digest:
 		return fmt.Sprintf("the approval of %s is for other words than the window's", by.Username)
-	case !person(by):
-		return fmt.Sprintf("%s is not a person", by.Username)
+	case not != "":
+		return not
 	case w.Spec.RequestedBy == nil || SamePerson(by, w.Spec.RequestedBy):
 		return fmt.Sprintf("%s requested the window", by.Username)
 	case executor != nil && executor.same(by):

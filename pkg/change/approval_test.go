@@ -45,7 +45,7 @@ func runApprovalCases(t *testing.T, cases map[string]approvalCase) {
 			if test.want.Required == 0 {
 				test.want.Required = 1
 			}
-			got := change.CountApprovals(w, test.words(w), c, test.executor, isPerson)
+			got := change.CountApprovals(w, test.words(w), c, test.executor, unfit)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
 			}
@@ -141,6 +141,11 @@ func TestApprovalsThatDoNotCount(t *testing.T) {
 		"listed automation": {
 			reason: "a user that is no person is none here either", words: one(&v1alpha1.Stamp{Username: "jenkins"}, nil),
 			want: ignored("jenkins is not a person"),
+		},
+		"one of a person who has left the environment": {
+			reason: "membership is asked when the window is used, not only when the word was given",
+			words:  one(&v1alpha1.Stamp{Username: "oidc:sre-mallory", UID: "mallory-1"}, nil),
+			want:   ignored(`oidc:sre-mallory is no member of environment "production"`),
 		},
 		"the requester": {
 			reason: "an approver differs from the requester", words: one(bob(), nil),
@@ -292,11 +297,11 @@ func TestHowManyMustApprove(t *testing.T) {
 	t.Run("none of none", func(t *testing.T) {
 		c := estate.ControlsOf(&v1alpha1.ChangeControl{RequiredApprovals: ptr(int32(0))})
 		w := window()
-		if a := change.CountApprovals(w, nil, c, nil, isPerson); a.Required != 0 || !a.Enough() {
+		if a := change.CountApprovals(w, nil, c, nil, unfit); a.Required != 0 || !a.Enough() {
 			t.Errorf("0 is legal: required %d, approved: %t", a.Required, a.Enough())
 		}
 		machine(w)
-		if a := change.CountApprovals(w, nil, c, nil, isPerson); a.Required != 2 || a.Enough() {
+		if a := change.CountApprovals(w, nil, c, nil, unfit); a.Required != 2 || a.Enough() {
 			t.Errorf("a machine's request needs two all the same: required %d, approved: %t", a.Required, a.Enough())
 		}
 	})

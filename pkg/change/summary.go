@@ -31,8 +31,8 @@ func (s Summary) ApprovalMessage() string {
 
 // Summarise asks a window how it stands, for nobody and nothing in particular.
 func Summarise(w *v1alpha1.ChangeWindow, approvals []v1alpha1.ChangeApproval, used []v1alpha1.ChangeExecution,
-	c estate.Controls, cluster string, at time.Time, person IsPerson) Summary {
-	s := Summary{Approvals: CountApprovals(w, approvals, c, nil, person)}
+	c estate.Controls, cluster string, at time.Time, unfit Unfit) Summary {
+	s := Summary{Approvals: CountApprovals(w, approvals, c, nil, unfit)}
 	v := Verdict{Window: w, Approvals: s.Approvals, Max: maxExecutions(w)}
 	if w.Spec.Schedule.Start != nil && w.Spec.Schedule.End != nil {
 		v.Opens, v.Closes = w.Spec.Schedule.Start.Time, w.Spec.Schedule.End.Time

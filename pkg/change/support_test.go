@@ -1,6 +1,7 @@
 package change_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,17 @@ func party(s *v1alpha1.Stamp) change.Party {
 // isPerson is the estate's answer: service accounts and jenkins are none.
 func isPerson(s *v1alpha1.Stamp) bool {
 	return !strings.HasPrefix(s.Username, "system:serviceaccount:") && s.Username != "jenkins"
+}
+
+// unfit is the estate's answer about approvers: mallory has left the environment.
+func unfit(environment string, s *v1alpha1.Stamp) string {
+	switch {
+	case !isPerson(s):
+		return s.Username + " is not a person"
+	case s.Username == "oidc:sre-mallory":
+		return s.Username + " is no member of environment " + strconv.Quote(environment)
+	}
+	return ""
 }
 
 // plannedJob is what the window of these tests was approved for.
@@ -126,7 +138,7 @@ func question() *change.Query {
 		At: at("02:30:00"), Cluster: "prod-eu-1", FirebreakNamespace: "firebreak-system",
 		Environments: []string{"production"}, Controls: estate.ControlsOf(nil),
 		Group: "batch", Kind: "Job", Namespace: "payments", Name: "reindex-orders",
-		Operation: v1alpha1.OperationCreate, Requester: party(bob()), Plan: plannedJob(), Key: "job-1", IsPerson: isPerson,
+		Operation: v1alpha1.OperationCreate, Requester: party(bob()), Plan: plannedJob(), Key: "job-1", Unfit: unfit,
 	}
 }
 

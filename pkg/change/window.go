@@ -36,8 +36,8 @@ type Query struct {
 	Deadline time.Duration
 	// Key by which a repeat is the same execution.
 	Key string
-	// IsPerson says which approvers are persons.
-	IsPerson IsPerson
+	// Unfit says whose approval counts nowhere.
+	Unfit Unfit
 }
 
 // State is what was read live, or given to an offline check.
@@ -255,7 +255,7 @@ func rejected(v *Verdict, q *Query, s *State) string {
 	if !q.Requester.Controller {
 		executor = &q.Requester
 	}
-	v.Approvals = CountApprovals(v.Window, s.Approvals, q.Controls, executor, q.IsPerson)
+	v.Approvals = CountApprovals(v.Window, s.Approvals, q.Controls, executor, q.Unfit)
 	if v.Approvals.RejectedBy == "" {
 		return ""
 	}

@@ -206,8 +206,7 @@ func (s *Statuses) window(e *estate.Estate, w *v1alpha1.ChangeWindow, approvals 
 	if env, ok := e.Environment(w.Spec.Environment); ok {
 		envs = append(envs, env)
 	}
-	sum := change.Summarise(w, approvals, used, estate.StrictestControls(envs), e.Cluster, s.memory.clock(),
-		func(p *v1alpha1.Stamp) bool { return policy.IsPerson(e, p) })
+	sum := change.Summarise(w, approvals, used, estate.StrictestControls(envs), e.Cluster, s.memory.clock(), policy.Unfit(e))
 	st := &w.Status
 	st.ObservedGeneration, st.Digest, st.Phase = w.Generation, change.WindowDigest(&w.Spec), sum.Phase
 	st.Approvals = fmt.Sprintf("%d/%d", len(sum.Approvals.Names), sum.Approvals.Required)

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -147,15 +148,19 @@ func (c *Case) party() change.Party {
 	}
 }
 
-// isPerson says whether a stamped user is a person.
-func (c *Case) isPerson(s *v1alpha1.Stamp) bool { return IsPerson(c.est, s) }
-
-// IsPerson says whether a stamped user is a person: no service account, and not listed as automation.
-func IsPerson(e *estate.Estate, s *v1alpha1.Stamp) bool {
-	if strings.HasPrefix(s.Username, "system:") {
-		return false // service accounts, nodes and the control plane's own users
+// Unfit judges approvers by an estate: they are persons, that is no service accounts and not listed as automation, and
+// still members of the environment that their word is about.
+func Unfit(e *estate.Estate) change.Unfit {
+	return func(environment string, by *v1alpha1.Stamp) string {
+		id := e.Identity(by.Username, by.Groups)
+		switch {
+		case strings.HasPrefix(by.Username, "system:"), id.Automation: // "system:": accounts, nodes, the control plane's own users
+			return fmt.Sprintf("%s is not a person", by.Username)
+		case !id.MemberOf(environment):
+			return fmt.Sprintf("%s is no member of environment %q", by.Username, environment)
+		}
+		return ""
 	}
-	return !e.Identity(s.Username, s.Groups).Automation
 }
 
 // refs of the object as it is to be.

@@ -57,7 +57,7 @@ func (c *Case) query(s *change.State) *change.Query {
 		Environments: names(c.demand.environments), Controls: estate.StrictestControls(c.demand.environments),
 		Boundary: c.demand.boundary,
 		Group:    c.req.Kind.Group, Kind: c.req.Kind.Kind, Namespace: c.req.Namespace, Name: c.req.Name,
-		Operation: c.demand.operation, Requester: c.party(), IsPerson: c.isPerson,
+		Operation: c.demand.operation, Requester: c.party(), Unfit: Unfit(c.est),
 	}
 	if c.req.SubResource == "scale" {
 		q.Group, q.Kind = c.req.Resource.Group, parentKind(c.req.Resource.Resource)
