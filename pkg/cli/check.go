@@ -28,6 +28,7 @@ type checkOptions struct {
 	cluster          string
 	defaultEnv       string
 	home             string
+	readSecrets      bool
 }
 
 func (e *env) check() *cobra.Command {
@@ -56,6 +57,7 @@ something cannot be judged.`,
 	f.StringVar(&o.cluster, "cluster-name", "", "name of the cluster, as windows name it")
 	f.StringVar(&o.defaultEnv, "default-environment", "", "environment of namespaces that none claims")
 	f.StringVar(&o.home, "firebreak-namespace", "firebreak-system", "namespace that Firebreak runs in")
+	f.BoolVar(&o.readSecrets, "read-secrets", false, "judge what workloads take from Secrets, as a server with --read-secrets does; the Secrets come from --with")
 	f.StringVar(e.flags.KubeConfig, "kubeconfig", "", "kubeconfig file, for the live estate")
 	f.StringVar(e.flags.Context, "context", "", "kubeconfig context, for the live estate")
 	_ = cmd.MarkFlagRequired("filename")
@@ -202,7 +204,7 @@ func clusterScoped(gk schema.GroupKind) bool {
 		return gk.Kind == "Environment" || gk.Kind == "DataStore" || gk.Kind == "ChangeFreeze" || gk.Kind == "Exemption"
 	case "rbac.authorization.k8s.io":
 		return gk.Kind == "ClusterRole" || gk.Kind == "ClusterRoleBinding"
-	case "apiextensions.k8s.io", "apiregistration.k8s.io", "admissionregistration.k8s.io", "storage.k8s.io", "scheduling.k8s.io", "node.k8s.io":
+	case "apiextensions.k8s.io", "apiregistration.k8s.io", "admissionregistration.k8s.io", "storage.k8s.io", "scheduling.k8s.io", "node.k8s.io", "certificates.k8s.io":
 		return true
 	}
 	return false

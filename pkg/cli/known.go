@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
-	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,7 +21,6 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
-	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
 // known is what check knows of the world: from files, or from the cluster.
@@ -80,7 +78,11 @@ func (e *env) fetch(ctx context.Context, k *known) ([]*unstructured.Unstructured
 	for _, gvk := range estateKinds() {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
-		if err := c.List(ctx, list); err != nil {
+		err := c.List(ctx, list)
+		if apierrors.IsForbidden(err) && !needed(gvk) {
+			continue
+		}
+		if err != nil {
 			return nil, fmt.Errorf("list %s: %w; or give the estate with --with", strings.ToLower(gvk.Kind), err)
 		}
 		for i := range list.Items {
@@ -96,87 +98,39 @@ func estateKinds() []schema.GroupVersionKind {
 		v1alpha1.GVK(v1alpha1.KindEnvironment), v1alpha1.GVK(v1alpha1.KindDataStore), v1alpha1.GVK(v1alpha1.KindExemption),
 		v1alpha1.GVK(v1alpha1.KindChangeWindow), v1alpha1.GVK(v1alpha1.KindChangeApproval), v1alpha1.GVK(v1alpha1.KindChangeFreeze),
 		{Version: "v1", Kind: "Namespace"}, {Version: "v1", Kind: "Service"}, {Version: "v1", Kind: "ConfigMap"},
+		{Version: "v1", Kind: "PersistentVolume"}, {Version: "v1", Kind: "Node"}, rbac("Role"), rbac("ClusterRole"), rbac("RoleBinding"), rbac("ClusterRoleBinding"),
 	}
 }
+
+// needed: without these nothing can be told. Volumes, nodes and roles are the administrators', and who may not see them is
+// told what can be told without.
+func needed(gvk schema.GroupVersionKind) bool {
+	return gvk.Group == v1alpha1.GroupName || gvk.Group == "" && gvk.Kind != "PersistentVolume" && gvk.Kind != "Node"
+}
+
+func rbac(kind string) schema.GroupVersionKind { return rbacv1.SchemeGroupVersion.WithKind(kind) }
 
 // compile sorts objects into estate and change state. What it does not know it keeps as the object before an update.
 func (k *known) compile(objects []*unstructured.Unstructured, o *checkOptions) error {
 	in := estate.Input{
 		Cluster: o.cluster, DefaultEnvironment: o.defaultEnv, FirebreakNamespace: o.home, FirebreakAccount: "firebreak",
-		Namespaces: map[string]map[string]string{}, Services: map[string]struct{}{},
+		Namespaces: map[string]map[string]string{}, Services: map[string]estate.Service{},
+		Volumes: map[string]estate.Volume{}, Nodes: map[string]estate.Node{},
 	}
 	k.state = &change.State{ConfigMaps: map[string]map[string][]byte{}}
-	maps := map[string]reference.ConfigMap{}
-	owners := map[string]ownerTemplate{}
+	p := &pieces{
+		known: k, in: &in, readSecrets: o.readSecrets, configMaps: map[string]reference.Contents{}, secrets: map[string]reference.Contents{},
+		owners: map[string]ownerTemplate{}, roles: map[string][]rbacv1.PolicyRule{}, bindings: map[string][]policy.Binding{},
+	}
 	for _, u := range objects {
 		if err := k.keep(u); err != nil {
 			return err
 		}
-		if err := k.sort(u, &in, maps, owners); err != nil {
+		if err := p.sort(u); err != nil {
 			return fmt.Errorf("read %s %q: %w", u.GetKind(), u.GetName(), err)
 		}
 	}
-	configMaps := func(ns, name string) (reference.ConfigMap, bool) { cm, ok := maps[ns+"/"+name]; return cm, ok }
-	k.world = &policy.World{
-		Estate:     estate.Compile(in),
-		ConfigMaps: configMaps,
-		Owners: func(ns string, ref metav1.OwnerReference) ([]reference.Reference, bool) {
-			t, ok := owners[ns+"/"+ref.Kind+"/"+ref.Name]
-			if !ok || t.uid != string(ref.UID) {
-				return nil, false
-			}
-			return reference.Extract(reference.Input{Namespace: ns, Template: t.template, ConfigMaps: configMaps}), true
-		},
-	}
-	return nil
-}
-
-type ownerTemplate struct {
-	uid      string
-	template *workload.Template
-}
-
-func (k *known) sort(u *unstructured.Unstructured, in *estate.Input, maps map[string]reference.ConfigMap, owners map[string]ownerTemplate) error {
-	key := u.GetNamespace() + "/" + u.GetName()
-	switch u.GroupVersionKind() {
-	case v1alpha1.GVK(v1alpha1.KindEnvironment):
-		return appendTo(&in.Environments, u)
-	case v1alpha1.GVK(v1alpha1.KindDataStore):
-		return appendTo(&in.DataStores, u)
-	case v1alpha1.GVK(v1alpha1.KindExemption):
-		return appendTo(&in.Exemptions, u)
-	case v1alpha1.GVK(v1alpha1.KindChangeWindow):
-		return appendTo(&k.state.Windows, u)
-	case v1alpha1.GVK(v1alpha1.KindChangeApproval):
-		return appendTo(&k.state.Approvals, u)
-	case v1alpha1.GVK(v1alpha1.KindChangeExecution):
-		return appendTo(&k.state.Executions, u)
-	case v1alpha1.GVK(v1alpha1.KindChangeFreeze):
-		return appendTo(&k.state.Freezes, u)
-	case corev1.SchemeGroupVersion.WithKind("Namespace"):
-		in.Namespaces[u.GetName()] = u.GetLabels()
-	case corev1.SchemeGroupVersion.WithKind("Service"):
-		in.Services[key] = struct{}{}
-	case corev1.SchemeGroupVersion.WithKind("ConfigMap"):
-		var cm corev1.ConfigMap
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &cm); err != nil {
-			return err
-		}
-		maps[key] = reference.ReduceConfigMap(&cm)
-		k.state.ConfigMaps[key] = change.ConfigMapContent(&cm)
-	case appsv1.SchemeGroupVersion.WithKind("Deployment"), appsv1.SchemeGroupVersion.WithKind("ReplicaSet"),
-		appsv1.SchemeGroupVersion.WithKind("StatefulSet"), appsv1.SchemeGroupVersion.WithKind("DaemonSet"),
-		corev1.SchemeGroupVersion.WithKind("ReplicationController"):
-		raw, err := json.Marshal(u.Object)
-		if err != nil {
-			return err
-		}
-		w, err := workload.Of(u.GroupVersionKind().GroupKind(), raw)
-		if err != nil {
-			return err
-		}
-		owners[u.GetNamespace()+"/"+u.GetKind()+"/"+u.GetName()] = ownerTemplate{string(u.GetUID()), &w.Template}
-	}
+	k.world = p.world()
 	return nil
 }
 

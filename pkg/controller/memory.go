@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -29,6 +30,10 @@ type Settings struct {
 	DefaultEnvironment string
 	// Namespace and ServiceAccount that Firebreak itself runs in and as.
 	Namespace, ServiceAccount string
+	// ReadSecrets: Secrets are read like ConfigMaps, so that what they name is known of the workloads that use them.
+	ReadSecrets bool
+	// CustomResources whose content is judged, as group/resource globs; nil: all that are sent.
+	CustomResources []string
 }
 
 // Memory is what the webhook knows without asking. It is ready once everything has been read once.
@@ -41,11 +46,18 @@ type Memory struct {
 	stores       *mirror[v1alpha1.DataStore]
 	exemptions   *mirror[v1alpha1.Exemption]
 	namespaces   *mirror[map[string]string]
-	services     *mirror[struct{}]
-	configMaps   *mirror[reference.ConfigMap]
-	accounts     *mirror[string]
-	owners       []*mirror[owner]
-	executions   *mirror[v1alpha1.ChangeExecution]
+	services     *mirror[estate.Service]
+	volumes      *mirror[estate.Volume]
+	nodes        *mirror[estate.Node]
+	pods         *mirror[tenant]
+	configMaps   *mirror[reference.Contents]
+	// secrets is nil unless Firebreak was told to read them.
+	secrets    *mirror[reference.Contents]
+	roles      []*mirror[[]rbacv1.PolicyRule]
+	bindings   []*mirror[binding]
+	accounts   *mirror[string]
+	owners     []*mirror[owner]
+	executions *mirror[v1alpha1.ChangeExecution]
 
 	dirty chan struct{}
 	est   atomic.Pointer[estate.Estate]
@@ -74,19 +86,28 @@ func (m *Memory) World() (*policy.World, bool) {
 	if e == nil || !m.Synced() {
 		return nil, false
 	}
-	return &policy.World{
+	w := &policy.World{
 		Estate:        e,
 		ConfigMaps:    m.configMap,
+		Roles:         m.role,
+		Bindings:      m.bound,
+		Tenants:       m.tenants,
+		PodAt:         m.podAt,
+		Custom:        m.settings.CustomResources,
 		Owners:        m.ownerRefs,
 		Parents:       m.parent,
 		ControllerUID: m.controllerUID,
-	}, true
+	}
+	if m.secrets != nil {
+		w.Secrets = m.secret
+	}
+	return w, true
 }
 
 // Estate returns the present estate; nil before it was compiled for the first time.
 func (m *Memory) Estate() *estate.Estate { return m.est.Load() }
 
-func (m *Memory) configMap(namespace, name string) (reference.ConfigMap, bool) {
+func (m *Memory) configMap(namespace, name string) (reference.Contents, bool) {
 	return m.configMaps.get(namespace + "/" + name)
 }
 
@@ -132,7 +153,16 @@ type syncer interface {
 }
 
 func (m *Memory) mirrors() []syncer {
-	out := []syncer{m.environments, m.stores, m.exemptions, m.namespaces, m.services, m.configMaps, m.accounts, m.executions}
+	out := []syncer{m.environments, m.stores, m.exemptions, m.namespaces, m.services, m.volumes, m.nodes, m.pods, m.configMaps, m.accounts, m.executions}
+	if m.secrets != nil {
+		out = append(out, m.secrets)
+	}
+	for _, r := range m.roles {
+		out = append(out, r)
+	}
+	for _, b := range m.bindings {
+		out = append(out, b)
+	}
 	for _, o := range m.owners {
 		out = append(out, o)
 	}
@@ -192,7 +222,12 @@ func (m *Memory) NeedLeaderElection() bool { return false }
 
 // readable: an estate compiled before everything in it was read would forget production.
 func (m *Memory) readable() bool {
-	return m.environments.synced() && m.stores.synced() && m.exemptions.synced() && m.namespaces.synced() && m.services.synced()
+	for _, s := range []syncer{m.environments, m.stores, m.exemptions, m.namespaces, m.services, m.volumes, m.nodes} {
+		if !s.synced() {
+			return false
+		}
+	}
+	return true
 }
 
 func (m *Memory) compile() {
@@ -202,6 +237,8 @@ func (m *Memory) compile() {
 		Exemptions:         values(m.exemptions),
 		Namespaces:         m.namespaces.all(),
 		Services:           m.services.all(),
+		Volumes:            m.volumes.all(),
+		Nodes:              m.nodes.all(),
 		Cluster:            m.settings.Cluster,
 		DefaultEnvironment: m.settings.DefaultEnvironment,
 		FirebreakNamespace: m.settings.Namespace,

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
@@ -116,13 +117,18 @@ func (m *mirror[T]) put(in any) {
 		return
 	}
 	m.mu.Lock()
-	if _, gone := r.Annotations[dropped]; gone {
+	before, known := m.items[key(r)]
+	_, gone := r.Annotations[dropped]
+	if gone {
 		delete(m.items, key(r))
 	} else {
 		m.items[key(r)] = r.value
 	}
 	m.mu.Unlock()
-	m.changed()
+	// Heartbeats and statuses change nothing of what is kept, and must not have the estate compiled again.
+	if known == gone || !reflect.DeepEqual(before, r.value) {
+		m.changed()
+	}
 }
 
 func (m *mirror[T]) drop(in any) {

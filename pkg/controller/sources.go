@@ -8,6 +8,7 @@ import (
 	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -17,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
@@ -33,11 +35,28 @@ func NewMemory(c client.WithWatch, s Settings, clock func() time.Time, log logr.
 		client.InNamespace(s.Namespace))
 	m.namespaces = metadataMirror(c, "namespaces", corev1.SchemeGroupVersion.WithKind("Namespace"),
 		func(o *metav1.PartialObjectMetadata) map[string]string { return o.Labels }, m.touch)
-	m.services = metadataMirror(c, "services", corev1.SchemeGroupVersion.WithKind("Service"),
-		func(*metav1.PartialObjectMetadata) struct{} { return struct{}{} }, m.touch)
+	m.services = mirrorOf(c, "services", &corev1.Service{}, &corev1.ServiceList{}, only(estate.ServiceOf), m.touch)
+	m.volumes = mirrorOf(c, "volumes", &corev1.PersistentVolume{}, &corev1.PersistentVolumeList{}, only(estate.VolumeOf), m.touch)
+	m.nodes = mirrorOf(c, "nodes", &corev1.Node{}, &corev1.NodeList{}, only(estate.NodeOf), m.touch)
+	m.pods = mirrorOf(c, "pods", &corev1.Pod{}, &corev1.PodList{}, only(tenantOf), quiet)
 	m.accounts = metadataMirror(c, "service accounts of kube-system", corev1.SchemeGroupVersion.WithKind("ServiceAccount"),
 		func(o *metav1.PartialObjectMetadata) string { return string(o.UID) }, quiet, client.InNamespace(metav1.NamespaceSystem))
-	m.configMaps = mirrorOf(c, "config maps", &corev1.ConfigMap{}, &corev1.ConfigMapList{}, reduceConfigMap, quiet)
+	m.configMaps = mirrorOf(c, "config maps", &corev1.ConfigMap{}, &corev1.ConfigMapList{}, only(reference.ReduceConfigMap), quiet)
+	if s.ReadSecrets {
+		m.secrets = mirrorOf(c, "secrets", &corev1.Secret{}, &corev1.SecretList{}, only(reference.ReduceSecret), quiet)
+	}
+	m.roles = []*mirror[[]rbacv1.PolicyRule]{
+		mirrorOf(c, "roles", &rbacv1.Role{}, &rbacv1.RoleList{}, only(func(r *rbacv1.Role) []rbacv1.PolicyRule { return r.Rules }), quiet),
+		mirrorOf(c, "cluster roles", &rbacv1.ClusterRole{}, &rbacv1.ClusterRoleList{}, only(func(r *rbacv1.ClusterRole) []rbacv1.PolicyRule { return r.Rules }), quiet),
+	}
+	m.bindings = []*mirror[binding]{
+		mirrorOf(c, "role bindings", &rbacv1.RoleBinding{}, &rbacv1.RoleBindingList{}, only(func(b *rbacv1.RoleBinding) binding {
+			return bindingOf(b.Namespace, b.Name, b.RoleRef, b.Subjects)
+		}), quiet),
+		mirrorOf(c, "cluster role bindings", &rbacv1.ClusterRoleBinding{}, &rbacv1.ClusterRoleBindingList{}, only(func(b *rbacv1.ClusterRoleBinding) binding {
+			return bindingOf("", b.Name, b.RoleRef, b.Subjects)
+		}), quiet),
+	}
 	m.owners = []*mirror[owner]{
 		mirrorOf(c, "deployments", &appsv1.Deployment{}, &appsv1.DeploymentList{}, m.reduceOwner("Deployment"), quiet),
 		mirrorOf(c, "replica sets", &appsv1.ReplicaSet{}, &appsv1.ReplicaSetList{}, m.reduceOwner("ReplicaSet"), quiet),
@@ -62,13 +81,16 @@ func copyOf[T any, P interface {
 	return *p, true
 }
 
-// reduceConfigMap keeps nothing of a ConfigMap that names no host and holds no short value.
-func reduceConfigMap(o runtime.Object) (reference.ConfigMap, bool) {
-	cm, ok := o.(*corev1.ConfigMap)
-	if !ok {
-		return reference.ConfigMap{}, false
+// only makes a reduction of one kind of object one of any.
+func only[P client.Object, T any](reduce func(P) T) func(runtime.Object) (T, bool) {
+	return func(o runtime.Object) (T, bool) {
+		p, ok := o.(P)
+		if !ok {
+			var zero T
+			return zero, false
+		}
+		return reduce(p), true
 	}
-	return reference.ReduceConfigMap(cm), true
 }
 
 // reduceOwner keeps what the template of an owner refers to.
@@ -81,6 +103,7 @@ func (m *Memory) reduceOwner(kind string) func(runtime.Object) (owner, bool) {
 		in := reference.Input{
 			Namespace:  meta.Namespace,
 			ConfigMaps: m.namedHosts,
+			Secrets:    m.secretOrNone(),
 			Template:   &workload.Template{Path: "spec.template", Labels: t.Labels, Annotations: t.Annotations, Spec: t.Spec},
 		}
 		refs := reference.Extract(in)
@@ -93,11 +116,11 @@ func (m *Memory) reduceOwner(kind string) func(runtime.Object) (owner, bool) {
 
 // namedHosts gives the hosts that a ConfigMap names, and not its values: what $(VAR) composes of values that came later
 // than the owner is nothing that the owner had, and heals nothing.
-func (m *Memory) namedHosts(namespace, name string) (reference.ConfigMap, bool) {
+func (m *Memory) namedHosts(namespace, name string) (reference.Contents, bool) {
 	cm, ok := m.configMap(namespace, name)
-	out := reference.ConfigMap{Keys: make(map[string]reference.ConfigKey, len(cm.Keys))}
+	out := reference.Contents{Keys: make(map[string]reference.Content, len(cm.Keys))}
 	for k, v := range cm.Keys {
-		out.Keys[k] = reference.ConfigKey{Hosts: v.Hosts}
+		out.Keys[k] = reference.Content{Targets: v.Targets, Long: true}
 	}
 	return out, ok
 }

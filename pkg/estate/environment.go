@@ -230,3 +230,6 @@ func mapped[T, U any](in []T, f func(T) U) []U {
 	}
 	return out
 }
+
+// HostsProduction reports whether any namespace of the cluster belongs to a Production environment.
+func (e *Estate) HostsProduction() bool { return e.production }

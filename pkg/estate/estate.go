@@ -19,8 +19,11 @@ type Input struct {
 	Exemptions   []v1alpha1.Exemption
 	// Namespaces of the cluster: name to labels.
 	Namespaces map[string]map[string]string
-	// Services of the cluster, as namespace/name.
-	Services map[string]struct{}
+	// Services of the cluster, by namespace/name.
+	Services map[string]Service
+	// Volumes are the PersistentVolumes of the cluster, by name, and Nodes its nodes.
+	Volumes map[string]Volume
+	Nodes   map[string]Node
 
 	// Cluster is the cluster's own name.
 	Cluster string
@@ -49,13 +52,21 @@ type Estate struct {
 	environments map[string]*Environment
 	ordered      []*Environment
 	namespaces   map[string]Membership
-	services     map[string]struct{}
-	exemptions   []v1alpha1.Exemption
-	stores       stores
-	members      members
-	claims       claims
-	problems     []Problem
-	conflicts    map[objectKey]string
+	labels       map[string]map[string]string
+	services     map[string]Service
+	network      network
+	volumes      map[string]Volume
+	claimed      map[string]string
+	nodes        map[string]Node
+	pools        pools
+	// production: some namespace of the cluster is of that tier.
+	production bool
+	exemptions []v1alpha1.Exemption
+	stores     stores
+	members    members
+	claims     claims
+	problems   []Problem
+	conflicts  map[objectKey]string
 }
 
 type objectKey struct{ kind, name string }
@@ -69,7 +80,8 @@ func Compile(in Input) *Estate {
 		FirebreakAccount:   in.FirebreakAccount,
 		environments:       make(map[string]*Environment, len(in.Environments)),
 		namespaces:         make(map[string]Membership, len(in.Namespaces)),
-		services:           in.Services,
+		labels:             in.Namespaces,
+		nodes:              in.Nodes,
 		exemptions:         in.Exemptions,
 		conflicts:          map[objectKey]string{},
 	}
@@ -80,12 +92,16 @@ func Compile(in Input) *Estate {
 	for _, env := range e.ordered {
 		e.claim(env)
 		e.members.add(env)
+		e.addPool(env)
 	}
 	for name, l := range in.Namespaces {
 		m := e.membership(name, l)
 		e.namespaces[name] = m
+		e.production = e.production || m.Tier == v1alpha1.TierProduction
 		e.noteConflict(name, m)
 	}
+	e.addServices(in.Services)
+	e.addVolumes(in.Volumes)
 	e.addStores(in.DataStores)
 	return e
 }
@@ -155,12 +171,6 @@ func (e *Estate) BoundaryFree(at time.Time) bool {
 		}
 	}
 	return true
-}
-
-// ServiceExists reports whether the cluster has a Service.
-func (e *Estate) ServiceExists(namespace, name string) bool {
-	_, ok := e.services[namespace+"/"+name]
-	return ok
 }
 
 // selectorOf compiles a label selector. Omitted and empty ones match nothing: an empty selector in Kubernetes matches

@@ -1,6 +1,7 @@
 package estate
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -55,10 +56,18 @@ func MatchServiceAccount(globs []v1alpha1.ServiceAccountGlob, namespace, name st
 	return false
 }
 
-// globSet finds the entries whose glob matches a name: exact names by map, the others one by one.
+// globSet finds the entries whose glob matches a name. Exact names are found by map; the others by their literal
+// beginning or ending, whichever is longer, so that a lookup does not grow with their number.
 type globSet[T comparable] struct {
-	exact map[string][]T
-	globs []globEntry[T]
+	exact              map[string][]T
+	prefixes, suffixes literals[T]
+}
+
+// literals are globs by a part of them that is literal.
+type literals[T comparable] struct {
+	byText map[string][]globEntry[T]
+	// lengths of the texts, each once.
+	lengths []int
 }
 
 type globEntry[T any] struct {
@@ -66,24 +75,89 @@ type globEntry[T any] struct {
 	value T
 }
 
+func (l *literals[T]) add(text string, e globEntry[T]) {
+	if l.byText == nil {
+		l.byText = map[string][]globEntry[T]{}
+	}
+	l.byText[text] = append(l.byText[text], e)
+	if !slices.Contains(l.lengths, len(text)) {
+		l.lengths = append(l.lengths, len(text))
+	}
+}
+
 func (s *globSet[T]) add(g v1alpha1.Glob, v T) {
-	if strings.ContainsAny(string(g), "*?") {
-		s.globs = append(s.globs, globEntry[T]{g, v})
+	text := string(g)
+	first := strings.IndexAny(text, "*?")
+	if first < 0 {
+		if s.exact == nil {
+			s.exact = map[string][]T{}
+		}
+		s.exact[text] = append(s.exact[text], v)
 		return
 	}
-	if s.exact == nil {
-		s.exact = map[string][]T{}
+	suffix := text[strings.LastIndexAny(text, "*?")+1:]
+	if len(suffix) > first {
+		s.suffixes.add(suffix, globEntry[T]{g, v})
+		return
 	}
-	s.exact[string(g)] = append(s.exact[string(g)], v)
+	s.prefixes.add(text[:first], globEntry[T]{g, v})
+}
+
+// entries calls f for every entry that matches, with its glob.
+func (s *globSet[T]) entries(name string, f func(v1alpha1.Glob, T)) {
+	for _, v := range s.exact[name] {
+		f(v1alpha1.Glob(name), v)
+	}
+	matching := func(entries []globEntry[T]) {
+		for _, e := range entries {
+			if Match(e.glob, name) {
+				f(e.glob, e.value)
+			}
+		}
+	}
+	for _, n := range s.prefixes.lengths {
+		if n <= len(name) {
+			matching(s.prefixes.byText[name[:n]])
+		}
+	}
+	for _, n := range s.suffixes.lengths {
+		if n <= len(name) {
+			matching(s.suffixes.byText[name[len(name)-n:]])
+		}
+	}
+}
+
+// all calls f for every entry.
+func (s *globSet[T]) all(f func(v1alpha1.Glob, T)) {
+	for name, values := range s.exact {
+		for _, v := range values {
+			f(v1alpha1.Glob(name), v)
+		}
+	}
+	for _, l := range []literals[T]{s.prefixes, s.suffixes} {
+		for _, entries := range l.byText {
+			for _, e := range entries {
+				f(e.glob, e.value)
+			}
+		}
+	}
 }
 
 func (s *globSet[T]) each(name string, f func(T)) {
-	for _, v := range s.exact[name] {
-		f(v)
-	}
-	for _, e := range s.globs {
-		if Match(e.glob, name) {
-			f(e.value)
+	s.entries(name, func(_ v1alpha1.Glob, v T) { f(v) })
+}
+
+// best returns the entries whose glob is the most precise.
+func (s *globSet[T]) best(name string) []T {
+	var out []T
+	most := -1
+	s.entries(name, func(g v1alpha1.Glob, v T) {
+		switch p := precision(string(g)); {
+		case p > most:
+			most, out = p, []T{v}
+		case p == most:
+			out = append(out, v)
 		}
-	}
+	})
+	return out
 }

@@ -21,16 +21,34 @@ func ServiceAccount(username string) (namespace, name string, ok bool) {
 }
 
 type members struct {
-	users, groups globSet[*Environment]
-	accounts      []accountClaim
-	automation    globSet[struct{}]
-	operators     []accountClaim
-	jobLaunchers  []accountClaim
+	users, groups                     globSet[*Environment]
+	automation                        globSet[struct{}]
+	accounts, operators, jobLaunchers accountSet
+	// guarded are the Production environments by the namespace of the accounts that they list, in whatever role.
+	guarded globSet[accountClaim]
 }
 
+// accountClaim is an environment that lists service accounts by a glob.
 type accountClaim struct {
-	globs []v1alpha1.ServiceAccountGlob
-	env   *Environment
+	glob v1alpha1.ServiceAccountGlob
+	env  *Environment
+}
+
+// accountSet finds the globs over namespace/name that match, each half on its own.
+type accountSet struct{ set globSet[accountClaim] }
+
+func (s *accountSet) add(globs []v1alpha1.ServiceAccountGlob, env *Environment) {
+	for _, g := range globs {
+		s.set.add(v1alpha1.Glob(g), accountClaim{g, env})
+	}
+}
+
+func (s *accountSet) each(namespace, name string, f func(*Environment)) {
+	s.set.each(namespace+"/"+name, func(c accountClaim) {
+		if MatchServiceAccount([]v1alpha1.ServiceAccountGlob{c.glob}, namespace, name) {
+			f(c.env)
+		}
+	})
 }
 
 func (m *members) add(env *Environment) {
@@ -44,42 +62,38 @@ func (m *members) add(env *Environment) {
 	for _, g := range id.Automation {
 		m.automation.add(g, struct{}{})
 	}
-	m.accounts = claimed(m.accounts, id.ServiceAccounts, env)
-	m.operators = claimed(m.operators, id.Operators, env)
-	m.jobLaunchers = claimed(m.jobLaunchers, id.JobLaunchers, env)
-}
-
-func claimed(list []accountClaim, globs []v1alpha1.ServiceAccountGlob, env *Environment) []accountClaim {
-	if len(globs) == 0 {
-		return list
+	m.accounts.add(id.ServiceAccounts, env)
+	m.operators.add(id.Operators, env)
+	m.jobLaunchers.add(id.JobLaunchers, env)
+	if env.Tier != v1alpha1.TierProduction {
+		return
 	}
-	return append(list, accountClaim{globs, env})
+	for _, g := range slices.Concat(id.ServiceAccounts, id.Operators, id.JobLaunchers) {
+		ns, _, _ := strings.Cut(string(g), "/")
+		m.guarded.add(v1alpha1.Glob(ns), accountClaim{g, env})
+	}
 }
 
 // Guards returns the Production environments that list a service account, in whatever role: who takes that account acts
 // in them, though its namespace belongs to none.
 func (e *Estate) Guards(namespace, account string) []*Environment {
-	return e.guards(func(ns, name string) bool { return match(ns, namespace) && match(name, account) })
+	return e.guards(namespace, func(g v1alpha1.ServiceAccountGlob) bool {
+		return MatchServiceAccount([]v1alpha1.ServiceAccountGlob{g}, namespace, account)
+	})
 }
 
 // NamespaceGuards returns the Production environments that list any service account of a namespace.
 func (e *Estate) NamespaceGuards(namespace string) []*Environment {
-	return e.guards(func(ns, _ string) bool { return match(ns, namespace) })
+	return e.guards(namespace, func(v1alpha1.ServiceAccountGlob) bool { return true })
 }
 
-func (e *Estate) guards(lists func(namespace, name string) bool) []*Environment {
+func (e *Estate) guards(namespace string, lists func(v1alpha1.ServiceAccountGlob) bool) []*Environment {
 	var out []*Environment
-	for _, claims := range [][]accountClaim{e.members.accounts, e.members.operators, e.members.jobLaunchers} {
-		for _, c := range claims {
-			listed := slices.ContainsFunc(c.globs, func(g v1alpha1.ServiceAccountGlob) bool {
-				ns, name, ok := strings.Cut(string(g), "/")
-				return ok && lists(ns, name)
-			})
-			if listed && c.env.Tier == v1alpha1.TierProduction && !slices.Contains(out, c.env) {
-				out = append(out, c.env)
-			}
+	e.members.guarded.each(namespace, func(c accountClaim) {
+		if lists(c.glob) && !slices.Contains(out, c.env) {
+			out = append(out, c.env)
 		}
-	}
+	})
 	slices.SortFunc(out, func(a, b *Environment) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }
@@ -139,16 +153,9 @@ func (e *Estate) account(id *Identity, ns, name string, add func(*Environment)) 
 	for _, env := range e.NamespaceOrName(ns).Environments {
 		add(env)
 	}
-	each := func(claims []accountClaim, f func(*Environment)) {
-		for _, c := range claims {
-			if MatchServiceAccount(c.globs, ns, name) {
-				f(c.env)
-			}
-		}
-	}
-	each(e.members.accounts, add)
-	each(e.members.operators, func(env *Environment) { add(env); set(&id.Operator, env.Name) })
-	each(e.members.jobLaunchers, func(env *Environment) { add(env); set(&id.JobLauncher, env.Name) })
+	e.members.accounts.each(ns, name, add)
+	e.members.operators.each(ns, name, func(env *Environment) { add(env); set(&id.Operator, env.Name) })
+	e.members.jobLaunchers.each(ns, name, func(env *Environment) { add(env); set(&id.JobLauncher, env.Name) })
 }
 
 func set(m *map[string]bool, key string) {

@@ -12,7 +12,7 @@ import (
 
 // Overlapping returns the data stores that own a host, or part of what a wildcard over it would own. It looks at every
 // entry: it is asked when a DataStore is written, not when a workload is.
-func (e *Estate) Overlapping(h reference.Host, wildcard bool) []Owner {
+func (e *Estate) Overlapping(h reference.Target, wildcard bool) []Owner {
 	if h.Addr.IsValid() {
 		return e.Address(h.Addr)
 	}
@@ -54,7 +54,7 @@ func (e *Estate) OverlappingRange(cidr string) []Owner {
 
 // ServiceClaim names the Production environment whose Services a host, or a wildcard over it, would take: the host is a
 // Service's DNS name in one of its namespaces, or the wildcard covers such names. Empty: none.
-func (e *Estate) ServiceClaim(h reference.Host, wildcard bool) string {
+func (e *Estate) ServiceClaim(h reference.Target, wildcard bool) string {
 	if !wildcard {
 		h.Strong = true
 		if _, ns, ok := e.serviceOf(h, ""); ok {

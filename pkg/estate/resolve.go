@@ -11,27 +11,94 @@ import (
 // clusterDomain is the DNS suffix behind `svc`. Services are also found without it.
 const clusterDomain = "cluster.local"
 
-// Target is what a host leads to.
-type Target struct {
+// Resolution is what a target leads to.
+type Resolution struct {
 	// Owners are the data stores that own it.
 	Owners []Owner
-	// Service, Namespace: the Service that the host names; the Service is empty where only a namespace is known.
+	// Service, Namespace: the Service that a host names; the Service is empty where only a namespace is known.
 	Service, Namespace string
+	// Namespaces that the target is about, where it names some by a pattern or by their labels.
+	Namespaces []string
 }
 
-// Resolve says what a host leads to, seen from a namespace. It is empty for what the estate does not know.
-func (e *Estate) Resolve(h reference.Host, from string) Target {
-	if h.Addr.IsValid() {
-		return Target{Owners: e.Address(h.Addr)}
+// Resolve says what a target leads to, seen from a namespace. It is empty for what the estate does not know.
+func (e *Estate) Resolve(t reference.Target, from string) Resolution {
+	switch t.Kind {
+	case reference.Host:
+		return e.host(t, from, maxAliases)
+	case reference.Range:
+		return Resolution{Owners: e.Within(t.Name)}
+	case reference.Resource:
+		return Resolution{Owners: e.Resource(t.Name)}
+	case reference.Instance:
+		return Resolution{Owners: e.Instance(t.Name)}
+	case reference.Namespace:
+		return Resolution{Namespaces: e.Named(t.Name)}
+	case reference.NamespaceSelector:
+		return Resolution{Namespaces: e.Selected(t.Name)}
+	case reference.Claim:
+		v, _ := e.ClaimedVolume(from, t.Name)
+		return e.volume(v, from)
+	case reference.Volume:
+		v, _ := e.Volume(t.Name)
+		return e.volume(v, from)
+	default:
+		return Resolution{}
 	}
-	if owners := e.Host(h.Name); len(owners) > 0 {
-		return Target{Owners: owners}
+}
+
+// volume: a volume leads to what its source names, and to the namespace whose claim it holds.
+func (e *Estate) volume(v Volume, from string) Resolution {
+	var out Resolution
+	for _, t := range v.Targets {
+		if t.Kind != reference.Claim && t.Kind != reference.Volume {
+			out.Owners = append(out.Owners, e.Resolve(t, from).Owners...)
+		}
 	}
-	svc, ns, ok := e.serviceOf(h, from)
+	if v.ClaimNamespace != "" {
+		out.Namespaces = []string{v.ClaimNamespace}
+	}
+	return out
+}
+
+// maxAliases is how many Services of type ExternalName are followed.
+const maxAliases = 4
+
+func (e *Estate) host(t reference.Target, from string, aliases int) Resolution {
+	if t.Addr.IsValid() {
+		if owners := e.Address(t.Addr); len(owners) > 0 {
+			return Resolution{Owners: owners}
+		}
+		return e.cluster(e.network.addresses[t.Addr.Unmap()])
+	}
+	if owners := e.Host(t.Name); len(owners) > 0 {
+		return Resolution{Owners: owners}
+	}
+	if name, ok := e.network.hosts[t.Name]; ok {
+		return e.cluster(name)
+	}
+	svc, ns, ok := e.serviceOf(t, from)
 	if !ok || svc == "kubernetes" && ns == "default" {
-		return Target{}
+		return Resolution{}
 	}
-	return Target{Owners: e.Service(ns, svc), Service: svc, Namespace: ns}
+	if external := e.services[ns+"/"+svc].External; external != "" && aliases > 0 && len(e.Service(ns, svc)) == 0 {
+		if alias, ok := reference.NormaliseHost(external, true); ok {
+			alias.Strong = true
+			if r := e.host(alias, ns, aliases-1); len(r.Owners) > 0 || r.Namespace != "" && r.Namespace != from {
+				return r
+			}
+		}
+	}
+	return Resolution{Owners: e.Service(ns, svc), Service: svc, Namespace: ns}
+}
+
+// cluster is a Service of the cluster, by namespace/name, that was found by an address or a name of its own.
+func (e *Estate) cluster(name string) Resolution {
+	ns, svc, ok := strings.Cut(name, "/")
+	if !ok || svc == "kubernetes" && ns == "default" {
+		return Resolution{}
+	}
+	return Resolution{Owners: e.Service(ns, svc), Service: svc, Namespace: ns}
 }
 
 // public reports whether a namespace is called like a top-level domain, as dev is: then knative.dev is a site of the
@@ -42,15 +109,19 @@ func (e *Estate) public(namespace string) bool {
 }
 
 // serviceOf reads the spellings of a Service's DNS name: svc (same namespace), svc.ns, svc.ns.svc,
-// svc.ns.svc.cluster.local, and a Pod's name in front of each of the last two.
-func (e *Estate) serviceOf(h reference.Host, from string) (svc, ns string, ok bool) {
+// svc.ns.svc.cluster.local, and a Pod's name in front of each of the last three; and that of a Pod by its address.
+func (e *Estate) serviceOf(h reference.Target, from string) (svc, ns string, ok bool) {
 	labels := strings.Split(strings.TrimSuffix(h.Name, "."+clusterDomain), ".")
 	n := len(labels)
 	switch {
 	case n >= 3 && labels[n-1] == "svc":
 		return labels[n-3], labels[n-2], true
+	case n >= 3 && labels[n-1] == "pod":
+		return "", labels[n-2], true
 	case strings.HasSuffix(h.Name, "."+clusterDomain):
 		return "", "", false
+	case n == 3 && e.ServiceExists(labels[2], labels[1]):
+		return labels[1], labels[2], true // a member of a StatefulSet
 	case n == 2 && (h.Strong && !e.public(labels[1]) || e.ServiceExists(labels[1], labels[0])):
 		return labels[0], labels[1], true
 	case n == 1 && h.Strong && from != "":

@@ -38,13 +38,16 @@ type stores struct {
 	// lengths are the prefix lengths in use, longest first, for IPv4 and IPv6: a lookup asks once for each.
 	lengths4, lengths6 []int
 	services           map[string][]Owner
-	names              map[string]int32
+	// resources by their canonical name; instances are those that are bare identifiers.
+	resources, instances map[string][]Owner
+	credentials          credentials
+	names                map[string]int32
 }
 
 func (e *Estate) addStores(in []v1alpha1.DataStore) {
 	e.stores = stores{
 		hosts: map[string][]Owner{}, wildcards: map[string][]Owner{}, prefixes: map[netip.Prefix][]Owner{},
-		services: map[string][]Owner{}, names: map[string]int32{},
+		services: map[string][]Owner{}, names: map[string]int32{}, resources: map[string][]Owner{}, instances: map[string][]Owner{},
 	}
 	sorted := slices.Clone(in)
 	slices.SortFunc(sorted, func(a, b v1alpha1.DataStore) int { return cmp.Compare(a.Name, b.Name) })
@@ -78,6 +81,49 @@ func (e *Estate) addStore(d *v1alpha1.DataStore) {
 		key := s.Namespace + "/" + s.Name
 		e.stores.services[key] = append(e.stores.services[key], owner(s.Name+"."+s.Namespace+".svc"))
 	}
+	for _, r := range d.Spec.ResourceNames {
+		name := reference.CanonicalResource(r)
+		if strings.ContainsAny(name, ":/") {
+			e.stores.resources[name] = append(e.stores.resources[name], owner(r))
+		} else {
+			e.stores.instances[name] = append(e.stores.instances[name], owner(r))
+		}
+	}
+	e.addCredentials(d.Spec.Credentials, owner)
+}
+
+// Resource returns the data stores that list a cloud resource by one of its names.
+func (e *Estate) Resource(name string) []Owner { return e.stores.resources[name] }
+
+// Instance returns the data stores that list a bare identifier, or a longer name of which it is all: scripts give a
+// command line either.
+func (e *Estate) Instance(name string) []Owner {
+	if o := e.stores.instances[name]; len(o) > 0 {
+		return o
+	}
+	return e.stores.resources[reference.CanonicalResource(name)]
+}
+
+// Within returns the data stores that own a whole range of addresses.
+func (e *Estate) Within(cidr string) []Owner {
+	p, err := netip.ParsePrefix(cidr)
+	if err != nil {
+		return nil
+	}
+	p = canonical(p)
+	lengths := e.stores.lengths6
+	if p.Addr().Is4() {
+		lengths = e.stores.lengths4
+	}
+	for _, bits := range lengths {
+		if bits > p.Bits() {
+			continue
+		}
+		if wider, err := p.Addr().Prefix(bits); err == nil && len(e.stores.prefixes[wider]) > 0 {
+			return e.stores.prefixes[wider]
+		}
+	}
+	return nil
 }
 
 func (e *Estate) addHost(d *v1alpha1.DataStore, i int, h string, o Owner) {

@@ -27,7 +27,7 @@ func input(t testing.TB, text string) estate.Input {
 	t.Helper()
 	in := estate.Input{
 		Cluster: "c1", FirebreakNamespace: "firebreak-system", FirebreakAccount: "firebreak",
-		Namespaces: map[string]map[string]string{}, Services: map[string]struct{}{},
+		Namespaces: map[string]map[string]string{}, Services: map[string]estate.Service{},
 	}
 	for line := range strings.Lines(text) {
 		words := strings.SplitN(strings.TrimSpace(line), " ", 4)
@@ -50,7 +50,7 @@ func input(t testing.TB, text string) estate.Input {
 			parse(t, strings.Join(words[2:], " "), &labels)
 			in.Namespaces[words[1]] = labels
 		case "svc":
-			in.Services[words[1]] = struct{}{}
+			in.Services[words[1]] = estate.Service{}
 		default:
 			t.Fatalf("nothing reads %q", line)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
@@ -56,7 +57,8 @@ func inConfigMap(key, value string) string {
 	return fmt.Sprintf("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings, namespace: dev}, data: {%s: %s}}", quoted(key), quoted(value))
 }
 
-// judged sends a manifest as a person and returns what is denied, as `path value`.
+// judged sends a manifest as a person and returns what is denied, as `path value`, and the rule behind it where it is not
+// DataStoreAcrossTiers.
 func judged(t *testing.T, s *stage, requester, manifest string) string {
 	t.Helper()
 	req := newRequest(t, s, header{Requester: requester}, documents(t, []byte(manifest)), now())
@@ -66,7 +68,11 @@ func judged(t *testing.T, s *stage, requester, manifest string) string {
 	}
 	var out []string
 	for _, f := range d.Denied() {
-		out = append(out, strings.TrimPrefix(f.Path, "spec.template.spec.containers[0].")+" "+f.Value)
+		said := strings.TrimPrefix(f.Path, "spec.template.spec.containers[0].") + " " + f.Value
+		if f.Rule != v1alpha1.RuleDataStoreAcrossTiers {
+			said += " " + string(f.Rule)
+		}
+		out = append(out, said)
 	}
 	return strings.Join(out, "; ")
 }

@@ -6,7 +6,9 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	kjson "sigs.k8s.io/json"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
@@ -53,10 +55,10 @@ func Prepare(req *Request, w *World) (*Case, error) {
 	if c.requester, err = w.requester(req.User); err != nil {
 		return nil, err
 	}
-	if c.new, err = decode(req.Kind.GroupKind(), req.Object); err != nil && req.Operation != Connect {
+	if c.new, err = decode(req.Kind.GroupKind(), req.Object, whole(req, w)); err != nil && req.Operation != Connect {
 		return nil, err
 	}
-	if c.old, err = decode(req.Kind.GroupKind(), req.OldObject); err != nil && req.Operation != Connect {
+	if c.old, err = decode(req.Kind.GroupKind(), req.OldObject, whole(req, w)); err != nil && req.Operation != Connect {
 		return nil, err
 	}
 	if err := c.complete(); err != nil {
@@ -71,10 +73,7 @@ func Prepare(req *Request, w *World) (*Case, error) {
 	if c.same = req.Operation == Update && req.SubResource == "" && sameAsStored(req.Object, req.OldObject); c.same {
 		return c, nil
 	}
-	if err := c.new.extract(req.Namespace, w); err != nil {
-		return nil, err
-	}
-	if err := c.old.extract(req.Namespace, w); err != nil {
+	if err := c.extract(); err != nil {
 		return nil, err
 	}
 	if c.own, err = c.decodeOwn(); err != nil {
@@ -84,6 +83,31 @@ func Prepare(req *Request, w *World) (*Case, error) {
 	c.classify()
 	c.demand = c.demands()
 	return c, nil
+}
+
+// extract reads both states of the object for what they name.
+func (c *Case) extract() error {
+	if c.req.Kind.Group == v1alpha1.GroupName {
+		return nil // data stores and windows name what they protect
+	}
+	for _, o := range []*object{c.new, c.old} {
+		if err := o.extract(c.req.Kind.GroupKind(), c.req.Namespace, c.world); err != nil {
+			return err
+		}
+	}
+	if c.new != nil && c.req.Kind.Kind == "Binding" {
+		c.new.refs = append(c.new.refs, bound(c.new)...)
+	}
+	return nil
+}
+
+// bound names the node that a Binding puts a Pod on.
+func bound(o *object) []reference.Reference {
+	var b corev1.Binding
+	if kjson.UnmarshalCaseSensitivePreserveInts(o.raw, &b) != nil || b.Target.Name == "" {
+		return nil
+	}
+	return []reference.Reference{{Target: reference.Target{Kind: reference.Node, Name: b.Target.Name}, Use: reference.Places, Path: "target.name", Text: b.Target.Name}}
 }
 
 // complete fills in a name that was yet to be generated when the review was made, and refuses reviews without the

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
@@ -42,11 +44,15 @@ func (c *Case) judgeContent(rule v1alpha1.RuleName, leads func([]reference.Refer
 	}
 	healed := c.ownerTargets(leads)
 	var out []Finding
+	type spot struct{ path, value, target string }
+	said := map[spot]bool{}
 	for _, l := range found {
+		at := spot{l.ref.Path, l.ref.Name, l.target}
 		but := c.crosses(l)
-		if but == "" {
+		if but == "" || said[at] {
 			continue
 		}
+		said[at] = true
 		action := c.contentAction(rule, l, stored, healed)
 		out = append(out, l.finding(rule, action, but))
 	}
@@ -64,18 +70,38 @@ func targets(leads []lead) map[string]bool {
 // crosses says, as a clause, why a lead crosses tiers; empty if it does not. A reference to production needs both
 // identities on that side: who asks and what would run.
 func (c *Case) crosses(l lead) string {
-	subject := c.place.SubjectTier()
+	place := c.subject()
+	subject := place.SubjectTier()
 	switch {
 	case l.tier == v1alpha1.TierShared || subject == v1alpha1.TierShared && l.tier != v1alpha1.TierProduction:
 		return ""
 	case c.throughGateway(l):
 		return ""
 	case subject != v1alpha1.TierShared && subject != l.tier:
-		return fmt.Sprintf("namespace %q belongs to %s", c.req.Namespace, c.place)
+		return fmt.Sprintf("namespace %q belongs to %s", c.subjectNamespace(), place)
 	case l.tier == v1alpha1.TierProduction && !c.requester.Controller && !c.outsider && !c.requester.MemberOfTier(v1alpha1.TierProduction):
 		return fmt.Sprintf("%s is a member of no Production environment", c.requester)
 	}
 	return ""
+}
+
+// subjectNamespace is the namespace that the object works for: its own, or that of the claim that a volume is for.
+func (c *Case) subjectNamespace() string {
+	if c.new == nil || c.req.Kind.GroupKind() != (schema.GroupKind{Kind: "PersistentVolume"}) {
+		return c.req.Namespace
+	}
+	spec, _ := c.new.tree["spec"].(map[string]any)
+	ref, _ := spec["claimRef"].(map[string]any)
+	namespace, _ := ref["namespace"].(string)
+	return namespace
+}
+
+// subject is what the object works for belongs to.
+func (c *Case) subject() estate.Membership {
+	if ns := c.subjectNamespace(); ns != c.req.Namespace {
+		return c.est.NamespaceOrName(ns)
+	}
+	return c.place
 }
 
 // throughGateway: data may cross tiers through the proxies that the target's environment lists for the subject's, as
@@ -86,7 +112,7 @@ func (c *Case) throughGateway(l lead) bool {
 	}
 	for _, g := range l.env.Spec().Gateways {
 		h, ok := reference.NormaliseHost(g.Host, true)
-		if ok && h.Name == l.ref.Name && c.At().Before(g.ExpiresAt.Time) && slices.ContainsFunc(g.From, c.place.In) {
+		if ok && h.Name == l.ref.Name && c.At().Before(g.ExpiresAt.Time) && slices.ContainsFunc(g.From, c.subject().In) {
 			return true
 		}
 	}
@@ -138,7 +164,7 @@ func (l lead) finding(rule v1alpha1.RuleName, action v1alpha1.Action, but string
 		Rule: rule, Action: action, Path: l.ref.Path, Value: l.ref.Name, Target: l.target, Environment: l.environment,
 	}
 	names := fmt.Sprintf("names %q, %s", l.ref.Name, l.what)
-	if l.ref.Secret {
+	if l.ref.Confidential {
 		// Not even the host: a Secret's value never leaves the process.
 		f.Value = ""
 		names = "names " + l.what

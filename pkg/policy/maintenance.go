@@ -143,7 +143,7 @@ func (c *Case) storeTouched() string { return c.storeIn(c.refs()) }
 
 func (c *Case) storeIn(refs []reference.Reference) string {
 	for _, r := range refs {
-		for _, o := range c.est.Resolve(r.Host, c.req.Namespace).Owners {
+		for _, o := range c.est.Resolve(r.Target, c.req.Namespace).Owners {
 			if o.Tier() == v1alpha1.TierProduction {
 				return fmt.Sprintf("production data store %q", o.Store)
 			}

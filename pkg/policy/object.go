@@ -7,12 +7,16 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	kjson "sigs.k8s.io/json"
 
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
@@ -23,10 +27,14 @@ type object struct {
 	meta metav1.ObjectMeta
 	work *workload.Workload
 	data []reference.Datum
-	refs []reference.Reference
+	// tree is what kinds say that are read as a whole, and embedded the templates in them.
+	tree     map[string]any
+	embedded []workload.Template
+	refs     []reference.Reference
 }
 
-func decode(gk schema.GroupKind, raw []byte) (*object, error) {
+// decode reads an object. whole: it is of a kind that is read for every text in it.
+func decode(gk schema.GroupKind, raw []byte, whole bool) (*object, error) {
 	if len(raw) == 0 || bytes.Equal(raw, []byte("null")) {
 		return nil, nil
 	}
@@ -43,24 +51,62 @@ func decode(gk schema.GroupKind, raw []byte) (*object, error) {
 	if o.work, err = workload.Of(gk, raw); err != nil {
 		return nil, err
 	}
-	o.data, err = dataOf(gk, raw)
-	return o, err
+	if o.data, err = dataOf(gk, raw); err != nil || !whole {
+		return o, err
+	}
+	if err := json.Unmarshal(raw, &o.tree); err != nil {
+		return nil, fmt.Errorf("decode %s: %w", gk.Kind, err)
+	}
+	if !builtIn(gk.Group) {
+		o.embedded = workload.Embedded(o.tree)
+	}
+	return o, nil
+}
+
+// whole reports whether an object of a kind is read for every text in it: routes, volumes, accounts, and all custom
+// resources. The others say nothing, or say it to rules that read them on their own.
+func whole(r *Request, w *World) bool {
+	gk := r.Kind.GroupKind()
+	switch {
+	case r.SubResource != "" || workload.HasTemplate(gk) || gk.Group == v1alpha1.GroupName:
+		return false
+	case gk.Group == "":
+		return slices.Contains([]string{"Service", "Endpoints", "PersistentVolume", "PersistentVolumeClaim", "ServiceAccount"}, gk.Kind)
+	case builtIn(gk.Group):
+		return slices.Contains([]string{"networking.k8s.io", "discovery.k8s.io", "gateway.networking.k8s.io", "storage.k8s.io"}, gk.Group)
+	}
+	if w.Custom == nil {
+		return true
+	}
+	return slices.ContainsFunc(w.Custom, func(glob string) bool {
+		group, resource, _ := strings.Cut(glob, "/")
+		return estate.Match(v1alpha1.Glob(group), gk.Group) && estate.Match(v1alpha1.Glob(resource), r.Resource.Resource)
+	})
+}
+
+// builtIn reports whether a group is one of Kubernetes' own.
+func builtIn(group string) bool {
+	switch group {
+	case "", "apps", "batch", "autoscaling", "policy", "extensions":
+		return true
+	}
+	return strings.HasSuffix(group, ".k8s.io") && !strings.HasSuffix(group, ".x-k8s.io") && !strings.Contains(group, "sparkoperator")
 }
 
 func dataOf(gk schema.GroupKind, raw []byte) ([]reference.Datum, error) {
 	switch gk {
 	case schema.GroupKind{Kind: "ConfigMap"}:
-		var cm corev1.ConfigMap
-		if err := kjson.UnmarshalCaseSensitivePreserveInts(raw, &cm); err != nil {
+		cm, err := workload.Decode[corev1.ConfigMap](raw)
+		if err != nil {
 			return nil, fmt.Errorf("decode ConfigMap: %w", err)
 		}
-		return reference.ConfigMapData(&cm), nil
+		return reference.ConfigMapData(cm), nil
 	case secretKind():
-		var s corev1.Secret
-		if err := kjson.UnmarshalCaseSensitivePreserveInts(raw, &s); err != nil {
+		s, err := workload.Decode[corev1.Secret](raw)
+		if err != nil {
 			return nil, errNoSecret
 		}
-		return reference.SecretData(&s), nil
+		return reference.SecretData(s), nil
 	}
 	return nil, nil
 }
@@ -70,17 +116,20 @@ func secretKind() schema.GroupKind { return schema.GroupKind{Kind: "Secret"} }
 // errNoSecret is all that is said of a Secret that cannot be decoded: the decoder's words could repeat its content.
 var errNoSecret = errors.New("decode Secret: it is no valid Secret")
 
-func (o *object) extract(namespace string, w *World) error {
-	if o == nil || o.work == nil && o.data == nil {
+func (o *object) extract(gk schema.GroupKind, namespace string, w *World) error {
+	if o == nil {
 		return nil
 	}
-	in := reference.Input{Namespace: namespace, Data: o.data, ConfigMaps: w.ConfigMaps}
+	in := reference.Input{
+		Namespace: namespace, Kind: gk, Data: o.data, Object: o.tree, Embedded: o.embedded, Annotations: o.meta.Annotations,
+		ConfigMaps: w.ConfigMaps, Secrets: w.Secrets,
+	}
 	if o.work != nil {
 		in.Template = &o.work.Template
 	}
 	var all bool
 	if o.refs, all = reference.ExtractAll(in); !all {
-		return UndecidedError{"its variables repeat each other until nobody can tell what they say; write them out"}
+		return UndecidedError{"its variables repeat each other, or its parts lie within each other, until nobody can tell what it says; write them out"}
 	}
 	return nil
 }

@@ -3,10 +3,12 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -52,16 +54,34 @@ func (r *Request) Username() string { return r.User.Username }
 type World struct {
 	Estate *estate.Estate
 	// ConfigMaps gives what is known of a ConfigMap's keys; nil: nothing of any.
-	ConfigMaps func(namespace, name string) (reference.ConfigMap, bool)
+	ConfigMaps func(namespace, name string) (reference.Contents, bool)
+	// Secrets gives what is known of a Secret's keys; nil, the default: nothing of any.
+	Secrets func(namespace, name string) (reference.Contents, bool)
+	// Roles gives the rules of a Role, or of a ClusterRole where the namespace is empty. Nil: nothing is known of any.
+	Roles func(namespace, name string) ([]rbacv1.PolicyRule, bool)
+	// Bindings gives who is bound to a Role, or to a ClusterRole where the namespace is empty. Nil: nobody is known.
+	Bindings func(namespace, role string) []Binding
+	// Tenants gives the namespaces whose Pods run on a node; nil: nothing is known of any.
+	Tenants func(node string) []string
+	// PodAt gives the namespace of the Pod that has an address; nil: nothing is known of any.
+	PodAt func(address netip.Addr) (string, bool)
 	// Owners gives the references of the stored template of a controlling owner, if that owner exists with that
 	// UID; nil: nothing of any.
 	Owners func(namespace string, owner metav1.OwnerReference) ([]reference.Reference, bool)
 	// Parents gives what is known of the stored template of a workload, by namespace, kind and name: the payload of its
 	// scale subresource carries none. Nil: nothing is known of any.
 	Parents func(namespace, kind, name string) (Parent, bool)
+	// Custom are the custom resources whose content is judged, as group/resource globs; nil: all.
+	Custom []string
 	// ControllerUID gives the UID of a service account of kube-system; nil: names alone are believed, as an offline
 	// check must.
 	ControllerUID func(name string) (string, bool)
+}
+
+// Binding is one RoleBinding or, without a namespace, one ClusterRoleBinding.
+type Binding struct {
+	Namespace, Name string
+	Subjects        []rbacv1.Subject
 }
 
 // Parent is what matters of the template of a workload that is scaled.

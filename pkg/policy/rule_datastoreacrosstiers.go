@@ -11,17 +11,23 @@ import (
 // dataStoreAcrossTiers objects to a reference to a data store of the other tier, in both directions: non-production
 // to production, and production to non-production, the quiet one.
 func dataStoreAcrossTiers(c *Case, _ *judgement) []Finding {
-	return c.judgeContent(v1alpha1.RuleDataStoreAcrossTiers, c.storeLeads)
+	return c.judgeContent(v1alpha1.RuleDataStoreAcrossTiers, c.storeLeads(reference.Connects))
 }
 
-func (c *Case) storeLeads(refs []reference.Reference) []lead {
-	var out []lead
-	for _, r := range refs {
-		for _, o := range c.est.Resolve(r.Host, c.req.Namespace).Owners {
-			out = append(out, c.storeLead(r, o))
+// storeLeads gives what references of one use lead to among the data stores.
+func (c *Case) storeLeads(use reference.Use) func([]reference.Reference) []lead {
+	return func(refs []reference.Reference) []lead {
+		var out []lead
+		for _, r := range refs {
+			if r.Use != use {
+				continue
+			}
+			for _, o := range c.est.Resolve(r.Target, c.req.Namespace).Owners {
+				out = append(out, c.storeLead(r, o))
+			}
 		}
+		return out
 	}
-	return out
 }
 
 func (c *Case) storeLead(r reference.Reference, o estate.Owner) lead {
@@ -32,13 +38,18 @@ func (c *Case) storeLead(r reference.Reference, o estate.Owner) lead {
 	}
 	if o.Environment == nil {
 		l.what = fmt.Sprintf("data store %q of environment %q, which does not exist", o.Store, o.EnvironmentName)
-		if c.place.SubjectTier() == v1alpha1.TierProduction {
+		if c.subject().SubjectTier() == v1alpha1.TierProduction {
 			// For the rest it is a warning: nobody knows whose it is, and production must not stop for that.
 			l.tier, l.uncertain = v1alpha1.TierNonProduction, true
 		}
 	}
-	if len(c.place.Environments) == 1 {
-		l.remedy = fmt.Sprintf("use a data store of environment %q, or ask for an Exemption", c.place.Environments[0].Name)
+	if envs := c.subject().Environments; len(envs) == 1 {
+		l.remedy = fmt.Sprintf("use a data store of environment %q, or ask for an Exemption", envs[0].Name)
+	}
+	if r.Kind == reference.Claim || r.Kind == reference.Volume {
+		l.what, l.remedy = "a volume of "+l.what, volumeRemedy
 	}
 	return l
 }
+
+const volumeRemedy = "use a volume of its own environment, or ask for an Exemption"

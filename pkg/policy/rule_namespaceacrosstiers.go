@@ -10,21 +10,53 @@ import (
 // namespaceAcrossTiers objects to a reference to a namespace of the other tier, or to a Service in it. Services that
 // a data store claims are DataStoreAcrossTiers' business.
 func namespaceAcrossTiers(c *Case, _ *judgement) []Finding {
-	return c.judgeContent(v1alpha1.RuleNamespaceAcrossTiers, c.namespaceLeads)
+	return c.judgeContent(v1alpha1.RuleNamespaceAcrossTiers, c.namespaceLeads(reference.Connects))
 }
 
-func (c *Case) namespaceLeads(refs []reference.Reference) []lead {
-	var out []lead
-	for _, r := range refs {
-		t := c.est.Resolve(r.Host, c.req.Namespace)
-		if len(t.Owners) > 0 || t.Namespace == "" || t.Namespace == c.req.Namespace {
+// namespaceLeads gives what references of one use lead to among the namespaces.
+func (c *Case) namespaceLeads(use reference.Use) func([]reference.Reference) []lead {
+	return func(refs []reference.Reference) []lead {
+		var out []lead
+		for _, r := range refs {
+			if r.Use == use && r.Kind != reference.Secret {
+				out = append(out, c.namespacesOf(r)...)
+			}
+		}
+		return out
+	}
+}
+
+// namespacesOf gives the namespaces that one reference leads to. A pattern or a selector that meets several is told by
+// the first of them that lies across.
+func (c *Case) namespacesOf(r reference.Reference) []lead {
+	t := c.est.Resolve(r.Target, c.req.Namespace)
+	if len(t.Owners) > 0 {
+		return nil
+	}
+	names := t.Namespaces
+	if t.Namespace != "" {
+		names = []string{t.Namespace}
+	}
+	if ns, ok := c.podAt(r); ok {
+		names = append(names, ns)
+	}
+	for _, ns := range names {
+		if ns == c.req.Namespace {
 			continue
 		}
-		if l, ok := c.namespaceLead(r, t.Namespace); ok {
-			out = append(out, l)
+		if l, ok := c.namespaceLead(r, ns); ok && (len(names) == 1 || !l.uncertain && c.crosses(l) != "") {
+			return []lead{l}
 		}
 	}
-	return out
+	return nil
+}
+
+// podAt: routes may be pointed at Pods by their addresses.
+func (c *Case) podAt(r reference.Reference) (string, bool) {
+	if r.Use != reference.Routes || !r.Addr.IsValid() || c.world.PodAt == nil {
+		return "", false
+	}
+	return c.world.PodAt(r.Addr)
 }
 
 func (c *Case) namespaceLead(r reference.Reference, namespace string) (lead, bool) {
@@ -37,18 +69,40 @@ func (c *Case) namespaceLead(r reference.Reference, namespace string) (lead, boo
 		}
 	}
 	l := lead{
-		ref: r, target: "namespace/" + namespace, tier: m.Tier,
-		what:   fmt.Sprintf("in namespace %q of %s", namespace, m),
+		ref: r, target: "namespace/" + namespace, tier: m.Tier, what: standsIn(r, namespace) + fmt.Sprintf(" of %s", m),
 		remedy: "use a Service of its own environment, or ask for an Exemption",
+	}
+	if r.Kind != reference.Host {
+		l.remedy = "name a namespace of its own environment, or ask for an Exemption"
+	}
+	if r.Kind == reference.Claim || r.Kind == reference.Volume {
+		l.remedy = volumeRemedy
 	}
 	if m.Unassigned() {
 		// As a target, unassigned is only worth a warning, and only to production.
 		l.tier, l.uncertain = v1alpha1.TierNonProduction, true
-		l.what = fmt.Sprintf("in namespace %q, which belongs to no environment", namespace)
+		l.what = standsIn(r, namespace) + ", which belongs to no environment"
 		return l, true
 	}
 	if len(m.Environments) > 0 {
 		l.environment, l.env = m.Environments[0].Name, m.Environments[0]
 	}
 	return l, true
+}
+
+// standsIn says how a reference leads to a namespace.
+func standsIn(r reference.Reference, namespace string) string {
+	switch r.Kind {
+	case reference.Namespace:
+		if r.Name == namespace {
+			return "a namespace"
+		}
+		return fmt.Sprintf("which matches namespace %q", namespace)
+	case reference.NamespaceSelector:
+		return fmt.Sprintf("which selects namespace %q", namespace)
+	case reference.Volume, reference.Claim:
+		return fmt.Sprintf("a volume of namespace %q", namespace)
+	default:
+		return fmt.Sprintf("in namespace %q", namespace)
+	}
 }

@@ -17,9 +17,14 @@ type Rule struct {
 func Rules() []Rule {
 	return []Rule{
 		{v1alpha1.RuleIdentityOutsideEnvironment, Segregation, identityOutsideEnvironment},
+		{v1alpha1.RuleGrantAcrossTiers, Segregation, grantAcrossTiers},
 		{v1alpha1.RuleBoundaryTampering, Segregation, boundaryTampering},
 		{v1alpha1.RuleDataStoreAcrossTiers, Segregation, dataStoreAcrossTiers},
 		{v1alpha1.RuleNamespaceAcrossTiers, Segregation, namespaceAcrossTiers},
+		{v1alpha1.RuleCredentialAcrossTiers, Segregation, credentialAcrossTiers},
+		{v1alpha1.RulePlacementAcrossTiers, Segregation, placementAcrossTiers},
+		{v1alpha1.RuleRouteAcrossTiers, Segregation, routeAcrossTiers},
+		{v1alpha1.RuleStorageAcrossTiers, Segregation, storageAcrossTiers},
 		{v1alpha1.RuleChangeWindowRequired, ChangeControl, changeWindowRequired},
 		{v1alpha1.RulePlanMismatch, ChangeControl, planMismatch},
 		{v1alpha1.RuleTargetNotConfirmed, ChangeControl, targetNotConfirmed},

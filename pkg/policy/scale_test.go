@@ -15,7 +15,7 @@ import (
 
 // What was staged at zero is judged when it is scaled up, though the payload of the scale subresource has no template.
 func TestScaleFromZero(t *testing.T) {
-	touching := policy.Parent{Tool: "psql", References: []reference.Reference{{Host: reference.Host{Name: "db-0-0.prod.example.com", Strong: true}}}}
+	touching := policy.Parent{Tool: "psql", References: []reference.Reference{{Target: reference.Target{Name: "db-0-0.prod.example.com", Strong: true}}}}
 	cases := map[string]struct {
 		reason   string
 		from, to int

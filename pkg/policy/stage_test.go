@@ -9,11 +9,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
@@ -69,9 +71,11 @@ func newStage(t testing.TB) *stage {
 	}
 	in := estate.Input{
 		Cluster: "prod-eu-1", FirebreakNamespace: "firebreak-system", FirebreakAccount: "firebreak",
-		Namespaces: map[string]map[string]string{}, Services: map[string]struct{}{},
+		Namespaces: map[string]map[string]string{}, Services: map[string]estate.Service{},
+		Volumes: map[string]estate.Volume{}, Nodes: map[string]estate.Node{},
 	}
-	p := pieces{input: &in, stage: s, configMaps: map[string]reference.ConfigMap{}, owners: map[string]owner{}, accounts: map[string]string{}}
+	p := pieces{input: &in, stage: s, configMaps: map[string]reference.Contents{}, owners: map[string]owner{}, accounts: map[string]string{},
+		roles: map[string][]rbacv1.PolicyRule{}, bindings: map[string][]policy.Binding{}}
 	for _, d := range documents(t, read(t, "testdata/estate.yaml")) {
 		p.add(t, d)
 	}
@@ -96,9 +100,11 @@ func (s *stage) as(t testing.TB, name string) authenticationv1.UserInfo {
 type pieces struct {
 	input      *estate.Input
 	stage      *stage
-	configMaps map[string]reference.ConfigMap
+	configMaps map[string]reference.Contents
 	owners     map[string]owner
 	accounts   map[string]string
+	roles      map[string][]rbacv1.PolicyRule
+	bindings   map[string][]policy.Binding
 }
 
 type owner struct {
@@ -119,7 +125,14 @@ func (p *pieces) add(t testing.TB, d document) {
 	case "Namespace":
 		p.input.Namespaces[d.Metadata.Name] = d.Metadata.Labels
 	case "Service":
-		p.input.Services[key] = struct{}{}
+		svc := decode[corev1.Service](t, d)
+		p.input.Services[key] = estate.ServiceOf(&svc)
+	case "PersistentVolume":
+		pv := decode[corev1.PersistentVolume](t, d)
+		p.input.Volumes[d.Metadata.Name] = estate.VolumeOf(&pv)
+	case "Node":
+		n := decode[corev1.Node](t, d)
+		p.input.Nodes[d.Metadata.Name] = estate.NodeOf(&n)
 	case "ServiceAccount":
 		p.accounts[d.Metadata.Name] = string(d.Metadata.UID)
 	case "ConfigMap":
@@ -132,13 +145,22 @@ func (p *pieces) add(t testing.TB, d document) {
 			t.Fatal(err)
 		}
 		p.owners[d.Kind+"/"+key] = owner{string(d.Metadata.UID), w}
+	case "ClusterRole":
+		p.roles[d.Metadata.Name] = decode[rbacv1.ClusterRole](t, d).Rules
+	case "RoleBinding", "ClusterRoleBinding":
+		b := decode[rbacv1.RoleBinding](t, d)
+		role := b.RoleRef.Name
+		if b.RoleRef.Kind == "Role" {
+			role = b.Namespace + "/" + role
+		}
+		p.bindings[role] = append(p.bindings[role], policy.Binding{Namespace: b.Namespace, Name: b.Name, Subjects: b.Subjects})
 	default:
 		t.Fatalf("testdata/estate.yaml: nothing reads a %s", d.Kind)
 	}
 }
 
 func (p *pieces) world() *policy.World {
-	configMaps := func(ns, name string) (reference.ConfigMap, bool) { cm, ok := p.configMaps[ns+"/"+name]; return cm, ok }
+	configMaps := func(ns, name string) (reference.Contents, bool) { cm, ok := p.configMaps[ns+"/"+name]; return cm, ok }
 	return &policy.World{
 		Estate:     estate.Compile(*p.input),
 		ConfigMaps: configMaps,
@@ -149,6 +171,11 @@ func (p *pieces) world() *policy.World {
 			}
 			return reference.Extract(reference.Input{Namespace: ns, Template: &o.work.Template, ConfigMaps: configMaps}), true
 		},
+		Roles: func(ns, name string) ([]rbacv1.PolicyRule, bool) {
+			r, ok := p.roles[strings.TrimPrefix(ns+"/"+name, "/")]
+			return r, ok
+		},
+		Bindings:      func(ns, role string) []policy.Binding { return p.bindings[strings.TrimPrefix(ns+"/"+role, "/")] },
 		ControllerUID: func(name string) (string, bool) { uid, ok := p.accounts[name]; return uid, ok },
 	}
 }

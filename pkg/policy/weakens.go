@@ -198,6 +198,16 @@ func (w *weakening) claims(d *v1alpha1.DataStore, e *estate.Estate) {
 	for _, r := range d.Spec.CIDRs {
 		other(r, e.OverlappingRange(r))
 	}
+	for _, r := range d.Spec.ResourceNames {
+		other(r, append(e.Resource(reference.CanonicalResource(r)), e.Instance(reference.CanonicalResource(r))...))
+	}
+	if c := d.Spec.Credentials; c != nil {
+		for kind, globs := range map[reference.Kind][]string{reference.Secret: texts(c.Secrets), reference.StorePath: c.VaultPaths, reference.Role: c.RoleNames} {
+			for _, g := range globs {
+				other(g, e.OverlappingCredentials(kind, g))
+			}
+		}
+	}
 	for _, s := range d.Spec.Services {
 		other(s.Name+"."+s.Namespace, e.Service(s.Namespace, s.Name))
 		if m := e.NamespaceOrName(s.Namespace); len(m.Production()) > 0 && tier != v1alpha1.TierProduction {
@@ -212,4 +222,12 @@ func WeakensExemption(_, new *v1alpha1.Exemption) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("it exempts from %v until %s", new.Spec.Rules, new.Spec.ExpiresAt.UTC().Format("2006-01-02 15:04 UTC"))}
+}
+
+func texts(globs []v1alpha1.Glob) []string {
+	out := make([]string, len(globs))
+	for i, g := range globs {
+		out[i] = string(g)
+	}
+	return out
 }

@@ -44,20 +44,37 @@ func readFixture(t *testing.T, path string) fixture {
 	if len(docs) == 0 {
 		t.Fatalf("%s: no object", path)
 	}
-	maps := map[string]reference.ConfigMap{}
+	maps := map[string]reference.Contents{}
 	for _, d := range docs[1:] {
 		var cm corev1.ConfigMap
 		if err := json.Unmarshal(d, &cm); err != nil {
 			t.Fatalf("%s: %v", path, err)
 		}
-		maps[cm.Namespace+"/"+cm.Name] = reference.ReduceConfigMap(&cm)
+		maps[cm.Kind+"/"+cm.Namespace+"/"+cm.Name] = reduced(t, d, &cm)
 	}
 	f := fixture{input: inputOf(t, docs[0])}
-	f.input.ConfigMaps = func(ns, name string) (reference.ConfigMap, bool) { cm, ok := maps[ns+"/"+name]; return cm, ok }
+	f.input.ConfigMaps = func(ns, name string) (reference.Contents, bool) {
+		c, ok := maps["ConfigMap/"+ns+"/"+name]
+		return c, ok
+	}
+	f.input.Secrets = func(ns, name string) (reference.Contents, bool) { c, ok := maps["Secret/"+ns+"/"+name]; return c, ok }
 	if err := json.Unmarshal(docs[0], &f.object); err != nil {
 		t.Fatal(err)
 	}
 	return f
+}
+
+// reduced reads one of the ConfigMaps and Secrets that exist.
+func reduced(t *testing.T, raw []byte, cm *corev1.ConfigMap) reference.Contents {
+	t.Helper()
+	if cm.Kind != "Secret" {
+		return reference.ReduceConfigMap(cm)
+	}
+	var s corev1.Secret
+	if err := json.Unmarshal(raw, &s); err != nil {
+		t.Fatal(err)
+	}
+	return reference.ReduceSecret(&s)
 }
 
 func documents(t testing.TB, raw []byte) [][]byte {
@@ -88,7 +105,7 @@ func inputOf(t testing.TB, raw []byte) reference.Input {
 	if err := json.Unmarshal(raw, &m); err != nil {
 		t.Fatal(err)
 	}
-	in := reference.Input{Namespace: m.Namespace}
+	in := reference.Input{Namespace: m.Namespace, Kind: m.GroupVersionKind().GroupKind(), Annotations: m.Annotations}
 	switch m.Kind {
 	case "ConfigMap":
 		var cm corev1.ConfigMap
@@ -104,10 +121,17 @@ func inputOf(t testing.TB, raw []byte) reference.Input {
 		in.Data = reference.SecretData(&s)
 	default:
 		w, err := workload.Of(m.GroupVersionKind().GroupKind(), raw)
-		if err != nil || w == nil {
-			t.Fatalf("%s is no workload: %v", m.Kind, err)
+		if err != nil {
+			t.Fatalf("%s: %v", m.Kind, err)
 		}
-		in.Template = &w.Template
+		if w != nil {
+			in.Template = &w.Template
+			break
+		}
+		if err := json.Unmarshal(raw, &in.Object); err != nil {
+			t.Fatal(err)
+		}
+		in.Embedded = workload.Embedded(in.Object)
 	}
 	return in
 }
@@ -135,13 +159,19 @@ func render(refs []reference.Reference) string {
 	out := make([]string, 0, len(refs))
 	for _, r := range refs {
 		line := r.Path + ": " + r.Name
-		if r.Strong {
+		if r.Kind != reference.Host {
+			line += ", " + r.Kind.String()
+		}
+		if r.Namespace != "" {
+			line += " of " + r.Namespace
+		}
+		if r.Strong && r.Kind == reference.Host {
 			line += ", strong"
 		}
 		if r.Via != nil {
 			line += fmt.Sprintf(", by key %s of %s %s", r.Via.Key, r.Via.Kind, r.Via.Name)
 		}
-		if r.Secret {
+		if r.Confidential {
 			line += ", secret"
 		}
 		out = append(out, line)
@@ -216,18 +246,24 @@ func TestEverySourceHasFixtures(t *testing.T) {
 // resolves follows a reference's path through the object: there must stand its text.
 func resolves(object any, r reference.Reference) error {
 	path := r.Path
-	if r.Via != nil {
-		path += ".name" // the field that names the other object
-	}
 	v, err := follow(object, path)
+	if r.Via != nil {
+		// The field that names the other object.
+		if v, err = follow(object, path+".name"); err != nil {
+			v, err = follow(object, path+".secretName")
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
+	}
+	if _, several := v.(map[string]any); several && slices.Contains([]reference.Kind{reference.Taint, reference.NodeLabel, reference.NamespaceSelector}, r.Kind) {
+		return nil // what these name stands in several fields
 	}
 	text, ok := v.(string)
 	if !ok {
 		return fmt.Errorf("%s is %T, no text", path, v)
 	}
-	if strings.HasPrefix(path, "binaryData[") || r.Secret && strings.HasPrefix(path, "data[") {
+	if strings.HasPrefix(path, "binaryData[") || r.Confidential && strings.HasPrefix(path, "data[") {
 		raw, err := base64.StdEncoding.DecodeString(text)
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)

@@ -1,6 +1,7 @@
 package reference_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -77,7 +78,7 @@ func FuzzExtract(f *testing.F) {
 	} {
 		f.Add([]byte(object))
 	}
-	known := reference.ConfigMap{Keys: map[string]reference.ConfigKey{"host": {Short: "db.example.com", Hosts: []reference.Host{{Name: "db.example.com", Strong: true}}}}}
+	known := reference.Contents{Keys: map[string]reference.Content{"host": {Short: "db.example.com", Targets: []reference.Target{{Name: "db.example.com", Strong: true}}}}}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var object map[string]any
 		if json.Unmarshal(raw, &object) != nil {
@@ -94,9 +95,63 @@ func FuzzExtract(f *testing.F) {
 				continue
 			}
 			checkExtracted(t, gk, object, reference.Extract(reference.Input{
-				Namespace: "dev", Template: &w.Template,
-				ConfigMaps: func(_, name string) (reference.ConfigMap, bool) { return known, name == "known" },
+				Namespace: "dev", Template: &w.Template, Kind: gk,
+				ConfigMaps: func(_, name string) (reference.Contents, bool) { return known, name == "known" },
 			}))
+		}
+	})
+}
+
+// FuzzObject: the same for the walk over custom resources and for the templates that lie in them.
+func FuzzObject(f *testing.F) {
+	for _, object := range []string{
+		`{"spec":{"templates":[{"name":"a","container":{"image":"x","command":["psql","-h","db.example.com"]}},{"script":{"image":"x","source":"H=a\npsql -h $H.example.com"}}]}}`,
+		`{"spec":{"template":{"metadata":{"annotations":{"vault.hashicorp.com/agent-inject-secret-a":"database/creds/a"}},"spec":{"containers":[{"env":[{"name":"A","value":"db.example.com"}]}],"volumes":[{"nfs":{"server":"a.example.com"}}]}}}}`,
+		`{"spec":{"claimRef":{"namespace":"payments"},"csi":{"volumeHandle":"fs-1::fsap-2"},"namespaceSelector":{"matchLabels":{"a":"b"}}}}`,
+		`{"spec":{"data":[{"remoteRef":{"key":"a/b"}}],"secretRef":{"name":"a","namespace":"b"},"a.b/c":{"host":"x"},"":{"":[[["db.example.com:1"]]]}}}`,
+		`{"metadata":{"annotations":{"replicator.v1.mittwald.de/replicate-from":"a/b"}},"spec":null}`,
+	} {
+		f.Add([]byte(object), "example.org", "Thing")
+		f.Add([]byte(object), "", "PersistentVolume")
+		f.Add([]byte(object), "gateway.networking.k8s.io", "HTTPRoute")
+	}
+	f.Fuzz(func(t *testing.T, raw []byte, group, kind string) {
+		var object map[string]any
+		if json.Unmarshal(raw, &object) != nil {
+			return
+		}
+		gk := schema.GroupKind{Group: group, Kind: kind}
+		refs, _ := reference.ExtractAll(reference.Input{Namespace: "dev", Kind: gk, Object: object, Embedded: workload.Embedded(object)})
+		for _, r := range refs {
+			if r.Name == "" || r.Path == "" {
+				t.Errorf("%s: %q names %q", gk, r.Path, r.Name)
+			}
+		}
+	})
+}
+
+// FuzzResource: the names of cloud resources are found in the form in which they are declared, and a declared name is
+// its own canonical form.
+func FuzzResource(f *testing.F) {
+	for _, text := range []string{
+		"arn:aws:s3:::bucket/key*", "arn:aws:iam::1:role/x", "s3a://b/c/d", "gs://b", "https://b.s3.eu-west-1.amazonaws.com/k", "https://s3.amazonaws.com/b/k",
+		"wasbs://c@a.blob.core.windows.net/x", "proj:europe-west1:db=tcp:5432", "/cloudsql/p:us-east1:i/.s.PGSQL.5432", "projects/p/instances/i/databases/d",
+		"/subscriptions/s/resourceGroups/r/providers/p", "x@p.iam.gserviceaccount.com", `{{ with secret "database/creds/x" }}`, "arn:aws:secretsmanager:r:1:secret:a/b-XX", "vault kv get a/b",
+	} {
+		f.Add(text, "")
+		f.Add(text, "VAULT_PATH")
+	}
+	f.Fuzz(func(t *testing.T, text, hint string) {
+		for _, found := range reference.Find(text, hint, reference.Value) {
+			if found.Name == "" {
+				t.Errorf("%q names nothing", text)
+			}
+			if found.Kind != reference.Resource {
+				continue
+			}
+			if once := reference.CanonicalResource(found.Name); reference.CanonicalResource(once) != once {
+				t.Errorf("%q names %q, whose canonical form %q is none", text, found.Name, once)
+			}
 		}
 	})
 }
@@ -112,13 +167,23 @@ func checkExtracted(t *testing.T, gk schema.GroupKind, object any, refs []refere
 		}
 	}
 	sorted := slices.IsSortedFunc(refs, func(a, b reference.Reference) int {
-		if a.Path != b.Path {
-			return strings.Compare(a.Path, b.Path)
-		}
-		return strings.Compare(a.Name, b.Name)
+		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Name, b.Name))
 	})
-	once := len(slices.CompactFunc(slices.Clone(refs), func(a, b reference.Reference) bool { return a.Path == b.Path && a.Name == b.Name })) == len(refs)
-	if !sorted || !once {
-		t.Errorf("%s: references are sorted by path and host, each once", gk.Kind)
+	type spot struct {
+		path string
+		reference.Target
+		reference.Use
+	}
+	seen := map[spot]bool{}
+	for _, r := range refs {
+		r.Strong = false
+		at := spot{r.Path, r.Target, r.Use}
+		if seen[at] {
+			t.Errorf("%s: %s names %q twice", gk.Kind, r.Path, r.Name)
+		}
+		seen[at] = true
+	}
+	if !sorted {
+		t.Errorf("%s: references are not sorted by path and name", gk.Kind)
 	}
 }

@@ -16,7 +16,7 @@ const maxHost = 253
 // percent-encoding or trailing dot; addresses in canonical form, IPv4-mapped ones as IPv4. loose also takes the forms
 // of an IPv4 address that only inet_aton understands in full: fewer than four parts, octal, hexadecimal. It reports
 // false for what can be no host.
-func NormaliseHost(s string, loose bool) (Host, bool) {
+func NormaliseHost(s string, loose bool) (Target, bool) {
 	if strings.Contains(s, "%") {
 		if d, err := url.PathUnescape(s); err == nil {
 			s = d
@@ -24,13 +24,13 @@ func NormaliseHost(s string, loose bool) (Host, bool) {
 	}
 	s = toASCII(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
 	if a, ok := address(s, loose); ok {
-		return Host{Name: a.String(), Addr: a}, true
+		return Target{Name: a.String(), Addr: a}, true
 	}
 	s = strings.TrimRight(s, ".")
 	if s == "" || len(s) > maxHost || !isName(s) || numeric(s[strings.LastIndexByte(s, '.')+1:]) {
-		return Host{}, false
+		return Target{}, false
 	}
-	return Host{Name: s}, true
+	return Target{Name: s}, true
 }
 
 func toASCII(s string) string {

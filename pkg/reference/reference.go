@@ -2,23 +2,12 @@ package reference
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
-
-// Host is a name or an address that stands in a text, normalised.
-type Host struct {
-	// Name in lower case, without port, user info and trailing dot, in ASCII form. For an address, its canonical
-	// text.
-	Name string
-	// Addr is valid if the host is an address.
-	Addr netip.Addr
-	// Strong is true where only a host can stand: the authority of a URL, a host flag, host:port, a whole value.
-	// A name of one or two labels counts only there (or, of two labels, where such a Service exists).
-	Strong bool
-}
 
 // Via says through which other object a reference leads.
 type Via struct {
@@ -28,17 +17,19 @@ type Via struct {
 	Key string
 }
 
-// Reference is one place in an object, and the host it names.
+// Reference is one place in an object, and what it names.
 type Reference struct {
-	Host
+	Target
+	// Use that is made of it.
+	Use Use
 	// Path of the field from the object's root.
 	Path string
 	// Text of the field, literally. It may hold credentials, so it is never printed.
 	Text string
 	// Via is set where the text stands in another object that the field points at.
 	Via *Via
-	// Secret is true where the text came out of a Secret: then not even the host is printed.
-	Secret bool
+	// Confidential is true where the text came out of a Secret: then not even the host is printed.
+	Confidential bool
 }
 
 // Datum is one key of a ConfigMap or Secret.
@@ -59,21 +50,53 @@ type Input struct {
 	Template *workload.Template
 	// Data of a ConfigMap or Secret; nil for other objects.
 	Data []Datum
-	// ConfigMaps gives what is known of a ConfigMap. Nil: nothing is known of any.
-	ConfigMaps func(namespace, name string) (ConfigMap, bool)
+	// Object is what custom resources and the built-in kinds without a pod template say, decoded; nil for others.
+	Object map[string]any
+	// Kind of the object.
+	Kind schema.GroupKind
+	// Annotations of the object itself.
+	Annotations map[string]string
+	// Embedded are the pod templates and containers that stand in a custom resource.
+	Embedded []workload.Template
+	// ConfigMaps and Secrets give what is known of one. Nil: nothing is known of any.
+	ConfigMaps, Secrets func(namespace, name string) (Contents, bool)
 
 	budget *budget
 }
 
-func (in *Input) configMap(name string) (ConfigMap, bool) {
+func (in *Input) configMap(name string) (Contents, bool) {
 	if in.ConfigMaps == nil {
-		return ConfigMap{}, false
+		return Contents{}, false
 	}
-	cm, ok := in.ConfigMaps(in.Namespace, name)
-	if !ok {
-		return ConfigMap{}, false
+	return in.ConfigMaps(in.Namespace, name)
+}
+
+func (in *Input) secret(name string) (Contents, bool) {
+	if in.Secrets == nil {
+		return Contents{}, false
 	}
-	return cm, true
+	return in.Secrets(in.Namespace, name)
+}
+
+// templates returns every pod template of the object.
+func (in *Input) templates() []*workload.Template {
+	var out []*workload.Template
+	if in.Template != nil {
+		out = append(out, in.Template)
+	}
+	for i := range in.Embedded {
+		out = append(out, &in.Embedded[i])
+	}
+	return out
+}
+
+// containers returns every container of every template.
+func (in *Input) containers() []workload.Container {
+	var out []workload.Container
+	for _, t := range in.templates() {
+		out = append(out, t.Containers()...)
+	}
+	return out
 }
 
 // Source is one kind of place in which references stand.
@@ -89,8 +112,16 @@ func Sources() []Source {
 	return []Source{
 		{"env", env},
 		{"command", command},
-		{"configmapref", configMapRef},
+		{"probe", probe},
+		{"contents", contents},
+		{"secretref", secretRef},
+		{"hostalias", hostAlias},
+		{"dnsconfig", dnsConfig},
+		{"volume", volume},
+		{"placement", placement},
+		{"annotation", annotation},
 		{"data", data},
+		{"object", object},
 	}
 }
 
@@ -113,26 +144,33 @@ func extract(in Input) []Reference {
 	for _, s := range Sources() {
 		out = append(out, s.Find(&in)...)
 	}
-	slices.SortFunc(out, func(a, b Reference) int {
-		strong := 0
-		if a.Strong != b.Strong {
-			strong = 1
-			if a.Strong {
-				strong = -1
-			}
-		}
-		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Name, b.Name), strong)
-	})
-	return slices.CompactFunc(out, func(a, b Reference) bool { return a.Path == b.Path && a.Name == b.Name })
+	slices.SortFunc(out, func(a, b Reference) int { return cmp.Or(place(a, b), strongest(a, b)) })
+	return slices.CompactFunc(out, func(a, b Reference) bool { return place(a, b) == 0 })
 }
 
-func at(path, text string, hosts []Host) []Reference {
-	if len(hosts) == 0 {
+// place orders references by where they stand and what they name.
+func place(a, b Reference) int {
+	return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind),
+		cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Use, b.Use))
+}
+
+func strongest(a, b Reference) int {
+	switch {
+	case a.Strong == b.Strong:
+		return 0
+	case a.Strong:
+		return -1
+	}
+	return 1
+}
+
+func at(path, text string, targets []Target) []Reference {
+	if len(targets) == 0 {
 		return nil
 	}
-	out := make([]Reference, len(hosts))
-	for i, h := range hosts {
-		out[i] = Reference{Host: h, Path: path, Text: text}
+	out := make([]Reference, len(targets))
+	for i, h := range targets {
+		out[i] = Reference{Target: h, Path: path, Text: text}
 	}
 	return out
 }

@@ -9,11 +9,8 @@ import (
 
 // command finds hosts in the words of commands, arguments, exec probes and hooks, and in the scripts among them.
 func command(in *Input) []Reference {
-	if in.Template == nil {
-		return nil
-	}
 	var out []Reference
-	for _, c := range in.Template.Containers() {
+	for _, c := range in.containers() {
 		vars := in.Environment(c.Container)
 		lookup := func(n string) (string, bool) { v, ok := vars[n]; return v, ok }
 		for _, cmd := range c.Commands() {
@@ -29,7 +26,7 @@ func words(cmd workload.Command, lookup workload.Lookup, b *budget) []Reference 
 	for i := range plain {
 		path := cmd.WordPath(i)
 		if workload.Script(plain, i) {
-			out = append(out, script(path, cmd.Words[i], plain[:i+1], lookup)...)
+			out = append(out, at(path, cmd.Words[i], script(plain[:i+1], lookup))...)
 			if strings.ContainsAny(plain[i], " \t\n;") {
 				continue
 			}
@@ -38,7 +35,32 @@ func words(cmd workload.Command, lookup workload.Lookup, b *budget) []Reference 
 		if i == 0 && cmd.HasProgram() && !strings.Contains(plain[i], "://") {
 			continue
 		}
-		out = append(out, at(path, cmd.Words[i], wordHosts(plain, i))...)
+		out = append(out, at(path, cmd.Words[i], wordTargets(plain, i))...)
+	}
+	for _, t := range append(called(plain), namespaceFlags(plain)...) {
+		i := wordWith(plain, t.Name)
+		out = append(out, at(cmd.WordPath(i), cmd.Words[i], []Target{t})...)
+	}
+	return out
+}
+
+// wordWith returns the index of the last word that holds a name.
+func wordWith(words []string, name string) int {
+	for i := len(words) - 1; i > 0; i-- {
+		if strings.Contains(strings.ToLower(words[i]), strings.ToLower(name)) {
+			return i
+		}
+	}
+	return 0
+}
+
+// namespaceFlags reads the flags by which controllers are told which namespaces to act in, whatever they are called.
+func namespaceFlags(words []string) []Target {
+	var out []Target
+	for i := range words {
+		if ns, ok := flag(words, i, "--namespace", "--namespaces", "--watch-namespace", "--watch-namespaces", "--target-namespace", "--target-namespaces"); ok {
+			out = append(out, NamespaceTargets(ns)...)
+		}
 	}
 	return out
 }
@@ -56,38 +78,61 @@ func expandAll(words []string, lookup workload.Lookup, b *budget) []string {
 	return out
 }
 
-func script(path, text string, words []string, lookup workload.Lookup) []Reference {
-	var out []Reference
+// script reads the commands of a script that the last word is, at any depth.
+func script(words []string, lookup workload.Lookup) []Target {
+	var out []Target
 	for n, call := range workload.Calls(words, lookup) {
 		for _, t := range call.Texts {
 			key, value, ok := strings.Cut(t, "=")
 			if !ok || !isKey(key) {
 				key, value = "", t
 			}
-			out = append(out, at(path, text, Hosts(value, key, Value))...)
+			out = append(out, Find(value, key, Value)...)
+			out = append(out, namespaceVariable(key, value)...)
 		}
 		if n == 0 {
 			continue // the shell itself, whose last word is the script as a whole
 		}
 		for i, w := range call.Words {
 			if i > 0 || strings.Contains(w, "://") {
-				out = append(out, at(path, text, wordHosts(call.Words, i))...)
+				out = append(out, wordTargets(call.Words, i)...)
 			}
 		}
+		out = append(out, called(call.Words)...)
 	}
 	return out
 }
 
-// wordHosts reads one word of a command line; behind a host flag it is a host, whatever it looks like. A word with
+// scriptText reads a text that is a script by itself, as ConfigMaps and custom resources hold them.
+func scriptText(text string) []Target {
+	return script([]string{"sh", "-c", text}, func(string) (string, bool) { return "", false })
+}
+
+// isScript reports whether the text of a key is a script for a shell.
+func isScript(key, text string) bool {
+	if strings.HasPrefix(text, "#!") {
+		line, _, _ := strings.Cut(text, "\n")
+		return strings.HasSuffix(strings.TrimSpace(strings.SplitN(line, " -", 2)[0]), "sh")
+	}
+	switch strings.ToLower(key) {
+	case "script", "source", "run", "cmd", "command", "inline":
+		return true
+	}
+	return strings.HasSuffix(key, ".sh") || strings.HasSuffix(key, ".bash")
+}
+
+// wordTargets reads one word of a command line; behind a host flag it is a host, whatever it looks like. A word with
 // blanks in it is a text of its own.
-func wordHosts(words []string, i int) []Host {
+func wordTargets(words []string, i int) []Target {
 	w, pos, hint := words[i], Word, ""
 	if i > 0 && hostFlag(words[i-1]) {
 		pos = HostPosition
+	} else if i > 0 && strings.HasPrefix(words[i-1], "-") && mute(strings.TrimLeft(words[i-1], "-")) {
+		pos, hint = Value, strings.TrimLeft(words[i-1], "-")
 	} else if strings.ContainsAny(w, " \n\t") {
 		pos = Value
 	}
-	return append(Hosts(w, hint, pos), Hosts(unwrapped(w), hint, Value)...)
+	return append(Find(w, hint, pos), Find(unwrapped(w), hint, Value)...)
 }
 
 // unwrapped decodes a word that is a text in base64: scripts pass such words to base64 -d. Empty: it is none.

@@ -1,14 +1,26 @@
 package reference
 
+import "strings"
+
 // data finds hosts in the keys of ConfigMaps and Secrets.
 func data(in *Input) []Reference {
 	var out []Reference
 	for _, d := range in.Data {
-		refs := at(d.Path, d.Value, Hosts(d.Value, d.Key, Value))
+		refs := at(d.Path, d.Value, dataTargets(d.Key, d.Value))
 		for i := range refs {
-			refs[i].Secret = d.Secret
+			refs[i].Confidential = d.Secret
 		}
 		out = append(out, refs...)
+	}
+	return out
+}
+
+// dataTargets reads one key of a ConfigMap or Secret: a value, a file, or a script.
+func dataTargets(key, value string) []Target {
+	out := append(Find(value, key, Value), namespaceVariable(key, value)...)
+	out = append(out, Find(unwrapped(strings.TrimSpace(value)), key, Value)...)
+	if isScript(key, value) {
+		out = append(out, scriptText(value)...)
 	}
 	return out
 }

@@ -2,28 +2,43 @@ package reference
 
 import (
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 )
 
 // env finds hosts in the values of environment variables, as they stand and as $(VAR) makes them.
 func env(in *Input) []Reference {
-	if in.Template == nil {
-		return nil
-	}
 	var out []Reference
-	for _, c := range in.Template.Containers() {
+	for _, c := range in.containers() {
 		vars := in.fromSources(c.Container)
 		for i, e := range c.Env {
 			value := in.resolve(e, vars)
 			path := fmt.Sprintf("%s.env[%d].value", c.Path, i)
-			out = append(out, at(path, e.Value, Hosts(e.Value, e.Name, Value))...)
+			out = append(out, at(path, e.Value, variable(e.Name, e.Value))...)
 			if e.Value != "" && value != e.Value {
-				out = append(out, at(path, e.Value, Hosts(value, e.Name, Value))...)
+				out = append(out, at(path, e.Value, variable(e.Name, value))...)
 			}
 		}
 	}
 	return out
+}
+
+// variable reads the value of a variable, which may be a text in base64.
+func variable(name, value string) []Target {
+	out := append(Find(value, name, Value), namespaceVariable(name, value)...)
+	return append(out, Find(unwrapped(value), name, Value)...)
+}
+
+// namespaceVariable reads the variables that tell programs which namespace to act in. Others that end so often mean
+// something else: the prefix of metrics, a tenant of another system.
+func namespaceVariable(name, value string) []Target {
+	switch strings.ToUpper(name) {
+	case "NAMESPACE", "NAMESPACES", "WATCH_NAMESPACE", "WATCH_NAMESPACES", "POD_NAMESPACE", "KUBE_NAMESPACE", "KUBERNETES_NAMESPACE",
+		"K8S_NAMESPACE", "TARGET_NAMESPACE", "TARGET_NAMESPACES", "HELM_NAMESPACE":
+		return NamespaceTargets(value)
+	}
+	return nil
 }
 
 // Environment returns the variables of a container that are known before it runs, in the kubelet's order: envFrom

@@ -20,7 +20,7 @@ const (
 
 // Hosts returns the hosts that a text names. hint is the name of the variable, flag or key that the text is the value
 // of; it may be empty. Lines are read one by one, comments skipped.
-func Hosts(text, hint string, pos Position) []Host {
+func Hosts(text, hint string, pos Position) []Target {
 	if !plausible(text, hint, pos) {
 		return nil
 	}
@@ -28,7 +28,7 @@ func Hosts(text, hint string, pos Position) []Host {
 	if !strings.ContainsRune(strings.TrimRight(text, "\r\n"), '\n') {
 		return line(strings.TrimSpace(text), hint, pos)
 	}
-	var out []Host
+	var out []Target
 	for l := range strings.Lines(text) {
 		if l = afterComment(strings.TrimSpace(l)); !comment(l) {
 			out = append(out, line(l, "", pos)...)
@@ -98,14 +98,16 @@ func comment(l string) bool {
 	return l == "" || l == "--" // two dashes and a word are a flag
 }
 
-func line(s, hint string, pos Position) []Host {
+func line(s, hint string, pos Position) []Target {
 	var sc scanner
-	s = strings.TrimPrefix(s, "- ") // an item of a list
+	s = unmarked(strings.TrimPrefix(s, "- ")) // an item of a list
 	rest := sc.urls(s)
 	toks := tokens(rest)
 	sc.pos, sc.hint = pos, hostHint(hint)
-	sc.only = len(toks) == 1 && rest == s
-	sc.list = allHosts(toks)
+	if !mute(hint) || pos == HostPosition {
+		sc.only = len(toks) == 1 && rest == s
+		sc.list = allHosts(toks)
+	}
 	keyed := false
 	for i, t := range toks {
 		t.quoted = t.quoted || i+1 < len(toks) && port(toks[i+1].text)
@@ -116,6 +118,19 @@ func line(s, hint string, pos Position) []Host {
 		sc.before = t.text
 	}
 	return sc.out
+}
+
+// unmarked removes the anchors and tags that YAML allows before a value.
+func unmarked(s string) string {
+	i := strings.IndexAny(s, "&!")
+	if i < 0 || i > 0 && s[i-1] != ' ' {
+		return s
+	}
+	mark, rest, ok := strings.Cut(s[i:], " ")
+	if !ok || len(mark) < 2 || i > 0 && !strings.HasSuffix(strings.TrimRight(s[:i], " "), ":") {
+		return s
+	}
+	return s[:i] + unmarked(rest)
 }
 
 // port: a host and its port may be two words, as in redis.conf.
@@ -131,7 +146,7 @@ type scanner struct {
 	strong, stands bool
 	before         string
 	named          bool
-	out            []Host
+	out            []Target
 }
 
 // add takes what may be a host. Where only its standing alone says so, fewer than four numbers are a version or a
@@ -190,6 +205,9 @@ func (sc *scanner) value(s string, strong, stands bool) {
 	s, rooted := root(s)
 	strong = strong || rooted
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
+		if !strong && !stands && !strings.ContainsAny(s, ":/") {
+			return // somebody's mail address in a text
+		}
 		sc.beforeAt(s[:i], strong)
 		s, strong = strings.TrimPrefix(s[i+1:], "//"), true
 	}

@@ -39,6 +39,7 @@ func quotedAt(s string, start, end int) bool {
 		return false
 	}
 	return s[start-1] == s[end] && strings.IndexByte("\"'`", s[end]) >= 0 ||
+		s[start-1] == '>' && s[end] == '<' || // the text of an element
 		s[end] == ')' && (strings.HasSuffix(s[:start], "@tcp(") || strings.HasSuffix(s[:start], "@tcp6("))
 }
 
@@ -209,6 +210,26 @@ func hostHint(name string) bool {
 		start = i
 	}
 	return false
+}
+
+// mute reports whether what a variable, flag or key of this name holds only looks like a host: a version is no address,
+// and topics, tables and classes have dots too. A URL or host:port in it is still one.
+func mute(name string) bool {
+	if name == "" || len(name) > 128 || hostHint(name) {
+		return false
+	}
+	start := 0
+	for i := 1; i < len(name); i++ {
+		if boundary(name, i) {
+			start = i
+		}
+	}
+	switch strings.ToLower(strings.Trim(name[start:], "_-. ")) {
+	case "version", "versions", "tag", "image", "topic", "topics", "topicname", "table", "tables", "schema", "collection", "metric", "metrics", "logger", "class",
+		"classname", "package", "packages", "module", "event", "events", "label", "labels", "regex", "pattern", "checksum", "digest", "sha", "revision", "release":
+		return true
+	}
+	return strings.HasSuffix(strings.ToLower(name), "metric_name") || strings.HasSuffix(strings.ToLower(name), "topicname")
 }
 
 // boundary: a separator, or a capital after a small letter.

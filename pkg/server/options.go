@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -15,6 +16,10 @@ type Options struct {
 	DefaultEnvironment string
 	Namespace          string
 	ServiceAccount     string
+	// ReadSecrets: what Secrets name is known of the workloads that use them.
+	ReadSecrets bool
+	// CustomResources are the custom resources whose content is judged, as group/resource globs.
+	CustomResources []string
 
 	BindAddress   string
 	WebhookPort   int
@@ -40,7 +45,7 @@ type Options struct {
 // Default returns the options with their defaults.
 func Default() Options {
 	return Options{
-		Namespace: "firebreak-system", ServiceAccount: "firebreak",
+		Namespace: "firebreak-system", ServiceAccount: "firebreak", CustomResources: []string{"*/*"},
 		WebhookPort: 9443, MetricsAddr: ":8080", HealthAddr: ":8081", CertDir: "/certs",
 		MaxConcurrent: 256, Drain: 2 * time.Second, WebhookTimeout: 10 * time.Second,
 		ManageCerts: true, CertSecret: "firebreak-webhook-cert",
@@ -55,6 +60,8 @@ func (o *Options) Flags(f *pflag.FlagSet) {
 	f.StringVar(&o.DefaultEnvironment, "default-environment", o.DefaultEnvironment, "environment of namespaces that none claims; empty: they are unassigned")
 	f.StringVar(&o.Namespace, "namespace", o.Namespace, "namespace that Firebreak runs in")
 	f.StringVar(&o.ServiceAccount, "service-account", o.ServiceAccount, "service account that Firebreak runs as")
+	f.BoolVar(&o.ReadSecrets, "read-secrets", o.ReadSecrets, "read Secrets, so that what they name is known of the workloads that use them; otherwise each is judged when it is written")
+	f.StringSliceVar(&o.CustomResources, "custom-resources", o.CustomResources, "custom resources whose content is judged, as group/resource, each half a glob; requesters are judged whatever they write")
 	f.StringVar(&o.BindAddress, "bind-address", o.BindAddress, "address that the webhook listens on; empty: all")
 	f.IntVar(&o.WebhookPort, "webhook-port", o.WebhookPort, "port of the webhook")
 	f.StringVar(&o.MetricsAddr, "metrics-bind-address", o.MetricsAddr, "address of /metrics; 0: none")
@@ -81,6 +88,11 @@ func (o *Options) Validate() error {
 	}
 	if o.MaxConcurrent < 1 {
 		return errors.New("--max-concurrent-requests must be at least 1")
+	}
+	for _, r := range o.CustomResources {
+		if group, resource, ok := strings.Cut(r, "/"); !ok || group == "" || resource == "" {
+			return fmt.Errorf("--custom-resources %q must be group/resource, such as argoproj.io/*", r)
+		}
 	}
 	if o.ManageCerts && len(o.DNSNames) == 0 {
 		o.DNSNames = []string{fmt.Sprintf("firebreak.%s.svc", o.Namespace)}

@@ -122,6 +122,7 @@ func build(cfg *rest.Config, o Options, log logr.Logger) (*parts, error) {
 	}
 	p.memory = controller.NewMemory(p.direct, controller.Settings{
 		Cluster: o.ClusterName, DefaultEnvironment: o.DefaultEnvironment, Namespace: o.Namespace, ServiceAccount: o.ServiceAccount,
+		ReadSecrets: o.ReadSecrets, CustomResources: o.CustomResources,
 	}, time.Now, log.WithName("memory"))
 	return p, nil
 }

@@ -30,7 +30,7 @@ func (t *Template) Containers() []Container {
 		c := corev1.Container(t.Spec.EphemeralContainers[i].EphemeralContainerCommon)
 		add("ephemeralContainers", i, &c)
 	}
-	return out
+	return append(out, t.loose...)
 }
 
 // ServiceAccount returns the name of the account that the Pods run as.

@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	kjson "sigs.k8s.io/json"
 )
 
 // Template is one pod template of an object.
@@ -19,11 +18,18 @@ type Template struct {
 	Labels, Annotations map[string]string
 	// Spec of the Pods to be.
 	Spec corev1.PodSpec
+
+	// at is the path of the spec where it is not below Path; loose are containers that stand in no pod spec.
+	at    string
+	loose []Container
 }
 
 // SpecPath returns the path of the pod spec.
 func (t *Template) SpecPath() string {
-	if t.Path == "" {
+	switch {
+	case t.at != "":
+		return t.at
+	case t.Path == "":
 		return "spec"
 	}
 	return t.Path + ".spec"
@@ -100,15 +106,6 @@ func kinds() []kind {
 	}
 }
 
-// unmarshal matches field names exactly, as the API server does: encoding/json would take "IMAGE" for "image".
-func unmarshal[T any](raw []byte) (*T, error) {
-	out := new(T)
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(raw, out); err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
 func of(path string, meta metav1.ObjectMeta, spec corev1.PodSpec) Template {
 	return Template{Path: path, Labels: meta.Labels, Annotations: meta.Annotations, Spec: spec}
 }
@@ -132,7 +129,7 @@ func unless(suspended *bool, n int64) int64 {
 }
 
 func pod(raw []byte) (*Workload, error) {
-	o, err := unmarshal[corev1.Pod](raw)
+	o, err := Decode[corev1.Pod](raw)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +137,7 @@ func pod(raw []byte) (*Workload, error) {
 }
 
 func job(raw []byte) (*Workload, error) {
-	o, err := unmarshal[batchv1.Job](raw)
+	o, err := Decode[batchv1.Job](raw)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +145,7 @@ func job(raw []byte) (*Workload, error) {
 }
 
 func cronJob(raw []byte) (*Workload, error) {
-	o, err := unmarshal[batchv1.CronJob](raw)
+	o, err := Decode[batchv1.CronJob](raw)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +163,7 @@ func ofJob(t Template, suspended *bool, s *batchv1.JobSpec) *Workload {
 }
 
 func deployment(raw []byte) (*Workload, error) {
-	o, err := unmarshal[appsv1.Deployment](raw)
+	o, err := Decode[appsv1.Deployment](raw)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +171,7 @@ func deployment(raw []byte) (*Workload, error) {
 }
 
 func statefulSet(raw []byte) (*Workload, error) {
-	o, err := unmarshal[appsv1.StatefulSet](raw)
+	o, err := Decode[appsv1.StatefulSet](raw)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +179,7 @@ func statefulSet(raw []byte) (*Workload, error) {
 }
 
 func daemonSet(raw []byte) (*Workload, error) {
-	o, err := unmarshal[appsv1.DaemonSet](raw)
+	o, err := Decode[appsv1.DaemonSet](raw)
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +187,7 @@ func daemonSet(raw []byte) (*Workload, error) {
 }
 
 func replicaSet(raw []byte) (*Workload, error) {
-	o, err := unmarshal[appsv1.ReplicaSet](raw)
+	o, err := Decode[appsv1.ReplicaSet](raw)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +195,7 @@ func replicaSet(raw []byte) (*Workload, error) {
 }
 
 func replicationController(raw []byte) (*Workload, error) {
-	o, err := unmarshal[corev1.ReplicationController](raw)
+	o, err := Decode[corev1.ReplicationController](raw)
 	if err != nil {
 		return nil, err
 	}

@@ -10,15 +10,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// ConfigMap is what is kept of a ConfigMap: which hosts each key names, not what it says.
-type ConfigMap struct {
-	Keys map[string]ConfigKey
+// Contents is what is kept of a ConfigMap or Secret: what each key names, not what it says.
+type Contents struct {
+	Keys map[string]Content
 }
 
-// ConfigKey is what is kept of one key.
-type ConfigKey struct {
-	// Hosts that its value names.
-	Hosts []Host
+// Content is what is kept of one key.
+type Content struct {
+	// Targets that its value names.
+	Targets []Target
 	// Short is the value itself, if it is one line of at most 253 characters: such a value may be a host or a part
 	// of one that $(VAR) puts together. Longer ones are not kept, and Long is true.
 	Short string
@@ -26,10 +26,21 @@ type ConfigKey struct {
 }
 
 // ReduceConfigMap reads a ConfigMap once, so that its contents need not be kept.
-func ReduceConfigMap(cm *corev1.ConfigMap) ConfigMap {
-	out := ConfigMap{Keys: make(map[string]ConfigKey, len(cm.Data))}
-	for _, d := range ConfigMapData(cm) {
-		k := ConfigKey{Hosts: dedupe(Hosts(d.Value, d.Key, Value))}
+func ReduceConfigMap(cm *corev1.ConfigMap) Contents { return reduce(ConfigMapData(cm)) }
+
+// ReduceSecret does the same for a Secret. Of its values nothing is kept, however short.
+func ReduceSecret(s *corev1.Secret) Contents {
+	out := reduce(SecretData(s))
+	for key, k := range out.Keys {
+		out.Keys[key] = Content{Targets: k.Targets, Long: true}
+	}
+	return out
+}
+
+func reduce(data []Datum) Contents {
+	out := Contents{Keys: make(map[string]Content, len(data))}
+	for _, d := range data {
+		k := Content{Targets: dedupe(dataTargets(d.Key, d.Value))}
 		if v := strings.TrimRight(d.Value, "\r\n"); len(v) <= maxHost && !strings.Contains(v, "\n") {
 			k.Short = v
 		} else {
@@ -40,9 +51,9 @@ func ReduceConfigMap(cm *corev1.ConfigMap) ConfigMap {
 	return out
 }
 
-func dedupe(hosts []Host) []Host {
-	slices.SortFunc(hosts, func(a, b Host) int { return cmp.Compare(a.Name, b.Name) })
-	return slices.CompactFunc(hosts, func(a, b Host) bool { return a.Name == b.Name && a.Strong == b.Strong })
+func dedupe(targets []Target) []Target {
+	slices.SortFunc(targets, func(a, b Target) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind)) })
+	return slices.Compact(targets)
 }
 
 // ConfigMapData returns the keys of a ConfigMap, sorted.

@@ -1,0 +1,161 @@
+package cli
+
+import (
+	"encoding/json"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+	"github.com/firebreak-dev/firebreak/pkg/workload"
+)
+
+// pieces gathers what the world is made of, as the server's memory does from its watches.
+type pieces struct {
+	known       *known
+	in          *estate.Input
+	readSecrets bool
+
+	configMaps, secrets map[string]reference.Contents
+	owners              map[string]ownerTemplate
+	// roles and bindings by namespace/name of the role, or the name of a ClusterRole.
+	roles    map[string][]rbacv1.PolicyRule
+	bindings map[string][]policy.Binding
+}
+
+type ownerTemplate struct {
+	uid      string
+	template *workload.Template
+}
+
+func (p *pieces) world() *policy.World {
+	w := &policy.World{
+		Estate:     estate.Compile(*p.in),
+		ConfigMaps: lookup(p.configMaps),
+		Roles:      func(ns, name string) ([]rbacv1.PolicyRule, bool) { r, ok := p.roles[qualified(ns, name)]; return r, ok },
+		Bindings:   func(ns, role string) []policy.Binding { return p.bindings[qualified(ns, role)] },
+	}
+	if p.readSecrets {
+		w.Secrets = lookup(p.secrets)
+	}
+	w.Owners = func(ns string, ref metav1.OwnerReference) ([]reference.Reference, bool) {
+		t, ok := p.owners[ns+"/"+ref.Kind+"/"+ref.Name]
+		if !ok || t.uid != string(ref.UID) {
+			return nil, false
+		}
+		return reference.Extract(reference.Input{Namespace: ns, Template: t.template, ConfigMaps: w.ConfigMaps, Secrets: w.Secrets}), true
+	}
+	return w
+}
+
+func lookup(all map[string]reference.Contents) func(namespace, name string) (reference.Contents, bool) {
+	return func(ns, name string) (reference.Contents, bool) { c, ok := all[ns+"/"+name]; return c, ok }
+}
+
+func qualified(namespace, name string) string {
+	if namespace == "" {
+		return name
+	}
+	return namespace + "/" + name
+}
+
+func (p *pieces) sort(u *unstructured.Unstructured) error {
+	state := p.known.state
+	switch u.GroupVersionKind() {
+	case v1alpha1.GVK(v1alpha1.KindEnvironment):
+		return appendTo(&p.in.Environments, u)
+	case v1alpha1.GVK(v1alpha1.KindDataStore):
+		return appendTo(&p.in.DataStores, u)
+	case v1alpha1.GVK(v1alpha1.KindExemption):
+		return appendTo(&p.in.Exemptions, u)
+	case v1alpha1.GVK(v1alpha1.KindChangeWindow):
+		return appendTo(&state.Windows, u)
+	case v1alpha1.GVK(v1alpha1.KindChangeApproval):
+		return appendTo(&state.Approvals, u)
+	case v1alpha1.GVK(v1alpha1.KindChangeExecution):
+		return appendTo(&state.Executions, u)
+	case v1alpha1.GVK(v1alpha1.KindChangeFreeze):
+		return appendTo(&state.Freezes, u)
+	}
+	if u.GroupVersionKind().Group == rbacv1.GroupName {
+		return p.sortRBAC(u)
+	}
+	return p.sortCluster(u)
+}
+
+func (p *pieces) sortCluster(u *unstructured.Unstructured) error {
+	key := u.GetNamespace() + "/" + u.GetName()
+	switch u.GroupVersionKind() {
+	case corev1.SchemeGroupVersion.WithKind("Namespace"):
+		p.in.Namespaces[u.GetName()] = u.GetLabels()
+	case corev1.SchemeGroupVersion.WithKind("Service"):
+		return with(u, func(s *corev1.Service) { p.in.Services[key] = estate.ServiceOf(s) })
+	case corev1.SchemeGroupVersion.WithKind("PersistentVolume"):
+		return with(u, func(v *corev1.PersistentVolume) { p.in.Volumes[u.GetName()] = estate.VolumeOf(v) })
+	case corev1.SchemeGroupVersion.WithKind("Node"):
+		return with(u, func(n *corev1.Node) { p.in.Nodes[u.GetName()] = estate.NodeOf(n) })
+	case corev1.SchemeGroupVersion.WithKind("ConfigMap"):
+		return with(u, func(cm *corev1.ConfigMap) {
+			p.configMaps[key], p.known.state.ConfigMaps[key] = reference.ReduceConfigMap(cm), change.ConfigMapContent(cm)
+		})
+	case corev1.SchemeGroupVersion.WithKind("Secret"):
+		return with(u, func(s *corev1.Secret) { p.secrets[key] = reference.ReduceSecret(s) })
+	case appsv1.SchemeGroupVersion.WithKind("Deployment"), appsv1.SchemeGroupVersion.WithKind("ReplicaSet"),
+		appsv1.SchemeGroupVersion.WithKind("StatefulSet"), appsv1.SchemeGroupVersion.WithKind("DaemonSet"),
+		corev1.SchemeGroupVersion.WithKind("ReplicationController"):
+		return p.owner(u)
+	}
+	return nil
+}
+
+func (p *pieces) owner(u *unstructured.Unstructured) error {
+	raw, err := json.Marshal(u.Object)
+	if err != nil {
+		return err
+	}
+	w, err := workload.Of(u.GroupVersionKind().GroupKind(), raw)
+	if err != nil {
+		return err
+	}
+	p.owners[u.GetNamespace()+"/"+u.GetKind()+"/"+u.GetName()] = ownerTemplate{string(u.GetUID()), &w.Template}
+	return nil
+}
+
+func (p *pieces) sortRBAC(u *unstructured.Unstructured) error {
+	bind := func(ref rbacv1.RoleRef, subjects []rbacv1.Subject) {
+		role := ref.Name
+		if ref.Kind == "Role" {
+			role = qualified(u.GetNamespace(), ref.Name)
+		}
+		p.bindings[role] = append(p.bindings[role], policy.Binding{Namespace: u.GetNamespace(), Name: u.GetName(), Subjects: subjects})
+	}
+	key := qualified(u.GetNamespace(), u.GetName())
+	switch u.GetKind() {
+	case "Role":
+		return with(u, func(r *rbacv1.Role) { p.roles[key] = r.Rules })
+	case "ClusterRole":
+		return with(u, func(r *rbacv1.ClusterRole) { p.roles[key] = r.Rules })
+	case "RoleBinding":
+		return with(u, func(b *rbacv1.RoleBinding) { bind(b.RoleRef, b.Subjects) })
+	case "ClusterRoleBinding":
+		return with(u, func(b *rbacv1.ClusterRoleBinding) { bind(b.RoleRef, b.Subjects) })
+	}
+	return nil
+}
+
+func with[T any](u *unstructured.Unstructured, use func(*T)) error {
+	var v T
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &v); err != nil {
+		return err
+	}
+	use(&v)
+	return nil
+}

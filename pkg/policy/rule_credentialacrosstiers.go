@@ -1,0 +1,49 @@
+package policy
+
+import (
+	"fmt"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+)
+
+// credentialAcrossTiers objects to the use of the other tier's credentials: its Secrets, its paths in a secret store, its
+// roles in a cloud. Who asks for a token of its service accounts is IdentityOutsideEnvironment's business.
+func credentialAcrossTiers(c *Case, _ *judgement) []Finding {
+	return c.judgeContent(v1alpha1.RuleCredentialAcrossTiers, c.credentialLeads)
+}
+
+func (c *Case) credentialLeads(refs []reference.Reference) []lead {
+	var out []lead
+	for _, r := range refs {
+		switch {
+		case r.Kind == reference.Secret && r.Namespace != "" && r.Namespace != c.req.Namespace:
+			if l, ok := c.namespaceLead(r, r.Namespace); ok {
+				l.target = "secret/" + r.Namespace + "/" + r.Name
+				l.what = "a Secret " + l.what
+				l.remedy = "use a Secret of its own environment, or ask for an Exemption"
+				out = append(out, l)
+			}
+		case r.Kind == reference.Secret, r.Kind == reference.StorePath, r.Kind == reference.Role:
+			for _, o := range c.est.Credential(r.Target) {
+				l := c.storeLead(r, o)
+				l.target = "credential/" + o.Store
+				l.what = fmt.Sprintf("%s of %s", credentialWord(r.Kind), l.what)
+				l.remedy = "use credentials of its own environment, or ask for an Exemption"
+				out = append(out, l)
+			}
+		}
+	}
+	return out
+}
+
+func credentialWord(k reference.Kind) string {
+	switch k {
+	case reference.Role:
+		return "a role"
+	case reference.StorePath:
+		return "a path in the secret store"
+	default:
+		return "a credential"
+	}
+}

@@ -1,0 +1,276 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	kjson "sigs.k8s.io/json"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+)
+
+// grantAcrossTiers objects to giving an identity of one tier power in the other: by a binding, by widening a role that is
+// bound so, and by a certificate for a name of production's.
+func grantAcrossTiers(c *Case, _ *judgement) []Finding {
+	if c.new == nil || c.req.Operation == Delete {
+		return nil
+	}
+	switch c.req.Kind.GroupKind() {
+	case schema.GroupKind{Group: rbacv1.GroupName, Kind: "RoleBinding"}, schema.GroupKind{Group: rbacv1.GroupName, Kind: "ClusterRoleBinding"}:
+		return c.bindingGrants()
+	case schema.GroupKind{Group: rbacv1.GroupName, Kind: "Role"}, schema.GroupKind{Group: rbacv1.GroupName, Kind: "ClusterRole"}:
+		return c.roleGrants()
+	case schema.GroupKind{Group: "certificates.k8s.io", Kind: "CertificateSigningRequest"}:
+		return c.certificateGrants()
+	}
+	return nil
+}
+
+func (c *Case) bindingGrants() []Finding {
+	var b rbacv1.RoleBinding // a ClusterRoleBinding has the same fields
+	if kjson.UnmarshalCaseSensitivePreserveInts(c.new.raw, &b) != nil {
+		return nil
+	}
+	from := c.req.Namespace
+	if b.RoleRef.Kind == "ClusterRole" {
+		from = ""
+	}
+	power := c.powerOf(from, b.RoleRef.Name)
+	var out []Finding
+	for i, s := range b.Subjects {
+		if f, ok := c.grant(Binding{Namespace: c.req.Namespace, Name: c.req.Name}, s, power); ok {
+			f.Path = fmt.Sprintf("subjects[%d]", i)
+			f.Message = fmt.Sprintf("gives %s %s %q %s", describeSubject(s), strings.ToLower(b.RoleRef.Kind), b.RoleRef.Name, f.Message)
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// roleGrants: a role that is bound across gives what is added to it at once.
+func (c *Case) roleGrants() []Finding {
+	var r rbacv1.ClusterRole // a Role has the same rules
+	if c.world.Bindings == nil || kjson.UnmarshalCaseSensitivePreserveInts(c.new.raw, &r) != nil {
+		return nil
+	}
+	if c.old != nil {
+		var old rbacv1.ClusterRole
+		if kjson.UnmarshalCaseSensitivePreserveInts(c.old.raw, &old) == nil && equalJSON(old.Rules, r.Rules) && equalJSON(aggregated(old.Labels), aggregated(r.Labels)) {
+			return nil
+		}
+	}
+	power := powerOfRules(r.Rules)
+	var out []Finding
+	for _, role := range append([]string{c.req.Name}, aggregated(r.Labels)...) {
+		for _, b := range c.world.Bindings(c.req.Namespace, role) {
+			for _, s := range b.Subjects {
+				if f, ok := c.grant(b, s, power); ok {
+					f.Path = "rules"
+					f.Message = fmt.Sprintf("widen what binding %q gives %s %s", b.Name, describeSubject(s), f.Message)
+					out = append(out, f)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// aggregated returns the ClusterRoles into which labels put the rules of one, sorted.
+func aggregated(labels map[string]string) []string {
+	var out []string
+	for k, v := range labels {
+		if role, ok := strings.CutPrefix(k, "rbac.authorization.k8s.io/aggregate-to-"); ok && v == "true" {
+			out = append(out, role)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// power is what a role lets do.
+type power int
+
+const (
+	// reads: nothing but looking at what is no Secret.
+	reads power = iota
+	// writes: more than that.
+	writes
+	// everything, or all verbs on something.
+	everything
+	// becomes: acting as others, or approving, by name.
+	becomes
+)
+
+// powerOf returns the power of a role. One that does not exist gives none yet: creating it is judged by who is bound to
+// it then. That holds for the cluster as a whole; in a namespace of production nobody else is bound to anything.
+func (c *Case) powerOf(namespace, role string) power {
+	if c.world.Roles != nil {
+		if rules, ok := c.world.Roles(namespace, role); ok {
+			return powerOfRules(rules)
+		}
+	}
+	switch {
+	case namespace == "" && role == "view":
+		return reads
+	case namespace == "" && role == "cluster-admin":
+		return everything
+	case namespace == "" && (role == "admin" || role == "edit"), c.req.Namespace != "":
+		return writes
+	}
+	return reads
+}
+
+func powerOfRules(rules []rbacv1.PolicyRule) power {
+	most := reads
+	for _, r := range rules {
+		for _, verb := range r.Verbs {
+			switch verb {
+			case "impersonate", "approve", "breakglass":
+				return becomes
+			case "use": // of a policy for Pods, which only bounds them
+			case "get", "list", "watch":
+				if slices.Contains(r.Resources, "secrets") || slices.Contains(r.Resources, "*") {
+					most = max(most, writes)
+				}
+			case rbacv1.VerbAll:
+				most = max(most, everything)
+			default:
+				if len(r.NonResourceURLs) == 0 {
+					most = max(most, writes)
+				}
+			}
+		}
+	}
+	return most
+}
+
+// grant judges one subject of one binding. Its message lacks its beginning.
+func (c *Case) grant(b Binding, s rbacv1.Subject, p power) (Finding, bool) {
+	place := estate.Membership{Environments: c.est.Production(), Tier: v1alpha1.TierProduction}
+	if b.Namespace != "" {
+		place = c.est.NamespaceOrName(b.Namespace)
+	} else if !c.est.HostsProduction() {
+		return Finding{}, false // no namespace of this cluster is production's
+	}
+	g := c.grantee(s)
+	if g.plumbing || g.tier == v1alpha1.TierShared && p != becomes {
+		return Finding{}, false
+	}
+	f := Finding{Rule: v1alpha1.RuleGrantAcrossTiers, Action: v1alpha1.ActionDeny, Value: s.Name, Target: grantTarget(s)}
+	prod := place.Production()
+	where := "everywhere in the cluster"
+	if b.Namespace != "" {
+		where = fmt.Sprintf("in namespace %q", b.Namespace)
+	}
+	switch {
+	case len(prod) > 0 && !g.production:
+		f.Action, f.Environment = estate.Strictest(prod, f.Rule), prod[0].Name
+		if f.Action = c.softened(f.Action, g, b, p, prod); f.Action == "" {
+			return Finding{}, false
+		}
+		if b.Namespace == "" {
+			where += ", production included"
+		} else {
+			where += " of environment " + named(prod)
+		}
+		f.Message = where + ", although it is no member of any Production environment; bind a member, or ask for an Exemption"
+		return f, true
+	case len(prod) == 0 && place.Tier == v1alpha1.TierNonProduction && g.production && !g.nonProduction:
+		f.Action, f.Environment = estate.Strictest(place.Environments, f.Rule), place.Environments[0].Name
+		f.Message = fmt.Sprintf("%s of %s, although it is production's; bind an identity of that environment, or ask for an Exemption", where, place)
+		return f, true
+	}
+	return Finding{}, false
+}
+
+// softened: looking at production is worth a warning. Accounts that nobody has listed yet are treated as
+// IdentityOutsideEnvironment treats them, which judges whatever they do there; so are people, where it is the cluster as a
+// whole that a role opens.
+func (c *Case) softened(a v1alpha1.Action, g grantee, b Binding, p power, prod []*estate.Environment) v1alpha1.Action {
+	if p == reads {
+		if b.Namespace == "" {
+			return ""
+		}
+		a = weaker(a, v1alpha1.ActionWarn)
+	}
+	if b.Namespace == "" && !g.listed && !g.unlisted && p < everything {
+		a = weaker(a, v1alpha1.ActionWarn)
+	}
+	if g.unlisted && p != becomes {
+		if b.Namespace == "" {
+			return ""
+		}
+		a = weaker(a, estate.StrictestAction(prod, (*estate.Environment).UnlistedAutomation))
+	}
+	return a
+}
+
+// grantee is who is given something.
+type grantee struct {
+	// plumbing: a part of the control plane.
+	plumbing bool
+	// production, nonProduction: a member on that side.
+	production, nonProduction bool
+	// listed: some environment names it. unlisted: a service account of a namespace that belongs to no environment.
+	listed, unlisted bool
+	tier             v1alpha1.Tier
+}
+
+func (c *Case) grantee(s rbacv1.Subject) grantee {
+	switch s.Kind {
+	case rbacv1.ServiceAccountKind:
+		ns := s.Namespace
+		if ns == "" {
+			ns = c.req.Namespace
+		}
+		return c.account("system:serviceaccount:"+ns+":"+s.Name, ns)
+	case rbacv1.GroupKind:
+		if ns, ok := strings.CutPrefix(s.Name, "system:serviceaccounts:"); ok {
+			m := c.est.NamespaceOrName(ns)
+			return grantee{production: len(m.Production()) > 0, nonProduction: m.Tier == v1alpha1.TierNonProduction, listed: !m.Unassigned(), unlisted: m.Unassigned(), tier: m.Tier}
+		}
+		if strings.HasPrefix(s.Name, "system:") {
+			return grantee{plumbing: !everybody(s.Name), listed: true}
+		}
+		return c.memberOf(c.est.Identity("", []string{s.Name}))
+	}
+	if ns, _, ok := estate.ServiceAccount(s.Name); ok {
+		return c.account(s.Name, ns)
+	}
+	if strings.HasPrefix(s.Name, "system:") {
+		return grantee{plumbing: s.Name != "system:anonymous", listed: true}
+	}
+	return c.memberOf(c.est.Identity(s.Name, nil))
+}
+
+func everybody(group string) bool {
+	return group == "system:authenticated" || group == "system:unauthenticated" || group == "system:serviceaccounts"
+}
+
+func (c *Case) account(username, namespace string) grantee {
+	g := c.memberOf(c.est.Identity(username, nil))
+	m := c.est.NamespaceOrName(namespace)
+	g.tier = m.Tier
+	g.unlisted = m.Unassigned() && !g.production
+	g.nonProduction = g.nonProduction || m.Tier == v1alpha1.TierNonProduction
+	return g
+}
+
+func (c *Case) memberOf(id *estate.Identity) grantee {
+	return grantee{
+		production: id.MemberOfTier(v1alpha1.TierProduction), nonProduction: id.MemberOfTier(v1alpha1.TierNonProduction), listed: id.Listed(),
+	}
+}
+
+func describeSubject(s rbacv1.Subject) string {
+	if s.Kind == rbacv1.ServiceAccountKind {
+		return fmt.Sprintf("service account %q", s.Namespace+"/"+s.Name)
+	}
+	return fmt.Sprintf("%s %q", strings.ToLower(s.Kind), s.Name)
+}
+
+func grantTarget(s rbacv1.Subject) string { return strings.ToLower(s.Kind) + "/" + s.Name }

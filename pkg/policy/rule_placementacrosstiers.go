@@ -1,0 +1,85 @@
+package policy
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+)
+
+// placementAcrossTiers objects to what puts a workload on the other tier's nodes, or before its workloads.
+func placementAcrossTiers(c *Case, _ *judgement) []Finding {
+	return c.judgeContent(v1alpha1.RulePlacementAcrossTiers, c.placementLeads)
+}
+
+func (c *Case) placementLeads(refs []reference.Reference) []lead {
+	var out []lead
+	for _, r := range refs {
+		switch {
+		case r.Use != reference.Places:
+		case r.Kind == reference.Namespace:
+			out = append(out, c.namespacesOf(r)...)
+		case r.Kind == reference.Taint && r.Name == "*" && (c.place.Tier == v1alpha1.TierShared || c.agent()):
+			// Agents run on every node there is, and name nobody's pool.
+		case r.Kind == reference.Node && c.putByDaemonSet():
+			// Where a DaemonSet may run was judged when it was written; its controller only goes from node to node.
+		case r.Kind == reference.Node && !c.est.DeclaresPool():
+			out = append(out, c.tenantLeads(r)...)
+		default:
+			out = append(out, c.poolLeads(r)...)
+		}
+	}
+	return out
+}
+
+func (c *Case) putByDaemonSet() bool {
+	o := c.Owner()
+	return o != nil && o.Kind == "DaemonSet"
+}
+
+// agent: a DaemonSet or one of its Pods.
+func (c *Case) agent() bool {
+	return c.isKind(schema.GroupKind{Group: "apps", Kind: "DaemonSet"}) || c.putByDaemonSet()
+}
+
+// poolLeads gives the pools that a placement leads into; where two tiers share what it names, it is nobody's.
+func (c *Case) poolLeads(r reference.Reference) []lead {
+	envs := c.est.Pools(r.Target)
+	for _, e := range envs {
+		if e.Tier == c.place.SubjectTier() {
+			return nil
+		}
+	}
+	var out []lead
+	for _, e := range envs {
+		out = append(out, lead{
+			ref: r, target: "pool/" + e.Name, environment: e.Name, env: e, tier: e.Tier,
+			what:   fmt.Sprintf("which belongs to the scheduling pool of environment %q (%s)", e.Name, e.Tier),
+			remedy: "let it run on its own environment's nodes, or ask for an Exemption",
+		})
+	}
+	return out
+}
+
+// tenantLeads: where no pool is declared, a node on which production runs is production's.
+func (c *Case) tenantLeads(r reference.Reference) []lead {
+	if c.world.Tenants == nil {
+		return nil
+	}
+	for _, ns := range c.world.Tenants(r.Name) {
+		m := c.est.NamespaceOrName(ns)
+		prod := m.Production()
+		if len(prod) == 0 {
+			continue
+		}
+		return []lead{{
+			ref: r, target: "node/" + r.Name, environment: prod[0].Name, env: prod[0], tier: v1alpha1.TierProduction,
+			what:   fmt.Sprintf("a node that runs Pods of namespace %q of %s", ns, estate.Membership{Environments: prod, Tier: v1alpha1.TierProduction}),
+			remedy: "leave the choice of the node to the scheduler, or ask for an Exemption",
+		}}
+	}
+	return nil
+}

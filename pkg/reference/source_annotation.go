@@ -1,0 +1,140 @@
+package reference
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// annotation finds what the annotations of an object and of its Pods name: injectors, identities of clouds, replicators
+// and ingress controllers all act on them.
+func annotation(in *Input) []Reference {
+	out := annotations("metadata.annotations", in.Annotations, in.Kind.Kind)
+	for _, t := range in.templates() {
+		if t.Path != "" {
+			out = append(out, annotations(t.Path+".metadata.annotations", t.Annotations, "Pod")...)
+		}
+	}
+	return out
+}
+
+func annotations(path string, all map[string]string, kind string) []Reference {
+	var out []Reference
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		if value := all[key]; value != "" && !documentation(key) {
+			out = append(out, at(fmt.Sprintf("%s[%q]", path, key), value, annotated(key, value, kind))...)
+		}
+	}
+	return out
+}
+
+// documentation: annotations that tell people or tools something about the object, and that nothing acts on.
+func documentation(key string) bool {
+	domain, name, ok := strings.Cut(strings.ToLower(key), "/")
+	if !ok {
+		domain, name = "", domain
+	}
+	for _, d := range []string{"artifacthub.io", "meta.helm.sh", "docs.", "catalog.", "category."} {
+		if strings.HasPrefix(domain, d) {
+			return true
+		}
+	}
+	for _, word := range []string{"last-applied", "description", "documentation", "checksum", "changelog", "maintainer", "support", "contact",
+		"runbook", "link", "repository", "homepage", "icon", "source-url", "note", "change-cause", "summary", "message", "release-name"} {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return false
+}
+
+func annotated(key, value, kind string) []Target {
+	domain, name, _ := strings.Cut(strings.ToLower(key), "/")
+	switch {
+	case strings.HasSuffix(name, "role-arn"), name == "gcp-service-account", name == "client-id" && strings.HasPrefix(domain, "azure."),
+		domain == "iam.amazonaws.com", strings.HasSuffix(name, "role") && strings.Contains(domain, "vault"), name == "vault-role":
+		return []Target{{Kind: Role, Name: value, Strong: true}}
+	case replicates(name):
+		return replicated(name, value, kind)
+	case strings.Contains(name, "secret") && strings.Contains(value, "/") && !strings.Contains(domain, "vault"):
+		if ns, s, ok := namespacedName(value); ok {
+			return []Target{{Kind: Secret, Namespace: ns, Name: s, Strong: true}}
+		}
+	}
+	out := Find(value, name, Value)
+	if strings.Contains(domain, "vault") {
+		out = append(out, storePaths(value, "vault")...)
+	}
+	if ns, _, ok := namespacedName(value); ok && pointsElsewhere(name) {
+		out = append(out, NamespaceTargets(ns)...)
+	}
+	return append(out, meshIdentities(value)...)
+}
+
+// replicates: what copies Secrets and ConfigMaps from one namespace to others.
+func replicates(name string) bool {
+	return strings.HasPrefix(name, "replicate") || strings.HasPrefix(name, "reflect") || name == "sync" || strings.HasPrefix(name, "copy-")
+}
+
+func replicated(name, value, kind string) []Target {
+	if ns, of, ok := namespacedName(value); ok {
+		if kind == secretKind {
+			return []Target{{Kind: Secret, Namespace: ns, Name: of, Strong: true}}
+		}
+		return NamespaceTargets(ns)
+	}
+	if !strings.Contains(name, "namespaces") && !strings.HasSuffix(name, "-to") && !strings.Contains(name, "allowed") {
+		return nil
+	}
+	return namespaceList(value)
+}
+
+// namespaceList reads names and patterns of namespaces; regular expressions of the simple sort are read as globs.
+func namespaceList(value string) []Target {
+	var out []Target
+	for item := range strings.SplitSeq(value, ",") {
+		item = strings.Trim(strings.ToLower(strings.TrimSpace(item)), "^$")
+		item = strings.ReplaceAll(strings.ReplaceAll(item, "[a-z0-9-]*", "*"), ".*", "*")
+		if item != "*" && isLabel(strings.ReplaceAll(item, "*", "x")) {
+			out = append(out, Target{Kind: Namespace, Name: item, Strong: true})
+		}
+	}
+	return out
+}
+
+// namespacedName splits namespace/name.
+func namespacedName(value string) (namespace, name string, ok bool) {
+	namespace, name, ok = strings.Cut(strings.TrimSpace(value), "/")
+	if !ok || !isLabel(namespace) || name == "" || strings.ContainsAny(name, "/ :") {
+		return "", "", false
+	}
+	return namespace, name, true
+}
+
+// pointsElsewhere: fields and annotations whose value is namespace/name.
+func pointsElsewhere(name string) bool {
+	l := strings.ToLower(name)
+	for _, word := range []string{"secret", "gateway", "middleware", "networks", "service", "backend", "configmap", "from", "ref", "store", "issuer", "cluster"} {
+		if strings.Contains(l, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// meshIdentities reads cluster.local/ns/<namespace>/sa/<account>, as meshes and SPIFFE write who may call.
+func meshIdentities(value string) []Target {
+	var out []Target
+	for {
+		_, after, ok := strings.Cut(value, "/ns/")
+		if !ok {
+			return out
+		}
+		ns, rest, ok := strings.Cut(after, "/")
+		if ok && strings.HasPrefix(rest, "sa/") {
+			out = append(out, NamespaceTargets(ns)...)
+		}
+		value = after
+	}
+}

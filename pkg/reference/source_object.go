@@ -1,0 +1,278 @@
+package reference
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// object walks over every text of an object that has no template of its own: routes, volumes, accounts and whatever
+// custom resources say.
+func object(in *Input) []Reference {
+	if in.Object == nil {
+		return nil
+	}
+	w := walker{use: useOf(in.Kind.Group, in.Kind.Kind), kind: in.Kind.Kind}
+	for _, key := range slices.Sorted(maps.Keys(in.Object)) {
+		switch key {
+		case "apiVersion", "kind", "metadata", "status":
+		default:
+			w.value(in.Object[key], trail{nil, key, 0}, key, "", 1)
+		}
+	}
+	if w.deep && in.budget != nil {
+		in.budget.exceeded = true
+	}
+	return w.out
+}
+
+// useOf says what the references of a kind are for.
+func useOf(group, kind string) Use {
+	switch kind {
+	case "Service", "PersistentVolume", "PersistentVolumeClaim":
+		if group != "" {
+			return Connects
+		}
+		if kind != "Service" {
+			return Stores
+		}
+		return Routes
+	case "Endpoints", "EndpointSlice", "Ingress", "NetworkPolicy", "Gateway", "ReferenceGrant", "VirtualService",
+		"ServiceEntry", "DestinationRule", "Sidecar", "AuthorizationPolicy", "WorkloadEntry", "IngressRoute", "IngressRouteTCP":
+		return Routes
+	case "StorageClass", "VolumeSnapshot", "VolumeSnapshotContent", "VolumeAttachment":
+		return Stores
+	}
+	if strings.HasSuffix(kind, "Route") || strings.HasSuffix(kind, "NetworkPolicy") || strings.HasPrefix(group, "gateway.networking.") {
+		return Routes
+	}
+	return Connects
+}
+
+// trail is the way to a node, made into text only where something is found.
+type trail struct {
+	up    *trail
+	key   string
+	index int
+}
+
+func segments(text string) trail { return trail{nil, text, 0} }
+
+func (p trail) String() string {
+	own := p.key
+	if own == "" {
+		own = "[" + strconv.Itoa(p.index) + "]"
+	}
+	if p.up == nil {
+		return own
+	}
+	if p.key == "" {
+		return p.up.String() + own
+	}
+	if strings.ContainsAny(own, "./[") {
+		return p.up.String() + "[" + strconv.Quote(own) + "]"
+	}
+	return p.up.String() + "." + own
+}
+
+// maxNesting is how deep an object may be nested: no real one comes near, and what lies deeper is not read.
+const maxNesting = 128
+
+type walker struct {
+	use  Use
+	kind string
+	out  []Reference
+	deep bool
+}
+
+func (w *walker) found(p trail, text string, targets []Target) {
+	refs := at(p.String(), text, targets)
+	for i := range refs {
+		refs[i].Use = w.use
+	}
+	w.out = append(w.out, refs...)
+}
+
+// value reads a node. key is the nearest name above it, and above the one above that.
+func (w *walker) value(v any, p trail, key, above string, depth int) {
+	if depth > maxNesting {
+		w.deep = true
+		return
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		w.node(v, p, key, depth)
+	case []any:
+		for i, item := range v {
+			w.value(item, trail{&p, "", i}, key, above, depth+1)
+		}
+	case string:
+		if v != "" && len(v) < maxText {
+			w.text(v, p, key, above)
+		}
+	}
+}
+
+// maxText is longer than anything that the API server stores.
+const maxText = 8 << 20
+
+func (w *walker) node(m map[string]any, p trail, key string, depth int) {
+	if selector(key) {
+		w.selects(m, p)
+		return
+	}
+	if name, ok := m["name"].(string); ok {
+		w.refersTo(m, name, p, key)
+	}
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		if silent(k) {
+			continue
+		}
+		hint := k
+		if name, ok := m["name"].(string); ok && (k == "value" || k == "default") {
+			hint = name // a parameter: its name says what the value is
+		}
+		w.value(m[k], trail{&p, k, 0}, hint, key, depth+1)
+	}
+}
+
+// silent: fields that name the object's own parts, or that are written for people.
+func silent(key string) bool {
+	switch key {
+	case "name", "apiVersion", "apiGroup", "apiGroups", "kind", "labels", "matchLabels", "labelSelector", "finalizers", "ownerReferences",
+		"image", "description", "documentation", "summary", "help", "title", "comment", "displayName", "openAPIV3Schema", "creationTimestamp",
+		"managedFields", "uid", "resourceVersion", "fieldPath", "protocol", "caBundle", "nodeName", "clusterIP", "clusterIPs", "loadBalancerSourceRanges", "except":
+		return true
+	}
+	return false
+}
+
+// refersTo reads {name, namespace} as the reference that the field's own name says it is.
+func (w *walker) refersTo(m map[string]any, name string, p trail, key string) {
+	kind, _ := m["kind"].(string)
+	namespace, _ := m["namespace"].(string)
+	l := strings.ToLower(key)
+	if kind == "Secret" || kind == "" && (strings.HasSuffix(l, "secret") || strings.HasSuffix(l, "secretref") || strings.HasSuffix(l, "secretkeyref") ||
+		l == "imagepullsecrets" || l == "secrets") {
+		w.found(trail{&p, "name", 0}, name, []Target{{Kind: Secret, Name: name, Namespace: namespace, Strong: true}})
+	}
+}
+
+func (w *walker) text(v string, p trail, key, above string) {
+	l := strings.ToLower(key)
+	switch {
+	case namespaceKey(l):
+		w.found(p, v, namespaceList(v))
+		return
+	case l == "volumename" && (w.kind == "PersistentVolumeClaim" || above == "spec" && w.use == Stores):
+		w.found(p, v, []Target{{Kind: Volume, Name: v, Strong: true}})
+		return
+	case l == "cidr" || l == "cidrs":
+		w.found(p, v, []Target{{Kind: Range, Name: v, Strong: true}})
+		return
+	case w.use == Stores && handleKey(l):
+		w.found(p, v, handles(v))
+	case secretNameKey(l):
+		ns, name, ok := namespacedName(v)
+		if !ok {
+			name = v
+		}
+		w.found(p, v, []Target{{Kind: Secret, Namespace: ns, Name: name, Strong: true}})
+	case storeKey(l, strings.ToLower(above)):
+		w.found(p, v, []Target{StorePathTarget(v)})
+	case strings.HasSuffix(l, "rolearn") || strings.HasSuffix(l, "iamrole") || l == "gcpserviceaccount" || l == "clientid":
+		w.found(p, v, []Target{{Kind: Role, Name: v, Strong: true}})
+	}
+	w.free(v, p, key)
+}
+
+// free reads a text for all that texts can name.
+func (w *walker) free(v string, p trail, key string) {
+	targets := append(Find(v, key, position(key)), namespaceVariable(key, v)...)
+	targets = append(targets, Find(unwrapped(v), key, Value)...)
+	if isScript(key, v) {
+		targets = append(targets, scriptText(v)...)
+	}
+	if ns, _, ok := namespacedName(v); ok && pointsElsewhere(key) {
+		targets = append(targets, NamespaceTargets(ns)...)
+	}
+	w.found(p, v, append(targets, meshIdentities(v)...))
+}
+
+// position: the fields in which only a host can stand, whatever it looks like.
+func position(key string) Position {
+	switch strings.ToLower(key) {
+	case "host", "hosts", "hostname", "hostnames", "externalname", "externalips", "addresses", "ip", "server", "monitors", "targetportal", "portals", "endpoint", "endpoints":
+		return HostPosition
+	}
+	return Value
+}
+
+// handleKey: the fields by which a volume's driver finds it, in the cloud's or the array's own words.
+func handleKey(l string) bool {
+	switch l {
+	case "volumehandle", "volumeid", "pdname", "diskname", "diskuri", "fsid", "filesystemid", "sharename", "datasetname", "datasetuuid",
+		"volume", "share", "iqn", "targetwwns", "wwids", "volumepath", "location", "source", "snapshothandle", "subsystemnqn":
+		return true
+	}
+	return false
+}
+
+// handles reads a handle, and the parts that drivers join in one.
+func handles(v string) []Target {
+	out := []Target{{Kind: Instance, Name: strings.ToLower(v), Strong: true}}
+	for part := range strings.FieldsFuncSeq(v, func(r rune) bool { return strings.ContainsRune(":#/", r) }) {
+		if part != v {
+			out = append(out, Target{Kind: Instance, Name: strings.ToLower(part), Strong: true})
+		}
+	}
+	return out
+}
+
+func namespaceKey(l string) bool {
+	switch l {
+	case "namespace", "namespaces", "targetnamespace", "targetnamespaces", "destinationnamespace", "sourcenamespace", "sourcenamespaces",
+		"watchnamespace", "watchnamespaces", "jobnamespace", "jobnamespaces", "namespacename", "namespacenames", "matchnames", "fromnamespaces",
+		"allowednamespaces", "secretnamespace", "releasenamespace", "storagenamespace", "installnamespace", "namespacesallow":
+		return true
+	}
+	return false
+}
+
+func secretNameKey(l string) bool {
+	return l != "secretname" && strings.HasSuffix(l, "secretname") || l == "secretname" || l == "existingsecret" || l == "credentialssecret" || l == "credentialname" ||
+		l == "secretref" || l == "tlssecret" || l == "passwordsecret" || l == "authsecret"
+}
+
+// storeKey: where ExternalSecrets, SecretProviderClasses and their like say which entry of a store they read.
+func storeKey(l, above string) bool {
+	switch l {
+	case "key":
+		return above == "remoteref" || above == "extract" || above == "find"
+	case "secretpath", "objectname", "vaultpath", "secretkeypath", "path", "remotekey", "property":
+		return l != "path" && l != "property" || strings.Contains(above, "vault") || above == "kv"
+	}
+	return false
+}
+
+func selector(key string) bool {
+	return key == "namespaceSelector"
+}
+
+// selects reads a selector of namespaces, of labels or by names.
+func (w *walker) selects(m map[string]any, p trail) {
+	if names, ok := m["matchNames"]; ok {
+		w.value(names, trail{&p, "matchNames", 0}, "matchNames", "", 1)
+		return
+	}
+	var s metav1.LabelSelector
+	if runtime.DefaultUnstructuredConverter.FromUnstructured(m, &s) != nil || len(s.MatchLabels)+len(s.MatchExpressions) == 0 {
+		return
+	}
+	text := metav1.FormatLabelSelector(&s)
+	w.found(p, text, []Target{{Kind: NamespaceSelector, Name: text, Strong: true}})
+}

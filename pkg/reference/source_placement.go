@@ -1,0 +1,113 @@
+package reference
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/firebreak-dev/firebreak/pkg/workload"
+)
+
+// placement finds what puts the Pods of a workload on certain nodes, or before others.
+func placement(in *Input) []Reference {
+	var out []Reference
+	for _, t := range in.templates() {
+		p := placed{spec: t.SpecPath()}
+		p.template(t)
+		out = append(out, p.out...)
+	}
+	return out
+}
+
+type placed struct {
+	spec string
+	out  []Reference
+}
+
+func (p *placed) add(field, text string, kind Kind, name string) {
+	if name == "" {
+		return
+	}
+	p.out = append(p.out, Reference{Target: Target{Kind: kind, Name: name, Strong: true}, Use: Places, Path: p.spec + "." + field, Text: text})
+}
+
+func (p *placed) template(t *workload.Template) {
+	s := &t.Spec
+	p.add("nodeName", s.NodeName, Node, s.NodeName)
+	p.add("priorityClassName", s.PriorityClassName, PriorityClass, s.PriorityClassName)
+	p.add("schedulerName", s.SchedulerName, Scheduler, s.SchedulerName)
+	if s.RuntimeClassName != nil {
+		p.add("runtimeClassName", *s.RuntimeClassName, RuntimeClass, *s.RuntimeClassName)
+	}
+	for k, v := range s.NodeSelector {
+		p.add(fmt.Sprintf("nodeSelector[%q]", k), v, NodeLabel, k+"="+v)
+	}
+	for i, tol := range s.Tolerations {
+		p.add(fmt.Sprintf("tolerations[%d]", i), tol.Key, Taint, tolerated(&tol))
+	}
+	if a := s.Affinity; a != nil && a.NodeAffinity != nil {
+		p.nodeAffinity(a.NodeAffinity)
+	}
+	if a := s.Affinity; a != nil && a.PodAffinity != nil {
+		p.podAffinity(a.PodAffinity)
+	}
+}
+
+// tolerated returns the taint as key=value; a toleration without a key, or for any value of it, is wider.
+func tolerated(t *corev1.Toleration) string {
+	switch {
+	case t.Key == "":
+		return "*"
+	case t.Operator == corev1.TolerationOpExists:
+		return t.Key
+	}
+	return t.Key + "=" + t.Value
+}
+
+func (p *placed) nodeAffinity(a *corev1.NodeAffinity) {
+	if r := a.RequiredDuringSchedulingIgnoredDuringExecution; r != nil {
+		for i, term := range r.NodeSelectorTerms {
+			p.term(fmt.Sprintf("affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[%d]", i), &term)
+		}
+	}
+	for i, pref := range a.PreferredDuringSchedulingIgnoredDuringExecution {
+		p.term(fmt.Sprintf("affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[%d].preference", i), &pref.Preference)
+	}
+}
+
+func (p *placed) term(field string, t *corev1.NodeSelectorTerm) {
+	for i, e := range t.MatchExpressions {
+		at := fmt.Sprintf("%s.matchExpressions[%d]", field, i)
+		switch e.Operator {
+		case corev1.NodeSelectorOpIn:
+			for j, v := range e.Values {
+				p.add(fmt.Sprintf("%s.values[%d]", at, j), v, NodeLabel, e.Key+"="+v)
+			}
+		case corev1.NodeSelectorOpExists:
+			p.add(at, e.Key, NodeLabel, e.Key)
+		default: // what keeps away from nodes puts nothing on them
+		}
+	}
+	for i, e := range t.MatchFields {
+		for j, v := range e.Values {
+			if e.Key == "metadata.name" && e.Operator == corev1.NodeSelectorOpIn {
+				p.add(fmt.Sprintf("%s.matchFields[%d].values[%d]", field, i, j), v, Node, v)
+			}
+		}
+	}
+}
+
+// podAffinity draws a workload to where Pods of other namespaces run.
+func (p *placed) podAffinity(a *corev1.PodAffinity) {
+	term := func(field string, t *corev1.PodAffinityTerm) {
+		for i, ns := range t.Namespaces {
+			p.add(fmt.Sprintf("affinity.podAffinity.%s.namespaces[%d]", field, i), ns, Namespace, ns)
+		}
+	}
+	for i := range a.RequiredDuringSchedulingIgnoredDuringExecution {
+		term(fmt.Sprintf("requiredDuringSchedulingIgnoredDuringExecution[%d]", i), &a.RequiredDuringSchedulingIgnoredDuringExecution[i])
+	}
+	for i := range a.PreferredDuringSchedulingIgnoredDuringExecution {
+		term(fmt.Sprintf("preferredDuringSchedulingIgnoredDuringExecution[%d].podAffinityTerm", i), &a.PreferredDuringSchedulingIgnoredDuringExecution[i].PodAffinityTerm)
+	}
+}

@@ -1,0 +1,65 @@
+package reference
+
+import "strings"
+
+// StorePathTarget names a path of a secret store in the form in which such paths are compared: without the slashes
+// around it, the API's version and the infix of Vault's second key-value engine.
+func StorePathTarget(path string) Target {
+	path = strings.Trim(path, "/")
+	path = strings.TrimPrefix(path, "v1/")
+	if engine, rest, ok := strings.Cut(path, "/"); ok {
+		for _, infix := range []string{"data/", "metadata/"} {
+			if after, has := strings.CutPrefix(rest, infix); has {
+				path = engine + "/" + after
+			}
+		}
+	}
+	return Target{Kind: StorePath, Name: path, Strong: true}
+}
+
+// storePaths finds paths of a secret store where the text or its name speaks of one.
+func storePaths(text, hint string) []Target {
+	if !strings.Contains(text, "/") || len(text) > maxStoreText {
+		return nil
+	}
+	if !storeHint(hint) && !speaksOfStore(text) {
+		return nil
+	}
+	var out []Target
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n\"'`,;|<>(){}[]&?=", r) }) {
+		if _, after, ok := strings.Cut(word, "://"); ok {
+			_, word, _ = strings.Cut(after, "/v1/")
+		}
+		word, _, _ = strings.Cut(word, "#")
+		word = strings.TrimPrefix(word, "vault:")
+		if strings.Count(word, "/") == 0 || strings.HasPrefix(word, ".") || strings.Contains(word, "//") || len(word) > maxResource {
+			continue
+		}
+		out = append(out, StorePathTarget(word))
+	}
+	return out
+}
+
+// maxStoreText bounds the texts that are searched for paths: templates of agents are short.
+const maxStoreText = 64 << 10
+
+func speaksOfStore(text string) bool {
+	text = strings.ToLower(text)
+	for _, mark := range []string{"vault", "/v1/", "with secret", "secret \"", "secretpath", "objectname", "ssm get-param", "kv get"} {
+		if strings.Contains(text, mark) {
+			return true
+		}
+	}
+	return false
+}
+
+// storeHint: the field's name says that a path of a secret store stands there.
+func storeHint(hint string) bool {
+	l := strings.ToLower(hint)
+	for _, mark := range []string{"vault", "secretpath", "secret_path", "secret-path", "secretsmanager", "secret_id", "secret-id", "remoteref"} {
+		if strings.Contains(l, mark) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,137 @@
+package workload
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+
+	kjson "sigs.k8s.io/json"
+)
+
+// Decode decodes JSON into an object of a Kubernetes type. Field names match exactly, as in the API server:
+// encoding/json would take "IMAGE" for "image". What people write that the API server would refuse for a single value of
+// the wrong sort, a number where a text belongs, is read for what it says, so that a manifest can be judged before
+// somebody mends it; what has the wrong structure is an error.
+func Decode[T any](raw []byte) (*T, error) {
+	out := new(T)
+	err := kjson.UnmarshalCaseSensitivePreserveInts(raw, out)
+	if err == nil {
+		return out, nil
+	}
+	var tree any
+	if json.Unmarshal(raw, &tree) != nil {
+		return nil, err
+	}
+	mended, again := json.Marshal(mend(tree, reflect.TypeFor[T]()))
+	if again != nil {
+		return nil, err
+	}
+	out = new(T)
+	if kjson.UnmarshalCaseSensitivePreserveInts(mended, out) != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// mend makes the values of a tree those that a type can hold.
+func mend(v any, t reflect.Type) any {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
+		return mendText(v, t)
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		return mendMap(v, t)
+	case []any:
+		if t.Kind() != reflect.Slice {
+			return v
+		}
+		out := make([]any, 0, len(v))
+		for _, item := range v {
+			out = append(out, mend(item, t.Elem()))
+		}
+		return out
+	case string:
+		return mendString(v, t)
+	case float64, bool:
+		if t.Kind() == reflect.String {
+			return fmt.Sprint(v)
+		}
+	}
+	return v
+}
+
+// mendText drops what a type with a notation of its own, such as a quantity, cannot read.
+func mendText(v any, t reflect.Type) any {
+	raw, err := json.Marshal(v)
+	if err != nil || json.Unmarshal(raw, reflect.New(t).Interface()) != nil {
+		return nil
+	}
+	return v
+}
+
+func mendString(v string, t reflect.Type) any {
+	switch t.Kind() {
+	case reflect.Slice:
+		if t.Elem().Kind() != reflect.Uint8 {
+			return v
+		}
+		if _, err := base64.StdEncoding.DecodeString(v); err != nil {
+			return base64.StdEncoding.EncodeToString([]byte(v)) // somebody forgot to encode it
+		}
+	case reflect.Int, reflect.Int32, reflect.Int64, reflect.Bool, reflect.Float64:
+		return nil
+	default:
+	}
+	return v
+}
+
+func mendMap(v map[string]any, t reflect.Type) any {
+	out := make(map[string]any, len(v))
+	for key, item := range v {
+		switch t.Kind() {
+		case reflect.Map:
+			out[key] = mend(item, t.Elem())
+		case reflect.Struct:
+			if ft, ok := fieldOf(t, key); ok {
+				out[key] = mend(item, ft)
+			}
+		default:
+			return v
+		}
+	}
+	return out
+}
+
+// fieldOf returns the type of the field of that name, embedded ones included.
+func fieldOf(t reflect.Type, key string) (reflect.Type, bool) {
+	for f := range fields(t) {
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == key {
+			return f.Type, true
+		}
+		if name == "" && (f.Anonymous || strings.Contains(options, "inline")) {
+			if ft, ok := fieldOf(f.Type, key); ok {
+				return ft, true
+			}
+		}
+	}
+	return nil, false
+}
+
+func fields(t reflect.Type) func(yield func(reflect.StructField) bool) {
+	return func(yield func(reflect.StructField) bool) {
+		if t.Kind() != reflect.Struct {
+			return
+		}
+		for i := range t.NumField() {
+			if !yield(t.Field(i)) {
+				return
+			}
+		}
+	}
+}
