@@ -73,7 +73,7 @@ func whole(r *Request, w *World) bool {
 	case gk.Group == "":
 		return slices.Contains([]string{"Service", "Endpoints", "PersistentVolume", "PersistentVolumeClaim", "ServiceAccount"}, gk.Kind)
 	case builtIn(gk.Group):
-		return slices.Contains([]string{"networking.k8s.io", "discovery.k8s.io", "gateway.networking.k8s.io", "storage.k8s.io"}, gk.Group)
+		return slices.Contains([]string{"networking.k8s.io", "discovery.k8s.io", "storage.k8s.io"}, gk.Group)
 	}
 	if w.Custom == nil {
 		return true
@@ -87,10 +87,13 @@ func whole(r *Request, w *World) bool {
 // builtIn reports whether a group is one of Kubernetes' own.
 func builtIn(group string) bool {
 	switch group {
-	case "", "apps", "batch", "autoscaling", "policy", "extensions":
+	case "", "apps", "batch", "autoscaling", "policy", "extensions", "admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io",
+		"authentication.k8s.io", "authorization.k8s.io", "certificates.k8s.io", "coordination.k8s.io", "discovery.k8s.io", "events.k8s.io",
+		"flowcontrol.apiserver.k8s.io", "internal.apiserver.k8s.io", "networking.k8s.io", "node.k8s.io", "rbac.authorization.k8s.io", "resource.k8s.io",
+		"scheduling.k8s.io", "storage.k8s.io", "storagemigration.k8s.io", "metrics.k8s.io":
 		return true
 	}
-	return strings.HasSuffix(group, ".k8s.io") && !strings.HasSuffix(group, ".x-k8s.io") && !strings.Contains(group, "sparkoperator")
+	return false
 }
 
 func dataOf(gk schema.GroupKind, raw []byte) ([]reference.Datum, error) {

@@ -201,17 +201,26 @@ func (w *weakening) claims(d *v1alpha1.DataStore, e *estate.Estate) {
 	for _, r := range d.Spec.ResourceNames {
 		other(r, append(e.Resource(reference.CanonicalResource(r)), e.Instance(reference.CanonicalResource(r))...))
 	}
-	if c := d.Spec.Credentials; c != nil {
-		for kind, globs := range map[reference.Kind][]string{reference.Secret: texts(c.Secrets), reference.StorePath: c.VaultPaths, reference.Role: c.RoleNames} {
-			for _, g := range globs {
-				other(g, e.OverlappingCredentials(kind, g))
-			}
-		}
-	}
+	credentialClaims(d.Spec.Credentials, e, other)
 	for _, s := range d.Spec.Services {
 		other(s.Name+"."+s.Namespace, e.Service(s.Namespace, s.Name))
 		if m := e.NamespaceOrName(s.Namespace); len(m.Production()) > 0 && tier != v1alpha1.TierProduction {
 			w.say("it claims service %q in namespace %q of %s", s.Name, s.Namespace, m)
+		}
+	}
+}
+
+// credentialClaims: a more precise claim of a credential takes it from whoever claims it by a glob.
+func credentialClaims(c *v1alpha1.Credentials, e *estate.Estate, other func(string, []estate.Owner)) {
+	if c == nil {
+		return
+	}
+	for _, set := range []struct {
+		kind  reference.Kind
+		globs []string
+	}{{reference.Secret, texts(c.Secrets)}, {reference.StorePath, c.VaultPaths}, {reference.Role, c.RoleNames}} {
+		for _, g := range set.globs {
+			other(g, e.OverlappingCredentials(set.kind, g))
 		}
 	}
 }

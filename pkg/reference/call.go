@@ -145,9 +145,7 @@ func positional(program string, words []string) []string {
 func secretWords(words []string) []Target {
 	var out []Target
 	for _, w := range words {
-		if strings.HasPrefix(w, "op://") {
-			w = strings.TrimPrefix(w, "op://")
-		}
+		w = strings.TrimPrefix(w, "op://")
 		if !strings.HasPrefix(w, "-") && strings.Contains(w, "/") && !strings.Contains(w, "://") {
 			out = append(out, StorePathTarget(w))
 		}

@@ -64,18 +64,19 @@ type Input struct {
 	budget *budget
 }
 
-func (in *Input) configMap(name string) (Contents, bool) {
-	if in.ConfigMaps == nil {
-		return Contents{}, false
-	}
-	return in.ConfigMaps(in.Namespace, name)
-}
+func (in *Input) configMap(name string) Contents { return in.contents(in.ConfigMaps, name) }
 
-func (in *Input) secret(name string) (Contents, bool) {
-	if in.Secrets == nil {
-		return Contents{}, false
+func (in *Input) secret(name string) Contents { return in.contents(in.Secrets, name) }
+
+// contents is empty where nothing is known.
+func (in *Input) contents(of func(namespace, name string) (Contents, bool), name string) Contents {
+	if of == nil || name == "" {
+		return Contents{}
 	}
-	return in.Secrets(in.Namespace, name)
+	if c, ok := of(in.Namespace, name); ok {
+		return c
+	}
+	return Contents{}
 }
 
 // templates returns every pod template of the object.

@@ -52,15 +52,17 @@ func shaped(text string) bool {
 
 // resource reads one word.
 func resource(word string) []Target {
-	lower := strings.ToLower(word)
-	switch {
-	case strings.Contains(lower, "arn:"):
-		return arn(word[strings.Index(lower, "arn:"):])
-	case strings.Contains(lower, "/subscriptions/"):
-		return named(prefixes(lower[strings.Index(lower, "/subscriptions/"):], 0))
-	case strings.Contains(lower, "projects/"):
-		return project(word[strings.Index(lower, "projects/"):])
-	case strings.HasSuffix(lower, ".iam.gserviceaccount.com"):
+	lower := lowerASCII(word)
+	if i := strings.Index(lower, "arn:"); i >= 0 {
+		return arn(word[i:])
+	}
+	if i := strings.Index(lower, "/subscriptions/"); i >= 0 {
+		return named(prefixes(lower[i:], 0))
+	}
+	if i := strings.Index(lower, "projects/"); i >= 0 {
+		return project(word[i:])
+	}
+	if strings.HasSuffix(lower, ".iam.gserviceaccount.com") {
 		return []Target{{Kind: Role, Name: strings.TrimPrefix(lower, "serviceaccount:"), Strong: true}}
 	}
 	if keys := bucket(lower); len(keys) > 0 {
@@ -70,6 +72,16 @@ func resource(word string) []Target {
 		return connection(lower)
 	}
 	return nil
+}
+
+// lowerASCII keeps every byte in its place, which letters of other scripts do not when they change case.
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
 }
 
 func named(keys []string) []Target {

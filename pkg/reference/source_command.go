@@ -125,11 +125,12 @@ func isScript(key, text string) bool {
 // blanks in it is a text of its own.
 func wordTargets(words []string, i int) []Target {
 	w, pos, hint := words[i], Word, ""
-	if i > 0 && hostFlag(words[i-1]) {
+	switch {
+	case i > 0 && hostFlag(words[i-1]):
 		pos = HostPosition
-	} else if i > 0 && strings.HasPrefix(words[i-1], "-") && mute(strings.TrimLeft(words[i-1], "-")) {
+	case i > 0 && strings.HasPrefix(words[i-1], "-") && mute(strings.TrimLeft(words[i-1], "-")):
 		pos, hint = Value, strings.TrimLeft(words[i-1], "-")
-	} else if strings.ContainsAny(w, " \n\t") {
+	case strings.ContainsAny(w, " \n\t"):
 		pos = Value
 	}
 	return append(Find(w, hint, pos), Find(unwrapped(w), hint, Value)...)

@@ -42,10 +42,10 @@ func (in *Input) valueFrom(path string, from *corev1.EnvVarSource) []Reference {
 	switch {
 	case from == nil:
 	case from.ConfigMapKeyRef != nil:
-		cm, _ := in.configMap(from.ConfigMapKeyRef.Name)
+		cm := in.configMap(from.ConfigMapKeyRef.Name)
 		return keys(path+".configMapKeyRef", configMapKind, from.ConfigMapKeyRef.Name, cm, from.ConfigMapKeyRef.Key)
 	case from.SecretKeyRef != nil:
-		s, _ := in.secret(from.SecretKeyRef.Name)
+		s := in.secret(from.SecretKeyRef.Name)
 		return keys(path+".secretKeyRef", secretKind, from.SecretKeyRef.Name, s, from.SecretKeyRef.Key)
 	}
 	return nil
@@ -94,20 +94,20 @@ func (in *Input) itemsOf(path, kind, name string, items []corev1.KeyToPath) []Re
 	for i := range items {
 		names[i] = items[i].Key
 	}
-	known, _ := in.configMap(name)
+	known := in.configMap(name)
 	if kind == secretKind {
-		known, _ = in.secret(name)
+		known = in.secret(name)
 	}
 	return keys(path, kind, name, known, names...)
 }
 
 func (in *Input) wholeMap(path, name string) []Reference {
-	cm, _ := in.configMap(name)
+	cm := in.configMap(name)
 	return keys(path, configMapKind, name, cm, slices.Sorted(maps.Keys(cm.Keys))...)
 }
 
 func (in *Input) wholeSecret(path, name string) []Reference {
-	s, _ := in.secret(name)
+	s := in.secret(name)
 	return keys(path, secretKind, name, s, slices.Sorted(maps.Keys(s.Keys))...)
 }
 

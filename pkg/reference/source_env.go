@@ -57,7 +57,7 @@ func (in *Input) fromSources(c *corev1.Container) map[string]string {
 		if from.ConfigMapRef == nil {
 			continue
 		}
-		cm, _ := in.configMap(from.ConfigMapRef.Name)
+		cm := in.configMap(from.ConfigMapRef.Name)
 		for key, k := range cm.Keys {
 			if !k.Long {
 				vars[from.Prefix+key] = k.Short
@@ -76,7 +76,7 @@ func (in *Input) resolve(e corev1.EnvVar, vars map[string]string) string {
 		value = expand(e.Value, func(n string) (string, bool) { v, ok := vars[n]; return v, ok }, in.budget)
 	case e.ValueFrom == nil:
 	case e.ValueFrom.ConfigMapKeyRef != nil:
-		cm, _ := in.configMap(e.ValueFrom.ConfigMapKeyRef.Name)
+		cm := in.configMap(e.ValueFrom.ConfigMapKeyRef.Name)
 		k, ok := cm.Keys[e.ValueFrom.ConfigMapKeyRef.Key]
 		value, known = k.Short, ok && !k.Long
 	case e.ValueFrom.FieldRef != nil && e.ValueFrom.FieldRef.FieldPath == "metadata.namespace":

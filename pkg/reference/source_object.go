@@ -164,30 +164,42 @@ func (w *walker) refersTo(m map[string]any, name string, p trail, key string) {
 
 func (w *walker) text(v string, p trail, key, above string) {
 	l := strings.ToLower(key)
+	if targets, only := w.byName(v, l, strings.ToLower(above)); len(targets) > 0 || only {
+		w.found(p, v, targets)
+		if only {
+			return
+		}
+	}
+	w.free(v, p, key)
+}
+
+// byName reads a text for what the field's own name says that it is; only that, for some.
+func (w *walker) byName(v, l, above string) (targets []Target, only bool) {
 	switch {
 	case namespaceKey(l):
-		w.found(p, v, namespaceList(v))
-		return
+		return namespaceList(v), true
 	case l == "volumename" && (w.kind == "PersistentVolumeClaim" || above == "spec" && w.use == Stores):
-		w.found(p, v, []Target{{Kind: Volume, Name: v, Strong: true}})
-		return
+		return []Target{{Kind: Volume, Name: v, Strong: true}}, true
 	case l == "cidr" || l == "cidrs":
-		w.found(p, v, []Target{{Kind: Range, Name: v, Strong: true}})
-		return
+		return []Target{{Kind: Range, Name: v, Strong: true}}, true
 	case w.use == Stores && handleKey(l):
-		w.found(p, v, handles(v))
+		return handles(v), false
 	case secretNameKey(l):
 		ns, name, ok := namespacedName(v)
 		if !ok {
 			name = v
 		}
-		w.found(p, v, []Target{{Kind: Secret, Namespace: ns, Name: name, Strong: true}})
-	case storeKey(l, strings.ToLower(above)):
-		w.found(p, v, []Target{StorePathTarget(v)})
-	case strings.HasSuffix(l, "rolearn") || strings.HasSuffix(l, "iamrole") || l == "gcpserviceaccount" || l == "clientid":
-		w.found(p, v, []Target{{Kind: Role, Name: v, Strong: true}})
+		return []Target{{Kind: Secret, Namespace: ns, Name: name, Strong: true}}, false
+	case storeKey(l, above):
+		return []Target{StorePathTarget(v)}, false
+	case roleKey(l):
+		return []Target{{Kind: Role, Name: v, Strong: true}}, false
 	}
-	w.free(v, p, key)
+	return nil, false
+}
+
+func roleKey(l string) bool {
+	return strings.HasSuffix(l, "rolearn") || strings.HasSuffix(l, "iamrole") || l == "gcpserviceaccount" || l == "clientid"
 }
 
 // free reads a text for all that texts can name.

@@ -34,9 +34,11 @@ const (
 	NodeLabel
 	// Taint is one that a workload tolerates, as key=value or key; `*` for all.
 	Taint
-	// PriorityClass, RuntimeClass and Scheduler are what their names say.
+	// PriorityClass of a workload.
 	PriorityClass
+	// RuntimeClass of a workload.
 	RuntimeClass
+	// Scheduler of a workload.
 	Scheduler
 )
 

@@ -211,9 +211,11 @@ func (sc *scanner) value(s string, strong, stands bool) {
 		sc.beforeAt(s[:i], strong)
 		s, strong = strings.TrimPrefix(s[i+1:], "//"), true
 	}
-	if i := strings.IndexAny(s, "/\\"); i >= 0 {
-		s = s[:i]
-	}
+	sc.hostPort(s[:indexAny(s, "/\\")], strong, stands)
+}
+
+// hostPort reads what may be host:port, an address in brackets, or a protocol before either.
+func (sc *scanner) hostPort(s string, strong, stands bool) {
 	if s == "" || strings.Count(s, ":") > 1 && (sc.add(dropPort(s), strong) || strings.HasPrefix(s, "[")) {
 		return
 	}

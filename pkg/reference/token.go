@@ -111,6 +111,12 @@ func (sc *scanner) authority(s string) (pairs, after string) {
 		end = i + 1 + indexAny(s[i+1:], authorityEnds)
 		auth, rest = s[i+1:end], s[end:]
 	}
+	if i := strings.LastIndexByte(auth, ','); i >= 0 && strings.HasSuffix(auth, ":") && strings.HasPrefix(rest, "//") {
+		// A list of URLs: what follows the comma is the scheme of the next.
+		auth, rest = auth[:i], auth[i:]+rest
+		sc.hostList(auth)
+		return "", rest
+	}
 	if strings.Contains(auth, "(") && strings.Contains(auth, "=") {
 		// MySQL's driver for Java takes (host=…,port=…) there, which is read like any list of keys and values.
 		return auth, tail(rest)

@@ -1,0 +1,245 @@
+package policy_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+)
+
+// corpus is where real manifests of public repositories lie, beside the project; they are no part of it.
+const corpus = "../../../shared/corpus/dev"
+
+// manifest is one document of the corpus.
+type manifest struct {
+	file string
+	raw  []byte
+	obj  map[string]any
+	gvk  schema.GroupVersionKind
+	name string
+}
+
+func manifests(t *testing.T) []manifest {
+	t.Helper()
+	if _, err := os.Stat(corpus); err != nil {
+		t.Skipf("the corpus of real manifests is not there (%v); it lies beside the project in shared/corpus/dev", err)
+	}
+	var out []manifest
+	err := filepath.WalkDir(corpus, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(path)) {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for r := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(raw))); ; {
+			text, err := r.Read()
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+			out = append(out, documentsOf(path, text)...)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// documentsOf decodes one YAML document; a List is what it holds. What is no object of Kubernetes is left out.
+func documentsOf(path string, text []byte) []manifest {
+	var obj map[string]any
+	raw, err := yaml.YAMLToJSON(text)
+	if err != nil || json.Unmarshal(raw, &obj) != nil || obj == nil {
+		return nil
+	}
+	if items, ok := obj["items"].([]any); ok {
+		var out []manifest
+		for _, item := range items {
+			if part, err := json.Marshal(item); err == nil {
+				out = append(out, documentsOf(path, part)...)
+			}
+		}
+		return out
+	}
+	version, _ := obj["apiVersion"].(string)
+	kind, _ := obj["kind"].(string)
+	gv, err := schema.ParseGroupVersion(version)
+	if err != nil || kind == "" || version == "" {
+		return nil
+	}
+	metadata, _ := obj["metadata"].(map[string]any)
+	name, _ := metadata["name"].(string)
+	return []manifest{{file: strings.TrimPrefix(path, corpus+"/"), raw: raw, obj: obj, gvk: gv.WithKind(kind), name: name}}
+}
+
+// from judges a manifest as a developer would send it to a development namespace.
+func (m *manifest) from(w *policy.World) (*policy.Decision, error) {
+	plural, _ := meta.UnsafeGuessKindToResource(m.gvk)
+	req := &policy.Request{
+		Operation: policy.Create, Kind: m.gvk, Resource: plural, Namespace: "fb-dev", Name: m.name, Object: m.raw, Now: now(), NamespaceRead: true,
+		User: authenticationv1.UserInfo{Username: "dana", Groups: []string{"fb-developers", "system:authenticated"}},
+	}
+	if m.gvk.Kind == "Namespace" {
+		req.Namespace = m.name
+	}
+	return policy.Evaluate(req, w, nil)
+}
+
+// corpusWorld has a Production environment and a development one, and whatever data stores are given. No namespace of
+// the cluster is production's: what binds the whole cluster binds nothing of it.
+func corpusWorld(stores ...v1alpha1.DataStore) *policy.World {
+	env := func(name string, tier v1alpha1.Tier, ns, group v1alpha1.Glob) v1alpha1.Environment {
+		return v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.EnvironmentSpec{
+			Tier: tier, Namespaces: v1alpha1.NamespaceMembers{Names: []v1alpha1.Glob{ns}}, Identities: v1alpha1.IdentityMembers{Groups: []v1alpha1.Glob{group}},
+		}}
+	}
+	return &policy.World{Estate: estate.Compile(estate.Input{
+		Environments: []v1alpha1.Environment{
+			env("production", v1alpha1.TierProduction, "fb-prod", "fb-sre"), env("development", v1alpha1.TierNonProduction, "fb-dev", "fb-developers"),
+		},
+		DataStores: stores, Namespaces: map[string]map[string]string{"fb-dev": nil}, FirebreakNamespace: "firebreak-system",
+	})}
+}
+
+// TestCorpusIsLeftAlone: real manifests that have nothing to do with production pass untouched.
+func TestCorpusIsLeftAlone(t *testing.T) {
+	all := manifests(t)
+	w := corpusWorld(v1alpha1.DataStore{ObjectMeta: metav1.ObjectMeta{Name: "orders"}, Spec: v1alpha1.DataStoreSpec{
+		Environment: "production", Hosts: []string{"orders.prod.fb.example.com", "*.prod.fb.example.com"}, CIDRs: []string{"198.18.7.0/24"},
+		ResourceNames: []string{"arn:aws:rds:eu-west-1:1:db:fb", "fb-orders-1"}, Services: []v1alpha1.ServiceReference{{Namespace: "fb-prod", Name: "orders-db"}},
+		Credentials: &v1alpha1.Credentials{Secrets: []v1alpha1.Glob{"fb-orders-*"}, VaultPaths: []string{"fb/prod/*"}, RoleNames: []string{"arn:aws:iam::1:role/fb-*"}},
+	}})
+	for i := range all {
+		m := &all[i]
+		d, err := m.from(w)
+		switch {
+		case err != nil:
+			t.Errorf("%s: %s %q could not be judged: %v", m.file, m.gvk.Kind, m.name, err)
+		case !d.Allowed || len(d.Findings) > 0:
+			t.Errorf("%s: %s %q: %v", m.file, m.gvk.Kind, m.name, policy.WarningMessages(d.Findings))
+		}
+	}
+	t.Logf("%d documents judged", len(all))
+}
+
+// candidates are the hosts that a careless but independent reader sees in a manifest: it knows nothing of how the
+// project reads texts, only what a URL, a host with a port and the name of a Service look like.
+func candidates(obj map[string]any) []string {
+	found := map[string]bool{}
+	var walk func(key string, v any)
+	walk = func(key string, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for k, item := range v {
+				if unread[k] == "" {
+					walk(k, item)
+				}
+			}
+		case []any:
+			for _, item := range v {
+				walk(key, item)
+			}
+		case string:
+			for line := range strings.Lines(v) {
+				if skipLine.MatchString(line) {
+					continue
+				}
+				for _, re := range []*regexp.Regexp{urlHost, serviceHost, portHost} {
+					for _, m := range re.FindAllStringSubmatch(line, -1) {
+						found[strings.ToLower(m[1])] = true
+					}
+				}
+			}
+		}
+	}
+	for k, v := range obj {
+		if k != "status" && k != "metadata" {
+			walk(k, v)
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// unread are the fields in which a host is no reference, each with the reason.
+var unread = map[string]string{
+	"image":       "images are pulled by the kubelet; a registry is no data store",
+	"description": "written for people",
+	"summary":     "written for people",
+	"message":     "written for people",
+}
+
+// unreadKinds are the kinds that refer to nothing, each with the reason.
+var unreadKinds = map[string]string{
+	"CustomResourceDefinition": "a schema describes fields; what it says of hosts is documentation",
+}
+
+var (
+	skipLine    = regexp.MustCompile(`^\s*(#|//|;|--|\*|<!--)`)
+	urlHost     = regexp.MustCompile(`[a-z][a-z0-9+.-]*://(?:[^@/\s"']*@)?([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+)`)
+	serviceHost = regexp.MustCompile(`(?:^|[\s"'=/@,(:])([a-z0-9-]+(?:\.[a-z0-9-]+)+\.svc(?:\.cluster\.local)?)(?:$|[\s"':,/)])`)
+	portHost    = regexp.MustCompile(`(?:^|[\s"'=,(])([a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|net|org|io|local|svc|internal)):[0-9]{2,5}\b`)
+)
+
+// TestCorpusRecall declares the hosts that real manifests use as production's, and wants each to be found again.
+func TestCorpusRecall(t *testing.T) {
+	all := manifests(t)
+	judged, hosts := 0, 0
+	var missed []string
+	for i := range all {
+		m := &all[i]
+		names := candidates(m.obj)
+		if len(names) == 0 || unreadKinds[m.gvk.Kind] != "" {
+			continue
+		}
+		var stores []v1alpha1.DataStore
+		for n, host := range names {
+			stores = append(stores, v1alpha1.DataStore{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprint("store-", n)},
+				Spec: v1alpha1.DataStoreSpec{Environment: "production", Hosts: []string{host}}})
+		}
+		d, err := m.from(corpusWorld(stores...))
+		if err != nil {
+			t.Errorf("%s: %v", m.file, err)
+			continue
+		}
+		seen := map[string]bool{}
+		for _, f := range d.Findings {
+			seen[f.Target] = true
+		}
+		judged++
+		for n, host := range names {
+			hosts++
+			if !seen[fmt.Sprint("store-", n)] {
+				missed = append(missed, fmt.Sprintf("%s %s %s: %s", m.file, m.gvk.Kind, m.name, host))
+			}
+		}
+	}
+	t.Logf("%d hosts in %d documents", hosts, judged)
+	for _, m := range missed {
+		t.Errorf("missed: %s", m)
+	}
+}
