@@ -155,8 +155,13 @@ func candidates(obj map[string]any) []string {
 	walk = func(key string, v any) {
 		switch v := v.(type) {
 		case map[string]any:
+			name, _ := v["name"].(string)
 			for k, item := range v {
-				if unread[k] == "" {
+				switch {
+				case unread[k] != "":
+				case k == "value" && name != "":
+					walk(name, item)
+				default:
 					walk(k, item)
 				}
 			}
@@ -169,9 +174,14 @@ func candidates(obj map[string]any) []string {
 				if skipLine.MatchString(line) {
 					continue
 				}
-				for _, re := range []*regexp.Regexp{urlHost, serviceHost, portHost} {
+				if hostKey.MatchString(key) && onlyHost.MatchString(strings.TrimSpace(line)) {
+					found[strings.ToLower(strings.TrimSpace(line))] = true
+				}
+				for _, re := range []*regexp.Regexp{urlHost, serviceHost, portHost, shortPort} {
 					for _, m := range re.FindAllStringSubmatch(line, -1) {
-						found[strings.ToLower(m[1])] = true
+						if m[1] != "tcp" { // a port's protocol, as in =tcp:3306
+							found[strings.ToLower(m[1])] = true
+						}
 					}
 				}
 			}
@@ -191,6 +201,9 @@ var unread = map[string]string{
 	"description": "written for people",
 	"summary":     "written for people",
 	"message":     "written for people",
+	"labels":      "labels tell, they lead nowhere",
+	"matchLabels": "labels tell, they lead nowhere",
+	"hostname":    "a Pod's own name",
 }
 
 // unreadKinds are the kinds that refer to nothing, each with the reason.
@@ -202,6 +215,9 @@ var (
 	skipLine    = regexp.MustCompile(`^\s*(#|//|;|--|\*|<!--)`)
 	urlHost     = regexp.MustCompile(`[a-z][a-z0-9+.-]*://(?:[^@/\s"']*@)?([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+)`)
 	serviceHost = regexp.MustCompile(`(?:^|[\s"'=/@,(:])([a-z0-9-]+(?:\.[a-z0-9-]+)+\.svc(?:\.cluster\.local)?)(?:$|[\s"':,/)])`)
+	hostKey     = regexp.MustCompile(`(?i)(^|[_.-])(host|hostname|server|broker|endpoint|dbhost)s?$|Host$`)
+	onlyHost    = regexp.MustCompile(`^[a-z][a-z0-9-]*[a-z0-9](\.[a-z0-9-]+)*$`)
+	shortPort   = regexp.MustCompile(`(?:^|[\s"'=,/@])([a-z][a-z0-9-]*[a-z0-9](?:\.[a-z][a-z0-9-]*)?):[0-9]{4,5}(?:$|[\s"',;/)])`)
 	portHost    = regexp.MustCompile(`(?:^|[\s"'=,(])([a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|net|org|io|local|svc|internal)):[0-9]{2,5}\b`)
 )
 

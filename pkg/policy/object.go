@@ -73,7 +73,7 @@ func whole(r *Request, w *World) bool {
 	case gk.Group == "":
 		return slices.Contains([]string{"Service", "Endpoints", "PersistentVolume", "PersistentVolumeClaim", "ServiceAccount"}, gk.Kind)
 	case builtIn(gk.Group):
-		return slices.Contains([]string{"networking.k8s.io", "discovery.k8s.io", "storage.k8s.io"}, gk.Group)
+		return slices.Contains([]string{"networking.k8s.io", "extensions", "discovery.k8s.io", "storage.k8s.io"}, gk.Group)
 	}
 	if w.Custom == nil {
 		return true
