@@ -88,6 +88,7 @@ func TestMoreLookAlikes(t *testing.T) {
 		"an empty folder":                      {"nobody's", inVolume("emptyDir: {}"), ""},
 		"a claim of its own":                   {"its own volume", inVolume("persistentVolumeClaim: {claimName: orders}"), ""},
 		"a file server of its own":             {"not production's", inVolume("nfs: {server: files.dev.example.com, path: /orders.prod.db.example.com}"), ""},
+		"a provisioned volume":                 {"the claim is what it is for, not where it leads", inClusterObject("v1", "PersistentVolume", "spec: {claimRef: {namespace: payments, name: data}, csi: {driver: ebs.csi.aws.com, volumeHandle: vol-0123}}"), ""},
 		"an ordinary claim":                    {"a size and a class", inObject("v1", "PersistentVolumeClaim", "spec: {accessModes: [ReadWriteOnce], storageClassName: standard, resources: {requests: {storage: 1Gi}}}"), ""},
 		"an ordinary account":                  {"nothing but a name", inObject("v1", "ServiceAccount", "automountServiceAccountToken: false"), ""},
 		"an ordinary workflow":                 {"its own host", inObject(workflow, "Workflow", "spec: {entrypoint: a, templates: [{name: a, container: {image: x, command: [psql, -h, orders.dev.db.example.com]}}]}"), ""},

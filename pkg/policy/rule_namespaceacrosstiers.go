@@ -41,7 +41,7 @@ func (c *Case) namespacesOf(r reference.Reference) []lead {
 		names = append(names, ns)
 	}
 	for _, ns := range names {
-		if ns == c.req.Namespace {
+		if ns == c.req.Namespace || ns == c.subjectNamespace() {
 			continue
 		}
 		if l, ok := c.namespaceLead(r, ns); ok && (len(names) == 1 || !l.uncertain && c.crosses(l) != "") {
