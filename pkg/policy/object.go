@@ -75,7 +75,7 @@ func whole(r *Request, w *World) bool {
 	case builtIn(gk.Group):
 		return slices.Contains([]string{"networking.k8s.io", "extensions", "discovery.k8s.io", "storage.k8s.io"}, gk.Group)
 	}
-	if w.Custom == nil {
+	if w.Custom == nil || gk.Group == "gateway.networking.k8s.io" {
 		return true
 	}
 	return slices.ContainsFunc(w.Custom, func(glob string) bool {

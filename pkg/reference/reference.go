@@ -165,13 +165,16 @@ func strongest(a, b Reference) int {
 	return 1
 }
 
+// at makes references of what a text at a path names.
 func at(path, text string, targets []Target) []Reference {
 	if len(targets) == 0 {
 		return nil
 	}
-	out := make([]Reference, len(targets))
-	for i, h := range targets {
-		out[i] = Reference{Target: h, Path: path, Text: text}
+	out := make([]Reference, 0, len(targets))
+	for _, t := range targets {
+		if t.Name != "" {
+			out = append(out, Reference{Target: t, Path: path, Text: text})
+		}
 	}
 	return out
 }

@@ -35,7 +35,9 @@ func storePaths(text, hint string) []Target {
 		if strings.Count(word, "/") == 0 || strings.HasPrefix(word, ".") || strings.Contains(word, "//") || len(word) > maxResource {
 			continue
 		}
-		out = append(out, StorePathTarget(word))
+		if t := StorePathTarget(word); t.Name != "" {
+			out = append(out, t)
+		}
 	}
 	return out
 }
