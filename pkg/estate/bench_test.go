@@ -7,6 +7,7 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
 // estateOfHosts has n hosts, half of them wildcards, in stores of a thousand.
@@ -50,6 +51,63 @@ func BenchmarkHost(b *testing.B) {
 			b.ReportMetric(float64(many)/float64(few), "x-of-100-hosts")
 		}
 	})
+}
+
+// BenchmarkGlobs looks up a namespace, a service account and a Secret among few globs and among many.
+func BenchmarkGlobs(b *testing.B) {
+	globs := func(n int) *estate.Estate {
+		in := estate.Input{}
+		env := v1alpha1.Environment{Spec: v1alpha1.EnvironmentSpec{Tier: v1alpha1.TierProduction}}
+		env.Name = "production"
+		d := v1alpha1.DataStore{Spec: v1alpha1.DataStoreSpec{Environment: "production", Credentials: &v1alpha1.Credentials{}}}
+		for i := range n {
+			env.Spec.Namespaces.Names = append(env.Spec.Namespaces.Names, v1alpha1.Glob(fmt.Sprintf("team-%d-*", i)))
+			env.Spec.Identities.ServiceAccounts = append(env.Spec.Identities.ServiceAccounts, v1alpha1.ServiceAccountGlob(fmt.Sprintf("ci-%d/*-deployer", i)))
+			d.Spec.Credentials.Secrets = append(d.Spec.Credentials.Secrets, v1alpha1.Glob(fmt.Sprintf("*-orders-%d", i)))
+		}
+		in.Environments, in.DataStores = []v1alpha1.Environment{env}, []v1alpha1.DataStore{d}
+		return estate.Compile(in)
+	}
+	lookups := func(b *testing.B, e *estate.Estate) time.Duration {
+		for b.Loop() {
+			e.NamespaceWith("team-7-shop", nil)
+			e.Identity("system:serviceaccount:ci-7:shop-deployer", nil)
+			e.Credential(reference.Target{Kind: reference.Secret, Name: "shop-orders-7"})
+		}
+		return b.Elapsed() / time.Duration(b.N)
+	}
+	var few, many time.Duration
+	b.Run("globs=10", func(b *testing.B) { few = lookups(b, globs(10)) })
+	b.Run("globs=10000", func(b *testing.B) {
+		many = lookups(b, globs(10_000))
+		if few > 0 {
+			b.ReportMetric(float64(many)/float64(few), "x-of-10-globs")
+		}
+	})
+}
+
+// BenchmarkCompileFleet compiles 10,000 data stores with 100,000 hosts and 5,000 namespaces, as it happens off the request
+// path after a change.
+func BenchmarkCompileFleet(b *testing.B) {
+	in := estate.Input{Namespaces: map[string]map[string]string{}, Environments: []v1alpha1.Environment{{Spec: v1alpha1.EnvironmentSpec{
+		Tier: v1alpha1.TierProduction, Namespaces: v1alpha1.NamespaceMembers{Names: []v1alpha1.Glob{"prod-*"}},
+	}}}}
+	in.Environments[0].Name = "production"
+	for i := range 10_000 {
+		d := v1alpha1.DataStore{Spec: v1alpha1.DataStoreSpec{Environment: "production"}}
+		d.Name = fmt.Sprintf("store-%05d", i)
+		for j := range 10 {
+			d.Spec.Hosts = append(d.Spec.Hosts, fmt.Sprintf("db-%d.store-%d.prod.example.com", j, i))
+		}
+		in.DataStores = append(in.DataStores, d)
+	}
+	for i := range 5_000 {
+		in.Namespaces[fmt.Sprintf("prod-%d", i)] = nil
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		estate.Compile(in)
+	}
 }
 
 func BenchmarkCompile(b *testing.B) {

@@ -56,33 +56,24 @@ func MatchServiceAccount(globs []v1alpha1.ServiceAccountGlob, namespace, name st
 	return false
 }
 
-// globSet finds the entries whose glob matches a name. Exact names are found by map; the others by their literal
-// beginning or ending, whichever is longer, so that a lookup does not grow with their number.
+// globSet finds the entries whose glob matches a name. Exact names are found by map; the others by the literal texts that
+// they begin and end with, so that a lookup does not grow with their number, only with how many different lengths those
+// texts have.
 type globSet[T comparable] struct {
-	exact              map[string][]T
-	prefixes, suffixes literals[T]
+	exact map[string][]T
+	ends  map[ends][]globEntry[T]
+	// lengths of the ends, each pair once.
+	lengths []endLengths
 }
 
-// literals are globs by a part of them that is literal.
-type literals[T comparable] struct {
-	byText map[string][]globEntry[T]
-	// lengths of the texts, each once.
-	lengths []int
-}
+// ends are the literal texts before the first and behind the last wildcard of a glob.
+type ends struct{ head, tail string }
+
+type endLengths struct{ head, tail int }
 
 type globEntry[T any] struct {
 	glob  v1alpha1.Glob
 	value T
-}
-
-func (l *literals[T]) add(text string, e globEntry[T]) {
-	if l.byText == nil {
-		l.byText = map[string][]globEntry[T]{}
-	}
-	l.byText[text] = append(l.byText[text], e)
-	if !slices.Contains(l.lengths, len(text)) {
-		l.lengths = append(l.lengths, len(text))
-	}
 }
 
 func (s *globSet[T]) add(g v1alpha1.Glob, v T) {
@@ -95,12 +86,14 @@ func (s *globSet[T]) add(g v1alpha1.Glob, v T) {
 		s.exact[text] = append(s.exact[text], v)
 		return
 	}
-	suffix := text[strings.LastIndexAny(text, "*?")+1:]
-	if len(suffix) > first {
-		s.suffixes.add(suffix, globEntry[T]{g, v})
-		return
+	e := ends{text[:first], text[strings.LastIndexAny(text, "*?")+1:]}
+	if s.ends == nil {
+		s.ends = map[ends][]globEntry[T]{}
 	}
-	s.prefixes.add(text[:first], globEntry[T]{g, v})
+	s.ends[e] = append(s.ends[e], globEntry[T]{g, v})
+	if l := (endLengths{len(e.head), len(e.tail)}); !slices.Contains(s.lengths, l) {
+		s.lengths = append(s.lengths, l)
+	}
 }
 
 // entries calls f for every entry that matches, with its glob.
@@ -108,21 +101,14 @@ func (s *globSet[T]) entries(name string, f func(v1alpha1.Glob, T)) {
 	for _, v := range s.exact[name] {
 		f(v1alpha1.Glob(name), v)
 	}
-	matching := func(entries []globEntry[T]) {
-		for _, e := range entries {
+	for _, l := range s.lengths {
+		if l.head+l.tail > len(name) {
+			continue
+		}
+		for _, e := range s.ends[ends{name[:l.head], name[len(name)-l.tail:]}] {
 			if Match(e.glob, name) {
 				f(e.glob, e.value)
 			}
-		}
-	}
-	for _, n := range s.prefixes.lengths {
-		if n <= len(name) {
-			matching(s.prefixes.byText[name[:n]])
-		}
-	}
-	for _, n := range s.suffixes.lengths {
-		if n <= len(name) {
-			matching(s.suffixes.byText[name[len(name)-n:]])
 		}
 	}
 }
@@ -134,11 +120,9 @@ func (s *globSet[T]) all(f func(v1alpha1.Glob, T)) {
 			f(v1alpha1.Glob(name), v)
 		}
 	}
-	for _, l := range []literals[T]{s.prefixes, s.suffixes} {
-		for _, entries := range l.byText {
-			for _, e := range entries {
-				f(e.glob, e.value)
-			}
+	for _, entries := range s.ends {
+		for _, e := range entries {
+			f(e.glob, e.value)
 		}
 	}
 }

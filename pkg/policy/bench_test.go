@@ -73,3 +73,46 @@ func BenchmarkEvaluate(b *testing.B) {
 	b.ReportMetric(float64(many.Nanoseconds())/float64(b.N), "ns/100k-hosts")
 	b.ReportMetric(float64(many)/float64(few), "ratio")
 }
+
+// BenchmarkEvaluateBytes judges a Deployment of 1 KB and, in the same run, one of 1 MB: what a byte costs in the large one
+// is what it costs in the small one.
+func BenchmarkEvaluateBytes(b *testing.B) {
+	w := benchWorld(1000)
+	small, large := sizedRequest(1<<10), sizedRequest(1<<20)
+	judge := func(r *policy.Request) time.Duration {
+		start := time.Now() //nolint:forbidigo // a benchmark measures
+		if d, err := policy.Evaluate(r, w, nil); err != nil || !d.Allowed {
+			b.Fatalf("%v %+v", err, d)
+		}
+		return time.Since(start) //nolint:forbidigo // a benchmark measures
+	}
+	var few, many time.Duration
+	for b.Loop() {
+		for range 64 {
+			few += judge(small)
+		}
+		many += judge(large)
+	}
+	perByte := func(d time.Duration, bytes int) float64 {
+		return float64(d.Nanoseconds()) / float64(b.N) / float64(bytes)
+	}
+	a, z := perByte(few, 64*len(small.Object)), perByte(many, len(large.Object))
+	b.ReportMetric(a, "ns/byte-1KB")
+	b.ReportMetric(z, "ns/byte-1MB")
+	b.ReportMetric(z/a, "ratio")
+}
+
+// sizedRequest creates a Deployment of about that many bytes.
+func sizedRequest(bytes int) *policy.Request {
+	r := benchRequest()
+	var env strings.Builder
+	for i := 0; env.Len() < bytes-200; i++ {
+		if i > 0 {
+			env.WriteByte(',')
+		}
+		fmt.Fprintf(&env, `{"name":"SETTING_%d","value":"https://service-%d.development.svc.cluster.local:8443/p"}`, i, i)
+	}
+	r.Object = []byte(`{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"shop"},"spec":{"template":{"spec":{"containers":[{"name":"a","image":"b","env":[` +
+		env.String() + `]}]}}}}`)
+	return r
+}

@@ -150,66 +150,73 @@ func TestCorpusIsLeftAlone(t *testing.T) {
 // candidates are the hosts that a careless but independent reader sees in a manifest: it knows nothing of how the
 // project reads texts, only what a URL, a host with a port and the name of a Service look like.
 func candidates(obj map[string]any) []string {
-	found := map[string]bool{}
-	var walk func(key string, v any)
-	walk = func(key string, v any) {
-		switch v := v.(type) {
-		case map[string]any:
-			name, _ := v["name"].(string)
-			for k, item := range v {
-				switch {
-				case unread[k] != "":
-				case k == "value" && name != "":
-					walk(name, item)
-				default:
-					walk(k, item)
-				}
-			}
-		case []any:
-			for _, item := range v {
-				walk(key, item)
-			}
-		case string:
-			for line := range strings.Lines(v) {
-				if skipLine.MatchString(line) {
-					continue
-				}
-				if hostKey.MatchString(key) && onlyHost.MatchString(strings.TrimSpace(line)) {
-					found[strings.ToLower(strings.TrimSpace(line))] = true
-				}
-				for _, re := range []*regexp.Regexp{urlHost, serviceHost, portHost, shortPort} {
-					for _, m := range re.FindAllStringSubmatch(line, -1) {
-						if m[1] != "tcp" { // a port's protocol, as in =tcp:3306
-							found[strings.ToLower(m[1])] = true
-						}
-					}
-				}
-			}
-		}
-	}
+	r := reader{found: map[string]bool{}}
 	for k, v := range obj {
 		if k != "status" && k != "metadata" {
-			walk(k, v)
+			r.read(k, v)
 		}
 	}
-	return slices.Sorted(maps.Keys(found))
+	return slices.Sorted(maps.Keys(r.found))
 }
 
-// unread are the fields in which a host is no reference, each with the reason.
-var unread = map[string]string{
-	"image":       "images are pulled by the kubelet; a registry is no data store",
-	"description": "written for people",
-	"summary":     "written for people",
-	"message":     "written for people",
-	"labels":      "labels tell, they lead nowhere",
-	"matchLabels": "labels tell, they lead nowhere",
-	"hostname":    "a Pod's own name",
+type reader struct{ found map[string]bool }
+
+func (r *reader) read(key string, v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		name, _ := v["name"].(string)
+		for k, item := range v {
+			switch {
+			case unread(k):
+			case k == "value" && name != "":
+				r.read(name, item)
+			default:
+				r.read(k, item)
+			}
+		}
+	case []any:
+		for _, item := range v {
+			r.read(key, item)
+		}
+	case string:
+		for line := range strings.Lines(v) {
+			if !skipLine.MatchString(line) {
+				r.line(key, strings.TrimSpace(line))
+			}
+		}
+	}
 }
 
-// unreadKinds are the kinds that refer to nothing, each with the reason.
-var unreadKinds = map[string]string{
-	"CustomResourceDefinition": "a schema describes fields; what it says of hosts is documentation",
+func (r *reader) line(key, line string) {
+	if hostKey.MatchString(key) && onlyHost.MatchString(line) {
+		r.found[strings.ToLower(line)] = true
+	}
+	for _, re := range []*regexp.Regexp{urlHost, serviceHost, portHost, shortPort} {
+		for _, m := range re.FindAllStringSubmatch(line, -1) {
+			if m[1] != "tcp" { // a port's protocol, as in =tcp:3306
+				r.found[strings.ToLower(m[1])] = true
+			}
+		}
+	}
 }
+
+// unread are the fields in which a host is no reference, each for its reason.
+func unread(field string) bool {
+	switch field {
+	case "image": // pulled by the kubelet; a registry is no data store
+		return true
+	case "description", "summary", "message": // written for people
+		return true
+	case "labels", "matchLabels": // they tell, and lead nowhere
+		return true
+	case "hostname": // a Pod's own name
+		return true
+	}
+	return false
+}
+
+// refersToNothing: a schema describes fields; what it says of hosts is documentation.
+func refersToNothing(kind string) bool { return kind == "CustomResourceDefinition" }
 
 var (
 	skipLine    = regexp.MustCompile(`^\s*(#|//|;|--|\*|<!--)`)
@@ -229,7 +236,7 @@ func TestCorpusRecall(t *testing.T) {
 	for i := range all {
 		m := &all[i]
 		names := candidates(m.obj)
-		if len(names) == 0 || unreadKinds[m.gvk.Kind] != "" {
+		if len(names) == 0 || refersToNothing(m.gvk.Kind) {
 			continue
 		}
 		var stores []v1alpha1.DataStore

@@ -19,7 +19,9 @@ func contents(in *Input) []Reference {
 			out = append(out, in.envFrom(fmt.Sprintf("%s.envFrom[%d]", c.Path, i), &c.EnvFrom[i])...)
 		}
 		for i, e := range c.Env {
-			out = append(out, in.valueFrom(fmt.Sprintf("%s.env[%d].valueFrom", c.Path, i), e.ValueFrom)...)
+			if e.ValueFrom != nil {
+				out = append(out, in.valueFrom(fmt.Sprintf("%s.env[%d].valueFrom", c.Path, i), e.ValueFrom)...)
+			}
 		}
 	}
 	for _, t := range in.templates() {
@@ -40,7 +42,6 @@ func (in *Input) envFrom(path string, from *corev1.EnvFromSource) []Reference {
 
 func (in *Input) valueFrom(path string, from *corev1.EnvVarSource) []Reference {
 	switch {
-	case from == nil:
 	case from.ConfigMapKeyRef != nil:
 		cm := in.configMap(from.ConfigMapKeyRef.Name)
 		return keys(path+".configMapKeyRef", configMapKind, from.ConfigMapKeyRef.Name, cm, from.ConfigMapKeyRef.Key)

@@ -14,10 +14,15 @@ func env(in *Input) []Reference {
 		vars := in.fromSources(c.Container)
 		for i, e := range c.Env {
 			value := in.resolve(e, vars)
-			path := fmt.Sprintf("%s.env[%d].value", c.Path, i)
-			out = append(out, at(path, e.Value, variable(e.Name, e.Value))...)
-			if e.Value != "" && value != e.Value {
-				out = append(out, at(path, e.Value, variable(e.Name, value))...)
+			if e.Value == "" {
+				continue
+			}
+			targets := variable(e.Name, e.Value)
+			if value != e.Value {
+				targets = append(targets, variable(e.Name, value)...)
+			}
+			if len(targets) > 0 {
+				out = append(out, at(fmt.Sprintf("%s.env[%d].value", c.Path, i), e.Value, targets)...)
 			}
 		}
 	}
