@@ -1,16 +1,20 @@
 package policy_test
 
 import (
+	"encoding/base64"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
 func TestMessages(t *testing.T) {
@@ -77,19 +81,37 @@ func TestDescribe(t *testing.T) {
 func TestNothingSecretIsRepeated(t *testing.T) {
 	const sentinel = "hunter2"
 	s := newStage(t)
-	for name, manifest := range map[string]string{ //nolint:gosec // it opens nothing
-		"a Secret's DSN":            `{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: dev}, stringData: {dsn: "postgres://app:hunter2@orders.prod.db.example.com/o"}}`,
-		"a Secret's host":           `{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: dev}, stringData: {host: "hunter2.prod.db.example.com"}}`,
-		"a Secret's address list":   `{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: dev}, stringData: {hosts: "10.20.3.4,hunter2.prod.db.example.com"}}`,
-		"a password in a URL":       inEnv("DB", "postgres://app:hunter2@orders.prod.db.example.com/o"),
-		"a password with a slash":   inEnv("DB", "postgres://app:hunter2/x@orders.prod.db.example.com/o"),
-		"a password with an @":      inEnv("DB", "postgres://app:hunter2@x@orders.prod.db.example.com/o"),
-		"a password as a pair":      inEnv("DB", "host=orders.prod.db.example.com password=hunter2"),
-		"a password as a flag":      inArgs("--password=hunter2", "--host", "orders.prod.db.example.com"),
-		"a password in a query":     inEnv("DB", "jdbc:postgresql://orders.prod.db.example.com/o?password=hunter2"),
-		"a password in a script":    inShell("PGPASSWORD=hunter2 psql -h orders.prod.db.example.com"),
-		"a password in a ConfigMap": inConfigMap("a.properties", "db.host=orders.prod.db.example.com\ndb.password=hunter2\n"),
-		"an image's credential":     `{apiVersion: batch/v1, kind: Job, metadata: {name: j, namespace: payments}, spec: {template: {spec: {containers: [{name: c, image: x, command: [psql, "postgres://app:hunter2@orders.prod.db.example.com/o"], env: [{name: K, value: hunter2}]}]}}}}`,
+	s.world.Secrets = func(_, name string) (reference.Contents, bool) {
+		return reference.ReduceSecret(&corev1.Secret{StringData: map[string]string{"dsn": "postgres://app:hunter2@orders.prod.db.example.com/o", "p": "hunter2"}}), name == "known"
+	}
+	//nolint:gosec // none of them opens anything
+	for name, manifest := range map[string]string{
+		"a Secret's DSN":                `{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: dev}, stringData: {dsn: "postgres://app:hunter2@orders.prod.db.example.com/o"}}`,
+		"a Secret's host":               `{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: dev}, stringData: {host: "hunter2.prod.db.example.com"}}`,
+		"a Secret's address list":       `{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: dev}, stringData: {hosts: "10.20.3.4,hunter2.prod.db.example.com"}}`,
+		"a password in a URL":           inEnv("DB", "postgres://app:hunter2@orders.prod.db.example.com/o"),
+		"a password with a slash":       inEnv("DB", "postgres://app:hunter2/x@orders.prod.db.example.com/o"),
+		"a password with an @":          inEnv("DB", "postgres://app:hunter2@x@orders.prod.db.example.com/o"),
+		"a password as a pair":          inEnv("DB", "host=orders.prod.db.example.com password=hunter2"),
+		"a password as a flag":          inArgs("--password=hunter2", "--host", "orders.prod.db.example.com"),
+		"a password in a query":         inEnv("DB", "jdbc:postgresql://orders.prod.db.example.com/o?password=hunter2"),
+		"a password in a script":        inShell("PGPASSWORD=hunter2 psql -h orders.prod.db.example.com"),
+		"a password in a ConfigMap":     inConfigMap("a.properties", "db.host=orders.prod.db.example.com\ndb.password=hunter2\n"),
+		"a password for Go's driver":    inEnv("DB", "app:hunter2@tcp(orders.prod.db.example.com:3306)/o"),
+		"a password for MongoDB":        inEnv("DB", "mongodb+srv://app:hunter2@orders.prod.db.example.com/o"),
+		"a password for Redis":          inEnv("DB", "redis://:hunter2@orders.prod.db.example.com:6379/0"),
+		"a password for SQL Server":     inEnv("DB", "Server=tcp:orders.prod.db.example.com,1433;User ID=app;Password=hunter2;"),
+		"a password for Oracle":         inEnv("DB", "jdbc:oracle:thin:app/hunter2@orders.prod.db.example.com:1521/o"),
+		"a password for AMQP":           inEnv("DB", "amqps://app:hunter2@orders.prod.db.example.com:5671/v"),
+		"a password in base64":          inEnv("DB", base64.StdEncoding.EncodeToString([]byte("postgres://app:hunter2@orders.prod.db.example.com/o1"))),
+		"a Secret's data in base64":     `{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: dev}, data: {dsn: ` + base64.StdEncoding.EncodeToString([]byte("postgres://app:hunter2@orders.prod.db.example.com/o")) + `}}`,
+		"a Secret's file":               `{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: dev}, stringData: {application.yaml: "db:\n  host: orders.prod.db.example.com\n  password: hunter2\n"}}`,
+		"a Secret's script":             `{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: dev}, stringData: {run.sh: "PGPASSWORD=hunter2 psql -h orders.prod.db.example.com\n"}}`,
+		"a Secret that kubectl applied": `{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: dev, annotations: {kubectl.kubernetes.io/last-applied-configuration: '{"stringData":{"p":"hunter2"}}'}}, stringData: {h: orders.prod.db.example.com}}`,
+		"what a Secret brings in":       inContainer("envFrom: [{secretRef: {name: known}}], env: [{name: A, valueFrom: {secretKeyRef: {name: known, key: dsn}}}, {name: B, value: $(A)}]"),
+		"a custom resource's DSN":       inObject("example.org/v1", "Thing", "spec: {dsn: 'postgres://app:hunter2@orders.prod.db.example.com/o', password: hunter2}"),
+		"a token in a header":           inContainer("livenessProbe: {httpGet: {host: orders.prod.db.example.com, port: 80, httpHeaders: [{name: Authorization, value: 'Bearer hunter2'}]}}"),
+		"an image's credential":         `{apiVersion: batch/v1, kind: Job, metadata: {name: j, namespace: payments}, spec: {template: {spec: {containers: [{name: c, image: x, command: [psql, "postgres://app:hunter2@orders.prod.db.example.com/o"], env: [{name: K, value: hunter2}]}]}}}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, requester := range []string{"dora", "bob"} {
@@ -98,7 +120,7 @@ func TestNothingSecretIsRepeated(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				said := render(req, d) + fmt.Sprintf("%+v", d.Findings) + fmt.Sprintf("%+v", policy.Causes(d.Findings))
+				said := render(req, d) + strings.Join(texts(reflect.ValueOf(d)), "\n") + strings.Join(texts(reflect.ValueOf(policy.Causes(d.Findings))), "\n")
 				if len(d.Findings) == 0 {
 					t.Errorf("%s: nothing was found", requester)
 				}
@@ -108,4 +130,32 @@ func TestNothingSecretIsRepeated(t *testing.T) {
 			}
 		})
 	}
+}
+
+// texts returns every text that can be reached from a value, whatever it is: what is added to a decision later is looked
+// at too.
+func texts(v reflect.Value) []string {
+	var out []string
+	switch v.Kind() {
+	case reflect.String:
+		return []string{v.String()}
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			out = texts(v.Elem())
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			out = append(out, texts(v.Field(i))...)
+		}
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			out = append(out, texts(v.Index(i))...)
+		}
+	case reflect.Map:
+		for _, k := range v.MapKeys() {
+			out = append(append(out, texts(k)...), texts(v.MapIndex(k))...)
+		}
+	default: // numbers and functions say nothing
+	}
+	return out
 }
