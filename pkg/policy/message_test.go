@@ -81,6 +81,7 @@ func TestDescribe(t *testing.T) {
 func TestNothingSecretIsRepeated(t *testing.T) {
 	const sentinel = "hunter2"
 	s := newStage(t)
+	//nolint:gosec // it opens nothing
 	s.world.Secrets = func(_, name string) (reference.Contents, bool) {
 		return reference.ReduceSecret(&corev1.Secret{StringData: map[string]string{"dsn": "postgres://app:hunter2@orders.prod.db.example.com/o", "p": "hunter2"}}), name == "known"
 	}
