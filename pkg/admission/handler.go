@@ -199,7 +199,7 @@ func requestOf(r *admission.Request, now time.Time) *policy.Request {
 	}
 	if r.Operation == admissionv1.Connect {
 		// The payload of a CONNECT is options, not the object.
-		out.Object, out.OldObject = nil, nil
+		out.Options, out.Object, out.OldObject = out.Object, nil, nil
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/schedule"
 )
 
 // Unfit says why the word of a stamped user counts nowhere in an environment: he is no person, or no member of it. Empty
@@ -31,7 +32,7 @@ type Approvals struct {
 func (a Approvals) Enough() bool { return a.RejectedBy == "" && len(a.Names) >= a.Required }
 
 // CountApprovals adds up the words about a window. executor is who would use it; nil when nobody does yet.
-func CountApprovals(w *v1alpha1.ChangeWindow, all []v1alpha1.ChangeApproval, c estate.Controls, executor *Party, unfit Unfit) Approvals {
+func CountApprovals(w *v1alpha1.ChangeWindow, all []v1alpha1.ChangeApproval, c estate.Controls, executor *Party, unfit Unfit, at time.Time) Approvals {
 	out := Approvals{Required: RequiredApprovals(w, c)}
 	digest := WindowDigest(&w.Spec)
 	sorted := slices.Clone(all)
@@ -51,7 +52,7 @@ func CountApprovals(w *v1alpha1.ChangeWindow, all []v1alpha1.ChangeApproval, c e
 			out.reject(a)
 			continue
 		}
-		if why := whyNotCounted(a, w, digest, c, executor, unfit, counted); why != "" {
+		if why := whyNotCounted(a, w, digest, c, executor, unfit, counted, at); why != "" {
 			out.Ignored = append(out.Ignored, why)
 			continue
 		}
@@ -83,6 +84,9 @@ func (a *Approvals) reject(r *v1alpha1.ChangeApproval) {
 
 // RequiredApprovals returns how many persons must approve a window: two at least where a machine requested it.
 func RequiredApprovals(w *v1alpha1.ChangeWindow, c estate.Controls) int {
+	if w.Spec.Type == v1alpha1.WindowEmergency {
+		return 0 // it is reviewed afterwards
+	}
 	n := int(c.RequiredApprovals)
 	if w.Spec.RequestedBy != nil {
 		if _, _, machine := estate.ServiceAccount(w.Spec.RequestedBy.Username); machine {
@@ -93,7 +97,7 @@ func RequiredApprovals(w *v1alpha1.ChangeWindow, c estate.Controls) int {
 }
 
 func whyNotCounted(a *v1alpha1.ChangeApproval, w *v1alpha1.ChangeWindow, digest string, c estate.Controls,
-	executor *Party, unfit Unfit, counted []*v1alpha1.Stamp) string {
+	executor *Party, unfit Unfit, counted []*v1alpha1.Stamp, at time.Time) string {
 	by := a.Spec.Approver
 	if by == nil || by.Username == "" {
 		return fmt.Sprintf("approval %q carries no stamp", a.Name)
@@ -116,7 +120,7 @@ func whyNotCounted(a *v1alpha1.ChangeApproval, w *v1alpha1.ChangeWindow, digest 
 		return fmt.Sprintf("%s approved more than once", by.Username)
 	case !mayApprove(c.Approvers, by), slices.ContainsFunc(c.AlsoApprovers, func(l v1alpha1.Approvers) bool { return !mayApprove(l, by) }):
 		return fmt.Sprintf("%s is not among the environment's approvers", by.Username)
-	case lapsed(a.CreationTimestamp.Time, w, c):
+	case lapsed(a.CreationTimestamp.Time, w, c, at):
 		return fmt.Sprintf("the approval of %s was given too long before", by.Username)
 	}
 	return ""
@@ -131,8 +135,12 @@ func mayApprove(l v1alpha1.Approvers, by *v1alpha1.Stamp) bool {
 	return MatchSubjects(&s, Party{Username: by.Username, Groups: by.Groups})
 }
 
-// lapsed: an approval of a Normal window counts if it was given at most approvalValidity before the window opens.
-func lapsed(given time.Time, w *v1alpha1.ChangeWindow, c estate.Controls) bool {
+// lapsed: an approval of a Normal window counts if it was given at most approvalValidity before the window opens; that of
+// a Standard window for a time from when it was given.
+func lapsed(given time.Time, w *v1alpha1.ChangeWindow, c estate.Controls, at time.Time) bool {
+	if w.Spec.Type == v1alpha1.WindowStandard {
+		return schedule.Expired(given.Add(c.StandardApprovalValidity), at)
+	}
 	start := w.Spec.Schedule.Start
 	return start != nil && !given.IsZero() && start.Sub(given) > c.ApprovalValidity
 }

@@ -7,29 +7,28 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/schedule"
 )
 
-// Holds reports whether a freeze holds at an instant. One with a recurrence, which this version does not compute, is
-// read as holding always: what cannot be told is the stricter of the two.
+// Holds reports whether a freeze holds at an instant. One whose schedule cannot be read holds always: that is the stricter
+// reading.
 func Holds(f *v1alpha1.ChangeFreeze, at time.Time) bool {
-	start, end := FreezeInterval(f)
-	return !at.Before(start) && (end.IsZero() || at.Before(end))
+	s, err := schedule.Compile(f.Spec.Schedule, f.CreationTimestamp.Time)
+	return err != nil || s.IsOpen(at)
 }
 
-// FreezeInterval returns when a freeze starts and ends; a zero end: when it is lifted.
-func FreezeInterval(f *v1alpha1.ChangeFreeze) (start, end time.Time) {
-	start = f.CreationTimestamp.Time
-	s := f.Spec.Schedule
-	if s == nil || s.Recurrence != nil {
-		return start, end
+// FreezeInterval returns when a freeze starts and ends that holds at an instant, or will next; a zero end: when it is
+// lifted.
+func FreezeInterval(f *v1alpha1.ChangeFreeze, at time.Time) (start, end time.Time) {
+	s, err := schedule.Compile(f.Spec.Schedule, f.CreationTimestamp.Time)
+	if err != nil {
+		return f.CreationTimestamp.Time, time.Time{}
 	}
-	if s.Start != nil {
-		start = s.Start.Time
+	if o, ok := s.PresentOrNext(at); ok {
+		return o.Start, o.End
 	}
-	if s.End != nil {
-		end = s.End.Time
-	}
-	return start, end
+	over, _ := s.Over(at)
+	return f.CreationTimestamp.Time, over
 }
 
 // Frozen returns the freeze that binds a namespace of these environments at an instant, or nil. Of several it is the
@@ -41,7 +40,7 @@ func Frozen(freezes []v1alpha1.ChangeFreeze, environments []string, namespace st
 		if !Holds(f, at) || !binds(f, environments, namespace) {
 			continue
 		}
-		if out == nil || endsLater(f, out) {
+		if out == nil || endsLater(f, out, at) {
 			out = f
 		}
 	}
@@ -53,9 +52,9 @@ func binds(f *v1alpha1.ChangeFreeze, environments []string, namespace string) bo
 	return named && (len(f.Spec.Namespaces) == 0 || estate.MatchAny(f.Spec.Namespaces, namespace))
 }
 
-func endsLater(a, b *v1alpha1.ChangeFreeze) bool {
-	_, ea := FreezeInterval(a)
-	_, eb := FreezeInterval(b)
+func endsLater(a, b *v1alpha1.ChangeFreeze, at time.Time) bool {
+	_, ea := FreezeInterval(a, at)
+	_, eb := FreezeInterval(b, at)
 	switch {
 	case ea.IsZero() != eb.IsZero():
 		return ea.IsZero()
@@ -66,12 +65,12 @@ func endsLater(a, b *v1alpha1.ChangeFreeze) bool {
 }
 
 // DescribeFreeze says who froze what, why and until when.
-func DescribeFreeze(f *v1alpha1.ChangeFreeze) string {
+func DescribeFreeze(f *v1alpha1.ChangeFreeze, at time.Time) string {
 	who := "somebody"
 	if f.Spec.RequestedBy != nil {
 		who = f.Spec.RequestedBy.Username
 	}
-	start, end := FreezeInterval(f)
+	start, end := FreezeInterval(f, at)
 	until := "until somebody lifts it"
 	if !end.IsZero() {
 		until = "until " + Instant(end)

@@ -2,6 +2,7 @@ package change_test
 
 import (
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -59,11 +60,14 @@ func TestFrozen(t *testing.T) {
 		"one with a start that lies before its creation": {reason: "its author says since when", freezes: freezes{freeze("early", from("01:00:00", ""))}, clock: "01:30:00", want: "early"},
 		"one with an end, just before it":                {reason: "the last instant is included", freezes: freezes{freeze("short", from("", "03:00:00"))}, clock: "02:59:59.999999999", want: "short"},
 		"one with an end, at it":                         {reason: "the end is not", freezes: freezes{freeze("short", from("", "03:00:00"))}, clock: "03:00:00", want: ""},
-		"one with a recurrence": {
-			reason: "this version computes none, and what cannot be told is the stricter of the two",
-			freezes: freezes{freeze("weekends", func(s *v1alpha1.ChangeFreezeSpec) {
-				s.Schedule = &v1alpha1.Schedule{Recurrence: &v1alpha1.Recurrence{Cron: "0 0 * * 0"}}
-			})}, clock: "23:00:00", want: "weekends",
+		"one with a recurrence, inside": {
+			reason: "the 28th of November 2026 is a Saturday", freezes: freezes{freeze("weekends", weekly("0 0 * * 6"))}, clock: "23:00:00", want: "weekends",
+		},
+		"one with a recurrence, outside": {
+			reason: "Sundays are another day", freezes: freezes{freeze("sundays", weekly("0 0 * * 0"))}, clock: "23:00:00", want: "",
+		},
+		"one with a recurrence that cannot be read": {
+			reason: "what cannot be told is the stricter of the two", freezes: freezes{freeze("weekends", weekly("nonsense"))}, clock: "23:00:00", want: "weekends",
 		},
 		"of another environment": {
 			reason: "it names others", freezes: freezes{freeze("pci", func(s *v1alpha1.ChangeFreezeSpec) { s.Environments = []string{"pci"} })}, want: "",
@@ -122,9 +126,18 @@ func TestDescribeFreeze(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := change.DescribeFreeze(&test.freeze); got != test.want {
+			if got := change.DescribeFreeze(&test.freeze, at("02:30:00")); got != test.want {
 				t.Errorf("%s:\n got %s\nwant %s", test.reason, got, test.want)
 			}
 		})
+	}
+}
+
+// weekly is a freeze of a day that recurs.
+func weekly(cron string) func(*v1alpha1.ChangeFreezeSpec) {
+	return func(s *v1alpha1.ChangeFreezeSpec) {
+		s.Schedule = &v1alpha1.Schedule{Recurrence: &v1alpha1.Recurrence{
+			Cron: cron, TimeZone: "UTC", Duration: metav1.Duration{Duration: 24 * time.Hour}, ValidUntil: metav1.NewTime(at("00:00:00").AddDate(1, 0, 0)),
+		}}
 	}
 }

@@ -141,7 +141,7 @@ func TestSummarise(t *testing.T) {
 		"nobody approved it": {
 			reason: "it waits for words", clock: "01:00:00",
 			words: func(*v1alpha1.ChangeWindow) []v1alpha1.ChangeApproval { return nil },
-			want:  want{v1alpha1.WindowPending, "ApprovalsMissing", "0 of 1 approvals", "1 approvals are needed"},
+			want:  want{v1alpha1.WindowPending, "ApprovalsMissing", "0 of 1 approvals", "one approval is needed"},
 		},
 		"approved, before its start": {
 			reason: "it waits for its time", clock: "01:00:00",

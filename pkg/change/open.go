@@ -7,20 +7,16 @@ import (
 	"time"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/schedule"
 )
 
 // Instant prints an instant as messages do.
 func Instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// contains: intervals include their start and exclude their end. Instants are wall-clock: a monotonic reading would
-// make a comparison after a suspend lie.
-func contains(start, end, at time.Time) bool {
-	at = at.Round(0)
-	return !at.Before(start.Round(0)) && at.Before(end.Round(0))
-}
+func contains(start, end, at time.Time) bool { return schedule.Interval(start, end).IsOpen(at) }
 
-func closed(v *Verdict, q *Query, _ *State) string {
-	if q.At.Before(v.Closes) {
+func closed(v *Verdict, _ *Query, _ *State) string {
+	if !v.over {
 		return ""
 	}
 	return "it closed at " + Instant(v.Closes)
@@ -33,7 +29,7 @@ func opened(v *Verdict, q *Query, _ *State) string {
 	if q.Scheduled != nil && !contains(v.Opens, v.Closes, *q.Scheduled) {
 		return fmt.Sprintf("this run was due at %s, outside the window", Instant(*q.Scheduled))
 	}
-	if sb := v.Window.Spec.StartBefore; sb != nil && !q.At.Before(v.Opens.Add(sb.Duration)) {
+	if sb := v.Window.Spec.StartBefore; sb != nil && v.Window.Spec.Type != v1alpha1.WindowEmergency && !q.At.Before(v.Opens.Add(sb.Duration)) {
 		return "executions had to start before " + Instant(v.Opens.Add(sb.Duration))
 	}
 	if v.Window.Spec.Overrun == v1alpha1.OverrunDeadline && q.Kind == "Job" {
@@ -104,10 +100,14 @@ func plannedFor(p *v1alpha1.Plan, q *Query) *v1alpha1.PlannedWorkload {
 }
 
 func exhausted(v *Verdict, q *Query, s *State) string {
-	count := 0
+	count, elsewhere := 0, 0
 	for i := range s.Executions {
 		x := &s.Executions[i]
-		if x.Spec.Window.UID != v.Window.UID || x.Spec.Occurrence != v.Occurrence || x.Status.State == v1alpha1.ExecutionReleased {
+		if x.Spec.Window.UID != v.Window.UID || x.Status.State == v1alpha1.ExecutionReleased {
+			continue
+		}
+		if x.Spec.Occurrence != v.Occurrence {
+			elsewhere++
 			continue
 		}
 		count++
@@ -117,6 +117,14 @@ func exhausted(v *Verdict, q *Query, s *State) string {
 		}
 	}
 	slices.Sort(v.Taken)
+	if total := v.Window.Spec.MaxExecutions; total != nil && v.Occurrence != 0 {
+		// What other occurrences have used of the whole is gone.
+		left := max(0, int(*total)-elsewhere)
+		if v.Held == "" && left == 0 {
+			return fmt.Sprintf("it has been used %s", times(elsewhere+count, int(*total)))
+		}
+		v.Max = min(v.Max, max(left, 1))
+	}
 	if v.Held != "" || v.Max == 0 || count < v.Max {
 		return ""
 	}
@@ -133,6 +141,10 @@ func times(used, allowed int) string {
 // maxExecutions returns how often a window may be used; 0: without limit.
 func maxExecutions(w *v1alpha1.ChangeWindow) int {
 	switch {
+	case w.Spec.Type == v1alpha1.WindowStandard && w.Spec.MaxExecutionsPerOccurrence != nil:
+		return max(1, int(*w.Spec.MaxExecutionsPerOccurrence))
+	case w.Spec.Type == v1alpha1.WindowStandard:
+		return 1
 	case w.Spec.MaxExecutions != nil:
 		return max(1, int(*w.Spec.MaxExecutions)) // the schema refuses 0, which must not mean "without limit" here
 	case w.Spec.Type == v1alpha1.WindowNormal || w.Spec.Type == "":

@@ -16,6 +16,8 @@ type Summary struct {
 	Reason    string
 	Message   string
 	Approvals Approvals
+	// Opens and Closes are the instants of the present or next occurrence; zero: none comes.
+	Opens, Closes time.Time
 }
 
 // ApprovalMessage says who approved or rejected, in words.
@@ -26,17 +28,19 @@ func (s Summary) ApprovalMessage() string {
 	case len(s.Approvals.By) > 0:
 		return "approved by " + strings.Join(s.Approvals.By, " and ")
 	}
+	if s.Approvals.Required == 1 {
+		return "one approval is needed"
+	}
 	return fmt.Sprintf("%d approvals are needed", s.Approvals.Required)
 }
 
 // Summarise asks a window how it stands, for nobody and nothing in particular.
 func Summarise(w *v1alpha1.ChangeWindow, approvals []v1alpha1.ChangeApproval, used []v1alpha1.ChangeExecution,
 	c estate.Controls, cluster string, at time.Time, unfit Unfit) Summary {
-	s := Summary{Approvals: CountApprovals(w, approvals, c, nil, unfit)}
+	s := Summary{Approvals: CountApprovals(w, approvals, c, nil, unfit, at)}
 	v := Verdict{Window: w, Approvals: s.Approvals, Max: maxExecutions(w)}
-	if w.Spec.Schedule.Start != nil && w.Spec.Schedule.End != nil {
-		v.Opens, v.Closes = w.Spec.Schedule.Start.Time, w.Spec.Schedule.End.Time
-	}
+	v.occur(at, nil, approvals)
+	s.Opens, s.Closes = v.Opens, v.Closes
 	q := &Query{At: at, Cluster: cluster, Controls: c}
 	s.Phase, s.Reason, s.Message = phase(&v, q, used)
 	return s
@@ -53,14 +57,24 @@ func phase(v *Verdict, q *Query, used []v1alpha1.ChangeExecution) (v1alpha1.Wind
 	switch {
 	case v.Approvals.RejectedBy != "":
 		return v1alpha1.WindowRejected, "Rejected", "rejected by " + v.Approvals.RejectedBy
-	case !q.At.Before(v.Closes):
+	case v.over:
 		return v1alpha1.WindowClosed, "Closed", "closed at " + Instant(v.Closes)
 	case !v.Approvals.Enough():
 		return v1alpha1.WindowPending, "ApprovalsMissing", fmt.Sprintf("%d of %d approvals", len(v.Approvals.Names), v.Approvals.Required)
 	case q.At.Before(v.Opens):
 		return v1alpha1.WindowApproved, "NotYetOpen", "opens at " + Instant(v.Opens)
-	case v.Max > 0 && len(used) >= v.Max:
-		return v1alpha1.WindowExhausted, "Exhausted", "used " + times(len(used), v.Max)
+	case v.Max > 0 && inOccurrence(used, v.Occurrence) >= v.Max:
+		return v1alpha1.WindowExhausted, "Exhausted", "used " + times(inOccurrence(used, v.Occurrence), v.Max)
 	}
 	return v1alpha1.WindowOpen, "Open", "until " + Instant(v.Closes)
+}
+
+func inOccurrence(used []v1alpha1.ChangeExecution, number int64) int {
+	n := 0
+	for i := range used {
+		if used[i].Spec.Occurrence == number {
+			n++
+		}
+	}
+	return n
 }

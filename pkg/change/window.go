@@ -30,6 +30,8 @@ type Query struct {
 	Operation                    v1alpha1.Operation
 	// Requester who asks.
 	Requester Party
+	// Session is true for what is bounded by time and not counted.
+	Session bool
 	// Plan of what would run; nil where nothing would.
 	Plan *Plan
 	// Deadline is the activeDeadlineSeconds of a Job; 0: it has none.
@@ -85,10 +87,14 @@ type Verdict struct {
 	Why string
 	// Opens and Closes are the instants of the present or next occurrence.
 	Opens, Closes time.Time
-	// Occurrence is 0 for a window that opens once.
+	// Occurrence is the number of an occurrence of a recurrence; 0 for a window that opens once.
 	Occurrence int64
 	// Max executions; 0: no limit.
 	Max int
+	// over: no occurrence comes any more.
+	over bool
+	// malformed says why the schedule cannot be read; empty: it can.
+	malformed string
 	// Held is the slot that the query's key already holds; empty: none. Taken are the slots in use.
 	Held  string
 	Taken []string
@@ -101,9 +107,10 @@ type Verdict struct {
 // Judge asks one window.
 func Judge(w *v1alpha1.ChangeWindow, q *Query, s *State) Verdict {
 	v := Verdict{Window: w, Max: maxExecutions(w)}
-	if w.Spec.Schedule.Start != nil && w.Spec.Schedule.End != nil {
-		v.Opens, v.Closes = w.Spec.Schedule.Start.Time, w.Spec.Schedule.End.Time
+	if q.Session {
+		v.Max = 0
 	}
+	v.occur(q.At, s.Windows, s.Approvals)
 	for _, c := range checks() {
 		if why := c.ask(&v, q, s); why != "" {
 			v.Stage, v.Why = c.stage, why
@@ -217,15 +224,13 @@ func inForce(v *Verdict, q *Query, _ *State) string {
 	switch {
 	case s.RequestedBy == nil || s.RequestedBy.Username == "":
 		return "it carries no stamp of who requested it"
-	case s.Type != v1alpha1.WindowNormal && s.Type != "":
-		return fmt.Sprintf("it is of type %s, which this version of Firebreak does not open", s.Type)
-	case s.Schedule.Recurrence != nil || s.Schedule.Start == nil || s.Schedule.End == nil:
-		return "it has no start and end"
-	case !s.Schedule.Start.Time.Before(s.Schedule.End.Time):
-		return "it ends before it starts"
-	case s.Schedule.End.Sub(s.Schedule.Start.Time) > q.Controls.MaxWindowDuration:
-		return fmt.Sprintf("it lasts longer than the %s that the environment allows", short(q.Controls.MaxWindowDuration))
-	case s.Plan == nil && q.Plan != nil && q.Controls.RequirePlan:
+	case v.malformed != "":
+		return v.malformed
+	case length(&s.Schedule) > allowed(s.Type, q.Controls):
+		return fmt.Sprintf("it lasts longer than the %s that the environment allows", short(allowed(s.Type, q.Controls)))
+	case s.Plan == nil && s.Type == v1alpha1.WindowStandard:
+		return "it pins no plan, which a window that recurs must"
+	case s.Plan == nil && q.Plan != nil && q.Controls.RequirePlan && s.Type != v1alpha1.WindowEmergency:
 		return "it pins no plan, which the environment requires"
 	case s.Rollback == "" && q.Controls.RequireRollback:
 		return "it says no rollback, which the environment requires"
@@ -255,7 +260,7 @@ func rejected(v *Verdict, q *Query, s *State) string {
 	if !q.Requester.Controller {
 		executor = &q.Requester
 	}
-	v.Approvals = CountApprovals(v.Window, s.Approvals, q.Controls, executor, q.Unfit)
+	v.Approvals = CountApprovals(v.Window, s.Approvals, q.Controls, executor, q.Unfit, q.At)
 	if v.Approvals.RejectedBy == "" {
 		return ""
 	}

@@ -215,7 +215,7 @@ func TestInForce(t *testing.T) {
 		"a recurrence beside start and end": {
 			reason: "the schema refuses it; should it be stored all the same, it opens nothing",
 			window: func(w *v1alpha1.ChangeWindow) { w.Spec.Schedule.Recurrence = &v1alpha1.Recurrence{} },
-			stage:  change.NotInForce, why: "it has no start and end",
+			stage:  change.NotInForce, why: "it recurs, which only a Standard window may",
 		},
 		"no start": {
 			reason: "nothing says when",

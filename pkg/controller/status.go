@@ -159,7 +159,7 @@ func (s *Statuses) freezes(ctx context.Context) error {
 		f := &all.Items[i]
 		before := f.DeepCopy()
 		f.Status.ObservedGeneration = f.Generation
-		start, _ := change.FreezeInterval(f)
+		start, _ := change.FreezeInterval(f, now)
 		holds, reason := change.Holds(f, now), "Holds"
 		switch {
 		case !holds && now.Before(start):
@@ -167,7 +167,7 @@ func (s *Statuses) freezes(ctx context.Context) error {
 		case !holds:
 			reason = "Over"
 		}
-		condition(&f.Status.Conditions, "Active", holds, reason, change.DescribeFreeze(f), f.Generation)
+		condition(&f.Status.Conditions, "Active", holds, reason, change.DescribeFreeze(f, now), f.Generation)
 		if err := s.write(ctx, before, f); err != nil {
 			return err
 		}
@@ -210,7 +210,7 @@ func (s *Statuses) window(e *estate.Estate, w *v1alpha1.ChangeWindow, approvals 
 	st := &w.Status
 	st.ObservedGeneration, st.Digest, st.Phase = w.Generation, change.WindowDigest(&w.Spec), sum.Phase
 	st.Approvals = fmt.Sprintf("%d/%d", len(sum.Approvals.Names), sum.Approvals.Required)
-	st.OpensAt, st.ClosesAt = w.Spec.Schedule.Start, w.Spec.Schedule.End
+	st.OpensAt, st.ClosesAt = instantOf(sum.Opens), instantOf(sum.Closes)
 	st.Executions = v1alpha1.ExecutionSummary{Count: int32(len(used)), Last: latest(used)}
 	condition(&st.Conditions, "Ready", sum.Phase == v1alpha1.WindowOpen, sum.Reason, sum.Message, w.Generation)
 	approved, reason := sum.Approvals.Enough(), "Approved"
@@ -221,6 +221,27 @@ func (s *Statuses) window(e *estate.Estate, w *v1alpha1.ChangeWindow, approvals 
 		reason = "ApprovalsMissing"
 	}
 	condition(&st.Conditions, "Approved", approved, reason, sum.ApprovalMessage(), w.Generation)
+	review(w, approvals)
+}
+
+// review tells whether somebody else has looked at an emergency.
+func review(w *v1alpha1.ChangeWindow, approvals []v1alpha1.ChangeApproval) {
+	if w.Spec.Type != v1alpha1.WindowEmergency {
+		return
+	}
+	by := change.ReviewedBy(w, approvals)
+	reason, message := "Unreviewed", "somebody other than who opened it approves or rejects it afterwards"
+	if by != "" {
+		reason, message = "Reviewed", "by "+by
+	}
+	condition(&w.Status.Conditions, "Reviewed", by != "", reason, message, w.Generation)
+}
+
+func instantOf(t time.Time) *metav1.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &metav1.Time{Time: t}
 }
 
 func latest(used []v1alpha1.ChangeExecution) []string {

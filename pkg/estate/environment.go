@@ -233,3 +233,21 @@ func mapped[T, U any](in []T, f func(T) U) []U {
 
 // HostsProduction reports whether any namespace of the cluster belongs to a Production environment.
 func (e *Estate) HostsProduction() bool { return e.production }
+
+// BlastRadius is a v1alpha1.BlastRadius with every default filled in.
+type BlastRadius struct {
+	DownPercent, UpFactor, FromZero int64
+	Autoscalers                     v1alpha1.Action
+}
+
+// BlastRadiusOf fills in the defaults of a ChangeControl that may be nil.
+func BlastRadiusOf(c *v1alpha1.ChangeControl) BlastRadius {
+	var b v1alpha1.BlastRadius
+	if c != nil {
+		b = c.BlastRadius
+	}
+	return BlastRadius{
+		DownPercent: int64(or(b.MaxScaleDownPercent, 50)), UpFactor: int64(or(b.MaxScaleUpFactor, 4)), FromZero: int64(or(b.MaxScaleFromZero, 10)),
+		Autoscalers: cmp.Or(b.Autoscalers, v1alpha1.ActionWarn),
+	}
+}

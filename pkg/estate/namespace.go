@@ -170,3 +170,6 @@ func (e *Estate) ClaimsName(name string) bool {
 	e.claims.names.each(name, func(*Environment) { claimed = true })
 	return claimed
 }
+
+// NamesNamespace reports whether an environment claims a namespace by its very name, not by a pattern.
+func (e *Estate) NamesNamespace(name string) bool { return len(e.claims.names.exact[name]) > 0 }

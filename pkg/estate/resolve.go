@@ -111,7 +111,7 @@ func (e *Estate) public(namespace string) bool {
 // serviceOf reads the spellings of a Service's DNS name: svc (same namespace), svc.ns, svc.ns.svc,
 // svc.ns.svc.cluster.local, and a Pod's name in front of each of the last three; and that of a Pod by its address.
 func (e *Estate) serviceOf(h reference.Target, from string) (svc, ns string, ok bool) {
-	labels := strings.Split(strings.TrimSuffix(h.Name, "."+clusterDomain), ".")
+	labels := strings.Split(strings.TrimSuffix(strings.TrimSuffix(h.Name, "."+clusterDomain), ".clusterset.local"), ".")
 	n := len(labels)
 	switch {
 	case n >= 3 && labels[n-1] == "svc":

@@ -88,8 +88,29 @@ func (e *Estate) addStore(d *v1alpha1.DataStore) {
 		} else {
 			e.stores.instances[name] = append(e.stores.instances[name], owner(r))
 		}
+		for _, bare := range bareNames(name) {
+			e.stores.instances[bare] = append(e.stores.instances[bare], owner(r))
+		}
 	}
 	e.addCredentials(d.Spec.Credentials, owner)
+}
+
+// bareNames returns how programs that know the cloud call a bucket or a storage account: by the name alone, where only
+// such a name can stand.
+func bareNames(canonical string) []string {
+	scheme, rest, ok := strings.Cut(canonical, "://")
+	switch {
+	case !ok:
+		return nil
+	case scheme == "https":
+		account, _, isBlob := strings.Cut(rest, ".blob.core.")
+		if isBlob {
+			return []string{account}
+		}
+	case !strings.Contains(rest, "/"):
+		return []string{rest}
+	}
+	return nil
 }
 
 // Resource returns the data stores that list a cloud resource by one of its names.

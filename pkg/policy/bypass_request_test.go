@@ -225,7 +225,7 @@ func TestBypassStages(t *testing.T) {
 			reason: "it starts what did not run", header: updating("bob"), objects: then(deployment("1", "x", ""), deployment("0", "x", "")), want: "ChangeWindowRequired",
 		},
 		"a Deployment to zero": {
-			reason: "stopping is always possible", header: updating("bob"), objects: then(deployment("0", "x", ""), deployment("3", "x", "")), want: "admitted",
+			reason: "all at once is more than half", header: updating("bob"), objects: then(deployment("0", "x", ""), deployment("3", "x", "")), want: "BlastRadius",
 		},
 		"a Deployment from two to three": {
 			reason: "what runs runs", header: updating("bob"), objects: then(deployment("3", "x", ""), deployment("2", "x", "")), want: "admitted",
@@ -246,7 +246,7 @@ func TestBypassStages(t *testing.T) {
 		},
 		"an ephemeral container": {
 			reason: "it runs in a running Pod", header: header{Requester: "bob", Operation: "update", SubResource: "ephemeralcontainers"},
-			objects: then(with(calmPod, "image: x}]", "image: x}], ephemeralContainers: [{name: e, image: x, command: [psql, -h, orders.prod.db.example.com]}]"), calmPod), want: "ChangeWindowRequired",
+			objects: then(with(calmPod, "image: x}]", "image: x}], ephemeralContainers: [{name: e, image: x, command: [psql, -h, orders.prod.db.example.com]}]"), calmPod), want: "InteractiveAccess",
 		},
 		"an ephemeral container across": {
 			reason: "content is judged in subresources too", header: header{Requester: "dora", Operation: "update", SubResource: "ephemeralcontainers"},

@@ -45,7 +45,9 @@ type demand struct {
 	// environments, one of which the window must name.
 	environments []*estate.Environment
 	boundary     bool
-	operation    v1alpha1.Operation
+	// clusterWide: what is endangered lies in no namespace, so the window lies in Firebreak's.
+	clusterWide bool
+	operation   v1alpha1.Operation
 }
 
 // Prepare decodes a request and classifies it. Its error means that the request cannot be judged.

@@ -9,6 +9,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
+	"github.com/firebreak-dev/firebreak/pkg/schedule"
 )
 
 // lead is one reference and one thing of another tier that it leads to.
@@ -112,7 +113,7 @@ func (c *Case) throughGateway(l lead) bool {
 	}
 	for _, g := range l.env.Spec().Gateways {
 		h, ok := reference.NormaliseHost(g.Host, true)
-		if ok && h.Name == l.ref.Name && c.At().Before(g.ExpiresAt.Time) && slices.ContainsFunc(g.From, c.subject().In) {
+		if ok && h.Name == l.ref.Name && !schedule.Expired(g.ExpiresAt.Time, c.At()) && slices.ContainsFunc(g.From, c.subject().In) {
 			return true
 		}
 	}

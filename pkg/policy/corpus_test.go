@@ -180,6 +180,7 @@ func (r *reader) read(key string, v any) {
 		}
 	case string:
 		for line := range strings.Lines(v) {
+			line, _, _ = strings.Cut(line, " # ")
 			if !skipLine.MatchString(line) {
 				r.line(key, strings.TrimSpace(line))
 			}

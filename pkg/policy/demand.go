@@ -5,9 +5,11 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	kjson "sigs.k8s.io/json"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -22,6 +24,15 @@ func (c *Case) demands() *demand {
 			rule: v1alpha1.RuleBoundaryTampering, why: why, boundary: true,
 			environments: c.boundaryEnvironments(), operation: windowOperation(c.req.Operation),
 		}
+	}
+	if what, op := c.session(); what != "" && !c.operates() && estate.StrictestControls(c.Production()).InteractiveAccess == v1alpha1.InteractiveWindowRequired {
+		return &demand{rule: v1alpha1.RuleInteractiveAccess, why: what, environments: c.Production(), operation: op}
+	}
+	if envs, why := c.endangers(); why != "" && !c.requester.Controller {
+		return &demand{rule: v1alpha1.RuleProtectedState, why: why, environments: envs, operation: c.operation(), clusterWide: c.req.Namespace == "" || c.isKind(namespaceKind())}
+	}
+	if why := c.blast(); why != "" && !c.autoscaler() && c.maintenance == "" {
+		return &demand{rule: v1alpha1.RuleBlastRadius, why: why, environments: c.Production(), operation: v1alpha1.OperationScale}
 	}
 	if c.maintenance != "" {
 		return &demand{
@@ -55,14 +66,17 @@ func (c *Case) query(s *change.State) *change.Query {
 	q := &change.Query{
 		At: c.At(), Cluster: c.est.Cluster, FirebreakNamespace: c.est.FirebreakNamespace,
 		Environments: names(c.demand.environments), Controls: estate.StrictestControls(c.demand.environments),
-		Boundary: c.demand.boundary,
+		Boundary: c.demand.boundary || c.demand.clusterWide,
 		Group:    c.req.Kind.Group, Kind: c.req.Kind.Kind, Namespace: c.req.Namespace, Name: c.req.Name,
 		Operation: c.demand.operation, Requester: c.party(), Unfit: Unfit(c.est),
 	}
-	if c.req.SubResource == "scale" {
+	switch {
+	case c.req.SubResource == "scale":
 		q.Group, q.Kind = c.req.Resource.Group, parentKind(c.req.Resource.Resource)
+	case c.demand.rule == v1alpha1.RuleInteractiveAccess && c.req.SubResource != "":
+		q.Group, q.Kind, q.Session = "", c.sessionObject().Kind, true
 	}
-	if c.new != nil && c.new.work != nil {
+	if c.new != nil && c.new.work != nil && c.demand.operation != v1alpha1.OperationScale {
 		q.Plan = change.PlanOf(c.new.work, s.Contents(c.req.Namespace))
 	}
 	if c.isKind(jobKind()) && c.new != nil {
@@ -100,6 +114,11 @@ func (c *Case) jobQuery(q *change.Query) {
 // key makes a repeat of the same request the same execution. The request's own UID is never part of it: it differs
 // from one try of the API server to the next.
 func (c *Case) key(q *change.Query) string {
+	if q.Session {
+		// A session is recorded once a person, object and container: every one that is denied arrives twice.
+		sum := sha256.Sum256([]byte(strings.Join([]string{c.req.Username(), c.req.User.UID, c.req.Namespace, c.req.Resource.Resource, c.req.Name, c.req.SubResource, containerOf(c.req.Options)}, "\x00")))
+		return "sha256-" + hex.EncodeToString(sum[:])
+	}
 	if c.req.Operation == Create && c.new.meta.UID != "" {
 		return string(c.new.meta.UID)
 	}
@@ -114,6 +133,17 @@ func (c *Case) key(q *change.Query) string {
 	}
 	fmt.Fprintf(h, "%s\x00%d\x00%s\x00%s\x00%x", o.meta.UID, o.meta.Generation, c.req.Operation, c.req.SubResource, asked)
 	return "sha256-" + hex.EncodeToString(h.Sum(nil))
+}
+
+func namespaceKind() schema.GroupKind { return schema.GroupKind{Kind: "Namespace"} }
+
+// containerOf reads which container a session is opened in.
+func containerOf(options []byte) string {
+	var o struct {
+		Container string `json:"container"`
+	}
+	_ = kjson.UnmarshalCaseSensitivePreserveInts(options, &o) // what cannot be read names none
+	return o.Container
 }
 
 func (c *Case) wanted() int64 {

@@ -7,6 +7,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/schedule"
 )
 
 // exempt turns findings that an Exemption suspends into records. An exemption counts until expiresAt and not an
@@ -25,7 +26,7 @@ func (c *Case) exempted(rule v1alpha1.RuleName) bool {
 		return false
 	}
 	for _, e := range c.est.Exemptions() {
-		if slices.Contains(e.Spec.Rules, rule) && c.At().Before(e.Spec.ExpiresAt.Time) && c.exemptObject(&e.Spec.Objects) &&
+		if slices.Contains(e.Spec.Rules, rule) && !schedule.Expired(e.Spec.ExpiresAt.Time, c.At()) && c.exemptObject(&e.Spec.Objects) &&
 			change.MatchSubjects(&e.Spec.Subjects, c.party()) {
 			return true
 		}

@@ -51,8 +51,14 @@ func decode(gk schema.GroupKind, raw []byte, whole bool) (*object, error) {
 	if o.work, err = workload.Of(gk, raw); err != nil {
 		return nil, err
 	}
-	if o.data, err = dataOf(gk, raw); err != nil || !whole {
+	if o.data, err = dataOf(gk, raw); err != nil {
 		return o, err
+	}
+	if gk.Kind == "StatefulSet" && o.work != nil {
+		o.tree = claimTemplates(raw)
+	}
+	if !whole {
+		return o, nil
 	}
 	if err := json.Unmarshal(raw, &o.tree); err != nil {
 		return nil, fmt.Errorf("decode %s: %w", gk.Kind, err)
@@ -61,6 +67,23 @@ func decode(gk schema.GroupKind, raw []byte, whole bool) (*object, error) {
 		o.embedded = workload.Embedded(o.tree)
 	}
 	return o, nil
+}
+
+// claimTemplates returns what a StatefulSet says of the volumes of its Pods.
+func claimTemplates(raw []byte) map[string]any {
+	var set struct {
+		Spec struct {
+			VolumeClaimTemplates []map[string]any `json:"volumeClaimTemplates"`
+		} `json:"spec"`
+	}
+	if json.Unmarshal(raw, &set) != nil || len(set.Spec.VolumeClaimTemplates) == 0 {
+		return nil
+	}
+	list := make([]any, len(set.Spec.VolumeClaimTemplates))
+	for i, c := range set.Spec.VolumeClaimTemplates {
+		list[i] = map[string]any{"spec": c["spec"]}
+	}
+	return map[string]any{"spec": map[string]any{"volumeClaimTemplates": list}}
 }
 
 // whole reports whether an object of a kind is read for every text in it: routes, volumes, accounts, and all custom

@@ -39,6 +39,8 @@ type Request struct {
 	// Object and OldObject as JSON; either may be empty.
 	Object, OldObject []byte
 	DryRun            bool
+	// Options of a CONNECT, as JSON: which container, which command.
+	Options []byte
 	// Now is the server's clock, by which everything but a CREATE is judged.
 	Now time.Time
 	// NamespaceLabels are the labels of the object's namespace, where the estate does not know it yet.

@@ -11,22 +11,31 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// changeFrozen objects to a change during a freeze. A freeze wins over every window.
+// changeFrozen objects to a change during a freeze. A freeze wins over every window but an approved Emergency one that
+// overrides it.
 func changeFrozen(c *Case, j *judgement) []Finding {
 	if !c.freezable() {
 		return nil
 	}
 	prod := c.Production()
 	f := change.Frozen(j.state.Freezes, names(prod), c.req.Namespace, c.At())
-	if f == nil {
+	if f == nil || c.overrides(j) {
 		return nil
 	}
 	return []Finding{{
 		Rule: v1alpha1.RuleChangeFrozen, Action: estate.Strictest(prod, v1alpha1.RuleChangeFrozen),
 		Target: f.Name, Environment: prod[0].Name,
 		Message: fmt.Sprintf("changes to environment %s are frozen: %s; wait until it is over, or ask who froze it",
-			named(prod), change.DescribeFreeze(f)),
+			named(prod), change.DescribeFreeze(f, c.At())),
 	}}
+}
+
+// overrides: an Emergency window that says so passes a freeze, once it has the approvals that any other window would need.
+func (c *Case) overrides(j *judgement) bool {
+	if !j.covered() || j.nearest.Window.Spec.Type != v1alpha1.WindowEmergency || !j.nearest.Window.Spec.OverridesFreeze {
+		return false
+	}
+	return len(j.nearest.Approvals.Names) >= max(1, int(j.query.Controls.RequiredApprovals))
 }
 
 // freezable reports whether a freeze of level Changes could bind the request: what persons, CI and GitOps change of

@@ -11,7 +11,7 @@ import (
 
 // changeWindowRequired objects to maintenance that no open, approved window covers.
 func changeWindowRequired(c *Case, j *judgement) []Finding {
-	if c.demand == nil || c.demand.boundary || j.covered() {
+	if c.demand == nil || c.demand.rule != v1alpha1.RuleChangeWindowRequired || j.covered() {
 		return nil
 	}
 	if s := j.stage(); s == change.PlanDiffers || s == change.Exhausted {
@@ -59,7 +59,7 @@ func (c *Case) noWindow(j *judgement) string {
 	v := j.nearest
 	if v == nil {
 		where := fmt.Sprintf("namespace %q", c.req.Namespace)
-		if c.demand.boundary {
+		if c.demand.boundary || c.demand.clusterWide {
 			where = fmt.Sprintf("namespace %q", c.est.FirebreakNamespace)
 		}
 		return fmt.Sprintf("no change window in %s has it in scope; request one with: %s", where, c.requestCommand())
@@ -77,7 +77,7 @@ func (c *Case) noWindow(j *judgement) string {
 // requestCommand is what to type to get a window.
 func (c *Case) requestCommand() string {
 	words := []string{"kubectl firebreak request -f MANIFEST"}
-	if c.demand.boundary {
+	if c.demand.boundary || c.demand.clusterWide {
 		words = append(words, "-n", c.est.FirebreakNamespace, "--for-cluster", c.est.Cluster)
 	} else {
 		words = append(words, "-n", c.req.Namespace)

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
@@ -66,6 +67,9 @@ func (c *Case) namespaceLead(r reference.Reference, namespace string) (lead, boo
 		// does not count: most names with a dot are no namespaces at all.
 		if m = c.est.NamespaceOrName(namespace); len(m.Environments) == 0 || !c.est.ClaimsName(namespace) {
 			return lead{}, false
+		}
+		if r.Kind == reference.Host && strings.Count(r.Name, ".") == 1 && !c.est.NamesNamespace(namespace) {
+			return lead{}, false // settings.prod-like: a pattern claims more than anybody meant
 		}
 	}
 	l := lead{

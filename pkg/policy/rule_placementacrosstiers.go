@@ -20,7 +20,7 @@ func (c *Case) placementLeads(refs []reference.Reference) []lead {
 	for _, r := range refs {
 		switch {
 		case r.Use != reference.Places:
-		case r.Kind == reference.Namespace:
+		case r.Kind == reference.Namespace, r.Kind == reference.NamespaceSelector:
 			out = append(out, c.namespacesOf(r)...)
 		case r.Kind == reference.Taint && r.Name == "*" && (c.place.Tier == v1alpha1.TierShared || c.agent()):
 			// Agents run on every node there is, and name nobody's pool.

@@ -29,7 +29,10 @@ func Rules() []Rule {
 		{v1alpha1.RulePlanMismatch, ChangeControl, planMismatch},
 		{v1alpha1.RuleTargetNotConfirmed, ChangeControl, targetNotConfirmed},
 		{v1alpha1.RuleExecutionsExhausted, ChangeControl, executionsExhausted},
+		{v1alpha1.RuleInteractiveAccess, ChangeControl, interactiveAccess},
 		{v1alpha1.RuleChangeFrozen, ChangeControl, changeFrozen},
+		{v1alpha1.RuleProtectedState, ChangeControl, protectedState},
+		{v1alpha1.RuleBlastRadius, ChangeControl, blastRadius},
 	}
 }
 

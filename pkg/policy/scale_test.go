@@ -24,7 +24,7 @@ func TestScaleFromZero(t *testing.T) {
 	}{
 		"from zero":          {"it runs now, not when it was written", 0, 3, touching, `ChangeWindowRequired: this is maintenance in environment "production" (Production) (it starts what runs psql and names production data store "store-0" from zero)`},
 		"from one":           {"it runs already", 1, 3, touching, ""},
-		"to zero":            {"it stops", 3, 0, touching, ""},
+		"down":               {"it stops in part", 4, 2, touching, ""},
 		"without a tool":     {"an application is no maintenance", 0, 3, policy.Parent{References: touching.References}, ""},
 		"without a database": {"nor is a tool that names nothing", 0, 3, policy.Parent{Tool: "psql"}, ""},
 	}

@@ -78,7 +78,7 @@ func (c *Case) validateFreeze(f *v1alpha1.ChangeFreeze) field.ErrorList {
 
 func (c *Case) validFreezeSchedule(path *field.Path, s *v1alpha1.Schedule) field.ErrorList {
 	if s.Recurrence != nil {
-		return field.ErrorList{notYet(path.Child("recurrence"), s.Recurrence.Cron)}
+		return c.validRecurrence(path, s.Recurrence)
 	}
 	if s.End != nil && !c.At().Before(s.End.Time) {
 		return field.ErrorList{field.Invalid(path.Child("end"), s.End.UTC().String(), "must be in the future")}

@@ -71,10 +71,15 @@ func TestWindowsThatAreRefused(t *testing.T) {
 		}
 	}
 	runWords(t, map[string]words{
-		"a plain one": {reason: "the base of all cases below", header: by("bob"), object: plainWindow},
-		"of another type": {
-			reason: "accepting it would promise what this version does not do", header: by("bob"), object: plainWindow, edit: replacing("type: Normal", "type: Emergency"),
-			want: `spec.type: Invalid value: "Emergency": this version of Firebreak does not support it yet`,
+		"a plain one":  {reason: "the base of all cases below", header: by("bob"), object: plainWindow},
+		"an emergency": {reason: "it needs no plan; who may open one is RBAC's", header: by("bob"), object: plainWindow, edit: replacing("type: Normal", "type: Emergency")},
+		"an emergency that lasts too long": {
+			reason: "four hours are the default", header: by("bob"), object: plainWindow, edit: both(replacing("type: Normal", "type: Emergency"), replacing(`end: "2026-11-28T04:00:00Z"`, `end: "2026-11-28T08:00:00Z"`)),
+			want: `spec.schedule.end: Invalid value: "2026-11-28 08:00:00 UTC": the window would last 5h0m0s, and the environment allows 4h0m0s`,
+		},
+		"a standard one without recurrence": {
+			reason: "it would be open once, and be approved for half a year", header: by("bob"), object: plainWindow, edit: replacing("type: Normal", "type: Standard"),
+			want: `spec.schedule.recurrence: Required value: a Standard window recurs`,
 		},
 		"of no environment": {
 			reason: "a typing error confirms nothing", header: by("bob"), object: plainWindow, edit: replacing("environment: production", "environment: prodution"),
@@ -242,9 +247,13 @@ func TestOtherWordsThatAreRefused(t *testing.T) {
 		"lifted by two": {reason: "a promise that is not kept", header: by("dora"), object: freeze, edit: replacing("reason: r", "reason: r, liftedBy: TwoPersons"),
 			want: `spec.liftedBy: Invalid value: "TwoPersons": ` + notYet},
 		"a recurring freeze": {
-			reason: "a promise that is not kept", header: by("dora"), object: freeze,
+			reason: "every weekend", header: by("dora"), object: freeze,
 			edit: replacing("reason: r", `reason: r, schedule: {recurrence: {cron: "0 0 * * 0", duration: 24h, timeZone: UTC, validUntil: "2027-01-01T00:00:00Z"}}`),
-			want: `spec.schedule.recurrence: Invalid value: "0 0 * * 0": ` + notYet,
+		},
+		"a freeze that never comes": {
+			reason: "a protection that is not there", header: by("dora"), object: freeze,
+			edit: replacing("reason: r", `reason: r, schedule: {recurrence: {cron: "0 0 30 2 *", duration: 24h, timeZone: UTC, validUntil: "2027-01-01T00:00:00Z"}}`),
+			want: `spec.schedule.recurrence.cron: Invalid value: "0 0 30 2 *": never fires`,
 		},
 		"a freeze that is over": {
 			reason: "it would never hold", header: by("dora"), object: freeze, edit: replacing("reason: r", `reason: r, schedule: {end: "2026-11-28T02:30:00Z"}`),

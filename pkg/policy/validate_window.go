@@ -3,6 +3,8 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -10,14 +12,12 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/schedule"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
 func (c *Case) validateWindow(w *v1alpha1.ChangeWindow) field.ErrorList {
 	spec := field.NewPath("spec")
-	if w.Spec.Type != v1alpha1.WindowNormal && w.Spec.Type != "" {
-		return field.ErrorList{notYet(spec.Child("type"), w.Spec.Type)}
-	}
 	env, ok := c.est.Environment(w.Spec.Environment)
 	if !ok {
 		return field.ErrorList{field.NotFound(spec.Child("environment"), w.Spec.Environment)}
@@ -28,7 +28,7 @@ func (c *Case) validateWindow(w *v1alpha1.ChangeWindow) field.ErrorList {
 	}
 	errs := c.validRequester(spec.Child("requestedBy"), env.Controls)
 	errs = append(errs, c.validPlace(w, env)...)
-	errs = append(errs, c.validInterval(spec.Child("schedule"), &w.Spec.Schedule, env.Controls)...)
+	errs = append(errs, c.validSchedule(spec.Child("schedule"), w, env.Controls)...)
 	errs = append(errs, validPlan(spec.Child("plan"), w, env.Controls)...)
 	if env.Controls.RequireRollback && w.Spec.Rollback == "" {
 		errs = append(errs, field.Required(spec.Child("rollback"), fmt.Sprintf("environment %q requires that a window says how it is undone", env.Name)))
@@ -78,7 +78,42 @@ func (c *Case) validPlace(w *v1alpha1.ChangeWindow, env *estate.Environment) fie
 	return errs
 }
 
-func (c *Case) validInterval(path *field.Path, s *v1alpha1.Schedule, controls *estate.Controls) field.ErrorList {
+// validSchedule: a Standard window recurs, the others are open once.
+func (c *Case) validSchedule(path *field.Path, w *v1alpha1.ChangeWindow, controls *estate.Controls) field.ErrorList {
+	limit := controls.MaxWindowDuration
+	switch w.Spec.Type {
+	case v1alpha1.WindowEmergency:
+		limit = controls.EmergencyMaxDuration
+	case v1alpha1.WindowStandard:
+		r := w.Spec.Schedule.Recurrence
+		if r == nil {
+			return field.ErrorList{field.Required(path.Child("recurrence"), "a Standard window recurs")}
+		}
+		if r.Duration.Duration > limit {
+			return field.ErrorList{field.Invalid(path.Child("recurrence", "duration"), r.Duration.Duration.String(),
+				fmt.Sprintf("each occurrence would last %s, and the environment allows %s", r.Duration.Duration, limit))}
+		}
+		if r.ValidUntil.Sub(c.At()).Hours() > maxAhead {
+			return field.ErrorList{field.Invalid(path.Child("recurrence", "validUntil"), change.Instant(r.ValidUntil.Time), "must be at most a year ahead")}
+		}
+		return c.validRecurrence(path, r)
+	}
+	return c.validInterval(path, &w.Spec.Schedule, limit)
+}
+
+// validRecurrence says what is wrong with a recurrence, at its field.
+func (c *Case) validRecurrence(path *field.Path, r *v1alpha1.Recurrence) field.ErrorList {
+	err := schedule.Validate(r, c.At())
+	if err == nil {
+		return nil
+	}
+	for name := range strings.SplitSeq(err.Field, ".") {
+		path = path.Child(name)
+	}
+	return field.ErrorList{field.Invalid(path, err.Value, err.Why)}
+}
+
+func (c *Case) validInterval(path *field.Path, s *v1alpha1.Schedule, limit time.Duration) field.ErrorList {
 	if s.Recurrence != nil || s.Start == nil || s.End == nil {
 		return field.ErrorList{field.Required(path, "give start and end")}
 	}
@@ -90,16 +125,16 @@ func (c *Case) validInterval(path *field.Path, s *v1alpha1.Schedule, controls *e
 		return field.ErrorList{field.Invalid(path.Child("end"), change.Instant(s.End.Time), "must be in the future")}
 	case s.End.Sub(c.At()).Hours() > maxAhead:
 		return field.ErrorList{field.Invalid(path.Child("end"), change.Instant(s.End.Time), "must be at most a year ahead")}
-	case length > controls.MaxWindowDuration:
+	case length > limit:
 		return field.ErrorList{field.Invalid(path.Child("end"), change.Instant(s.End.Time),
-			fmt.Sprintf("the window would last %s, and the environment allows %s", length, controls.MaxWindowDuration))}
+			fmt.Sprintf("the window would last %s, and the environment allows %s", length, limit))}
 	}
 	return nil
 }
 
 func validPlan(path *field.Path, w *v1alpha1.ChangeWindow, controls *estate.Controls) field.ErrorList {
 	if w.Spec.Plan == nil {
-		if controls.RequirePlan && runsSomething(&w.Spec.Scope) {
+		if controls.RequirePlan && w.Spec.Type != v1alpha1.WindowEmergency && runsSomething(&w.Spec.Scope) {
 			return field.ErrorList{field.Required(path, "the environment requires that a window which creates or updates workloads pins what may run; kubectl firebreak request computes it from the manifest")}
 		}
 		return nil

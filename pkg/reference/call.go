@@ -9,16 +9,53 @@ import (
 // called returns what the words of one command name by the meaning that its program gives them: namespaces that a
 // client of Kubernetes acts in, instances that a cloud's command line acts on, paths that are read from a secret store.
 func called(words []string) []Target {
+	program, rest := programOf(words)
 	var out []Target
-	for i, w := range words {
-		switch path.Base(w) {
-		case "kubectl", "oc", "k3s", "microk8s", "helm", "helmfile", "flux", "stern", "kubectl-argo-rollouts", "velero", "istioctl", "linkerd", "kustomize", "k9s", "argo", "tkn", "kn", "cmctl":
-			out = append(out, namespaces(words[i+1:])...)
-		case "aws", "gcloud", "gsutil", "az", "bq", "aliyun", "oci", "ibmcloud", "doctl", "rds":
-			out = append(out, instances(path.Base(w), words[i+1:])...)
-		case "vault", "bao", "op", "chamber", "doppler", "conjur":
-			out = append(out, secretWords(words[i+1:])...)
+	if i := slices.Index(rest, "--"); i >= 0 {
+		out, rest = called(rest[i+1:]), rest[:i] // what kubectl exec runs
+	}
+	switch program {
+	case "kubectl", "oc", "k3s", "microk8s", "helm", "helmfile", "flux", "stern", "velero", "istioctl", "linkerd", "kustomize", "k9s", "argo", "argocd", "tkn", "kn",
+		"cmctl", "kubefwd", "skaffold", "kapp", "tilt", "telepresence", "kubectl-firebreak":
+		out = append(out, namespaces(rest)...)
+	case "kubens":
+		for _, w := range rest {
+			out = append(out, NamespaceTargets(w)...)
 		}
+	case "aws", "gcloud", "gsutil", "az", "bq", "aliyun", "oci", "ibmcloud", "doctl":
+		out = append(out, instances(program, rest)...)
+	case "vault", "bao", "op", "chamber", "doppler", "conjur":
+		out = append(out, secretWords(rest)...)
+	}
+	return out
+}
+
+// programOf skips what only runs another program, with its options, and variables that are set for it.
+func programOf(words []string) (program string, rest []string) {
+	for i, w := range words {
+		base := path.Base(w)
+		switch base {
+		case "sudo", "env", "nohup", "exec", "time", "nice", "ionice", "timeout", "xargs", "command", "eval", "then", "do", "if", "while", "!", "tini", "dumb-init", "k3s":
+			if base != "k3s" {
+				continue
+			}
+		}
+		if i > 0 && (strings.HasPrefix(w, "-") || strings.Trim(w, "0123456789.smh") == "") || strings.Contains(w, "=") {
+			continue
+		}
+		return base, words[i+1:]
+	}
+	return "", nil
+}
+
+// texted reads commands that stand in a text which some shell will run: here-documents, aliases, what eval is given.
+func texted(text string) []Target {
+	if !strings.ContainsAny(text, " \t") || len(text) > maxStoreText {
+		return nil
+	}
+	var out []Target
+	for l := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune("\n;|&()", r) }) {
+		out = append(out, called(strings.Fields(strings.Trim(strings.TrimSpace(l), "\"'`")))...)
 	}
 	return out
 }
@@ -43,9 +80,18 @@ func flag(words []string, i int, names ...string) (string, bool) {
 func namespaces(words []string) []Target {
 	var out []Target
 	for i := range words {
-		if ns, ok := flag(words, i, "-n", "--namespace", "--target-namespace", "--dest-namespace", "--as-namespace"); ok {
+		if ns, ok := flag(words, i, "-n", "--namespace", "--namespaces", "--target-namespace", "--dest-namespace", "--as-namespace", "--include-namespaces", "--into-ns"); ok {
 			out = append(out, NamespaceTargets(ns)...)
 			continue
+		}
+		switch words[i] {
+		case "namespace", "namespaces", "ns", "project":
+			if i+1 < len(words) && !strings.HasPrefix(words[i+1], "-") {
+				out = append(out, NamespaceTargets(words[i+1])...)
+			}
+		}
+		if ns, rest, ok := strings.Cut(words[i], "/"); ok && i > 0 && slices.Contains(words[:i], "cp") && strings.Contains(rest, ":") && isLabel(ns) {
+			out = append(out, NamespaceTargets(ns)...)
 		}
 		if as, ok := flag(words, i, "--as"); ok {
 			if rest, ok := strings.CutPrefix(as, "system:serviceaccount:"); ok {

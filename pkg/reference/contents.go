@@ -72,13 +72,13 @@ func ConfigMapData(cm *corev1.ConfigMap) []Datum {
 // applied and judged then, and no workload reads them.
 const helmRelease = "helm.sh/release.v1"
 
-// SecretData returns the keys of a Secret, sorted; none for Helm's own release records.
+// SecretData returns the keys of a Secret, sorted, but for the record that Helm keeps of a release.
 func SecretData(s *corev1.Secret) []Datum {
-	if s.Type == helmRelease {
-		return nil
-	}
 	out := make([]Datum, 0, len(s.Data)+len(s.StringData))
 	for _, k := range slices.Sorted(maps.Keys(s.Data)) {
+		if s.Type == helmRelease && k == "release" {
+			continue
+		}
 		out = append(out, Datum{Path: fmt.Sprintf("data[%q]", k), Key: k, Value: string(s.Data[k]), Secret: true})
 	}
 	for _, k := range slices.Sorted(maps.Keys(s.StringData)) {

@@ -51,7 +51,7 @@ func harmless() map[string]string {
 		`spec\.affinity\.podAffinity.*\.(labelSelector|topologyKey|matchLabelKeys|mismatchLabelKeys|namespaceSelector).*`: "which Pods, by labels; a workload is drawn to namespaces by their names",
 		`spec\.affinity\.nodeAffinity.*\.(operator|key)`:                                                                  "read with the values beside it",
 		`spec\.volumes\[0\]\.ephemeral\.volumeClaimTemplate\.(metadata|spec\.(selector|dataSource|dataSourceRef)).*`:      "the claim's own name and labels, and sources of its own namespace; what names another namespace is read",
-		`spec\.volumes\[0\]\.(gitRepo\.revision|rbd\.image|azureDisk\.kind)`:                                              "what is taken of the server, array or account beside it",
+		`spec\.volumes\[0\]\.(gitRepo\.revision|rbd\.image|azureDisk\.kind|iscsi\.initiatorName|vsphereVolume\.storagePolicy(Name|ID)|scaleIO\.volumeName|storageos\.volumeName|ephemeral\.volumeClaimTemplate\.spec\.(storageClassName|volumeAttributesClassName))`: "what is taken of the server, array or account beside it, and classes of storage",
 	}
 }
 
@@ -125,7 +125,7 @@ func leaves(typ reflect.Type, path string, wrap func(any) any, f func(path strin
 		return // amounts, instants and ports
 	case typ.Kind() == reflect.String:
 		text := bait
-		if strings.HasSuffix(path, ".namespace") {
+		if strings.HasSuffix(strings.ToLower(path), "namespace") {
 			text = "payments"
 		}
 		f(path, func() any { return wrap(text) })

@@ -1,6 +1,7 @@
 package reference
 
 import (
+	"net/url"
 	"regexp"
 	"strings"
 )
@@ -8,11 +9,69 @@ import (
 // Find returns everything that a text names: hosts, and cloud resources, roles and paths of secret stores by the shape
 // of their names.
 func Find(text, hint string, pos Position) []Target {
+	if excluded(hint) {
+		return nil
+	}
 	out := Hosts(text, hint, pos)
+	if strings.Contains(text, "%2") || strings.Contains(text, "%3") {
+		if plain, err := url.PathUnescape(text); err == nil {
+			out = append(out, resources(plain, hint)...)
+		}
+	}
+	out = append(out, apiPaths(text)...)
+	out = append(out, namespaceLines(text)...)
+	if bucketHint(hint) && !strings.ContainsAny(text, "/ \n") {
+		out = append(out, Target{Kind: Instance, Name: strings.ToLower(text), Strong: true})
+	}
 	if len(text) < minResource || !strings.ContainsAny(text, ":/@") {
 		return out
 	}
 	return append(out, resources(text, hint)...)
+}
+
+// excluded: what such a variable lists is what is not gone to.
+func excluded(hint string) bool {
+	l := strings.ToLower(hint)
+	return l == "no_proxy" || l == "noproxy" || l == "no-proxy" || strings.HasPrefix(l, "exclude") && strings.HasSuffix(l, "ranges")
+}
+
+// bucketHint: the value is a bucket or an account, by its bare name.
+func bucketHint(hint string) bool {
+	l := strings.ToLower(hint)
+	return strings.HasSuffix(l, "bucket") || strings.HasSuffix(l, "bucket_name") || strings.HasSuffix(l, "bucketname") || l == "storageaccount" || l == "storage_account" ||
+		l == "account_name" || l == "accountname" || l == "external-name"
+}
+
+// namespaceLines reads the lines of manifests, kubeconfigs and modules by which a file says in which namespace it acts. A
+// label of a metric is called so too, but stands in no line of its own.
+func namespaceLines(text string) []Target {
+	if len(text) > maxStoreText || !strings.Contains(text, "namespace") || !strings.Contains(text, "\n") {
+		return nil
+	}
+	var out []Target
+	for _, m := range namespaceLine.FindAllStringSubmatch(text, -1) {
+		out = append(out, NamespaceTargets(m[1])...)
+	}
+	return out
+}
+
+var namespaceLine = regexp.MustCompile(`(?m)^[ \t]*(?:- )?"?namespace"?[ \t]*[:=][ \t]*["']?([a-z0-9-]+)["']?,?[ \t]*$`)
+
+// apiPaths reads /namespaces/<name>/ in paths of the API server, whoever is asked for them.
+func apiPaths(text string) []Target {
+	var out []Target
+	for {
+		_, after, ok := strings.Cut(text, "/namespaces/")
+		if !ok {
+			return out
+		}
+		end := strings.IndexAny(after, "/ \t\r\n\"'?&")
+		if end < 0 {
+			end = len(after)
+		}
+		out = append(out, NamespaceTargets(after[:end])...)
+		text = after
+	}
 }
 
 // minResource is the shortest name of a resource that has a shape: s3://b.
@@ -42,7 +101,7 @@ func shaped(text string) bool {
 	if strings.ContainsAny(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
 		lower = strings.ToLower(text)
 	}
-	for _, mark := range []string{"arn:", "://", "projects/", "/subscriptions/", ".iam.gserviceaccount.com", ".amazonaws.com", "storage.googleapis.com", ".core.windows.net"} {
+	for _, mark := range []string{"arn:", "://", "projects/", "/subscriptions/", ".iam.gserviceaccount.com", ".amazonaws.com", "storage.googleapis.com", ".core.windows.net", "s3:", "gs:"} {
 		if strings.Contains(lower, mark) {
 			return true
 		}
@@ -59,6 +118,10 @@ func resource(word string) []Target {
 	if i := strings.Index(lower, "/subscriptions/"); i >= 0 {
 		return named(prefixes(lower[i:], 0))
 	}
+	if i := strings.Index(lower, "serviceaccounts/"); i >= 0 && strings.Contains(lower, ".iam.gserviceaccount.com") {
+		account, _, _ := strings.Cut(lower[i+len("serviceaccounts/"):], ":")
+		return []Target{{Kind: Role, Name: account, Strong: true}}
+	}
 	if i := strings.Index(lower, "projects/"); i >= 0 {
 		return project(word[i:])
 	}
@@ -67,6 +130,17 @@ func resource(word string) []Target {
 	}
 	if keys := bucket(lower); len(keys) > 0 {
 		return named(keys)
+	}
+	if !strings.Contains(lower, "://") {
+		host, rest, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(lower, "s3:"), "gs:"), "/")
+		if keys := objectURL(dropPort(host), rest); len(keys) > 0 {
+			return named(keys)
+		}
+		for _, scheme := range []string{"s3", "gs"} {
+			if name, ok := strings.CutPrefix(lower, scheme+":"); ok && len(name) > 2 {
+				return named(under(scheme+"://"+strings.Trim(strings.SplitN(name, "/", 2)[0], ":"), ""))
+			}
+		}
 	}
 	if strings.Count(word, ":") >= 2 && !strings.Contains(word, "://") {
 		return connection(lower)

@@ -52,8 +52,7 @@ func documentation(key string) bool {
 func annotated(key, value, kind string) []Target {
 	domain, name, _ := strings.Cut(strings.ToLower(key), "/")
 	switch {
-	case strings.HasSuffix(name, "role-arn"), name == "gcp-service-account", name == "client-id" && strings.HasPrefix(domain, "azure."),
-		domain == "iam.amazonaws.com", strings.HasSuffix(name, "role") && strings.Contains(domain, "vault"), name == "vault-role":
+	case identity(domain, name):
 		return []Target{{Kind: Role, Name: value, Strong: true}}
 	case replicates(name):
 		return replicated(name, value, kind)
@@ -62,14 +61,30 @@ func annotated(key, value, kind string) []Target {
 			return []Target{{Kind: Secret, Namespace: ns, Name: s, Strong: true}}
 		}
 	}
-	out := Find(value, name, Value)
-	if strings.Contains(domain, "vault") {
+	out := slices.DeleteFunc(Find(value, name, Value), func(t Target) bool { return title(t, value) })
+	if strings.Contains(domain, "vault") || domain == "avp.kubernetes.io" {
 		out = append(out, storePaths(value, "vault")...)
 	}
 	if ns, _, ok := namespacedName(value); ok && pointsElsewhere(name) {
 		out = append(out, NamespaceTargets(ns)...)
 	}
 	return append(out, meshIdentities(value)...)
+}
+
+// identity: the annotations by which a workload becomes somebody in a cloud.
+func identity(domain, name string) bool {
+	switch {
+	case strings.HasSuffix(name, "role-arn"), name == "gcp-service-account", name == "vault-role", domain == "iam.amazonaws.com":
+		return true
+	case name == "client-id":
+		return strings.HasPrefix(domain, "azure.")
+	}
+	return strings.HasSuffix(name, "role") && strings.Contains(domain, "vault")
+}
+
+// title: a word or two as the whole of an annotation are a team, a tier, a name.
+func title(t Target, value string) bool {
+	return t.Kind == Host && !t.Addr.IsValid() && strings.Count(t.Name, ".") <= 1 && strings.EqualFold(t.Name, value)
 }
 
 // replicates: what copies Secrets and ConfigMaps from one namespace to others.
@@ -115,7 +130,7 @@ func namespacedName(value string) (namespace, name string, ok bool) {
 // pointsElsewhere: fields and annotations whose value is namespace/name.
 func pointsElsewhere(name string) bool {
 	l := strings.ToLower(name)
-	for _, word := range []string{"secret", "gateway", "middleware", "networks", "service", "backend", "configmap", "from", "ref", "store", "issuer", "cluster"} {
+	for _, word := range []string{"secret", "gateway", "middleware", "networks", "backend", "upstream", "configmap", "issuer", "clonerequest"} {
 		if strings.Contains(l, word) {
 			return true
 		}

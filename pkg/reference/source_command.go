@@ -57,6 +57,10 @@ func wordWith(words []string, name string) int {
 // namespaceFlags reads the flags by which controllers are told which namespaces to act in, whatever they are called.
 func namespaceFlags(words []string) []Target {
 	var out []Target
+	switch program, _ := programOf(words); program {
+	case "temporal", "tctl", "aws", "nomad", "vault", "consul":
+		return nil // theirs are namespaces of other systems
+	}
 	for i := range words {
 		if ns, ok := flag(words, i, "--namespace", "--namespaces", "--watch-namespace", "--watch-namespaces", "--target-namespace", "--target-namespaces"); ok {
 			out = append(out, NamespaceTargets(ns)...)
@@ -89,6 +93,7 @@ func script(words []string, lookup workload.Lookup) []Target {
 			}
 			out = append(out, Find(value, key, Value)...)
 			out = append(out, namespaceVariable(key, value)...)
+			out = append(out, texted(value)...)
 		}
 		if n == 0 {
 			continue // the shell itself, whose last word is the script as a whole
@@ -97,6 +102,7 @@ func script(words []string, lookup workload.Lookup) []Target {
 			if i > 0 || strings.Contains(w, "://") {
 				out = append(out, wordTargets(call.Words, i)...)
 			}
+			out = append(out, texted(w)...)
 		}
 		out = append(out, called(call.Words)...)
 	}
@@ -112,6 +118,7 @@ func scriptText(text string) []Target {
 func isScript(key, text string) bool {
 	if strings.HasPrefix(text, "#!") {
 		line, _, _ := strings.Cut(text, "\n")
+		line = strings.TrimPrefix(strings.TrimPrefix(line, "#!/usr/bin/env"), " -S")
 		return strings.HasSuffix(strings.TrimSpace(strings.SplitN(line, " -", 2)[0]), "sh")
 	}
 	switch strings.ToLower(key) {
@@ -133,7 +140,36 @@ func wordTargets(words []string, i int) []Target {
 	case strings.ContainsAny(w, " \n\t"):
 		pos = Value
 	}
-	return append(Find(w, hint, pos), Find(unwrapped(w), hint, Value)...)
+	out := append(Find(w, hint, pos), Find(unwrapped(w), hint, Value)...)
+	if rest, ok := joinedHost(w); ok {
+		out = append(out, Find(rest, "", HostPosition)...)
+	}
+	for _, alternative := range braces(w) {
+		out = append(out, Find(alternative, hint, pos)...)
+	}
+	return out
+}
+
+// joinedHost reads -hHOST, as many clients of databases take it.
+func joinedHost(w string) (string, bool) {
+	if len(w) < 4 || w[0] != '-' || (w[1] != 'h' && w[1] != 'H' && w[1] != 'S') || !strings.ContainsAny(w, ".") {
+		return "", false
+	}
+	return strings.TrimPrefix(w[2:], "="), true
+}
+
+// braces returns what a word with one pair of braces stands for, as shells and curl read it.
+func braces(w string) []string {
+	open := strings.IndexByte(w, '{')
+	end := strings.IndexByte(w, '}')
+	if open < 0 || end < open || !strings.Contains(w[open:end], ",") || len(w) > maxHost*2 || open > 0 && w[open-1] == '$' {
+		return nil
+	}
+	var out []string
+	for _, part := range strings.SplitN(w[open+1:end], ",", 8) {
+		out = append(out, w[:open]+part+w[end+1:])
+	}
+	return out
 }
 
 // unwrapped decodes a word that is a text in base64: scripts pass such words to base64 -d. Empty: it is none.

@@ -8,6 +8,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/yaml"
 )
 
 // object walks over every text of an object that has no template of its own: routes, volumes, accounts and whatever
@@ -17,6 +18,9 @@ func object(in *Input) []Reference {
 		return nil
 	}
 	w := walker{use: useOf(in.Kind.Group, in.Kind.Kind), kind: in.Kind.Kind}
+	if in.Template != nil {
+		w.use = Stores // the claims of a StatefulSet
+	}
 	for _, key := range slices.Sorted(maps.Keys(in.Object)) {
 		switch key {
 		case "apiVersion", "kind", "metadata", "status":
@@ -87,6 +91,8 @@ type walker struct {
 	kind string
 	out  []Reference
 	deep bool
+	// inner: what is read stands in a text itself.
+	inner bool
 }
 
 func (w *walker) found(p trail, text string, targets []Target) {
@@ -121,6 +127,13 @@ func (w *walker) value(v any, p trail, key, above string, depth int) {
 const maxText = 8 << 20
 
 func (w *walker) node(m map[string]any, p trail, key string, depth int) {
+	if action, _ := m["action"].(string); strings.EqualFold(action, "deny") {
+		return // what is kept out
+	}
+	if key == "matchLabels" {
+		w.podLabels(m, p)
+		return
+	}
 	if selector(key) {
 		w.selects(m, p)
 		return
@@ -143,9 +156,9 @@ func (w *walker) node(m map[string]any, p trail, key string, depth int) {
 // silent: fields that name the object's own parts, or that are written for people.
 func silent(key string) bool {
 	switch key {
-	case "name", "apiVersion", "apiGroup", "apiGroups", "kind", "labels", "matchLabels", "labelSelector", "finalizers", "ownerReferences",
+	case "name", "apiVersion", "apiGroup", "apiGroups", "kind", "labels", "labelSelector", "finalizers", "ownerReferences",
 		"image", "description", "documentation", "summary", "help", "title", "comment", "displayName", "openAPIV3Schema", "creationTimestamp",
-		"managedFields", "uid", "resourceVersion", "fieldPath", "protocol", "caBundle", "nodeName", "clusterIP", "clusterIPs", "loadBalancerSourceRanges", "except":
+		"managedFields", "uid", "resourceVersion", "fieldPath", "protocol", "caBundle", "nodeName", "clusterIP", "clusterIPs", "loadBalancerSourceRanges", "except", "egressDeny", "ingressDeny", "exclude", "notes":
 		return true
 	}
 	return false
@@ -156,8 +169,9 @@ func (w *walker) refersTo(m map[string]any, name string, p trail, key string) {
 	kind, _ := m["kind"].(string)
 	namespace, _ := m["namespace"].(string)
 	l := strings.ToLower(key)
-	if kind == "Secret" || kind == "" && (strings.HasSuffix(l, "secret") || strings.HasSuffix(l, "secretref") || strings.HasSuffix(l, "secretkeyref") ||
-		l == "imagepullsecrets" || l == "secrets") {
+	_, keyed := m["key"].(string)
+	secretive := strings.Contains(l, "secret") || l == "imagepullsecrets" || keyed && len(m) <= 3 && opens(l)
+	if kind == "Secret" || kind == "" && secretive && !strings.Contains(l, "store") {
 		w.found(trail{&p, "name", 0}, name, []Target{{Kind: Secret, Name: name, Namespace: namespace, Strong: true}})
 	}
 }
@@ -198,6 +212,25 @@ func (w *walker) byName(v, l, above string) (targets []Target, only bool) {
 	return nil, false
 }
 
+// opens: fields whose {name, key} is that of a Secret.
+func opens(l string) bool {
+	for _, word := range []string{"password", "token", "credential", "accesskey", "secretkey", "username", "auth", "privatekey", "key"} {
+		if strings.Contains(l, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// podLabels reads the labels by which some policies choose the namespace of Pods.
+func (w *walker) podLabels(m map[string]any, p trail) {
+	for _, key := range []string{"k8s:io.kubernetes.pod.namespace", "io.kubernetes.pod.namespace", "kubernetes.io/metadata.name"} {
+		if ns, ok := m[key].(string); ok {
+			w.found(trail{&p, key, 0}, ns, NamespaceTargets(ns))
+		}
+	}
+}
+
 func roleKey(l string) bool {
 	return strings.HasSuffix(l, "rolearn") || strings.HasSuffix(l, "iamrole") || l == "gcpserviceaccount" || l == "clientid"
 }
@@ -209,10 +242,33 @@ func (w *walker) free(v string, p trail, key string) {
 	if isScript(key, v) {
 		targets = append(targets, scriptText(v)...)
 	}
-	if ns, _, ok := namespacedName(v); ok && pointsElsewhere(key) {
+	if ns, _, ok := namespacedName(v); ok && (pointsElsewhere(key) || key == "hosts" && w.use == Routes) {
 		targets = append(targets, NamespaceTargets(ns)...)
 	}
+	w.nested(v, p, key)
 	w.found(p, v, append(targets, meshIdentities(v)...))
+}
+
+// maxNested bounds the texts that are read as YAML of their own.
+const maxNested = 128 << 10
+
+// nested reads texts that hold an object of their own: values of a chart, manifests, templates.
+func (w *walker) nested(v string, p trail, key string) {
+	if w.inner || len(v) > maxNested || !strings.Contains(v, ":") || !strings.Contains(strings.TrimSpace(v), "\n") || isScript(key, v) {
+		return
+	}
+	var tree map[string]any
+	if yaml.Unmarshal([]byte(v), &tree) != nil {
+		return
+	}
+	inside := walker{use: w.use, kind: w.kind, inner: true}
+	inside.node(tree, trail{nil, "", 0}, key, 1)
+	var targets []Target
+	for _, r := range inside.out {
+		targets = append(targets, r.Target)
+	}
+	w.deep = w.deep || inside.deep
+	w.found(p, v, targets)
 }
 
 // position: the fields in which only a host can stand, whatever it looks like.
@@ -227,7 +283,7 @@ func position(key string) Position {
 // handleKey: the fields by which a volume's driver finds it, in the cloud's or the array's own words.
 func handleKey(l string) bool {
 	switch l {
-	case "volumehandle", "volumeid", "pdname", "diskname", "diskuri", "fsid", "filesystemid", "sharename", "datasetname", "datasetuuid",
+	case "volumehandle", "volumeid", "pdname", "pdid", "diskname", "diskuri", "fsid", "filesystemid", "sharename", "datasetname", "datasetuuid",
 		"volume", "share", "iqn", "targetwwns", "wwids", "volumepath", "location", "source", "snapshothandle", "subsystemnqn":
 		return true
 	}
@@ -246,6 +302,13 @@ func handles(v string) []Target {
 }
 
 func namespaceKey(l string) bool {
+	if strings.HasSuffix(l, "namespace") && !strings.Contains(l, "metric") && !strings.Contains(l, "exclud") && !strings.Contains(l, "ignor") {
+		return true
+	}
+	switch l {
+	case "includednamespaces", "matchnamespace", "intons", "appns", "namespaceoverride":
+		return true
+	}
 	switch l {
 	case "namespace", "namespaces", "targetnamespace", "targetnamespaces", "destinationnamespace", "sourcenamespace", "sourcenamespaces",
 		"watchnamespace", "watchnamespaces", "jobnamespace", "jobnamespaces", "namespacename", "namespacenames", "matchnames", "fromnamespaces",
@@ -256,7 +319,7 @@ func namespaceKey(l string) bool {
 }
 
 func secretNameKey(l string) bool {
-	return l != "secretname" && strings.HasSuffix(l, "secretname") || l == "secretname" || l == "existingsecret" || l == "credentialssecret" || l == "credentialname" ||
+	return strings.HasSuffix(l, "secretname") || strings.HasSuffix(l, "secret-name") || strings.HasSuffix(l, "varssecret") || strings.HasSuffix(l, "fromsecret") || l == "existingsecret" || l == "credentialssecret" || l == "credentialname" ||
 		l == "secretref" || l == "tlssecret" || l == "passwordsecret" || l == "authsecret"
 }
 
@@ -264,9 +327,9 @@ func secretNameKey(l string) bool {
 func storeKey(l, above string) bool {
 	switch l {
 	case "key":
-		return above == "remoteref" || above == "extract" || above == "find"
+		return above == "remoteref" || above == "extract"
 	case "secretpath", "objectname", "vaultpath", "secretkeypath", "path", "remotekey", "property":
-		return l != "path" && l != "property" || strings.Contains(above, "vault") || above == "kv"
+		return l != "path" && l != "property" || strings.Contains(above, "vault") || above == "kv" || above == "find"
 	}
 	return false
 }

@@ -2,8 +2,10 @@ package reference
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
@@ -41,6 +43,9 @@ func (p *placed) template(t *workload.Template) {
 	}
 	for k, v := range s.NodeSelector {
 		p.add(fmt.Sprintf("nodeSelector[%q]", k), v, NodeLabel, k+"="+v)
+		if k == corev1.LabelHostname {
+			p.add(fmt.Sprintf("nodeSelector[%q]", k), v, Node, v)
+		}
 	}
 	for i, tol := range s.Tolerations {
 		p.add(fmt.Sprintf("tolerations[%d]", i), tol.Key, Taint, tolerated(&tol))
@@ -56,6 +61,8 @@ func (p *placed) template(t *workload.Template) {
 // tolerated returns the taint as key=value; a toleration without a key, or for any value of it, is wider.
 func tolerated(t *corev1.Toleration) string {
 	switch {
+	case t.Key == "" && t.Effect == corev1.TaintEffectNoExecute:
+		return "" // it stays where it is for longer, and gets nowhere
 	case t.Key == "":
 		return "*"
 	case t.Operator == corev1.TolerationOpExists:
@@ -82,9 +89,14 @@ func (p *placed) term(field string, t *corev1.NodeSelectorTerm) {
 		case corev1.NodeSelectorOpIn:
 			for j, v := range e.Values {
 				p.add(fmt.Sprintf("%s.values[%d]", at, j), v, NodeLabel, e.Key+"="+v)
+				if e.Key == corev1.LabelHostname {
+					p.add(fmt.Sprintf("%s.values[%d]", at, j), v, Node, v)
+				}
 			}
 		case corev1.NodeSelectorOpExists:
-			p.add(at, e.Key, NodeLabel, e.Key)
+			if !excludes(t, e.Key) {
+				p.add(at, e.Key, NodeLabel, e.Key)
+			}
 		default: // what keeps away from nodes puts nothing on them
 		}
 	}
@@ -97,11 +109,22 @@ func (p *placed) term(field string, t *corev1.NodeSelectorTerm) {
 	}
 }
 
+// excludes: the same term keeps away from some values of the label.
+func excludes(t *corev1.NodeSelectorTerm, key string) bool {
+	return slices.ContainsFunc(t.MatchExpressions, func(e corev1.NodeSelectorRequirement) bool {
+		return e.Key == key && e.Operator == corev1.NodeSelectorOpNotIn
+	})
+}
+
 // podAffinity draws a workload to where Pods of other namespaces run.
 func (p *placed) podAffinity(a *corev1.PodAffinity) {
 	term := func(field string, t *corev1.PodAffinityTerm) {
 		for i, ns := range t.Namespaces {
 			p.add(fmt.Sprintf("affinity.podAffinity.%s.namespaces[%d]", field, i), ns, Namespace, ns)
+		}
+		if s := t.NamespaceSelector; s != nil && len(s.MatchLabels)+len(s.MatchExpressions) > 0 {
+			text := metav1.FormatLabelSelector(s)
+			p.add(fmt.Sprintf("affinity.podAffinity.%s.namespaceSelector", field), text, NamespaceSelector, text)
 		}
 	}
 	for i := range a.RequiredDuringSchedulingIgnoredDuringExecution {

@@ -27,11 +27,7 @@ func storePaths(text, hint string) []Target {
 	}
 	var out []Target
 	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n\"'`,;|<>(){}[]&?=", r) }) {
-		if _, after, ok := strings.Cut(word, "://"); ok {
-			_, word, _ = strings.Cut(after, "/v1/")
-		}
-		word, _, _ = strings.Cut(word, "#")
-		word = strings.TrimPrefix(word, "vault:")
+		word = storePath(word)
 		if strings.Count(word, "/") == 0 || strings.HasPrefix(word, ".") || strings.Contains(word, "//") || len(word) > maxResource {
 			continue
 		}
@@ -42,12 +38,28 @@ func storePaths(text, hint string) []Target {
 	return out
 }
 
+// storePath takes the path out of a word: from behind the API of a store, and the schemes that templates give it.
+func storePath(word string) string {
+	if _, after, ok := strings.Cut(word, "://"); ok {
+		if _, rest, api := strings.Cut(after, "/v1/"); api {
+			word = rest
+		} else if strings.HasPrefix(word, "vault") || strings.HasPrefix(word, "ref+vault") {
+			word = after
+		}
+	}
+	word, _, _ = strings.Cut(word, "#")
+	for _, prefix := range []string{"vault:", "path:", "ref+vault:"} {
+		word = strings.TrimPrefix(word, prefix)
+	}
+	return word
+}
+
 // maxStoreText bounds the texts that are searched for paths: templates of agents are short.
 const maxStoreText = 64 << 10
 
 func speaksOfStore(text string) bool {
 	text = strings.ToLower(text)
-	for _, mark := range []string{"vault", "/v1/", "with secret", "secret \"", "secretpath", "objectname", "ssm get-param", "kv get"} {
+	for _, mark := range []string{"vault", "/v1/", "with secret", "secret \"", "secretpath", "objectname", "path:", "ssm get-param", "kv get"} {
 		if strings.Contains(text, mark) {
 			return true
 		}

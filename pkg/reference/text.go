@@ -29,12 +29,40 @@ func Hosts(text, hint string, pos Position) []Target {
 		return line(strings.TrimSpace(text), hint, pos)
 	}
 	var out []Target
+	block := false
 	for l := range strings.Lines(text) {
-		if l = afterComment(strings.TrimSpace(l)); !comment(l) {
-			out = append(out, line(l, "", pos)...)
+		l = strings.TrimSpace(l)
+		if block {
+			_, after, ends := strings.Cut(l, "*/")
+			if !ends {
+				continue
+			}
+			l, block = strings.TrimSpace(after), false
+		}
+		l = afterComment(l)
+		if strings.HasPrefix(l, "/*") && !strings.Contains(l, "*/") {
+			block = true
+		}
+		if !comment(l) {
+			out = append(out, lineOf(beforeComment(l), "", pos, true)...)
 		}
 	}
 	return out
+}
+
+// beforeComment cuts off what a file says to people at the end of a line.
+func beforeComment(l string) string {
+	for from := 0; ; {
+		i := strings.Index(l[from:], " #")
+		if i < 0 {
+			return l
+		}
+		i += from
+		if strings.Count(l[:i], `"`)%2 == 0 && strings.Count(l[:i], "'")%2 == 0 {
+			return strings.TrimSpace(l[:i])
+		}
+		from = i + 2
+	}
 }
 
 // plausible skips the texts that are most frequent and can name no host, before any work is done on them.
@@ -90,7 +118,7 @@ func afterComment(l string) string {
 }
 
 func comment(l string) bool {
-	for _, p := range []string{"#", ";", "//", "-- ", "<!--", "/*", "* ", "REM "} {
+	for _, p := range []string{"#", ";", "//", "-- ", "<!--", "/*", "REM "} {
 		if strings.HasPrefix(l, p) {
 			return true
 		}
@@ -98,8 +126,11 @@ func comment(l string) bool {
 	return l == "" || l == "--" // two dashes and a word are a flag
 }
 
-func line(s, hint string, pos Position) []Target {
-	var sc scanner
+func line(s, hint string, pos Position) []Target { return lineOf(s, hint, pos, false) }
+
+// lineOf reads one line; file says that it is one of several.
+func lineOf(s, hint string, pos Position, file bool) []Target {
+	sc := scanner{word: pos == Word || file}
 	s = unmarked(strings.TrimPrefix(s, "- ")) // an item of a list
 	rest := sc.urls(s)
 	toks := tokens(rest)
@@ -112,8 +143,8 @@ func line(s, hint string, pos Position) []Target {
 	for i, t := range toks {
 		t.quoted = t.quoted || i+1 < len(toks) && port(toks[i+1].text)
 		keyed = sc.token(t, keyed)
-		if i == 0 && hostWord(t.text) {
-			keyed = true // a directive, as in nginx
+		if (i == 0 || i == 1 && keyed) && hostWord(strings.ToLower(toks[0].text)) {
+			keyed = true // a directive, as in nginx; in haproxy a name stands before the host
 		}
 		sc.before = t.text
 	}
@@ -146,7 +177,11 @@ type scanner struct {
 	strong, stands bool
 	before         string
 	named          bool
-	out            []Target
+	// word: the text is one of many, words of a command or lines of a file, so that standing alone says less of it.
+	word bool
+	// skip: the next token is the value of a key that holds no host.
+	skip bool
+	out  []Target
 }
 
 // add takes what may be a host. Where only its standing alone says so, fewer than four numbers are a version or a
@@ -158,9 +193,13 @@ func (sc *scanner) add(s string, strong bool) bool {
 
 // take does the same where it is known whether the short forms count.
 func (sc *scanner) take(s string, strong, loose bool) bool {
-	h, ok := NormaliseHost(s, loose)
+	wild := strings.HasPrefix(s, "*.")
+	h, ok := NormaliseHost(strings.TrimPrefix(s, "*."), loose)
 	if !ok || !strong && !strings.Contains(h.Name, ".") && !h.Addr.IsValid() {
 		return false
+	}
+	if wild && !h.Addr.IsValid() {
+		h.Name = "*." + h.Name
 	}
 	h.Strong = strong
 	sc.out = append(sc.out, h)
@@ -170,6 +209,12 @@ func (sc *scanner) take(s string, strong, loose bool) bool {
 // token reads one token. It returns whether the next one is a value: after `key:`, `key =` and a host flag.
 func (sc *scanner) token(t token, keyed bool) bool {
 	s := t.text
+	if sc.skip {
+		sc.skip = false
+		if !strings.Contains(s, "=") {
+			return false
+		}
+	}
 	if key, ok := strings.CutSuffix(s, ":"); s == "=" || ok && sc.pos != Word && !strings.Contains(s, "::") {
 		if sc.only {
 			sc.value(s, false, true) // a key may be a host: what follows says more of it
@@ -177,11 +222,11 @@ func (sc *scanner) token(t token, keyed bool) bool {
 		if key == "" || s == "=" {
 			key = sc.before
 		}
-		sc.named = hostHint(key)
+		sc.named, sc.skip = hostHint(key), mute(key)
 		return true
 	}
 	if key, value, ok := cutKey(s); ok {
-		if credential(key) {
+		if credential(key) || mute(key) {
 			return false // a password may look like a host, and would be shown as one
 		}
 		sc.strong, sc.stands, s = sc.hint || hostHint(key), true, value
@@ -196,8 +241,23 @@ func (sc *scanner) token(t token, keyed bool) bool {
 // stand says how a token stands that is not behind a key of its own. In a list it stands as the one before.
 func (sc *scanner) stand(t token, keyed bool) {
 	listed := t.listed && !digits(t.text) // a port may follow a comma too
-	sc.strong = sc.hint || sc.pos == HostPosition || sc.only || keyed && sc.named || listed && sc.strong
-	sc.stands = keyed || sc.list || t.quoted || sc.pos == Word || listed && sc.stands
+	alone := sc.only && (!sc.word || !twoLabels(t.text))
+	sc.strong = sc.hint || sc.pos == HostPosition || alone || keyed && sc.named || listed && sc.strong
+	sc.stands = keyed || listed && sc.stands || speaks(t) || sc.stage()
+}
+
+// stage: the text as a whole leaves no room for prose.
+func (sc *scanner) stage() bool { return sc.only || sc.list || sc.pos == Word }
+
+// speaks: a token that says by itself that it is a value.
+func speaks(t token) bool { return t.quoted || serviceName(t.text) }
+
+// twoLabels: as a module, a table or a topic as often as a Service.
+func twoLabels(s string) bool { return strings.Count(s, ".") == 1 && !strings.ContainsAny(s, ":/@=") }
+
+// serviceName: nobody writes the whole DNS name of a Service but to say where something is.
+func serviceName(s string) bool {
+	return strings.Contains(s, ".svc.cluster.local") || strings.HasSuffix(s, ".svc")
 }
 
 // value reads what may be user@host:port/path. stands is true where the text is more than a word of prose.

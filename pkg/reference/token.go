@@ -38,7 +38,7 @@ func quotedAt(s string, start, end int) bool {
 	if start == 0 || end == len(s) {
 		return false
 	}
-	return s[start-1] == s[end] && strings.IndexByte("\"'`", s[end]) >= 0 ||
+	return s[start-1] == s[end] && strings.IndexByte("\"'", s[end]) >= 0 ||
 		s[start-1] == '>' && s[end] == '<' || // the text of an element
 		s[end] == ')' && (strings.HasSuffix(s[:start], "@tcp(") || strings.HasSuffix(s[:start], "@tcp6("))
 }
@@ -224,18 +224,28 @@ func mute(name string) bool {
 	if name == "" || len(name) > 128 || hostHint(name) {
 		return false
 	}
-	start := 0
-	for i := 1; i < len(name); i++ {
-		if boundary(name, i) {
-			start = i
+	start, last := 0, ""
+	for i := 0; i <= len(name); i++ {
+		if i < len(name) && !boundary(name, i) {
+			continue
 		}
+		if last = strings.ToLower(strings.Trim(name[start:i], "_-. ")); muteWord(last) {
+			return true
+		}
+		start = i
 	}
-	switch strings.ToLower(strings.Trim(name[start:], "_-. ")) {
+	return last == "name" || last == "names" || last == "prefix" || last == "app" || last == "id" || last == "key" || last == "number"
+}
+
+// muteWord: a word of a name that says what else the value is.
+func muteWord(w string) bool {
+	switch w {
 	case "version", "versions", "tag", "image", "topic", "topics", "topicname", "table", "tables", "schema", "collection", "metric", "metrics", "logger", "class",
-		"classname", "package", "packages", "module", "event", "events", "label", "labels", "regex", "pattern", "checksum", "digest", "sha", "revision", "release":
+		"classname", "package", "packages", "module", "event", "events", "label", "labels", "regex", "pattern", "checksum", "digest", "sha", "revision", "release",
+		"queue", "queues", "subject", "subjects", "routing", "scope", "cookie", "statsd", "consumer", "dataset", "permission", "contact", "email", "mail", "owner", "build":
 		return true
 	}
-	return strings.HasSuffix(strings.ToLower(name), "metric_name") || strings.HasSuffix(strings.ToLower(name), "topicname")
+	return false
 }
 
 // boundary: a separator, or a capital after a small letter.

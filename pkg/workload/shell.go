@@ -204,6 +204,9 @@ func (r *reader) loop(n *syntax.WordIter) {
 func (r *reader) call(args []*syntax.Word, assigns []*syntax.Assign) {
 	var c Call
 	for _, a := range assigns {
+		if a.Name != nil && a.Array != nil {
+			c.Texts = append(c.Texts, r.array(a)...)
+		}
 		if a.Name == nil || a.Value == nil {
 			continue
 		}
@@ -218,6 +221,22 @@ func (r *reader) call(args []*syntax.Word, assigns []*syntax.Assign) {
 		c.Words = append(c.Words, r.word(w))
 	}
 	r.out = append(r.out, c)
+}
+
+// array reads the elements of an array. Where its variable is used, it is the first of them.
+func (r *reader) array(a *syntax.Assign) []string {
+	var out []string
+	for i, e := range a.Array.Elems {
+		if e.Value == nil {
+			continue
+		}
+		text := r.word(e.Value)
+		if i == 0 {
+			r.vars[a.Name.Value] = text
+		}
+		out = append(out, a.Name.Value+"="+text)
+	}
+	return out
 }
 
 // word joins the parts of a shell word as the shell would, with Unknown for what only a run can tell.

@@ -65,8 +65,7 @@ const day = 24 * time.Hour
 
 func TestWindowsAreJudged(t *testing.T) {
 	const (
-		later = ": this version of Firebreak does not support it yet"
-		plan  = "the environment requires that a window which creates or updates workloads pins what may run; " +
+		plan = "the environment requires that a window which creates or updates workloads pins what may run; " +
 			"kubectl firebreak request computes it from the manifest"
 	)
 	creates := func(kind, group string) edits {
@@ -128,13 +127,23 @@ func TestWindowsAreJudged(t *testing.T) {
 				"fields": []map[string]string{{"path": "spec.containers[0].image", "digest": hexDigest, "text": image}}})}}},
 			want: []metav1.StatusCause{invalid("spec.plan.workloads[0].digest", `"v1:sha256:`+hexDigest+`": is not the digest of the fields beside it`)},
 		},
-		"a Standard window": {
-			reason: "accepting what this version does not do would promise what is not there", edits: []edits{recurring(nil)},
-			want: []metav1.StatusCause{invalid("spec.type", `"Standard"`+later)},
+		"a Standard window": {reason: "it recurs, with a pinned plan", edits: []edits{recurring(nil)}},
+		"a Standard window whose occurrences are too long": {
+			reason: "each of them is bounded", edits: []edits{recurring(edits{"duration": "9h"})},
+			want: []metav1.StatusCause{invalid("spec.schedule.recurrence.duration", `"9h0m0s": each occurrence would last 9h0m0s, and the environment allows 8h0m0s`)},
 		},
-		"an Emergency window": {
-			reason: "the same", edits: []edits{{"spec.type": "Emergency"}},
-			want: []metav1.StatusCause{invalid("spec.type", `"Emergency"`+later)},
+		"a Standard window that restricts both kinds of day": {
+			reason: "cron joins them with or", edits: []edits{recurring(edits{"cron": "0 2 1 * 6"})},
+			want: []metav1.StatusCause{invalid("spec.schedule.recurrence.cron",
+				`"0 2 1 * 6": restricts the day of the month and the day of the week; cron joins the two with "or", which nobody expects: restrict one of them`)},
+		},
+		"a Standard window that never opens": {
+			reason: "somebody believes that it does", edits: []edits{recurring(edits{"cron": "0 0 30 2 *"})},
+			want: []metav1.StatusCause{invalid("spec.schedule.recurrence.cron", `"0 0 30 2 *": never fires`)},
+		},
+		"a Standard window in no zone": {
+			reason: "it is never read as UTC", edits: []edits{recurring(edits{"timeZone": "Europe/Atlantis"})},
+			want: []metav1.StatusCause{invalid("spec.schedule.recurrence.timeZone", `"Europe/Atlantis": is not the IANA name of a zone, such as Europe/London or UTC`)},
 		},
 		"a window without the rollback that its environment requires": {
 			reason: "the approver asks for it anyway", edits: []edits{{"metadata.namespace": "ledger", "spec.environment": "ledger"}},
@@ -200,8 +209,7 @@ func TestFreezesAreJudged(t *testing.T) {
 			want: []metav1.StatusCause{invalid("spec.liftedBy", `"TwoPersons"`+later)},
 		},
 		"a recurrence": {
-			reason: "the same", edits: []edits{{"spec.schedule": recurring(nil)["spec.schedule"]}},
-			want: []metav1.StatusCause{invalid("spec.schedule.recurrence", `"0 2 * * 6"`+later)},
+			reason: "every Saturday", edits: []edits{{"spec.schedule": recurring(nil)["spec.schedule"]}},
 		},
 		"one that is over": {
 			reason: "it would stop nothing, and somebody believes it does", edits: []edits{{"spec.schedule": map[string]string{"end": in(-time.Hour)}}},

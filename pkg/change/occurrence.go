@@ -1,0 +1,103 @@
+package change
+
+import (
+	"time"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/schedule"
+)
+
+// scheduleOf reads when a window is open. A window that is open once needs both its ends.
+func scheduleOf(w *v1alpha1.ChangeWindow) (*schedule.Schedule, string) {
+	s := &w.Spec.Schedule
+	standard := w.Spec.Type == v1alpha1.WindowStandard
+	switch {
+	case standard != (s.Recurrence != nil):
+		if standard {
+			return &schedule.Schedule{}, "it has no recurrence"
+		}
+		return &schedule.Schedule{}, "it recurs, which only a Standard window may"
+	case !standard && (s.Start == nil || s.End == nil):
+		return &schedule.Schedule{}, "it has no start and end"
+	case !standard && !s.Start.Time.Before(s.End.Time):
+		return &schedule.Schedule{}, "it ends before it starts"
+	}
+	out, err := schedule.Compile(s, time.Time{})
+	if err != nil {
+		return out, "its schedule cannot be read: " + err.Error()
+	}
+	return out, ""
+}
+
+// occur finds the occurrence that an instant lies in, else the next, else the last.
+func (v *Verdict) occur(at time.Time, all []v1alpha1.ChangeWindow, words []v1alpha1.ChangeApproval) {
+	w := v.Window
+	s, malformed := scheduleOf(w)
+	if v.malformed = malformed; malformed != "" {
+		if w.Spec.Schedule.Start != nil && w.Spec.Schedule.End != nil {
+			v.Opens, v.Closes = w.Spec.Schedule.Start.Time, w.Spec.Schedule.End.Time
+		}
+		return
+	}
+	if !s.Recurs() {
+		v.Opens, v.Closes = w.Spec.Schedule.Start.Time, w.Spec.Schedule.End.Time
+		if w.Spec.Type == v1alpha1.WindowEmergency && secondUnreviewed(w, all, words) {
+			v.Closes = v.Opens.Add(v.Closes.Sub(v.Opens) / 2)
+		}
+		v.over = schedule.Expired(v.Closes, at)
+		return
+	}
+	o, ok := s.PresentOrNext(at)
+	if !ok {
+		v.Closes, v.over = s.Over(at)
+		return
+	}
+	v.Opens, v.Closes, v.Occurrence = o.Start, o.End, o.Number()
+}
+
+// length is how long a window, or each of its occurrences, is open.
+func length(s *v1alpha1.Schedule) time.Duration {
+	if s.Recurrence != nil {
+		return s.Recurrence.Duration.Duration
+	}
+	if s.Start == nil || s.End == nil {
+		return 0
+	}
+	return s.End.Sub(s.Start.Time)
+}
+
+// allowed is how long a window of a type may be open in an environment.
+func allowed(t v1alpha1.WindowType, c estate.Controls) time.Duration {
+	if t == v1alpha1.WindowEmergency {
+		return c.EmergencyMaxDuration
+	}
+	return c.MaxWindowDuration
+}
+
+// secondUnreviewed: the same person has opened another emergency before, and nobody else has looked at it. It is three in
+// the morning, so the second is not refused; it lasts half as long.
+func secondUnreviewed(w *v1alpha1.ChangeWindow, all []v1alpha1.ChangeWindow, words []v1alpha1.ChangeApproval) bool {
+	for i := range all {
+		o := &all[i]
+		if o.UID == w.UID || o.Spec.Type != v1alpha1.WindowEmergency || o.Spec.RequestedBy == nil || w.Spec.RequestedBy == nil {
+			continue
+		}
+		if SamePerson(o.Spec.RequestedBy, w.Spec.RequestedBy) && o.CreationTimestamp.Before(&w.CreationTimestamp) && ReviewedBy(o, words) == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// ReviewedBy names who has approved or rejected an emergency afterwards: somebody else than who opened it. Empty: nobody.
+func ReviewedBy(w *v1alpha1.ChangeWindow, words []v1alpha1.ChangeApproval) string {
+	for i := range words {
+		a := &words[i]
+		about := a.Namespace == w.Namespace && a.Spec.Window != nil && a.Spec.Window.UID == string(w.UID)
+		if about && a.Spec.Approver != nil && w.Spec.RequestedBy != nil && !SamePerson(a.Spec.Approver, w.Spec.RequestedBy) {
+			return a.Spec.Approver.Username
+		}
+	}
+	return ""
+}

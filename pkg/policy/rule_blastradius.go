@@ -1,0 +1,81 @@
+package policy
+
+import (
+	"fmt"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/workload"
+)
+
+// blastRadius objects to scaling that removes or adds more at once than the environment allows, unless an open window
+// covers it. An autoscaler is bounded by its own minimum and maximum, and no window would help it.
+func blastRadius(c *Case, j *judgement) []Finding {
+	why := c.blast()
+	if why == "" {
+		return nil
+	}
+	prod := c.Production()
+	if c.autoscaler() {
+		return []Finding{{
+			Rule: v1alpha1.RuleBlastRadius, Action: autoscalerAction(prod), Target: c.req.Name, Environment: prod[0].Name,
+			Message: fmt.Sprintf("this %s, which is more than environment %s allows at once; bound the autoscaler, or let it go in smaller steps", why, named(prod)),
+		}}
+	}
+	if c.demand == nil || c.demand.rule != v1alpha1.RuleBlastRadius || j.covered() || j.stage() == change.Exhausted {
+		return nil
+	}
+	return []Finding{c.changeFinding(v1alpha1.RuleBlastRadius, j, fmt.Sprintf(
+		"this %s, which is more than environment %s allows at once; do it in smaller steps, or under a window: %s", why, named(prod), c.noWindow(j)))}
+}
+
+func autoscalerAction(prod []*estate.Environment) v1alpha1.Action {
+	return estate.StrictestAction(prod, func(e *estate.Environment) v1alpha1.Action {
+		return estate.BlastRadiusOf(e.Spec().ChangeControl).Autoscalers
+	})
+}
+
+const autoscalerAccount = "horizontal-pod-autoscaler"
+
+func (c *Case) autoscaler() bool {
+	return c.requester.Controller && c.requester.Account == autoscalerAccount
+}
+
+// blast says, as a predicate, how a request scales beyond the bounds; empty: it does not, or it is a rollout of
+// Kubernetes' own controllers.
+func (c *Case) blast() string {
+	prod := c.Production()
+	if len(prod) == 0 || c.outsider || c.req.Operation != Update || c.requester.Controller && !c.autoscaler() {
+		return ""
+	}
+	before, after, ok := c.scaled()
+	if !ok || before == after {
+		return ""
+	}
+	for _, e := range prod {
+		b := estate.BlastRadiusOf(e.Spec().ChangeControl)
+		switch {
+		case before == 0 && after > b.FromZero:
+			return fmt.Sprintf("scales from 0 to %d, beyond %d", after, b.FromZero)
+		case before > 0 && after > before*b.UpFactor:
+			return fmt.Sprintf("scales from %d to %d, beyond %d times as many", before, after, b.UpFactor)
+		case after < before && (before-after)*100 > before*b.DownPercent:
+			return fmt.Sprintf("scales from %d to %d, by more than %d %%", before, after, b.DownPercent)
+		}
+	}
+	return ""
+}
+
+// scaled returns how many replicas there were and are to be.
+func (c *Case) scaled() (before, after int64, ok bool) {
+	switch {
+	case c.req.SubResource == "scale":
+		return int64(replicasOf(c.old)), int64(replicasOf(c.new)), true
+	case c.req.SubResource != "" || c.new == nil || c.old == nil || c.new.work == nil || c.old.work == nil:
+		return 0, 0, false
+	case c.new.work.RunsToCompletion || !workload.HasTemplate(c.req.Kind.GroupKind()):
+		return 0, 0, false
+	}
+	return c.old.work.Wanted, c.new.work.Wanted, true
+}

@@ -1,0 +1,99 @@
+package policy
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+)
+
+// interactiveAccess objects to sessions in Production: where the environment forbids them, to all; where it wants a window,
+// to those that none covers. Operators act on their own objects and never need one.
+func interactiveAccess(c *Case, j *judgement) []Finding {
+	what, _ := c.session()
+	if what == "" {
+		return nil
+	}
+	prod := c.Production()
+	switch {
+	case c.operates() || estate.StrictestControls(prod).InteractiveAccess == v1alpha1.InteractiveDeny:
+		why := "sessions are not allowed there"
+		if c.operates() {
+			why = fmt.Sprintf("%s is listed among its operators, which act on their own objects and never so", c.requester)
+		}
+		return []Finding{{
+			Rule: v1alpha1.RuleInteractiveAccess, Action: estate.Strictest(prod, v1alpha1.RuleInteractiveAccess), Target: c.req.Name, Environment: prod[0].Name,
+			Message: fmt.Sprintf("this is %s in environment %s, and %s; find out what you need from logs and metrics, or ask its owners for an Exemption", what, named(prod), why),
+		}}
+	case c.demand == nil || c.demand.rule != v1alpha1.RuleInteractiveAccess || j.covered() || j.stage() == change.Exhausted:
+		return nil
+	}
+	return []Finding{c.changeFinding(v1alpha1.RuleInteractiveAccess, j, fmt.Sprintf(
+		"this is %s in environment %s, and %s", what, named(prod), c.noWindow(j)))}
+}
+
+// session says which session a request opens in Production, as a phrase, and which operation a window must let happen for
+// it. Empty: none, or by one of Kubernetes' own controllers, or by an outsider, who is refused as such.
+func (c *Case) session() (what string, operation v1alpha1.Operation) {
+	if len(c.Production()) == 0 || c.outsider || c.requester.Controller {
+		return "", ""
+	}
+	of := func(word string) string { return fmt.Sprintf("%s %q", word, c.req.Name) }
+	switch c.req.SubResource {
+	case "exec":
+		return "an exec into " + of("Pod"), v1alpha1.OperationExec
+	case "attach":
+		return "an attach to " + of("Pod"), v1alpha1.OperationAttach
+	case "portforward":
+		return "a port-forward to " + of("Pod"), v1alpha1.OperationPortForward
+	case "proxy":
+		return "a proxy to " + of(sessionKind(c.req.Resource.Resource)), v1alpha1.OperationProxy
+	case "ephemeralcontainers":
+		return "an ephemeral container in " + of("Pod"), v1alpha1.OperationDebug
+	case "":
+		if c.hostLevel() {
+			return "a Pod of a person with access to its node", v1alpha1.OperationDebug
+		}
+	}
+	return "", ""
+}
+
+// hostLevel: what `kubectl debug node` makes, and whatever else reaches the node that it runs on.
+func (c *Case) hostLevel() bool {
+	if c.req.Operation != Create || !c.isKind(podKind()) || !c.requester.Person || c.new == nil || c.new.work == nil {
+		return false
+	}
+	s := &c.new.work.Template.Spec
+	if s.HostPID || s.HostNetwork || s.HostIPC {
+		return true
+	}
+	for _, v := range s.Volumes {
+		if v.HostPath != nil {
+			return true
+		}
+	}
+	for _, container := range c.new.work.Template.Containers() {
+		if sc := container.SecurityContext; sc != nil && sc.Privileged != nil && *sc.Privileged {
+			return true
+		}
+	}
+	return false
+}
+
+func sessionKind(resource string) string {
+	switch resource {
+	case "services":
+		return "Service"
+	case "nodes":
+		return "Node"
+	}
+	return "Pod"
+}
+
+// sessionObject is what a window must have in scope for a session.
+func (c *Case) sessionObject() schema.GroupKind {
+	return schema.GroupKind{Kind: sessionKind(c.req.Resource.Resource)}
+}
