@@ -170,8 +170,7 @@ func named(keys []string) []Target {
 
 // CanonicalResource brings the name of a cloud resource into the form in which such names are compared.
 func CanonicalResource(name string) string {
-	lower := strings.TrimRight(strings.ToLower(strings.TrimSpace(name)), "/*")
-	lower = strings.TrimRight(lower, ":")
+	lower := strings.TrimRight(strings.ToLower(strings.TrimSpace(name)), "/*:")
 	if scheme, rest, ok := strings.Cut(lower, "://"); ok {
 		if keys := bucket(scheme + "://" + rest); len(keys) > 0 {
 			return keys[0]
@@ -265,6 +264,9 @@ func bucket(url string) []string {
 		scheme = scheme[i+1:]
 	}
 	host, path, _ := strings.Cut(rest, "/")
+	if host == "" || strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_@:%") != "" || strings.Trim(host, ".:@-") == "" {
+		return nil
+	}
 	switch s := bucketScheme(scheme); s {
 	case "":
 	case "azure":

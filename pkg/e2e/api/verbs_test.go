@@ -217,7 +217,8 @@ func TestWhoMayBreakGlass(t *testing.T) {
 			"dana may not open Emergency windows in namespace payments: that needs the RBAC verb breakglass on changewindows.firebreak.dev"))
 	})
 	t.Run("a person with every verb", func(t *testing.T) {
-		wantInvalid(t, as(t, sam).Create(t.Context(), emergency(), client.DryRunAll), webhook, v1alpha1.KindChangeWindow, "rebuild",
-			invalid("spec.type", `"Emergency": this version of Firebreak does not support it yet`))
+		if err := as(t, sam).Create(t.Context(), emergency(), client.DryRunAll); err != nil {
+			t.Error(err)
+		}
 	})
 }
