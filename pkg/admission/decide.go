@@ -102,6 +102,10 @@ func (h *Handler) release(r *ledger.Reservation) {
 const releaseTimeout = 1500 * time.Millisecond
 
 func claim(req *policy.Request, c *policy.Case, u *policy.Use) ledger.Claim {
+	kind, version := req.Kind.Kind, req.Kind.Version
+	if req.Operation == policy.Connect {
+		kind, version = policy.SessionKind(req.Resource.Resource), req.Resource.Version // the payload's kind is that of its options
+	}
 	return ledger.Claim{
 		Verdict:   u.Verdict,
 		Key:       u.Key,
@@ -109,7 +113,7 @@ func claim(req *policy.Request, c *policy.Case, u *policy.Use) ledger.Claim {
 		Digest:    u.Digest,
 		Requester: v1alpha1.Stamp{Username: req.User.Username, UID: req.User.UID, Groups: req.User.Groups},
 		Object: v1alpha1.ExecutedObject{
-			Group: req.Kind.Group, Version: req.Kind.Version, Kind: req.Kind.Kind, Resource: req.Resource.Resource,
+			Group: req.Kind.Group, Version: version, Kind: kind, Resource: req.Resource.Resource,
 			Namespace: req.Namespace, Name: req.Name, UID: c.UID(),
 		},
 	}

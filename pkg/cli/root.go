@@ -64,7 +64,7 @@ func New(streams genericiooptions.IOStreams) (*cobra.Command, error) {
 	}
 	root.SetOut(streams.Out)
 	root.SetErr(streams.ErrOut)
-	for _, c := range []*cobra.Command{e.request(), e.approve(), e.reject(), e.freeze(), e.unfreeze(), e.seal()} {
+	for _, c := range []*cobra.Command{e.request(), e.approve(), e.reject(), e.freeze(), e.unfreeze(), e.seal(), e.emergency(), e.log()} {
 		e.flags.AddFlags(c.Flags())
 		root.AddCommand(c)
 	}
@@ -106,7 +106,7 @@ func mapper(cfg *rest.Config) (meta.RESTMapper, error) {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	own := meta.NewDefaultRESTMapper(nil)
-	for _, k := range []string{v1alpha1.KindChangeWindow, v1alpha1.KindChangeApproval} {
+	for _, k := range []string{v1alpha1.KindChangeWindow, v1alpha1.KindChangeApproval, v1alpha1.KindChangeExecution} {
 		own.Add(v1alpha1.GVK(k), meta.RESTScopeNamespace)
 	}
 	for _, k := range []string{v1alpha1.KindEnvironment, v1alpha1.KindChangeFreeze} {

@@ -177,7 +177,7 @@ func (c *Case) grant(b Binding, s rbacv1.Subject, p power) (Finding, bool) {
 		} else {
 			where += " of environment " + named(prod)
 		}
-		f.Message = where + ", although it is no member of any Production environment; bind a member, or ask for an Exemption"
+		f.Message = where + ", although no Production environment lists it; bind a user or group that one lists, or ask for an Exemption"
 		return f, true
 	case len(prod) == 0 && place.Tier == v1alpha1.TierNonProduction && g.production && !g.nonProduction:
 		f.Action, f.Environment = estate.Strictest(place.Environments, f.Rule), place.Environments[0].Name

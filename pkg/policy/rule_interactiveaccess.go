@@ -50,7 +50,7 @@ func (c *Case) session() (what string, operation v1alpha1.Operation) {
 	case "portforward":
 		return "a port-forward to " + of("Pod"), v1alpha1.OperationPortForward
 	case "proxy":
-		return "a proxy to " + of(sessionKind(c.req.Resource.Resource)), v1alpha1.OperationProxy
+		return "a proxy to " + of(SessionKind(c.req.Resource.Resource)), v1alpha1.OperationProxy
 	case "ephemeralcontainers":
 		return "an ephemeral container in " + of("Pod"), v1alpha1.OperationDebug
 	case "":
@@ -83,7 +83,8 @@ func (c *Case) hostLevel() bool {
 	return false
 }
 
-func sessionKind(resource string) string {
+// SessionKind returns the kind of what a session is opened with, by its resource.
+func SessionKind(resource string) string {
 	switch resource {
 	case "services":
 		return "Service"
@@ -95,5 +96,5 @@ func sessionKind(resource string) string {
 
 // sessionObject is what a window must have in scope for a session.
 func (c *Case) sessionObject() schema.GroupKind {
-	return schema.GroupKind{Kind: sessionKind(c.req.Resource.Resource)}
+	return schema.GroupKind{Kind: SessionKind(c.req.Resource.Resource)}
 }

@@ -198,7 +198,8 @@ func (c *Case) validWord(a *v1alpha1.ChangeApproval, w *v1alpha1.ChangeWindow) f
 	if subjects := (v1alpha1.Subjects{Users: l.Users, Groups: l.Groups}); !subjects.Empty() && !change.MatchSubjects(&subjects, c.party()) {
 		return field.ErrorList{field.Forbidden(spec.Child("approver"), fmt.Sprintf("%s is not among the approvers of environment %q", c.requester, env.Name))}
 	}
-	if end := w.Spec.Schedule.End; end != nil && !c.At().Before(end.Time) {
+	// An emergency is looked at afterwards.
+	if end := w.Spec.Schedule.End; w.Spec.Type != v1alpha1.WindowEmergency && end != nil && !c.At().Before(end.Time) {
 		return field.ErrorList{field.Forbidden(spec.Child("window"), fmt.Sprintf("change window %q closed at %s", w.Name, change.Instant(end.Time)))}
 	}
 	return nil

@@ -1,0 +1,199 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+)
+
+type logOptions struct {
+	since, until, output, home string
+	all                        bool
+}
+
+func (e *env) log() *cobra.Command {
+	var o logOptions
+	cmd := &cobra.Command{
+		Use:   "log",
+		Short: "Say what changed in production, under which windows, and who approved it",
+		Example: `  kubectl firebreak log --since 12:24 -n payments
+  kubectl firebreak log --since 2h -A -o json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return e.runLog(cmd.Context(), &o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.since, "since", "24h", "from when: a time of day (the last such), a duration back, or RFC 3339")
+	f.StringVar(&o.until, "until", "", "up to when, in the same forms; default: now")
+	f.BoolVarP(&o.all, "all-namespaces", "A", false, "objects of all namespaces")
+	f.StringVarP(&o.output, "output", "o", "text", "text or json")
+	f.StringVar(&o.home, "firebreak-namespace", "firebreak-system", "namespace that Firebreak runs in")
+	return cmd
+}
+
+// entry is one line of the log.
+type entry struct {
+	At        time.Time `json:"at"`
+	Who       string    `json:"who"`
+	Operation string    `json:"operation"`
+	Object    string    `json:"object"`
+	Namespace string    `json:"namespace,omitempty"`
+	Window    string    `json:"window"`
+	Reason    string    `json:"reason,omitempty"`
+	Ticket    string    `json:"ticket,omitempty"`
+	Approvers []string  `json:"approvers,omitempty"`
+	State     string    `json:"state"`
+	Result    string    `json:"result,omitempty"`
+	Duration  string    `json:"duration,omitempty"`
+	Digest    string    `json:"digest,omitempty"`
+	Execution string    `json:"execution"`
+}
+
+func (e *env) runLog(ctx context.Context, o *logOptions) error {
+	from, err := e.moment(o.since)
+	if err != nil {
+		return fmt.Errorf("--since: %w", err)
+	}
+	to := e.clock()
+	if o.until != "" {
+		if to, err = e.moment(o.until); err != nil {
+			return fmt.Errorf("--until: %w", err)
+		}
+	}
+	c, ns, err := e.client()
+	if err != nil {
+		return err
+	}
+	if o.all {
+		ns = ""
+	}
+	entries, err := trail(ctx, c, o.home, ns, from, to)
+	if err != nil {
+		return err
+	}
+	if o.output == "json" {
+		enc := json.NewEncoder(e.Out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(entries)
+	}
+	return e.printLog(entries)
+}
+
+// trail reads executions that began in an interval, the oldest first, with what is still known of their windows.
+func trail(ctx context.Context, c client.Client, home, ns string, from, to time.Time) ([]entry, error) {
+	var all v1alpha1.ChangeExecutionList
+	if err := c.List(ctx, &all, client.InNamespace(home)); err != nil {
+		return nil, fmt.Errorf("list executions: %w", err)
+	}
+	windows := map[string]v1alpha1.ChangeWindow{}
+	by := map[string]string{}
+	out := []entry{}
+	for i := range all.Items {
+		x := &all.Items[i]
+		at := x.CreationTimestamp.Time
+		if at.Before(from) || !at.Before(to) || ns != "" && x.Spec.Object.Namespace != ns {
+			continue
+		}
+		recall(ctx, c, x.Spec.Window.Namespace, windows, by)
+		out = append(out, entryOf(x, windows, by))
+	}
+	slices.SortFunc(out, func(a, b entry) int { return a.At.Compare(b.At) })
+	return out, nil
+}
+
+// recall reads the windows of a namespace and who gave their approvals, once. They may be gone, with their namespace: the
+// executions stay.
+func recall(ctx context.Context, c client.Client, ns string, windows map[string]v1alpha1.ChangeWindow, by map[string]string) {
+	if _, done := by["namespace "+ns]; done {
+		return
+	}
+	by["namespace "+ns] = ""
+	var w v1alpha1.ChangeWindowList
+	var a v1alpha1.ChangeApprovalList
+	if c.List(ctx, &w, client.InNamespace(ns)) == nil {
+		for _, o := range w.Items {
+			windows[string(o.UID)] = o
+		}
+	}
+	if c.List(ctx, &a, client.InNamespace(ns)) == nil {
+		for _, o := range a.Items {
+			if o.Spec.Approver != nil {
+				by[ns+"/"+o.Name] = o.Spec.Approver.Username
+			}
+		}
+	}
+}
+
+func entryOf(x *v1alpha1.ChangeExecution, windows map[string]v1alpha1.ChangeWindow, by map[string]string) entry {
+	o := x.Spec.Object
+	out := entry{
+		At: x.CreationTimestamp.Time, Who: x.Spec.Requester.Username, Operation: string(x.Spec.Operation), Object: strings.ToLower(o.Kind) + "/" + o.Name,
+		Namespace: o.Namespace, Window: x.Spec.Window.Namespace + "/" + x.Spec.Window.Name, State: string(x.Status.State), Result: x.Status.Result,
+		Digest: x.Spec.Digest, Execution: x.Name,
+	}
+	if out.State == "" {
+		out.State = string(v1alpha1.ExecutionPending)
+	}
+	if w, ok := windows[string(x.Spec.Window.UID)]; ok {
+		out.Reason, out.Ticket = w.Spec.Reason, w.Spec.Ticket
+	}
+	for _, name := range x.Spec.Approvals {
+		who := by[x.Spec.Window.Namespace+"/"+name]
+		if who == "" {
+			who = name
+		}
+		out.Approvers = append(out.Approvers, who)
+	}
+	if s, f := x.Status.StartedAt, x.Status.FinishedAt; s != nil && f != nil {
+		out.Duration = f.Sub(s.Time).String()
+	}
+	return out
+}
+
+func (e *env) printLog(entries []entry) error {
+	if len(entries) == 0 {
+		_, err := fmt.Fprintln(e.Out, "Nothing was changed under a window in that time.")
+		return err
+	}
+	w := tabwriter.NewWriter(e.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "WHEN\tWHO\tWHAT\tOBJECT\tWINDOW\tAPPROVED BY\tSTATE\tRESULT\tREASON")
+	for _, n := range entries {
+		approvers := strings.Join(n.Approvers, ", ")
+		if approvers == "" {
+			approvers = "nobody"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", n.At.UTC().Format("2006-01-02 15:04:05"), n.Who, n.Operation, n.Namespace+"/"+n.Object, n.Window, approvers, n.State, n.Result, n.Reason)
+	}
+	return w.Flush()
+}
+
+// moment reads a time of day, a duration back, or an instant.
+func (e *env) moment(text string) (time.Time, error) {
+	now := e.clock()
+	if d, err := time.ParseDuration(text); err == nil {
+		return now.Add(-d), nil
+	}
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t, nil
+	}
+	for _, layout := range []string{"15:04", "15:04:05"} {
+		t, err := time.ParseInLocation(layout, text, now.Location())
+		if err != nil {
+			continue
+		}
+		t = time.Date(now.Year(), now.Month(), now.Day(), t.Hour(), t.Minute(), t.Second(), 0, now.Location())
+		if t.After(now) {
+			t = t.AddDate(0, 0, -1) // the last such time
+		}
+		return t, nil
+	}
+	return time.Time{}, fmt.Errorf("%q is no time of day such as 12:24, duration such as 2h, or instant in RFC 3339", text)
+}
