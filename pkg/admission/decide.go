@@ -35,6 +35,9 @@ func (h *Handler) decide(ctx context.Context, req *policy.Request, c *policy.Cas
 	if d.Use == nil || req.DryRun {
 		return answerable{Decision: d}, nil
 	}
+	if by := h.Skew.Of(); by > maxSkew || by < -maxSkew {
+		return answerable{}, skewed{by}
+	}
 	return h.reserve(ctx, req, c, state, d)
 }
 

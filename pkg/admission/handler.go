@@ -76,6 +76,8 @@ type Handler struct {
 	// Clock gives the instant; a value, so that tests may set it.
 	Clock func() time.Time
 	Log   logr.Logger
+	// Skew of the clock; nil: it is not measured.
+	Skew *Skew
 	// Deadline is how long a request may take: the webhook's timeout less two seconds.
 	Deadline time.Duration
 	// Slots bounds how many requests are judged at once.
@@ -169,8 +171,11 @@ func (h *Handler) undecided(req *policy.Request, err error) admission.Response {
 	h.Metrics.undecided.Inc()
 	var u unavailable
 	var t throttled
+	var s skewed
 	var d policy.UndecidedError
 	switch {
+	case errors.As(err, &s):
+		return failed(http.StatusServiceUnavailable, fmt.Sprintf("%s is refused for now: %v", policy.Describe(req), s), 10)
 	case errors.As(err, &t):
 		return failed(http.StatusTooManyRequests, fmt.Sprintf("%s cannot be judged now: %v; it is tried again", policy.Describe(req), err), 2)
 	case errors.As(err, &u):

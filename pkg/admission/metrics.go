@@ -19,6 +19,7 @@ type Metrics struct {
 	reservations prometheus.Counter
 	undecided    prometheus.Counter
 	panics       prometheus.Counter
+	skew         prometheus.Gauge
 }
 
 // NewMetrics makes the metrics and registers them. It panics if a name is taken, which is a mistake of the program.
@@ -43,9 +44,12 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		liveReads:    counter("live_reads_total", "Change-controlled requests, for which state was read live."),
 		reservations: counter("executions_reserved_total", "Executions of change windows that were reserved."),
 		undecided:    counter("undecided_total", "Requests that could not be judged and were refused."),
-		panics:       counter("panics_total", "Requests whose judging panicked; each was refused."),
+		skew: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: "firebreak", Name: "clock_skew_seconds", Help: "How far the server's clock is ahead of the API server's, in seconds; beyond 5 no window is opened.",
+		}),
+		panics: counter("panics_total", "Requests whose judging panicked; each was refused."),
 	}
-	r.MustRegister(m.requests, m.seconds, m.objections, m.liveReads, m.reservations, m.undecided, m.panics)
+	r.MustRegister(m.requests, m.seconds, m.objections, m.liveReads, m.reservations, m.undecided, m.panics, m.skew)
 	return m
 }
 

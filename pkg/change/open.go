@@ -100,23 +100,7 @@ func plannedFor(p *v1alpha1.Plan, q *Query) *v1alpha1.PlannedWorkload {
 }
 
 func exhausted(v *Verdict, q *Query, s *State) string {
-	count, elsewhere := 0, 0
-	for i := range s.Executions {
-		x := &s.Executions[i]
-		if x.Spec.Window.UID != v.Window.UID || x.Status.State == v1alpha1.ExecutionReleased {
-			continue
-		}
-		if x.Spec.Occurrence != v.Occurrence {
-			elsewhere++
-			continue
-		}
-		count++
-		v.Taken = append(v.Taken, x.Spec.Slot)
-		if x.Spec.Key == q.Key && (v.Held == "" || LowerSlot(x.Spec.Slot, v.Held)) {
-			v.Held = x.Spec.Slot
-		}
-	}
-	slices.Sort(v.Taken)
+	count, elsewhere := v.tally(q.Key, s)
 	if total := v.Window.Spec.MaxExecutions; total != nil && v.Occurrence != 0 {
 		// What other occurrences have used of the whole is gone.
 		left := max(0, int(*total)-elsewhere)
@@ -129,6 +113,31 @@ func exhausted(v *Verdict, q *Query, s *State) string {
 		return ""
 	}
 	return fmt.Sprintf("it has been used %s", times(count, v.Max))
+}
+
+// tally counts the executions of the occurrence, and those of others, and notes which slots are in use, which were given
+// back, and which a key holds.
+func (v *Verdict) tally(key string, s *State) (count, elsewhere int) {
+	for i := range s.Executions {
+		x := &s.Executions[i]
+		released, here := x.Status.State == v1alpha1.ExecutionReleased, x.Spec.Occurrence == v.Occurrence
+		switch {
+		case x.Spec.Window.UID != v.Window.UID:
+		case released && here:
+			v.Released = append(v.Released, x.Spec.Slot)
+		case released:
+		case !here:
+			elsewhere++
+		default:
+			count++
+			v.Taken = append(v.Taken, x.Spec.Slot)
+			if x.Spec.Key == key && (v.Held == "" || LowerSlot(x.Spec.Slot, v.Held)) {
+				v.Held = x.Spec.Slot
+			}
+		}
+	}
+	slices.Sort(v.Taken)
+	return count, elsewhere
 }
 
 func times(used, allowed int) string {

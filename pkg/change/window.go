@@ -98,6 +98,8 @@ type Verdict struct {
 	// Held is the slot that the query's key already holds; empty: none. Taken are the slots in use.
 	Held  string
 	Taken []string
+	// Released are the slots that were given back: their names are used up.
+	Released []string
 	// Approvals counted.
 	Approvals Approvals
 	// Differences of the plan.

@@ -64,7 +64,7 @@ func (e *env) runEmergency(ctx context.Context, args []string, o *emergencyOptio
 	if len(args) == 0 {
 		return nil
 	}
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // the person's own command, run as the person
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = e.In, e.Out, e.ErrOut
 	err = cmd.Run()
 	var exit *exec.ExitError

@@ -20,6 +20,8 @@ type freezeOptions struct {
 	namespaces []string
 	start      string
 	duration   time.Duration
+	two        bool
+	everything bool
 }
 
 func (e *env) freeze() *cobra.Command {
@@ -37,6 +39,8 @@ func (e *env) freeze() *cobra.Command {
 	f.StringSliceVar(&o.namespaces, "only-namespace", nil, "globs that narrow it to some namespaces")
 	f.StringVar(&o.start, "start", "", "when it begins: RFC 3339 or +DURATION; default: now")
 	f.DurationVar(&o.duration, "for", 0, "how long it holds; default: until it is lifted")
+	f.BoolVar(&o.two, "two-persons", false, "only two persons together lift it")
+	f.BoolVar(&o.everything, "everything", false, "the red button: stop autoscalers and operators too, for four hours at most")
 	_ = cmd.MarkFlagRequired("reason")
 	return cmd
 }
@@ -55,6 +59,15 @@ func (e *env) runFreeze(ctx context.Context, environments []string, o *freezeOpt
 	}
 	for _, n := range o.namespaces {
 		f.Spec.Namespaces = append(f.Spec.Namespaces, v1alpha1.Glob(n))
+	}
+	if o.two {
+		f.Spec.LiftedBy = v1alpha1.LiftedByTwoPersons
+	}
+	if o.everything {
+		f.Spec.Level = v1alpha1.FreezeEverything
+		if o.duration == 0 {
+			o.duration = 4*time.Hour - time.Minute // it starts when the API server stores it
+		}
 	}
 	if f.Spec.Schedule, err = e.freezeSchedule(o); err != nil {
 		return err
@@ -90,7 +103,8 @@ func (e *env) freezeSchedule(o *freezeOptions) (*v1alpha1.Schedule, error) {
 }
 
 func (e *env) unfreeze() *cobra.Command {
-	return &cobra.Command{
+	home := ""
+	cmd := &cobra.Command{
 		Use:   "unfreeze FREEZE",
 		Short: "Lift a freeze",
 		Args:  cobra.ExactArgs(1),
@@ -99,6 +113,12 @@ func (e *env) unfreeze() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			var f v1alpha1.ChangeFreeze
+			if err := c.Get(cmd.Context(), client.ObjectKey{Name: args[0]}, &f); err == nil && f.Spec.LiftedBy == v1alpha1.LiftedByTwoPersons {
+				return e.ask(cmd.Context(), c, home, v1alpha1.ChangeApprovalSpec{
+					Decision: v1alpha1.DecisionLift, Freeze: &v1alpha1.LocalReference{Name: f.Name, UID: string(f.UID)},
+				}, fmt.Sprintf("your word to lift freeze %s is given; it takes two persons", f.Name))
+			}
 			if err := c.Delete(cmd.Context(), &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: args[0]}}); err != nil {
 				return fmt.Errorf("lift the freeze: %w", err)
 			}
@@ -106,6 +126,42 @@ func (e *env) unfreeze() *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&home, "firebreak-namespace", "firebreak-system", "namespace that Firebreak runs in")
+	return cmd
+}
+
+func (e *env) release() *cobra.Command {
+	home := ""
+	cmd := &cobra.Command{
+		Use:   "release EXECUTION",
+		Short: "Give back an execution of a window that was not really used",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, _, err := e.client()
+			if err != nil {
+				return err
+			}
+			var x v1alpha1.ChangeExecution
+			if err := c.Get(cmd.Context(), client.ObjectKey{Namespace: home, Name: args[0]}, &x); err != nil {
+				return fmt.Errorf("look at the execution: %w", err)
+			}
+			return e.ask(cmd.Context(), c, home, v1alpha1.ChangeApprovalSpec{
+				Decision: v1alpha1.DecisionRelease, Execution: &v1alpha1.LocalReference{Name: x.Name, UID: string(x.UID)},
+			}, fmt.Sprintf("your word to give execution %s back is given; it counts unless you used it yourself", x.Name))
+		},
+	}
+	cmd.Flags().StringVar(&home, "firebreak-namespace", "firebreak-system", "namespace that Firebreak runs in")
+	return cmd
+}
+
+// ask gives Firebreak a person's word to do something.
+func (e *env) ask(ctx context.Context, c client.Client, home string, spec v1alpha1.ChangeApprovalSpec, said string) error {
+	a := &v1alpha1.ChangeApproval{ObjectMeta: metav1.ObjectMeta{GenerateName: "word-", Namespace: home}, Spec: spec}
+	if err := c.Create(ctx, a); err != nil {
+		return fmt.Errorf("give your word: %w", err)
+	}
+	_, err := fmt.Fprintln(e.Out, said)
+	return err
 }
 
 func (e *env) seal() *cobra.Command {

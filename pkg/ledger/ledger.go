@@ -108,11 +108,13 @@ func pick(c Claim, taken []string) (string, bool) {
 		return hex.EncodeToString(sum[:8]), true
 	}
 	var free []string
-	for i := range c.Verdict.Max {
-		if s := strconv.Itoa(i); !slices.Contains(taken, s) {
+	// Each slot that was given back makes room for another under a new name: the record of it stays.
+	for i := range c.Verdict.Max + len(c.Verdict.Released) {
+		if s := strconv.Itoa(i); !slices.Contains(taken, s) && !slices.Contains(c.Verdict.Released, s) {
 			free = append(free, s)
 		}
 	}
+	free = free[:min(len(free), max(0, c.Verdict.Max-len(taken)))]
 	if len(free) == 0 {
 		return "", false
 	}

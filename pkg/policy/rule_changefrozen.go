@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -14,11 +15,12 @@ import (
 // changeFrozen objects to a change during a freeze. A freeze wins over every window but an approved Emergency one that
 // overrides it.
 func changeFrozen(c *Case, j *judgement) []Finding {
-	if !c.freezable() {
+	changes, everything := c.freezable(), c.stoppable()
+	if !changes && !everything {
 		return nil
 	}
 	prod := c.Production()
-	f := change.Frozen(j.state.Freezes, names(prod), c.req.Namespace, c.At())
+	f := change.Frozen(binding(j.state.Freezes, changes, everything), names(prod), c.req.Namespace, c.At())
 	if f == nil || c.overrides(j) {
 		return nil
 	}
@@ -28,6 +30,28 @@ func changeFrozen(c *Case, j *judgement) []Finding {
 		Message: fmt.Sprintf("changes to environment %s are frozen: %s; wait until it is over, or ask who froze it",
 			named(prod), change.DescribeFreeze(f, c.At())),
 	}}
+}
+
+// binding returns the freezes whose level binds a request.
+func binding(all []v1alpha1.ChangeFreeze, changes, everything bool) []v1alpha1.ChangeFreeze {
+	return slices.DeleteFunc(slices.Clone(all), func(f v1alpha1.ChangeFreeze) bool {
+		if f.Spec.Level == v1alpha1.FreezeEverything {
+			return !everything && !changes
+		}
+		return !changes
+	})
+}
+
+// stoppable reports whether a freeze of level Everything could bind the request: whatever anybody but Kubernetes' own
+// controllers writes in Production, and their autoscaler. Evictions and sessions are no changes.
+func (c *Case) stoppable() bool {
+	if len(c.Production()) == 0 || c.same || c.outsider || c.req.Operation == Connect || c.req.Kind.Group == v1alpha1.GroupName {
+		return false
+	}
+	if c.req.SubResource != "" && c.req.SubResource != "scale" {
+		return false
+	}
+	return !c.requester.Controller || c.autoscaler()
 }
 
 // overrides: an Emergency window that says so passes a freeze, once it has the approvals that any other window would need.

@@ -75,7 +75,7 @@ func (c *Case) Needs() Needs {
 	if c.same {
 		return Needs{}
 	}
-	n := Needs{Freezes: c.freezable() || c.demand != nil && !c.demand.boundary, Windows: c.demand != nil}
+	n := Needs{Freezes: c.freezable() || c.stoppable() || c.demand != nil && !c.demand.boundary, Windows: c.demand != nil}
 	if c.demand != nil && c.new != nil && c.new.work != nil {
 		n.ConfigMaps = change.ConfigMapsOf(&c.new.work.Template)
 	}

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
@@ -64,11 +66,11 @@ func (c *Case) validateFreeze(f *v1alpha1.ChangeFreeze) field.ErrorList {
 			errs = append(errs, field.NotFound(spec.Child("environments").Index(i), n))
 		}
 	}
-	if f.Spec.Level == v1alpha1.FreezeEverything {
-		errs = append(errs, notYet(spec.Child("level"), f.Spec.Level))
+	if s := f.Spec.Schedule; f.Spec.Level == v1alpha1.FreezeEverything && s != nil && s.Start == nil && s.End != nil && s.End.Sub(c.At()) > maxEverything {
+		errs = append(errs, field.Invalid(spec.Child("schedule", "end"), change.Instant(s.End.Time), "Everything lasts four hours at most; renew it by creating another one"))
 	}
-	if f.Spec.LiftedBy == v1alpha1.LiftedByTwoPersons {
-		errs = append(errs, notYet(spec.Child("liftedBy"), f.Spec.LiftedBy))
+	if s := f.Spec.Schedule; f.Spec.Level == v1alpha1.FreezeEverything && s != nil && s.Recurrence != nil {
+		errs = append(errs, field.Forbidden(spec.Child("schedule", "recurrence"), "Everything is the red button: it does not recur"))
 	}
 	if s := f.Spec.Schedule; s != nil {
 		errs = append(errs, c.validFreezeSchedule(spec.Child("schedule"), s)...)
@@ -86,11 +88,8 @@ func (c *Case) validFreezeSchedule(path *field.Path, s *v1alpha1.Schedule) field
 	return nil
 }
 
-// notYet refuses what the API describes and this version does not do: accepting it would promise a protection that
-// is not there.
-func notYet(path *field.Path, value any) *field.Error {
-	return field.Invalid(path, value, "this version of Firebreak does not support it yet")
-}
+// maxEverything is how long a freeze of level Everything may last.
+const maxEverything = 4 * time.Hour
 
 const (
 	maxAhead     = 366 * 24

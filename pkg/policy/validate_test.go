@@ -214,9 +214,8 @@ func TestApprovalsThatAreRefused(t *testing.T) {
 			want: `spec.window: Forbidden: change window "reindex" closed at 2026-11-28 02:30:00 UTC`,
 		},
 		"of a freeze": {
-			reason: "this version lifts none by words", header: of("alice", "unapproved"),
+			reason: "whether it counts is told when it is heeded", header: of("alice", "unapproved"),
 			object: `{apiVersion: firebreak.dev/v1alpha1, kind: ChangeApproval, metadata: {name: a, namespace: payments}, spec: {freeze: {name: f, uid: u}, decision: Lift}}`,
-			want:   `spec.decision: Invalid value: "Lift": this version of Firebreak does not support it yet`,
 		},
 		"a rejection is deleted": {
 			reason: "one Reject blocks for good", header: gone("bob"), object: approve, edit: reject,
@@ -235,17 +234,19 @@ func TestOtherWordsThatAreRefused(t *testing.T) {
 	const exemption = `{apiVersion: firebreak.dev/v1alpha1, kind: Exemption, metadata: {name: x}, spec: {rules: [ChangeFrozen], subjects: {users: [a]}, objects: {kind: Pod, names: [b]}, reason: r, expiresAt: "2026-12-28T02:30:00Z"}}`
 	const environment = `{apiVersion: firebreak.dev/v1alpha1, kind: Environment, metadata: {name: qa}, spec: {tier: NonProduction}}`
 	const store = `{apiVersion: firebreak.dev/v1alpha1, kind: DataStore, metadata: {name: s}, spec: {environment: development, hosts: [s.example.org]}}`
-	notYet := "this version of Firebreak does not support it yet"
 	runWords(t, map[string]words{
 		"a freeze": {reason: "immediate, until it is lifted", header: by("dora"), object: freeze},
 		"a freeze of nothing": {
 			reason: "a typing error would be found out on the day that was to be frozen", header: by("dora"), object: freeze, edit: replacing("[production]", "[production, prodution]"),
 			want: `spec.environments[1]: Not found: "prodution"`,
 		},
-		"the red button": {reason: "a promise that is not kept", header: by("dora"), object: freeze, edit: replacing("reason: r", "reason: r, level: Everything"),
-			want: `spec.level: Invalid value: "Everything": ` + notYet},
-		"lifted by two": {reason: "a promise that is not kept", header: by("dora"), object: freeze, edit: replacing("reason: r", "reason: r, liftedBy: TwoPersons"),
-			want: `spec.liftedBy: Invalid value: "TwoPersons": ` + notYet},
+		"the red button": {reason: "for four hours", header: by("dora"), object: freeze,
+			edit: replacing("reason: r", `reason: r, level: Everything, schedule: {end: "2026-11-28T06:30:00Z"}`)},
+		"the red button, for longer": {
+			reason: "nothing may stay so for long", header: by("dora"), object: freeze, edit: replacing("reason: r", `reason: r, level: Everything, schedule: {end: "2026-11-28T06:30:01Z"}`),
+			want: `spec.schedule.end: Invalid value: "2026-11-28 06:30:01 UTC": Everything lasts four hours at most; renew it by creating another one`,
+		},
+		"lifted by two": {reason: "their words are heeded", header: by("dora"), object: freeze, edit: replacing("reason: r", "reason: r, liftedBy: TwoPersons")},
 		"a recurring freeze": {
 			reason: "every weekend", header: by("dora"), object: freeze,
 			edit: replacing("reason: r", `reason: r, schedule: {recurrence: {cron: "0 0 * * 0", duration: 24h, timeZone: UTC, validUntil: "2027-01-01T00:00:00Z"}}`),

@@ -139,13 +139,13 @@ func instances(program string, words []string) []Target {
 			add(v)
 		}
 		if strings.Contains(name, "secret") || strings.Contains(name, "parameter") || name == "--vault-name" {
-			out = append(out, StorePathTarget(value))
+			out = stored(out, value)
 		}
 	}
 	for _, v := range positional(program, words) {
 		add(v)
 		if slices.Contains(words, "secrets") {
-			out = append(out, StorePathTarget(v))
+			out = stored(out, v)
 		}
 	}
 	return out
@@ -193,7 +193,7 @@ func secretWords(words []string) []Target {
 	for _, w := range words {
 		w = strings.TrimPrefix(w, "op://")
 		if !strings.HasPrefix(w, "-") && strings.Contains(w, "/") && !strings.Contains(w, "://") {
-			out = append(out, StorePathTarget(w))
+			out = stored(out, w)
 		}
 	}
 	return out

@@ -204,9 +204,19 @@ func arn(word string) []Target {
 		if parts[2] == "ssm" {
 			path = strings.TrimPrefix(parts[5], "parameter")
 		}
-		return append(named([]string{name}), StorePathTarget(path))
+		return stored(named([]string{name}), path)
 	}
 	return named([]string{name})
+}
+
+// stored adds paths of a secret store, but for empty ones.
+func stored(out []Target, paths ...string) []Target {
+	for _, p := range paths {
+		if t := StorePathTarget(p); t.Name != "" {
+			out = append(out, t)
+		}
+	}
+	return out
 }
 
 // project reads the resource names of Google Cloud: those of its parents name it too.
@@ -219,7 +229,7 @@ func project(word string) []Target {
 	}
 	out := named(keys)
 	if len(segments) >= 4 && segments[2] == "secrets" {
-		out = append(out, StorePathTarget(strings.Join(strings.Split(word, "/")[:4], "/")), StorePathTarget(strings.Split(word, "/")[3]))
+		out = stored(out, strings.Join(strings.Split(word, "/")[:4], "/"), strings.Split(word, "/")[3])
 	}
 	return out
 }

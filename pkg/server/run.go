@@ -56,6 +56,9 @@ type parts struct {
 	direct client.WithWatch
 	memory *controller.Memory
 	server webhook.Server
+	// metrics of the webhook, and how far the clock is from the API server's.
+	metrics *admission.Metrics
+	skew    *admission.Skew
 	// listening is closed once the webhook server runs.
 	listening chan struct{}
 	// draining is true once the server was told to stop.
@@ -96,7 +99,9 @@ func build(cfg *rest.Config, o Options, log logr.Logger) (*parts, error) {
 		return nil, err
 	}
 	grace := 20 * time.Second
-	p := &parts{opts: o, log: log, listening: make(chan struct{})}
+	p := &parts{opts: o, log: log, listening: make(chan struct{}), metrics: admission.NewMetrics(ctrlmetrics.Registry)}
+	p.skew = admission.NewSkew(time.Now, p.metrics)
+	cfg.Wrap(p.skew.Wrap)
 	p.server = webhook.NewServer(webhook.Options{
 		Host: o.BindAddress, Port: o.WebhookPort, CertDir: o.CertDir,
 		TLSOpts: []func(*tls.Config){func(t *tls.Config) {
@@ -137,6 +142,7 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 	runnables := append(p.memory.Runnables(),
 		controller.NewMarker(p.memory, p.direct, log.WithName("marker")),
 		controller.NewSettler(p.memory, p.direct, log.WithName("settler")),
+		controller.NewWords(p.memory, p.direct, log.WithName("words")),
 		controller.NewStatuses(p.memory, p.mgr.GetClient(), log.WithName("status")),
 		everywhere(func(ctx context.Context) error { <-ctx.Done(); events.Shutdown(); return nil }),
 	)
@@ -212,7 +218,8 @@ func (p *parts) register(events record.EventRecorder) {
 		Live:        admission.NewReader(p.direct, p.opts.Namespace, p.memory.Remember),
 		Ledger:      ledger.New(p.direct, p.opts.Namespace),
 		Witness:     &controller.Witness{Log: p.log.WithName("admission"), Events: events},
-		Metrics:     admission.NewMetrics(ctrlmetrics.Registry),
+		Metrics:     p.metrics,
+		Skew:        p.skew,
 		Clock:       time.Now,
 		Log:         p.log.WithName("admission"),
 		Deadline:    p.opts.WebhookTimeout - 2*time.Second,

@@ -193,20 +193,22 @@ func TestWhoMayRequest(t *testing.T) {
 }
 
 func TestFreezesAreJudged(t *testing.T) {
-	const later = ": this version of Firebreak does not support it yet"
 	tryJudged(t, v1alpha1.KindChangeFreeze, map[string]judgedCase{
 		"environments that do not exist": {
 			reason: "a typing error would be found out on the day that was to be frozen", edits: []edits{{"spec.environments": []string{"staging", "stagin", "prod"}}},
 			want: []metav1.StatusCause{notFound("spec.environments[1]", `"stagin"`), notFound("spec.environments[2]", `"prod"`)},
 		},
 		"Everything": {
-			reason: "it is described, and not there yet",
+			reason: "for four hours",
 			edits:  []edits{{"spec.level": "Everything", "spec.schedule": map[string]string{"start": in(time.Hour), "end": in(5 * time.Hour)}}},
-			want:   []metav1.StatusCause{invalid("spec.level", `"Everything"`+later)},
+		},
+		"Everything, at once and for longer": {
+			reason: "nothing may stay so for long",
+			edits:  []edits{{"spec.level": "Everything", "spec.schedule": map[string]string{"end": in(5 * time.Hour)}}},
+			want:   []metav1.StatusCause{invalid("spec.schedule.end", `"`+change.Instant(now.Add(5*time.Hour))+`": Everything lasts four hours at most; renew it by creating another one`)},
 		},
 		"two persons": {
-			reason: "the same", edits: []edits{{"spec.liftedBy": "TwoPersons"}},
-			want: []metav1.StatusCause{invalid("spec.liftedBy", `"TwoPersons"`+later)},
+			reason: "their words are heeded", edits: []edits{{"spec.liftedBy": "TwoPersons"}},
 		},
 		"a recurrence": {
 			reason: "every Saturday", edits: []edits{{"spec.schedule": recurring(nil)["spec.schedule"]}},

@@ -48,6 +48,17 @@ func TestBreakGlass(t *testing.T) {
 	if err != nil || !strings.Contains(out, `persistentvolumeclaim "ledger" deleted`) || !strings.Contains(out, "It stays unreviewed until somebody else looks at it") {
 		t.Fatalf("the emergency: %v %s", err, out)
 	}
+	window := logged(t)
+	reviewed(t, window, "False", "Unreviewed")
+	if out, err := plugin(t, stage.SecondSRE, "approve", window, "-n", "payments", "--yes"); err != nil {
+		t.Fatalf("look at it afterwards: %v %s", err, out)
+	}
+	reviewed(t, window, "True", "Reviewed")
+}
+
+// logged returns the window under which the log says that the claim was deleted.
+func logged(t *testing.T) string {
+	t.Helper()
 	log, err := plugin(t, stage.SRE, "log", "--since", "10m", "-n", "payments", "-o", "json")
 	if err != nil {
 		t.Fatalf("log: %v %s", err, log)
@@ -65,11 +76,7 @@ func TestBreakGlass(t *testing.T) {
 	if window == "" {
 		t.Fatalf("the log does not say what was done: %s", log)
 	}
-	reviewed(t, window, "False", "Unreviewed")
-	if out, err := plugin(t, stage.SecondSRE, "approve", window, "-n", "payments", "--yes"); err != nil {
-		t.Fatalf("look at it afterwards: %v %s", err, out)
-	}
-	reviewed(t, window, "True", "Reviewed")
+	return window
 }
 
 // reviewed waits until the status of an emergency says whether somebody else has looked at it.

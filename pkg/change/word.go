@@ -1,0 +1,50 @@
+package change
+
+import (
+	"slices"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+)
+
+// LiftedBy names the two persons whose Lift ends a freeze; nil while there are not two. Each is fit for every environment
+// that it freezes, and they are two persons.
+func LiftedBy(f *v1alpha1.ChangeFreeze, words []v1alpha1.ChangeApproval, unfit Unfit) []string {
+	if f.Spec.LiftedBy != v1alpha1.LiftedByTwoPersons {
+		return nil
+	}
+	var by []*v1alpha1.Stamp
+	for i := range words {
+		a := &words[i]
+		about := a.Spec.Decision == v1alpha1.DecisionLift && a.Spec.Freeze != nil && a.Spec.Freeze.Name == f.Name && a.Spec.Freeze.UID == string(f.UID)
+		who := a.Spec.Approver
+		if !about || who == nil || who.Username == "" || a.DeletionTimestamp != nil {
+			continue
+		}
+		twice := slices.ContainsFunc(by, func(s *v1alpha1.Stamp) bool { return SamePerson(s, who) })
+		cannot := slices.ContainsFunc(f.Spec.Environments, func(e string) bool { return unfit(e, who) != "" })
+		if !twice && !cannot {
+			by = append(by, who)
+		}
+	}
+	if len(by) < 2 {
+		return nil
+	}
+	return []string{by[0].Username, by[1].Username}
+}
+
+// ReleasedBy names the person whose Release gives an execution back; empty: nobody has. It is somebody else than who used
+// it, and fit for one of the environments that it happened in.
+func ReleasedBy(x *v1alpha1.ChangeExecution, environments []string, words []v1alpha1.ChangeApproval, unfit Unfit) string {
+	for i := range words {
+		a := &words[i]
+		about := a.Spec.Decision == v1alpha1.DecisionRelease && a.Spec.Execution != nil && a.Spec.Execution.Name == x.Name && a.Spec.Execution.UID == string(x.UID)
+		who := a.Spec.Approver
+		if !about || who == nil || who.Username == "" || a.DeletionTimestamp != nil || SamePerson(who, &x.Spec.Requester) {
+			continue
+		}
+		if slices.ContainsFunc(environments, func(e string) bool { return unfit(e, who) == "" }) {
+			return who.Username
+		}
+	}
+	return ""
+}
