@@ -31,7 +31,7 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
 	ctx := context.Background()
-	s, err := stage.Start(ctx, stage.Options{Replicas: 2})
+	s, err := stage.Start(ctx, stage.Options{Replicas: 2, Values: []string{"secrets.read=true"}})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
