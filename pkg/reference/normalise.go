@@ -68,8 +68,11 @@ func isName(s string) bool {
 
 // numeric reports whether a last label can only be part of an address: no top-level domain is a number.
 func numeric(s string) bool {
+	if s == "" || s[0] < '0' || s[0] > '9' {
+		return false
+	}
 	_, err := strconv.ParseUint(s, 0, 64)
-	return err == nil || s != "" && strings.Trim(s, "0123456789") == ""
+	return err == nil || strings.Trim(s, "0123456789") == ""
 }
 
 func address(s string, loose bool) (netip.Addr, bool) {

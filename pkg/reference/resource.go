@@ -9,35 +9,34 @@ import (
 // Find returns everything that a text names: hosts, and cloud resources, roles and paths of secret stores by the shape
 // of their names.
 func Find(text, hint string, pos Position) []Target {
-	if excluded(hint) {
+	lower := strings.ToLower(hint)
+	if excluded(lower) {
 		return nil
 	}
 	out := Hosts(text, hint, pos)
 	if strings.Contains(text, "%2") || strings.Contains(text, "%3") {
 		if plain, err := url.PathUnescape(text); err == nil {
-			out = append(out, resources(plain, hint)...)
+			out = append(out, resources(plain, lower)...)
 		}
 	}
 	out = append(out, apiPaths(text)...)
 	out = append(out, namespaceLines(text)...)
-	if bucketHint(hint) && !strings.ContainsAny(text, "/ \n") {
+	if bucketHint(lower) && !strings.ContainsAny(text, "/ \n") {
 		out = append(out, Target{Kind: Instance, Name: strings.ToLower(text), Strong: true})
 	}
 	if len(text) < minResource || !strings.ContainsAny(text, ":/@") {
 		return out
 	}
-	return append(out, resources(text, hint)...)
+	return append(out, resources(text, lower)...)
 }
 
 // excluded: what such a variable lists is what is not gone to.
-func excluded(hint string) bool {
-	l := strings.ToLower(hint)
+func excluded(l string) bool {
 	return l == "no_proxy" || l == "noproxy" || l == "no-proxy" || strings.HasPrefix(l, "exclude") && strings.HasSuffix(l, "ranges")
 }
 
 // bucketHint: the value is a bucket or an account, by its bare name.
-func bucketHint(hint string) bool {
-	l := strings.ToLower(hint)
+func bucketHint(l string) bool {
 	return strings.HasSuffix(l, "bucket") || strings.HasSuffix(l, "bucket_name") || strings.HasSuffix(l, "bucketname") || l == "storageaccount" || l == "storage_account" ||
 		l == "account_name" || l == "accountname" || l == "external-name"
 }

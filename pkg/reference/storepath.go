@@ -68,8 +68,7 @@ func speaksOfStore(text string) bool {
 }
 
 // storeHint: the field's name says that a path of a secret store stands there.
-func storeHint(hint string) bool {
-	l := strings.ToLower(hint)
+func storeHint(l string) bool {
 	for _, mark := range []string{"vault", "secretpath", "secret_path", "secret-path", "secretsmanager", "secret_id", "secret-id", "remoteref"} {
 		if strings.Contains(l, mark) {
 			return true

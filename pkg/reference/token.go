@@ -129,7 +129,7 @@ func (sc *scanner) hostList(auth string) {
 	if i := strings.LastIndexByte(auth, '@'); i >= 0 {
 		auth = auth[i+1:]
 	}
-	for _, h := range strings.Split(wrapped(auth), ",") {
+	for h := range strings.SplitSeq(wrapped(auth), ",") {
 		sc.take(dropPort(h), true, true)
 	}
 }
