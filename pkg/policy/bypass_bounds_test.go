@@ -10,6 +10,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
@@ -30,5 +31,52 @@ func TestVariablesThatRepeatEachOther(t *testing.T) {
 	var undecided policy.UndecidedError
 	if !errors.As(err, &undecided) {
 		t.Errorf("%v, want it undecided", err)
+	}
+}
+
+// What is sent to wear the reader out ends with a production host, and must not be admitted for want of reading it.
+func TestBypassByExhaustion(t *testing.T) {
+	type burden struct {
+		reason string
+		value  string
+		// as wraps the value; default: a variable of a container.
+		as   func(value string) string
+		want string
+	}
+	undecided := "undecided"
+	denied := string(v1alpha1.RuleDataStoreAcrossTiers)
+	custom := func(value string) string {
+		return inObject("example.com/v1", "Shop", "spec: {settings: "+quoted(value)+"}")
+	}
+	aliases := "a0: &a0 [x, x]\n"
+	for i := range 40 {
+		aliases += fmt.Sprintf("a%d: &a%d [*a%d, *a%d, *a%d]\n", i+1, i+1, i, i, i)
+	}
+	s := newStage(t)
+	for name, test := range map[string]burden{
+		"YAML aliases that double forty times": {"a parser may refuse them, the reader may not", aliases + "db: " + host + "\n", custom, denied},
+		"brackets in YAML":                     {"nested deeper than any parser goes", "db: " + host + "\nx: " + strings.Repeat("[", 60_000), custom, denied},
+		"an object nested 900 deep": {"deeper than is read, so refused", "", func(string) string {
+			return inObject("example.com/v1", "Shop", "spec: "+strings.Repeat("{a: ", 900)+host+strings.Repeat("}", 900))
+		}, undecided},
+		"lines of eval":      {"each is a script in a script", strings.Repeat("eval \"alias a='eval b'\"\n", 1_000) + "psql -h " + host, inShell, denied},
+		"percent signs":      {"each may begin an encoding", strings.Repeat("%2", 100_000) + " postgres://" + host + "/orders", nil, denied},
+		"comments in quotes": {"each may end a word", strings.Repeat(` #"`, 60_000) + " postgres://" + host + "/orders", nil, denied},
+		"paths of the API":   {"each is a reference", strings.Repeat("https://kubernetes.default/api/v1/namespaces/x/ ", 5_000) + "postgres://" + host + "/orders", nil, denied},
+	} {
+		t.Run(name, func(t *testing.T) {
+			as := test.as
+			if as == nil {
+				as = func(value string) string { return inEnv("SETTINGS", value) }
+			}
+			req := newRequest(t, s, header{Requester: "dora"}, documents(t, []byte(as(test.value))), now())
+			got := verdict(req, s, nil, t)
+			if strings.HasPrefix(got, undecided) {
+				got = undecided
+			}
+			if got != test.want {
+				t.Errorf("%.200s, want it %s: %s", got, test.want, test.reason)
+			}
+		})
 	}
 }
