@@ -202,6 +202,9 @@ func requestOf(r *admission.Request, now time.Time) *policy.Request {
 		DryRun:      r.DryRun != nil && *r.DryRun,
 		Now:         now,
 	}
+	if r.Operation == admissionv1.Delete {
+		out.Options = r.Options.Raw
+	}
 	if r.Operation == admissionv1.Connect {
 		// The payload of a CONNECT is options, not the object.
 		out.Options, out.Object, out.OldObject = out.Object, nil, nil

@@ -98,7 +98,11 @@ func (r *Reader) second(ctx context.Context, s *change.State, windows []*v1alpha
 	calls := []func() error{
 		func() (err error) { s.Executions, err = r.listExecutions(ctx, windows); return err },
 	}
-	for _, ns := range namespacesOf(windows) {
+	emergency := slices.ContainsFunc(windows, func(w *v1alpha1.ChangeWindow) bool { return w.Spec.Type == v1alpha1.WindowEmergency })
+	if emergency {
+		calls = append(calls, func() (err error) { s.Elsewhere, err = r.listWindows(ctx, everywhere); return err })
+	}
+	for _, ns := range approvalsOf(windows, emergency) {
 		calls = append(calls, func() error {
 			a, err := r.listApprovals(ctx, ns)
 			mu.Lock()
@@ -124,7 +128,15 @@ func (r *Reader) second(ctx context.Context, s *change.State, windows []*v1alpha
 	return together(calls)
 }
 
-func namespacesOf(windows []*v1alpha1.ChangeWindow) []string {
+// everywhere is the namespace that stands for all.
+const everywhere = metav1.NamespaceAll
+
+// approvalsOf returns the namespaces whose approvals are read. Whether an emergency is its requester's second lies
+// anywhere.
+func approvalsOf(windows []*v1alpha1.ChangeWindow, emergency bool) []string {
+	if emergency {
+		return []string{everywhere}
+	}
 	set := map[string]struct{}{}
 	for _, w := range windows {
 		set[w.Namespace] = struct{}{}

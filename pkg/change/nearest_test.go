@@ -190,7 +190,7 @@ func TestSummarise(t *testing.T) {
 			for range test.used {
 				used = append(used, execution(w, "0", "k", v1alpha1.ExecutionUsed))
 			}
-			s := change.Summarise(w, words, used, estate.ControlsOf(nil), "prod-eu-1", at(test.clock), unfit)
+			s := change.Summarise(w, &change.State{Approvals: words, Executions: used}, estate.ControlsOf(nil), "prod-eu-1", at(test.clock), unfit)
 			if diff := cmp.Diff(test.want, want{s.Phase, s.Reason, s.Message, s.ApprovalMessage()}); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
 			}

@@ -31,7 +31,7 @@ func scheduleOf(w *v1alpha1.ChangeWindow) (*schedule.Schedule, string) {
 }
 
 // occur finds the occurrence that an instant lies in, else the next, else the last.
-func (v *Verdict) occur(at time.Time, all []v1alpha1.ChangeWindow, words []v1alpha1.ChangeApproval) {
+func (v *Verdict) occur(at time.Time, state *State) {
 	w := v.Window
 	s, malformed := scheduleOf(w)
 	if v.malformed = malformed; malformed != "" {
@@ -42,7 +42,7 @@ func (v *Verdict) occur(at time.Time, all []v1alpha1.ChangeWindow, words []v1alp
 	}
 	if !s.Recurs() {
 		v.Opens, v.Closes = w.Spec.Schedule.Start.Time, w.Spec.Schedule.End.Time
-		if w.Spec.Type == v1alpha1.WindowEmergency && secondUnreviewed(w, all, words) {
+		if w.Spec.Type == v1alpha1.WindowEmergency && SecondUnreviewed(w, state) {
 			v.Closes = v.Opens.Add(v.Closes.Sub(v.Opens) / 2)
 		}
 		v.over = schedule.Expired(v.Closes, at)
@@ -75,19 +75,29 @@ func allowed(t v1alpha1.WindowType, c estate.Controls) time.Duration {
 	return c.MaxWindowDuration
 }
 
-// secondUnreviewed: the same person has opened another emergency before, and nobody else has looked at it. It is three in
+// SecondUnreviewed reports whether a window is the second emergency: the same person has opened another emergency before, and nobody else has looked at it. It is three in
 // the morning, so the second is not refused; it lasts half as long.
-func secondUnreviewed(w *v1alpha1.ChangeWindow, all []v1alpha1.ChangeWindow, words []v1alpha1.ChangeApproval) bool {
-	for i := range all {
-		o := &all[i]
+func SecondUnreviewed(w *v1alpha1.ChangeWindow, s *State) bool {
+	for _, o := range s.everyWindow() {
 		if o.UID == w.UID || o.Spec.Type != v1alpha1.WindowEmergency || o.Spec.RequestedBy == nil || w.Spec.RequestedBy == nil {
 			continue
 		}
-		if SamePerson(o.Spec.RequestedBy, w.Spec.RequestedBy) && o.CreationTimestamp.Before(&w.CreationTimestamp) && ReviewedBy(o, words) == "" {
+		if SamePerson(o.Spec.RequestedBy, w.Spec.RequestedBy) && o.CreationTimestamp.Before(&w.CreationTimestamp) && ReviewedBy(o, s.Approvals) == "" {
 			return true
 		}
 	}
 	return false
+}
+
+// everyWindow returns the windows of the namespaces concerned, and of the others.
+func (s *State) everyWindow() []*v1alpha1.ChangeWindow {
+	out := make([]*v1alpha1.ChangeWindow, 0, len(s.Windows)+len(s.Elsewhere))
+	for _, list := range [][]v1alpha1.ChangeWindow{s.Windows, s.Elsewhere} {
+		for i := range list {
+			out = append(out, &list[i])
+		}
+	}
+	return out
 }
 
 // ReviewedBy names who has approved or rejected an emergency afterwards: somebody else than who opened it. Empty: nobody.

@@ -24,7 +24,7 @@ func closed(v *Verdict, _ *Query, _ *State) string {
 
 func opened(v *Verdict, q *Query, _ *State) string {
 	if !contains(v.Opens, v.Closes, q.At) {
-		return "it opens at " + Instant(v.Opens)
+		return "it opens at " + v.OpensAt()
 	}
 	if q.Scheduled != nil && !contains(v.Opens, v.Closes, *q.Scheduled) {
 		return fmt.Sprintf("this run was due at %s, outside the window", Instant(*q.Scheduled))

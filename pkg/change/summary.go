@@ -34,15 +34,15 @@ func (s Summary) ApprovalMessage() string {
 	return fmt.Sprintf("%d approvals are needed", s.Approvals.Required)
 }
 
-// Summarise asks a window how it stands, for nobody and nothing in particular.
-func Summarise(w *v1alpha1.ChangeWindow, approvals []v1alpha1.ChangeApproval, used []v1alpha1.ChangeExecution,
-	c estate.Controls, cluster string, at time.Time, unfit Unfit) Summary {
-	s := Summary{Approvals: CountApprovals(w, approvals, c, nil, unfit, at)}
+// Summarise asks a window how it stands, for nobody and nothing in particular. The state holds the window's own executions
+// that hold a slot, and no others.
+func Summarise(w *v1alpha1.ChangeWindow, state *State, c estate.Controls, cluster string, at time.Time, unfit Unfit) Summary {
+	s := Summary{Approvals: CountApprovals(w, state.Approvals, c, nil, unfit, at)}
 	v := Verdict{Window: w, Approvals: s.Approvals, Max: maxExecutions(w)}
-	v.occur(at, nil, approvals)
+	v.occur(at, state)
 	s.Opens, s.Closes = v.Opens, v.Closes
 	q := &Query{At: at, Cluster: cluster, Controls: c}
-	s.Phase, s.Reason, s.Message = phase(&v, q, used)
+	s.Phase, s.Reason, s.Message = phase(&v, q, state.Executions)
 	return s
 }
 

@@ -48,6 +48,9 @@ type State struct {
 	Approvals  []v1alpha1.ChangeApproval
 	Executions []v1alpha1.ChangeExecution
 	Freezes    []v1alpha1.ChangeFreeze
+	// Elsewhere are the windows of other namespaces. They open nothing here; where an emergency is concerned, they tell
+	// whether it is its requester's second.
+	Elsewhere []v1alpha1.ChangeWindow
 	// ConfigMaps is the content of those that workloads use, by namespace/name.
 	ConfigMaps map[string]map[string][]byte
 }
@@ -112,7 +115,7 @@ func Judge(w *v1alpha1.ChangeWindow, q *Query, s *State) Verdict {
 	if q.Session {
 		v.Max = 0
 	}
-	v.occur(q.At, s.Windows, s.Approvals)
+	v.occur(q.At, s)
 	for _, c := range checks() {
 		if why := c.ask(&v, q, s); why != "" {
 			v.Stage, v.Why = c.stage, why
@@ -232,12 +235,17 @@ func inForce(v *Verdict, q *Query, _ *State) string {
 		return fmt.Sprintf("it lasts longer than the %s that the environment allows", short(allowed(s.Type, q.Controls)))
 	case s.Plan == nil && s.Type == v1alpha1.WindowStandard:
 		return "it pins no plan, which a window that recurs must"
-	case s.Plan == nil && q.Plan != nil && q.Controls.RequirePlan && s.Type != v1alpha1.WindowEmergency:
+	case s.Plan == nil && q.Plan != nil && q.Controls.RequirePlan && s.Type != v1alpha1.WindowEmergency && q.changesWorkloads():
 		return "it pins no plan, which the environment requires"
 	case s.Rollback == "" && q.Controls.RequireRollback:
 		return "it says no rollback, which the environment requires"
 	}
 	return ""
+}
+
+// changesWorkloads: what is created or updated is planned. A debugger is not: whoever may attach one runs what he likes.
+func (q *Query) changesWorkloads() bool {
+	return q.Operation == v1alpha1.OperationCreate || q.Operation == v1alpha1.OperationUpdate
 }
 
 func subject(v *Verdict, q *Query, _ *State) string {
@@ -273,7 +281,7 @@ func rejected(v *Verdict, q *Query, s *State) string {
 	return why
 }
 
-func approved(v *Verdict, _ *Query, _ *State) string {
+func approved(v *Verdict, q *Query, _ *State) string {
 	a := v.Approvals
 	if a.Enough() {
 		return ""
@@ -282,8 +290,8 @@ func approved(v *Verdict, _ *Query, _ *State) string {
 	if len(a.Ignored) > 0 {
 		why += " (" + strings.Join(a.Ignored, "; ") + ")"
 	}
-	return why + fmt.Sprintf("; somebody other than %s approves it with: kubectl firebreak approve %s -n %s",
-		v.Window.Spec.RequestedBy.Username, v.Window.Name, v.Window.Namespace)
+	return why + fmt.Sprintf("; %s (not %s) can approve it: kubectl firebreak approve %s -n %s",
+		q.Approvers(a.Required-len(a.Names)), v.Window.Spec.RequestedBy.Username, v.Window.Name, v.Window.Namespace)
 }
 
 func quoted(names []string) string {
@@ -314,18 +322,6 @@ func short(d time.Duration) string {
 		s = t + "h"
 	}
 	return s
-}
-
-// NextOpening returns the verdict of the approved window that opens next for the query; nil if there is none.
-func NextOpening(q *Query, s *State) *Verdict {
-	var next *Verdict
-	for i := range s.Windows {
-		v := Judge(&s.Windows[i], q, s)
-		if v.Stage == NotYetOpen && v.Opens.After(q.At) && (next == nil || v.Opens.Before(next.Opens)) {
-			next = &v
-		}
-	}
-	return next
 }
 
 // Candidates returns the windows that have the query's object in their scope.

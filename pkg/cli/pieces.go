@@ -29,6 +29,7 @@ type pieces struct {
 	// roles and bindings by namespace/name of the role, or the name of a ClusterRole.
 	roles    map[string][]rbacv1.PolicyRule
 	bindings map[string][]policy.Binding
+	held     []held
 }
 
 type ownerTemplate struct {
@@ -42,6 +43,7 @@ func (p *pieces) world() *policy.World {
 		ConfigMaps: lookup(p.configMaps),
 		Roles:      func(ns, name string) ([]rbacv1.PolicyRule, bool) { r, ok := p.roles[qualified(ns, name)]; return r, ok },
 		Bindings:   func(ns, role string) []policy.Binding { return p.bindings[qualified(ns, role)] },
+		Parents:    p.parent, Owned: p.owned, ClaimLabels: p.claimLabels,
 	}
 	if p.readSecrets {
 		w.Secrets = lookup(p.secrets)
@@ -54,6 +56,16 @@ func (p *pieces) world() *policy.World {
 		return reference.Extract(reference.Input{Namespace: ns, Template: t.template, ConfigMaps: w.ConfigMaps, Secrets: w.Secrets}), true
 	}
 	return w
+}
+
+// parent reads the template of a workload that is scaled.
+func (p *pieces) parent(namespace, kind, name string) (policy.Parent, bool) {
+	t, ok := p.owners[namespace+"/"+kind+"/"+name]
+	if !ok {
+		return policy.Parent{}, false
+	}
+	in := reference.Input{Namespace: namespace, Template: t.template, ConfigMaps: lookup(p.configMaps)}
+	return policy.Parent{References: reference.Extract(in), Tool: policy.FindTool(in, nil)}, true
 }
 
 func lookup(all map[string]reference.Contents) func(namespace, name string) (reference.Contents, bool) {
@@ -108,6 +120,8 @@ func (p *pieces) sortCluster(u *unstructured.Unstructured) error {
 		})
 	case corev1.SchemeGroupVersion.WithKind("Secret"):
 		return with(u, func(s *corev1.Secret) { p.secrets[key] = reference.ReduceSecret(s) })
+	case corev1.SchemeGroupVersion.WithKind(claim):
+		p.hold(u)
 	case appsv1.SchemeGroupVersion.WithKind("Deployment"), appsv1.SchemeGroupVersion.WithKind("ReplicaSet"),
 		appsv1.SchemeGroupVersion.WithKind("StatefulSet"), appsv1.SchemeGroupVersion.WithKind("DaemonSet"),
 		corev1.SchemeGroupVersion.WithKind("ReplicationController"):
@@ -124,6 +138,9 @@ func (p *pieces) owner(u *unstructured.Unstructured) error {
 	w, err := workload.Of(u.GroupVersionKind().GroupKind(), raw)
 	if err != nil {
 		return err
+	}
+	if u.GetKind() == "StatefulSet" {
+		p.hold(u)
 	}
 	p.owners[u.GetNamespace()+"/"+u.GetKind()+"/"+u.GetName()] = ownerTemplate{string(u.GetUID()), &w.Template}
 	return nil

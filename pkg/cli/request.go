@@ -2,29 +2,23 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
-	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
 type requestOptions struct {
 	files         []string
+	resources     []string
 	name          string
 	environment   string
 	reason        string
@@ -43,18 +37,21 @@ type requestOptions struct {
 func (e *env) request() *cobra.Command {
 	var o requestOptions
 	cmd := &cobra.Command{
-		Use:   "request -f MANIFEST --environment NAME --start TIME --duration 1h --reason WHY",
+		Use:   "request (-f MANIFEST | --resource KIND/NAME) --environment NAME --start TIME --duration 1h --reason WHY",
 		Short: "Request a change window for what a manifest would do",
 		Long: `Requests a change window for what a manifest would do. The window pins what may run: images (by digest), commands,
 environment, volumes, and the content of the ConfigMaps that are used. You type the environment, so that it is you who
-confirms where this will happen.`,
+confirms where this will happen. What runs nothing new (a deletion, scaling, a session) is requested by kind and name.`,
 		Example: `  kubectl firebreak request -f reindex.yaml -n payments --environment production \
-    --start now --duration 1h --reason "Rebuild the orders index" --ticket CHG-20417`,
+    --start now --duration 1h --reason "Rebuild the orders index" --ticket CHG-20417
+  kubectl firebreak request --resource 'Pod/web-*' --operation Exec -n payments --environment production \
+    --start now --duration 30m --reason "INC-7: look at the cache"`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.runRequest(cmd.Context(), &o) },
 	}
 	f := cmd.Flags()
 	f.StringArrayVarP(&o.files, "filename", "f", nil, "manifest of what shall run or change (repeatable)")
+	f.StringArrayVar(&o.resources, "resource", nil, "kind and name (a glob) of what it is for, such as Pod/web-* or Deployment.apps/web (repeatable)")
 	f.StringVar(&o.name, "name", "", "name of the window; default: that of the first object and the time")
 	f.StringVar(&o.environment, "environment", "", "environment in which this shall happen; typed by you, since it confirms the target")
 	f.StringVar(&o.reason, "reason", "", "what for; the approver reads it")
@@ -69,9 +66,10 @@ confirms where this will happen.`,
 	f.StringSliceVar(&o.users, "for-user", nil, "users who may use it; default: you")
 	f.StringSliceVar(&o.groups, "for-group", nil, "groups whose users may use it")
 	f.BoolVar(&o.print, "print", false, "print the window instead of requesting it")
-	for _, required := range []string{"filename", "environment", "reason", "start"} {
+	for _, required := range []string{"environment", "reason", "start"} {
 		_ = cmd.MarkFlagRequired(required)
 	}
+	cmd.MarkFlagsOneRequired("filename", "resource")
 	return cmd
 }
 
@@ -133,6 +131,9 @@ func (e *env) window(ctx context.Context, c client.Client, ns string, docs []doc
 		w.Spec.Scope.Operations = append(w.Spec.Scope.Operations, v1alpha1.Operation(op))
 	}
 	w.Spec.Subjects = subjects(o)
+	if err := scoped(w, o.resources); err != nil {
+		return nil, err
+	}
 	var plan v1alpha1.Plan
 	for _, d := range docs {
 		if err := e.include(ctx, c, w, &plan, d.Object, docs); err != nil {
@@ -184,109 +185,4 @@ func (e *env) instant(s string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("--start: %w; give RFC 3339, now, or +DURATION", err)
 	}
 	return t, nil
-}
-
-// include puts one object into the window's scope and, if it runs something, into its plan.
-func (e *env) include(ctx context.Context, c client.Client, w *v1alpha1.ChangeWindow, plan *v1alpha1.Plan, u *unstructured.Unstructured, docs []document) error {
-	gk := u.GroupVersionKind().GroupKind()
-	if gk.Group == v1alpha1.GroupName && gk.Kind == v1alpha1.KindChangeWindow {
-		return errors.New("a window is not requested for a window")
-	}
-	name := u.GetName()
-	if name == "" && u.GetGenerateName() != "" {
-		name = u.GetGenerateName() + "*"
-	}
-	r := v1alpha1.ScopedResource{Group: gk.Group, Kind: gk.Kind, Names: []v1alpha1.Glob{v1alpha1.Glob(name)}}
-	w.Spec.Scope.Resources = append(w.Spec.Scope.Resources, r)
-	if !workload.HasTemplate(gk) {
-		return nil
-	}
-	if ns := u.GetNamespace(); ns != "" && ns != w.Namespace {
-		return fmt.Errorf("%s %q lies in namespace %q, and the window opens %q; use -n %s", gk.Kind, name, ns, w.Namespace, ns)
-	}
-	p, err := e.planOf(ctx, c, w.Namespace, u, docs)
-	if err != nil {
-		return err
-	}
-	plan.Workloads = append(plan.Workloads, v1alpha1.PlannedWorkload{ScopedResource: r, Digest: p.Digest, Fields: p.Fields})
-	if gk.Kind == "CronJob" {
-		// What a CronJob is for are its runs.
-		jobs := v1alpha1.ScopedResource{Group: gk.Group, Kind: "Job", Names: []v1alpha1.Glob{v1alpha1.Glob(name + "-*")}}
-		w.Spec.Scope.Resources = append(w.Spec.Scope.Resources, jobs)
-		plan.Workloads = append(plan.Workloads, v1alpha1.PlannedWorkload{ScopedResource: jobs, Digest: p.Digest, Fields: p.Fields})
-	}
-	return nil
-}
-
-func (e *env) planOf(ctx context.Context, c client.Client, ns string, u *unstructured.Unstructured, docs []document) (*change.Plan, error) {
-	stored, err := dryRun(ctx, c, ns, u)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := json.Marshal(stored.Object)
-	if err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
-	work, err := workload.Of(u.GroupVersionKind().GroupKind(), raw)
-	if err != nil {
-		return nil, err
-	}
-	contents, err := configMaps(ctx, c, ns, change.ConfigMapsOf(&work.Template), docs)
-	if err != nil {
-		return nil, err
-	}
-	p := change.PlanOf(work, contents)
-	switch {
-	case len(p.Unpinned) > 0:
-		return nil, fmt.Errorf("an image by tag alone can be another one tomorrow, so no window is for it: %s; name it by digest (image@sha256:…)",
-			strings.Join(p.Unpinned, ", "))
-	case p.TooMany:
-		return nil, fmt.Errorf("%s %q uses more than %d ConfigMaps, which no plan can pin", u.GetKind(), u.GetName(), change.MaxConfigMaps)
-	}
-	return p, nil
-}
-
-// dryRun asks the API server what would be stored, so that what other webhooks add is pinned too. An object that is
-// there already is taken as the manifest has it.
-func dryRun(ctx context.Context, c client.Client, ns string, u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	o := u.DeepCopy()
-	o.SetNamespace(ns)
-	err := c.Create(ctx, o, client.DryRunAll)
-	if apierrors.IsAlreadyExists(err) {
-		return u, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("try %s %q: %w", u.GetKind(), u.GetName(), err)
-	}
-	return o, nil
-}
-
-// configMaps reads what the plan pins: from the manifest where it is there, else from the cluster.
-func configMaps(ctx context.Context, c client.Client, ns string, names []string, docs []document) (change.Contents, error) {
-	found := map[string]map[string][]byte{}
-	for _, d := range docs {
-		if d.Object.GetKind() != "ConfigMap" || !slices.Contains(names, d.Object.GetName()) {
-			continue
-		}
-		var cm corev1.ConfigMap
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(d.Object.Object, &cm); err != nil {
-			return nil, fmt.Errorf("read ConfigMap %q: %w", d.Object.GetName(), err)
-		}
-		found[cm.Name] = change.ConfigMapContent(&cm)
-	}
-	for _, name := range names {
-		if _, ok := found[name]; ok {
-			continue
-		}
-		var cm corev1.ConfigMap
-		err := c.Get(ctx, client.ObjectKey{Namespace: ns, Name: name}, &cm)
-		switch {
-		case apierrors.IsNotFound(err):
-		case err != nil:
-			return nil, fmt.Errorf("read ConfigMap %q, whose content the plan pins: %w", name, err)
-		default:
-			found[name] = change.ConfigMapContent(&cm)
-		}
-	}
-	return func(name string) (map[string][]byte, bool) { d, ok := found[name]; return d, ok }, nil
 }

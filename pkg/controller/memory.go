@@ -58,6 +58,8 @@ type Memory struct {
 	accounts   *mirror[string]
 	owners     []*mirror[owner]
 	executions *mirror[v1alpha1.ChangeExecution]
+	// held are claims, then stateful sets.
+	held []*mirror[held]
 
 	dirty chan struct{}
 	est   atomic.Pointer[estate.Estate]
@@ -97,6 +99,8 @@ func (m *Memory) World() (*policy.World, bool) {
 		Owners:        m.ownerRefs,
 		Parents:       m.parent,
 		ControllerUID: m.controllerUID,
+		Owned:         m.owned,
+		ClaimLabels:   m.claimLabels,
 	}
 	if m.secrets != nil {
 		w.Secrets = m.secret
@@ -165,6 +169,9 @@ func (m *Memory) mirrors() []syncer {
 	}
 	for _, o := range m.owners {
 		out = append(out, o)
+	}
+	for _, h := range m.held {
+		out = append(out, h)
 	}
 	return out
 }

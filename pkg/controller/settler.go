@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -115,16 +116,29 @@ func repeats(all map[string]v1alpha1.ChangeExecution) []*v1alpha1.ChangeExecutio
 	return out
 }
 
-// retention is the longest that any Production environment asks for: whose execution it was may no longer be told.
-func (s *Settler) retention(*v1alpha1.ChangeExecution) time.Duration {
-	longest := v1alpha1.DefaultExecutionRetention
-	if e := s.memory.Estate(); e != nil {
-		for _, env := range e.Production() {
-			longest = max(longest, env.Controls.ExecutionRetention)
-		}
+// retention is what the environment of the execution's namespace asks for, the longest if there are several. Where that
+// cannot be told any more, it is the longest that any Production environment asks for.
+func (s *Settler) retention(x *v1alpha1.ChangeExecution) time.Duration {
+	e := s.memory.Estate()
+	if e == nil {
+		return forever
+	}
+	envs := e.Production()
+	if m, known := e.Namespace(x.Spec.Object.Namespace); known && len(m.Production()) > 0 {
+		envs = m.Production()
+	}
+	var longest time.Duration
+	for _, env := range envs {
+		longest = max(longest, env.Controls.ExecutionRetention)
+	}
+	if longest == 0 {
+		longest = v1alpha1.DefaultExecutionRetention
 	}
 	return longest
 }
+
+// forever: a server that knows no estate forgets nothing.
+const forever = time.Duration(math.MaxInt64)
 
 func pending(x *v1alpha1.ChangeExecution) bool {
 	return x.Status.State == "" || x.Status.State == v1alpha1.ExecutionPending

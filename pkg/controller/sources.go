@@ -57,6 +57,7 @@ func NewMemory(c client.WithWatch, s Settings, clock func() time.Time, log logr.
 			return bindingOf("", b.Name, b.RoleRef, b.Subjects)
 		}), quiet),
 	}
+	m.held = heldMirrors(c)
 	m.owners = []*mirror[owner]{
 		mirrorOf(c, "deployments", &appsv1.Deployment{}, &appsv1.DeploymentList{}, m.reduceOwner("Deployment"), quiet),
 		mirrorOf(c, "replica sets", &appsv1.ReplicaSet{}, &appsv1.ReplicaSetList{}, m.reduceOwner("ReplicaSet"), quiet),

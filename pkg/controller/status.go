@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -13,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
@@ -27,11 +29,18 @@ type Statuses struct {
 	client client.Client
 	log    logr.Logger
 	every  time.Duration
+	// unreviewed counts emergencies that nobody else has looked at.
+	unreviewed *prometheus.GaugeVec
 }
 
-// NewStatuses returns the writer of the leading replica. c reads from caches.
-func NewStatuses(m *Memory, c client.Client, log logr.Logger) *Statuses {
-	return &Statuses{memory: m, client: c, log: log, every: 2 * time.Second}
+// NewStatuses returns the writer of the leading replica, and registers what it counts. c reads from caches.
+func NewStatuses(m *Memory, c client.Client, r prometheus.Registerer, log logr.Logger) *Statuses {
+	s := &Statuses{memory: m, client: c, log: log, every: 2 * time.Second, unreviewed: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: "firebreak", Name: "emergencies_unreviewed",
+		Help: "Emergency windows that nobody but their requester has looked at, by environment and whether it is its requester's second. The leading replica reports it.",
+	}, []string{"environment", "second"})}
+	r.MustRegister(s.unreviewed)
+	return s
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable: one replica writes.
@@ -190,10 +199,11 @@ func (s *Statuses) windows(ctx context.Context, e *estate.Estate) error {
 			used[string(x.Spec.Window.UID)] = append(used[string(x.Spec.Window.UID)], x)
 		}
 	}
+	s.unreviewed.Reset()
 	for i := range windows.Items {
 		w := &windows.Items[i]
 		before := w.DeepCopy()
-		s.window(e, w, approvals.Items, used[string(w.UID)])
+		s.window(e, w, &change.State{Windows: windows.Items, Approvals: approvals.Items, Executions: used[string(w.UID)]})
 		if err := s.write(ctx, before, w); err != nil {
 			return err
 		}
@@ -201,17 +211,17 @@ func (s *Statuses) windows(ctx context.Context, e *estate.Estate) error {
 	return nil
 }
 
-func (s *Statuses) window(e *estate.Estate, w *v1alpha1.ChangeWindow, approvals []v1alpha1.ChangeApproval, used []v1alpha1.ChangeExecution) {
+func (s *Statuses) window(e *estate.Estate, w *v1alpha1.ChangeWindow, state *change.State) {
 	var envs []*estate.Environment
 	if env, ok := e.Environment(w.Spec.Environment); ok {
 		envs = append(envs, env)
 	}
-	sum := change.Summarise(w, approvals, used, estate.StrictestControls(envs), e.Cluster, s.memory.clock(), policy.Unfit(e))
+	sum := change.Summarise(w, state, estate.StrictestControls(envs), e.Cluster, s.memory.clock(), policy.Unfit(e))
 	st := &w.Status
 	st.ObservedGeneration, st.Digest, st.Phase = w.Generation, change.WindowDigest(&w.Spec), sum.Phase
 	st.Approvals = fmt.Sprintf("%d/%d", len(sum.Approvals.Names), sum.Approvals.Required)
 	st.OpensAt, st.ClosesAt = instantOf(sum.Opens), instantOf(sum.Closes)
-	st.Executions = v1alpha1.ExecutionSummary{Count: int32(len(used)), Last: latest(used)}
+	st.Executions = v1alpha1.ExecutionSummary{Count: int32(len(state.Executions)), Last: latest(state.Executions)}
 	condition(&st.Conditions, "Ready", sum.Phase == v1alpha1.WindowOpen, sum.Reason, sum.Message, w.Generation)
 	approved, reason := sum.Approvals.Enough(), "Approved"
 	switch {
@@ -221,18 +231,23 @@ func (s *Statuses) window(e *estate.Estate, w *v1alpha1.ChangeWindow, approvals 
 		reason = "ApprovalsMissing"
 	}
 	condition(&st.Conditions, "Approved", approved, reason, sum.ApprovalMessage(), w.Generation)
-	review(w, approvals)
+	s.review(w, state)
 }
 
 // review tells whether somebody else has looked at an emergency.
-func review(w *v1alpha1.ChangeWindow, approvals []v1alpha1.ChangeApproval) {
+func (s *Statuses) review(w *v1alpha1.ChangeWindow, state *change.State) {
 	if w.Spec.Type != v1alpha1.WindowEmergency {
 		return
 	}
-	by := change.ReviewedBy(w, approvals)
+	by, second := change.ReviewedBy(w, state.Approvals), change.SecondUnreviewed(w, state)
 	reason, message := "Unreviewed", "somebody other than who opened it approves or rejects it afterwards"
+	if second {
+		message += "; it is the second that its requester has opened, and lasts half as long"
+	}
 	if by != "" {
 		reason, message = "Reviewed", "by "+by
+	} else {
+		s.unreviewed.WithLabelValues(w.Spec.Environment, strconv.FormatBool(second)).Inc()
 	}
 	condition(&w.Status.Conditions, "Reviewed", by != "", reason, message, w.Generation)
 }

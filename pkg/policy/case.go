@@ -202,9 +202,14 @@ func (c *Case) isKind(kinds ...schema.GroupKind) bool {
 }
 
 // operates reports whether the requester is listed as an operator, or as a launcher of Jobs, of the object's
-// environment.
-func (c *Case) operates() bool { return anyListed(c.requester.Operator, c.place.Environments) }
-func (c *Case) launches() bool { return anyListed(c.requester.JobLauncher, c.place.Environments) }
+// environment. Somebody who acts as such an account is neither: what is routine for a machine is not for him.
+func (c *Case) operates() bool {
+	return !c.requester.impersonated() && anyListed(c.requester.Operator, c.place.Environments)
+}
+
+func (c *Case) launches() bool {
+	return !c.requester.impersonated() && anyListed(c.requester.JobLauncher, c.place.Environments)
+}
 
 func anyListed(listed map[string]bool, envs []*estate.Environment) bool {
 	return slices.ContainsFunc(envs, func(e *estate.Environment) bool { return listed[e.Name] })

@@ -15,6 +15,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
 // demands says what only a window can permit; nil: the request is in nobody's way.
@@ -67,16 +68,16 @@ func (c *Case) query(s *change.State) *change.Query {
 		At: c.At(), Cluster: c.est.Cluster, FirebreakNamespace: c.est.FirebreakNamespace,
 		Environments: names(c.demand.environments), Controls: estate.StrictestControls(c.demand.environments),
 		Boundary: c.demand.boundary || c.demand.clusterWide,
-		Group:    c.req.Kind.Group, Kind: c.req.Kind.Kind, Namespace: c.req.Namespace, Name: c.req.Name,
+		Group:    c.inScope().Group, Kind: c.inScope().Kind, Namespace: c.req.Namespace, Name: c.req.Name,
 		Operation: c.demand.operation, Requester: c.party(), Unfit: Unfit(c.est),
+		// A debugger is an execution of its own; what else opens a session is bounded by time alone.
+		Session: c.req.Operation == Connect,
 	}
 	switch {
-	case c.req.SubResource == "scale":
-		q.Group, q.Kind = c.req.Resource.Group, parentKind(c.req.Resource.Resource)
-	case c.demand.rule == v1alpha1.RuleInteractiveAccess && c.req.SubResource != "":
-		q.Group, q.Kind, q.Session = "", c.sessionObject().Kind, true
-	}
-	if c.new != nil && c.new.work != nil && c.demand.operation != v1alpha1.OperationScale {
+	case c.new == nil || c.new.work == nil || c.demand.operation == v1alpha1.OperationScale:
+	case c.req.SubResource == ephemeralContainers:
+		q.Plan = change.PlanOf(workload.Debuggers(c.new.work), s.Contents(c.req.Namespace))
+	default:
 		q.Plan = change.PlanOf(c.new.work, s.Contents(c.req.Namespace))
 	}
 	if c.isKind(jobKind()) && c.new != nil {

@@ -3,6 +3,7 @@ package policy_test
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,6 +42,8 @@ type header struct {
 	State []string `json:"state"`
 	// DryRun as in the request.
 	DryRun bool `json:"dryRun"`
+	// Propagation is what becomes of what a deleted object owns: Background, Foreground or Orphan.
+	Propagation string `json:"propagation"`
 }
 
 // fixture is one file of testdata/<rule>/{allow,deny}.
@@ -104,6 +107,9 @@ func newRequest(t testing.TB, s *stage, h header, objects []document, at time.Ti
 	}
 	if h.Namespace != "" {
 		req.Namespace = h.Namespace
+	}
+	if h.Propagation != "" {
+		req.Options = fmt.Appendf(nil, `{"propagationPolicy":%q}`, h.Propagation)
 	}
 	if len(objects) > 1 {
 		req.OldObject = objects[1].json

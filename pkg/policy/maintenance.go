@@ -36,7 +36,7 @@ func (c *Case) classify() {
 // changes, it is released or it asks for more at once.
 func (c *Case) starts() bool {
 	switch {
-	case c.req.SubResource != "" && c.req.SubResource != "ephemeralcontainers":
+	case c.req.SubResource != "" && c.req.SubResource != ephemeralContainers:
 		return false
 	case c.req.Operation == Create:
 		return true

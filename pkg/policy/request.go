@@ -11,6 +11,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
@@ -39,7 +40,7 @@ type Request struct {
 	// Object and OldObject as JSON; either may be empty.
 	Object, OldObject []byte
 	DryRun            bool
-	// Options of a CONNECT, as JSON: which container, which command.
+	// Options of a CONNECT (which container, which command) or a DELETE (what becomes of what it owns), as JSON.
 	Options []byte
 	// Now is the server's clock, by which everything but a CREATE is judged.
 	Now time.Time
@@ -73,6 +74,10 @@ type World struct {
 	// Parents gives what is known of the stored template of a workload, by namespace, kind and name: the payload of its
 	// scale subresource carries none. Nil: nothing is known of any.
 	Parents func(namespace, kind, name string) (Parent, bool)
+	// Owned gives what holds state and names an owner by its UID: claims and stateful sets. Nil: nothing is known of any.
+	Owned func(owner types.UID) []Owned
+	// ClaimLabels gives the labels of a PersistentVolumeClaim. Nil: nothing is known of any.
+	ClaimLabels func(namespace, name string) (map[string]string, bool)
 	// Custom are the custom resources whose content is judged, as group/resource globs; nil: all.
 	Custom []string
 	// ControllerUID gives the UID of a service account of kube-system; nil: names alone are believed, as an offline
@@ -84,6 +89,14 @@ type World struct {
 type Binding struct {
 	Namespace, Name string
 	Subjects        []rbacv1.Subject
+}
+
+// Owned is what the garbage collector deletes with its owner.
+type Owned struct {
+	schema.GroupVersionKind
+	Namespace, Name string
+	UID             types.UID
+	Labels          map[string]string
 }
 
 // Parent is what matters of the template of a workload that is scaled.

@@ -43,10 +43,14 @@ func binding(all []v1alpha1.ChangeFreeze, changes, everything bool) []v1alpha1.C
 }
 
 // stoppable reports whether a freeze of level Everything could bind the request: whatever anybody but Kubernetes' own
-// controllers writes in Production, and their autoscaler. Evictions and sessions are no changes.
+// controllers writes in Production, their autoscaler, and sessions, in which anything may be changed. Evictions are no
+// changes.
 func (c *Case) stoppable() bool {
-	if len(c.Production()) == 0 || c.same || c.outsider || c.req.Operation == Connect || c.req.Kind.Group == v1alpha1.GroupName {
+	if len(c.Production()) == 0 || c.same || c.outsider || c.req.Kind.Group == v1alpha1.GroupName {
 		return false
+	}
+	if what, _ := c.session(); what != "" || c.req.Operation == Connect {
+		return what != ""
 	}
 	if c.req.SubResource != "" && c.req.SubResource != "scale" {
 		return false

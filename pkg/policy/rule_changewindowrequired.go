@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
@@ -54,36 +56,76 @@ func (c *Case) changeFinding(rule v1alpha1.RuleName, j *judgement, message strin
 	return f
 }
 
-// noWindow says which window nearly covered the request and why it did not, when one opens, and how to ask for one.
+// noWindow says which window nearly covered the request and why it did not, when one opens next, who may approve, and how
+// to ask for one.
 func (c *Case) noWindow(j *judgement) string {
 	v := j.nearest
 	if v == nil {
-		where := fmt.Sprintf("namespace %q", c.req.Namespace)
-		if c.demand.boundary || c.demand.clusterWide {
-			where = fmt.Sprintf("namespace %q", c.est.FirebreakNamespace)
-		}
-		return fmt.Sprintf("no change window in %s has it in scope; request one with: %s", where, c.requestCommand())
+		return fmt.Sprintf("no change window in namespace %q has it in scope; %s", c.windowNamespace(), c.howToRequest(j))
 	}
 	said := fmt.Sprintf("no open, approved window covers it: window %q does not, since %s", v.Window.Name, v.Why)
-	if next := change.NextOpening(j.query, j.state); next != nil && v.Stage != change.NotYetOpen {
-		said += fmt.Sprintf("; window %q opens at %s", next.Window.Name, change.Instant(next.Opens))
-	}
-	if v.Stage == change.NotYetOpen || v.Stage == change.Unapproved {
+	next := change.NextOpening(j.query, j.state)
+	switch {
+	case next != nil && next.Window.UID == v.Window.UID && v.Stage == change.NotYetOpen && next.Opens.Equal(v.Opens):
 		return said
+	case next != nil:
+		said += fmt.Sprintf("; window %q can be used from %s on", next.Window.Name, next.OpensAt())
 	}
-	return said + "; request one with: " + c.requestCommand()
+	if v.Stage == change.Unapproved {
+		return said // and who approves it, and how, was said
+	}
+	return said + "; " + c.howToRequest(j)
+}
+
+// howToRequest says how to get a window, and who approves it.
+func (c *Case) howToRequest(j *judgement) string {
+	n := int(j.query.Controls.RequiredApprovals)
+	if n == 0 {
+		return "request one: " + c.requestCommand()
+	}
+	return fmt.Sprintf("request one, for %s to approve: %s", j.query.Approvers(n), c.requestCommand())
+}
+
+// windowNamespace is where a window for the request would lie.
+func (c *Case) windowNamespace() string {
+	if c.demand.boundary || c.demand.clusterWide {
+		return c.est.FirebreakNamespace
+	}
+	return c.req.Namespace
 }
 
 // requestCommand is what to type to get a window.
 func (c *Case) requestCommand() string {
-	words := []string{"kubectl firebreak request -f MANIFEST"}
+	words := []string{"kubectl firebreak request", c.requested()}
 	if c.demand.boundary || c.demand.clusterWide {
-		words = append(words, "-n", c.est.FirebreakNamespace, "--for-cluster", c.est.Cluster)
+		words = append(words, "-n", c.windowNamespace(), "--for-cluster", c.est.Cluster)
 	} else {
-		words = append(words, "-n", c.req.Namespace)
+		words = append(words, "-n", c.windowNamespace())
 	}
 	if c.demand.operation != v1alpha1.OperationCreate {
 		words = append(words, "--operation", string(c.demand.operation))
 	}
 	return strings.Join(append(words, "--environment ENVIRONMENT --start TIME --duration 1h --reason WHY"), " ")
+}
+
+// requested names what a window is requested for: what is created or changed by its manifest, which the plan is made of,
+// anything else by its kind and name.
+func (c *Case) requested() string {
+	switch c.demand.operation {
+	case v1alpha1.OperationCreate, v1alpha1.OperationUpdate:
+		return "-f MANIFEST"
+	}
+	gk := c.inScope()
+	return fmt.Sprintf("--resource %s/%s", gk, c.req.Name)
+}
+
+// inScope is the kind that a window must have in scope: of the workload that is scaled, of what a session is opened with.
+func (c *Case) inScope() schema.GroupKind {
+	switch {
+	case c.req.SubResource == "scale":
+		return schema.GroupKind{Group: c.req.Resource.Group, Kind: parentKind(c.req.Resource.Resource)}
+	case c.demand.rule == v1alpha1.RuleInteractiveAccess && c.req.SubResource != "":
+		return c.sessionObject()
+	}
+	return c.req.Kind.GroupKind()
 }

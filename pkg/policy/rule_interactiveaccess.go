@@ -51,7 +51,7 @@ func (c *Case) session() (what string, operation v1alpha1.Operation) {
 		return "a port-forward to " + of("Pod"), v1alpha1.OperationPortForward
 	case "proxy":
 		return "a proxy to " + of(SessionKind(c.req.Resource.Resource)), v1alpha1.OperationProxy
-	case "ephemeralcontainers":
+	case ephemeralContainers:
 		return "an ephemeral container in " + of("Pod"), v1alpha1.OperationDebug
 	case "":
 		if c.hostLevel() {
@@ -60,6 +60,9 @@ func (c *Case) session() (what string, operation v1alpha1.Operation) {
 	}
 	return "", ""
 }
+
+// ephemeralContainers is the subresource by which kubectl debug adds a container to a Pod that runs.
+const ephemeralContainers = "ephemeralcontainers"
 
 // hostLevel: what `kubectl debug node` makes, and whatever else reaches the node that it runs on.
 func (c *Case) hostLevel() bool {

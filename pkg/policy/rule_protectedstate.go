@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	kjson "sigs.k8s.io/json"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -42,31 +43,109 @@ func (c *Case) endangers() ([]*estate.Environment, string) {
 		return nil, ""
 	}
 	envs := c.protecting()
-	if len(envs) == 0 {
+	switch {
+	case len(envs) == 0 && c.req.Operation == Delete:
+		return c.deletesOwned()
+	case len(envs) == 0:
 		return nil, ""
-	}
-	if c.req.Operation == Delete {
+	case c.req.Operation == Delete:
 		return envs, "deletes protected state: " + Describe(c.req)
 	}
 	return envs, c.exposes(envs)
 }
 
+// deletesOwned: what the garbage collector deletes with its owner, unless the request leaves it orphaned.
+func (c *Case) deletesOwned() ([]*estate.Environment, string) {
+	var o metav1.DeleteOptions
+	_ = kjson.UnmarshalCaseSensitivePreserveInts(c.req.Options, &o) // what cannot be read orphans nothing
+	orphans := o.PropagationPolicy != nil && *o.PropagationPolicy == metav1.DeletePropagationOrphan
+	if orphans || c.world.Owned == nil || c.old.meta.UID == "" {
+		return nil, ""
+	}
+	owners := []types.UID{c.old.meta.UID}
+	for seen := 0; seen < len(owners) && seen < maxOwners; seen++ {
+		for _, held := range c.world.Owned(owners[seen]) {
+			for _, e := range c.est.NamespaceOrName(held.Namespace).Production() {
+				if protects(e, held.Kind, held.Labels) {
+					return []*estate.Environment{e}, fmt.Sprintf("deletes %s with protected %s %q, which it owns", Describe(c.req), held.Kind, held.Name)
+				}
+			}
+			owners = append(owners, held.UID)
+		}
+	}
+	return nil, ""
+}
+
+// maxOwners bounds how many owners are followed down from what is deleted.
+const maxOwners = 256
+
 // protecting returns the Production environments that protect the object as it was. A namespace of production's holds
-// whatever lies in it.
+// whatever lies in it, a CustomResourceDefinition all objects of its kind, and a volume what its claim does.
 func (c *Case) protecting() []*estate.Environment {
 	envs := c.Production()
-	clusterWide := c.req.Namespace == ""
-	if clusterWide {
+	if c.req.Namespace == "" {
 		envs = c.est.Production()
 	}
-	namespace := c.isKind(schema.GroupKind{Kind: "Namespace"})
 	var out []*estate.Environment
 	for _, e := range envs {
-		if namespace && c.req.Operation == Delete || protects(e, c.req.Kind.Kind, c.old.labels()) {
+		switch {
+		case c.isKind(namespaceKind()) && c.req.Operation == Delete,
+			c.isKind(definitionKind()) && c.req.Operation == Delete && holdsKind(e, c.old),
+			protects(e, c.req.Kind.Kind, c.old.labels()),
+			c.isKind(statefulSetKind()) && protectsAny(e, claimLabels(c.old)),
+			c.isKind(volumeKind()) && c.protectsClaim(e):
 			out = append(out, e)
 		}
 	}
 	return out
+}
+
+func definitionKind() schema.GroupKind {
+	return schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}
+}
+func statefulSetKind() schema.GroupKind { return schema.GroupKind{Group: "apps", Kind: "StatefulSet"} }
+func volumeKind() schema.GroupKind      { return schema.GroupKind{Kind: "PersistentVolume"} }
+
+const claim = "PersistentVolumeClaim"
+
+// holdsKind reports whether an environment protects objects of the kind that a CustomResourceDefinition defines.
+func holdsKind(e *estate.Environment, o *object) bool {
+	var crd struct {
+		Spec struct {
+			Names struct {
+				Kind string `json:"kind"`
+			} `json:"names"`
+		} `json:"spec"`
+	}
+	_ = kjson.UnmarshalCaseSensitivePreserveInts(o.raw, &crd) // one without a kind defines nothing
+	return slices.Contains(estate.ProtectedStateOf(e.Spec().ChangeControl).Kinds, crd.Spec.Names.Kind)
+}
+
+// claimLabels returns the labels of the claims that a StatefulSet makes.
+func claimLabels(o *object) []map[string]string {
+	var set appsv1.StatefulSet
+	_ = kjson.UnmarshalCaseSensitivePreserveInts(o.raw, &set) // it was decoded before
+	out := make([]map[string]string, len(set.Spec.VolumeClaimTemplates))
+	for i := range set.Spec.VolumeClaimTemplates {
+		out[i] = set.Spec.VolumeClaimTemplates[i].Labels
+	}
+	return out
+}
+
+func protectsAny(e *estate.Environment, claims []map[string]string) bool {
+	return slices.ContainsFunc(claims, func(l map[string]string) bool { return protects(e, claim, l) })
+}
+
+// protectsClaim reports whether an environment protects the claim that a volume is bound to.
+func (c *Case) protectsClaim(e *estate.Environment) bool {
+	var v corev1.PersistentVolume
+	if c.world.ClaimLabels == nil || kjson.UnmarshalCaseSensitivePreserveInts(c.old.raw, &v) != nil || v.Spec.ClaimRef == nil {
+		return false
+	}
+	ref := v.Spec.ClaimRef
+	l, known := c.world.ClaimLabels(ref.Namespace, ref.Name)
+	owned := slices.Contains(c.est.NamespaceOrName(ref.Namespace).Production(), e)
+	return known && owned && protects(e, claim, l)
 }
 
 func protects(e *estate.Environment, kind string, l map[string]string) bool {
@@ -82,7 +161,7 @@ func protects(e *estate.Environment, kind string, l map[string]string) bool {
 // deletes it, or what keeps its volumes no longer does.
 func (c *Case) exposes(envs []*estate.Environment) string {
 	for _, e := range envs {
-		if !protects(e, c.req.Kind.Kind, c.new.labels()) {
+		if protects(e, c.req.Kind.Kind, c.old.labels()) && !protects(e, c.req.Kind.Kind, c.new.labels()) {
 			return "takes the protection from " + Describe(c.req)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 
@@ -105,6 +106,7 @@ type pieces struct {
 	accounts   map[string]string
 	roles      map[string][]rbacv1.PolicyRule
 	bindings   map[string][]policy.Binding
+	claims     []document
 }
 
 type owner struct {
@@ -135,6 +137,8 @@ func (p *pieces) add(t testing.TB, d document) {
 		p.input.Nodes[d.Metadata.Name] = estate.NodeOf(&n)
 	case "ServiceAccount":
 		p.accounts[d.Metadata.Name] = string(d.Metadata.UID)
+	case "PersistentVolumeClaim":
+		p.claims = append(p.claims, d)
 	case "ConfigMap":
 		cm := decode[corev1.ConfigMap](t, d)
 		p.configMaps[key] = reference.ReduceConfigMap(&cm)
@@ -175,9 +179,30 @@ func (p *pieces) world() *policy.World {
 			r, ok := p.roles[strings.TrimPrefix(ns+"/"+name, "/")]
 			return r, ok
 		},
+		Owned: p.owned,
+		ClaimLabels: func(ns, name string) (map[string]string, bool) {
+			for _, d := range p.claims {
+				if d.Metadata.Namespace == ns && d.Metadata.Name == name {
+					return d.Metadata.Labels, true
+				}
+			}
+			return nil, false
+		},
 		Bindings:      func(ns, role string) []policy.Binding { return p.bindings[strings.TrimPrefix(ns+"/"+role, "/")] },
 		ControllerUID: func(name string) (string, bool) { uid, ok := p.accounts[name]; return uid, ok },
 	}
+}
+
+func (p *pieces) owned(owner types.UID) []policy.Owned {
+	var out []policy.Owned
+	for _, d := range p.claims {
+		for _, ref := range d.Metadata.OwnerReferences {
+			if ref.UID == owner {
+				out = append(out, policy.Owned{GroupVersionKind: d.gvk(), Namespace: d.Metadata.Namespace, Name: d.Metadata.Name, UID: d.Metadata.UID, Labels: d.Metadata.Labels})
+			}
+		}
+	}
+	return out
 }
 
 // document is one YAML document, with what every object has.

@@ -143,7 +143,7 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 		controller.NewMarker(p.memory, p.direct, log.WithName("marker")),
 		controller.NewSettler(p.memory, p.direct, log.WithName("settler")),
 		controller.NewWords(p.memory, p.direct, log.WithName("words")),
-		controller.NewStatuses(p.memory, p.mgr.GetClient(), log.WithName("status")),
+		controller.NewStatuses(p.memory, p.mgr.GetClient(), ctrlmetrics.Registry, log.WithName("status")),
 		everywhere(func(ctx context.Context) error { <-ctx.Done(); events.Shutdown(); return nil }),
 	)
 	for _, r := range runnables {

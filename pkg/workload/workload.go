@@ -77,6 +77,13 @@ func Of(gk schema.GroupKind, raw []byte) (*Workload, error) {
 	return w, nil
 }
 
+// Debuggers returns a Pod reduced to its ephemeral containers: what a debugger adds to what runs already.
+func Debuggers(w *Workload) *Workload {
+	out := &Workload{Template: Template{Path: w.Template.Path}}
+	out.Template.Spec.EphemeralContainers = w.Template.Spec.EphemeralContainers
+	return out
+}
+
 type kind struct {
 	schema.GroupKind
 	decode func([]byte) (*Workload, error)

@@ -1,0 +1,100 @@
+package change
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+)
+
+// maxSkips bounds how many occurrences that something blocks are skipped in search of the next opening.
+const maxSkips = 64
+
+// NextOpening returns the verdict of the window that next covers the query, as of the instant at which it does; nil if
+// none does. What blocks is put together: an occurrence during a freeze, or after the approval has lapsed, is none.
+func NextOpening(q *Query, s *State) *Verdict {
+	var next *Verdict
+	for i := range s.Windows {
+		v := nextOf(&s.Windows[i], q, s)
+		if v != nil && (next == nil || v.Opens.Before(next.Opens)) {
+			next = v
+		}
+	}
+	return next
+}
+
+// nextOf follows one window through its occurrences and the freezes that hold then. The verdict's Opens is when the
+// window can be used, which a freeze may put off.
+func nextOf(w *v1alpha1.ChangeWindow, q *Query, s *State) *Verdict {
+	then := *q
+	for range maxSkips {
+		v := Judge(w, &then, s)
+		later := time.Time{}
+		switch v.Stage {
+		case Covers:
+			f := Frozen(s.Freezes, q.Environments, q.Namespace, then.At)
+			if f == nil || q.Boundary || q.Session {
+				if !then.At.After(q.At) {
+					return nil // it is open now
+				}
+				v.Opens = then.At
+				return &v
+			}
+			_, later = FreezeInterval(f, then.At)
+		case NotYetOpen:
+			if q.Scheduled != nil {
+				return nil // a run that came late has missed it
+			}
+			if later = v.Opens; !later.After(then.At) {
+				later = v.Closes // it is open, and it is too late to start in it
+			}
+		case Exhausted:
+			if v.Occurrence != 0 {
+				later = v.Closes
+			}
+		}
+		if !later.After(then.At) {
+			return nil
+		}
+		then.At = later
+	}
+	return nil
+}
+
+// OpensAt says when the window opens, in the zone that its recurrence is written in and in UTC.
+func (v *Verdict) OpensAt() string {
+	r := v.Window.Spec.Schedule.Recurrence
+	if r == nil {
+		return Instant(v.Opens)
+	}
+	zone, err := time.LoadLocation(r.TimeZone)
+	if err != nil || zone == time.UTC {
+		return Instant(v.Opens)
+	}
+	return fmt.Sprintf("%s in %s (%s)", v.Opens.In(zone).Format("2006-01-02 15:04:05 MST"), r.TimeZone, Instant(v.Opens))
+}
+
+// Approvers says who may approve: n members of the environments, others than who asks, whom RBAC and the environments'
+// own lists let.
+func (q *Query) Approvers(n int) string {
+	who := "another member"
+	if n > 1 {
+		who = fmt.Sprintf("%d other members", n)
+	}
+	out := fmt.Sprintf("%s of environment %s with the RBAC verb approve", who, quoted(q.Environments))
+	for _, l := range append([]v1alpha1.Approvers{q.Controls.Approvers}, q.Controls.AlsoApprovers...) {
+		if len(l.Users)+len(l.Groups) > 0 {
+			out += ", among its approvers (" + strings.Join(append(prefixed("user ", l.Users), prefixed("group ", l.Groups)...), ", ") + "),"
+		}
+	}
+	return out
+}
+
+func prefixed(word string, globs []v1alpha1.Glob) []string {
+	out := make([]string, len(globs))
+	for i, g := range globs {
+		out[i] = fmt.Sprintf("%s%q", word, string(g))
+	}
+	return out
+}
