@@ -82,11 +82,20 @@ func SecondUnreviewed(w *v1alpha1.ChangeWindow, s *State) bool {
 		if o.UID == w.UID || o.Spec.Type != v1alpha1.WindowEmergency || o.Spec.RequestedBy == nil || w.Spec.RequestedBy == nil {
 			continue
 		}
-		if SamePerson(o.Spec.RequestedBy, w.Spec.RequestedBy) && o.CreationTimestamp.Before(&w.CreationTimestamp) && ReviewedBy(o, s.Approvals) == "" {
+		if SamePerson(o.Spec.RequestedBy, w.Spec.RequestedBy) && before(o, w) && ReviewedBy(o, s.Approvals) == "" {
 			return true
 		}
 	}
 	return false
+}
+
+// before orders windows by when they were requested; of two of the same second, which is as finely as the API server
+// tells, by their UIDs.
+func before(a, b *v1alpha1.ChangeWindow) bool {
+	if a.CreationTimestamp.Equal(&b.CreationTimestamp) {
+		return a.UID < b.UID
+	}
+	return a.CreationTimestamp.Before(&b.CreationTimestamp)
 }
 
 // everyWindow returns the windows of the namespaces concerned, and of the others.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
-	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
@@ -23,7 +22,7 @@ func blastRadius(c *Case, j *judgement) []Finding {
 			Message: fmt.Sprintf("this %s, which is more than environment %s allows at once; bound the autoscaler, or let it go in smaller steps", why, named(prod)),
 		}}
 	}
-	if c.demand == nil || c.demand.rule != v1alpha1.RuleBlastRadius || j.covered() || j.stage() == change.Exhausted {
+	if c.demand == nil || c.demand.rule != v1alpha1.RuleBlastRadius || j.settled() {
 		return nil
 	}
 	return []Finding{c.changeFinding(v1alpha1.RuleBlastRadius, j, fmt.Sprintf(

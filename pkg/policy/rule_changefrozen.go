@@ -27,9 +27,18 @@ func changeFrozen(c *Case, j *judgement) []Finding {
 	return []Finding{{
 		Rule: v1alpha1.RuleChangeFrozen, Action: estate.Strictest(prod, v1alpha1.RuleChangeFrozen),
 		Target: f.Name, Environment: prod[0].Name,
-		Message: fmt.Sprintf("changes to environment %s are frozen: %s; wait until it is over, or ask who froze it",
-			named(prod), change.DescribeFreeze(f, c.At())),
+		Message: fmt.Sprintf("changes to environment %s are frozen: %s; %s", named(prod), change.DescribeFreeze(f, c.At()), wayOut(j)),
 	}}
+}
+
+// wayOut of a freeze: an emergency that overrides it, once it is approved.
+func wayOut(j *judgement) string {
+	if !j.covered() || j.nearest.Window.Spec.Type != v1alpha1.WindowEmergency || !j.nearest.Window.Spec.OverridesFreeze {
+		return "wait until it is over, or ask who froze it"
+	}
+	w := j.nearest.Window
+	return fmt.Sprintf("window %q overrides it once %s (not %s) approves it: kubectl firebreak approve %s -n %s", w.Name,
+		j.query.Approvers(max(1, int(j.query.Controls.RequiredApprovals))), w.Spec.RequestedBy.Username, w.Name, w.Namespace)
 }
 
 // binding returns the freezes whose level binds a request.

@@ -13,11 +13,8 @@ import (
 
 // changeWindowRequired objects to maintenance that no open, approved window covers.
 func changeWindowRequired(c *Case, j *judgement) []Finding {
-	if c.demand == nil || c.demand.rule != v1alpha1.RuleChangeWindowRequired || j.covered() {
+	if c.demand == nil || c.demand.rule != v1alpha1.RuleChangeWindowRequired || j.settled() {
 		return nil
-	}
-	if s := j.stage(); s == change.PlanDiffers || s == change.Exhausted {
-		return nil // said by their own rules
 	}
 	return []Finding{c.changeFinding(v1alpha1.RuleChangeWindowRequired, j, fmt.Sprintf(
 		"this is maintenance in environment %s (%s), and %s", named(c.demand.environments), c.demand.why, c.noWindow(j)))}

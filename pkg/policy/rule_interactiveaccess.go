@@ -6,7 +6,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
-	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
@@ -28,7 +27,7 @@ func interactiveAccess(c *Case, j *judgement) []Finding {
 			Rule: v1alpha1.RuleInteractiveAccess, Action: estate.Strictest(prod, v1alpha1.RuleInteractiveAccess), Target: c.req.Name, Environment: prod[0].Name,
 			Message: fmt.Sprintf("this is %s in environment %s, and %s; find out what you need from logs and metrics, or ask its owners for an Exemption", what, named(prod), why),
 		}}
-	case c.demand == nil || c.demand.rule != v1alpha1.RuleInteractiveAccess || j.covered() || j.stage() == change.Exhausted:
+	case c.demand == nil || c.demand.rule != v1alpha1.RuleInteractiveAccess || j.settled():
 		return nil
 	}
 	return []Finding{c.changeFinding(v1alpha1.RuleInteractiveAccess, j, fmt.Sprintf(

@@ -14,7 +14,6 @@ import (
 	kjson "sigs.k8s.io/json"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
-	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
@@ -31,7 +30,7 @@ func protectedState(c *Case, j *judgement) []Finding {
 			Target: c.req.Name, Environment: envs[0].Name, Message: fmt.Sprintf("this %s in environment %s, for %s", why, named(envs), c.req.Username()),
 		}}
 	}
-	if c.demand == nil || c.demand.rule != v1alpha1.RuleProtectedState || j.covered() || j.stage() == change.Exhausted {
+	if c.demand == nil || c.demand.rule != v1alpha1.RuleProtectedState || j.settled() {
 		return nil
 	}
 	return []Finding{c.changeFinding(v1alpha1.RuleProtectedState, j, fmt.Sprintf("this %s in environment %s, and %s", why, named(envs), c.noWindow(j)))}

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"slices"
+
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
 )
@@ -46,6 +48,12 @@ type judgement struct {
 
 // covered reports whether a window covers the request.
 func (j *judgement) covered() bool { return j.nearest != nil && j.nearest.Stage == change.Covers }
+
+// settled reports whether a window covers the request, or its own rules say why it nearly does: what would run is not what
+// was approved, or it has been used up.
+func (j *judgement) settled() bool {
+	return slices.Contains([]change.Stage{change.PlanDiffers, change.Exhausted, change.Covers}, j.stage())
+}
 
 // stage is how near the nearest window came.
 func (j *judgement) stage() change.Stage {

@@ -129,6 +129,8 @@ func (p *pieces) add(t testing.TB, d document) {
 	case "Service":
 		svc := decode[corev1.Service](t, d)
 		p.input.Services[key] = estate.ServiceOf(&svc)
+	case "PersistentVolumeClaim", "ConfigMap", "ReplicaSet", "StatefulSet":
+		p.addHeld(t, d, key)
 	case "PersistentVolume":
 		pv := decode[corev1.PersistentVolume](t, d)
 		p.input.Volumes[d.Metadata.Name] = estate.VolumeOf(&pv)
@@ -137,18 +139,6 @@ func (p *pieces) add(t testing.TB, d document) {
 		p.input.Nodes[d.Metadata.Name] = estate.NodeOf(&n)
 	case "ServiceAccount":
 		p.accounts[d.Metadata.Name] = string(d.Metadata.UID)
-	case "PersistentVolumeClaim":
-		p.claims = append(p.claims, d)
-	case "ConfigMap":
-		cm := decode[corev1.ConfigMap](t, d)
-		p.configMaps[key] = reference.ReduceConfigMap(&cm)
-		p.stage.contents[key] = change.ConfigMapContent(&cm)
-	case "ReplicaSet", "StatefulSet":
-		w, err := workload.Of(d.gvk().GroupKind(), d.json)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.owners[d.Kind+"/"+key] = owner{string(d.Metadata.UID), w}
 	case "ClusterRole":
 		p.roles[d.Metadata.Name] = decode[rbacv1.ClusterRole](t, d).Rules
 	case "RoleBinding", "ClusterRoleBinding":
@@ -160,6 +150,25 @@ func (p *pieces) add(t testing.TB, d document) {
 		p.bindings[role] = append(p.bindings[role], policy.Binding{Namespace: b.Namespace, Name: b.Name, Subjects: b.Subjects})
 	default:
 		t.Fatalf("testdata/estate.yaml: nothing reads a %s", d.Kind)
+	}
+}
+
+// addHeld adds what workloads use, and what owns them.
+func (p *pieces) addHeld(t testing.TB, d document, key string) {
+	t.Helper()
+	switch d.Kind {
+	case "PersistentVolumeClaim":
+		p.claims = append(p.claims, d)
+	case "ConfigMap":
+		cm := decode[corev1.ConfigMap](t, d)
+		p.configMaps[key] = reference.ReduceConfigMap(&cm)
+		p.stage.contents[key] = change.ConfigMapContent(&cm)
+	default:
+		w, err := workload.Of(d.gvk().GroupKind(), d.json)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.owners[d.Kind+"/"+key] = owner{string(d.Metadata.UID), w}
 	}
 }
 
