@@ -22,6 +22,8 @@ type Query struct {
 	Environments []string
 	// Controls of these environments.
 	Controls estate.Controls
+	// Frozen is true during a freeze: a window that overrides it is then nearer than any other that covers.
+	Frozen bool
 	// Boundary is true for changes of the boundary itself, which only a window in Firebreak's namespace can cover.
 	Boundary bool
 
@@ -131,22 +133,34 @@ func Nearest(q *Query, s *State) *Verdict {
 	var best *Verdict
 	for i := range s.Windows {
 		v := Judge(&s.Windows[i], q, s)
-		if v.Stage != OutOfScope && (best == nil || nearer(&v, best)) {
+		if v.Stage != OutOfScope && (best == nil || nearer(&v, best, q)) {
 			best = &v
 		}
 	}
 	return best
 }
 
-// nearer orders verdicts: by stage, then the one that opens first, then by name, so that all replicas name the same.
-func nearer(a, b *Verdict) bool {
+// nearer orders verdicts: by stage, then what overrides a freeze, then the one that opens first, then by name, so that all
+// replicas name the same.
+func nearer(a, b *Verdict, q *Query) bool {
 	if a.Stage != b.Stage {
 		return a.Stage > b.Stage
+	}
+	if x, y := a.Overrides(q), b.Overrides(q); q.Frozen && x != y {
+		return x
 	}
 	if !a.Opens.Equal(b.Opens) {
 		return a.Opens.Before(b.Opens)
 	}
 	return a.Window.Namespace+"/"+a.Window.Name < b.Window.Namespace+"/"+b.Window.Name
+}
+
+// Overrides reports whether a window passes a freeze: an Emergency window that says so and covers the query, once it has
+// the approvals that any other window would need.
+func (v *Verdict) Overrides(q *Query) bool {
+	s := &v.Window.Spec
+	return v.Stage == Covers && s.Type == v1alpha1.WindowEmergency && s.OverridesFreeze &&
+		len(v.Approvals.Names) >= max(1, int(q.Controls.RequiredApprovals))
 }
 
 type check struct {

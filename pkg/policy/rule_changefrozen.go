@@ -15,20 +15,25 @@ import (
 // changeFrozen objects to a change during a freeze. A freeze wins over every window but an approved Emergency one that
 // overrides it.
 func changeFrozen(c *Case, j *judgement) []Finding {
-	changes, everything := c.freezable(), c.stoppable()
-	if !changes && !everything {
+	f := j.freeze
+	if f == nil || j.nearest != nil && j.nearest.Overrides(j.query) {
 		return nil
 	}
 	prod := c.Production()
-	f := change.Frozen(binding(j.state.Freezes, changes, everything), names(prod), c.req.Namespace, c.At())
-	if f == nil || c.overrides(j) {
-		return nil
-	}
 	return []Finding{{
 		Rule: v1alpha1.RuleChangeFrozen, Action: estate.Strictest(prod, v1alpha1.RuleChangeFrozen),
 		Target: f.Name, Environment: prod[0].Name,
 		Message: fmt.Sprintf("changes to environment %s are frozen: %s; %s", named(prod), change.DescribeFreeze(f, c.At()), wayOut(j)),
 	}}
+}
+
+// freeze returns the freeze that binds the request; nil: none does.
+func (c *Case) freeze(s *change.State) *v1alpha1.ChangeFreeze {
+	changes, everything := c.freezable(), c.stoppable()
+	if !changes && !everything {
+		return nil
+	}
+	return change.Frozen(binding(s.Freezes, changes, everything), names(c.Production()), c.req.Namespace, c.At())
 }
 
 // wayOut of a freeze: an emergency that overrides it, once it is approved.
@@ -65,14 +70,6 @@ func (c *Case) stoppable() bool {
 		return false
 	}
 	return !c.requester.Controller || c.autoscaler()
-}
-
-// overrides: an Emergency window that says so passes a freeze, once it has the approvals that any other window would need.
-func (c *Case) overrides(j *judgement) bool {
-	if !j.covered() || j.nearest.Window.Spec.Type != v1alpha1.WindowEmergency || !j.nearest.Window.Spec.OverridesFreeze {
-		return false
-	}
-	return len(j.nearest.Approvals.Names) >= max(1, int(j.query.Controls.RequiredApprovals))
 }
 
 // freezable reports whether a freeze of level Changes could bind the request: what persons, CI and GitOps change of

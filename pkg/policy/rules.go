@@ -44,6 +44,8 @@ type judgement struct {
 	// query and nearest are set where the request demands a window.
 	query   *change.Query
 	nearest *change.Verdict
+	// freeze binds the request; nil: none does.
+	freeze *v1alpha1.ChangeFreeze
 }
 
 // covered reports whether a window covers the request.
@@ -120,9 +122,10 @@ func (c *Case) Decide(s *change.State) *Decision {
 	if s == nil {
 		s = &change.State{}
 	}
-	j := &judgement{state: s}
+	j := &judgement{state: s, freeze: c.freeze(s)}
 	if c.demand != nil {
 		j.query = c.query(s)
+		j.query.Frozen = j.freeze != nil
 		j.nearest = change.Nearest(j.query, s)
 	}
 	for _, r := range Rules() {

@@ -45,6 +45,8 @@ type Options struct {
 	KeepDir bool
 	// Values are further --set arguments of helm.
 	Values []string
+	// Users are further people.
+	Users []controlplane.User
 }
 
 // Stage is a cluster with Firebreak in it.
@@ -87,12 +89,12 @@ func Start(ctx context.Context, o Options) (*Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	cp, err := controlplane.Start(ctx, controlplane.Options{KeepDir: o.KeepDir, Users: []controlplane.User{
+	cp, err := controlplane.Start(ctx, controlplane.Options{KeepDir: o.KeepDir, Users: append([]controlplane.User{
 		{Name: Developer, UID: "u-dana", Groups: []string{"developers"}},
 		{Name: SRE, UID: "u-sam", Groups: []string{"sre"}},
 		{Name: SecondSRE, UID: "u-robin", Groups: []string{"sre", "approvers"}},
 		{Name: "ci-deployer", UID: "u-ci", Groups: []string{"sre"}},
-	}})
+	}, o.Users...)})
 	if err != nil {
 		return nil, fmt.Errorf("start the control plane: %w", err)
 	}

@@ -1,0 +1,7 @@
+// Package model checks change control against a small reference model, step by step: random sequences of requests,
+// approvals, rejections, runs, freezes, weakenings, restarts and lost answers, first against an in-memory store with the
+// API server's conflict rules and a clock that can be set, then against a real control plane.
+//
+// The reference knows the rules as people would tell them, and nothing of how the product computes them. A divergence
+// prints the seed and the steps that led to it.
+package model

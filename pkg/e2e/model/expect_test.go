@@ -1,0 +1,237 @@
+package model
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// expect says what must come of a step at an instant, and returns what then is true; it is called with what did come of
+// it, for the UIDs.
+func (m *reference) expect(s step, at time.Time) (outcome, func(outcome)) {
+	nothing := func(outcome) {}
+	switch s.op {
+	case request:
+		return m.expectRequest(s, at)
+	case approve, reject:
+		return m.expectWord(s, at)
+	case forget:
+		return m.expectForget(s)
+	case shut:
+		if m.windows[s.key(s.name)] == nil {
+			return outcome{kind: missing}, nothing
+		}
+		return outcome{kind: admitted}, func(outcome) { delete(m.windows, s.key(s.name)) }
+	case run, resume:
+		return m.expectRun(s, at)
+	case remove:
+		return m.expectRemove(s, at)
+	case require:
+		return m.expectRequire(s, at)
+	case freeze:
+		if _, there := m.freezes[s.name]; there {
+			return outcome{kind: exists}, nothing
+		}
+		return outcome{kind: admitted}, func(outcome) {
+			f := interval{from: at}
+			if s.lasts > 0 {
+				f.to = at.Add(s.lasts)
+			}
+			m.freezes[s.name] = f
+		}
+	case lift:
+		if _, there := m.freezes[s.name]; !there {
+			return outcome{kind: missing}, nothing
+		}
+		return outcome{kind: admitted}, func(outcome) { delete(m.freezes, s.name) }
+	case burst:
+		return m.expectBurst(s, at)
+	case pass, restart:
+	}
+	return outcome{kind: admitted}, nothing
+}
+
+func (m *reference) expectRequest(s step, at time.Time) (outcome, func(outcome)) {
+	nothing := func(outcome) {}
+	switch {
+	case s.person == developer:
+		return outcome{kind: denied, rules: []string{"IdentityOutsideEnvironment"}}, nothing
+	case s.tooLong:
+		return outcome{kind: invalid}, nothing
+	case m.windows[s.key(s.name)] != nil:
+		return outcome{kind: exists}, nothing
+	}
+	return outcome{kind: admitted}, func(got outcome) {
+		w := &window{draft: s.draft, name: s.key(s.name), uid: got.uid, by: s.person, created: at, opens: at.Add(s.after)}
+		w.closes = w.opens.Add(s.length)
+		m.windows[w.name] = w
+	}
+}
+
+func (m *reference) expectWord(s step, at time.Time) (outcome, func(outcome)) {
+	nothing := func(outcome) {}
+	w := m.windows[s.key(s.name)]
+	switch {
+	case w == nil:
+		return outcome{kind: missing}, nothing
+	case s.person == developer:
+		return outcome{kind: denied, rules: []string{"IdentityOutsideEnvironment"}}, nothing
+	case s.op == approve && s.person == w.by, s.op == approve && !w.emergency && !at.Before(w.closes):
+		return outcome{kind: invalid}, nothing
+	}
+	return outcome{kind: admitted}, func(got outcome) {
+		m.words = append(m.words, word{window: w.uid, by: s.person, name: got.uid, rejects: s.op == reject})
+	}
+}
+
+// expectForget: the last word that was given, about whichever window.
+func (m *reference) expectForget(s step) (outcome, func(outcome)) {
+	nothing := func(outcome) {}
+	if len(m.words) == 0 {
+		return outcome{kind: missing}, nothing
+	}
+	last := m.words[len(m.words)-1]
+	for _, w := range m.windows {
+		if w.uid == last.window && last.rejects {
+			return outcome{kind: invalid}, nothing
+		}
+	}
+	return outcome{kind: admitted}, func(outcome) { m.words = m.words[:len(m.words)-1] }
+}
+
+// phantom is the key of an execution whose object never came to exist.
+func (m *reference) phantom() string {
+	m.lost++
+	return fmt.Sprintf("phantom-%d", m.lost)
+}
+
+func (m *reference) use(w *window, key string) {
+	if !slices.Contains(m.used[w.uid], key) {
+		m.used[w.uid] = append(m.used[w.uid], key)
+	}
+}
+
+func (m *reference) expectRun(s step, at time.Time) (outcome, func(outcome)) {
+	nothing := func(outcome) {}
+	j := m.jobs[s.name]
+	q := ask{person: s.person, plan: s.plan, at: at}
+	if s.op == resume {
+		switch {
+		case j == nil:
+			return outcome{kind: missing}, nothing
+		case !j.suspended && s.fault == deaf:
+			return outcome{kind: retry}, nothing
+		case !j.suspended:
+			return outcome{kind: admitted}, nothing // nothing changes
+		}
+		q.update, q.plan, q.key = true, j.plan, fmt.Sprintf("%s-%d", j.uid, j.generation)
+	}
+	if s.person == developer {
+		if s.fault == deaf {
+			return outcome{kind: retry}, nothing
+		}
+		return outcome{kind: denied, rules: []string{"IdentityOutsideEnvironment"}}, nothing
+	}
+	rules, w := m.objections(q)
+	switch {
+	case s.fault == reads:
+		return outcome{kind: retry}, nothing
+	case (len(rules) > 0 || s.dry) && s.fault == deaf:
+		return outcome{kind: retry}, nothing
+	case s.dry && j != nil && s.op == run:
+		return outcome{kind: exists}, nothing
+	case s.dry:
+		return outcome{kind: admitted}, nothing
+	case len(rules) > 0:
+		return outcome{kind: denied, rules: rules}, nothing
+	}
+	return m.reserved(s, q, w, j)
+}
+
+// reserved is a run that a window covers: what is left of it depends on what goes wrong.
+func (m *reference) reserved(s step, q ask, w *window, j *job) (outcome, func(outcome)) {
+	held := q.key != "" && slices.Contains(m.used[w.uid], q.key)
+	keep := func(outcome) {
+		key := q.key
+		if key == "" {
+			key = m.phantom()
+		}
+		m.use(w, key)
+	}
+	nothing := func(outcome) {}
+	switch {
+	case s.fault == blind:
+		return outcome{kind: retry}, nothing
+	case (s.fault == unwritten || s.fault == unanswered) && !held:
+		return outcome{kind: retry}, nothing
+	case s.fault == stuck && !held, s.fault == deaf:
+		return outcome{kind: retry}, keep
+	case s.op == run && j != nil:
+		return outcome{kind: exists}, keep
+	}
+	return outcome{kind: admitted}, func(got outcome) {
+		if s.op == resume {
+			m.use(w, q.key)
+			j.suspended, j.generation = false, j.generation+1
+			return
+		}
+		m.use(w, got.uid)
+		m.jobs[s.name] = &job{uid: got.uid, plan: s.plan, suspended: s.suspended, generation: 1}
+	}
+}
+
+func (m *reference) expectRemove(s step, at time.Time) (outcome, func(outcome)) {
+	nothing := func(outcome) {}
+	switch {
+	case m.jobs[s.name] == nil:
+		return outcome{kind: missing}, nothing
+	case s.person == developer:
+		return outcome{kind: denied, rules: []string{"IdentityOutsideEnvironment"}}, nothing
+	case m.frozen(at):
+		return outcome{kind: denied, rules: []string{"ChangeFrozen"}}, nothing
+	}
+	return outcome{kind: admitted}, func(outcome) { delete(m.jobs, s.name) }
+}
+
+// expectRequire: fewer approvals weaken the boundary; more do not.
+func (m *reference) expectRequire(s step, at time.Time) (outcome, func(outcome)) {
+	set := func(outcome) { m.required, m.written = s.number, m.written+1 }
+	switch {
+	case s.number == m.required:
+		return outcome{kind: admitted}, func(outcome) {}
+	case s.number > m.required:
+		return outcome{kind: admitted}, set
+	}
+	key := fmt.Sprintf("environment-%d-%d", m.written, s.number)
+	rules, w := m.objections(ask{person: s.person, boundary: true, key: key, at: at})
+	if len(rules) > 0 {
+		return outcome{kind: denied, rules: rules}, func(outcome) {}
+	}
+	return outcome{kind: admitted}, func(got outcome) {
+		m.use(w, key)
+		set(got)
+	}
+}
+
+// expectBurst: of so many at once, as many as all windows that cover one still allow. Which they are, nobody knows.
+func (m *reference) expectBurst(s step, at time.Time) (outcome, func(outcome)) {
+	left := 0
+	q := ask{person: s.person, plan: s.plan, at: at}
+	for _, w := range m.windows {
+		if m.stage(w, q) != covers {
+			continue
+		}
+		if w.max == anyAmount {
+			left += s.number
+			continue
+		}
+		left += int(w.max) - len(m.used[w.uid])
+	}
+	if m.frozen(at) {
+		left = 0
+		if m.overriding(q) != nil {
+			left = s.number // an emergency has no limit
+		}
+	}
+	return outcome{kind: admitted, uids: make([]string, min(s.number, left))}, func(outcome) {}
+}

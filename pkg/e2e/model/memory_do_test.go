@@ -1,0 +1,156 @@
+package model
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
+)
+
+// do does a step, and says what came of it.
+func (m *memory) do(s step, at time.Time) outcome {
+	switch s.op {
+	case request:
+		return m.create(s.person, "changewindows", windowOf(s.name, s.draft, at), false, none)
+	case approve, reject:
+		w, ok := find[*v1alpha1.ChangeWindow](m, s.key(s.name))
+		if !ok {
+			return outcome{kind: missing}
+		}
+		a := wordAbout(w, s.op == reject)
+		out := m.create(s.person, "changeapprovals", a, false, none)
+		out.uid = a.Name
+		return out
+	case forget:
+		return deleted[*v1alpha1.ChangeApproval](m, s, "changeapprovals", s.name)
+	case shut:
+		return deleted[*v1alpha1.ChangeWindow](m, s, "changewindows", s.key(s.name))
+	case freeze:
+		return m.create(s.person, "changefreezes", freezeOf(s.name, at, s.lasts), false, none)
+	case lift:
+		return deleted[*v1alpha1.ChangeFreeze](m, s, "changefreezes", s.name)
+	case run:
+		return m.create(s.person, "jobs", jobOf(s.name, s.plan, s.suspended), s.dry, s.fault)
+	case remove:
+		return deleted[*batchv1.Job](m, s, "jobs", s.name)
+	case resume:
+		return m.resume(s)
+	case require:
+		return m.require(s)
+	case pass:
+		m.mu.Lock()
+		m.at = m.at.Add(s.lasts)
+		m.mu.Unlock()
+	case restart:
+		m.start(s.number)
+	case burst:
+		return m.burst(s)
+	}
+	return outcome{kind: admitted}
+}
+
+func find[T client.Object](m *memory, name string) (T, bool) {
+	m.store.mu.Lock()
+	defer m.store.mu.Unlock()
+	for _, o := range m.store.objects {
+		if t, ok := o.(T); ok && t.GetName() == name {
+			return t, true
+		}
+	}
+	var none T
+	return none, false
+}
+
+func deleted[T client.Object](m *memory, s step, resource, name string) outcome {
+	o, ok := find[T](m, name)
+	if !ok {
+		return outcome{kind: missing}
+	}
+	r := m.ask("/admit", review{person: s.person, op: admissionv1.Delete, resource: resource, old: o})
+	if r.Allowed {
+		m.store.drop(o)
+	}
+	return outcomeOf(r.Allowed, r.Result)
+}
+
+func (m *memory) resume(s step) outcome {
+	j, ok := find[*batchv1.Job](m, s.name)
+	if !ok {
+		return outcome{kind: missing}
+	}
+	after := j.DeepCopy()
+	if j.Spec.Suspend != nil && *j.Spec.Suspend {
+		running := false
+		after.Spec.Suspend = &running
+		after.Generation++
+	}
+	m.store.set(s.fault)
+	r := m.ask("/admit", review{person: s.person, op: admissionv1.Update, resource: "jobs", object: after, old: j})
+	m.store.set(none)
+	if s.fault == deaf {
+		return outcome{kind: retry}
+	}
+	if r.Allowed {
+		m.store.drop(j)
+		_ = m.store.put(after) // it was taken out a moment ago
+	}
+	return outcomeOf(r.Allowed, r.Result)
+}
+
+func (m *memory) require(s step) outcome {
+	after := m.env.DeepCopy()
+	n := int32(s.number)
+	if *after.Spec.ChangeControl.RequiredApprovals != n {
+		after.Spec.ChangeControl.RequiredApprovals = &n
+		after.Generation++
+	}
+	gvk := v1alpha1.GVK(v1alpha1.KindEnvironment)
+	r := m.ask("/admit", review{person: s.person, op: admissionv1.Update, resource: "environments", object: kind(after, gvk), old: kind(m.env.DeepCopy(), gvk)})
+	if r.Allowed {
+		m.env = after
+		m.compile()
+	}
+	return outcomeOf(r.Allowed, r.Result)
+}
+
+// burst creates Jobs through all replicas at once; who is told to try again does.
+func (m *memory) burst(s step) outcome {
+	var mu sync.Mutex
+	out := outcome{kind: admitted}
+	var wg sync.WaitGroup
+	m.store.mu.Lock()
+	m.store.created++
+	prefix := fmt.Sprintf("n-%d-", m.store.created)
+	m.store.mu.Unlock()
+	for i := range s.number {
+		wg.Go(func() {
+			for {
+				got := m.create(s.person, "jobs", jobOf(fmt.Sprint(prefix, i), s.plan, false), false, none)
+				if got.kind == retry {
+					continue
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				if got.kind == admitted {
+					out.uids = append(out.uids, got.uid)
+				}
+				return
+			}
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+// executions returns how many records each window has, and how many each object that was created.
+func (m *memory) executions() []v1alpha1.ChangeExecution {
+	m.store.mu.Lock()
+	defer m.store.mu.Unlock()
+	return all[v1alpha1.ChangeExecution](m.store, &client.ListOptions{Namespace: stage.Namespace})
+}

@@ -1,0 +1,139 @@
+package model
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+)
+
+// cluster is what steps are done to.
+type cluster interface {
+	// now is the instant of the next step, none of whose boundaries is so near that it could be on either side.
+	now(boundaries []time.Time) time.Time
+	do(s step, at time.Time) outcome
+	executions() []v1alpha1.ChangeExecution
+}
+
+// sequence is how many steps are done to one cluster in memory: long enough for stories, short enough for names to be
+// used again.
+const (
+	sequence  = 200
+	sequences = 60
+)
+
+func TestModelInMemory(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	seen := map[string]int{}
+	for i := range sequences {
+		r := rand.New(rand.NewPCG(seed, uint64(i)))
+		play(t, newMemory(t), r, sequence, scale{soon: 10 * time.Minute, short: time.Hour, long: 3 * time.Hour, faults: true}, seen)
+		if t.Failed() {
+			t.Fatalf("seed %d, sequence %d", seed, i)
+		}
+	}
+	report(t, seen)
+	// A generator that never gets anything through would find nothing.
+	for _, must := range []string{
+		"request admitted []", "approve admitted []", "run admitted []", "resume admitted []", "require admitted []", "forget invalid []",
+		"run denied [ChangeWindowRequired]", "run denied [ExecutionsExhausted]", "run denied [PlanMismatch]", "run exists []", "run retry []",
+		"require denied [BoundaryTampering]", "run denied [IdentityOutsideEnvironment]", "remove denied [ChangeFrozen]",
+	} {
+		if seen[must] == 0 {
+			t.Errorf("in %d steps nothing came to %q", sequences*sequence, must)
+		}
+	}
+}
+
+func report(t *testing.T, seen map[string]int) {
+	t.Helper()
+	total := 0
+	var lines []string
+	for what, n := range seen {
+		total += n
+		lines = append(lines, fmt.Sprintf("%6d %s", n, what))
+	}
+	slices.Sort(lines)
+	t.Logf("%d steps, no divergence:\n%s", total, strings.Join(lines, "\n"))
+}
+
+// play does random steps, and compares each outcome and what the ledger then holds with the reference.
+func play(t *testing.T, c cluster, r *rand.Rand, steps int, sc scale, seen map[string]int) {
+	t.Helper()
+	m := newReference()
+	var story []string
+	g := &generator{Rand: r, scale: sc}
+	for range steps {
+		s := g.step()
+		if !sc.faults && s.op == run && m.jobs[s.name] != nil {
+			// What is refused after it was admitted holds a slot until nobody can have seen it, which takes minutes.
+			s.op = remove
+		}
+		if s.op == forget && len(m.words) > 0 {
+			s.name = m.words[len(m.words)-1].name
+		}
+		at := c.now(m.boundaries())
+		want, then := m.expect(s, at)
+		got := c.do(s, at)
+		story = append(story, fmt.Sprintf("%s  %s: %s", at.Format(time.TimeOnly), s, got))
+		seen[fmt.Sprintf("%s %s", s.op, got)]++
+		if !agrees(want, got) {
+			t.Fatalf("the reference says %s (%d of a burst):\n%s", want, len(want.uids), strings.Join(story, "\n"))
+		}
+		then(got)
+		if diff := m.settle(got, c.executions()); diff != "" {
+			t.Fatalf("the ledger differs (-want +got):\n%s\n%s", diff, strings.Join(story, "\n"))
+		}
+	}
+}
+
+func agrees(want, got outcome) bool {
+	if want.kind != got.kind || len(want.uids) != len(got.uids) {
+		return false
+	}
+	return slices.Equal(want.rules, got.rules)
+}
+
+// settle adopts the executions of a burst, and compares how many each window has, of all windows that ever were; each Job
+// that was created has exactly one.
+func (m *reference) settle(got outcome, all []v1alpha1.ChangeExecution) string {
+	have, records := map[string]int{}, map[string]int{}
+	for i := range all {
+		x := &all[i].Spec
+		have[string(x.Window.UID)]++
+		if x.Operation == v1alpha1.OperationCreate {
+			records[string(x.Object.UID)]++
+		}
+		if slices.Contains(got.uids, string(x.Object.UID)) {
+			m.used[string(x.Window.UID)] = append(m.used[string(x.Window.UID)], string(x.Object.UID))
+		}
+	}
+	want := map[string]int{}
+	for uid, keys := range m.used {
+		if len(keys) > 0 {
+			want[uid] = len(keys)
+		}
+	}
+	for _, uid := range append(slices.Clone(got.uids), m.created()...) {
+		if records[uid] != 1 {
+			return fmt.Sprintf("Job %s has %d records", uid, records[uid])
+		}
+	}
+	return cmp.Diff(want, have)
+}
+
+func (m *reference) created() []string {
+	var out []string
+	for _, j := range m.jobs {
+		out = append(out, j.uid)
+	}
+	return out
+}

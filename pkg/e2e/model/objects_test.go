@@ -1,0 +1,93 @@
+package model
+
+import (
+	"encoding/json"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
+	"github.com/firebreak-dev/firebreak/pkg/workload"
+)
+
+// windowOf is the window that a draft asks for, from an instant on.
+func windowOf(name string, d draft, at time.Time) *v1alpha1.ChangeWindow {
+	w := &v1alpha1.ChangeWindow{ObjectMeta: metav1.ObjectMeta{Name: d.key(name), Namespace: payments}}
+	w.SetGroupVersionKind(v1alpha1.GVK(v1alpha1.KindChangeWindow))
+	start := metav1.NewTime(at.Add(d.after))
+	end := metav1.NewTime(start.Add(d.length))
+	if d.tooLong {
+		end = metav1.NewTime(start.Add(24 * time.Hour))
+	}
+	w.Spec = v1alpha1.ChangeWindowSpec{
+		Type: v1alpha1.WindowNormal, Environment: "production", Reason: "as the model has it",
+		Schedule: v1alpha1.Schedule{Start: &start, End: &end},
+		Scope: v1alpha1.Scope{
+			Operations: []v1alpha1.Operation{v1alpha1.OperationCreate},
+			Resources:  []v1alpha1.ScopedResource{{Group: "batch", Kind: "Job", Names: []v1alpha1.Glob{"n*"}}},
+		},
+		Overrun: v1alpha1.OverrunFinish,
+	}
+	if d.updates {
+		w.Spec.Scope.Operations = append(w.Spec.Scope.Operations, v1alpha1.OperationUpdate)
+	}
+	if d.team {
+		w.Spec.Subjects = v1alpha1.Subjects{Groups: []v1alpha1.Glob{"sre"}}
+	}
+	if d.max > 0 {
+		w.Spec.MaxExecutions = &d.max
+	}
+	if d.plan != "" {
+		p := planOf(d.plan)
+		w.Spec.Plan = &v1alpha1.Plan{Workloads: []v1alpha1.PlannedWorkload{{ScopedResource: w.Spec.Scope.Resources[0], Digest: p.Digest, Fields: p.Fields}}}
+	}
+	switch {
+	case d.emergency:
+		w.Spec.Type, w.Spec.OverridesFreeze = v1alpha1.WindowEmergency, d.overrides
+	case d.boundary:
+		w.Namespace = stage.Namespace
+		w.Spec.Scope = v1alpha1.Scope{
+			Operations: []v1alpha1.Operation{v1alpha1.OperationUpdate}, Clusters: []string{stage.Cluster},
+			Resources: []v1alpha1.ScopedResource{{Group: v1alpha1.GroupName, Kind: v1alpha1.KindEnvironment, Names: []v1alpha1.Glob{"production"}}},
+		}
+	}
+	return w
+}
+
+func planOf(plan string) *change.Plan {
+	j := jobOf("n", plan, false)
+	raw, err := json.Marshal(j)
+	if err != nil {
+		panic(err) // plain data
+	}
+	w, err := workload.Of(j.GroupVersionKind().GroupKind(), raw)
+	if err != nil {
+		panic(err)
+	}
+	return change.PlanOf(w, nil)
+}
+
+func wordAbout(w *v1alpha1.ChangeWindow, rejects bool) *v1alpha1.ChangeApproval {
+	a := &v1alpha1.ChangeApproval{ObjectMeta: metav1.ObjectMeta{GenerateName: w.Name + "-", Namespace: w.Namespace}}
+	a.SetGroupVersionKind(v1alpha1.GVK(v1alpha1.KindChangeApproval))
+	a.Spec = v1alpha1.ChangeApprovalSpec{
+		Window: &v1alpha1.LocalReference{Name: w.Name, UID: string(w.UID)}, Digest: change.WindowDigest(&w.Spec), Decision: v1alpha1.DecisionApprove,
+	}
+	if rejects {
+		a.Spec.Decision = v1alpha1.DecisionReject
+	}
+	return a
+}
+
+func freezeOf(name string, at time.Time, lasts time.Duration) *v1alpha1.ChangeFreeze {
+	f := &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	f.SetGroupVersionKind(v1alpha1.GVK(v1alpha1.KindChangeFreeze))
+	f.Spec = v1alpha1.ChangeFreezeSpec{Environments: []string{"production"}, Level: v1alpha1.FreezeChanges, Reason: "as the model has it", LiftedBy: v1alpha1.LiftedByAnyone}
+	if lasts > 0 {
+		end := metav1.NewTime(at.Add(lasts))
+		f.Spec.Schedule = &v1alpha1.Schedule{End: &end}
+	}
+	return f
+}

@@ -1,0 +1,224 @@
+package model
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// outcome is what comes of a step: admitted, denied by rules, invalid, exists, missing, or retry.
+type outcome struct {
+	kind  string
+	rules []string
+	// uid of what was created.
+	uid string
+	// uids of the Jobs of a burst that were admitted.
+	uids []string
+}
+
+func (o outcome) String() string { return fmt.Sprintf("%s %v", o.kind, o.rules) }
+
+const (
+	admitted = "admitted"
+	denied   = "denied"
+	invalid  = "invalid"
+	exists   = "exists"
+	missing  = "missing"
+	retry    = "retry"
+)
+
+type window struct {
+	draft
+	name, uid, by       string
+	created             time.Time
+	opens, closes, ends time.Time
+}
+
+type word struct {
+	window, by, name string
+	rejects          bool
+}
+
+type job struct {
+	uid, plan  string
+	suspended  bool
+	generation int
+}
+
+type interval struct{ from, to time.Time }
+
+// reference is the world as people would tell it.
+type reference struct {
+	// required approvals, and how often the Environment was written.
+	required, written int
+	windows           map[string]*window
+	words             []word
+	// used are the keys of the executions of each window, by UID, also after it is gone.
+	used    map[string][]string
+	freezes map[string]interval
+	jobs    map[string]*job
+	lost    int
+}
+
+func newReference() *reference {
+	return &reference{required: 1, windows: map[string]*window{}, used: map[string][]string{}, freezes: map[string]interval{}, jobs: map[string]*job{}}
+}
+
+// key of a window: boundary windows lie in another namespace.
+func (d draft) key(name string) string {
+	if d.boundary {
+		return "boundary-" + name
+	}
+	return name
+}
+
+// ask is what somebody wants to do under a window.
+type ask struct {
+	person, plan, key string
+	boundary, update  bool
+	at                time.Time
+}
+
+// Stages, in the order in which a window fails people.
+const (
+	outOfScope = iota
+	rejected
+	notYours
+	closed
+	unapproved
+	notYetOpen
+	otherPlan
+	exhausted
+	covers
+)
+
+func (m *reference) stage(w *window, q ask) int {
+	switch {
+	case w.boundary != q.boundary || q.update && !w.updates && !w.boundary:
+		return outOfScope
+	case slices.ContainsFunc(m.words, func(x word) bool { return x.window == w.uid && x.rejects }):
+		return rejected
+	case !w.team && w.by != q.person:
+		return notYours
+	case !q.at.Before(m.closing(w)):
+		return closed
+	case len(m.approvals(w, q.person)) < m.needed(w):
+		return unapproved
+	case q.at.Before(w.opens):
+		return notYetOpen
+	case w.plan != "" && w.plan != q.plan:
+		return otherPlan
+	case w.max > 0 && !slices.Contains(m.used[w.uid], q.key) && len(m.used[w.uid]) >= int(w.max):
+		return exhausted
+	}
+	return covers
+}
+
+func (m *reference) needed(w *window) int {
+	if w.emergency {
+		return 0
+	}
+	return m.required
+}
+
+// approvals are the persons whose word counts: neither who requested it nor who would use it.
+func (m *reference) approvals(w *window, executor string) []string {
+	var out []string
+	for _, x := range m.words {
+		if x.window == w.uid && !x.rejects && x.by != w.by && x.by != executor && !slices.Contains(out, x.by) {
+			out = append(out, x.by)
+		}
+	}
+	return out
+}
+
+// closing is when a window closes: half-way for the second emergency that somebody opens without a review of the first.
+func (m *reference) closing(w *window) time.Time {
+	for _, o := range m.windows {
+		earlier := o.created.Before(w.created) || o.created.Equal(w.created) && o.uid < w.uid
+		if w.emergency && o.emergency && o != w && o.by == w.by && earlier && !m.reviewed(o) {
+			return w.opens.Add(w.closes.Sub(w.opens) / 2)
+		}
+	}
+	return w.closes
+}
+
+func (m *reference) reviewed(w *window) bool {
+	return slices.ContainsFunc(m.words, func(x word) bool { return x.window == w.uid && x.by != w.by })
+}
+
+// nearest returns the window that comes nearest, and how near: the one that opens first of several, then by name.
+func (m *reference) nearest(q ask) (*window, int) {
+	var best *window
+	stage := outOfScope
+	for _, w := range m.windows {
+		s := m.stage(w, q)
+		if s == outOfScope {
+			continue
+		}
+		if best == nil || s > stage || s == stage && (w.opens.Before(best.opens) || w.opens.Equal(best.opens) && w.name < best.name) {
+			best, stage = w, s
+		}
+	}
+	return best, stage
+}
+
+func (m *reference) frozen(at time.Time) bool {
+	for _, f := range m.freezes {
+		if !at.Before(f.from) && (f.to.IsZero() || at.Before(f.to)) {
+			return true
+		}
+	}
+	return false
+}
+
+// objections to what somebody asks, and the window that covers it.
+func (m *reference) objections(q ask) ([]string, *window) {
+	w, stage := m.nearest(q)
+	var rules []string
+	if !q.boundary && m.frozen(q.at) {
+		if over := m.overriding(q); over != nil {
+			return nil, over
+		}
+		rules = append(rules, "ChangeFrozen")
+	}
+	switch {
+	case stage == covers:
+		return rules, w
+	case stage == otherPlan:
+		return append(rules, "PlanMismatch"), nil
+	case stage == exhausted && q.boundary:
+		return []string{"BoundaryTampering", "ExecutionsExhausted"}, nil
+	case stage == exhausted:
+		return append(rules, "ExecutionsExhausted"), nil
+	case q.boundary:
+		return []string{"BoundaryTampering"}, nil
+	}
+	return append(rules, "ChangeWindowRequired"), nil
+}
+
+// overriding returns the approved emergency that covers what is asked in spite of a freeze.
+func (m *reference) overriding(q ask) *window {
+	var best *window
+	for _, w := range m.windows {
+		if !w.overrides || m.stage(w, q) != covers || len(m.approvals(w, q.person)) < max(1, m.required) {
+			continue
+		}
+		if best == nil || w.opens.Before(best.opens) || w.opens.Equal(best.opens) && w.name < best.name {
+			best = w
+		}
+	}
+	return best
+}
+
+// boundaries are the instants at which something opens or closes by itself.
+func (m *reference) boundaries() []time.Time {
+	var out []time.Time
+	for _, w := range m.windows {
+		out = append(out, w.opens, w.closes, w.opens.Add(w.closes.Sub(w.opens)/2))
+	}
+	for _, f := range m.freezes {
+		out = append(out, f.to)
+	}
+	return out
+}

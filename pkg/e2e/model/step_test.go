@@ -1,0 +1,240 @@
+package model
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// op is what a step does.
+type op string
+
+const (
+	request   op = "request"  // a window
+	approve   op = "approve"  // a window
+	reject    op = "reject"   // a window
+	forget    op = "forget"   // a word: its object is deleted
+	shut      op = "shut"     // a window: it is deleted
+	run       op = "run"      // a Job is created
+	resume    op = "resume"   // a suspended Job
+	remove    op = "remove"   // a Job
+	require   op = "require"  // so many approvals, by editing the Environment
+	freeze    op = "freeze"   // production
+	lift      op = "lift"     // a freeze: it is deleted
+	pass      op = "pass"     // time passes
+	restart   op = "restart"  // a replica
+	burst     op = "burst"    // of Jobs at once
+	nobody       = ""         // acts where a step needs no person
+	developer    = "dana"     // the one who is no member
+	payments     = "payments" // the namespace of production
+	threeWide    = 3          // how many objects of a sort there are names for
+	retryable    = 503        // what a failed live read answers
+	anyAmount    = int32(0)   // a window that may be used without limit
+)
+
+// fault is what goes wrong during a run.
+type fault string
+
+const (
+	none fault = ""
+	// reads fails every list.
+	reads fault = "reads fail"
+	// unwritten fails the reservation, which is not stored.
+	unwritten fault = "reservation fails"
+	// unanswered stores the reservation and loses the answer.
+	unanswered fault = "reservation's answer is lost"
+	// stuck is that, and the reservation cannot be looked for either.
+	stuck fault = "reservation's answer is lost, and it cannot be given back"
+	// blind fails the second look at the approvals.
+	blind fault = "approvals cannot be read again"
+	// deaf loses the webhook's answer.
+	deaf fault = "webhook's answer is lost"
+)
+
+func faults() []fault { return []fault{reads, unwritten, unanswered, stuck, blind, deaf} }
+
+// draft is the window that is requested.
+type draft struct {
+	emergency, overrides bool
+	boundary             bool
+	// plan that is pinned: a or b; empty: none.
+	plan string
+	// updates: it may also be used to resume what is suspended.
+	updates bool
+	// team: everybody of the group may use it, not only who requests it.
+	team bool
+	max  int32
+	// after and length say when it is open, from now on. tooLong: longer than the environment allows.
+	after, length time.Duration
+	tooLong       bool
+}
+
+// step is one thing that somebody does.
+type step struct {
+	op     op
+	person string
+	// name of the window, Job or freeze.
+	name string
+	draft
+	suspended, dry bool
+	fault          fault
+	// number of approvals that are to be required, of Jobs at once, or of the replica.
+	number int
+	// lasts is how much time passes, or how long a freeze holds; 0: until it is lifted.
+	lasts time.Duration
+}
+
+func (s step) String() string {
+	out := fmt.Sprintf("%s %s %s", s.person, s.op, s.name)
+	switch s.op {
+	case request:
+		out += fmt.Sprintf(" %+v", s.draft)
+	case run, burst:
+		out += fmt.Sprintf(" plan=%s suspended=%t dry=%t number=%d fault=%q", s.plan, s.suspended, s.dry, s.number, s.fault)
+	case require, restart:
+		out += fmt.Sprintf(" %d", s.number)
+	case freeze, pass:
+		out += " " + s.lasts.String()
+	case resume:
+		out += fmt.Sprintf(" fault=%q", s.fault)
+	}
+	return out
+}
+
+// scale says how long things last: hours against a clock that can be set, seconds against a real one.
+type scale struct {
+	soon, short, long time.Duration
+	// faults are injected. Where they are not, time is real, so it passes more seldom, and replicas are restarted more seldom.
+	faults bool
+}
+
+// weights of the operations, out of their sum.
+func weights() []struct {
+	op     op
+	weight int
+} {
+	return []struct {
+		op     op
+		weight int
+	}{
+		{request, 13}, {approve, 22}, {reject, 2}, {forget, 4}, {shut, 4}, {run, 34}, {resume, 12}, {remove, 8},
+		{require, 4}, {freeze, 2}, {lift, 8}, {pass, 8}, {restart, 2}, {burst, 3},
+	}
+}
+
+func pickOp(r *rand.Rand) op {
+	sum := 0
+	for _, w := range weights() {
+		sum += w.weight
+	}
+	n := r.IntN(sum)
+	for _, w := range weights() {
+		if n -= w.weight; n < 0 {
+			return w.op
+		}
+	}
+	return run
+}
+
+func one[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
+
+func chance(r *rand.Rand, percent int) bool { return r.IntN(100) < percent }
+
+// members may request, approve and run.
+func members() []string { return []string{"sam", "robin", "alex", "kim"} }
+
+// stories are sequences that random steps seldom come upon.
+func stories(sc scale) [][]step {
+	sam, robin := members()[0], members()[1]
+	emergency := draft{emergency: true, updates: true, length: sc.long}
+	normal := draft{plan: "a", updates: true, max: 3, length: sc.long}
+	out := [][]step{
+		{ // the second emergency that nobody has reviewed closes half-way
+			{op: request, person: sam, name: "n0", draft: emergency}, {op: request, person: sam, name: "n1", draft: emergency},
+			{op: shut, person: sam, name: "n2"}, {op: pass, lasts: sc.long/2 + sc.soon}, {op: shut, person: robin, name: "n0"},
+			{op: run, person: sam, name: "n0", draft: draft{plan: "a"}},
+		},
+		{ // so it does if it was opened in the same second
+			{op: request, person: robin, name: "n0", draft: emergency}, {op: request, person: robin, name: "n1", draft: emergency},
+			{op: pass, lasts: sc.long/2 + sc.soon}, {op: run, person: robin, name: "n1", draft: draft{plan: "a"}},
+			{op: approve, person: sam, name: "n0"}, {op: run, person: robin, name: "n2", draft: draft{plan: "a"}},
+		},
+	}
+	if !sc.faults {
+		return out
+	}
+	return append(out, []step{ // what was tried again is one execution
+		{op: shut, person: sam, name: "n1"}, {op: request, person: sam, name: "n1", draft: normal}, {op: approve, person: robin, name: "n1"},
+		{op: remove, person: sam, name: "n1"}, {op: run, person: sam, name: "n1", draft: draft{plan: "a"}, suspended: true},
+		{op: resume, person: sam, name: "n1", fault: deaf}, {op: resume, person: sam, name: "n1"}, {op: resume, person: sam, name: "n1"},
+	})
+}
+
+// generator picks steps: mostly at random, now and then a story.
+type generator struct {
+	*rand.Rand
+	scale
+	next []step
+}
+
+func (g *generator) step() step {
+	if len(g.next) == 0 && chance(g.Rand, 2) {
+		g.next = one(g.Rand, stories(g.scale)...)
+	}
+	if len(g.next) == 0 {
+		return draw(g.Rand, g.scale)
+	}
+	s := g.next[0]
+	g.next = g.next[1:]
+	return s
+}
+
+func draw(r *rand.Rand, sc scale) step {
+	s := step{op: pickOp(r), person: one(r, members()...), name: fmt.Sprintf("n%d", r.IntN(threeWide))}
+	switch {
+	case s.op == approve && chance(r, 60):
+		s.person = one(r, members()[1:]...)
+	case chance(r, 60):
+		s.person = members()[0] // who asks is mostly one, so that there is somebody else to approve
+	}
+	if !sc.faults && (s.op == pass || s.op == restart) && chance(r, 70) {
+		s.op = run
+	}
+	switch s.op {
+	case request:
+		s.draft = drawDraft(r, sc)
+	case run:
+		s.plan, s.suspended, s.dry = one(r, "a", "a", "a", "b"), chance(r, 35), chance(r, 15)
+	case burst:
+		s.plan, s.number = "a", 2+r.IntN(5)
+	case require:
+		s.number = one(r, 0, 1, 1, 1, 1, 2)
+	case freeze:
+		s.lasts = one(r, 0, sc.short, sc.long)
+	case pass:
+		s.lasts = one(r, sc.soon, sc.soon, sc.short/2, sc.short)
+	case restart:
+		s.number = r.IntN(threeWide)
+	}
+	if sc.faults && (s.op == run && !s.suspended || s.op == resume) && chance(r, 15) {
+		s.fault = one(r, faults()...)
+	}
+	if (s.op == run || s.op == approve || s.op == request || s.op == remove) && chance(r, 6) {
+		s.person, s.draft.boundary = developer, false
+	}
+	return s
+}
+
+func drawDraft(r *rand.Rand, sc scale) draft {
+	d := draft{
+		plan: one(r, "a", "a", "a", "b"), updates: chance(r, 40), team: chance(r, 50), max: one(r, int32(1), 1, 2, 3),
+		after: one(r, 0, 0, 0, 0, sc.soon), length: one(r, sc.short, sc.long, sc.long), tooLong: chance(r, 4),
+	}
+	switch n := r.IntN(100); {
+	case n < 22:
+		d.emergency, d.overrides, d.plan, d.max, d.after = true, chance(r, 50), "", anyAmount, 0
+	case n < 34:
+		d.boundary, d.plan, d.updates = true, "", true
+	}
+	return d
+}

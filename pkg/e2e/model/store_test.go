@@ -1,0 +1,193 @@
+package model
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+)
+
+// store keeps objects under the API server's rules: a name exists once, a deletion may name the UID that it is for, what
+// is read is a copy, instants have whole seconds. It can be told to fail.
+type store struct {
+	mu      sync.Mutex
+	clock   func() time.Time
+	objects map[string]client.Object
+	created int
+	fault   fault
+	// looks counts how often approvals were read since the fault was set.
+	looks int
+}
+
+func newStore(clock func() time.Time) *store {
+	return &store{clock: clock, objects: map[string]client.Object{}}
+}
+
+var errDown = errors.New("connection reset by peer")
+
+// set has the next request go wrong.
+func (s *store) set(f fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fault, s.looks = f, 0
+}
+
+func keyOf(o client.Object) string {
+	return fmt.Sprintf("%T/%s/%s", o, o.GetNamespace(), o.GetName())
+}
+
+func (s *store) uid() types.UID {
+	s.created++
+	return types.UID(fmt.Sprintf("uid-%06d", s.created))
+}
+
+// born gives an object what the API server gives it before it is judged.
+func (s *store) born(o client.Object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o.SetUID(s.uid())
+	o.SetCreationTimestamp(metav1.NewTime(s.clock().Truncate(time.Second)))
+	o.SetGeneration(1)
+	if o.GetName() == "" {
+		o.SetName(fmt.Sprintf("%s%05d", o.GetGenerateName(), s.created))
+	}
+}
+
+// Create implements the ledger's client, for what is not judged.
+func (s *store) Create(_ context.Context, o client.Object, _ ...client.CreateOption) error {
+	if s.fails(unwritten) {
+		return errDown
+	}
+	given, ok := o.DeepCopyObject().(client.Object)
+	if !ok {
+		return errDown
+	}
+	s.born(given)
+	if err := s.put(given); err != nil {
+		return err
+	}
+	if s.fails(unanswered, stuck) {
+		return errDown
+	}
+	o.SetUID(given.GetUID())
+	o.SetCreationTimestamp(given.GetCreationTimestamp())
+	return nil
+}
+
+func (s *store) fails(by ...fault) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Contains(by, s.fault)
+}
+
+// put stores what was judged.
+func (s *store) put(o client.Object) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, there := s.objects[keyOf(o)]; there {
+		return apierrors.NewAlreadyExists(schema.GroupResource{Resource: "objects"}, o.GetName())
+	}
+	s.objects[keyOf(o)] = o
+	return nil
+}
+
+func (s *store) drop(o client.Object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.objects, keyOf(o))
+}
+
+// Get implements the ledger's client.
+func (s *store) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fault == reads || s.fault == stuck {
+		return errDown
+	}
+	into.SetNamespace(key.Namespace)
+	into.SetName(key.Name)
+	found, ok := s.objects[keyOf(into)]
+	if !ok {
+		return apierrors.NewNotFound(schema.GroupResource{Resource: "objects"}, key.Name)
+	}
+	reflect.ValueOf(into).Elem().Set(reflect.ValueOf(found.DeepCopyObject()).Elem())
+	return nil
+}
+
+// Delete implements the ledger's client.
+func (s *store) Delete(_ context.Context, o client.Object, opts ...client.DeleteOption) error {
+	var with client.DeleteOptions
+	with.ApplyOptions(opts)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found, ok := s.objects[keyOf(o)]
+	switch {
+	case !ok:
+		return apierrors.NewNotFound(schema.GroupResource{Resource: "objects"}, o.GetName())
+	case with.Preconditions != nil && with.Preconditions.UID != nil && *with.Preconditions.UID != found.GetUID():
+		return apierrors.NewConflict(schema.GroupResource{Resource: "objects"}, o.GetName(), errDown)
+	}
+	delete(s.objects, keyOf(o))
+	return nil
+}
+
+// List implements client.Reader.
+func (s *store) List(_ context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	var with client.ListOptions
+	with.ApplyOptions(opts)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, words := list.(*v1alpha1.ChangeApprovalList); words {
+		s.looks++
+	}
+	if s.fault == reads || s.fault == blind && s.looks == 2 {
+		return errDown
+	}
+	switch l := list.(type) {
+	case *v1alpha1.ChangeWindowList:
+		l.Items = all[v1alpha1.ChangeWindow](s, &with)
+	case *v1alpha1.ChangeApprovalList:
+		l.Items = all[v1alpha1.ChangeApproval](s, &with)
+	case *v1alpha1.ChangeExecutionList:
+		l.Items = all[v1alpha1.ChangeExecution](s, &with)
+	case *v1alpha1.ChangeFreezeList:
+		l.Items = all[v1alpha1.ChangeFreeze](s, &with)
+	default:
+		return fmt.Errorf("nothing keeps a %T", list)
+	}
+	return nil
+}
+
+func all[T any, P interface {
+	*T
+	client.Object
+}](s *store, with *client.ListOptions) []T {
+	var out []T
+	for _, o := range s.objects {
+		p, ok := o.(P)
+		if !ok || with.Namespace != "" && p.GetNamespace() != with.Namespace || !selects(with, p) {
+			continue
+		}
+		if dup, ok := p.DeepCopyObject().(P); ok {
+			out = append(out, *dup)
+		}
+	}
+	slices.SortFunc(out, func(a, b T) int { return strings.Compare(P(&a).GetName(), P(&b).GetName()) })
+	return out
+}
+
+func selects(with *client.ListOptions, o client.Object) bool {
+	return with.LabelSelector == nil || with.LabelSelector.Matches(labelsOf(o))
+}
