@@ -110,6 +110,25 @@ func TestSamCannotImpersonateAPerson(t *testing.T) {
 	}
 }
 
+// A certificate of his has his name and no UID; the token that he requested with has both. He is one person.
+func TestSamIsOnePersonWhateverHeShows(t *testing.T) {
+	shown := clientOf(t, cluster.UserConfig(sam, "sre"))
+	w := requested(t, sam, window(t, "shown"))
+	refused(t, shown.Create(t.Context(), word(w, "shown", "")), own("shown", "shown"))
+	cannotRun(t, as(t, sam), "shown-run", unapproved(w, 0, 1, ""))
+}
+
+// What nodes send is not judged: they keep the cluster alive. A person in their group is no node.
+func TestSamIsNoNode(t *testing.T) {
+	t.Skip("everything is admitted, the Job without any window and the approval of his own window included: the matchCondition not-the-control-plane and World.requester go by the group " +
+		"system:nodes alone (charts/firebreak/templates/webhooks.yaml, pkg/policy/request.go); a node's name begins with system:node: as well. sam gets such a certificate by a request that he " +
+		"approves himself, and Case.certificateGrants does not even ask of system:nodes, so that who is no member of production gets one, too")
+	node := clientOf(t, cluster.UserConfig(sam, "sre", "system:nodes"))
+	w := requested(t, sam, window(t, "node"))
+	refused(t, node.Create(t.Context(), word(w, "node", "")), own("node", "node"))
+	cannotRun(t, node, "node-run", unapproved(w, 0, 1, ""))
+}
+
 // A launcher of Jobs runs what is routine. Who acts as one is no launcher.
 func TestSamIsNoLauncherOfJobs(t *testing.T) {
 	listed(t)

@@ -29,6 +29,7 @@ func TestSamCannotMakeHimselfASecondPerson(t *testing.T) {
 		"a name of nobody's":  {"the group may approve", "pat", []string{"sre", "approvers"}, open, hole},
 		"himself as approver": {"a group that he is not of", sam, []string{"sre", "approvers"}, open, hole},
 		"a node":              {"requests of nodes are not sent to Firebreak", "system:node:x", []string{"system:nodes"}, open, hole},
+		"himself as a node":   {"so are those of everybody in their group", sam, []string{"sre", "system:nodes"}, open, hole},
 		"an administrator": {
 			"who is bound by nothing", "root", []string{"system:masters"},
 			`certificatesigningrequests.certificates.k8s.io "second" is forbidden: use of kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed`, "",

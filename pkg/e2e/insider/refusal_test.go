@@ -3,6 +3,7 @@ package insider
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -125,7 +126,7 @@ func kubectl(t *testing.T, args ...string) error {
 		return nil
 	}
 	if _, says, ok := strings.Cut(strings.TrimSpace(out), "manifest.yaml\": "); ok {
-		return fmt.Errorf("%s", says) //nolint:err113 // it is compared as a text
+		return errors.New(says)
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -64,4 +65,35 @@ func TestNobodyTakesFirebreaksOwnAccount(t *testing.T) {
 		want := weakens(`secrets "shadow"`, "", "it keeps a token of Firebreak's own service account")
 		refused(t, as(t, sam).Create(t.Context(), secret), strings.Replace(want, "core.firebreak.dev", "broad.firebreak.dev", 1))
 	})
+}
+
+// Who edits what stands around the server answers in its place.
+func TestNobodyTakesFirebreaksPlace(t *testing.T) {
+	const hole = "Firebreak's own namespace is Shared, and no rule guards what lies in it but its account: with the role admin there, sam and dana point its Service at a Pod of their own, " +
+		"read and write the key of its certificate, and bind whom they like. Whoever answers the webhooks in its place admits everything. Case.guarded could make it production's: " +
+		"only members write there, and only under a boundary window (pkg/policy/rule_identityoutsideenvironment.go, rule_boundarytampering.go)"
+	meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Name: name, Namespace: stage.Namespace} }
+	patch := func(o client.Object, text string) func(client.Client) error {
+		return func(c client.Client) error {
+			return c.Patch(t.Context(), o, client.RawPatch("application/merge-patch+json", []byte(text)))
+		}
+	}
+	binding := bound("mallory", "edit", user("mallory"))
+	for what, tc := range map[string]struct {
+		reason string
+		send   func(client.Client) error
+	}{
+		"its Service":     {"the webhooks are called through it", patch(&corev1.Service{ObjectMeta: meta("firebreak")}, `{"spec":{"selector":{"app":"shadow"}}}`)},
+		"its certificate": {"the webhooks are believed by it", patch(&corev1.Secret{ObjectMeta: meta("firebreak-webhook-cert")}, `{"data":{"shadow":"eA=="}}`)},
+		"a right of others": {"who edits there, takes it all", func(c client.Client) error {
+			return c.Create(t.Context(), &rbacv1.RoleBinding{ObjectMeta: meta("mallory"), RoleRef: binding.RoleRef, Subjects: binding.Subjects})
+		}},
+	} {
+		for _, who := range []string{sam, dana} {
+			t.Run(what+" by "+who, func(t *testing.T) {
+				t.Log(tc.reason)
+				tryOut(t, func() error { return tc.send(as(t, who)) }, open, hole)
+			})
+		}
+	}
 }
