@@ -1,0 +1,159 @@
+package insider
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
+)
+
+const bot = "system:serviceaccount:payments:release-bot"
+
+// A machine has every right in its namespace, and sam may be it in three ways. As none of them may he request, approve or
+// use a window that was opened for him.
+func TestSamCannotActAsAServiceAccount(t *testing.T) {
+	const (
+		notAPerson = `service account "payments/release-bot" is not a person, and windows are requested by persons, or by service accounts that spec.changeControl.automatedRequesters names`
+		borrowed   = `service account "payments/release-bot" is impersonated or shows a long-lived token, and windows are requested by persons`
+		noWindow   = bot + " is an impersonated service account or one with a long-lived token, which no window serves"
+	)
+	mine := requested(t, sam, window(t, "bot-own"))
+	approvedBy(t, robin, requested(t, sam, window(t, "bot-open")))
+	for name, tc := range map[string]struct {
+		reason           string
+		c                client.Client
+		asks, who, since string
+	}{
+		"with a token that he has asked for": {
+			"the role admin lets him mint one", minted(t, sam, "payments", "release-bot"),
+			notAPerson, "", "only its requester, sam, may use it",
+		},
+		"with a long-lived token from a Secret": {
+			"it shows the account's UID, but not which token it is", bearing(t, longLived(t)), borrowed, "", noWindow,
+		},
+		"by impersonation": {
+			"the role admin lets him impersonate the service accounts of its namespaces",
+			impersonating(t, sam, rest.ImpersonationConfig{UserName: bot}), borrowed,
+			`is started by somebody who acts as service account "payments/release-bot"`, noWindow,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Log(tc.reason)
+			refused(t, tc.c.Create(t.Context(), window(t, "bot-asks")),
+				byWebhook(`changewindows.firebreak.dev "bot-asks"`, "spec.requestedBy: Forbidden: "+tc.asks))
+			refused(t, tc.c.Create(t.Context(), word(mine, "bot-says", v1alpha1.DecisionApprove)),
+				byPolicy(`changeapprovals.firebreak.dev "bot-says"`, "approver", "change windows are approved by persons, and "+bot+" is a service account"))
+			refused(t, tc.c.Create(t.Context(), fixture.Job("bot-open-run")), maintenance("bot-open-run", tc.who, notCovered("bot-open", tc.since)))
+			notThere(t, "bot-open-run")
+			cannotRun(t, as(t, sam), "bot-own-run", unapproved(mine, 0, 1, ""))
+		})
+	}
+}
+
+// longLived is the token in a Secret that sam has made for the account.
+func longLived(t *testing.T) string {
+	t.Helper()
+	c := as(t, sam)
+	s := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: "bot-token", Namespace: fixture.Production, Annotations: map[string]string{corev1.ServiceAccountNameKey: "release-bot"}},
+		Type:       corev1.SecretTypeServiceAccountToken,
+	}
+	if err := c.Create(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the token is written", func() bool {
+		if err := c.Get(t.Context(), client.ObjectKeyFromObject(s), s); err != nil {
+			t.Fatal(err)
+		}
+		return len(s.Data[corev1.ServiceAccountTokenKey]) > 0
+	})
+	return string(s.Data[corev1.ServiceAccountTokenKey])
+}
+
+// Impersonating a person is invisible to admission: only RBAC can refuse it, and no role of the story grants it.
+func TestSamCannotImpersonateAPerson(t *testing.T) {
+	w := requested(t, sam, window(t, "mask"))
+	c := as(t, sam)
+	for name, tc := range map[string]struct {
+		reason string
+		whom   rest.ImpersonationConfig
+		want   string
+	}{
+		"robin": {
+			"who may approve", rest.ImpersonationConfig{UserName: robin},
+			`users "robin" is forbidden: User "sam" cannot impersonate resource "users" in API group "" at the cluster scope`,
+		},
+		"himself in another group": {
+			"a group is what RBAC grants to", rest.ImpersonationConfig{UserName: sam, Groups: []string{"approvers"}},
+			`users "sam" is forbidden: User "sam" cannot impersonate resource "users" in API group "" at the cluster scope`,
+		},
+		"a service account with a UID": {
+			"a UID would make it less a borrowed one", rest.ImpersonationConfig{UserName: bot, UID: "1"},
+			`uids.authentication.k8s.io "1" is forbidden: User "sam" cannot impersonate resource "uids" in API group "authentication.k8s.io" at the cluster scope`,
+		},
+		"a service account with a credential": {
+			"the credential's id would make it a genuine one",
+			rest.ImpersonationConfig{UserName: bot, Extra: map[string][]string{"authentication.kubernetes.io/credential-id": {"JTI=1"}}},
+			`userextras.authentication.k8s.io "JTI=1" is forbidden: User "sam" cannot impersonate resource "userextras/authentication.kubernetes.io/credential-id" in API group "authentication.k8s.io" at the cluster scope`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Log(tc.reason)
+			refused(t, impersonating(t, sam, tc.whom).Create(t.Context(), word(w, "mask", v1alpha1.DecisionApprove)), tc.want)
+			cannotRun(t, c, "mask-run", unapproved(w, 0, 1, ""))
+		})
+	}
+}
+
+// A certificate of his has his name and no UID; the token that he requested with has both. He is one person.
+func TestSamIsOnePersonWhateverHeShows(t *testing.T) {
+	shown := clientOf(t, cluster.UserConfig(sam, "sre"))
+	w := requested(t, sam, window(t, "shown"))
+	refused(t, shown.Create(t.Context(), word(w, "shown", "")), own("shown", "shown"))
+	cannotRun(t, as(t, sam), "shown-run", unapproved(w, 0, 1, ""))
+}
+
+// What nodes send is not judged: they keep the cluster alive. A person in their group is no node.
+func TestSamIsNoNode(t *testing.T) {
+	t.Skip("everything is admitted, the Job without any window and the approval of his own window included: the matchCondition not-the-control-plane and World.requester go by the group " +
+		"system:nodes alone (charts/firebreak/templates/webhooks.yaml, pkg/policy/request.go); a node's name begins with system:node: as well. sam gets such a certificate by a request that he " +
+		"approves himself, and Case.certificateGrants does not even ask of system:nodes, so that who is no member of production gets one, too")
+	node := clientOf(t, cluster.UserConfig(sam, "sre", "system:nodes"))
+	w := requested(t, sam, window(t, "node"))
+	refused(t, node.Create(t.Context(), word(w, "node", "")), own("node", "node"))
+	cannotRun(t, node, "node-run", unapproved(w, 0, 1, ""))
+}
+
+// A launcher of Jobs runs what is routine. Who acts as one is no launcher.
+func TestSamIsNoLauncherOfJobs(t *testing.T) {
+	listed(t)
+	for name, tc := range map[string]struct {
+		reason string
+		c      func(t *testing.T) client.Client
+		hole   string
+	}{
+		"by impersonation": {
+			"admission sees that it is no token of its own", func(t *testing.T) client.Client {
+				return impersonating(t, sam, rest.ImpersonationConfig{UserName: "system:serviceaccount:ci:launcher"})
+			},
+			"the Job runs without any window: kubectl create -f JOB --as system:serviceaccount:ci:launcher. Case.launches, and Case.operates " +
+				"alike, believe a service account that Requester.Borrowed says is none (pkg/policy/case.go)",
+		},
+		"with a token that he has asked for": {
+			"admission sees who asks for it", func(t *testing.T) client.Client { return minted(t, sam, "ci", "launcher") },
+			"the Job runs without any window: kubectl create token launcher -n ci is admitted for every member of production, and whoever shows " +
+				"the token is the launcher. A token of an account that jobLaunchers or operators name would have to be asked for under a window",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Log(tc.reason)
+			tryOut(t, func() error { return tc.c(t).Create(t.Context(), fixture.Job("launched")) }, open, tc.hole)
+			notThere(t, "launched")
+		})
+	}
+}
