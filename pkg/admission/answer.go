@@ -62,13 +62,14 @@ func refusal(req *policy.Request, d *policy.Decision) *metav1.Status {
 	var parts []string
 	if len(denied) > 0 {
 		parts = append(parts, policy.DenialMessage(req, denied))
-	} else {
-		parts = append(parts, policy.Describe(req)+" is forbidden")
 	}
 	for _, e := range d.Invalid {
 		parts = append(parts, e.Error())
 	}
-	s.Message = strings.Join(parts, ": ")
+	s.Message = strings.Join(parts, "; ")
+	if len(denied) == 0 {
+		s.Message = policy.Describe(req) + " is forbidden: " + s.Message
+	}
 	return s
 }
 

@@ -35,6 +35,8 @@ type Live interface {
 	Approvals(ctx context.Context, s *change.State, namespace string) error
 	// NamespaceLabels reads the labels of a namespace; false if it does not exist.
 	NamespaceLabels(ctx context.Context, name string) (map[string]string, bool, error)
+	// Role reads a Role, or a ClusterRole where the namespace is empty; nil if it does not exist.
+	Role(ctx context.Context, namespace, name string) (*policy.Role, error)
 	// ControllerUID reads the UID of a service account of kube-system into memory.
 	ControllerUID(ctx context.Context, name string) error
 }
@@ -133,10 +135,11 @@ func (h *Handler) handle(ctx context.Context, req *policy.Request) admission.Res
 // prepare reads live, once, what the memory does not have yet: a namespace created a moment ago, a controller's
 // account.
 func (h *Handler) prepare(ctx context.Context, req *policy.Request, w *policy.World) (*policy.Case, error) {
-	for range 3 {
+	for range 4 {
 		c, err := policy.Prepare(req, w)
 		var namespace policy.NamespaceUnknownError
 		var controller policy.ControllerUnknownError
+		var role policy.RoleUnknownError
 		switch {
 		case errors.As(err, &namespace):
 			labels, _, err := h.Live.NamespaceLabels(ctx, namespace.Namespace)
@@ -144,6 +147,12 @@ func (h *Handler) prepare(ctx context.Context, req *policy.Request, w *policy.Wo
 				return nil, unavailable{err}
 			}
 			req.NamespaceLabels, req.NamespaceRead = labels, true
+		case errors.As(err, &role):
+			r, err := h.Live.Role(ctx, role.Namespace, role.Name)
+			if err != nil {
+				return nil, unavailable{err}
+			}
+			req.Role, req.RoleRead = r, true
 		case errors.As(err, &controller):
 			if err := h.Live.ControllerUID(ctx, controller.Name); err != nil {
 				return nil, unavailable{err}

@@ -74,7 +74,8 @@ func (live) Approvals(context.Context, *change.State, string) error { return err
 func (live) NamespaceLabels(context.Context, string) (map[string]string, bool, error) {
 	return nil, false, errDown
 }
-func (live) ControllerUID(context.Context, string) error { return errDown }
+func (live) Role(context.Context, string, string) (*policy.Role, error) { return nil, errDown }
+func (live) ControllerUID(context.Context, string) error                { return errDown }
 
 type noLedger struct{}
 

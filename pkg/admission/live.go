@@ -236,29 +236,3 @@ func (r *Reader) getConfigMap(ctx context.Context, ns, name string) (map[string]
 		return change.ConfigMapContent(&cm), nil
 	})
 }
-
-// NamespaceLabels implements Live.
-func (r *Reader) NamespaceLabels(ctx context.Context, name string) (map[string]string, bool, error) {
-	ns := &metav1.PartialObjectMetadata{}
-	ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-	err := r.client.Get(ctx, client.ObjectKey{Name: name}, ns)
-	if apierrors.IsNotFound(err) {
-		return nil, false, nil
-	}
-	if err != nil {
-		return nil, false, fmt.Errorf("get namespace %q: %w", name, err)
-	}
-	return ns.Labels, true, nil
-}
-
-// ControllerUID implements Live. An account that does not exist is remembered as such, so that it is asked for once.
-func (r *Reader) ControllerUID(ctx context.Context, name string) error {
-	sa := &metav1.PartialObjectMetadata{}
-	sa.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ServiceAccount"))
-	err := r.client.Get(ctx, client.ObjectKey{Namespace: metav1.NamespaceSystem, Name: name}, sa)
-	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("get service account kube-system/%s: %w", name, err)
-	}
-	r.remember(name, string(sa.UID))
-	return nil
-}

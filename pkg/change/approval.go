@@ -84,16 +84,15 @@ func (a *Approvals) reject(r *v1alpha1.ChangeApproval) {
 
 // RequiredApprovals returns how many persons must approve a window: two at least where a machine requested it.
 func RequiredApprovals(w *v1alpha1.ChangeWindow, c estate.Controls) int {
+	if w.Spec.RequestedBy != nil {
+		if _, _, machine := estate.ServiceAccount(w.Spec.RequestedBy.Username); machine {
+			return max(int(c.RequiredApprovals), 2)
+		}
+	}
 	if w.Spec.Type == v1alpha1.WindowEmergency {
 		return 0 // it is reviewed afterwards
 	}
-	n := int(c.RequiredApprovals)
-	if w.Spec.RequestedBy != nil {
-		if _, _, machine := estate.ServiceAccount(w.Spec.RequestedBy.Username); machine {
-			n = max(n, 2)
-		}
-	}
-	return n
+	return int(c.RequiredApprovals)
 }
 
 func whyNotCounted(a *v1alpha1.ChangeApproval, w *v1alpha1.ChangeWindow, digest string, c estate.Controls,

@@ -43,7 +43,7 @@ func overrun(v *Verdict, q *Query) string {
 	case q.Deadline == 0:
 		return "it must be over by " + Instant(v.Closes) + ": set spec.activeDeadlineSeconds"
 	case q.At.Add(q.Deadline).After(v.Closes):
-		return fmt.Sprintf("with %s to run it would outlast the window, which closes at %s", short(q.Deadline), Instant(v.Closes))
+		return fmt.Sprintf("with %s to run it would outlast the window, which closes at %s", Short(q.Deadline), Instant(v.Closes))
 	}
 	return ""
 }

@@ -246,7 +246,7 @@ func inForce(v *Verdict, q *Query, _ *State) string {
 	case v.malformed != "":
 		return v.malformed
 	case length(&s.Schedule) > allowed(s.Type, q.Controls):
-		return fmt.Sprintf("it lasts longer than the %s that the environment allows", short(allowed(s.Type, q.Controls)))
+		return fmt.Sprintf("it lasts longer than the %s that the environment allows", Short(allowed(s.Type, q.Controls)))
 	case s.Plan == nil && s.Type == v1alpha1.WindowStandard:
 		return "it pins no plan, which a window that recurs must"
 	case s.Plan == nil && q.Plan != nil && q.Controls.RequirePlan && s.Type != v1alpha1.WindowEmergency && q.changesWorkloads():
@@ -325,8 +325,8 @@ func matchName(globs []v1alpha1.Glob, name string) bool {
 	return estate.MatchAny(globs, name)
 }
 
-// short prints a duration without its zero parts.
-func short(d time.Duration) string {
+// Short prints a duration without its zero parts.
+func Short(d time.Duration) string {
 	s := d.String()
 	s = strings.TrimSuffix(s, "m0s")
 	if s != d.String() {

@@ -33,13 +33,13 @@ func LiftedBy(f *v1alpha1.ChangeFreeze, words []v1alpha1.ChangeApproval, unfit U
 }
 
 // ReleasedBy names the person whose Release gives an execution back; empty: nobody has. It is somebody else than who used
-// it, and fit for one of the environments that it happened in.
+// it and who requested its window, and fit for one of the environments that it happened in.
 func ReleasedBy(x *v1alpha1.ChangeExecution, environments []string, words []v1alpha1.ChangeApproval, unfit Unfit) string {
 	for i := range words {
 		a := &words[i]
 		about := a.Spec.Decision == v1alpha1.DecisionRelease && a.Spec.Execution != nil && a.Spec.Execution.Name == x.Name && a.Spec.Execution.UID == string(x.UID)
 		who := a.Spec.Approver
-		if !about || who == nil || who.Username == "" || a.DeletionTimestamp != nil || SamePerson(who, &x.Spec.Requester) {
+		if !about || who == nil || who.Username == "" || a.DeletionTimestamp != nil || SamePerson(who, &x.Spec.Requester) || SamePerson(who, x.Spec.Window.RequestedBy) {
 			continue
 		}
 		if slices.ContainsFunc(environments, func(e string) bool { return unfit(e, who) == "" }) {

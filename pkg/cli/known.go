@@ -120,7 +120,7 @@ func (k *known) compile(objects []*unstructured.Unstructured, o *checkOptions) e
 	k.state = &change.State{ConfigMaps: map[string]map[string][]byte{}}
 	p := &pieces{
 		known: k, in: &in, readSecrets: o.readSecrets, configMaps: map[string]reference.Contents{}, secrets: map[string]reference.Contents{},
-		owners: map[string]ownerTemplate{}, roles: map[string][]rbacv1.PolicyRule{}, bindings: map[string][]policy.Binding{},
+		owners: map[string]ownerTemplate{}, roles: map[string]policy.Role{}, bindings: map[string][]policy.Binding{},
 	}
 	for _, u := range objects {
 		if err := k.keep(u); err != nil {

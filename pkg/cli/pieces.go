@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -27,7 +28,7 @@ type pieces struct {
 	configMaps, secrets map[string]reference.Contents
 	owners              map[string]ownerTemplate
 	// roles and bindings by namespace/name of the role, or the name of a ClusterRole.
-	roles    map[string][]rbacv1.PolicyRule
+	roles    map[string]policy.Role
 	bindings map[string][]policy.Binding
 	held     []held
 }
@@ -39,11 +40,12 @@ type ownerTemplate struct {
 
 func (p *pieces) world() *policy.World {
 	w := &policy.World{
-		Estate:     estate.Compile(*p.in),
-		ConfigMaps: lookup(p.configMaps),
-		Roles:      func(ns, name string) ([]rbacv1.PolicyRule, bool) { r, ok := p.roles[qualified(ns, name)]; return r, ok },
-		Bindings:   func(ns, role string) []policy.Binding { return p.bindings[qualified(ns, role)] },
-		Parents:    p.parent, Owned: p.owned, ClaimLabels: p.claimLabels,
+		Estate:       estate.Compile(*p.in),
+		ConfigMaps:   lookup(p.configMaps),
+		Roles:        func(ns, name string) (policy.Role, bool) { r, ok := p.roles[qualified(ns, name)]; return r, ok },
+		ClusterRoles: p.clusterRoles,
+		Bindings:     func(ns, role string) []policy.Binding { return p.bindings[qualified(ns, role)] },
+		Parents:      p.parent, Owned: p.owned, ClaimLabels: p.claimLabels,
 	}
 	if p.readSecrets {
 		w.Secrets = lookup(p.secrets)
@@ -56,6 +58,16 @@ func (p *pieces) world() *policy.World {
 		return reference.Extract(reference.Input{Namespace: ns, Template: t.template, ConfigMaps: w.ConfigMaps, Secrets: w.Secrets}), true
 	}
 	return w
+}
+
+func (p *pieces) clusterRoles() map[string]policy.Role {
+	out := map[string]policy.Role{}
+	for name, r := range p.roles {
+		if !strings.Contains(name, "/") {
+			out[name] = r
+		}
+	}
+	return out
 }
 
 // parent reads the template of a workload that is scaled.
@@ -157,9 +169,9 @@ func (p *pieces) sortRBAC(u *unstructured.Unstructured) error {
 	key := qualified(u.GetNamespace(), u.GetName())
 	switch u.GetKind() {
 	case "Role":
-		return with(u, func(r *rbacv1.Role) { p.roles[key] = r.Rules })
+		return with(u, func(r *rbacv1.Role) { p.roles[key] = policy.Role{Rules: r.Rules} })
 	case "ClusterRole":
-		return with(u, func(r *rbacv1.ClusterRole) { p.roles[key] = r.Rules })
+		return with(u, func(r *rbacv1.ClusterRole) { p.roles[key] = policy.RoleOf(r) })
 	case "RoleBinding":
 		return with(u, func(b *rbacv1.RoleBinding) { bind(b.RoleRef, b.Subjects) })
 	case "ClusterRoleBinding":

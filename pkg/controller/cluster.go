@@ -89,7 +89,7 @@ func (m *Memory) bound(namespace, role string) []policy.Binding {
 	return out
 }
 
-func (m *Memory) role(namespace, name string) ([]rbacv1.PolicyRule, bool) {
+func (m *Memory) role(namespace, name string) (policy.Role, bool) {
 	key := name
 	if namespace != "" {
 		key = namespace + "/" + name
@@ -99,7 +99,7 @@ func (m *Memory) role(namespace, name string) ([]rbacv1.PolicyRule, bool) {
 			return rules, true
 		}
 	}
-	return nil, false
+	return policy.Role{}, false
 }
 
 func (m *Memory) secret(namespace, name string) (reference.Contents, bool) {

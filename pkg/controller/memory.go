@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -53,7 +52,7 @@ type Memory struct {
 	configMaps   *mirror[reference.Contents]
 	// secrets is nil unless Firebreak was told to read them.
 	secrets    *mirror[reference.Contents]
-	roles      []*mirror[[]rbacv1.PolicyRule]
+	roles      []*mirror[policy.Role] // Roles, then ClusterRoles
 	bindings   []*mirror[binding]
 	accounts   *mirror[string]
 	owners     []*mirror[owner]
@@ -92,6 +91,7 @@ func (m *Memory) World() (*policy.World, bool) {
 		Estate:        e,
 		ConfigMaps:    m.configMap,
 		Roles:         m.role,
+		ClusterRoles:  m.roles[1].all,
 		Bindings:      m.bound,
 		Tenants:       m.tenants,
 		PodAt:         m.podAt,

@@ -45,9 +45,9 @@ func NewMemory(c client.WithWatch, s Settings, clock func() time.Time, log logr.
 	if s.ReadSecrets {
 		m.secrets = mirrorOf(c, "secrets", &corev1.Secret{}, &corev1.SecretList{}, only(reference.ReduceSecret), quiet)
 	}
-	m.roles = []*mirror[[]rbacv1.PolicyRule]{
-		mirrorOf(c, "roles", &rbacv1.Role{}, &rbacv1.RoleList{}, only(func(r *rbacv1.Role) []rbacv1.PolicyRule { return r.Rules }), quiet),
-		mirrorOf(c, "cluster roles", &rbacv1.ClusterRole{}, &rbacv1.ClusterRoleList{}, only(func(r *rbacv1.ClusterRole) []rbacv1.PolicyRule { return r.Rules }), quiet),
+	m.roles = []*mirror[policy.Role]{
+		mirrorOf(c, "roles", &rbacv1.Role{}, &rbacv1.RoleList{}, only(func(r *rbacv1.Role) policy.Role { return policy.Role{Rules: r.Rules} }), quiet),
+		mirrorOf(c, "cluster roles", &rbacv1.ClusterRole{}, &rbacv1.ClusterRoleList{}, only(policy.RoleOf), quiet),
 	}
 	m.bindings = []*mirror[binding]{
 		mirrorOf(c, "role bindings", &rbacv1.RoleBinding{}, &rbacv1.RoleBindingList{}, only(func(b *rbacv1.RoleBinding) binding {

@@ -157,6 +157,7 @@ func (l *Ledger) execution(c Claim, slot string) *v1alpha1.ChangeExecution {
 		Spec: v1alpha1.ChangeExecutionSpec{
 			Window: v1alpha1.ExecutedWindow{
 				ObjectReference: v1alpha1.ObjectReference{Namespace: w.Namespace, Name: w.Name, UID: w.UID},
+				RequestedBy:     w.Spec.RequestedBy,
 				Digest:          change.WindowDigest(&w.Spec),
 			},
 			Occurrence: c.Verdict.Occurrence,

@@ -78,6 +78,9 @@ func Prepare(req *Request, w *World) (*Case, error) {
 	if err := c.extract(); err != nil {
 		return nil, err
 	}
+	if err := c.knownRole(); err != nil {
+		return nil, err
+	}
 	if c.own, err = c.decodeOwn(); err != nil {
 		return nil, err
 	}

@@ -13,13 +13,10 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
-// certificateGrants: a certificate whose subject is a name or group of production's makes whoever has it that person. Who
-// asks for one, and who approves it, must be of production.
+// certificateGrants: a certificate whose subject is a name or group of production's makes whoever has it that person, and so
+// a second one of who asks for it, who could then approve what he requests. Who is a member is no exception.
 func (c *Case) certificateGrants() []Finding {
-	if c.requester.MemberOfTier(v1alpha1.TierProduction) || c.requester.Controller || len(c.est.Production()) == 0 {
-		return nil
-	}
-	if c.req.SubResource != "" && c.req.SubResource != "approval" {
+	if c.requester.Controller || len(c.est.Production()) == 0 || c.req.SubResource != "" && c.req.SubResource != "approval" {
 		return nil
 	}
 	var csr certificatesv1.CertificateSigningRequest
@@ -27,16 +24,26 @@ func (c *Case) certificateGrants() []Finding {
 		return nil
 	}
 	name, groups := subjectOf(csr.Spec.Request)
-	env := c.productionIdentity(name, groups)
+	if isNode(name, groups) || name == csr.Spec.Username && subset(groups, csr.Spec.Groups) {
+		return nil // a kubelet joins; somebody renews what he is
+	}
+	env, whose := c.productionIdentity(name, groups), "a member of"
+	if env == "" && slices.Contains(groups, groupNodes) {
+		env, whose = c.est.Production()[0].Name, "whom nobody asks in"
+	}
 	if env == "" {
 		return nil
 	}
 	return []Finding{{
 		Rule: v1alpha1.RuleGrantAcrossTiers, Action: estate.Strictest(c.est.Production(), v1alpha1.RuleGrantAcrossTiers),
 		Path: "spec.request", Value: name, Target: "user/" + name, Environment: env,
-		Message: fmt.Sprintf("asks for a certificate of user %q in groups %q, a member of environment %q (Production), but %s is a member of no Production environment; ask one of its members",
-			name, groups, env, c.requester),
+		Message: fmt.Sprintf("is for a certificate of user %q in groups %q, %s environment %q (Production), and whoever has it is that user; let people sign in as themselves, or ask for an Exemption",
+			name, groups, whose, env),
 	}}
+}
+
+func subset(some, all []string) bool {
+	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
 }
 
 func (c *Case) productionIdentity(name string, groups []string) string {

@@ -23,7 +23,7 @@ func (c *Case) demands() *demand {
 	if why := c.weakening(); why != "" {
 		return &demand{
 			rule: v1alpha1.RuleBoundaryTampering, why: why, boundary: true,
-			environments: c.boundaryEnvironments(), operation: windowOperation(c.req.Operation),
+			environments: c.boundaryEnvironments(), operation: c.operation(),
 		}
 	}
 	if what, op := c.session(); what != "" && !c.operates() && estate.StrictestControls(c.Production()).InteractiveAccess == v1alpha1.InteractiveWindowRequired {
@@ -46,8 +46,19 @@ func (c *Case) demands() *demand {
 
 // operation is what a window must let happen.
 func (c *Case) operation() v1alpha1.Operation {
-	if c.req.SubResource == "scale" {
+	switch c.req.SubResource {
+	case "scale":
 		return v1alpha1.OperationScale
+	case "exec":
+		return v1alpha1.OperationExec
+	case "attach":
+		return v1alpha1.OperationAttach
+	case "portforward":
+		return v1alpha1.OperationPortForward
+	case "proxy":
+		return v1alpha1.OperationProxy
+	case ephemeralContainers:
+		return v1alpha1.OperationDebug
 	}
 	return windowOperation(c.req.Operation)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -46,6 +47,9 @@ type Request struct {
 	Now time.Time
 	// NamespaceLabels are the labels of the object's namespace, where the estate does not know it yet.
 	NamespaceLabels map[string]string
+	// Role that a binding binds, where it was not known yet; nil with RoleRead set: it does not exist.
+	Role     *Role
+	RoleRead bool
 	// NamespaceRead is true once NamespaceLabels were read.
 	NamespaceRead bool
 }
@@ -60,8 +64,10 @@ type World struct {
 	ConfigMaps func(namespace, name string) (reference.Contents, bool)
 	// Secrets gives what is known of a Secret's keys; nil, the default: nothing of any.
 	Secrets func(namespace, name string) (reference.Contents, bool)
-	// Roles gives the rules of a Role, or of a ClusterRole where the namespace is empty. Nil: nothing is known of any.
-	Roles func(namespace, name string) ([]rbacv1.PolicyRule, bool)
+	// Roles gives a Role, or a ClusterRole where the namespace is empty. Nil: nothing is known of any.
+	Roles func(namespace, name string) (Role, bool)
+	// ClusterRoles gives all ClusterRoles by name. Nil: none is known.
+	ClusterRoles func() map[string]Role
 	// Bindings gives who is bound to a Role, or to a ClusterRole where the namespace is empty. Nil: nobody is known.
 	Bindings func(namespace, role string) []Binding
 	// Tenants gives the namespaces whose Pods run on a node; nil: nothing is known of any.
@@ -83,6 +89,23 @@ type World struct {
 	// ControllerUID gives the UID of a service account of kube-system; nil: names alone are believed, as an offline
 	// check must.
 	ControllerUID func(name string) (string, bool)
+}
+
+// Role is what matters of a Role or ClusterRole.
+type Role struct {
+	Rules []rbacv1.PolicyRule
+	// Labels by which it may be aggregated into others, and the selectors by which it aggregates others.
+	Labels   map[string]string
+	Collects []metav1.LabelSelector
+}
+
+// RoleOf keeps what matters of a ClusterRole. A Role has no more than rules.
+func RoleOf(r *rbacv1.ClusterRole) Role {
+	out := Role{Rules: r.Rules, Labels: r.Labels}
+	if r.AggregationRule != nil {
+		out.Collects = r.AggregationRule.ClusterRoleSelectors
+	}
+	return out
 }
 
 // Binding is one RoleBinding or, without a namespace, one ClusterRoleBinding.
@@ -122,6 +145,14 @@ func (e ControllerUnknownError) Error() string {
 	return fmt.Sprintf("service account kube-system/%s is not known yet", e.Name)
 }
 
+// RoleUnknownError says that a binding binds a role that is not known yet: it may have been written a moment ago.
+type RoleUnknownError struct {
+	// Namespace is empty for a ClusterRole.
+	Namespace, Name string
+}
+
+func (e RoleUnknownError) Error() string { return fmt.Sprintf("role %q is not known yet", e.Name) }
+
 // errNoObject: a review without the object that its operation must carry.
 var errNoObject = errors.New("the request carries no object")
 
@@ -148,6 +179,7 @@ const (
 	userScheduler         = "system:kube-scheduler"
 	userAPIServer         = "system:apiserver"
 	groupNodes            = "system:nodes"
+	nodePrefix            = "system:node:"
 	controllerNamespace   = "kube-system"
 )
 
@@ -188,8 +220,7 @@ func (w *World) requester(u authenticationv1.UserInfo) (*Requester, error) {
 		r.Borrowed = u.UID == "" || !shown
 	}
 	switch {
-	case slices.Contains([]string{userControllerManager, userScheduler, userAPIServer}, u.Username),
-		slices.Contains(u.Groups, groupNodes):
+	case slices.Contains([]string{userControllerManager, userScheduler, userAPIServer}, u.Username), isNode(u.Username, u.Groups):
 		r.Controller = true
 	case machine && ns == controllerNamespace && !r.Borrowed && slices.Contains(Controllers(), name):
 		genuine, err := w.genuine(name, u.UID)
@@ -200,6 +231,11 @@ func (w *World) requester(u authenticationv1.UserInfo) (*Requester, error) {
 	}
 	r.Person = !machine && !r.Automation && !r.Controller
 	return r, nil
+}
+
+// isNode: a kubelet has the name and the group. Anybody may come by a certificate with one of the two.
+func isNode(name string, groups []string) bool {
+	return strings.HasPrefix(name, nodePrefix) && slices.Contains(groups, groupNodes)
 }
 
 // genuine compares the UID that a controller shows with that of the service account of its name: a deleted and

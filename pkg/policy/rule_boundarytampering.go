@@ -28,7 +28,7 @@ func boundaryTampering(c *Case, j *judgement) []Finding {
 
 // weakening says what the request would weaken; empty: nothing, or the boundary may still be edited freely.
 func (c *Case) weakening() string {
-	if c.est.BoundaryFree(c.req.Now) || c.req.Operation == Connect {
+	if c.est.BoundaryFree(c.req.Now) || c.req.Operation == Connect && c.req.Namespace != c.est.FirebreakNamespace {
 		return ""
 	}
 	return strings.Join(c.weakenings(), "; ")
@@ -38,8 +38,10 @@ func (c *Case) weakenings() []string {
 	if c.req.Kind.Group == v1alpha1.GroupName {
 		return c.ownWeakenings()
 	}
-	if why := c.takesAccount(); why != "" {
-		return []string{why}
+	for _, why := range []string{c.takesAccount(), c.takesPlace()} {
+		if why != "" {
+			return []string{why}
+		}
 	}
 	switch c.req.Kind.GroupKind() {
 	case schema.GroupKind{Kind: "Namespace"}:
@@ -70,7 +72,7 @@ func (c *Case) takesAccount() string {
 	case c.isKind(secretKind()) && c.new != nil:
 		account, how = c.new.meta.Annotations[corev1.ServiceAccountNameKey], "keeps a token of"
 	case c.new != nil && c.new.work != nil && !c.requester.Controller:
-		account, how = c.new.work.Template.ServiceAccount(), "runs as"
+		account, how = c.new.work.Template.ServiceAccount(), runsAs
 	}
 	switch {
 	case account == "":
@@ -78,8 +80,43 @@ func (c *Case) takesAccount() string {
 		return "it " + how + " Firebreak's own service account"
 	case c.req.Namespace == controllerNamespace && slices.Contains(Controllers(), account):
 		return fmt.Sprintf("it %s %q, one of Kubernetes' own controllers", how, account)
+	case how != runsAs && c.trusted(account) && c.requester.Account != account:
+		return fmt.Sprintf("it %s %q, an automation whose work in production is routine", how, c.req.Namespace+"/"+account)
 	}
 	return ""
+}
+
+const runsAs = "runs as"
+
+// trusted: an account of the object's namespace that some Production environment lists as operator or launcher of Jobs: what
+// it does is no maintenance, so who has a token of it needs no window.
+func (c *Case) trusted(account string) bool {
+	id := c.est.Identity("system:serviceaccount:"+c.req.Namespace+":"+account, nil)
+	return anyListed(id.Operator, c.est.Production()) || anyListed(id.JobLauncher, c.est.Production())
+}
+
+// takesPlace: who reaches into Firebreak's own Pods has its account, and who leads its Service elsewhere or writes its
+// certificate answers in its stead. Helm's records of its releases lie there too.
+func (c *Case) takesPlace() string {
+	if c.req.Namespace != c.est.FirebreakNamespace || !c.requester.Person && !c.requester.impersonated() {
+		return ""
+	}
+	switch {
+	case slices.Contains([]string{"exec", "attach", ephemeralContainers}, c.req.SubResource):
+		return fmt.Sprintf("it opens a session in %s, where Firebreak's own service account is", Describe(c.req))
+	case c.req.SubResource != "":
+	case c.isKind(secretKind()) && c.new != nil && !helmRelease(c.new) && !sameBody(c.new, c.old):
+		return "it writes a Secret of Firebreak's own namespace, where its certificate lies"
+	case c.isKind(schema.GroupKind{Kind: "Service"}, schema.GroupKind{Kind: "Endpoints"}, schema.GroupKind{Group: "discovery.k8s.io", Kind: "EndpointSlice"}) &&
+		c.old != nil && c.new != nil && !sameBody(c.new, c.old):
+		return fmt.Sprintf("it leads %s elsewhere, through which the API server asks Firebreak", Describe(c.req))
+	}
+	return ""
+}
+
+func helmRelease(o *object) bool {
+	var s corev1.Secret
+	return kjson.UnmarshalCaseSensitivePreserveInts(o.raw, &s) == nil && s.Type == "helm.sh/release.v1"
 }
 
 // changesSpec: creation adds a kind and takes nothing away.

@@ -121,7 +121,7 @@ func (c *Case) inScope() schema.GroupKind {
 	switch {
 	case c.req.SubResource == "scale":
 		return schema.GroupKind{Group: c.req.Resource.Group, Kind: parentKind(c.req.Resource.Resource)}
-	case c.demand.rule == v1alpha1.RuleInteractiveAccess && c.req.SubResource != "":
+	case c.req.Operation == Connect, c.req.SubResource == ephemeralContainers:
 		return c.sessionObject()
 	}
 	return c.req.Kind.GroupKind()

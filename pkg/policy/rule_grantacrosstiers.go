@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -51,21 +50,18 @@ func (c *Case) bindingGrants() []Finding {
 	return out
 }
 
-// roleGrants: a role that is bound across gives what is added to it at once.
+// roleGrants: a role that is bound across gives what is added to it at once, and so does one that is aggregated into it.
 func (c *Case) roleGrants() []Finding {
-	var r rbacv1.ClusterRole // a Role has the same rules
-	if c.world.Bindings == nil || kjson.UnmarshalCaseSensitivePreserveInts(c.new.raw, &r) != nil {
+	r, ok := clusterRole(c.new)
+	if c.world.Bindings == nil || !ok {
 		return nil
 	}
-	if c.old != nil {
-		var old rbacv1.ClusterRole
-		if kjson.UnmarshalCaseSensitivePreserveInts(c.old.raw, &old) == nil && equalJSON(old.Rules, r.Rules) && equalJSON(aggregated(old.Labels), aggregated(r.Labels)) {
-			return nil
-		}
+	if old, ok := clusterRole(c.old); ok && equalJSON(old, r) {
+		return nil
 	}
-	power := powerOfRules(r.Rules)
+	power := powerOfRules(c.effective(r))
 	var out []Finding
-	for _, role := range append([]string{c.req.Name}, aggregated(r.Labels)...) {
+	for _, role := range c.flowsInto(c.req.Name, r) {
 		for _, b := range c.world.Bindings(c.req.Namespace, role) {
 			for _, s := range b.Subjects {
 				if f, ok := c.grant(b, s, power); ok {
@@ -79,79 +75,12 @@ func (c *Case) roleGrants() []Finding {
 	return out
 }
 
-// aggregated returns the ClusterRoles into which labels put the rules of one, sorted.
-func aggregated(labels map[string]string) []string {
-	var out []string
-	for k, v := range labels {
-		if role, ok := strings.CutPrefix(k, "rbac.authorization.k8s.io/aggregate-to-"); ok && v == "true" {
-			out = append(out, role)
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
-// power is what a role lets do.
-type power int
-
-const (
-	// reads: nothing but looking at what is no Secret.
-	reads power = iota
-	// writes: more than that.
-	writes
-	// everything, or all verbs on something.
-	everything
-	// becomes: acting as others, or approving, by name.
-	becomes
-)
-
-// powerOf returns the power of a role. One that does not exist gives none yet: creating it is judged by who is bound to
-// it then. That holds for the cluster as a whole; in a namespace of production nobody else is bound to anything.
-func (c *Case) powerOf(namespace, role string) power {
-	if c.world.Roles != nil {
-		if rules, ok := c.world.Roles(namespace, role); ok {
-			return powerOfRules(rules)
-		}
-	}
-	switch {
-	case namespace == "" && role == "view":
-		return reads
-	case namespace == "" && role == "cluster-admin":
-		return everything
-	case namespace == "" && (role == "admin" || role == "edit"), c.req.Namespace != "":
-		return writes
-	}
-	return reads
-}
-
-func powerOfRules(rules []rbacv1.PolicyRule) power {
-	most := reads
-	for _, r := range rules {
-		for _, verb := range r.Verbs {
-			switch verb {
-			case "impersonate", "approve", "breakglass":
-				return becomes
-			case "use": // of a policy for Pods, which only bounds them
-			case "get", "list", "watch":
-				if slices.Contains(r.Resources, "secrets") || slices.Contains(r.Resources, "*") {
-					most = max(most, writes)
-				}
-			case rbacv1.VerbAll:
-				most = max(most, everything)
-			default:
-				if len(r.NonResourceURLs) == 0 {
-					most = max(most, writes)
-				}
-			}
-		}
-	}
-	return most
-}
-
 // grant judges one subject of one binding. Its message lacks its beginning.
 func (c *Case) grant(b Binding, s rbacv1.Subject, p power) (Finding, bool) {
 	place := estate.Membership{Environments: c.est.Production(), Tier: v1alpha1.TierProduction}
-	if b.Namespace != "" {
+	if b.Namespace == c.est.FirebreakNamespace && c.est.HostsProduction() {
+		// Whoever rules there rules production.
+	} else if b.Namespace != "" {
 		place = c.est.NamespaceOrName(b.Namespace)
 	} else if !c.est.HostsProduction() {
 		return Finding{}, false // no namespace of this cluster is production's

@@ -43,15 +43,15 @@ func (c *Case) session() (what string, operation v1alpha1.Operation) {
 	of := func(word string) string { return fmt.Sprintf("%s %q", word, c.req.Name) }
 	switch c.req.SubResource {
 	case "exec":
-		return "an exec into " + of("Pod"), v1alpha1.OperationExec
+		return "an exec into " + of("Pod"), c.operation()
 	case "attach":
-		return "an attach to " + of("Pod"), v1alpha1.OperationAttach
+		return "an attach to " + of("Pod"), c.operation()
 	case "portforward":
-		return "a port-forward to " + of("Pod"), v1alpha1.OperationPortForward
+		return "a port-forward to " + of("Pod"), c.operation()
 	case "proxy":
-		return "a proxy to " + of(SessionKind(c.req.Resource.Resource)), v1alpha1.OperationProxy
+		return "a proxy to " + of(SessionKind(c.req.Resource.Resource)), c.operation()
 	case ephemeralContainers:
-		return "an ephemeral container in " + of("Pod"), v1alpha1.OperationDebug
+		return "an ephemeral container in " + of("Pod"), c.operation()
 	case "":
 		if c.hostLevel() {
 			return "a Pod of a person with access to its node", v1alpha1.OperationDebug

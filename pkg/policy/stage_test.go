@@ -76,7 +76,7 @@ func newStage(t testing.TB) *stage {
 		Volumes: map[string]estate.Volume{}, Nodes: map[string]estate.Node{},
 	}
 	p := pieces{input: &in, stage: s, configMaps: map[string]reference.Contents{}, owners: map[string]owner{}, accounts: map[string]string{},
-		roles: map[string][]rbacv1.PolicyRule{}, bindings: map[string][]policy.Binding{}}
+		roles: map[string]policy.Role{}, bindings: map[string][]policy.Binding{}}
 	for _, d := range documents(t, read(t, "testdata/estate.yaml")) {
 		p.add(t, d)
 	}
@@ -104,7 +104,7 @@ type pieces struct {
 	configMaps map[string]reference.Contents
 	owners     map[string]owner
 	accounts   map[string]string
-	roles      map[string][]rbacv1.PolicyRule
+	roles      map[string]policy.Role
 	bindings   map[string][]policy.Binding
 	claims     []document
 }
@@ -140,7 +140,8 @@ func (p *pieces) add(t testing.TB, d document) {
 	case "ServiceAccount":
 		p.accounts[d.Metadata.Name] = string(d.Metadata.UID)
 	case "ClusterRole":
-		p.roles[d.Metadata.Name] = decode[rbacv1.ClusterRole](t, d).Rules
+		r := decode[rbacv1.ClusterRole](t, d)
+		p.roles[d.Metadata.Name] = policy.RoleOf(&r)
 	case "RoleBinding", "ClusterRoleBinding":
 		b := decode[rbacv1.RoleBinding](t, d)
 		role := b.RoleRef.Name
@@ -184,11 +185,12 @@ func (p *pieces) world() *policy.World {
 			}
 			return reference.Extract(reference.Input{Namespace: ns, Template: &o.work.Template, ConfigMaps: configMaps}), true
 		},
-		Roles: func(ns, name string) ([]rbacv1.PolicyRule, bool) {
+		Roles: func(ns, name string) (policy.Role, bool) {
 			r, ok := p.roles[strings.TrimPrefix(ns+"/"+name, "/")]
 			return r, ok
 		},
-		Owned: p.owned,
+		Owned:        p.owned,
+		ClusterRoles: func() map[string]policy.Role { return p.roles },
 		ClaimLabels: func(ns, name string) (map[string]string, bool) {
 			for _, d := range p.claims {
 				if d.Metadata.Namespace == ns && d.Metadata.Name == name {

@@ -26,7 +26,7 @@ func (c *Case) validateWindow(w *v1alpha1.ChangeWindow) field.ErrorList {
 		return field.ErrorList{field.Invalid(spec.Child("environment"), w.Spec.Environment,
 			"changes need windows in environments of tier Production only")}
 	}
-	errs := c.validRequester(spec.Child("requestedBy"), env.Controls)
+	errs := c.validRequester(spec.Child("requestedBy"), env.Controls, w.Spec.Type)
 	errs = append(errs, c.validPlace(w, env)...)
 	errs = append(errs, c.validSchedule(spec.Child("schedule"), w, env.Controls)...)
 	errs = append(errs, validPlan(spec.Child("plan"), w, env.Controls)...)
@@ -37,19 +37,21 @@ func (c *Case) validateWindow(w *v1alpha1.ChangeWindow) field.ErrorList {
 }
 
 // validRequester: windows are requested by persons, and by the service accounts that the environment names.
-func (c *Case) validRequester(path *field.Path, controls *estate.Controls) field.ErrorList {
+func (c *Case) validRequester(path *field.Path, controls *estate.Controls, t v1alpha1.WindowType) field.ErrorList {
 	r := c.requester
 	switch {
 	case r.Person:
 		return nil
 	case r.Borrowed:
 		return field.ErrorList{field.Forbidden(path, fmt.Sprintf(
-			"%s is impersonated or shows a long-lived token, and windows are requested by persons", r))}
+			"%s is impersonated or shows a long-lived token, and windows are requested by persons; request it as yourself", r))}
+	case t == v1alpha1.WindowEmergency:
+		return field.ErrorList{field.Forbidden(path, fmt.Sprintf("%s is not a person, and only persons break the glass; let a person open it", r))}
 	case r.Account != "" && estate.MatchServiceAccount(controls.AutomatedRequesters, r.AccountNamespace, r.Account):
 		return nil
 	}
 	return field.ErrorList{field.Forbidden(path, fmt.Sprintf(
-		"%s is not a person, and windows are requested by persons, or by service accounts that spec.changeControl.automatedRequesters names", r))}
+		"%s is not a person, and windows are requested by persons, or by service accounts that spec.changeControl.automatedRequesters names; let a person request it", r))}
 }
 
 // validPlace: what the requester typed as environment must be where the window opens.
@@ -164,14 +166,15 @@ func (c *Case) validateApproval(a *v1alpha1.ChangeApproval, s *change.State) fie
 	spec := field.NewPath("spec")
 	by := spec.Child("approver")
 	if !c.requester.Person {
-		return field.ErrorList{field.Forbidden(by, fmt.Sprintf("%s is not a person, and windows are approved by persons", c.requester))}
+		return field.ErrorList{field.Forbidden(by, fmt.Sprintf("%s is not a person, and windows are approved by persons; let one approve it", c.requester))}
 	}
 	if a.Spec.Window == nil {
 		return nil // whether it counts is told when it is heeded, by what it is about
 	}
 	w := aboutWindow(a, s)
 	if w == nil {
-		return field.ErrorList{field.NotFound(spec.Child("window"), a.Spec.Window.Name+" with UID "+a.Spec.Window.UID)}
+		return field.ErrorList{field.Invalid(spec.Child("window"), a.Spec.Window.Name, fmt.Sprintf(
+			"namespace %q has no change window of this name with UID %q: it was deleted, or made again; look at what is there, and approve that", c.req.Namespace, a.Spec.Window.UID))}
 	}
 	if a.Spec.Decision != v1alpha1.DecisionApprove {
 		return nil

@@ -26,7 +26,7 @@ func WeakensEnvironment(old, new *v1alpha1.Environment, e *estate.Estate) []stri
 		return createsEnvironment(new, e)
 	}
 	var w weakening
-	w.differ("tier", old.Spec.Tier, new.Spec.Tier)
+	w.moved("tier", string(old.Spec.Tier), string(new.Spec.Tier))
 	w.differ("namespaces", old.Spec.Namespaces, new.Spec.Namespaces)
 	w.identities(old.Spec.Identities, new.Spec.Identities)
 	w.differ("nodes", old.Spec.Nodes, new.Spec.Nodes)
@@ -77,6 +77,13 @@ func (w *weakening) differ(field string, old, new any) {
 	}
 }
 
+// moved is differ for fields of one word.
+func (w *weakening) moved(field, old, new string) {
+	if old != new {
+		w.say("it changes %s from %s to %s", field, old, new)
+	}
+}
+
 // grown objects to entries that were added; removing some only ever tightens these lists.
 func grown[T cmp.Ordered](w *weakening, field string, old, new []T) {
 	for _, v := range new {
@@ -122,9 +129,14 @@ func (w *weakening) enforcement(old, new v1alpha1.Enforcement) {
 	action := func(e v1alpha1.Enforcement, r v1alpha1.RuleName) v1alpha1.Action {
 		return cmp.Or(e.Rules[r], e.Default, v1alpha1.ActionDeny)
 	}
+	def := func(e v1alpha1.Enforcement) v1alpha1.Action { return cmp.Or(e.Default, v1alpha1.ActionDeny) }
 	for _, r := range v1alpha1.RuleNames() {
+		if old.Rules[r] == "" && new.Rules[r] == "" {
+			continue // it follows the default
+		}
 		w.softer("enforcement of "+string(r), action(old, r), action(new, r))
 	}
+	w.softer("enforcement.default", def(old), def(new))
 	w.softer("enforcement.selfHealing", cmp.Or(old.SelfHealing, v1alpha1.ActionWarn), cmp.Or(new.SelfHealing, v1alpha1.ActionWarn))
 	w.softer("enforcement.unlistedAutomation", cmp.Or(old.UnlistedAutomation, v1alpha1.ActionWarn), cmp.Or(new.UnlistedAutomation, v1alpha1.ActionWarn))
 }
@@ -145,7 +157,7 @@ func WeakensDataStore(old, new *v1alpha1.DataStore, e *estate.Estate) []string {
 	case old == nil:
 		old = &v1alpha1.DataStore{Spec: v1alpha1.DataStoreSpec{Environment: new.Spec.Environment}}
 	}
-	w.differ("environment", old.Spec.Environment, new.Spec.Environment)
+	w.moved("environment", old.Spec.Environment, new.Spec.Environment)
 	shrunk(&w, "hosts", old.Spec.Hosts, new.Spec.Hosts)
 	shrunk(&w, "cidrs", old.Spec.CIDRs, new.Spec.CIDRs)
 	shrunk(&w, "resourceNames", old.Spec.ResourceNames, new.Spec.ResourceNames)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
@@ -47,7 +48,7 @@ func less[T cmp.Ordered, V any](w *weakening, field string, old, new T, from, to
 
 func (w *weakening) longer(field string, old, new time.Duration) {
 	if new > old {
-		w.say("it raises %s from %v to %v", field, old, new)
+		w.say("it raises %s from %s to %s", field, change.Short(old), change.Short(new))
 	}
 }
 
@@ -57,12 +58,13 @@ func (w *weakening) off(field string, old, new bool) {
 	}
 }
 
-// approvers: an empty list lets everybody approve whom RBAC lets.
+// approvers: an empty list lets everybody approve whom RBAC lets. Who puts himself on it alone takes the word from all others.
 func (w *weakening) approvers(old, new v1alpha1.Approvers) {
 	was, is := len(old.Users)+len(old.Groups), len(new.Users)+len(new.Groups)
 	switch {
-	case was == 0:
-	case is == 0:
+	case was == 0 && is > 0:
+		w.say("it takes the right to approve from all but changeControl.approvers")
+	case is == 0 && was > 0:
 		w.say("it lifts the limit on changeControl.approvers")
 	default:
 		grown(w, "changeControl.approvers.users", old.Users, new.Users)

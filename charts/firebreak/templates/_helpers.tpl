@@ -58,7 +58,7 @@ impersonated one, or shows a long-lived token: it is judged like anybody.
 # Kubelets, the scheduler and the API server itself keep the cluster alive; none of them decides what runs.
 - name: not-the-control-plane
   expression: >-
-    !('system:nodes' in request.userInfo.groups) &&
+    !('system:nodes' in request.userInfo.groups && request.userInfo.username.startsWith('system:node:')) &&
     !(request.userInfo.username in ['system:apiserver', 'system:kube-scheduler'])
 # Without a token no Pod can start.
 - name: not-the-controller-managers-tokens

@@ -82,6 +82,9 @@ type ChangeExecutionSpec struct {
 // ExecutedWindow names the window that was used, as it was then.
 type ExecutedWindow struct {
 	ObjectReference `json:",inline"`
+	// RequestedBy is who requested it. Empty: it carried no stamp.
+	// +optional
+	RequestedBy *Stamp `json:"requestedBy,omitempty"`
 	// Digest of its canonical spec.
 	// +kubebuilder:validation:MaxLength=80
 	Digest string `json:"digest"`

@@ -1,0 +1,62 @@
+package admission
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+)
+
+// Role implements Live.
+func (r *Reader) Role(ctx context.Context, namespace, name string) (*policy.Role, error) {
+	var out policy.Role
+	var err error
+	if namespace == "" {
+		var role rbacv1.ClusterRole
+		err = r.client.Get(ctx, client.ObjectKey{Name: name}, &role)
+		out = policy.RoleOf(&role)
+	} else {
+		var role rbacv1.Role
+		err = r.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &role)
+		out.Rules = role.Rules
+	}
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("get role %q: %w", name, err)
+	}
+	return &out, nil
+}
+
+// NamespaceLabels implements Live.
+func (r *Reader) NamespaceLabels(ctx context.Context, name string) (map[string]string, bool, error) {
+	ns := &metav1.PartialObjectMetadata{}
+	ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	err := r.client.Get(ctx, client.ObjectKey{Name: name}, ns)
+	if apierrors.IsNotFound(err) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("get namespace %q: %w", name, err)
+	}
+	return ns.Labels, true, nil
+}
+
+// ControllerUID implements Live. An account that does not exist is remembered as such, so that it is asked for once.
+func (r *Reader) ControllerUID(ctx context.Context, name string) error {
+	sa := &metav1.PartialObjectMetadata{}
+	sa.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ServiceAccount"))
+	err := r.client.Get(ctx, client.ObjectKey{Namespace: metav1.NamespaceSystem, Name: name}, sa)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("get service account kube-system/%s: %w", name, err)
+	}
+	r.remember(name, string(sa.UID))
+	return nil
+}
