@@ -50,6 +50,19 @@ func run(m *testing.M) int {
 // populate declares the shop beside the sample estate, whose seal comes last: a second production, its namespaces and
 // its nodes would need a window afterwards, and so would the rights that a stage gives its developers.
 func populate(ctx context.Context) error {
+	if err := furnish(ctx); err != nil {
+		return err
+	}
+	for _, estate := range []string{filepath.Join("testdata", "estate.yaml"), filepath.Join(the.Root, "config", "samples", "estate")} {
+		if _, err := the.Kubectl(ctx, the.AdminConfig(), "apply", "-f", estate); err != nil {
+			return err
+		}
+	}
+	return compiled(ctx)
+}
+
+// furnish writes what is there before anything is judged.
+func furnish(ctx context.Context) error {
 	admin := the.AdminConfig()
 	apply := func(file string) error {
 		_, err := the.Kubectl(ctx, admin, "apply", "-f", file)
@@ -63,10 +76,16 @@ func populate(ctx context.Context) error {
 	if _, err := the.Kubectl(ctx, admin, "wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"); err != nil {
 		return err
 	}
+	// As Argo CD would have: what it applies again must be the same, by the same field manager.
+	if _, err := the.Kubectl(ctx, admin, "apply", "--server-side", "--field-manager=argocd-controller", "-f", filepath.Join("testdata", "legacy.yaml")); err != nil {
+		return err
+	}
 	machines = map[string]*rest.Config{}
 	for _, a := range [][2]string{
 		{"argocd", "argocd-application-controller"}, {"velero", "velero"}, {"cert-manager", "cert-manager"}, {"cnpg-system", "cnpg-manager"},
 		{"airflow", "scheduler"}, {"monitoring", "prometheus-operator"}, {"flux-system", "kustomize-controller"},
+		{"keda", "keda-operator"}, {"argo-rollouts", "argo-rollouts"}, {"kube-system", "ebs-csi-controller-sa"}, {"kube-system", "cluster-autoscaler"},
+		{"longhorn-system", "longhorn-service-account"},
 	} {
 		cfg, err := the.ServiceAccountConfig(ctx, a[0], a[1])
 		if err != nil {
@@ -74,12 +93,7 @@ func populate(ctx context.Context) error {
 		}
 		machines[a[0]+"/"+a[1]] = cfg
 	}
-	for _, estate := range []string{filepath.Join("testdata", "estate.yaml"), filepath.Join(the.Root, "config", "samples", "estate")} {
-		if err := apply(estate); err != nil {
-			return err
-		}
-	}
-	return compiled(ctx)
+	return nil
 }
 
 // compiled waits until the statuses show that both productions hold.

@@ -91,6 +91,69 @@ func TestAPersonsDay(t *testing.T) {
 	}
 }
 
+// TestWhatWasThereBefore: what would need a window to be written today is kept running without one.
+func TestWhatWasThereBefore(t *testing.T) {
+	t.Parallel()
+	const namespace = "shop-legacy"
+	unobjected(t, namespace)
+	cases := map[string]struct {
+		reason string
+		who    *rest.Config
+		does   [][]string
+		skip   string
+	}{
+		"what runs a tool is restarted": {
+			reason: "nothing of it changes", who: sam(),
+			does: [][]string{{"rollout", "restart", "deployment/restarted"}, {"rollout", "status", "deployment/restarted", "--timeout=20s"}},
+			skip: "the restart is admitted, and then denied is what the deployment controller makes of it: replicasets.apps is forbidden: ChangeWindowRequired: this is maintenance in environment \"shop\" (it runs psql and names production data store \"ledger\"). " +
+				"The rollout hangs; so it does under an approved window for the Deployment, which has no ReplicaSet in scope (policy: whyMaintenance judges templates of Kubernetes' own controllers)",
+		},
+		"what runs a tool is scaled and loses its Pods": {
+			reason: "its ReplicaSet is there", who: sam(),
+			does: [][]string{{"scale", "deployment/legacy", "--replicas=4"}, {"delete", "pod", "-l", "app=legacy"}, {"label", "deployment/legacy", "team=checkout"}, {"rollout", "status", "deployment/legacy", "--timeout=60s"}},
+		},
+		"what is protected is restarted": {
+			reason: "nothing of it is deleted", who: sam(),
+			does: [][]string{{"rollout", "restart", "statefulset/ledger"}, {"rollout", "status", "statefulset/ledger", "--timeout=60s"}, {"delete", "pod", "ledger-0"}, {"label", "statefulset/ledger", "team=checkout"}},
+		},
+		"a backup moves to another hour": {
+			reason: "what it runs stays as it is", who: sam(),
+			does: [][]string{{"patch", "cronjob", "backup", "-p", `{"spec":{"schedule":"7 7 1 1 *"}}`}, {"patch", "cronjob", "backup", "-p", `{"spec":{"suspend":true}}`}},
+		},
+		"old sins are applied again": {
+			reason: "an unchanged re-apply passes every rule", who: machines["argocd/argocd-application-controller"],
+			does: [][]string{{"apply", "--server-side", "--field-manager=argocd-controller", "--force-conflicts", "-f", filepath.Join("testdata", "legacy.yaml"), "-l", "old=sin"}},
+		},
+	}
+	for sentence, tc := range cases {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			if tc.skip != "" {
+				t.Skip(tc.skip)
+			}
+			for _, args := range tc.does {
+				silently(t, tc.who, namespace, "", args...)
+			}
+		})
+	}
+}
+
+// TestWhatRunsIsKeptRunningDuringAFreeze: changes stop, and everything passes that keeps what runs running.
+func TestWhatRunsIsKeptRunningDuringAFreeze(t *testing.T) {
+	t.Parallel()
+	const namespace = "shop-frozen"
+	unobjected(t, namespace, `"name":"frozen"`)
+	deployed(t, namespace, "web")
+	freeze(t, "shop", namespace)
+	for _, line := range []string{
+		"rollout restart deployment/web", "rollout restart statefulset/web-set", "scale deployment/web --replicas=6", "label deployment/web team=checkout",
+		"annotate statefulset/web-set example.com/runbook=RB-7", "delete pod web-set-0", "delete pod -l app=web", "autoscale deployment/web --min=8 --max=10",
+	} {
+		silently(t, sam(), namespace, "", strings.Fields(line)...)
+	}
+	shows(t, namespace, "8", "deployment", "web", "-o", "jsonpath={.status.readyReplicas}")
+}
+
 // TestWhatStatefulSetsLoseComesBack: the Pod that a person deletes is made anew by the controller, and is another one.
 func TestWhatStatefulSetsLoseComesBack(t *testing.T) {
 	t.Parallel()
