@@ -1,0 +1,159 @@
+package daily
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
+)
+
+// the is the stage that every test of the package plays on.
+var the *stage.Stage //nolint:gochecknoglobals // TestMain sets up one for all: it takes ten seconds
+
+// machines gives the credentials of service accounts, by namespace/name. They are minted while nothing guards them.
+var machines map[string]*rest.Config //nolint:gochecknoglobals // written once, before the tests
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	ctx := context.Background()
+	s, err := stage.Start(ctx, stage.Options{})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	the = s
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go heartbeats(ctx)
+	code, ran := 1, false
+	if err := populate(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	} else {
+		code, ran = m.Run(), true
+	}
+	if code != 0 && ran && testing.Verbose() {
+		fmt.Fprintf(os.Stderr, "the server's log:\n%s\n", s.Pods.Logs())
+	}
+	if err := s.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+// heartbeats renews the leases of the nodes. The control plane's own nodes are Ready once and say nothing more, so that
+// after 50 seconds their Pods would be marked as not ready for good, and rollouts would hang.
+func heartbeats(ctx context.Context) {
+	c, err := the.Client(the.AdminConfig())
+	if err != nil {
+		return
+	}
+	for ; ctx.Err() == nil; time.Sleep(5 * time.Second) {
+		for _, node := range []string{"kwok-0", "drain-1", "drain-2"} {
+			now := metav1.NowMicro()
+			lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: node, Namespace: "kube-node-lease"}}
+			before := lease.DeepCopy()
+			lease.Spec.HolderIdentity, lease.Spec.RenewTime = &node, &now
+			if c.Patch(ctx, lease.DeepCopy(), client.MergeFrom(before)) != nil {
+				_ = c.Create(ctx, lease) // the next round tries again
+			}
+		}
+	}
+}
+
+// populate declares the shop beside the sample estate, whose seal comes last: a second production, its namespaces and
+// its nodes would need a window afterwards, and so would the rights that a stage gives its developers.
+func populate(ctx context.Context) error {
+	if err := furnish(ctx); err != nil {
+		return err
+	}
+	for _, estate := range []string{filepath.Join("testdata", "estate.yaml"), filepath.Join(the.Root, "config", "samples", "estate")} {
+		if _, err := the.Kubectl(ctx, the.AdminConfig(), "apply", "-f", estate); err != nil {
+			return err
+		}
+	}
+	return compiled(ctx)
+}
+
+// furnish writes what is there before anything is judged.
+func furnish(ctx context.Context) error {
+	admin := the.AdminConfig()
+	apply := func(file string) error {
+		_, err := the.Kubectl(ctx, admin, "apply", "-f", file)
+		return err
+	}
+	for _, name := range []string{"crds", "namespaces", "people"} {
+		if err := apply(filepath.Join("testdata", name+".yaml")); err != nil {
+			return err
+		}
+	}
+	if _, err := the.Kubectl(ctx, admin, "wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"); err != nil {
+		return err
+	}
+	// As Argo CD would have: what it applies again must be the same, by the same field manager.
+	if _, err := the.Kubectl(ctx, admin, "apply", "--server-side", "--field-manager=argocd-controller", "-f", filepath.Join("testdata", "legacy.yaml")); err != nil {
+		return err
+	}
+	machines = map[string]*rest.Config{}
+	for _, a := range [][2]string{
+		{"argocd", "argocd-application-controller"}, {"velero", "velero"}, {"cert-manager", "cert-manager"}, {"cnpg-system", "cnpg-manager"},
+		{"airflow", "scheduler"}, {"monitoring", "prometheus-operator"}, {"flux-system", "kustomize-controller"},
+		{"keda", "keda-operator"}, {"argo-rollouts", "argo-rollouts"}, {"kube-system", "ebs-csi-controller-sa"}, {"kube-system", "cluster-autoscaler"},
+		{"longhorn-system", "longhorn-service-account"},
+	} {
+		cfg, err := the.ServiceAccountConfig(ctx, a[0], a[1])
+		if err != nil {
+			return err
+		}
+		machines[a[0]+"/"+a[1]] = cfg
+	}
+	return nil
+}
+
+// compiled waits until the statuses show that both productions hold.
+func compiled(ctx context.Context) error {
+	c, err := the.Client(the.AdminConfig())
+	if err != nil {
+		return err
+	}
+	return poll(ctx, "the estate is compiled", func() error {
+		for _, name := range []string{"production", "shop"} {
+			var e v1alpha1.Environment
+			if err := c.Get(ctx, client.ObjectKey{Name: name}, &e); err != nil {
+				return err
+			}
+			if e.Status.Namespaces == 0 || e.Status.DataStores == 0 {
+				return fmt.Errorf("environment %s has %d namespaces and %d data stores", name, e.Status.Namespaces, e.Status.DataStores)
+			}
+		}
+		return nil
+	})
+}
+
+// poll asks until there is no error any more. A schedule of one minute fits into its patience.
+func poll(ctx context.Context, what string, ask func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	for {
+		err := ask()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waited in vain until %s: %w", what, err)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
