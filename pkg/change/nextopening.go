@@ -75,20 +75,23 @@ func (v *Verdict) OpensAt() string {
 	return fmt.Sprintf("%s in %s (%s)", v.Opens.In(zone).Format("2006-01-02 15:04:05 MST"), r.TimeZone, Instant(v.Opens))
 }
 
-// Approvers says who may approve: n members of the environments, others than who asks, whom RBAC and the environments'
-// own lists let.
-func (q *Query) Approvers(n int) string {
+// Approvers says who may approve: n members of the environments whom RBAC and the environments' own lists let. not is who
+// may not, for having requested the window; empty: who asks.
+func (q *Query) Approvers(n int, not string) string {
 	who := "another member"
 	if n > 1 {
 		who = fmt.Sprintf("%d other members", n)
 	}
-	out := fmt.Sprintf("%s of environment %s with the RBAC verb approve", who, quoted(q.Environments))
+	limits := "RBAC verb approve"
 	for _, l := range append([]v1alpha1.Approvers{q.Controls.Approvers}, q.Controls.AlsoApprovers...) {
 		if len(l.Users)+len(l.Groups) > 0 {
-			out += ", among its approvers (" + strings.Join(append(prefixed("user ", l.Users), prefixed("group ", l.Groups)...), ", ") + "),"
+			limits += "; approvers: " + strings.Join(append(prefixed("user ", l.Users), prefixed("group ", l.Groups)...), ", ")
 		}
 	}
-	return out
+	if not != "" {
+		limits += "; not " + not
+	}
+	return fmt.Sprintf("%s of environment %s (%s)", who, quoted(q.Environments), limits)
 }
 
 func prefixed(word string, globs []v1alpha1.Glob) []string {

@@ -304,8 +304,8 @@ func approved(v *Verdict, q *Query, _ *State) string {
 	if len(a.Ignored) > 0 {
 		why += " (" + strings.Join(a.Ignored, "; ") + ")"
 	}
-	return why + fmt.Sprintf("; %s (not %s) can approve it: kubectl firebreak approve %s -n %s",
-		q.Approvers(a.Required-len(a.Names)), v.Window.Spec.RequestedBy.Username, v.Window.Name, v.Window.Namespace)
+	return why + fmt.Sprintf("; %s can approve it: kubectl firebreak approve %s -n %s",
+		q.Approvers(a.Required-len(a.Names), v.Window.Spec.RequestedBy.Username), v.Window.Name, v.Window.Namespace)
 }
 
 func quoted(names []string) string {

@@ -87,6 +87,7 @@ func (e *env) runCheck(ctx context.Context, o *checkOptions) error {
 	if err := known.addOld(o.old); err != nil {
 		return err
 	}
+	known.addRoles(docs)
 	report := Report{Results: []Result{}}
 	for _, d := range docs {
 		report.add(known.judge(d, o, at))
@@ -108,17 +109,32 @@ func (k *known) judge(d document, o *checkOptions, at time.Time) Result {
 		return r.undecided(err)
 	}
 	r.Kind, r.Namespace, r.Name = req.Kind.Kind, req.Namespace, req.Name
-	decision, err := policy.Evaluate(req, k.world, k.state)
-	var unknown policy.NamespaceUnknownError
-	if errors.As(err, &unknown) {
-		// Offline nobody can be asked: the name alone decides.
-		req.NamespaceRead = true
-		decision, err = policy.Evaluate(req, k.world, k.state)
-	}
+	decision, err := k.evaluate(req)
 	if err != nil {
 		return r.undecided(err)
 	}
 	return r.decided(req, decision)
+}
+
+// evaluate judges a request. What the estate does not know is looked for in what is checked; of the rest, nobody can be
+// asked: of a namespace the name alone decides, and a role may hold anything.
+func (k *known) evaluate(req *policy.Request) (*policy.Decision, error) {
+	for {
+		d, err := policy.Evaluate(req, k.world, k.state)
+		var namespace policy.NamespaceUnknownError
+		var role policy.RoleUnknownError
+		switch {
+		case errors.As(err, &namespace) && !req.NamespaceRead:
+			req.NamespaceRead = true
+		case errors.As(err, &role) && !req.RoleRead:
+			req.RoleRead = true
+			if r, ok := k.roles[qualified(role.Namespace, role.Name)]; ok {
+				req.Role = &r
+			}
+		default:
+			return d, err
+		}
+	}
 }
 
 func (k *known) requestOf(u *unstructured.Unstructured, o *checkOptions, at time.Time) (*policy.Request, error) {

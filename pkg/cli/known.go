@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -29,6 +30,8 @@ type known struct {
 	state *change.State
 	// objects by kind, namespace and name, as JSON.
 	objects map[string][]byte
+	// roles are those that are checked themselves, by namespace and name.
+	roles map[string]policy.Role
 	// self is who runs the command; nil offline.
 	self *authenticationv1.UserInfo
 	// namespace of objects that name none.
@@ -98,15 +101,18 @@ func estateKinds() []schema.GroupVersionKind {
 		v1alpha1.GVK(v1alpha1.KindEnvironment), v1alpha1.GVK(v1alpha1.KindDataStore), v1alpha1.GVK(v1alpha1.KindExemption),
 		v1alpha1.GVK(v1alpha1.KindChangeWindow), v1alpha1.GVK(v1alpha1.KindChangeApproval), v1alpha1.GVK(v1alpha1.KindChangeFreeze),
 		{Version: "v1", Kind: "Namespace"}, {Version: "v1", Kind: "Service"}, {Version: "v1", Kind: "ConfigMap"},
-		{Version: "v1", Kind: "PersistentVolume"}, {Version: "v1", Kind: "Node"}, rbac("Role"), rbac("ClusterRole"), rbac("RoleBinding"), rbac("ClusterRoleBinding"),
+		{Version: "v1", Kind: "PersistentVolume"}, {Version: "v1", Kind: claim}, {Version: "v1", Kind: "Node"},
+		apps("Deployment"), apps("ReplicaSet"), apps("StatefulSet"), apps("DaemonSet"), rbac("Role"), rbac("ClusterRole"), rbac("RoleBinding"), rbac("ClusterRoleBinding"),
 	}
 }
 
 // needed: without these nothing can be told. Volumes, nodes and roles are the administrators', and who may not see them is
 // told what can be told without.
 func needed(gvk schema.GroupVersionKind) bool {
-	return gvk.Group == v1alpha1.GroupName || gvk.Group == "" && gvk.Kind != "PersistentVolume" && gvk.Kind != "Node"
+	return gvk.Group == v1alpha1.GroupName || gvk.Group == "" && gvk.Kind != "PersistentVolume" && gvk.Kind != claim && gvk.Kind != "Node"
 }
+
+func apps(kind string) schema.GroupVersionKind { return appsv1.SchemeGroupVersion.WithKind(kind) }
 
 func rbac(kind string) schema.GroupVersionKind { return rbacv1.SchemeGroupVersion.WithKind(kind) }
 
@@ -174,6 +180,20 @@ func (k *known) addOld(paths []string) error {
 		}
 	}
 	return nil
+}
+
+// addRoles takes in the roles among what is checked: their bindings are mostly beside them.
+func (k *known) addRoles(docs []document) {
+	k.roles = map[string]policy.Role{}
+	for _, d := range docs {
+		if d.Object == nil || d.Object.GroupVersionKind().Group != rbacv1.GroupName || !strings.HasSuffix(d.Object.GetKind(), "Role") {
+			continue
+		}
+		var r rbacv1.ClusterRole // a Role has the same rules
+		if runtime.DefaultUnstructuredConverter.FromUnstructured(d.Object.Object, &r) == nil {
+			k.roles[qualified(r.Namespace, r.Name)] = policy.RoleOf(&r)
+		}
+	}
 }
 
 // old returns the object before an update; nil if there is none.

@@ -52,6 +52,8 @@ func (c *ControlPlane) startKwok(ctx context.Context, admin kubernetes.Interface
 		"--kubeconfig="+kubeconfig,
 		"--manage-nodes-with-annotation-selector="+kwokAnnotation+"="+kwokAnnotationValue,
 		"--cidr="+fakePodCIDR,
+		// Without heartbeats a node is lost after a minute.
+		"--node-lease-duration-seconds=40",
 		"--node-ip="+c.nodeAddress.shown(),
 		"--node-port="+strconv.Itoa(port),
 		"--server-address="+c.nodeAddress.hostPort(port),

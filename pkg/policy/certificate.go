@@ -24,22 +24,26 @@ func (c *Case) certificateGrants() []Finding {
 		return nil
 	}
 	name, groups := subjectOf(csr.Spec.Request)
-	if isNode(name, groups) || name == csr.Spec.Username && subset(groups, csr.Spec.Groups) {
+	joins := isNode(name, groups) && (csr.Spec.SignerName == certificatesv1.KubeAPIServerClientKubeletSignerName || csr.Spec.SignerName == certificatesv1.KubeletServingSignerName)
+	if joins || name == csr.Spec.Username && subset(groups, csr.Spec.Groups) {
 		return nil // a kubelet joins; somebody renews what he is
 	}
-	env, whose := c.productionIdentity(name, groups), "a member of"
-	if env == "" && slices.Contains(groups, groupNodes) {
-		env, whose = c.est.Production()[0].Name, "whom nobody asks in"
+	f := Finding{
+		Rule: v1alpha1.RuleGrantAcrossTiers, Action: estate.Strictest(c.est.Production(), v1alpha1.RuleGrantAcrossTiers),
+		Path: "spec.request", Value: name, Target: "user/" + name, Environment: c.productionIdentity(name, groups),
 	}
-	if env == "" {
+	switch {
+	case slices.Contains(groups, groupNodes):
+		f.Environment = c.est.Production()[0].Name
+		f.Message = fmt.Sprintf("is for a certificate of user %q in groups %q, and what nodes send is not judged; kubelets ask for theirs from signer %s, as system:node:NAME in group %s alone",
+			name, groups, certificatesv1.KubeAPIServerClientKubeletSignerName, groupNodes)
+	case f.Environment != "":
+		f.Message = fmt.Sprintf("is for a certificate of user %q in groups %q, a member of environment %q (Production), and whoever has it is that user; let people sign in as themselves, or ask for an Exemption",
+			name, groups, f.Environment)
+	default:
 		return nil
 	}
-	return []Finding{{
-		Rule: v1alpha1.RuleGrantAcrossTiers, Action: estate.Strictest(c.est.Production(), v1alpha1.RuleGrantAcrossTiers),
-		Path: "spec.request", Value: name, Target: "user/" + name, Environment: env,
-		Message: fmt.Sprintf("is for a certificate of user %q in groups %q, %s environment %q (Production), and whoever has it is that user; let people sign in as themselves, or ask for an Exemption",
-			name, groups, whose, env),
-	}}
+	return []Finding{f}
 }
 
 func subset(some, all []string) bool {

@@ -32,7 +32,7 @@ func (c *Case) demands() *demand {
 	if envs, why := c.endangers(); why != "" && !c.requester.Controller {
 		return &demand{rule: v1alpha1.RuleProtectedState, why: why, environments: envs, operation: c.operation(), clusterWide: c.req.Namespace == "" || c.isKind(namespaceKind())}
 	}
-	if why := c.blast(); why != "" && !c.autoscaler() && c.maintenance == "" {
+	if why := c.blast(); why != "" && !c.scalesByItself() && c.maintenance == "" {
 		return &demand{rule: v1alpha1.RuleBlastRadius, why: why, environments: c.Production(), operation: v1alpha1.OperationScale}
 	}
 	if c.maintenance != "" {

@@ -54,8 +54,9 @@ func (c *Case) whyMaintenance(controls *estate.Controls) string {
 	if c.runsOnce() {
 		return c.whyRunIsMaintenance(controls)
 	}
-	// For everything else that has a template, a data store and a tool together make maintenance.
-	if controls.Maintenance == v1alpha1.MaintenanceLabeled || !c.touchesStore() || c.isKind(podKind(), jobKind()) {
+	// For everything else that has a template, a data store and a tool together make maintenance. What Kubernetes' own
+	// controllers make of a template was judged when the template was written: a rollout must not hang half-way.
+	if c.requester.Controller || controls.Maintenance == v1alpha1.MaintenanceLabeled || !c.touchesStore() || c.isKind(podKind(), jobKind()) {
 		return ""
 	}
 	if tool := c.tool(controls); tool != "" {

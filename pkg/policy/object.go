@@ -202,7 +202,8 @@ func generic(raw []byte) map[string]any {
 // restartedAt is what `kubectl rollout restart` sets. It restarts what runs and changes nothing of it.
 const restartedAt = "kubectl.kubernetes.io/restartedAt"
 
-// sameTemplate compares two pod templates apart from restartedAt.
+// sameTemplate compares two pod templates apart from restartedAt. What is written on a Pod that exists starts nothing: of
+// one, only its spec counts.
 func sameTemplate(a, b *workload.Workload) bool {
 	if a == nil || b == nil {
 		return a == b
@@ -214,6 +215,9 @@ func sameTemplate(a, b *workload.Workload) bool {
 		m = maps.Clone(m)
 		delete(m, restartedAt)
 		return m
+	}
+	if a.Template.Path == "" {
+		return reflect.DeepEqual(a.Template.Spec, b.Template.Spec)
 	}
 	return reflect.DeepEqual(a.Template.Spec, b.Template.Spec) &&
 		maps.Equal(a.Template.Labels, b.Template.Labels) &&

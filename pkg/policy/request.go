@@ -233,9 +233,10 @@ func (w *World) requester(u authenticationv1.UserInfo) (*Requester, error) {
 	return r, nil
 }
 
-// isNode: a kubelet has the name and the group. Anybody may come by a certificate with one of the two.
+// isNode: a kubelet has the name and the group, and no other group. Anybody may come by a certificate with one of these.
 func isNode(name string, groups []string) bool {
-	return strings.HasPrefix(name, nodePrefix) && slices.Contains(groups, groupNodes)
+	others := slices.ContainsFunc(groups, func(g string) bool { return g != groupNodes && g != "system:authenticated" })
+	return strings.HasPrefix(name, nodePrefix) && slices.Contains(groups, groupNodes) && !others
 }
 
 // genuine compares the UID that a controller shows with that of the service account of its name: a deleted and

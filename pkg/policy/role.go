@@ -33,19 +33,28 @@ func (c *Case) powerOf(namespace, role string) power {
 			return powerOfRules(c.effective(r))
 		}
 	}
+	p, builtIn := builtInPower(namespace, role)
 	switch {
+	case builtIn:
+		return p
 	case c.req.Role != nil:
 		return powerOfRules(c.effective(*c.req.Role))
-	case c.req.RoleRead:
-		return everything
-	case namespace == "" && role == "view":
-		return reads
-	case namespace == "" && role == "cluster-admin":
-		return everything
-	case namespace == "" && (role == "admin" || role == "edit"), c.req.Namespace != "":
-		return writes
 	}
-	return reads
+	return everything
+}
+
+// builtInPower returns the power of the roles that every cluster has.
+func builtInPower(namespace, role string) (power, bool) {
+	switch {
+	case namespace != "":
+	case role == "view":
+		return reads, true
+	case role == "cluster-admin":
+		return everything, true
+	case role == "admin", role == "edit":
+		return writes, true
+	}
+	return reads, false
 }
 
 // knownRole asks for the role that a binding binds, where it is not known: it may have been written a moment ago.
@@ -62,6 +71,9 @@ func (c *Case) knownRole() error {
 		from = ""
 	}
 	if _, ok := c.world.Roles(from, b.RoleRef.Name); ok {
+		return nil
+	}
+	if _, builtIn := builtInPower(from, b.RoleRef.Name); builtIn {
 		return nil
 	}
 	return RoleUnknownError{from, b.RoleRef.Name}

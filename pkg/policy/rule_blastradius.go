@@ -9,14 +9,15 @@ import (
 )
 
 // blastRadius objects to scaling that removes or adds more at once than the environment allows, unless an open window
-// covers it. An autoscaler is bounded by its own minimum and maximum, and no window would help it.
+// covers it. Autoscalers, and the operators that the environment lists, are bounded by their own minimum and maximum, and no
+// window would help them.
 func blastRadius(c *Case, j *judgement) []Finding {
 	why := c.blast()
 	if why == "" {
 		return nil
 	}
 	prod := c.Production()
-	if c.autoscaler() {
+	if c.scalesByItself() {
 		return []Finding{{
 			Rule: v1alpha1.RuleBlastRadius, Action: autoscalerAction(prod), Target: c.req.Name, Environment: prod[0].Name,
 			Message: fmt.Sprintf("this %s, which is more than environment %s allows at once; bound the autoscaler, or let it go in smaller steps", why, named(prod)),
@@ -26,7 +27,15 @@ func blastRadius(c *Case, j *judgement) []Finding {
 		return nil
 	}
 	return []Finding{c.changeFinding(v1alpha1.RuleBlastRadius, j, fmt.Sprintf(
-		"this %s, which is more than environment %s allows at once; do it in smaller steps, or under a window: %s", why, named(prod), c.noWindow(j)))}
+		"this %s, which is more than environment %s allows at once; %s: %s", why, named(prod), c.smallerSteps(), c.noWindow(j)))}
+}
+
+// smallerSteps is the advice to who scales by hand. From one, there is no smaller step.
+func (c *Case) smallerSteps() string {
+	if before, after, _ := c.scaled(); before-after == 1 {
+		return "do it under a window"
+	}
+	return "do it in smaller steps, or under a window"
 }
 
 func autoscalerAction(prod []*estate.Environment) v1alpha1.Action {
@@ -34,6 +43,9 @@ func autoscalerAction(prod []*estate.Environment) v1alpha1.Action {
 		return estate.BlastRadiusOf(e.Spec().ChangeControl).Autoscalers
 	})
 }
+
+// scalesByItself: Kubernetes' own autoscaler, and operators that scale or roll out by themselves.
+func (c *Case) scalesByItself() bool { return c.autoscaler() || c.operates() }
 
 const autoscalerAccount = "horizontal-pod-autoscaler"
 

@@ -42,8 +42,8 @@ func wayOut(j *judgement) string {
 		return "wait until it is over, or ask who froze it"
 	}
 	w := j.nearest.Window
-	return fmt.Sprintf("window %q overrides it once %s (not %s) approves it: kubectl firebreak approve %s -n %s", w.Name,
-		j.query.Approvers(max(1, int(j.query.Controls.RequiredApprovals))), w.Spec.RequestedBy.Username, w.Name, w.Namespace)
+	return fmt.Sprintf("window %q overrides it once approved by %s: kubectl firebreak approve %s -n %s", w.Name,
+		j.query.Approvers(max(1, int(j.query.Controls.RequiredApprovals)), w.Spec.RequestedBy.Username), w.Name, w.Namespace)
 }
 
 // binding returns the freezes whose level binds a request.
@@ -85,7 +85,7 @@ func (c *Case) freezable() bool {
 	if c.requester.Controller || c.operates() || c.req.SubResource != "" {
 		return false
 	}
-	if c.req.Kind.GroupKind() == podKind() && (c.req.Operation == Delete || c.req.Operation == Create && c.launches()) {
+	if c.isKind(podKind()) && c.req.Operation == Delete || c.isKind(podKind(), jobKind()) && c.launches() {
 		return false
 	}
 	return c.bindable() && (c.req.Operation != Update || c.changesMatter())

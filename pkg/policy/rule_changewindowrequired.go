@@ -80,7 +80,7 @@ func (c *Case) howToRequest(j *judgement) string {
 	if n == 0 {
 		return "request one: " + c.requestCommand()
 	}
-	return fmt.Sprintf("request one, for %s to approve: %s", j.query.Approvers(n), c.requestCommand())
+	return fmt.Sprintf("request one, for %s to approve: %s", j.query.Approvers(n, ""), c.requestCommand())
 }
 
 // windowNamespace is where a window for the request would lie.

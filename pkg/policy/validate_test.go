@@ -95,15 +95,15 @@ func TestWindowsThatAreRefused(t *testing.T) {
 		},
 		"by a machine": {
 			reason: "windows are requested by persons", header: by("deployer"), object: plainWindow,
-			want: `spec.requestedBy: Forbidden: service account "payments/deployer" is not a person, and windows are requested by persons, or by service accounts that spec.changeControl.automatedRequesters names`,
+			want: `spec.requestedBy: Forbidden: service account "payments/deployer" is not a person, and windows are requested by persons, or by service accounts that spec.changeControl.automatedRequesters names; let a person request it`,
 		},
 		"by listed automation": {
 			reason: "windows are requested by persons", header: by("jenkins"), object: plainWindow,
-			want: `spec.requestedBy: Forbidden: user "jenkins" is not a person, and windows are requested by persons, or by service accounts that spec.changeControl.automatedRequesters names`,
+			want: `spec.requestedBy: Forbidden: user "jenkins" is not a person, and windows are requested by persons, or by service accounts that spec.changeControl.automatedRequesters names; let a person request it`,
 		},
 		"by a borrowed identity": {
 			reason: "it never requests", header: by("releaser-long-lived"), object: plainWindow,
-			want: `spec.requestedBy: Forbidden: service account "payments/releaser" is impersonated or shows a long-lived token, and windows are requested by persons`,
+			want: `spec.requestedBy: Forbidden: service account "payments/releaser" is impersonated or shows a long-lived token, and windows are requested by persons; request it as yourself`,
 		},
 		"that lists namespaces": {
 			reason: "a window opens its own namespace", header: by("bob"), object: plainWindow, edit: replacing("scope: {", "scope: {namespaces: [prod-web], "),
@@ -162,7 +162,7 @@ func TestWindowsThatAreRefused(t *testing.T) {
 		},
 		"of several faults": {
 			reason: "every one at once", header: by("deployer"), object: plainWindow, edit: both(replacing("[Delete]", "[Create]"), replacing("T04:00:00Z", "T02:59:59Z")),
-			want: `spec.requestedBy: Forbidden: service account "payments/deployer" is not a person, and windows are requested by persons, or by service accounts that spec.changeControl.automatedRequesters names` + "\n" +
+			want: `spec.requestedBy: Forbidden: service account "payments/deployer" is not a person, and windows are requested by persons, or by service accounts that spec.changeControl.automatedRequesters names; let a person request it` + "\n" +
 				`spec.schedule.end: Invalid value: "2026-11-28 02:59:59 UTC": must be after start` + "\n" +
 				"spec.plan: Required value: the environment requires that a window which creates or updates workloads pins what may run; kubectl firebreak request computes it from the manifest",
 		},
@@ -188,15 +188,15 @@ func TestApprovalsThatAreRefused(t *testing.T) {
 		"a rejection of the requester": {reason: "who requested may take it back", header: of("bob", "unapproved"), object: approve, edit: reject},
 		"of a machine": {
 			reason: "windows are approved by persons", header: of("deployer", "unapproved"), object: approve,
-			want: `spec.approver: Forbidden: service account "payments/deployer" is not a person, and windows are approved by persons`,
+			want: `spec.approver: Forbidden: service account "payments/deployer" is not a person, and windows are approved by persons; let one approve it`,
 		},
 		"of an impersonated account": {
 			reason: "windows are approved by persons", header: of("releaser-impersonated", "unapproved"), object: approve,
-			want: `spec.approver: Forbidden: service account "payments/releaser" is not a person, and windows are approved by persons`,
+			want: `spec.approver: Forbidden: service account "payments/releaser" is not a person, and windows are approved by persons; let one approve it`,
 		},
 		"of listed automation": {
 			reason: "windows are approved by persons", header: of("jenkins", "unapproved"), object: approve,
-			want: `spec.approver: Forbidden: user "jenkins" is not a person, and windows are approved by persons`,
+			want: `spec.approver: Forbidden: user "jenkins" is not a person, and windows are approved by persons; let one approve it`,
 		},
 		"of other words": {
 			reason: "what was seen is not what stands there", header: of("alice", "unapproved"), object: approve, edit: replacing(digest, "v1:sha256:"+strings.Repeat("0", 64)),
@@ -204,7 +204,7 @@ func TestApprovalsThatAreRefused(t *testing.T) {
 		},
 		"of a deleted and re-created window": {
 			reason: "it starts unapproved", header: of("alice", "unapproved"), object: approve, edit: replacing("reindex-uid", "reindex-before"),
-			want: `spec.window: Not found: "reindex with UID reindex-before"`,
+			want: `spec.window: Invalid value: "reindex": namespace "payments" has no change window of this name with UID "reindex-before": it was deleted, or made again; look at what is there, and approve that`,
 		},
 		"of a window that is closed": {
 			reason: "it helps nobody", header: of("alice", "closed"), object: approve, edit: func(a string) string {

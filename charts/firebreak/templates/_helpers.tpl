@@ -58,7 +58,8 @@ impersonated one, or shows a long-lived token: it is judged like anybody.
 # Kubelets, the scheduler and the API server itself keep the cluster alive; none of them decides what runs.
 - name: not-the-control-plane
   expression: >-
-    !('system:nodes' in request.userInfo.groups && request.userInfo.username.startsWith('system:node:')) &&
+    !('system:nodes' in request.userInfo.groups && request.userInfo.username.startsWith('system:node:') &&
+      request.userInfo.groups.all(g, g in ['system:nodes', 'system:authenticated'])) &&
     !(request.userInfo.username in ['system:apiserver', 'system:kube-scheduler'])
 # Without a token no Pod can start.
 - name: not-the-controller-managers-tokens
@@ -76,6 +77,6 @@ impersonated one, or shows a long-lived token: it is judged like anybody.
 - name: not-firebreaks-own-workloads
   expression: >-
     !(request.namespace == '{{ .Release.Namespace }}' &&
-      ((request.resource.group == 'apps' && request.resource.resource in ['deployments', 'replicasets']) ||
+      ((request.resource.group == 'apps' && request.resource.resource == 'deployments' && request.name == 'firebreak') ||
        (request.resource.resource == 'pods' && request.subResource == '' && request.operation == 'DELETE')))
 {{- end }}

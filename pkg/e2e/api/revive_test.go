@@ -80,7 +80,7 @@ func TestRecreatedWindowStartsUnapproved(t *testing.T) {
 	}
 	awaitApprovals(t, "revived", "0/1")
 	const why = `this is maintenance in environment "production" (Production) (it is started by a person), and no open, approved window covers it: ` +
-		`window "revived" does not, since it has 0 of 1 approvals; another member of environment "production" with the RBAC verb approve (not sam) can approve it: kubectl firebreak approve revived -n payments`
+		`window "revived" does not, since it has 0 of 1 approvals; another member of environment "production" (RBAC verb approve; not sam) can approve it: kubectl firebreak approve revived -n payments`
 	t.Run("the run is denied", func(t *testing.T) {
 		wantRefused(t, as(t, sam).Create(t.Context(), job(t, "revive")), refusal{
 			Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden,

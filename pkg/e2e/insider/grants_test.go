@@ -55,31 +55,27 @@ func bound(name, role string, to rbacv1.Subject) *rbacv1.ClusterRoleBinding {
 
 // The developers' standing access is the role admin everywhere: what is aggregated into it is given to them.
 func TestNobodyGetsTheRightToApproveByAggregation(t *testing.T) {
-	const hole = "Case.roleGrants looks for bindings to the one role that the label names (aggregated in pkg/policy/rule_grantacrosstiers.go), but view is " +
-		"aggregated into edit and edit into admin: a ClusterRole that lets impersonate users, labelled aggregate-to-view, let dana approve as robin, and the Job ran"
 	refusal := across(`clusterroles.rbac.authorization.k8s.io "collected"`,
 		`rules widen what binding "developers" gives group "developers" everywhere in the cluster, production included`)
 	w := requested(t, sam, window(t, "aggregated"))
 	for name, tc := range map[string]struct {
 		reason, user, into string
 		rules              []rbacv1.PolicyRule
-		want, hole         string
+		want               string
 	}{
 		"sam, who does not administer RBAC": {
 			"RBAC refuses it first", sam, "admin", may("approve"),
-			`clusterroles.rbac.authorization.k8s.io is forbidden: User "sam" cannot create resource "clusterroles" in API group "rbac.authorization.k8s.io" at the cluster scope`, "",
+			`clusterroles.rbac.authorization.k8s.io is forbidden: User "sam" cannot create resource "clusterroles" in API group "rbac.authorization.k8s.io" at the cluster scope`,
 		},
-		"approve into admin":    {"the label is all that it takes", ray, "admin", may("approve"), refusal, ""},
-		"breakglass into admin": {"it needs no approval", ray, "admin", may("breakglass"), refusal, ""},
-		"all verbs into admin":  {"a wildcard includes approve", ray, "admin", may("*"), refusal, ""},
-		"approve into edit":     {"edit is aggregated into admin", ray, "edit", may("approve"), refusal, hole},
-		"approve into view":     {"view is aggregated into edit, and so into admin", ray, "view", may("approve"), refusal, hole},
+		"approve into admin":    {"the label is all that it takes", ray, "admin", may("approve"), refusal},
+		"breakglass into admin": {"it needs no approval", ray, "admin", may("breakglass"), refusal},
+		"all verbs into admin":  {"a wildcard includes approve", ray, "admin", may("*"), refusal},
+		"approve into edit":     {"edit is aggregated into admin", ray, "edit", may("approve"), refusal},
+		"approve into view":     {"view is aggregated into edit, and so into admin", ray, "view", may("approve"), refusal},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Log(tc.reason)
-			tryOut(t, func() error {
-				return as(t, tc.user).Create(t.Context(), role("collected", aggregate+tc.into, tc.rules), client.DryRunAll)
-			}, tc.want, tc.hole)
+			refused(t, as(t, tc.user).Create(t.Context(), role("collected", aggregate+tc.into, tc.rules), client.DryRunAll), tc.want)
 			cannotRun(t, as(t, sam), "aggregated-run", unapproved(w, 0, 1, ""))
 		})
 	}
@@ -88,8 +84,6 @@ func TestNobodyGetsTheRightToApproveByAggregation(t *testing.T) {
 // Whoever may impersonate persons may approve as one of them, and admission does not see it. So the grant is refused to
 // who is no member of production, whichever way it takes.
 func TestNobodyOutsideProductionMayImpersonateItsPeople(t *testing.T) {
-	const collects = "Case.roleGrants reads only the rules that are sent and the labels aggregate-to-*; a ClusterRole's aggregationRule may name any label, and the rules " +
-		"are then written by the clusterrole-aggregation-controller, whose requests are not sent to Firebreak (pkg/policy/rule_grantacrosstiers.go, matchConditions)"
 	binding := func(who string) string {
 		return across(`clusterrolebindings.rbac.authorization.k8s.io "given"`, fmt.Sprintf(
 			`subjects[0] gives %s clusterrole "become" everywhere in the cluster, production included`, who))
@@ -104,40 +98,38 @@ func TestNobodyOutsideProductionMayImpersonateItsPeople(t *testing.T) {
 		}
 	}
 	for name, tc := range map[string]struct {
-		reason     string
-		send       func() error
-		want, hole string
+		reason string
+		send   func() error
+		want   string
 	}{
-		"to a developer":               {"she is of the other side", bind("become", user(dana)), binding(`user "dana"`), ""},
-		"to a group":                   {"it is of the other side", bind("become", group("developers")), binding(`group "developers"`), ""},
-		"to whom no environment knows": {"unknown is never production", bind("become", user("mallory")), binding(`user "mallory"`), ""},
+		"to a developer":               {"she is of the other side", bind("become", user(dana)), binding(`user "dana"`)},
+		"to a group":                   {"it is of the other side", bind("become", group("developers")), binding(`group "developers"`)},
+		"to whom no environment knows": {"unknown is never production", bind("become", user("mallory")), binding(`user "mallory"`)},
 		"by widening a role that is bound": {
 			"the binding was harmless when it was made", patch(`{"rules":[{"apiGroups":[""],"resources":["users"],"verbs":["impersonate"]}]}`),
-			across(`clusterroles.rbac.authorization.k8s.io "empty"`, `rules widen what binding "empty" gives user "mallory" everywhere in the cluster, production included`), "",
+			across(`clusterroles.rbac.authorization.k8s.io "empty"`, `rules widen what binding "empty" gives user "mallory" everywhere in the cluster, production included`),
 		},
 		"by the narrower verbs": {
-			"they are the same power over fewer requests", bind("become-to-approve", user("mallory")), open,
-			"impersonate:user-info and impersonate-on:user-info:create are served since Kubernetes 1.35 (ConstrainedImpersonation, on by default in 1.36). powerOfRules knows " +
-				"only impersonate (pkg/policy/rule_grantacrosstiers.go): bound to the two, mallory approved as robin, and the Job ran",
+			"they are the same power over fewer requests", bind("become-to-approve", user("mallory")),
+			across(`clusterrolebindings.rbac.authorization.k8s.io "given"`, `subjects[0] gives user "mallory" clusterrole "become-to-approve" everywhere in the cluster, production included`),
 		},
 		"by a role that another one collects": {"an aggregationRule may name any label", func() error {
 			return c.Create(t.Context(), role("given", "example.com/collect", becomes()), client.DryRunAll)
-		}, open, collects},
+		}, across(`clusterroles.rbac.authorization.k8s.io "given"`, `rules widen what binding "collects" gives user "mallory" everywhere in the cluster, production included`)},
 		"by collecting a role that is there": {
-			"no rule is written", patch(`{"aggregationRule":{"clusterRoleSelectors":[{"matchLabels":{"kubernetes.io/bootstrapping":"rbac-defaults"}}]}}`), open, collects,
+			"no rule is written", patch(`{"aggregationRule":{"clusterRoleSelectors":[{"matchLabels":{"kubernetes.io/bootstrapping":"rbac-defaults"}}]}}`),
+			across(`clusterroles.rbac.authorization.k8s.io "empty"`, `rules widen what binding "empty" gives user "mallory" everywhere in the cluster, production included`),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Log(tc.reason)
-			tryOut(t, tc.send, tc.want, tc.hole)
+			refused(t, tc.send(), tc.want)
 		})
 	}
 }
 
 // A role and its binding, each harmless without the other, are sent at the same time.
 func TestARoleAndItsBindingAtOnceAreNotBothAdmitted(t *testing.T) {
-	t.Skip("31 of 40 pairs were admitted: the binding is judged before the role is in memory (powerOf says reads of a role that does not exist), and the role before the " +
-		"binding is. Case.powerOf could treat an unknown ClusterRole as everything, or read it live (pkg/policy/rule_grantacrosstiers.go)")
 	c := as(t, ray)
 	for i := range 40 {
 		name := fmt.Sprintf("at-once-%d", i)

@@ -32,7 +32,7 @@ func TestAWindowThatIsMadeAgainStartsUnapproved(t *testing.T) {
 			cannotRun(t, c, "again-run", unapproved(w, 0, 1, ""))
 			copied := approval.DeepCopy()
 			copied.ObjectMeta = metav1.ObjectMeta{Name: "again-copied", Namespace: w.Namespace}
-			refused(t, c.Create(t.Context(), copied.DeepCopy()), noSuchWindow("again-copied", "again", string(first.UID)))
+			refused(t, c.Create(t.Context(), copied.DeepCopy()), noSuchWindow("again-copied", "payments", "again", string(first.UID)))
 			copied.Spec.Window.UID = string(w.UID)
 			refused(t, c.Create(t.Context(), copied), own("again-copied", "again"))
 			cannotRun(t, c, "again-run", unapproved(w, 0, 1, ""))
@@ -119,7 +119,7 @@ func TestARejectionStaysWhereItIs(t *testing.T) {
 		"deleted as the garbage collector": {
 			"which may delete it", remove(impersonating(t, sam, rest.ImpersonationConfig{UserName: collector})),
 			byWebhook(`changeapprovals.firebreak.dev "no-rene"`, `violates environment segregation: IdentityOutsideEnvironment: service account "kube-system/generic-garbage-collector" is no member of environment "production" (Production), `+
-				`which namespace "payments" belongs to; ask one of its members to do it, or its owners to list the identity in spec.identities: spec.decision: Forbidden: a rejection cannot be taken back while change window "no" exists; delete the window and request another`),
+				`which namespace "payments" belongs to; ask one of its members to do it, or its owners to list the identity in spec.identities; spec.decision: Forbidden: a rejection cannot be taken back while change window "no" exists; delete the window and request another`),
 		},
 		"deleted with all approvals": {"one review for each, without its name", func() error {
 			return c.DeleteAllOf(t.Context(), no.DeepCopy(), client.InNamespace("payments"), client.MatchingFields{"metadata.name": no.Name})
