@@ -49,7 +49,7 @@ func (c *Case) judgeContent(rule v1alpha1.RuleName, leads func([]reference.Refer
 	said := map[spot]bool{}
 	for _, l := range found {
 		at := spot{l.ref.Path, l.ref.Name, l.target}
-		but := c.crosses(l)
+		but := c.crosses(l, stored[l.target])
 		if but == "" || said[at] {
 			continue
 		}
@@ -69,8 +69,8 @@ func targets(leads []lead) map[string]bool {
 }
 
 // crosses says, as a clause, why a lead crosses tiers; empty if it does not. A reference to production needs both
-// identities on that side: who asks and what would run.
-func (c *Case) crosses(l lead) string {
+// identities on that side: who asks and what would run. Who changes something else asks for nothing that was stored.
+func (c *Case) crosses(l lead, stored bool) string {
 	place := c.subject()
 	subject := place.SubjectTier()
 	switch {
@@ -80,7 +80,7 @@ func (c *Case) crosses(l lead) string {
 		return ""
 	case subject != v1alpha1.TierShared && subject != l.tier:
 		return fmt.Sprintf("namespace %q belongs to %s", c.subjectNamespace(), place)
-	case l.tier == v1alpha1.TierProduction && !c.requester.Controller && !c.outsider && !c.requester.MemberOfTier(v1alpha1.TierProduction):
+	case l.tier == v1alpha1.TierProduction && !stored && !c.requester.Controller && !c.outsider && !c.requester.MemberOfTier(v1alpha1.TierProduction):
 		return fmt.Sprintf("%s is a member of no Production environment", c.requester)
 	}
 	return ""

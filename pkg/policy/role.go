@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -63,8 +64,8 @@ func (c *Case) knownRole() error {
 		return nil
 	}
 	var b rbacv1.RoleBinding // a ClusterRoleBinding has the same fields
-	if kjson.UnmarshalCaseSensitivePreserveInts(c.new.raw, &b) != nil {
-		return nil // what cannot be read binds nothing
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(c.new.raw, &b); err != nil {
+		return fmt.Errorf("decode %s: %w", c.req.Kind.Kind, err)
 	}
 	from := c.req.Namespace
 	if b.RoleRef.Kind == "ClusterRole" {

@@ -63,19 +63,9 @@ func (c *Case) weakenings() []string {
 // takesAccount: a token of Firebreak's own account or of one of Kubernetes' own controllers, asked for, kept in a Secret
 // or mounted into a Pod, makes whoever has it that account.
 func (c *Case) takesAccount() string {
-	var account, how string
+	account, how := c.accountTaken()
 	switch {
-	case c.req.Username() == userControllerManager || c.req.Operation == Delete:
-		return ""
-	case c.req.SubResource == "token":
-		account, how = c.req.Name, "takes a token of"
-	case c.isKind(secretKind()) && c.new != nil:
-		account, how = c.new.meta.Annotations[corev1.ServiceAccountNameKey], "keeps a token of"
-	case c.new != nil && c.new.work != nil && !c.requester.Controller:
-		account, how = c.new.work.Template.ServiceAccount(), runsAs
-	}
-	switch {
-	case account == "":
+	case account == "" || c.req.Username() == userControllerManager || c.req.Operation == Delete:
 	case c.req.Namespace == c.est.FirebreakNamespace && account == c.est.FirebreakAccount:
 		return "it " + how + " Firebreak's own service account"
 	case c.req.Namespace == controllerNamespace && slices.Contains(Controllers(), account):
@@ -87,6 +77,19 @@ func (c *Case) takesAccount() string {
 }
 
 const runsAs = "runs as"
+
+// accountTaken returns the service account that a request takes, and how.
+func (c *Case) accountTaken() (account, how string) {
+	switch {
+	case c.req.SubResource == "token":
+		return c.req.Name, "takes a token of"
+	case c.isKind(secretKind()) && c.new != nil:
+		return c.new.meta.Annotations[corev1.ServiceAccountNameKey], "keeps a token of"
+	case c.new != nil && c.new.work != nil && !c.requester.Controller:
+		return c.new.work.Template.ServiceAccount(), runsAs
+	}
+	return "", ""
+}
 
 // trusted: an account of the object's namespace that some Production environment lists as operator or launcher of Jobs: what
 // it does is no maintenance, so who has a token of it needs no window.

@@ -77,15 +77,7 @@ func (c *Case) roleGrants() []Finding {
 
 // grant judges one subject of one binding. Its message lacks its beginning.
 func (c *Case) grant(b Binding, s rbacv1.Subject, p power) (Finding, bool) {
-	place := estate.Membership{Environments: c.est.Production(), Tier: v1alpha1.TierProduction}
-	if b.Namespace == c.est.FirebreakNamespace && c.est.HostsProduction() {
-		// Whoever rules there rules production.
-	} else if b.Namespace != "" {
-		place = c.est.NamespaceOrName(b.Namespace)
-	} else if !c.est.HostsProduction() {
-		return Finding{}, false // no namespace of this cluster is production's
-	}
-	g := c.grantee(s)
+	g, place := c.grantee(s), c.rules(b.Namespace)
 	if g.plumbing || g.tier == v1alpha1.TierShared && p != becomes {
 		return Finding{}, false
 	}
@@ -114,6 +106,19 @@ func (c *Case) grant(b Binding, s rbacv1.Subject, p power) (Finding, bool) {
 		return f, true
 	}
 	return Finding{}, false
+}
+
+// rules returns what whoever has power in a namespace has power over. In the cluster as a whole, and where Firebreak is, that
+// is production, if any namespace of the cluster is production's.
+func (c *Case) rules(namespace string) estate.Membership {
+	everywhere := namespace == "" || namespace == c.est.FirebreakNamespace
+	switch {
+	case everywhere && c.est.HostsProduction():
+		return estate.Membership{Environments: c.est.Production(), Tier: v1alpha1.TierProduction}
+	case everywhere:
+		return estate.Membership{Tier: v1alpha1.TierShared}
+	}
+	return c.est.NamespaceOrName(namespace)
 }
 
 // softened: looking at production is worth a warning. Accounts that nobody has listed yet are treated as

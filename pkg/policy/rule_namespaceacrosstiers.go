@@ -45,7 +45,7 @@ func (c *Case) namespacesOf(r reference.Reference) []lead {
 		if ns == c.req.Namespace || ns == c.subjectNamespace() {
 			continue
 		}
-		if l, ok := c.namespaceLead(r, ns); ok && (len(names) == 1 || !l.uncertain && c.crosses(l) != "") {
+		if l, ok := c.namespaceLead(r, ns); ok && (len(names) == 1 || !l.uncertain && c.crosses(l, false) != "") {
 			return []lead{l}
 		}
 	}

@@ -127,8 +127,8 @@ type request struct {
 	// Type of the body; empty: application/json.
 	Type string         `json:"type,omitempty"`
 	Body map[string]any `json:"body,omitempty"`
-	// Skip says of a namespace, or of * for any, why the request is refused or warned about there although it should not be.
-	Skip map[string]string `json:"skip,omitempty"`
+	// Warns is all that is said to who sends it; mostly nothing.
+	Warns []string `json:"warns,omitempty"`
 }
 
 // send sends it and returns the warnings.

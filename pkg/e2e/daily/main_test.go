@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	coordinationv1 "k8s.io/api/coordination/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -35,7 +33,6 @@ func run(m *testing.M) int {
 	the = s
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go heartbeats(ctx)
 	code, ran := 1, false
 	if err := populate(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -50,26 +47,6 @@ func run(m *testing.M) int {
 		return 1
 	}
 	return code
-}
-
-// heartbeats renews the leases of the nodes. The control plane's own nodes are Ready once and say nothing more, so that
-// after 50 seconds their Pods would be marked as not ready for good, and rollouts would hang.
-func heartbeats(ctx context.Context) {
-	c, err := the.Client(the.AdminConfig())
-	if err != nil {
-		return
-	}
-	for ; ctx.Err() == nil; time.Sleep(5 * time.Second) {
-		for _, node := range []string{"kwok-0", "drain-1", "drain-2"} {
-			now := metav1.NowMicro()
-			lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: node, Namespace: "kube-node-lease"}}
-			before := lease.DeepCopy()
-			lease.Spec.HolderIdentity, lease.Spec.RenewTime = &node, &now
-			if c.Patch(ctx, lease.DeepCopy(), client.MergeFrom(before)) != nil {
-				_ = c.Create(ctx, lease) // the next round tries again
-			}
-		}
-	}
 }
 
 // populate declares the shop beside the sample estate, whose seal comes last: a second production, its namespaces and

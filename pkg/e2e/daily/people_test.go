@@ -35,7 +35,6 @@ func TestAPersonsDay(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		does   []string
-		skip   string
 	}{
 		"restart and step back":       {reason: "the two that every runbook begins with", does: []string{"set image deployment/NAME web=registry.example.com/shop/web:4.2", "rollout restart deployment/NAME", "rollout undo deployment/NAME --to-revision=1"}},
 		"restart a StatefulSet":       {reason: "the annotation changes the template and nothing of it", does: []string{"rollout restart statefulset/NAME-set"}},
@@ -59,22 +58,12 @@ func TestAPersonsDay(t *testing.T) {
 		"schedule what is harmless":   {reason: "a CronJob that touches no data store and runs no tool", does: []string{"create cronjob NAME --image=registry.example.com/shop/ping:1 --schedule=@yearly -- /bin/ping-shop", "delete cronjob NAME"}},
 		"autoscale":                   {reason: "an autoscaler is bounded by its own minimum and maximum", does: []string{"autoscale deployment/NAME --min=2 --max=10", "delete hpa NAME"}},
 	}
-	podMetadata := "denied: ChangeWindowRequired: this is maintenance in environment \"shop\" (it names production data store \"ledger\" and is started by a person). " +
-		"The labels and annotations of a Pod count as those of its template, so an update of them alone starts something (policy: starts, sameTemplate)"
-	for _, sentence := range []string{"label a Pod", "annotate a Pod"} {
-		tc := cases[sentence]
-		tc.skip = podMetadata
-		cases[sentence] = tc
-	}
 	n := 0
 	for sentence, tc := range cases {
 		n++
 		name := "web-" + string(rune('a'+n))
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
-			if tc.skip != "" {
-				t.Skip(tc.skip)
-			}
 			deployed(t, namespace, name)
 			pod := strings.Fields(silently(t, sam(), namespace, "", "get", "pods", "-l", "app="+name, "-o", "jsonpath={.items[*].metadata.name}"))[0]
 			for _, line := range tc.does {
@@ -100,13 +89,10 @@ func TestWhatWasThereBefore(t *testing.T) {
 		reason string
 		who    *rest.Config
 		does   [][]string
-		skip   string
 	}{
 		"what runs a tool is restarted": {
 			reason: "nothing of it changes", who: sam(),
 			does: [][]string{{"rollout", "restart", "deployment/restarted"}, {"rollout", "status", "deployment/restarted", "--timeout=20s"}},
-			skip: "the restart is admitted, and then denied is what the deployment controller makes of it: replicasets.apps is forbidden: ChangeWindowRequired: this is maintenance in environment \"shop\" (it runs psql and names production data store \"ledger\"). " +
-				"The rollout hangs; so it does under an approved window for the Deployment, which has no ReplicaSet in scope (policy: whyMaintenance judges templates of Kubernetes' own controllers)",
 		},
 		"what runs a tool is scaled and loses its Pods": {
 			reason: "its ReplicaSet is there", who: sam(),
@@ -128,9 +114,6 @@ func TestWhatWasThereBefore(t *testing.T) {
 	for sentence, tc := range cases {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
-			if tc.skip != "" {
-				t.Skip(tc.skip)
-			}
 			for _, args := range tc.does {
 				silently(t, tc.who, namespace, "", args...)
 			}

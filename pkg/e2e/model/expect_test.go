@@ -16,7 +16,7 @@ func (m *reference) expect(s step, at time.Time) (outcome, func(outcome)) {
 	case approve, reject:
 		return m.expectWord(s, at)
 	case forget:
-		return m.expectForget(s)
+		return m.expectForget()
 	case shut:
 		if m.windows[s.key(s.name)] == nil {
 			return outcome{kind: missing}, nothing
@@ -85,7 +85,7 @@ func (m *reference) expectWord(s step, at time.Time) (outcome, func(outcome)) {
 }
 
 // expectForget: the last word that was given, about whichever window.
-func (m *reference) expectForget(s step) (outcome, func(outcome)) {
+func (m *reference) expectForget() (outcome, func(outcome)) {
 	nothing := func(outcome) {}
 	if len(m.words) == 0 {
 		return outcome{kind: missing}, nothing

@@ -119,28 +119,29 @@ func (m *memory) require(s step) outcome {
 	return outcomeOf(r.Allowed, r.Result)
 }
 
-// burst creates Jobs through all replicas at once; who is told to try again does.
+// burst creates Jobs through all replicas at once.
 func (m *memory) burst(s step) outcome {
+	m.bursts++
+	return atOnce(s.number, func(i int) outcome {
+		return m.create(s.person, "jobs", jobOf(fmt.Sprintf("n-%d-%d", m.bursts, i), s.plan, false), false, none)
+	})
+}
+
+// atOnce does the same many times at once. Who is told to try again does, as clients do.
+func atOnce(n int, create func(int) outcome) outcome {
 	var mu sync.Mutex
-	out := outcome{kind: admitted}
 	var wg sync.WaitGroup
-	m.store.mu.Lock()
-	m.store.created++
-	prefix := fmt.Sprintf("n-%d-", m.store.created)
-	m.store.mu.Unlock()
-	for i := range s.number {
+	out := outcome{kind: admitted}
+	for i := range n {
 		wg.Go(func() {
-			for {
-				got := m.create(s.person, "jobs", jobOf(fmt.Sprint(prefix, i), s.plan, false), false, none)
-				if got.kind == retry {
-					continue
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				if got.kind == admitted {
-					out.uids = append(out.uids, got.uid)
-				}
-				return
+			got := create(i)
+			for got.kind == retry {
+				got = create(i)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if got.kind == admitted {
+				out.uids = append(out.uids, got.uid)
 			}
 		})
 	}

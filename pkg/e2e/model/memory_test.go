@@ -46,6 +46,7 @@ type memory struct {
 	world    *policy.World
 	replicas [threeWide]http.Handler
 	asked    int
+	bursts   int
 }
 
 func newMemory(t testing.TB) *memory {

@@ -29,9 +29,9 @@ const (
 
 type window struct {
 	draft
-	name, uid, by       string
-	created             time.Time
-	opens, closes, ends time.Time
+	name, uid, by string
+	created       time.Time
+	opens, closes time.Time
 }
 
 type word struct {

@@ -143,7 +143,7 @@ func chance(r *rand.Rand, percent int) bool { return r.IntN(100) < percent }
 // members may request, approve and run.
 func members() []string { return []string{"sam", "robin", "alex", "kim"} }
 
-// stories are sequences that random steps seldom come upon.
+// stories are sequences that random steps seldom come upon. They take hours, so they are for memory.
 func stories(sc scale) [][]step {
 	sam, robin := members()[0], members()[1]
 	emergency := draft{emergency: true, updates: true, length: sc.long}
@@ -160,9 +160,6 @@ func stories(sc scale) [][]step {
 			{op: approve, person: sam, name: "n0"}, {op: run, person: robin, name: "n2", draft: draft{plan: "a"}},
 		},
 	}
-	if !sc.faults {
-		return out
-	}
 	return append(out, []step{ // what was tried again is one execution
 		{op: shut, person: sam, name: "n1"}, {op: request, person: sam, name: "n1", draft: normal}, {op: approve, person: robin, name: "n1"},
 		{op: remove, person: sam, name: "n1"}, {op: run, person: sam, name: "n1", draft: draft{plan: "a"}, suspended: true},
@@ -178,7 +175,7 @@ type generator struct {
 }
 
 func (g *generator) step() step {
-	if len(g.next) == 0 && chance(g.Rand, 2) {
+	if len(g.next) == 0 && g.faults && chance(g.Rand, 2) {
 		g.next = one(g.Rand, stories(g.scale)...)
 	}
 	if len(g.next) == 0 {
@@ -220,7 +217,7 @@ func draw(r *rand.Rand, sc scale) step {
 		s.fault = one(r, faults()...)
 	}
 	if (s.op == run || s.op == approve || s.op == request || s.op == remove) && chance(r, 6) {
-		s.person, s.draft.boundary = developer, false
+		s.person, s.boundary = developer, false
 	}
 	return s
 }
@@ -229,6 +226,9 @@ func drawDraft(r *rand.Rand, sc scale) draft {
 	d := draft{
 		plan: one(r, "a", "a", "a", "b"), updates: chance(r, 40), team: chance(r, 50), max: one(r, int32(1), 1, 2, 3),
 		after: one(r, 0, 0, 0, 0, sc.soon), length: one(r, sc.short, sc.long, sc.long), tooLong: chance(r, 4),
+	}
+	if !sc.faults && chance(r, 80) {
+		d.after, d.length = 0, sc.long
 	}
 	switch n := r.IntN(100); {
 	case n < 22:
