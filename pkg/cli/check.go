@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -29,6 +30,34 @@ type checkOptions struct {
 	defaultEnv       string
 	home             string
 	readSecrets      bool
+	// audit: what is stored is wanted too, of all kinds that are judged.
+	audit bool
+}
+
+// instant is what to judge by.
+func (o *checkOptions) instant(now time.Time) (time.Time, error) {
+	if o.output != "text" && o.output != "json" {
+		return now, fmt.Errorf("--output is text or json, not %q", o.output)
+	}
+	if o.at == "" {
+		return now, nil
+	}
+	at, err := time.Parse(time.RFC3339, o.at)
+	if err != nil {
+		return now, fmt.Errorf("--at: %w", err)
+	}
+	return at, nil
+}
+
+// worldFlags say what the server is told when it starts, and how to print.
+func (e *env) worldFlags(f *pflag.FlagSet, o *checkOptions) {
+	f.StringVarP(&o.output, "output", "o", "text", "text or json")
+	f.StringVar(&o.cluster, "cluster-name", "", "name of the cluster, as windows name it")
+	f.StringVar(&o.defaultEnv, "default-environment", "", "environment of namespaces that none claims")
+	f.StringVar(&o.home, "firebreak-namespace", "firebreak-system", "namespace that Firebreak runs in")
+	f.BoolVar(&o.readSecrets, "read-secrets", false, "judge what workloads take from Secrets, as a server with --read-secrets does; the Secrets come from --with")
+	f.StringVar(e.flags.KubeConfig, "kubeconfig", "", "kubeconfig file, for the live estate")
+	f.StringVar(e.flags.Context, "context", "", "kubeconfig context, for the live estate")
 }
 
 func (e *env) check() *cobra.Command {
@@ -53,28 +82,15 @@ something cannot be judged.`,
 	f.StringVarP(&o.namespace, "namespace", "n", "", "namespace of objects that name none")
 	f.StringVar(&o.operation, "operation", "", "create, update or delete; default: update for objects that are known already, else create")
 	f.StringVar(&o.at, "at", "", "instant to judge by, in RFC 3339; default: now")
-	f.StringVarP(&o.output, "output", "o", "text", "text or json")
-	f.StringVar(&o.cluster, "cluster-name", "", "name of the cluster, as windows name it")
-	f.StringVar(&o.defaultEnv, "default-environment", "", "environment of namespaces that none claims")
-	f.StringVar(&o.home, "firebreak-namespace", "firebreak-system", "namespace that Firebreak runs in")
-	f.BoolVar(&o.readSecrets, "read-secrets", false, "judge what workloads take from Secrets, as a server with --read-secrets does; the Secrets come from --with")
-	f.StringVar(e.flags.KubeConfig, "kubeconfig", "", "kubeconfig file, for the live estate")
-	f.StringVar(e.flags.Context, "context", "", "kubeconfig context, for the live estate")
+	e.worldFlags(f, &o)
 	_ = cmd.MarkFlagRequired("filename")
 	return cmd
 }
 
 func (e *env) runCheck(ctx context.Context, o *checkOptions) error {
-	if o.output != "text" && o.output != "json" {
-		return fmt.Errorf("--output is text or json, not %q", o.output)
-	}
-	at := e.clock()
-	if o.at != "" {
-		t, err := time.Parse(time.RFC3339, o.at)
-		if err != nil {
-			return fmt.Errorf("--at: %w", err)
-		}
-		at = t
+	at, err := o.instant(e.clock())
+	if err != nil {
+		return err
 	}
 	docs, err := readAll(o.files, e.In)
 	if err != nil {
@@ -154,6 +170,8 @@ func (k *known) requestOf(u *unstructured.Unstructured, o *checkOptions, at time
 		}
 		u.SetNamespace(ns)
 	}
+	// The API server would set it to the present; one that an exported manifest carries would be judged by its past.
+	unstructured.RemoveNestedField(u.Object, "metadata", "creationTimestamp")
 	raw, err := json.Marshal(u.Object)
 	if err != nil {
 		return nil, fmt.Errorf("encode: %w", err)

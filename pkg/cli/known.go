@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -30,6 +31,8 @@ type known struct {
 	state *change.State
 	// objects by kind, namespace and name, as JSON.
 	objects map[string][]byte
+	// stored is all that was read.
+	stored []*unstructured.Unstructured
 	// roles are those that are checked themselves, by namespace and name.
 	roles map[string]policy.Role
 	// self is who runs the command; nil offline.
@@ -58,7 +61,7 @@ func (e *env) known(ctx context.Context, o *checkOptions) (*known, error) {
 		}
 	} else {
 		var err error
-		if objects, err = e.fetch(ctx, k); err != nil {
+		if objects, err = e.fetch(ctx, k, o.audit); err != nil {
 			return nil, err
 		}
 	}
@@ -66,7 +69,7 @@ func (e *env) known(ctx context.Context, o *checkOptions) (*known, error) {
 }
 
 // fetch reads the estate and the change state from the cluster.
-func (e *env) fetch(ctx context.Context, k *known) ([]*unstructured.Unstructured, error) {
+func (e *env) fetch(ctx context.Context, k *known, audit bool) ([]*unstructured.Unstructured, error) {
 	c, ns, err := e.client()
 	if err != nil {
 		return nil, err
@@ -78,7 +81,11 @@ func (e *env) fetch(ctx context.Context, k *known) ([]*unstructured.Unstructured
 	}
 	k.self = &review.Status.UserInfo
 	var out []*unstructured.Unstructured
-	for _, gvk := range estateKinds() {
+	kinds := estateKinds()
+	if audit {
+		kinds = append(kinds, auditedKinds()...)
+	}
+	for _, gvk := range kinds {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
 		err := c.List(ctx, list)
@@ -106,10 +113,20 @@ func estateKinds() []schema.GroupVersionKind {
 	}
 }
 
+// auditedKinds are those whose objects are looked at again besides.
+func auditedKinds() []schema.GroupVersionKind {
+	return []schema.GroupVersionKind{
+		v1alpha1.GVK(v1alpha1.KindChangeExecution), {Version: "v1", Kind: "Pod"}, {Version: "v1", Kind: "ReplicationController"},
+		{Version: "v1", Kind: "ServiceAccount"}, {Version: "v1", Kind: "Endpoints"}, {Group: "batch", Version: "v1", Kind: "Job"},
+		{Group: "batch", Version: "v1", Kind: "CronJob"}, {Group: "networking.k8s.io", Version: "v1", Kind: "Ingress"},
+		{Group: "networking.k8s.io", Version: "v1", Kind: "NetworkPolicy"},
+	}
+}
+
 // needed: without these nothing can be told. Volumes, nodes and roles are the administrators', and who may not see them is
 // told what can be told without.
 func needed(gvk schema.GroupVersionKind) bool {
-	return gvk.Group == v1alpha1.GroupName || gvk.Group == "" && gvk.Kind != "PersistentVolume" && gvk.Kind != claim && gvk.Kind != "Node"
+	return gvk.Group == v1alpha1.GroupName || gvk.Group == "" && gvk.Kind != "PersistentVolume" && gvk.Kind != claim && gvk.Kind != "Node" && !slices.Contains(auditedKinds(), gvk)
 }
 
 func apps(kind string) schema.GroupVersionKind { return appsv1.SchemeGroupVersion.WithKind(kind) }
@@ -136,7 +153,7 @@ func (k *known) compile(objects []*unstructured.Unstructured, o *checkOptions) e
 			return fmt.Errorf("read %s %q: %w", u.GetKind(), u.GetName(), err)
 		}
 	}
-	k.world = p.world()
+	k.world, k.stored = p.world(), objects
 	return nil
 }
 

@@ -13,6 +13,18 @@ import (
 type Report struct {
 	Results []Result `json:"results"`
 	Summary Summary  `json:"summary"`
+	// Standing is for audit alone.
+	Standing []StandingResult `json:"standing,omitempty"`
+}
+
+// StandingResult is a permission that stands for a time, or stood.
+type StandingResult struct {
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+	// Counts at the instant that was asked for.
+	Counts bool   `json:"counts"`
+	Why    string `json:"why"`
 }
 
 // Summary counts results by decision.
@@ -116,12 +128,32 @@ func (r *Report) print(w io.Writer, format string) error {
 		return enc.Encode(r)
 	}
 	for _, x := range r.Results {
-		x.print(w)
+		if x.File != stored || x.Decision != "allow" {
+			x.print(w)
+		}
+	}
+	for _, s := range r.Standing {
+		s.print(w)
 	}
 	s := r.Summary
 	_, err := fmt.Fprintf(w, "%d judged: %d admitted, %d admitted with warnings, %d denied, %d undecided\n",
 		s.Total, s.Allowed, s.Warned, s.Denied, s.Undecided)
 	return err
+}
+
+// stored stands for the file of what is no manifest.
+const stored = "stored"
+
+func (s *StandingResult) print(w io.Writer) {
+	name := fmt.Sprintf("%s %q", s.Kind, s.Name)
+	if s.Namespace != "" {
+		name += fmt.Sprintf(" in namespace %q", s.Namespace)
+	}
+	mark := "counts"
+	if !s.Counts {
+		mark = "counts not"
+	}
+	fmt.Fprintf(w, "%s: %s: %s\n", name, mark, s.Why)
 }
 
 func (r *Result) print(w io.Writer) {

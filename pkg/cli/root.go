@@ -68,7 +68,7 @@ func New(streams genericiooptions.IOStreams) (*cobra.Command, error) {
 		e.flags.AddFlags(c.Flags())
 		root.AddCommand(c)
 	}
-	root.AddCommand(e.check())
+	root.AddCommand(e.check(), e.audit())
 	return root, nil
 }
 

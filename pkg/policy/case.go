@@ -160,7 +160,7 @@ func (c *Case) placeOf() (estate.Membership, error) {
 // At is the instant by which the request is judged. For a CREATE it is the object's own creationTimestamp, which the
 // API server has set and nobody can forge, so that all replicas agree.
 func (c *Case) At() time.Time {
-	if c.req.Operation == Create && c.new != nil && !c.new.meta.CreationTimestamp.IsZero() {
+	if c.req.Operation == Create && !c.req.Stored && c.new != nil && !c.new.meta.CreationTimestamp.IsZero() {
 		return c.new.meta.CreationTimestamp.Time
 	}
 	return c.req.Now

@@ -43,6 +43,8 @@ type Request struct {
 	DryRun            bool
 	// Options of a CONNECT (which container, which command) or a DELETE (what becomes of what it owns), as JSON.
 	Options []byte
+	// Stored: this is no request, but an object that is there, looked at again.
+	Stored bool
 	// Now is the server's clock, by which everything but a CREATE is judged.
 	Now time.Time
 	// NamespaceLabels are the labels of the object's namespace, where the estate does not know it yet.

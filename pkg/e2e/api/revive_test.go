@@ -97,7 +97,7 @@ func TestRecreatedWindowStartsUnapproved(t *testing.T) {
 	t.Run("the old word is not taken again", func(t *testing.T) {
 		word := object(t, v1alpha1.KindChangeApproval, about(t, asUnstructured(t, first), "Approve"))
 		wantInvalid(t, as(t, robin).Create(t.Context(), word), webhook, v1alpha1.KindChangeApproval, "word",
-			notFound("spec.window", fmt.Sprintf("%q", "revived with UID "+string(first.UID))))
+			invalid("spec.window", fmt.Sprintf(`"revived": namespace "payments" has no change window of this name with UID %q: it was deleted, or made again; look at what is there, and approve that`, first.UID)))
 	})
 	t.Run("a word about other words is not taken for the new window", func(t *testing.T) {
 		other := "v1:sha256:" + hexDigest

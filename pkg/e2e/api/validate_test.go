@@ -171,7 +171,7 @@ func TestWindowsAreJudged(t *testing.T) {
 // Windows are requested by persons, and by the machines that the environment names.
 func TestWhoMayRequest(t *testing.T) {
 	ledger := edits{"metadata.namespace": "ledger", "spec.environment": "ledger", "spec.rollback": "restore"}
-	const notAPerson = ` is not a person, and windows are requested by persons, or by service accounts that spec.changeControl.automatedRequesters names`
+	const notAPerson = ` is not a person, and windows are requested by persons, or by service accounts that spec.changeControl.automatedRequesters names; let a person request it`
 	tryJudged(t, v1alpha1.KindChangeWindow, map[string]judgedCase{
 		"a service account that the environment names": {
 			reason: "two different persons must then approve", user: releaser, edits: []edits{ledger},

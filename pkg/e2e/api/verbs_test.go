@@ -107,7 +107,7 @@ func outsider(resource, name, user, field, also string) refusal {
 	return refusal{
 		Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden,
 		Message: `admission webhook "core.firebreak.dev" denied the request: ` + resource + `.firebreak.dev "` + name +
-			`" is forbidden: violates environment segregation: IdentityOutsideEnvironment: ` + says + ": " + field + ": Forbidden: " + also,
+			`" is forbidden: violates environment segregation: IdentityOutsideEnvironment: ` + says + "; " + field + ": Forbidden: " + also,
 		Causes: []metav1.StatusCause{
 			{Type: "IdentityOutsideEnvironment", Message: says},
 			forbidden(field, also),

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/apistore"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
@@ -19,7 +20,7 @@ func (m *memory) do(s step, at time.Time) outcome {
 	case request:
 		return m.create(s.person, "changewindows", windowOf(s.name, s.draft, at), false, none)
 	case approve, reject:
-		w, ok := find[*v1alpha1.ChangeWindow](m, s.key(s.name))
+		w, ok := apistore.Find[*v1alpha1.ChangeWindow](m.store, s.key(s.name))
 		if !ok {
 			return outcome{kind: missing}
 		}
@@ -55,32 +56,20 @@ func (m *memory) do(s step, at time.Time) outcome {
 	return outcome{kind: admitted}
 }
 
-func find[T client.Object](m *memory, name string) (T, bool) {
-	m.store.mu.Lock()
-	defer m.store.mu.Unlock()
-	for _, o := range m.store.objects {
-		if t, ok := o.(T); ok && t.GetName() == name {
-			return t, true
-		}
-	}
-	var none T
-	return none, false
-}
-
 func deleted[T client.Object](m *memory, s step, resource, name string) outcome {
-	o, ok := find[T](m, name)
+	o, ok := apistore.Find[T](m.store, name)
 	if !ok {
 		return outcome{kind: missing}
 	}
 	r := m.ask("/admit", review{person: s.person, op: admissionv1.Delete, resource: resource, old: o})
 	if r.Allowed {
-		m.store.drop(o)
+		m.store.Drop(o)
 	}
 	return outcomeOf(r.Allowed, r.Result)
 }
 
 func (m *memory) resume(s step) outcome {
-	j, ok := find[*batchv1.Job](m, s.name)
+	j, ok := apistore.Find[*batchv1.Job](m.store, s.name)
 	if !ok {
 		return outcome{kind: missing}
 	}
@@ -90,15 +79,15 @@ func (m *memory) resume(s step) outcome {
 		after.Spec.Suspend = &running
 		after.Generation++
 	}
-	m.store.set(s.fault)
+	m.store.Set(s.fault.stored())
 	r := m.ask("/admit", review{person: s.person, op: admissionv1.Update, resource: "jobs", object: after, old: j})
-	m.store.set(none)
+	m.store.Set(apistore.None)
 	if s.fault == deaf {
 		return outcome{kind: retry}
 	}
 	if r.Allowed {
-		m.store.drop(j)
-		_ = m.store.put(after) // it was taken out a moment ago
+		m.store.Drop(j)
+		_ = m.store.Put(after) // it was taken out a moment ago
 	}
 	return outcomeOf(r.Allowed, r.Result)
 }
@@ -151,7 +140,5 @@ func atOnce(n int, create func(int) outcome) outcome {
 
 // executions returns how many records each window has, and how many each object that was created.
 func (m *memory) executions() []v1alpha1.ChangeExecution {
-	m.store.mu.Lock()
-	defer m.store.mu.Unlock()
-	return all[v1alpha1.ChangeExecution](m.store, &client.ListOptions{Namespace: stage.Namespace})
+	return apistore.All[v1alpha1.ChangeExecution](m.store, stage.Namespace)
 }

@@ -18,7 +18,6 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -27,6 +26,7 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/admission"
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/apistore"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
@@ -34,14 +34,12 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-func labelsOf(o client.Object) labels.Set { return o.GetLabels() }
-
 // memory is a cluster in memory: the store, and replicas of the webhook that are asked over HTTP as the API server does.
 type memory struct {
 	t        testing.TB
 	mu       sync.Mutex
 	at       time.Time
-	store    *store
+	store    *apistore.Store
 	env      *v1alpha1.Environment
 	world    *policy.World
 	replicas [threeWide]http.Handler
@@ -51,7 +49,7 @@ type memory struct {
 
 func newMemory(t testing.TB) *memory {
 	m := &memory{t: t, at: time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC)}
-	m.store = newStore(m.clock)
+	m.store = apistore.New(m.clock)
 	one := int32(1)
 	m.env = &v1alpha1.Environment{
 		ObjectMeta: metav1.ObjectMeta{Name: "production", UID: "env", Generation: 1, Annotations: map[string]string{v1alpha1.AnnotationSealed: "true"}},
@@ -205,35 +203,28 @@ func outcomeOf(allowed bool, s *metav1.Status) outcome {
 
 // create stamps, judges and stores, in the API server's order.
 func (m *memory) create(person, resource string, o client.Object, dry bool, f fault) outcome {
-	m.store.born(o)
+	m.store.Born(o)
 	if o.GetObjectKind().GroupVersionKind().Group == v1alpha1.GroupName {
 		m.stamp(person, resource, o)
 	}
-	m.store.set(f)
+	m.store.Set(f.stored())
 	r := m.ask("/admit", review{person: person, op: admissionv1.Create, resource: resource, object: o, dry: dry})
-	m.store.set(none)
+	m.store.Set(apistore.None)
 	out := outcomeOf(r.Allowed, r.Result)
 	switch {
 	case f == deaf:
 		return outcome{kind: retry}
 	case out.kind != admitted:
 		return out
-	case dry && m.has(o):
+	case dry && m.store.Has(o):
 		return outcome{kind: exists}
 	case !dry:
-		if m.store.put(o) != nil {
+		if m.store.Put(o) != nil {
 			return outcome{kind: exists}
 		}
 	}
 	out.uid = string(o.GetUID())
 	return out
-}
-
-func (m *memory) has(o client.Object) bool {
-	m.store.mu.Lock()
-	defer m.store.mu.Unlock()
-	_, there := m.store.objects[keyOf(o)]
-	return there
 }
 
 // stamp applies the patch of the mutating webhook.

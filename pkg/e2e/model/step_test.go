@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/firebreak-dev/firebreak/pkg/e2e/apistore"
 )
 
 // op is what a step does.
@@ -50,6 +52,13 @@ const (
 	// deaf loses the webhook's answer.
 	deaf fault = "webhook's answer is lost"
 )
+
+// stored is what of a fault is the store's.
+func (f fault) stored() apistore.Fault {
+	return map[fault]apistore.Fault{
+		reads: apistore.Reads, unwritten: apistore.Unwritten, unanswered: apistore.Unanswered, stuck: apistore.Stuck, blind: apistore.Blind,
+	}[f]
+}
 
 func faults() []fault { return []fault{reads, unwritten, unanswered, stuck, blind, deaf} }
 

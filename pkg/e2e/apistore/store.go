@@ -1,4 +1,8 @@
-package model
+// Package apistore keeps objects in memory under the API server's rules: a name exists once, a deletion may name the UID
+// that it is for, what is read is a copy, instants have whole seconds. It can be told to fail.
+//
+// It is for tests; it imports no client but its types.
+package apistore
 
 import (
 	"context"
@@ -12,6 +16,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -19,26 +24,44 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// store keeps objects under the API server's rules: a name exists once, a deletion may name the UID that it is for, what
-// is read is a copy, instants have whole seconds. It can be told to fail.
-type store struct {
+// Fault is what goes wrong from when it is set.
+type Fault string
+
+// The faults.
+const (
+	None Fault = ""
+	// Reads fails every read.
+	Reads Fault = "reads fail"
+	// Unwritten fails the creation, which is not stored.
+	Unwritten Fault = "creation fails"
+	// Unanswered stores what is created and loses the answer.
+	Unanswered Fault = "creation's answer is lost"
+	// Stuck is that, and what was created cannot be looked for either.
+	Stuck Fault = "creation's answer is lost, and it cannot be looked for"
+	// Blind fails the second look at the approvals.
+	Blind Fault = "approvals cannot be read again"
+)
+
+// Store is such a store.
+type Store struct {
 	mu      sync.Mutex
 	clock   func() time.Time
 	objects map[string]client.Object
 	created int
-	fault   fault
+	fault   Fault
 	// looks counts how often approvals were read since the fault was set.
 	looks int
 }
 
-func newStore(clock func() time.Time) *store {
-	return &store{clock: clock, objects: map[string]client.Object{}}
+// New returns an empty store by a clock.
+func New(clock func() time.Time) *Store {
+	return &Store{clock: clock, objects: map[string]client.Object{}}
 }
 
 var errDown = errors.New("connection reset by peer")
 
-// set has the next request go wrong.
-func (s *store) set(f fault) {
+// Set has requests go wrong.
+func (s *Store) Set(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fault, s.looks = f, 0
@@ -48,13 +71,13 @@ func keyOf(o client.Object) string {
 	return fmt.Sprintf("%T/%s/%s", o, o.GetNamespace(), o.GetName())
 }
 
-func (s *store) uid() types.UID {
+func (s *Store) uid() types.UID {
 	s.created++
 	return types.UID(fmt.Sprintf("uid-%06d", s.created))
 }
 
-// born gives an object what the API server gives it before it is judged.
-func (s *store) born(o client.Object) {
+// Born gives an object what the API server gives it before it is judged.
+func (s *Store) Born(o client.Object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o.SetUID(s.uid())
@@ -66,19 +89,19 @@ func (s *store) born(o client.Object) {
 }
 
 // Create implements the ledger's client, for what is not judged.
-func (s *store) Create(_ context.Context, o client.Object, _ ...client.CreateOption) error {
-	if s.fails(unwritten) {
+func (s *Store) Create(_ context.Context, o client.Object, _ ...client.CreateOption) error {
+	if s.fails(Unwritten) {
 		return errDown
 	}
 	given, ok := o.DeepCopyObject().(client.Object)
 	if !ok {
 		return errDown
 	}
-	s.born(given)
-	if err := s.put(given); err != nil {
+	s.Born(given)
+	if err := s.Put(given); err != nil {
 		return err
 	}
-	if s.fails(unanswered, stuck) {
+	if s.fails(Unanswered, Stuck) {
 		return errDown
 	}
 	o.SetUID(given.GetUID())
@@ -86,14 +109,14 @@ func (s *store) Create(_ context.Context, o client.Object, _ ...client.CreateOpt
 	return nil
 }
 
-func (s *store) fails(by ...fault) bool {
+func (s *Store) fails(by ...Fault) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Contains(by, s.fault)
 }
 
-// put stores what was judged.
-func (s *store) put(o client.Object) error {
+// Put stores what was judged. Its error says that the name is taken.
+func (s *Store) Put(o client.Object) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, there := s.objects[keyOf(o)]; there {
@@ -103,17 +126,18 @@ func (s *store) put(o client.Object) error {
 	return nil
 }
 
-func (s *store) drop(o client.Object) {
+// Drop forgets an object.
+func (s *Store) Drop(o client.Object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.objects, keyOf(o))
 }
 
 // Get implements the ledger's client.
-func (s *store) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
+func (s *Store) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.fault == reads || s.fault == stuck {
+	if s.fault == Reads || s.fault == Stuck {
 		return errDown
 	}
 	into.SetNamespace(key.Namespace)
@@ -127,7 +151,7 @@ func (s *store) Get(_ context.Context, key client.ObjectKey, into client.Object,
 }
 
 // Delete implements the ledger's client.
-func (s *store) Delete(_ context.Context, o client.Object, opts ...client.DeleteOption) error {
+func (s *Store) Delete(_ context.Context, o client.Object, opts ...client.DeleteOption) error {
 	var with client.DeleteOptions
 	with.ApplyOptions(opts)
 	s.mu.Lock()
@@ -144,7 +168,7 @@ func (s *store) Delete(_ context.Context, o client.Object, opts ...client.Delete
 }
 
 // List implements client.Reader.
-func (s *store) List(_ context.Context, list client.ObjectList, opts ...client.ListOption) error {
+func (s *Store) List(_ context.Context, list client.ObjectList, opts ...client.ListOption) error {
 	var with client.ListOptions
 	with.ApplyOptions(opts)
 	s.mu.Lock()
@@ -152,7 +176,7 @@ func (s *store) List(_ context.Context, list client.ObjectList, opts ...client.L
 	if _, words := list.(*v1alpha1.ChangeApprovalList); words {
 		s.looks++
 	}
-	if s.fault == reads || s.fault == blind && s.looks == 2 {
+	if s.fault == Reads || s.fault == Blind && s.looks == 2 {
 		return errDown
 	}
 	switch l := list.(type) {
@@ -170,10 +194,41 @@ func (s *store) List(_ context.Context, list client.ObjectList, opts ...client.L
 	return nil
 }
 
+// All returns the objects of a type in a namespace, sorted by name; of every namespace if it is empty.
+func All[T any, P interface {
+	*T
+	client.Object
+}](s *Store, namespace string) []T {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return all[T, P](s, &client.ListOptions{Namespace: namespace})
+}
+
+// Find returns the object of a type and name; false: there is none.
+func Find[T client.Object](s *Store, name string) (T, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.objects {
+		if t, ok := o.(T); ok && t.GetName() == name {
+			return t, true
+		}
+	}
+	var none T
+	return none, false
+}
+
+// Has reports whether an object of that type, namespace and name is there.
+func (s *Store) Has(o client.Object) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, there := s.objects[keyOf(o)]
+	return there
+}
+
 func all[T any, P interface {
 	*T
 	client.Object
-}](s *store, with *client.ListOptions) []T {
+}](s *Store, with *client.ListOptions) []T {
 	var out []T
 	for _, o := range s.objects {
 		p, ok := o.(P)
@@ -189,5 +244,5 @@ func all[T any, P interface {
 }
 
 func selects(with *client.ListOptions, o client.Object) bool {
-	return with.LabelSelector == nil || with.LabelSelector.Matches(labelsOf(o))
+	return with.LabelSelector == nil || with.LabelSelector.Matches(labels.Set(o.GetLabels()))
 }

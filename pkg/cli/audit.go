@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+)
+
+func (e *env) audit() *cobra.Command {
+	o := checkOptions{audit: true}
+	cmd := &cobra.Command{
+		Use:   "audit",
+		Short: "Look at what is stored already: what crosses tiers, and which permissions stand",
+		Long: `Judges what is stored by the rules of segregation, as of now or --at: objects that were there before a rule spoke, or
+whose exemption or gateway has expired since. Then it lists what stands for a time: exemptions, gateways and windows, and
+which of them count.
+
+The objects come from --with, or from the cluster of the current kubeconfig. Exit status: 0, nothing crosses; 1, something
+does; 2, something cannot be judged.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return e.runAudit(cmd.Context(), &o) },
+	}
+	f := cmd.Flags()
+	f.StringArrayVar(&o.with, "with", nil, "file or folder with what is stored, the estate included (repeatable)")
+	f.StringVar(&o.at, "at", "", "instant to judge by, in RFC 3339; default: now")
+	e.worldFlags(f, &o)
+	return cmd
+}
+
+func (e *env) runAudit(ctx context.Context, o *checkOptions) error {
+	at, err := o.instant(e.clock())
+	if err != nil {
+		return err
+	}
+	known, err := e.known(ctx, o)
+	if err != nil {
+		return err
+	}
+	report := Report{Results: []Result{}}
+	for i, u := range known.stored {
+		if u.GroupVersionKind().Group != "firebreak.dev" && !healed(u) {
+			report.add(known.auditOne(i, u, at))
+		}
+	}
+	for _, s := range policy.StandingAt(known.world.Estate, known.state, at) {
+		report.Standing = append(report.Standing, StandingResult(s))
+	}
+	if err := report.print(e.Out, o.output); err != nil {
+		return err
+	}
+	return report.exit()
+}
+
+// healed: what a controller makes says what its owner's template says.
+func healed(u *unstructured.Unstructured) bool {
+	for _, r := range u.GetOwnerReferences() {
+		if r.Controller != nil && *r.Controller {
+			return true
+		}
+	}
+	return false
+}
+
+func (k *known) auditOne(index int, u *unstructured.Unstructured, at time.Time) Result {
+	gvk := u.GroupVersionKind()
+	r := Result{File: stored, Document: index, Kind: gvk.Kind, Namespace: u.GetNamespace(), Name: u.GetName()}
+	raw, err := json.Marshal(u.Object)
+	if err != nil {
+		return r.undecided(fmt.Errorf("encode: %w", err))
+	}
+	plural, _ := meta.UnsafeGuessKindToResource(gvk)
+	ns := u.GetNamespace()
+	if gvk.Kind == "Namespace" {
+		ns = u.GetName()
+	}
+	d, err := policy.Audit(gvk, plural, ns, u.GetName(), raw, k.world, at)
+	if err != nil {
+		return r.undecided(err)
+	}
+	return r.decided(&policy.Request{Kind: gvk, Resource: plural, Namespace: ns, Name: u.GetName()}, d)
+}

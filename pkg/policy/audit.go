@@ -1,0 +1,94 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/schedule"
+)
+
+// Audit judges an object that is stored by the rules of segregation, as of an instant and by what it would run as: who wrote
+// it is not known any more. The error means that it could not be judged.
+func Audit(gvk schema.GroupVersionKind, resource schema.GroupVersionResource, namespace, name string, raw []byte, w *World, at time.Time) (*Decision, error) {
+	req := &Request{
+		Operation: Create, Kind: gvk, Resource: resource, Namespace: namespace, Name: name, Object: raw, Now: at, Stored: true,
+		User: authenticationv1.UserInfo{Username: userControllerManager}, NamespaceRead: true, RoleRead: true,
+	}
+	d, err := Evaluate(req, w, nil)
+	if err != nil {
+		return nil, err
+	}
+	d.Findings = slices.DeleteFunc(d.Findings, func(f Finding) bool {
+		return classOf(f.Rule) != Segregation || f.Rule == v1alpha1.RuleBoundaryTampering
+	})
+	d.Allowed, d.Invalid, d.Warnings, d.Use = len(d.Denied()) == 0, nil, nil, nil
+	return d, nil
+}
+
+// Standing is a permission that stands for a time: an Exemption, a gateway, or a window.
+type Standing struct {
+	Kind, Namespace, Name string
+	// Counts at the instant of the question.
+	Counts bool
+	// Why it does, or does not any more, as a clause.
+	Why string
+}
+
+// StandingAt returns every permission that stands at an instant, or once stood and is still there.
+func StandingAt(e *estate.Estate, s *change.State, at time.Time) []Standing {
+	var out []Standing
+	for _, x := range e.Exemptions() {
+		counts, why := until(x.Spec.ExpiresAt.Time, at)
+		out = append(out, Standing{Kind: v1alpha1.KindExemption, Name: x.Name, Counts: counts, Why: why})
+	}
+	for _, env := range e.Environments() {
+		for _, g := range env.Spec().Gateways {
+			counts, why := until(g.ExpiresAt.Time, at)
+			out = append(out, Standing{Kind: v1alpha1.KindEnvironment, Name: env.Name, Counts: counts, Why: fmt.Sprintf("its gateway through %q %s", g.Host, why)})
+		}
+	}
+	for i := range s.Windows {
+		out = append(out, windowAt(&s.Windows[i], e, s, at))
+	}
+	return out
+}
+
+func windowAt(w *v1alpha1.ChangeWindow, e *estate.Estate, s *change.State, at time.Time) Standing {
+	var envs []*estate.Environment
+	if env, ok := e.Environment(w.Spec.Environment); ok {
+		envs = append(envs, env)
+	}
+	own := *s
+	own.Executions = slices.DeleteFunc(slices.Clone(s.Executions), func(x v1alpha1.ChangeExecution) bool {
+		return x.Spec.Window.UID != w.UID || x.Status.State == v1alpha1.ExecutionReleased
+	})
+	sum := change.Summarise(w, &own, estate.StrictestControls(envs), e.Cluster, at, Unfit(e))
+	out := Standing{Kind: v1alpha1.KindChangeWindow, Namespace: w.Namespace, Name: w.Name, Why: sum.Message}
+	switch sum.Phase {
+	case v1alpha1.WindowOpen, v1alpha1.WindowApproved, v1alpha1.WindowExhausted:
+		out.Counts = true
+	case v1alpha1.WindowPending:
+		if ignored := sum.Approvals.Ignored; len(ignored) > 0 {
+			out.Why += " (" + strings.Join(ignored, "; ") + ")"
+		}
+	}
+	if w.Spec.Type == v1alpha1.WindowEmergency && change.ReviewedBy(w, s.Approvals) == "" {
+		out.Why += "; nobody else has reviewed this emergency"
+	}
+	return out
+}
+
+func until(expires, at time.Time) (bool, string) {
+	if schedule.Expired(expires, at) {
+		return false, fmt.Sprintf("expired at %s and counts no longer; delete it", change.Instant(expires))
+	}
+	return true, "counts until " + change.Instant(expires)
+}
