@@ -87,14 +87,13 @@ func (e *env) runLog(ctx context.Context, o *logOptions) error {
 	return e.printLog(entries)
 }
 
-// trail reads executions that began in an interval, the oldest first, with what is still known of their windows.
+// trail reads executions that began in an interval, the oldest first. Windows and approvals may be gone, with their
+// namespace: the executions say what matters of them.
 func trail(ctx context.Context, c client.Client, home, ns string, from, to time.Time) ([]entry, error) {
 	var all v1alpha1.ChangeExecutionList
 	if err := c.List(ctx, &all, client.InNamespace(home)); err != nil {
 		return nil, fmt.Errorf("list executions: %w", err)
 	}
-	windows := map[string]v1alpha1.ChangeWindow{}
-	by := map[string]string{}
 	out := []entry{}
 	for i := range all.Items {
 		x := &all.Items[i]
@@ -102,55 +101,21 @@ func trail(ctx context.Context, c client.Client, home, ns string, from, to time.
 		if at.Before(from) || !at.Before(to) || ns != "" && x.Spec.Object.Namespace != ns {
 			continue
 		}
-		recall(ctx, c, x.Spec.Window.Namespace, windows, by)
-		out = append(out, entryOf(x, windows, by))
+		out = append(out, entryOf(x))
 	}
 	slices.SortFunc(out, func(a, b entry) int { return a.At.Compare(b.At) })
 	return out, nil
 }
 
-// recall reads the windows of a namespace and who gave their approvals, once. They may be gone, with their namespace: the
-// executions stay.
-func recall(ctx context.Context, c client.Client, ns string, windows map[string]v1alpha1.ChangeWindow, by map[string]string) {
-	if _, done := by["namespace "+ns]; done {
-		return
-	}
-	by["namespace "+ns] = ""
-	var w v1alpha1.ChangeWindowList
-	var a v1alpha1.ChangeApprovalList
-	if c.List(ctx, &w, client.InNamespace(ns)) == nil {
-		for _, o := range w.Items {
-			windows[string(o.UID)] = o
-		}
-	}
-	if c.List(ctx, &a, client.InNamespace(ns)) == nil {
-		for _, o := range a.Items {
-			if o.Spec.Approver != nil {
-				by[ns+"/"+o.Name] = o.Spec.Approver.Username
-			}
-		}
-	}
-}
-
-func entryOf(x *v1alpha1.ChangeExecution, windows map[string]v1alpha1.ChangeWindow, by map[string]string) entry {
+func entryOf(x *v1alpha1.ChangeExecution) entry {
 	o := x.Spec.Object
 	out := entry{
 		At: x.CreationTimestamp.Time, Who: x.Spec.Requester.Username, Operation: string(x.Spec.Operation), Object: strings.ToLower(o.Kind) + "/" + o.Name,
 		Namespace: o.Namespace, Window: x.Spec.Window.Namespace + "/" + x.Spec.Window.Name, State: string(x.Status.State), Result: x.Status.Result,
-		Digest: x.Spec.Digest, Execution: x.Name,
+		Digest: x.Spec.Digest, Execution: x.Name, Reason: x.Spec.Window.Reason, Ticket: x.Spec.Window.Ticket, Approvers: x.Spec.Window.ApprovedBy,
 	}
 	if out.State == "" {
 		out.State = string(v1alpha1.ExecutionPending)
-	}
-	if w, ok := windows[string(x.Spec.Window.UID)]; ok {
-		out.Reason, out.Ticket = w.Spec.Reason, w.Spec.Ticket
-	}
-	for _, name := range x.Spec.Approvals {
-		who := by[x.Spec.Window.Namespace+"/"+name]
-		if who == "" {
-			who = name
-		}
-		out.Approvers = append(out.Approvers, who)
 	}
 	if s, f := x.Status.StartedAt, x.Status.FinishedAt; s != nil && f != nil {
 		out.Duration = f.Sub(s.Time).String()

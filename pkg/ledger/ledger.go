@@ -158,6 +158,9 @@ func (l *Ledger) execution(c Claim, slot string) *v1alpha1.ChangeExecution {
 			Window: v1alpha1.ExecutedWindow{
 				ObjectReference: v1alpha1.ObjectReference{Namespace: w.Namespace, Name: w.Name, UID: w.UID},
 				RequestedBy:     w.Spec.RequestedBy,
+				Reason:          w.Spec.Reason,
+				Ticket:          w.Spec.Ticket,
+				ApprovedBy:      c.Verdict.Approvals.By,
 				Digest:          change.WindowDigest(&w.Spec),
 			},
 			Occurrence: c.Verdict.Occurrence,

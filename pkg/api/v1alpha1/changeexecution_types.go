@@ -85,6 +85,19 @@ type ExecutedWindow struct {
 	// RequestedBy is who requested it. Empty: it carried no stamp.
 	// +optional
 	RequestedBy *Stamp `json:"requestedBy,omitempty"`
+	// Reason and Ticket of the window: the record outlives it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	Reason string `json:"reason,omitempty"`
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	Ticket string `json:"ticket,omitempty"`
+	// ApprovedBy are the usernames of those whose approvals counted when the slot was taken.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=1024
+	ApprovedBy []string `json:"approvedBy,omitempty"`
 	// Digest of its canonical spec.
 	// +kubebuilder:validation:MaxLength=80
 	Digest string `json:"digest"`

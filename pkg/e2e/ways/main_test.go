@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	certificatesv1 "k8s.io/api/certificates/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -71,10 +73,31 @@ func populate(ctx context.Context) error {
 	if err := apply("before.yaml", before); err != nil {
 		return err
 	}
+	if err := askFor(ctx, "pat", "sre"); err != nil {
+		return err
+	}
 	if err := apply("estate.yaml", estateManifest); err != nil {
 		return err
 	}
 	return compiled(ctx)
+}
+
+// askFor a certificate of somebody of production's, before there is a boundary.
+func askFor(ctx context.Context, name, group string) error {
+	c, err := the.Client(the.AdminConfig())
+	if err != nil {
+		return err
+	}
+	raw, err := certificate(name, group)
+	if err != nil {
+		return err
+	}
+	return c.Create(ctx, &certificatesv1.CertificateSigningRequest{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: certificatesv1.CertificateSigningRequestSpec{
+			Request: raw, SignerName: certificatesv1.KubeAPIServerClientSignerName, Usages: []certificatesv1.KeyUsage{certificatesv1.UsageClientAuth},
+		},
+	})
 }
 
 // compiled waits until the statuses show that the estate holds.

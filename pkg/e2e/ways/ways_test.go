@@ -13,11 +13,13 @@ import (
 	"strings"
 	"testing"
 
+	certificatesv1 "k8s.io/api/certificates/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
@@ -211,33 +213,53 @@ func TestEveryKindThatLeadsAcross(t *testing.T) {
 // request is a certificate request in base64.
 func request(t *testing.T, name string, groups ...string) string {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	raw, err := certificate(name, groups...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: name, Organization: groups}}, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
+	return base64.StdEncoding.EncodeToString(raw)
 }
 
-// TestApprovalOfCertificates: a member asks, somebody else approves.
+func certificate(name string, groups ...string) ([]byte, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: name, Organization: groups}}, key)
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}), err
+}
+
+// TestApprovalOfCertificates: one that was asked for before anybody judged is approved by nobody; one of one's own name may
+// be renewed.
 func TestApprovalOfCertificates(t *testing.T) {
 	const path = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
-	body := "{apiVersion: certificates.k8s.io/v1, kind: CertificateSigningRequest, metadata: {name: pat}, spec: {signerName: kubernetes.io/kube-apiserver-client, usages: [client auth], request: " + request(t, "pat", "sre") + "}}"
-	if _, err := the.Kubectl(t.Context(), the.AdminConfig(), "create", "clusterrolebinding", "sre-all", "--clusterrole=cluster-admin", "--group=sre"); err != nil {
-		t.Fatal(err)
+	body := func(name, request string) string {
+		return "{apiVersion: certificates.k8s.io/v1, kind: CertificateSigningRequest, metadata: {name: " + name + "}, spec: {signerName: kubernetes.io/kube-apiserver-client, usages: [client auth], request: " + request + "}}"
+	}
+	approval := func(name, request string) way {
+		return way{"the approver makes the identity", "PUT", path + "/" + name + "/approval", strings.TrimSuffix(body(name, request), "}") +
+			", status: {conditions: [{type: Approved, status: 'True', reason: x, message: x}]}}", []string{`GrantAcrossTiers: spec.request is for a certificate of user "pat"`}}
 	}
 	sam := the.UserConfig(stage.SRE)
-	if err := send(t, sam, way{verb: "POST", path: path, body: body}); err != nil {
-		t.Fatalf("a member may ask: %v", err)
+	c, err := the.Client(the.AdminConfig())
+	if err != nil {
+		t.Fatal(err)
 	}
-	approval := way{"the approver makes the identity", "PUT", path + "/pat/approval", strings.TrimSuffix(body, "}") +
-		", status: {conditions: [{type: Approved, status: 'True', reason: x, message: x}]}}", []string{"GrantAcrossTiers: spec.request", `user "dana" is a member of no Production environment`}}
-	runWays(t, map[string]way{"approved by a developer": approval})
-	if err := send(t, sam, approval); err != nil {
-		t.Errorf("a member may approve: %v", err)
+	var pat certificatesv1.CertificateSigningRequest
+	if err := c.Get(t.Context(), client.ObjectKey{Name: "pat"}, &pat); err != nil {
+		t.Fatal(err)
+	}
+	stored := base64.StdEncoding.EncodeToString(pat.Spec.Request)
+	runWays(t, map[string]way{"approved by a developer": approval("pat", stored)})
+	if err := send(t, sam, approval("pat", stored)); err == nil || !strings.Contains(err.Error(), "GrantAcrossTiers") {
+		t.Errorf("approved by a member: %v, want it refused: he could approve as pat what he requests", err)
+	}
+	own := request(t, stage.SRE, "sre")
+	if err := send(t, sam, way{verb: "POST", path: path, body: body("renewal", own)}); err != nil {
+		t.Fatalf("somebody may renew what he is: %v", err)
+	}
+	if err := send(t, sam, approval("renewal", own)); err != nil {
+		t.Errorf("and it may be approved: %v", err)
 	}
 }
 
