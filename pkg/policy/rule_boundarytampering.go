@@ -138,10 +138,8 @@ func (c *Case) ownWeakenings() []string {
 		return WeakensEnvironment(o.oldEnvironment, o.environment, c.est)
 	case o.store != nil || o.oldStore != nil:
 		return WeakensDataStore(o.oldStore, o.store, c.est)
-	case o.exemption != nil || o.oldExemption != nil:
-		return WeakensExemption(o.oldExemption, o.exemption)
 	}
-	return nil
+	return o.standingWeakenings()
 }
 
 // ownBoundary names the Production environment that a change of the boundary is about; empty: none in particular.

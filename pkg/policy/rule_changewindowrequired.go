@@ -27,8 +27,8 @@ func planMismatch(c *Case, j *judgement) []Finding {
 	}
 	w := j.nearest.Window
 	return []Finding{c.changeFinding(v1alpha1.RulePlanMismatch, j, fmt.Sprintf(
-		"window %q covers it, but what would run is not what was approved: %s; run what was approved, or request a window for this with: %s",
-		w.Name, j.nearest.Why, c.requestCommand()))}
+		"window %q covers it, but what would run is not what was approved: %s; run what was approved, or request a window for this (its digest is %s) with: %s",
+		w.Name, j.nearest.Why, j.query.Plan.Digest, c.requestCommand()))}
 }
 
 // executionsExhausted objects to one run more than a window allows.

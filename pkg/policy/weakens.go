@@ -237,14 +237,6 @@ func credentialClaims(c *v1alpha1.Credentials, e *estate.Estate, other func(stri
 	}
 }
 
-// WeakensExemption says how a change of an Exemption would weaken the boundary: writing one does, deleting one does not.
-func WeakensExemption(_, new *v1alpha1.Exemption) []string {
-	if new == nil {
-		return nil
-	}
-	return []string{fmt.Sprintf("it exempts from %v until %s", new.Spec.Rules, new.Spec.ExpiresAt.UTC().Format("2006-01-02 15:04 UTC"))}
-}
-
 func texts(globs []v1alpha1.Glob) []string {
 	out := make([]string, len(globs))
 	for i, g := range globs {

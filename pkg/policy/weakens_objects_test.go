@@ -131,7 +131,7 @@ func TestWeakensExemption(t *testing.T) {
 		want     []string
 	}{
 		"created": {"writing one weakens production", nil, x, want},
-		"updated": {"its spec is immutable; should it be written all the same, it is written", x, x, want},
+		"labelled": {"its spec is as it was", x, x, nil},
 		"deleted": {"taking one away strengthens", x, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -116,38 +116,97 @@ func wholeStore() *v1alpha1.DataStore {
 
 func TestEveryFieldOfAnEnvironmentIsDecidedOn(t *testing.T) {
 	e := newStage(t).world.Estate
-	got := map[string][]string{}
-	walk(reflect.ValueOf(&wholeEnvironment().Spec).Elem(), "", func(path string) {
-		for _, m := range mutations() {
-			changed := wholeEnvironment()
-			if !mutate(field(reflect.ValueOf(&changed.Spec).Elem(), path), m) {
-				continue
-			}
-			got[path] = append(got[path], "")
-			if len(policy.WeakensEnvironment(wholeEnvironment(), changed, e)) > 0 {
-				got[path] = append(got[path], m)
-			}
-		}
-	})
-	compareDecisions(t, environmentFields(), got)
+	compareDecisions(t, environmentFields(), decisions(wholeEnvironment, func(n *v1alpha1.Environment) any { return &n.Spec }, func(old, new *v1alpha1.Environment) []string {
+		return policy.WeakensEnvironment(old, new, e)
+	}))
 }
 
 func TestEveryFieldOfADataStoreIsDecidedOn(t *testing.T) {
 	e := newStage(t).world.Estate
+	compareDecisions(t, storeFields(), decisions(wholeStore, func(d *v1alpha1.DataStore) any { return &d.Spec }, func(old, new *v1alpha1.DataStore) []string {
+		return policy.WeakensDataStore(old, new, e)
+	}))
+}
+
+// exemptionFields decides on every field of an Exemption's spec, should one ever be changed.
+func exemptionFields() map[string]decided {
+	const open = "no change can be proved harmless"
+	return map[string]decided{
+		"rules":                    {"add", "fewer rules are a strengthening"},
+		"subjects.users":           {"add remove", open},
+		"subjects.groups":          {"add remove", open},
+		"subjects.serviceAccounts": {"add remove", open},
+		"objects.group":            {"other", open},
+		"objects.kind":             {"other", open},
+		"objects.namespaces":       {"add remove", open},
+		"objects.names":            {"add remove", open},
+		"reason":                   {"", "words exempt from nothing"},
+		"ticket":                   {"", "words exempt from nothing"},
+		"expiresAt":                {"longer", "an earlier end is a strengthening"},
+		"requestedBy":              {"nil", open},
+		"requestedBy.username":     {"other", open},
+		"requestedBy.uid":          {"other", open},
+		"requestedBy.groups":       {"add remove", open},
+	}
+}
+
+// freezeFields decides on every field of a freeze's spec, should one ever be changed.
+func freezeFields() map[string]decided {
+	const open = "no change can be proved harmless"
+	return map[string]decided{
+		"environments":                   {"remove", "more that is frozen is a strengthening"},
+		"namespaces":                     {"remove", "more that is frozen is a strengthening"},
+		"level":                          {"other", "there is no stricter one"},
+		"schedule":                       {"nil", open},
+		"schedule.start":                 {"nil", open},
+		"schedule.end":                   {"nil", open},
+		"schedule.recurrence":            {"nil", open},
+		"schedule.recurrence.cron":       {"other", open},
+		"schedule.recurrence.duration":   {"longer shorter", open},
+		"schedule.recurrence.timeZone":   {"other", open},
+		"schedule.recurrence.validUntil": {"longer shorter", open},
+		"reason":                         {"", "words freeze nothing"},
+		"liftedBy":                       {"other", "there is no stricter one"},
+		"requestedBy":                    {"nil", open},
+		"requestedBy.username":           {"other", open},
+		"requestedBy.uid":                {"other", open},
+		"requestedBy.groups":             {"add remove", open},
+	}
+}
+
+func TestEveryFieldOfAnExemptionIsDecidedOn(t *testing.T) {
+	compareDecisions(t, exemptionFields(), decisions(func() *v1alpha1.Exemption {
+		x := &v1alpha1.Exemption{}
+		populate(reflect.ValueOf(&x.Spec).Elem())
+		return x
+	}, func(x *v1alpha1.Exemption) any { return &x.Spec }, policy.WeakensExemption))
+}
+
+func TestEveryFieldOfAFreezeIsDecidedOn(t *testing.T) {
+	compareDecisions(t, freezeFields(), decisions(func() *v1alpha1.ChangeFreeze {
+		f := &v1alpha1.ChangeFreeze{}
+		populate(reflect.ValueOf(&f.Spec).Elem())
+		f.Spec.Level, f.Spec.LiftedBy = v1alpha1.FreezeEverything, v1alpha1.LiftedByTwoPersons
+		return f
+	}, func(f *v1alpha1.ChangeFreeze) any { return &f.Spec }, policy.WeakensFreeze))
+}
+
+// decisions changes every field of a spec alone, and notes which changes weaken.
+func decisions[T any](whole func() *T, spec func(*T) any, weakens func(old, new *T) []string) map[string][]string {
 	got := map[string][]string{}
-	walk(reflect.ValueOf(&wholeStore().Spec).Elem(), "", func(path string) {
+	walk(reflect.ValueOf(spec(whole())).Elem(), "", func(path string) {
 		for _, m := range mutations() {
-			changed := wholeStore()
-			if !mutate(field(reflect.ValueOf(&changed.Spec).Elem(), path), m) {
+			changed := whole()
+			if !mutate(field(reflect.ValueOf(spec(changed)).Elem(), path), m) {
 				continue
 			}
 			got[path] = append(got[path], "")
-			if len(policy.WeakensDataStore(wholeStore(), changed, e)) > 0 {
+			if len(weakens(whole(), changed)) > 0 {
 				got[path] = append(got[path], m)
 			}
 		}
 	})
-	compareDecisions(t, storeFields(), got)
+	return got
 }
 
 func compareDecisions(t *testing.T, want map[string]decided, got map[string][]string) {
@@ -197,6 +256,8 @@ func mutate(v reflect.Value, how string) bool {
 		return how == "Audit" || how == "nil" && zero(v)
 	case *metav1.Time:
 		return shift(how, func(d time.Duration) { f.Time = f.Add(d) })
+	case *metav1.Duration:
+		return shift(how, func(d time.Duration) { f.Duration += d })
 	}
 	return mutatePointer(v, how)
 }
@@ -272,7 +333,7 @@ func number(how string, f func(int64)) bool {
 // walk visits the paths of all fields that mutate can change.
 func walk(v reflect.Value, path string, visit func(string)) {
 	switch v.Interface().(type) {
-	case metav1.Time, *metav1.Duration, *metav1.LabelSelector, map[v1alpha1.RuleName]v1alpha1.Action:
+	case metav1.Time, *metav1.Time, metav1.Duration, *metav1.Duration, *metav1.LabelSelector, map[v1alpha1.RuleName]v1alpha1.Action:
 		visit(path)
 		return
 	}
