@@ -130,9 +130,9 @@ func TestWeakensExemption(t *testing.T) {
 		old, new *v1alpha1.Exemption
 		want     []string
 	}{
-		"created": {"writing one weakens production", nil, x, want},
+		"created":  {"writing one weakens production", nil, x, want},
 		"labelled": {"its spec is as it was", x, x, nil},
-		"deleted": {"taking one away strengthens", x, nil, nil},
+		"deleted":  {"taking one away strengthens", x, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, policy.WeakensExemption(test.old, test.new)); diff != "" {

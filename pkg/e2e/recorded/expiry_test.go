@@ -93,14 +93,8 @@ func TestWhatHasExpiredCountsNowhere(t *testing.T) {
 				if (said != "") != denied || denied && !strings.Contains(said, tc.denial) {
 					t.Errorf("the webhook at %s: %q, want denied: %t", at, said, denied)
 				}
-				out, code := run(t, append([]string{"check", "-f", files.manifest, "--with", files.estate, "--as", tc.person, "--as-group", tc.group, "--operation", "create"}, when...)...)
-				if (code == 1) != denied || denied && !strings.Contains(out, tc.denial) {
-					t.Errorf("check at %s: exit %d, want denied: %t\n%s", at, code, denied, out)
-				}
-				out, code = run(t, append([]string{"audit", "--with", files.estate, "--with", files.manifest}, when...)...)
-				if (code == 1) != (denied && !tc.changes) || denied && !tc.changes && !strings.Contains(out, tc.denial) {
-					t.Errorf("audit at %s: exit %d, want denied: %t\n%s", at, code, denied, out)
-				}
+				answers(t, denied, tc.denial, append([]string{"check", "-f", files.manifest, "--with", files.estate, "--as", tc.person, "--as-group", tc.group, "--operation", "create"}, when...))
+				out := answers(t, denied && !tc.changes, tc.denial, append([]string{"audit", "--with", files.estate, "--with", files.manifest}, when...))
 				want := tc.standing
 				if denied {
 					want = tc.then
@@ -111,6 +105,16 @@ func TestWhatHasExpiredCountsNowhere(t *testing.T) {
 			}
 		})
 	}
+}
+
+// answers runs the plugin, which must deny what is asked in these words, or deny nothing, and returns what it says.
+func answers(t *testing.T, denied bool, denial string, args []string) string {
+	t.Helper()
+	out, code := run(t, args...)
+	if (code == 1) != denied || denied && !strings.Contains(out, denial) {
+		t.Errorf("%s: exit %d, want denied: %t\n%s", strings.Join(args, " "), code, denied, out)
+	}
+	return out
 }
 
 type files struct{ estate, manifest string }
