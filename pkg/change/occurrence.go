@@ -3,6 +3,8 @@ package change
 import (
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/schedule"
@@ -119,4 +121,27 @@ func ReviewedBy(w *v1alpha1.ChangeWindow, words []v1alpha1.ChangeApproval) strin
 		}
 	}
 	return ""
+}
+
+// GoneUnreviewed returns the emergencies that were used and are gone before anybody else than who opened them had looked at
+// them, each once.
+func GoneUnreviewed(s *State) []v1alpha1.ExecutedWindow {
+	seen := map[types.UID]bool{}
+	for _, w := range s.everyWindow() {
+		seen[w.UID] = true
+	}
+	var out []v1alpha1.ExecutedWindow
+	for i := range s.Executions {
+		w := s.Executions[i].Spec.Window
+		if w.Type != v1alpha1.WindowEmergency || seen[w.UID] {
+			continue
+		}
+		seen[w.UID] = true
+		gone := v1alpha1.ChangeWindow{Spec: v1alpha1.ChangeWindowSpec{RequestedBy: w.RequestedBy}}
+		gone.Namespace, gone.UID = w.Namespace, w.UID
+		if ReviewedBy(&gone, s.Approvals) == "" {
+			out = append(out, w)
+		}
+	}
+	return out
 }

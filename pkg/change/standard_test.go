@@ -141,3 +141,33 @@ func TestEmergencies(t *testing.T) {
 		}
 	})
 }
+
+// Who deletes his emergency has not got rid of its review.
+func TestEmergenciesThatAreGone(t *testing.T) {
+	gone, there := emergency("gone", at("02:00:00")), emergency("there", at("02:00:00"))
+	run := func(w *v1alpha1.ChangeWindow, slot string) v1alpha1.ChangeExecution {
+		x := execution(w, slot, slot, v1alpha1.ExecutionUsed)
+		x.Spec.Window.Type, x.Spec.Window.RequestedBy = w.Spec.Type, w.Spec.RequestedBy
+		return x
+	}
+	normal := run(window(), "0")
+	normal.Spec.Window.Type = v1alpha1.WindowNormal
+	executions := []v1alpha1.ChangeExecution{run(gone, "a"), run(gone, "b"), run(there, "c"), normal}
+	for name, test := range map[string]struct {
+		reason string
+		words  []v1alpha1.ChangeApproval
+		want   int
+	}{
+		"nobody looked":      {"it was used twice, and is one emergency", nil, 1},
+		"himself":            {"that is no review", []v1alpha1.ChangeApproval{approval(gone, bob())}, 1},
+		"somebody looked":    {"the word stays when the window goes", []v1alpha1.ChangeApproval{approval(gone, alice())}, 0},
+		"at the other one's": {"a word is about one window", []v1alpha1.ChangeApproval{approval(there, alice())}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &change.State{Windows: []v1alpha1.ChangeWindow{*there}, Approvals: test.words, Executions: executions}
+			if got := change.GoneUnreviewed(s); len(got) != test.want {
+				t.Errorf("%s: got %+v, want %d", test.reason, got, test.want)
+			}
+		})
+	}
+}

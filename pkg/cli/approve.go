@@ -113,11 +113,17 @@ func show(out io.Writer, w *v1alpha1.ChangeWindow) {
 			fmt.Fprintf(out, "  %-11s %s\n", f.name, f.value)
 		}
 	}
-	if s.Schedule.Start != nil && s.Schedule.End != nil {
+	switch r := s.Schedule.Recurrence; {
+	case r != nil:
+		fmt.Fprintf(out, "  open        by %q in %s, each time for %s, until %s\n", r.Cron, r.TimeZone, change.Short(r.Duration.Duration), change.Instant(r.ValidUntil.Time))
+	case s.Schedule.Start != nil && s.Schedule.End != nil:
 		fmt.Fprintf(out, "  open        %s to %s\n", change.Instant(s.Schedule.Start.Time), change.Instant(s.Schedule.End.Time))
 	}
 	if s.MaxExecutions != nil {
 		fmt.Fprintf(out, "  executions  %d\n", *s.MaxExecutions)
+	}
+	if n := s.MaxExecutionsPerOccurrence; n != nil {
+		fmt.Fprintf(out, "  executions  %d each time\n", *n)
 	}
 	for _, r := range s.Scope.Resources {
 		fmt.Fprintf(out, "  may         %s %s %s\n", join(s.Scope.Operations), r.Kind, join(r.Names))

@@ -87,7 +87,7 @@ func (e *env) freezeSchedule(o *freezeOptions) (*v1alpha1.Schedule, error) {
 	s := &v1alpha1.Schedule{}
 	from := e.clock().UTC().Truncate(time.Second)
 	if o.start != "" {
-		t, err := e.instant(o.start)
+		t, err := e.instant("--start", o.start)
 		if err != nil {
 			return nil, err
 		}

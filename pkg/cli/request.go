@@ -13,7 +13,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
-	"github.com/firebreak-dev/firebreak/pkg/change"
 )
 
 type requestOptions struct {
@@ -24,10 +23,8 @@ type requestOptions struct {
 	reason        string
 	ticket        string
 	rollback      string
-	start         string
-	duration      time.Duration
+	when          when
 	startBefore   time.Duration
-	maxExecutions int32
 	operations    []string
 	clusters      []string
 	users, groups []string
@@ -37,7 +34,7 @@ type requestOptions struct {
 func (e *env) request() *cobra.Command {
 	var o requestOptions
 	cmd := &cobra.Command{
-		Use:   "request (-f MANIFEST | --resource KIND/NAME) --environment NAME --start TIME --duration 1h --reason WHY",
+		Use:   "request (-f MANIFEST | --resource KIND/NAME) --environment NAME (--start TIME | --cron CRON) --duration 1h --reason WHY",
 		Short: "Request a change window for what a manifest would do",
 		Long: `Requests a change window for what a manifest would do. The window pins what may run: images (by digest), commands,
 environment, volumes, and the content of the ConfigMaps that are used. You type the environment, so that it is you who
@@ -45,7 +42,9 @@ confirms where this will happen. What runs nothing new (a deletion, scaling, a s
 		Example: `  kubectl firebreak request -f reindex.yaml -n payments --environment production \
     --start now --duration 1h --reason "Rebuild the orders index" --ticket CHG-20417
   kubectl firebreak request --resource 'Pod/web-*' --operation Exec -n payments --environment production \
-    --start now --duration 30m --reason "INC-7: look at the cache"`,
+    --start now --duration 30m --reason "INC-7: look at the cache"
+  kubectl firebreak request -f nightly.yaml -n payments --environment production \
+    --cron '0 2 * * 6' --time-zone Europe/London --duration 2h --valid-until +4000h --reason "Weekly index check"`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.runRequest(cmd.Context(), &o) },
 	}
@@ -57,19 +56,17 @@ confirms where this will happen. What runs nothing new (a deletion, scaling, a s
 	f.StringVar(&o.reason, "reason", "", "what for; the approver reads it")
 	f.StringVar(&o.ticket, "ticket", "", "record of the change elsewhere")
 	f.StringVar(&o.rollback, "rollback", "", "how it is undone")
-	f.StringVar(&o.start, "start", "", "when the window opens: RFC 3339, now, or +DURATION from now")
-	f.DurationVar(&o.duration, "duration", time.Hour, "how long it stays open")
 	f.DurationVar(&o.startBefore, "start-before", 0, "executions may start only within this time from the opening")
-	f.Int32Var(&o.maxExecutions, "max-executions", 1, "how often it may be used")
 	f.StringSliceVar(&o.operations, "operation", []string{"Create"}, "what may happen to the objects: Create, Update, Delete, …")
 	f.StringSliceVar(&o.clusters, "for-cluster", nil, "names of the clusters that honour the window; default: all")
 	f.StringSliceVar(&o.users, "for-user", nil, "users who may use it; default: you")
 	f.StringSliceVar(&o.groups, "for-group", nil, "groups whose users may use it")
 	f.BoolVar(&o.print, "print", false, "print the window instead of requesting it")
-	for _, required := range []string{"environment", "reason", "start"} {
+	for _, required := range []string{"environment", "reason"} {
 		_ = cmd.MarkFlagRequired(required)
 	}
 	cmd.MarkFlagsOneRequired("filename", "resource")
+	o.when.flags(cmd)
 	return cmd
 }
 
@@ -103,27 +100,24 @@ func (e *env) runRequest(ctx context.Context, o *requestOptions) error {
 		return fmt.Errorf("request the window: %w", err)
 	}
 	fmt.Fprintf(e.Out, "changewindow.firebreak.dev/%s requested in namespace %s\n", w.Name, w.Namespace)
-	fmt.Fprintf(e.Out, "It opens at %s and closes at %s.\n", change.Instant(w.Spec.Schedule.Start.Time), change.Instant(w.Spec.Schedule.End.Time))
+	fmt.Fprintln(e.Out, describe(&w.Spec.Schedule, e.clock()))
 	fmt.Fprintf(e.Out, "Somebody else approves it with:\n\n  kubectl firebreak approve %s -n %s\n", w.Name, w.Namespace)
 	return nil
 }
 
 func (e *env) window(ctx context.Context, c client.Client, ns string, docs []document, o *requestOptions) (*v1alpha1.ChangeWindow, error) {
-	start, err := e.instant(o.start)
-	if err != nil {
-		return nil, err
-	}
 	w := &v1alpha1.ChangeWindow{
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion().String(), Kind: v1alpha1.KindChangeWindow},
 		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: o.name},
 		Spec: v1alpha1.ChangeWindowSpec{
-			Type: v1alpha1.WindowNormal, Environment: o.environment, Reason: o.reason, Ticket: o.ticket, Rollback: o.rollback,
-			MaxExecutions: &o.maxExecutions,
-			Scope:         v1alpha1.Scope{Clusters: o.clusters},
+			Environment: o.environment, Reason: o.reason, Ticket: o.ticket, Rollback: o.rollback,
+			Scope: v1alpha1.Scope{Clusters: o.clusters},
 		},
 	}
-	from, to := metav1.NewTime(start), metav1.NewTime(start.Add(o.duration))
-	w.Spec.Schedule.Start, w.Spec.Schedule.End = &from, &to
+	suffix, err := o.when.set(&w.Spec, e)
+	if err != nil {
+		return nil, err
+	}
 	if o.startBefore > 0 {
 		w.Spec.StartBefore = &metav1.Duration{Duration: o.startBefore}
 	}
@@ -147,7 +141,7 @@ func (e *env) window(ctx context.Context, c client.Client, ns string, docs []doc
 		w.Spec.Plan = &plan
 	}
 	if w.Name == "" {
-		w.Name = fmt.Sprintf("%s-%s", strings.TrimSuffix(firstName(w), "-"), start.UTC().Format("20060102-150405"))
+		w.Name = fmt.Sprintf("%s-%s", strings.TrimSuffix(firstName(w), "-"), suffix)
 	}
 	return w, nil
 }
@@ -165,24 +159,4 @@ func subjects(o *requestOptions) v1alpha1.Subjects {
 		s.Groups = append(s.Groups, v1alpha1.Glob(g))
 	}
 	return s
-}
-
-// instant reads RFC 3339, now, and +DURATION.
-func (e *env) instant(s string) (time.Time, error) {
-	now := e.clock().UTC().Truncate(time.Second)
-	if s == "now" {
-		return now, nil
-	}
-	if d, ok := strings.CutPrefix(s, "+"); ok {
-		after, err := time.ParseDuration(d)
-		if err != nil {
-			return time.Time{}, fmt.Errorf("--start: %w", err)
-		}
-		return now.Add(after), nil
-	}
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("--start: %w; give RFC 3339, now, or +DURATION", err)
-	}
-	return t, nil
 }

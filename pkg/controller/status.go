@@ -37,7 +37,7 @@ type Statuses struct {
 func NewStatuses(m *Memory, c client.Client, r prometheus.Registerer, log logr.Logger) *Statuses {
 	s := &Statuses{memory: m, client: c, log: log, every: 2 * time.Second, unreviewed: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: "firebreak", Name: "emergencies_unreviewed",
-		Help: "Emergency windows that nobody but their requester has looked at, by environment and whether it is its requester's second. The leading replica reports it.",
+		Help: "Emergency windows that nobody but their requester has looked at, those that were used and deleted included, by environment and whether it is its requester's second. The leading replica reports it.",
 	}, []string{"environment", "second"})}
 	r.MustRegister(s.unreviewed)
 	return s
@@ -207,6 +207,10 @@ func (s *Statuses) windows(ctx context.Context, e *estate.Estate) error {
 		if err := s.write(ctx, before, w); err != nil {
 			return err
 		}
+	}
+	all := values(s.memory.executions)
+	for _, gone := range change.GoneUnreviewed(&change.State{Windows: windows.Items, Approvals: approvals.Items, Executions: all}) {
+		s.unreviewed.WithLabelValues(gone.Environment, "false").Inc()
 	}
 	return nil
 }

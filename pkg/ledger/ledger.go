@@ -157,6 +157,8 @@ func (l *Ledger) execution(c Claim, slot string) *v1alpha1.ChangeExecution {
 		Spec: v1alpha1.ChangeExecutionSpec{
 			Window: v1alpha1.ExecutedWindow{
 				ObjectReference: v1alpha1.ObjectReference{Namespace: w.Namespace, Name: w.Name, UID: w.UID},
+				Type:            w.Spec.Type,
+				Environment:     w.Spec.Environment,
 				RequestedBy:     w.Spec.RequestedBy,
 				Reason:          w.Spec.Reason,
 				Ticket:          w.Spec.Ticket,

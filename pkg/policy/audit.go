@@ -58,6 +58,12 @@ func StandingAt(e *estate.Estate, s *change.State, at time.Time) []Standing {
 	for i := range s.Windows {
 		out = append(out, windowAt(&s.Windows[i], e, s, at))
 	}
+	for _, w := range change.GoneUnreviewed(s) {
+		out = append(out, Standing{
+			Kind: v1alpha1.KindChangeWindow, Namespace: w.Namespace, Name: w.Name,
+			Why: "it was used as an emergency and deleted before anybody else had reviewed it",
+		})
+	}
 	return out
 }
 

@@ -82,6 +82,13 @@ type ChangeExecutionSpec struct {
 // ExecutedWindow names the window that was used, as it was then.
 type ExecutedWindow struct {
 	ObjectReference `json:",inline"`
+	// Type and Environment of the window: an emergency is reviewed, also when its window is gone.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	Type WindowType `json:"type,omitempty"`
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Environment string `json:"environment,omitempty"`
 	// RequestedBy is who requested it. Empty: it carried no stamp.
 	// +optional
 	RequestedBy *Stamp `json:"requestedBy,omitempty"`

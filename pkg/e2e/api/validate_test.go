@@ -188,7 +188,7 @@ func TestWhoMayRequest(t *testing.T) {
 	t.Run("somebody who impersonates the named service account", func(t *testing.T) {
 		err := impersonating(t, sam, releaser).Create(t.Context(), object(t, v1alpha1.KindChangeWindow, ledger), client.DryRunAll)
 		wantRefused(t, err, byWebhook("changewindows", "rebuild", forbidden("spec.requestedBy",
-			`service account "ci/releaser" is impersonated or shows a long-lived token, and windows are requested by persons`)))
+			`service account "ci/releaser" is impersonated or shows a long-lived token, and windows are requested by persons; request it as yourself`)))
 	})
 }
 

@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/schedule"
+)
+
+// when says when a window is to be open: once, or as a cron recurs.
+type when struct {
+	start                      string
+	cron, timeZone, validUntil string
+	duration                   time.Duration
+	maxExecutions              int32
+}
+
+func (o *when) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.start, "start", "", "when the window opens: RFC 3339, now, or +DURATION from now")
+	f.StringVar(&o.cron, "cron", "", "when a window that recurs (Standard) opens, in five fields, such as '0 2 * * 6'")
+	f.StringVar(&o.timeZone, "time-zone", "", "zone of the cron, such as Europe/London")
+	f.StringVar(&o.validUntil, "valid-until", "", "when a window that recurs ends for good: RFC 3339, or +DURATION from now")
+	f.DurationVar(&o.duration, "duration", time.Hour, "how long it stays open, each time")
+	f.Int32Var(&o.maxExecutions, "max-executions", 1, "how often it may be used, each time")
+	cmd.MarkFlagsOneRequired("start", "cron")
+	cmd.MarkFlagsMutuallyExclusive("start", "cron")
+	cmd.MarkFlagsRequiredTogether("cron", "time-zone", "valid-until")
+}
+
+// set puts the schedule into a window, with what depends on it, and returns the suffix of its name.
+func (o *when) set(spec *v1alpha1.ChangeWindowSpec, e *env) (suffix string, err error) {
+	if o.cron == "" {
+		start, err := e.instant("--start", o.start)
+		if err != nil {
+			return "", err
+		}
+		from, to := metav1.NewTime(start), metav1.NewTime(start.Add(o.duration))
+		spec.Type, spec.MaxExecutions = v1alpha1.WindowNormal, &o.maxExecutions
+		spec.Schedule.Start, spec.Schedule.End = &from, &to
+		return start.UTC().Format("20060102-150405"), nil
+	}
+	until, err := e.instant("--valid-until", o.validUntil)
+	if err != nil {
+		return "", err
+	}
+	r := &v1alpha1.Recurrence{Cron: o.cron, TimeZone: o.timeZone, Duration: metav1.Duration{Duration: o.duration}, ValidUntil: metav1.NewTime(until)}
+	if err := schedule.Validate(r, e.clock()); err != nil {
+		return "", fmt.Errorf("--cron: %s: %s", err.Value, err.Why)
+	}
+	spec.Type, spec.MaxExecutionsPerOccurrence, spec.Schedule.Recurrence = v1alpha1.WindowStandard, &o.maxExecutions, r
+	return "recurring", nil
+}
+
+// describe says when a window is open, as people would.
+func describe(s *v1alpha1.Schedule, now time.Time) string {
+	if s.Recurrence == nil {
+		return fmt.Sprintf("It opens at %s and closes at %s.", change.Instant(s.Start.Time), change.Instant(s.End.Time))
+	}
+	r := s.Recurrence
+	out := fmt.Sprintf("It opens by %q in %s, each time for %s, until %s", r.Cron, r.TimeZone, change.Short(r.Duration.Duration), change.Instant(r.ValidUntil.Time))
+	if compiled, err := schedule.Compile(s, now); err == nil {
+		if next, ok := compiled.PresentOrNext(now); ok {
+			out += "; the next time at " + change.Instant(next.Start)
+		}
+	}
+	return out + "."
+}
+
+// instant reads RFC 3339, now, and +DURATION.
+func (e *env) instant(flag, s string) (time.Time, error) {
+	now := e.clock().UTC().Truncate(time.Second)
+	if s == "now" {
+		return now, nil
+	}
+	if d, ok := strings.CutPrefix(s, "+"); ok {
+		after, err := time.ParseDuration(d)
+		if err != nil {
+			return time.Time{}, fmt.Errorf("%s: %w", flag, err)
+		}
+		return now.Add(after), nil
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%s: %w; give RFC 3339, now, or +DURATION", flag, err)
+	}
+	return t, nil
+}
