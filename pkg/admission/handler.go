@@ -189,7 +189,7 @@ func (h *Handler) undecided(req *policy.Request, err error) admission.Response {
 		return failed(http.StatusTooManyRequests, fmt.Sprintf("%s cannot be judged now: %v; it is tried again", policy.Describe(req), err), 2)
 	case errors.As(err, &u):
 		return failed(http.StatusServiceUnavailable, fmt.Sprintf(
-			"%s is refused for now: Firebreak could not read the change windows, approvals and freezes from the API server; try again", policy.Describe(req)), 2)
+			"%s is refused for now: Firebreak could not read from the API server what it judges this by; try again", policy.Describe(req)), 2)
 	case errors.As(err, &d):
 		return failed(http.StatusForbidden, fmt.Sprintf("%s is forbidden: %v", policy.Describe(req), err), 0)
 	}

@@ -133,12 +133,12 @@ func TestAnswers(t *testing.T) {
 		"a failed live read": {
 			reason: "that nothing could be read is not that there is no window", memory: memory{small(), true},
 			req: review("sam", "sre", "payments", admissionv1.Create, prod), code: http.StatusServiceUnavailable, retry: 2,
-			message: `jobs.batch "reindex" is refused for now: Firebreak could not read the change windows, approvals and freezes from the API server; try again`,
+			message: `jobs.batch "reindex" is refused for now: Firebreak could not read from the API server what it judges this by; try again`,
 		},
 		"an unknown namespace that cannot be read": {
 			reason: "unknown is not unassigned", memory: memory{small(), true},
 			req: review("sam", "sre", "brand-new", admissionv1.Create, prod), code: http.StatusServiceUnavailable, retry: 2,
-			message: `jobs.batch "reindex" is refused for now: Firebreak could not read the change windows, approvals and freezes from the API server; try again`,
+			message: `jobs.batch "reindex" is refused for now: Firebreak could not read from the API server what it judges this by; try again`,
 		},
 		"a panic": {
 			reason: "it denies the one request that caused it", memory: memory{small(), true}, live: live{panics: true},
@@ -197,7 +197,7 @@ func TestFlood(t *testing.T) {
 
 func TestControllersAreThrottled(t *testing.T) {
 	h := newHandler(memory{small(), true}, live{})
-	req := review("system:kube-controller-manager", "x", "payments", admissionv1.Create, fmt.Sprintf(jobFor, "orders.prod.db.example.com"))
+	req := review("system:kube-controller-manager", "system:authenticated", "payments", admissionv1.Create, fmt.Sprintf(jobFor, "orders.prod.db.example.com"))
 	var codes []int32
 	for range 3 {
 		codes = append(codes, h.Handle(t.Context(), req).Result.Code)

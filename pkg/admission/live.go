@@ -56,8 +56,29 @@ func (r *Reader) State(ctx context.Context, c *policy.Case, namespace string) (*
 	if needs.Freezes {
 		first = append(first, func() (err error) { s.Freezes, err = r.listFreezes(ctx); return err })
 	}
+	first = append(first, r.windowReads(ctx, s, &mu, needs, namespace)...)
+	if err := together(first); err != nil {
+		return nil, err
+	}
+	if !needs.Windows && c.Frozen(s) {
+		// An emergency may override the freeze.
+		needs.Windows = true
+		if err := together(r.windowReads(ctx, s, &mu, needs, namespace)); err != nil {
+			return nil, err
+		}
+	}
+	q, demands := c.Query(s)
+	if !demands {
+		return s, nil
+	}
+	return s, r.second(ctx, s, change.Candidates(q, s), needs, namespace)
+}
+
+// windowReads are the reads of the windows that are needed.
+func (r *Reader) windowReads(ctx context.Context, s *change.State, mu *sync.Mutex, needs policy.Needs, namespace string) []func() error {
+	var out []func() error
 	for _, ns := range r.windowNamespaces(needs, namespace) {
-		first = append(first, func() error {
+		out = append(out, func() error {
 			w, err := r.listWindows(ctx, ns)
 			mu.Lock()
 			defer mu.Unlock()
@@ -65,14 +86,7 @@ func (r *Reader) State(ctx context.Context, c *policy.Case, namespace string) (*
 			return err
 		})
 	}
-	if err := together(first); err != nil {
-		return nil, err
-	}
-	q, demands := c.Query(s)
-	if !demands {
-		return s, nil
-	}
-	return s, r.second(ctx, s, change.Candidates(q, s), needs, namespace)
+	return out
 }
 
 func (r *Reader) windowNamespaces(n policy.Needs, namespace string) []string {

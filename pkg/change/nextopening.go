@@ -34,7 +34,8 @@ func nextOf(w *v1alpha1.ChangeWindow, q *Query, s *State) *Verdict {
 		switch v.Stage {
 		case Covers:
 			f := Frozen(s.Freezes, q.Environments, q.Namespace, then.At)
-			if f == nil || q.Boundary || q.Session {
+			session := q.Session && f != nil && f.Spec.Level != v1alpha1.FreezeEverything
+			if f == nil || q.Boundary || session {
 				if !then.At.After(q.At) {
 					return nil // it is open now
 				}

@@ -32,8 +32,8 @@ type Query struct {
 	Operation                    v1alpha1.Operation
 	// Requester who asks.
 	Requester Party
-	// Session is true for what is bounded by time and not counted.
-	Session bool
+	// Session is true for what is bounded by time and not counted; Debugger for a container that is added to a Pod that runs.
+	Session, Debugger bool
 	// Plan of what would run; nil where nothing would.
 	Plan *Plan
 	// Deadline is the activeDeadlineSeconds of a Job; 0: it has none.
@@ -128,41 +128,6 @@ func Judge(w *v1alpha1.ChangeWindow, q *Query, s *State) Verdict {
 	return v
 }
 
-// Nearest asks all windows and returns the verdict of the nearest; nil if none has the object in its scope.
-func Nearest(q *Query, s *State) *Verdict {
-	var best *Verdict
-	for i := range s.Windows {
-		v := Judge(&s.Windows[i], q, s)
-		if v.Stage != OutOfScope && (best == nil || nearer(&v, best, q)) {
-			best = &v
-		}
-	}
-	return best
-}
-
-// nearer orders verdicts: by stage, then what overrides a freeze, then the one that opens first, then by name, so that all
-// replicas name the same.
-func nearer(a, b *Verdict, q *Query) bool {
-	if a.Stage != b.Stage {
-		return a.Stage > b.Stage
-	}
-	if x, y := a.Overrides(q), b.Overrides(q); q.Frozen && x != y {
-		return x
-	}
-	if !a.Opens.Equal(b.Opens) {
-		return a.Opens.Before(b.Opens)
-	}
-	return a.Window.Namespace+"/"+a.Window.Name < b.Window.Namespace+"/"+b.Window.Name
-}
-
-// Overrides reports whether a window passes a freeze: an Emergency window that says so and covers the query, once it has
-// the approvals that any other window would need.
-func (v *Verdict) Overrides(q *Query) bool {
-	s := &v.Window.Spec
-	return v.Stage == Covers && s.Type == v1alpha1.WindowEmergency && s.OverridesFreeze &&
-		len(v.Approvals.Names) >= max(1, int(q.Controls.RequiredApprovals))
-}
-
 type check struct {
 	stage Stage
 	ask   func(*Verdict, *Query, *State) string
@@ -249,17 +214,12 @@ func inForce(v *Verdict, q *Query, _ *State) string {
 		return fmt.Sprintf("it lasts longer than the %s that the environment allows", Short(allowed(s.Type, q.Controls)))
 	case s.Plan == nil && s.Type == v1alpha1.WindowStandard:
 		return "it pins no plan, which a window that recurs must"
-	case s.Plan == nil && q.Plan != nil && q.Controls.RequirePlan && s.Type != v1alpha1.WindowEmergency && q.changesWorkloads():
+	case s.Plan == nil && q.Plan != nil && q.Controls.RequirePlan && s.Type != v1alpha1.WindowEmergency && !q.Debugger: // whoever may attach one runs what he likes
 		return "it pins no plan, which the environment requires"
 	case s.Rollback == "" && q.Controls.RequireRollback:
 		return "it says no rollback, which the environment requires"
 	}
 	return ""
-}
-
-// changesWorkloads: what is created or updated is planned. A debugger is not: whoever may attach one runs what he likes.
-func (q *Query) changesWorkloads() bool {
-	return q.Operation == v1alpha1.OperationCreate || q.Operation == v1alpha1.OperationUpdate
 }
 
 func subject(v *Verdict, q *Query, _ *State) string {

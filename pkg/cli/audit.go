@@ -3,11 +3,14 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/firebreak-dev/firebreak/pkg/policy"
@@ -45,9 +48,12 @@ func (e *env) runAudit(ctx context.Context, o *checkOptions) error {
 	}
 	report := Report{Results: []Result{}}
 	for i, u := range known.stored {
-		if u.GroupVersionKind().Group != "firebreak.dev" && !healed(u) {
+		if u.GroupVersionKind().Group != "firebreak.dev" && !known.healed(u) {
 			report.add(known.auditOne(i, u, at))
 		}
+	}
+	for _, kind := range known.unread {
+		report.add(Result{File: stored, Kind: kind, Findings: []ResultFinding{}}.undecided(errors.New("you may not list objects of this kind, so they were not looked at")))
 	}
 	for _, s := range policy.StandingAt(known.world.Estate, known.state, at) {
 		report.Standing = append(report.Standing, StandingResult(s))
@@ -58,14 +64,10 @@ func (e *env) runAudit(ctx context.Context, o *checkOptions) error {
 	return report.exit()
 }
 
-// healed: what a controller makes says what its owner's template says.
-func healed(u *unstructured.Unstructured) bool {
-	for _, r := range u.GetOwnerReferences() {
-		if r.Controller != nil && *r.Controller {
-			return true
-		}
-	}
-	return false
+// healed: what a controller makes says what its owner's template says, if that owner was looked at.
+func (k *known) healed(u *unstructured.Unstructured) bool {
+	owner := metav1.GetControllerOf(u)
+	return owner != nil && slices.ContainsFunc(k.stored, func(o *unstructured.Unstructured) bool { return o.GetUID() == owner.UID })
 }
 
 func (k *known) auditOne(index int, u *unstructured.Unstructured, at time.Time) Result {

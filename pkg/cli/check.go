@@ -103,7 +103,7 @@ func (e *env) runCheck(ctx context.Context, o *checkOptions) error {
 	if err := known.addOld(o.old); err != nil {
 		return err
 	}
-	known.addRoles(docs)
+	known.addRoles(docs, o.namespace)
 	report := Report{Results: []Result{}}
 	for _, d := range docs {
 		report.add(known.judge(d, o, at))

@@ -35,12 +35,10 @@ func (p *pieces) owned(owner types.UID) []policy.Owned {
 	return out
 }
 
-func (p *pieces) claimLabels(namespace, name string) (map[string]string, bool) {
-	i := slices.IndexFunc(p.held, func(h held) bool {
-		return h.Kind == claim && h.Namespace == namespace && h.Name == name
-	})
+func (p *pieces) claim(namespace, name string) (policy.Owned, bool) {
+	i := slices.IndexFunc(p.held, func(h held) bool { return h.Kind == claim && h.Namespace == namespace && h.Name == name })
 	if i < 0 {
-		return nil, false
+		return policy.Owned{}, false
 	}
-	return p.held[i].Labels, true
+	return p.held[i].Owned, true
 }

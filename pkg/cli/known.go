@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -33,6 +34,8 @@ type known struct {
 	objects map[string][]byte
 	// stored is all that was read.
 	stored []*unstructured.Unstructured
+	// unread are the kinds that who runs the command may not list.
+	unread []string
 	// roles are those that are checked themselves, by namespace and name.
 	roles map[string]policy.Role
 	// self is who runs the command; nil offline.
@@ -90,6 +93,7 @@ func (e *env) fetch(ctx context.Context, k *known, audit bool) ([]*unstructured.
 		list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
 		err := c.List(ctx, list)
 		if apierrors.IsForbidden(err) && !needed(gvk) {
+			k.unread = append(k.unread, gvk.Kind)
 			continue
 		}
 		if err != nil {
@@ -200,7 +204,7 @@ func (k *known) addOld(paths []string) error {
 }
 
 // addRoles takes in the roles among what is checked: their bindings are mostly beside them.
-func (k *known) addRoles(docs []document) {
+func (k *known) addRoles(docs []document, namespace string) {
 	k.roles = map[string]policy.Role{}
 	for _, d := range docs {
 		if d.Object == nil || d.Object.GroupVersionKind().Group != rbacv1.GroupName || !strings.HasSuffix(d.Object.GetKind(), "Role") {
@@ -208,6 +212,9 @@ func (k *known) addRoles(docs []document) {
 		}
 		var r rbacv1.ClusterRole // a Role has the same rules
 		if runtime.DefaultUnstructuredConverter.FromUnstructured(d.Object.Object, &r) == nil {
+			if d.Object.GetKind() == "Role" {
+				r.Namespace = cmp.Or(r.Namespace, namespace, k.namespace)
+			}
 			k.roles[qualified(r.Namespace, r.Name)] = policy.RoleOf(&r)
 		}
 	}

@@ -45,7 +45,7 @@ func (p *pieces) world() *policy.World {
 		Roles:        func(ns, name string) (policy.Role, bool) { r, ok := p.roles[qualified(ns, name)]; return r, ok },
 		ClusterRoles: p.clusterRoles,
 		Bindings:     func(ns, role string) []policy.Binding { return p.bindings[qualified(ns, role)] },
-		Parents:      p.parent, Owned: p.owned, ClaimLabels: p.claimLabels,
+		Parents:      p.parent, Owned: p.owned, Claim: p.claim,
 	}
 	if p.readSecrets {
 		w.Secrets = lookup(p.secrets)

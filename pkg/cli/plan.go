@@ -22,15 +22,15 @@ import (
 
 // scoped puts what is named by kind and name into the window's scope.
 func scoped(w *v1alpha1.ChangeWindow, resources []string) error {
-	if len(resources) > 0 && planned(w.Spec.Scope.Operations) {
-		return errors.New("--resource is for what runs nothing new: deletions, scaling, sessions; give the manifest (-f) of what is created or updated, so that the window pins it")
-	}
 	for _, r := range resources {
 		kind, name, ok := strings.Cut(r, "/")
 		if !ok || kind == "" || name == "" {
 			return fmt.Errorf("--resource %s: give kind and name, such as Pod/web-* or Deployment.apps/web", r)
 		}
 		gk := schema.ParseGroupKind(kind)
+		if workload.HasTemplate(gk) && planned(w.Spec.Scope.Operations) {
+			return errors.New("--resource is for what runs nothing new: deletions, scaling, sessions; give the manifest (-f) of what is created or updated, so that the window pins it")
+		}
 		w.Spec.Scope.Resources = append(w.Spec.Scope.Resources, v1alpha1.ScopedResource{Group: gk.Group, Kind: gk.Kind, Names: []v1alpha1.Glob{v1alpha1.Glob(name)}})
 	}
 	return nil

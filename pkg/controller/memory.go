@@ -100,7 +100,7 @@ func (m *Memory) World() (*policy.World, bool) {
 		Parents:       m.parent,
 		ControllerUID: m.controllerUID,
 		Owned:         m.owned,
-		ClaimLabels:   m.claimLabels,
+		Claim:         m.claim,
 	}
 	if m.secrets != nil {
 		w.Secrets = m.secret

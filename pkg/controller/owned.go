@@ -51,7 +51,7 @@ func (m *Memory) owned(owner types.UID) []policy.Owned {
 	return out
 }
 
-func (m *Memory) claimLabels(namespace, name string) (map[string]string, bool) {
+func (m *Memory) claim(namespace, name string) (policy.Owned, bool) {
 	h, ok := m.held[0].get(namespace + "/" + name)
-	return h.Labels, ok
+	return h.Owned, ok
 }

@@ -31,6 +31,7 @@ type Statuses struct {
 	every  time.Duration
 	// unreviewed counts emergencies that nobody else has looked at.
 	unreviewed *prometheus.GaugeVec
+	counted    map[[2]string]bool
 }
 
 // NewStatuses returns the writer of the leading replica, and registers what it counts. c reads from caches.
@@ -199,7 +200,7 @@ func (s *Statuses) windows(ctx context.Context, e *estate.Estate) error {
 			used[string(x.Spec.Window.UID)] = append(used[string(x.Spec.Window.UID)], x)
 		}
 	}
-	s.unreviewed.Reset()
+	s.count(windows.Items, approvals.Items)
 	for i := range windows.Items {
 		w := &windows.Items[i]
 		before := w.DeepCopy()
@@ -208,11 +209,32 @@ func (s *Statuses) windows(ctx context.Context, e *estate.Estate) error {
 			return err
 		}
 	}
-	all := values(s.memory.executions)
-	for _, gone := range change.GoneUnreviewed(&change.State{Windows: windows.Items, Approvals: approvals.Items, Executions: all}) {
-		s.unreviewed.WithLabelValues(gone.Environment, "false").Inc()
-	}
 	return nil
+}
+
+// count tells how many emergencies nobody else has looked at, all at once: a scrape must not see half of them.
+func (s *Statuses) count(windows []v1alpha1.ChangeWindow, approvals []v1alpha1.ChangeApproval) {
+	state := &change.State{Windows: windows, Approvals: approvals, Executions: values(s.memory.executions)}
+	type which struct{ environment, second string }
+	counts := map[which]float64{}
+	for i := range windows {
+		if w := &windows[i]; w.Spec.Type == v1alpha1.WindowEmergency && change.ReviewedBy(w, approvals) == "" {
+			counts[which{w.Spec.Environment, strconv.FormatBool(change.SecondUnreviewed(w, state))}]++
+		}
+	}
+	for _, gone := range change.GoneUnreviewed(state) {
+		counts[which{gone.Environment, "false"}]++
+	}
+	for known := range s.counted {
+		if _, still := counts[which{known[0], known[1]}]; !still {
+			s.unreviewed.DeleteLabelValues(known[0], known[1])
+		}
+	}
+	s.counted = map[[2]string]bool{}
+	for w, n := range counts {
+		s.unreviewed.WithLabelValues(w.environment, w.second).Set(n)
+		s.counted[[2]string{w.environment, w.second}] = true
+	}
 }
 
 func (s *Statuses) window(e *estate.Estate, w *v1alpha1.ChangeWindow, state *change.State) {
@@ -235,11 +257,11 @@ func (s *Statuses) window(e *estate.Estate, w *v1alpha1.ChangeWindow, state *cha
 		reason = "ApprovalsMissing"
 	}
 	condition(&st.Conditions, "Approved", approved, reason, sum.ApprovalMessage(), w.Generation)
-	s.review(w, state)
+	review(w, state)
 }
 
 // review tells whether somebody else has looked at an emergency.
-func (s *Statuses) review(w *v1alpha1.ChangeWindow, state *change.State) {
+func review(w *v1alpha1.ChangeWindow, state *change.State) {
 	if w.Spec.Type != v1alpha1.WindowEmergency {
 		return
 	}
@@ -250,8 +272,6 @@ func (s *Statuses) review(w *v1alpha1.ChangeWindow, state *change.State) {
 	}
 	if by != "" {
 		reason, message = "Reviewed", "by "+by
-	} else {
-		s.unreviewed.WithLabelValues(w.Spec.Environment, strconv.FormatBool(second)).Inc()
 	}
 	condition(&w.Status.Conditions, "Reviewed", by != "", reason, message, w.Generation)
 }

@@ -3,6 +3,8 @@ package policy_test
 import (
 	"testing"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
+
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
@@ -54,4 +56,36 @@ func TestBypassOperatorsOwner(t *testing.T) {
 			reason: "a database operator replaces its Pods", header: by("cert-manager"), objects: owned("postgresql.cnpg.io/v1", "Cluster", "orders", "c"), want: "admitted",
 		},
 	})
+}
+
+// What nodes and the control plane send is believed; whoever has only their name, or a group besides, is judged.
+func TestBypassByTheControlPlanesNames(t *testing.T) {
+	s := newStage(t)
+	for name, test := range map[string]struct {
+		reason, username string
+		groups           []string
+		believed         bool
+	}{
+		"a kubelet":                         {"its name, and its group alone", "system:node:n1", []string{"system:nodes"}, true},
+		"a kubelet of a managed cluster":    {"some give nodes groups of their own", "system:node:n1", []string{"system:nodes", "system:bootstrappers", "system:node-proxier"}, true},
+		"a person in the group of nodes":    {"a certificate may say so", "oidc:dev-dora", []string{"developers", "system:nodes"}, false},
+		"a node in the group of people":     {"it would have their rights", "system:node:dora", []string{"developers", "system:nodes"}, false},
+		"a name like a node's":              {"it is in no group", "system:node:bob", nil, false},
+		"the controller manager":            {"it has its name, and no group", "system:kube-controller-manager", nil, true},
+		"an administrator who acts as it":   {"impersonation may add any group", "system:kube-controller-manager", []string{"system:masters"}, false},
+		"an administrator as the scheduler": {"the same", "system:kube-scheduler", []string{"system:masters"}, false},
+		"the API server":                    {"it is of the administrators' group itself", "system:apiserver", []string{"system:masters"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req := newRequest(t, s, header{Requester: "dora", Operation: "delete"}, documents(t, []byte(calmPod)), now())
+			req.User = authenticationv1.UserInfo{Username: test.username, Groups: append(test.groups, "system:authenticated")}
+			d, err := policy.Evaluate(req, s.world, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.Allowed != test.believed {
+				t.Errorf("%s: admitted: %t, want %t", test.reason, d.Allowed, test.believed)
+			}
+		})
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"slices"
+	"strings"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
 	kjson "sigs.k8s.io/json"
@@ -24,21 +25,23 @@ func (c *Case) certificateGrants() []Finding {
 		return nil
 	}
 	name, groups := subjectOf(csr.Spec.Request)
-	joins := isNode(name, groups) && (csr.Spec.SignerName == certificatesv1.KubeAPIServerClientKubeletSignerName || csr.Spec.SignerName == certificatesv1.KubeletServingSignerName)
-	if joins || name == csr.Spec.Username && subset(groups, csr.Spec.Groups) {
-		return nil // a kubelet joins; somebody renews what he is
+	if joins(&csr, name, groups) || renews(&csr, name, groups) {
+		return nil
 	}
 	f := Finding{
 		Rule: v1alpha1.RuleGrantAcrossTiers, Action: estate.Strictest(c.est.Production(), v1alpha1.RuleGrantAcrossTiers),
 		Path: "spec.request", Value: name, Target: "user/" + name, Environment: c.productionIdentity(name, groups),
 	}
 	switch {
-	case slices.Contains(groups, groupNodes):
+	case slices.Contains([]string{userControllerManager, userScheduler, userAPIServer}, name):
+		f.Environment = c.est.Production()[0].Name
+		f.Message = fmt.Sprintf("is for a certificate of user %q, a part of the control plane, which is not judged as people are; its certificates are made when the cluster is", name)
+	case slices.Contains(groups, groupNodes), strings.HasPrefix(name, nodePrefix):
 		f.Environment = c.est.Production()[0].Name
 		f.Message = fmt.Sprintf("is for a certificate of user %q in groups %q, and what nodes send is not judged; kubelets ask for theirs from signer %s, as system:node:NAME in group %s alone",
 			name, groups, certificatesv1.KubeAPIServerClientKubeletSignerName, groupNodes)
 	case f.Environment != "":
-		f.Message = fmt.Sprintf("is for a certificate of user %q in groups %q, a member of environment %q (Production), and whoever has it is that user; let people sign in as themselves, or ask for an Exemption",
+		f.Message = fmt.Sprintf("is for a certificate of user %q in groups %q, a member of environment %q (Production), and whoever has it is that user; let people sign in as themselves, renew their own for a day at most (spec.expirationSeconds), or ask for an Exemption",
 			name, groups, f.Environment)
 	default:
 		return nil
@@ -46,9 +49,21 @@ func (c *Case) certificateGrants() []Finding {
 	return []Finding{f}
 }
 
-func subset(some, all []string) bool {
-	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
+// joins: a kubelet asks for what it is to be.
+func joins(csr *certificatesv1.CertificateSigningRequest, name string, groups []string) bool {
+	signer := csr.Spec.SignerName
+	return isNode(name, groups) && (signer == certificatesv1.KubeAPIServerClientKubeletSignerName || signer == certificatesv1.KubeletServingSignerName)
 }
+
+// renews: somebody asks, for a while, for what he is.
+func renews(csr *certificatesv1.CertificateSigningRequest, name string, groups []string) bool {
+	short := csr.Spec.ExpirationSeconds != nil && *csr.Spec.ExpirationSeconds <= maxRenewal
+	return short && name == csr.Spec.Username && subset(groups, csr.Spec.Groups)
+}
+
+// maxRenewal is for how many seconds somebody may have a certificate of what he is: access that was meant to be temporary
+// must not become permanent.
+const maxRenewal = 24 * 60 * 60
 
 func (c *Case) productionIdentity(name string, groups []string) string {
 	id := c.est.Identity(name, groups)

@@ -69,7 +69,8 @@ func targets(leads []lead) map[string]bool {
 }
 
 // crosses says, as a clause, why a lead crosses tiers; empty if it does not. A reference to production needs both
-// identities on that side: who asks and what would run. Who changes something else asks for nothing that was stored.
+// identities on that side: who asks and what would run. Who changes something else of
+// what is production's asks for nothing that was stored.
 func (c *Case) crosses(l lead, stored bool) string {
 	place := c.subject()
 	subject := place.SubjectTier()
@@ -80,7 +81,7 @@ func (c *Case) crosses(l lead, stored bool) string {
 		return ""
 	case subject != v1alpha1.TierShared && subject != l.tier:
 		return fmt.Sprintf("namespace %q belongs to %s", c.subjectNamespace(), place)
-	case l.tier == v1alpha1.TierProduction && !stored && !c.requester.Controller && !c.outsider && !c.requester.MemberOfTier(v1alpha1.TierProduction):
+	case l.tier == v1alpha1.TierProduction && (!stored || subject != v1alpha1.TierProduction) && !c.requester.Controller && !c.outsider && !c.requester.MemberOfTier(v1alpha1.TierProduction):
 		return fmt.Sprintf("%s is a member of no Production environment", c.requester)
 	}
 	return ""

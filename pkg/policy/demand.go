@@ -73,21 +73,29 @@ func windowOperation(op Operation) v1alpha1.Operation {
 	return v1alpha1.OperationUpdate
 }
 
-// query turns the demand into the question that windows are asked.
-func (c *Case) query(s *change.State) *change.Query {
+// asked is what windows are asked for: what the request demands, else whether one overrides the freeze that binds it.
+func (c *Case) asked(s *change.State) *demand {
+	if c.demand != nil || c.freeze(s) == nil {
+		return c.demand
+	}
+	return &demand{rule: v1alpha1.RuleChangeFrozen, environments: c.Production(), operation: c.operation()}
+}
+
+// query turns a demand into the question that windows are asked.
+func (c *Case) query(d *demand, s *change.State) *change.Query {
 	q := &change.Query{
 		At: c.At(), Cluster: c.est.Cluster, FirebreakNamespace: c.est.FirebreakNamespace,
-		Environments: names(c.demand.environments), Controls: estate.StrictestControls(c.demand.environments),
-		Boundary: c.demand.boundary || c.demand.clusterWide,
+		Environments: names(d.environments), Controls: estate.StrictestControls(d.environments),
+		Boundary: d.boundary || d.clusterWide,
 		Group:    c.inScope().Group, Kind: c.inScope().Kind, Namespace: c.req.Namespace, Name: c.req.Name,
-		Operation: c.demand.operation, Requester: c.party(), Unfit: Unfit(c.est),
+		Operation: d.operation, Requester: c.party(), Unfit: Unfit(c.est),
 		// A debugger is an execution of its own; what else opens a session is bounded by time alone.
-		Session: c.req.Operation == Connect,
+		Session: c.req.Operation == Connect, Debugger: c.req.SubResource == ephemeralContainers,
 	}
 	switch {
-	case c.new == nil || c.new.work == nil || c.demand.operation == v1alpha1.OperationScale:
+	case c.new == nil || c.new.work == nil || d.operation == v1alpha1.OperationScale:
 	case c.req.SubResource == ephemeralContainers:
-		q.Plan = change.PlanOf(workload.Debuggers(c.new.work), s.Contents(c.req.Namespace))
+		q.Plan = change.PlanOf(workload.Debuggers(c.new.work, c.before()), s.Contents(c.req.Namespace))
 	default:
 		q.Plan = change.PlanOf(c.new.work, s.Contents(c.req.Namespace))
 	}
@@ -96,6 +104,14 @@ func (c *Case) query(s *change.State) *change.Query {
 	}
 	q.Key = c.key(q)
 	return q
+}
+
+// before is what ran before; nil: nothing did.
+func (c *Case) before() *workload.Workload {
+	if c.old == nil {
+		return nil
+	}
+	return c.old.work
 }
 
 func names(envs []*estate.Environment) []string {

@@ -42,6 +42,8 @@ type header struct {
 	State []string `json:"state"`
 	// DryRun as in the request.
 	DryRun bool `json:"dryRun"`
+	// RoleRead: the role that is bound was looked for, and is not there.
+	RoleRead bool `json:"roleRead"`
 	// Propagation is what becomes of what a deleted object owns: Background, Foreground or Orphan.
 	Propagation string `json:"propagation"`
 }
@@ -94,7 +96,7 @@ func newRequest(t testing.TB, s *stage, h header, objects []document, at time.Ti
 	req := &policy.Request{
 		Operation: policy.Create, Kind: o.gvk(), Resource: plural, SubResource: h.SubResource,
 		Namespace: o.Metadata.Namespace, Name: o.Metadata.Name, User: s.as(t, h.Requester),
-		Object: o.json, DryRun: h.DryRun, Now: at,
+		Object: o.json, DryRun: h.DryRun, RoleRead: h.RoleRead, Now: at,
 	}
 	if o.Kind == "Namespace" {
 		req.Namespace = o.Metadata.Name

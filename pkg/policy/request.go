@@ -84,8 +84,8 @@ type World struct {
 	Parents func(namespace, kind, name string) (Parent, bool)
 	// Owned gives what holds state and names an owner by its UID: claims and stateful sets. Nil: nothing is known of any.
 	Owned func(owner types.UID) []Owned
-	// ClaimLabels gives the labels of a PersistentVolumeClaim. Nil: nothing is known of any.
-	ClaimLabels func(namespace, name string) (map[string]string, bool)
+	// Claim gives a PersistentVolumeClaim. Nil: none is known.
+	Claim func(namespace, name string) (Owned, bool)
 	// Custom are the custom resources whose content is judged, as group/resource globs; nil: all.
 	Custom []string
 	// ControllerUID gives the UID of a service account of kube-system; nil: names alone are believed, as an offline
@@ -182,6 +182,7 @@ const (
 	userAPIServer         = "system:apiserver"
 	groupNodes            = "system:nodes"
 	nodePrefix            = "system:node:"
+	groupAuthenticated    = "system:authenticated"
 	controllerNamespace   = "kube-system"
 )
 
@@ -222,7 +223,7 @@ func (w *World) requester(u authenticationv1.UserInfo) (*Requester, error) {
 		r.Borrowed = u.UID == "" || !shown
 	}
 	switch {
-	case slices.Contains([]string{userControllerManager, userScheduler, userAPIServer}, u.Username), isNode(u.Username, u.Groups):
+	case isControlPlane(u.Username, u.Groups), isNode(u.Username, u.Groups):
 		r.Controller = true
 	case machine && ns == controllerNamespace && !r.Borrowed && slices.Contains(Controllers(), name):
 		genuine, err := w.genuine(name, u.UID)
@@ -235,10 +236,31 @@ func (w *World) requester(u authenticationv1.UserInfo) (*Requester, error) {
 	return r, nil
 }
 
-// isNode: a kubelet has the name and the group, and no other group. Anybody may come by a certificate with one of these.
+// isControlPlane: the API server is also of the administrators' group; the others are of none, and who has both the name
+// and a group has come by the name somehow.
+func isControlPlane(name string, groups []string) bool {
+	switch name {
+	case userAPIServer:
+		return true
+	case userControllerManager, userScheduler:
+		return subset(groups, []string{groupAuthenticated})
+	}
+	return false
+}
+
+// isNode: a kubelet has the name and the group, and no group but those that clusters give to nodes. Anybody may come by a
+// certificate with one of these.
 func isNode(name string, groups []string) bool {
-	others := slices.ContainsFunc(groups, func(g string) bool { return g != groupNodes && g != "system:authenticated" })
-	return strings.HasPrefix(name, nodePrefix) && slices.Contains(groups, groupNodes) && !others
+	return strings.HasPrefix(name, nodePrefix) && slices.Contains(groups, groupNodes) && subset(groups, NodeGroups())
+}
+
+// NodeGroups lists the groups that a node may have. The chart's matchConditions repeat it.
+func NodeGroups() []string {
+	return []string{groupNodes, groupAuthenticated, "system:bootstrappers", "system:node-proxier", "eks:kube-proxy-windows"}
+}
+
+func subset(some, all []string) bool {
+	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
 }
 
 // genuine compares the UID that a controller shows with that of the service account of its name: a deleted and

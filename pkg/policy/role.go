@@ -40,6 +40,8 @@ func (c *Case) powerOf(namespace, role string) power {
 		return p
 	case c.req.Role != nil:
 		return powerOfRules(c.effective(*c.req.Role))
+	case c.req.DryRun:
+		return reads // a dry run of a whole manifest stores the role no more than its binding
 	}
 	return everything
 }
@@ -137,6 +139,13 @@ func (c *Case) effective(r Role) []rbacv1.PolicyRule {
 		}
 	}
 	return rules
+}
+
+// contained reports whether every rule is among others.
+func contained(some, all []rbacv1.PolicyRule) bool {
+	return !slices.ContainsFunc(some, func(r rbacv1.PolicyRule) bool {
+		return !slices.ContainsFunc(all, func(o rbacv1.PolicyRule) bool { return equalJSON(o, r) })
+	})
 }
 
 // flowsInto returns the roles into which the rules of one flow, itself included, sorted: those that aggregate it, and those

@@ -9,8 +9,8 @@ import (
 )
 
 // blastRadius objects to scaling that removes or adds more at once than the environment allows, unless an open window
-// covers it. Autoscalers, and the operators that the environment lists, are bounded by their own minimum and maximum, and no
-// window would help them.
+// covers it. Autoscalers are bounded by their own minimum and maximum, and the operators that the environment lists scale by
+// what they watch: no window would help either, so the environment says what happens to them.
 func blastRadius(c *Case, j *judgement) []Finding {
 	why := c.blast()
 	if why == "" {
@@ -20,7 +20,7 @@ func blastRadius(c *Case, j *judgement) []Finding {
 	if c.scalesByItself() {
 		return []Finding{{
 			Rule: v1alpha1.RuleBlastRadius, Action: autoscalerAction(prod), Target: c.req.Name, Environment: prod[0].Name,
-			Message: fmt.Sprintf("this %s, which is more than environment %s allows at once; bound the autoscaler, or let it go in smaller steps", why, named(prod)),
+			Message: fmt.Sprintf("this %s, which is more than environment %s allows at once; bound what scales it, or let it go in smaller steps", why, named(prod)),
 		}}
 	}
 	if c.demand == nil || c.demand.rule != v1alpha1.RuleBlastRadius || j.settled() {

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -70,7 +71,7 @@ func (c *Case) takesAccount() string {
 		return "it " + how + " Firebreak's own service account"
 	case c.req.Namespace == controllerNamespace && slices.Contains(Controllers(), account):
 		return fmt.Sprintf("it %s %q, one of Kubernetes' own controllers", how, account)
-	case how != runsAs && c.trusted(account) && c.requester.Account != account:
+	case c.trusted(account) && !c.isSelf(account) && (how != runsAs || c.requester.Person && c.isKind(podKind(), jobKind())):
 		return fmt.Sprintf("it %s %q, an automation whose work in production is routine", how, c.req.Namespace+"/"+account)
 	}
 	return ""
@@ -84,11 +85,20 @@ func (c *Case) accountTaken() (account, how string) {
 	case c.req.SubResource == "token":
 		return c.req.Name, "takes a token of"
 	case c.isKind(secretKind()) && c.new != nil:
-		return c.new.meta.Annotations[corev1.ServiceAccountNameKey], "keeps a token of"
+		account = c.new.meta.Annotations[corev1.ServiceAccountNameKey]
+		if c.old != nil && c.old.meta.Annotations[corev1.ServiceAccountNameKey] == account {
+			return "", "" // it was there, and its type cannot change
+		}
+		return account, "keeps a token of"
 	case c.new != nil && c.new.work != nil && !c.requester.Controller:
 		return c.new.work.Template.ServiceAccount(), runsAs
 	}
 	return "", ""
+}
+
+// isSelf: the account itself, by a token of its own, asks.
+func (c *Case) isSelf(account string) bool {
+	return !c.requester.Borrowed && c.requester.AccountNamespace == c.req.Namespace && c.requester.Account == account
 }
 
 // trusted: an account of the object's namespace that some Production environment lists as operator or launcher of Jobs: what
@@ -99,27 +109,33 @@ func (c *Case) trusted(account string) bool {
 }
 
 // takesPlace: who reaches into Firebreak's own Pods has its account, and who leads its Service elsewhere or writes its
-// certificate answers in its stead. Helm's records of its releases lie there too.
+// certificate answers in its stead. Helm's records of its releases lie there too, and machines that install it write all but
+// its sessions.
 func (c *Case) takesPlace() string {
-	if c.req.Namespace != c.est.FirebreakNamespace || !c.requester.Person && !c.requester.impersonated() {
+	if c.req.Namespace != c.est.FirebreakNamespace || c.requester.Controller {
 		return ""
 	}
+	person := c.requester.Person || c.requester.impersonated()
 	switch {
 	case slices.Contains([]string{"exec", "attach", ephemeralContainers}, c.req.SubResource):
 		return fmt.Sprintf("it opens a session in %s, where Firebreak's own service account is", Describe(c.req))
-	case c.req.SubResource != "":
-	case c.isKind(secretKind()) && c.new != nil && !helmRelease(c.new) && !sameBody(c.new, c.old):
+	case c.req.SubResource != "" || c.new == nil || !person:
+	case c.isKind(secretKind()) && !helmRelease(c.new) && !sameBody(c.new, c.old):
 		return "it writes a Secret of Firebreak's own namespace, where its certificate lies"
-	case c.isKind(schema.GroupKind{Kind: "Service"}, schema.GroupKind{Kind: "Endpoints"}, schema.GroupKind{Group: "discovery.k8s.io", Kind: "EndpointSlice"}) &&
-		c.old != nil && c.new != nil && !sameBody(c.new, c.old):
-		return fmt.Sprintf("it leads %s elsewhere, through which the API server asks Firebreak", Describe(c.req))
+	case c.leads() && (!sameBody(c.new, c.old) || !maps.Equal(c.new.labels(), c.old.labels())):
+		return fmt.Sprintf("it leads %s, by which the API server finds Firebreak", Describe(c.req))
 	}
 	return ""
 }
 
+// leads: a Service, or what says where one leads.
+func (c *Case) leads() bool {
+	return c.isKind(schema.GroupKind{Kind: "Service"}, schema.GroupKind{Kind: "Endpoints"}, schema.GroupKind{Group: "discovery.k8s.io", Kind: "EndpointSlice"})
+}
+
 func helmRelease(o *object) bool {
 	var s corev1.Secret
-	return kjson.UnmarshalCaseSensitivePreserveInts(o.raw, &s) == nil && s.Type == "helm.sh/release.v1"
+	return kjson.UnmarshalCaseSensitivePreserveInts(o.raw, &s) == nil && s.Type == "helm.sh/release.v1" && strings.HasPrefix(s.Name, "sh.helm.release.v1.")
 }
 
 // changesSpec: creation adds a kind and takes nothing away.

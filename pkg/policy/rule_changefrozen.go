@@ -42,8 +42,9 @@ func wayOut(j *judgement) string {
 		return "wait until it is over, or ask who froze it"
 	}
 	w := j.nearest.Window
+	missing := max(1, int(j.query.Controls.RequiredApprovals)) - len(j.nearest.Approvals.Names)
 	return fmt.Sprintf("window %q overrides it once approved by %s: kubectl firebreak approve %s -n %s", w.Name,
-		j.query.Approvers(max(1, int(j.query.Controls.RequiredApprovals)), w.Spec.RequestedBy.Username), w.Name, w.Namespace)
+		j.query.Approvers(missing, w.Spec.RequestedBy.Username), w.Name, w.Namespace)
 }
 
 // binding returns the freezes whose level binds a request.

@@ -108,8 +108,8 @@ func (c *Case) requestCommand() string {
 // requested names what a window is requested for: what is created or changed by its manifest, which the plan is made of,
 // anything else by its kind and name.
 func (c *Case) requested() string {
-	switch c.demand.operation {
-	case v1alpha1.OperationCreate, v1alpha1.OperationUpdate:
+	manifest := c.demand.operation == v1alpha1.OperationCreate || c.demand.operation == v1alpha1.OperationUpdate
+	if manifest && c.req.SubResource != "token" {
 		return "-f MANIFEST"
 	}
 	gk := c.inScope()

@@ -44,6 +44,9 @@ func (c *Case) bindingGrants() []Finding {
 		if f, ok := c.grant(Binding{Namespace: c.req.Namespace, Name: c.req.Name}, s, power); ok {
 			f.Path = fmt.Sprintf("subjects[%d]", i)
 			f.Message = fmt.Sprintf("gives %s %s %q %s", describeSubject(s), strings.ToLower(b.RoleRef.Kind), b.RoleRef.Name, f.Message)
+			if c.req.RoleRead && c.req.Role == nil {
+				f.Message += "; the role does not exist yet and may come to hold anything: create it first"
+			}
 			out = append(out, f)
 		}
 	}
@@ -56,12 +59,13 @@ func (c *Case) roleGrants() []Finding {
 	if c.world.Bindings == nil || !ok {
 		return nil
 	}
-	if old, ok := clusterRole(c.old); ok && equalJSON(old, r) {
-		return nil
+	rules, into := c.effective(r), c.flowsInto(c.req.Name, r)
+	if old, ok := clusterRole(c.old); ok && contained(rules, c.effective(old)) && subset(into, c.flowsInto(c.req.Name, old)) {
+		return nil // it is narrowed, or only labelled
 	}
-	power := powerOfRules(c.effective(r))
+	power := powerOfRules(rules)
 	var out []Finding
-	for _, role := range c.flowsInto(c.req.Name, r) {
+	for _, role := range into {
 		for _, b := range c.world.Bindings(c.req.Namespace, role) {
 			for _, s := range b.Subjects {
 				if f, ok := c.grant(b, s, power); ok {
@@ -78,7 +82,10 @@ func (c *Case) roleGrants() []Finding {
 // grant judges one subject of one binding. Its message lacks its beginning.
 func (c *Case) grant(b Binding, s rbacv1.Subject, p power) (Finding, bool) {
 	g, place := c.grantee(s), c.rules(b.Namespace)
-	if g.plumbing || g.tier == v1alpha1.TierShared && p != becomes {
+	// The group of the nodes is given its rights in the cluster as a whole; in a namespace they would be for whoever has a
+	// certificate of one.
+	nodes := s.Kind == rbacv1.GroupKind && s.Name == groupNodes && b.Namespace != ""
+	if g.plumbing && !nodes || g.tier == v1alpha1.TierShared && p != becomes {
 		return Finding{}, false
 	}
 	f := Finding{Rule: v1alpha1.RuleGrantAcrossTiers, Action: v1alpha1.ActionDeny, Value: s.Name, Target: grantTarget(s)}
@@ -89,23 +96,27 @@ func (c *Case) grant(b Binding, s rbacv1.Subject, p power) (Finding, bool) {
 	}
 	switch {
 	case len(prod) > 0 && !g.production:
-		f.Action, f.Environment = estate.Strictest(prod, f.Rule), prod[0].Name
-		if f.Action = c.softened(f.Action, g, b, p, prod); f.Action == "" {
-			return Finding{}, false
-		}
-		if b.Namespace == "" {
-			where += ", production included"
-		} else {
-			where += " of environment " + named(prod)
-		}
+		f.Action, f.Environment = c.softened(estate.Strictest(prod, f.Rule), g, b, p, prod), prod[0].Name
+		where += c.whose(b.Namespace, prod)
 		f.Message = where + ", although no Production environment lists it; bind a user or group that one lists, or ask for an Exemption"
-		return f, true
+		return f, f.Action != ""
 	case len(prod) == 0 && place.Tier == v1alpha1.TierNonProduction && g.production && !g.nonProduction:
 		f.Action, f.Environment = estate.Strictest(place.Environments, f.Rule), place.Environments[0].Name
 		f.Message = fmt.Sprintf("%s of %s, although it is production's; bind an identity of that environment, or ask for an Exemption", where, place)
 		return f, true
 	}
 	return Finding{}, false
+}
+
+// whose says to which environments a namespace belongs.
+func (c *Case) whose(namespace string, prod []*estate.Environment) string {
+	switch namespace {
+	case "":
+		return ", production included"
+	case c.est.FirebreakNamespace:
+		return ", Firebreak's own, which is guarded like production"
+	}
+	return " of environment " + named(prod)
 }
 
 // rules returns what whoever has power in a namespace has power over. In the cluster as a whole, and where Firebreak is, that
@@ -175,7 +186,7 @@ func (c *Case) grantee(s rbacv1.Subject) grantee {
 	if ns, _, ok := estate.ServiceAccount(s.Name); ok {
 		return c.account(s.Name, ns)
 	}
-	if strings.HasPrefix(s.Name, "system:") {
+	if strings.HasPrefix(s.Name, "system:") && !strings.HasPrefix(s.Name, nodePrefix) {
 		return grantee{plumbing: s.Name != "system:anonymous", listed: true}
 	}
 	return c.memberOf(c.est.Identity(s.Name, nil))

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 
@@ -55,10 +56,8 @@ func (c *Case) endangers() ([]*estate.Environment, string) {
 
 // deletesOwned: what the garbage collector deletes with its owner, unless the request leaves it orphaned.
 func (c *Case) deletesOwned() ([]*estate.Environment, string) {
-	var o metav1.DeleteOptions
-	_ = kjson.UnmarshalCaseSensitivePreserveInts(c.req.Options, &o) // what cannot be read orphans nothing
-	orphans := o.PropagationPolicy != nil && *o.PropagationPolicy == metav1.DeletePropagationOrphan
-	if orphans || c.world.Owned == nil || c.old.meta.UID == "" {
+	inProduction := c.req.Namespace == "" || len(c.Production()) > 0 // an owner lies where what it owns does, or in no namespace
+	if !inProduction || c.world.Owned == nil || c.old.meta.UID == "" || c.orphans() {
 		return nil, ""
 	}
 	owners := []types.UID{c.old.meta.UID}
@@ -73,6 +72,14 @@ func (c *Case) deletesOwned() ([]*estate.Environment, string) {
 		}
 	}
 	return nil, ""
+}
+
+// orphans reports whether a deletion leaves behind what its object owns.
+func (c *Case) orphans() bool {
+	var o metav1.DeleteOptions
+	_ = kjson.UnmarshalCaseSensitivePreserveInts(c.req.Options, &o) // what cannot be read orphans nothing
+	old := o.OrphanDependents                                       //nolint:staticcheck // deprecated, and still served
+	return o.PropagationPolicy != nil && *o.PropagationPolicy == metav1.DeletePropagationOrphan || old != nil && *old
 }
 
 // maxOwners bounds how many owners are followed down from what is deleted.
@@ -91,7 +98,7 @@ func (c *Case) protecting() []*estate.Environment {
 		case c.isKind(namespaceKind()) && c.req.Operation == Delete,
 			c.isKind(definitionKind()) && c.req.Operation == Delete && holdsKind(e, c.old),
 			protects(e, c.req.Kind.Kind, c.old.labels()),
-			c.isKind(statefulSetKind()) && protectsAny(e, claimLabels(c.old)),
+			c.isKind(statefulSetKind()) && c.req.Operation == Update && protectsAny(e, claimLabels(c.old)), // which lets go of them
 			c.isKind(volumeKind()) && c.protectsClaim(e):
 			out = append(out, e)
 		}
@@ -120,13 +127,17 @@ func holdsKind(e *estate.Environment, o *object) bool {
 	return slices.Contains(estate.ProtectedStateOf(e.Spec().ChangeControl).Kinds, crd.Spec.Names.Kind)
 }
 
-// claimLabels returns the labels of the claims that a StatefulSet makes.
+// claimLabels returns the labels of the claims that a StatefulSet makes: those of its template, and those it selects by.
 func claimLabels(o *object) []map[string]string {
 	var set appsv1.StatefulSet
 	_ = kjson.UnmarshalCaseSensitivePreserveInts(o.raw, &set) // it was decoded before
 	out := make([]map[string]string, len(set.Spec.VolumeClaimTemplates))
 	for i := range set.Spec.VolumeClaimTemplates {
-		out[i] = set.Spec.VolumeClaimTemplates[i].Labels
+		out[i] = map[string]string{}
+		maps.Copy(out[i], set.Spec.VolumeClaimTemplates[i].Labels)
+		if set.Spec.Selector != nil {
+			maps.Copy(out[i], set.Spec.Selector.MatchLabels)
+		}
 	}
 	return out
 }
@@ -138,13 +149,14 @@ func protectsAny(e *estate.Environment, claims []map[string]string) bool {
 // protectsClaim reports whether an environment protects the claim that a volume is bound to.
 func (c *Case) protectsClaim(e *estate.Environment) bool {
 	var v corev1.PersistentVolume
-	if c.world.ClaimLabels == nil || kjson.UnmarshalCaseSensitivePreserveInts(c.old.raw, &v) != nil || v.Spec.ClaimRef == nil {
+	if c.world.Claim == nil || kjson.UnmarshalCaseSensitivePreserveInts(c.old.raw, &v) != nil || v.Spec.ClaimRef == nil {
 		return false
 	}
 	ref := v.Spec.ClaimRef
-	l, known := c.world.ClaimLabels(ref.Namespace, ref.Name)
+	held, known := c.world.Claim(ref.Namespace, ref.Name)
+	same := ref.UID == "" || ref.UID == held.UID // one that was made again has another volume
 	owned := slices.Contains(c.est.NamespaceOrName(ref.Namespace).Production(), e)
-	return known && owned && protects(e, claim, l)
+	return known && same && owned && protects(e, claim, held.Labels)
 }
 
 func protects(e *estate.Environment, kind string, l map[string]string) bool {
@@ -164,7 +176,11 @@ func (c *Case) exposes(envs []*estate.Environment) string {
 			return "takes the protection from " + Describe(c.req)
 		}
 	}
-	for _, o := range c.new.meta.OwnerReferences {
+	owners := c.new.meta.OwnerReferences
+	if !slices.ContainsFunc(envs, func(e *estate.Environment) bool { return protects(e, c.req.Kind.Kind, c.old.labels()) }) {
+		owners = nil // the claims of a StatefulSet are protected, not the set
+	}
+	for _, o := range owners {
 		if !slices.ContainsFunc(c.old.meta.OwnerReferences, func(p metav1.OwnerReference) bool { return p.UID == o.UID }) {
 			return fmt.Sprintf("gives protected %s the owner %s %q, with which the garbage collector would delete it", Describe(c.req), o.Kind, o.Name)
 		}

@@ -93,13 +93,17 @@ func (c *Case) Needs() Needs {
 	return n
 }
 
+// Frozen reports whether a freeze binds the request: only then are windows read for one that demands none.
+func (c *Case) Frozen(s *change.State) bool { return c.freeze(s) != nil }
+
 // Query returns the question that windows are asked, and whether the request demands one. The state gives the
 // contents of ConfigMaps that the plan pins.
 func (c *Case) Query(s *change.State) (*change.Query, bool) {
-	if c.demand == nil {
+	d := c.asked(s)
+	if d == nil {
 		return nil, false
 	}
-	return c.query(s), true
+	return c.query(d, s), true
 }
 
 // Evaluate judges a request with all state given: what the offline check and tests call. The error means that the
@@ -123,8 +127,8 @@ func (c *Case) Decide(s *change.State) *Decision {
 		s = &change.State{}
 	}
 	j := &judgement{state: s, freeze: c.freeze(s)}
-	if c.demand != nil {
-		j.query = c.query(s)
+	if d := c.asked(s); d != nil {
+		j.query = c.query(d, s)
 		j.query.Frozen = j.freeze != nil
 		j.nearest = change.Nearest(j.query, s)
 	}

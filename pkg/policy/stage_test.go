@@ -191,13 +191,13 @@ func (p *pieces) world() *policy.World {
 		},
 		Owned:        p.owned,
 		ClusterRoles: func() map[string]policy.Role { return p.roles },
-		ClaimLabels: func(ns, name string) (map[string]string, bool) {
+		Claim: func(ns, name string) (policy.Owned, bool) {
 			for _, d := range p.claims {
 				if d.Metadata.Namespace == ns && d.Metadata.Name == name {
-					return d.Metadata.Labels, true
+					return policy.Owned{UID: d.Metadata.UID, Labels: d.Metadata.Labels}, true
 				}
 			}
-			return nil, false
+			return policy.Owned{}, false
 		},
 		Bindings:      func(ns, role string) []policy.Binding { return p.bindings[strings.TrimPrefix(ns+"/"+role, "/")] },
 		ControllerUID: func(name string) (string, bool) { uid, ok := p.accounts[name]; return uid, ok },

@@ -144,6 +144,8 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 		controller.NewSettler(p.memory, p.direct, log.WithName("settler")),
 		controller.NewWords(p.memory, p.direct, log.WithName("words")),
 		controller.NewStatuses(p.memory, p.mgr.GetClient(), ctrlmetrics.Registry, log.WithName("status")),
+		controller.NewRegistered(p.memory, p.direct, ctrlmetrics.Registry, log.WithName("registered")),
+		newExpiry(p.opts.CertDir, ctrlmetrics.Registry, log.WithName("certificate")),
 		everywhere(func(ctx context.Context) error { <-ctx.Done(); events.Shutdown(); return nil }),
 	)
 	for _, r := range runnables {

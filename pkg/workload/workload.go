@@ -2,6 +2,8 @@ package workload
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -77,10 +79,18 @@ func Of(gk schema.GroupKind, raw []byte) (*Workload, error) {
 	return w, nil
 }
 
-// Debuggers returns a Pod reduced to its ephemeral containers: what a debugger adds to what runs already.
-func Debuggers(w *Workload) *Workload {
+// Debuggers returns a Pod reduced to the ephemeral containers that it did not have before, which cannot be removed again:
+// what a debugger adds to what runs already. before may be nil.
+func Debuggers(w, before *Workload) *Workload {
 	out := &Workload{Template: Template{Path: w.Template.Path}}
-	out.Template.Spec.EphemeralContainers = w.Template.Spec.EphemeralContainers
+	for _, c := range w.Template.Spec.EphemeralContainers {
+		had := before != nil && slices.ContainsFunc(before.Template.Spec.EphemeralContainers, func(o corev1.EphemeralContainer) bool {
+			return reflect.DeepEqual(o, c)
+		})
+		if !had {
+			out.Template.Spec.EphemeralContainers = append(out.Template.Spec.EphemeralContainers, c)
+		}
+	}
 	return out
 }
 

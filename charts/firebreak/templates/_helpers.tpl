@@ -59,7 +59,7 @@ impersonated one, or shows a long-lived token: it is judged like anybody.
 - name: not-the-control-plane
   expression: >-
     !('system:nodes' in request.userInfo.groups && request.userInfo.username.startsWith('system:node:') &&
-      request.userInfo.groups.all(g, g in ['system:nodes', 'system:authenticated'])) &&
+      request.userInfo.groups.all(g, g in ['system:nodes', 'system:authenticated', 'system:bootstrappers', 'system:node-proxier', 'eks:kube-proxy-windows'])) &&
     !(request.userInfo.username in ['system:apiserver', 'system:kube-scheduler'])
 # Without a token no Pod can start.
 - name: not-the-controller-managers-tokens

@@ -24,7 +24,7 @@ func weakens(object, operation, what string) string {
 func boundaryRequest(object, operation string) string {
 	resource, name, _ := strings.Cut(object, " ")
 	what, environment := "-f MANIFEST", "production"
-	if operation == "Delete" || operation == "Exec" {
+	if operation == "Delete" || operation == "Exec" || strings.HasSuffix(resource, "/token") {
 		what = "--resource " + kindOf(resource) + "/" + strings.Trim(name, `"`)
 	}
 	if strings.Contains(object, "vault") {
@@ -39,7 +39,7 @@ func boundaryRequest(object, operation string) string {
 func kindOf(resource string) string {
 	return map[string]string{
 		"environments.firebreak.dev": "Environment.firebreak.dev", "datastores.firebreak.dev": "DataStore.firebreak.dev",
-		"namespaces": "Namespace", "pods/exec": "Pod",
+		"namespaces": "Namespace", "pods/exec": "Pod", "serviceaccounts/token": "TokenRequest.authentication.k8s.io",
 	}[resource]
 }
 

@@ -20,7 +20,7 @@ import (
 func TestSamCannotMakeHimselfASecondPerson(t *testing.T) {
 	second := func(name, groups string) string {
 		return ofGrant(fmt.Sprintf(`is for a certificate of user %q in groups [%s], a member of environment "production" (Production), and whoever has it is that user; `+
-			"let people sign in as themselves, or ask for an Exemption", name, groups))
+			"let people sign in as themselves, renew their own for a day at most (spec.expirationSeconds), or ask for an Exemption", name, groups))
 	}
 	node := func(name, groups string) string {
 		return ofGrant(fmt.Sprintf("is for a certificate of user %q in groups [%s], and what nodes send is not judged; kubelets ask for theirs from signer "+

@@ -83,12 +83,12 @@ func TestNobodyTakesFirebreaksPlace(t *testing.T) {
 		want   string
 	}{
 		"its Service": {"the webhooks are called through it", patch(&corev1.Service{ObjectMeta: meta("firebreak")}, `{"spec":{"selector":{"app":"shadow"}}}`),
-			weakens(`services "firebreak"`, "Update", `it leads services "firebreak" elsewhere, through which the API server asks Firebreak`)},
+			weakens(`services "firebreak"`, "Update", `it leads services "firebreak", by which the API server finds Firebreak`)},
 		"its certificate": {"the webhooks are believed by it", patch(&corev1.Secret{ObjectMeta: meta("firebreak-webhook-cert")}, `{"data":{"shadow":"eA=="}}`),
 			weakens(`secrets "firebreak-webhook-cert"`, "Update", "it writes a Secret of Firebreak's own namespace, where its certificate lies")},
 		"a right of others": {"who edits there, takes it all", func(c client.Client) error {
 			return c.Create(t.Context(), &rbacv1.RoleBinding{ObjectMeta: meta("mallory"), RoleRef: binding.RoleRef, Subjects: binding.Subjects})
-		}, across(`rolebindings.rbac.authorization.k8s.io "mallory"`, `subjects[0] gives user "mallory" clusterrole "edit" in namespace "firebreak-system" of environment "production" (Production)`)},
+		}, across(`rolebindings.rbac.authorization.k8s.io "mallory"`, `subjects[0] gives user "mallory" clusterrole "edit" in namespace "firebreak-system", Firebreak's own, which is guarded like production`)},
 	} {
 		for _, who := range []string{sam, dana} {
 			t.Run(what+" by "+who, func(t *testing.T) {

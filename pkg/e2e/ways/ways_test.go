@@ -230,7 +230,7 @@ func certificate(name string, groups ...string) ([]byte, error) {
 }
 
 // TestApprovalOfCertificates: one that was asked for before anybody judged is approved by nobody; one of one's own name may
-// be renewed.
+// be renewed, for a day.
 func TestApprovalOfCertificates(t *testing.T) {
 	const path = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 	body := func(name, request string) string {
@@ -255,12 +255,16 @@ func TestApprovalOfCertificates(t *testing.T) {
 		t.Errorf("approved by a member: %v, want it refused: he could approve as pat what he requests", err)
 	}
 	own := request(t, stage.SRE, "sre")
-	if err := send(t, sam, way{verb: "POST", path: path, body: body("renewal", own)}); err != nil {
+	renewal := strings.Replace(body("renewal", own), "usages:", "expirationSeconds: 86400, usages:", 1)
+	if err := send(t, sam, way{verb: "POST", path: path, body: renewal}); err != nil {
 		t.Fatalf("somebody may renew what he is: %v", err)
 	}
-	if err := send(t, sam, approval("renewal", own)); err != nil {
+	approved := approval("renewal", own)
+	approved.body = strings.Replace(approved.body, "usages:", "expirationSeconds: 86400, usages:", 1)
+	if err := send(t, sam, approved); err != nil {
 		t.Errorf("and it may be approved: %v", err)
 	}
+	runWays(t, map[string]way{"what was temporary made permanent": {"a year is no renewal", "POST", path, body("forever", request(t, stage.Developer, "sre")), []string{"GrantAcrossTiers: spec.request"}}})
 }
 
 // TestHarmlessWritesPass: the same requests with nothing of production in them are admitted.

@@ -1,0 +1,40 @@
+package change
+
+import (
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+)
+
+// Nearest asks all windows and returns the verdict of the nearest; nil if none has the object in its scope.
+func Nearest(q *Query, s *State) *Verdict {
+	var best *Verdict
+	for i := range s.Windows {
+		v := Judge(&s.Windows[i], q, s)
+		if v.Stage != OutOfScope && (best == nil || nearer(&v, best, q)) {
+			best = &v
+		}
+	}
+	return best
+}
+
+// nearer orders verdicts: by stage, then what overrides a freeze, then the one that opens first, then by name, so that all
+// replicas name the same.
+func nearer(a, b *Verdict, q *Query) bool {
+	if a.Stage != b.Stage {
+		return a.Stage > b.Stage
+	}
+	if x, y := a.Overrides(q), b.Overrides(q); q.Frozen && x != y {
+		return x
+	}
+	if !a.Opens.Equal(b.Opens) {
+		return a.Opens.Before(b.Opens)
+	}
+	return a.Window.Namespace+"/"+a.Window.Name < b.Window.Namespace+"/"+b.Window.Name
+}
+
+// Overrides reports whether a window passes a freeze: an Emergency window that says so and covers the query, once it has
+// the approvals that any other window would need.
+func (v *Verdict) Overrides(q *Query) bool {
+	s := &v.Window.Spec
+	return v.Stage == Covers && s.Type == v1alpha1.WindowEmergency && s.OverridesFreeze &&
+		len(v.Approvals.Names) >= max(1, int(q.Controls.RequiredApprovals))
+}

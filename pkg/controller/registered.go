@@ -1,0 +1,108 @@
+package controller
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Registered looks whether the API server still sends Firebreak what it must judge. Who may edit webhook configurations can
+// switch it off, which admission cannot prevent; so it is told, within ten seconds.
+type Registered struct {
+	client client.Reader
+	memory *Memory
+	log    logr.Logger
+	every  time.Duration
+
+	webhooks *prometheus.GaugeVec
+	ready    prometheus.Gauge
+	missing  map[string]bool
+}
+
+// configuration is the name of both webhook configurations.
+const configuration = "firebreak"
+
+// webhooks are those that must be registered.
+func webhooks() []string {
+	return []string{"stamp.firebreak.dev", "core.firebreak.dev", "broad.firebreak.dev"}
+}
+
+// NewRegistered returns what runs in every replica, and registers what it tells. c must not read from a cache.
+func NewRegistered(m *Memory, c client.Reader, r prometheus.Registerer, log logr.Logger) *Registered {
+	g := &Registered{
+		client: c, memory: m, log: log, every: 10 * time.Second, missing: map[string]bool{},
+		webhooks: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: "firebreak", Name: "webhook_registered", Help: "1 while the API server sends to a webhook of Firebreak's; 0: its registration is gone.",
+		}, []string{"webhook"}),
+		ready: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: "firebreak", Name: "estate_ready", Help: "1 while a replica knows the estate; 0: it refuses what it is asked.",
+		}),
+	}
+	r.MustRegister(g.webhooks, g.ready)
+	return g
+}
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable.
+func (*Registered) NeedLeaderElection() bool { return false }
+
+// Start looks until the context ends.
+func (g *Registered) Start(ctx context.Context) error {
+	t := time.NewTicker(g.every)
+	defer t.Stop()
+	for {
+		g.once(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+	}
+}
+
+func (g *Registered) once(ctx context.Context) {
+	g.ready.Set(0)
+	if g.memory.Estate() != nil && g.memory.Synced() {
+		g.ready.Set(1)
+	}
+	found, err := g.found(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			g.log.Error(err, "could not look for the webhook configurations")
+		}
+		return // what cannot be seen is not said to be gone
+	}
+	for _, name := range webhooks() {
+		value := 0.0
+		if found[name] {
+			value = 1
+		}
+		g.webhooks.WithLabelValues(name).Set(value)
+		if !found[name] && !g.missing[name] {
+			g.log.Info("the registration of a webhook is gone: what it would be asked about is not judged", "webhook", name)
+		}
+		g.missing[name] = !found[name]
+	}
+}
+
+func (g *Registered) found(ctx context.Context) (map[string]bool, error) {
+	out := map[string]bool{}
+	var v admissionregistrationv1.ValidatingWebhookConfiguration
+	if err := g.client.Get(ctx, client.ObjectKey{Name: configuration}, &v); client.IgnoreNotFound(err) != nil {
+		return nil, err
+	}
+	for _, w := range v.Webhooks {
+		out[w.Name] = len(w.Rules) > 0
+	}
+	var m admissionregistrationv1.MutatingWebhookConfiguration
+	if err := g.client.Get(ctx, client.ObjectKey{Name: configuration}, &m); client.IgnoreNotFound(err) != nil {
+		return nil, err
+	}
+	for _, w := range m.Webhooks {
+		out[w.Name] = len(w.Rules) > 0
+	}
+	return out, nil
+}
