@@ -40,6 +40,7 @@ demo: build kube ## Play the story on a real control plane; KEEP=1 leaves it up.
 # Two packages at a time: those that start a control plane keep two cores busy.
 .PHONY: test
 test: build kube ## Run all tests; PKG and TESTFLAGS narrow them down.
+	hack/tools/build.sh hack/promtool
 	$(GO) test -p 2 -timeout 15m $(TESTFLAGS) $(PKG)
 
 # The packages that have benchmarks; one at a time, so that none disturbs another's figures.

@@ -3,6 +3,7 @@
 # it freely:
 #   hack/tools/build.sh hack/tools            # bin/controller-gen, bin/chartdoc
 #   hack/tools/build.sh hack/tools/golangci   # bin/golangci-lint: some minutes the first time
+#   hack/tools/build.sh hack/promtool         # bin/promtool: some minutes the first time
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)

@@ -217,6 +217,9 @@ func (s *Statuses) count(windows []v1alpha1.ChangeWindow, approvals []v1alpha1.C
 	state := &change.State{Windows: windows, Approvals: approvals, Executions: values(s.memory.executions)}
 	type which struct{ environment, second string }
 	counts := map[which]float64{}
+	for _, e := range s.memory.Estate().Production() {
+		counts[which{e.Name, "false"}], counts[which{e.Name, "true"}] = 0, 0
+	}
 	for i := range windows {
 		if w := &windows[i]; w.Spec.Type == v1alpha1.WindowEmergency && change.ReviewedBy(w, approvals) == "" {
 			counts[which{w.Spec.Environment, strconv.FormatBool(change.SecondUnreviewed(w, state))}]++

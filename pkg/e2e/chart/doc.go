@@ -1,0 +1,3 @@
+// Package chart shows on a real API server that what the chart renders is what its values promise: strictly valid for each
+// kind of installation, with alerts that fire when they should, on metrics that the server has.
+package chart
