@@ -2,6 +2,7 @@ package check
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,7 +28,13 @@ import (
 
 var cluster *stage.Stage //nolint:gochecknoglobals // one control plane serves the tests of this package
 
-func TestMain(m *testing.M) { os.Exit(fixture.Main(m, stage.Options{}, &cluster, nil)) }
+func TestMain(m *testing.M) {
+	// Before there is a boundary: afterwards a namespace of production's needs a window.
+	os.Exit(fixture.Main(m, stage.Options{}, &cluster, func(ctx context.Context, s *stage.Stage) error {
+		_, err := s.Kubectl(ctx, s.AdminConfig(), "create", "namespace", "prod-red")
+		return err
+	}))
+}
 
 // answer is what the webhook or the check says of one manifest, in a form in which both can be compared.
 type answer struct {

@@ -240,6 +240,9 @@ func TestApprovalOfCertificates(t *testing.T) {
 		return way{"the approver makes the identity", "PUT", path + "/" + name + "/approval", strings.TrimSuffix(body(name, request), "}") +
 			", status: {conditions: [{type: Approved, status: 'True', reason: x, message: x}]}}", []string{`GrantAcrossTiers: spec.request is for a certificate of user "pat"`}}
 	}
+	if _, err := the.Kubectl(t.Context(), the.AdminConfig(), "create", "clusterrolebinding", "sre-all", "--clusterrole=cluster-admin", "--group=sre"); err != nil {
+		t.Fatal(err)
+	}
 	sam := the.UserConfig(stage.SRE)
 	c, err := the.Client(the.AdminConfig())
 	if err != nil {
