@@ -145,9 +145,17 @@ func (e *env) release() *cobra.Command {
 			if err := c.Get(cmd.Context(), client.ObjectKey{Namespace: home, Name: args[0]}, &x); err != nil {
 				return fmt.Errorf("look at the execution: %w", err)
 			}
+			self, err := whoAmI(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			me := v1alpha1.Stamp{Username: self.Username, UID: self.UID}
+			if change.SamePerson(&me, &x.Spec.Requester) || change.SamePerson(&me, x.Spec.Window.RequestedBy) {
+				return fmt.Errorf("you used execution %s yourself, or requested its window; another member of the environment who holds the verb approve gives it back", x.Name)
+			}
 			return e.ask(cmd.Context(), c, home, v1alpha1.ChangeApprovalSpec{
 				Decision: v1alpha1.DecisionRelease, Execution: &v1alpha1.LocalReference{Name: x.Name, UID: string(x.UID)},
-			}, fmt.Sprintf("your word to give execution %s back is given; it counts unless you used it yourself", x.Name))
+			}, fmt.Sprintf("your word to give execution %s back is given", x.Name))
 		},
 	}
 	cmd.Flags().StringVar(&home, "firebreak-namespace", "firebreak-system", "namespace that Firebreak runs in")

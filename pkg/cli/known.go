@@ -78,11 +78,9 @@ func (e *env) fetch(ctx context.Context, k *known, audit bool) ([]*unstructured.
 		return nil, err
 	}
 	k.namespace, k.cluster = ns, c
-	review := &authenticationv1.SelfSubjectReview{}
-	if err := c.Create(ctx, review); err != nil {
-		return nil, fmt.Errorf("ask the cluster who you are: %w", err)
+	if k.self, err = whoAmI(ctx, c); err != nil {
+		return nil, err
 	}
-	k.self = &review.Status.UserInfo
 	var out []*unstructured.Unstructured
 	kinds := estateKinds()
 	if audit {
@@ -104,6 +102,15 @@ func (e *env) fetch(ctx context.Context, k *known, audit bool) ([]*unstructured.
 		}
 	}
 	return out, nil
+}
+
+// whoAmI asks the cluster as whom it sees who runs the command.
+func whoAmI(ctx context.Context, c client.Client) (*authenticationv1.UserInfo, error) {
+	review := &authenticationv1.SelfSubjectReview{}
+	if err := c.Create(ctx, review); err != nil {
+		return nil, fmt.Errorf("ask the cluster who you are: %w", err)
+	}
+	return &review.Status.UserInfo, nil
 }
 
 // estateKinds are the kinds from which the world is compiled.
