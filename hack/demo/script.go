@@ -26,7 +26,7 @@ func (d *demo) play() error {
 	if err != nil {
 		return err
 	}
-	for _, step := range []func() error{d.wrongDatabase, d.wrongNamespace, d.window, d.quietDirection, d.tampering, d.freezeProduction} {
+	for _, step := range []func() error{d.wrongDatabase, d.wrongNamespace, d.window, d.quietDirection, d.tampering, d.freezeProduction, d.whatHappened} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -110,7 +110,7 @@ func (d *demo) window() error {
 		want         expectation
 	}{
 		{sam, "kubectl --context production apply -f reindex.yaml", refused(
-			`ChangeWindowRequired: this is maintenance in environment "production" (Production)`, "request one with: kubectl firebreak request")},
+			`ChangeWindowRequired: this is maintenance in environment "production" (Production)`, "request one, for another member of environment", "to approve: kubectl firebreak request -f MANIFEST -n payments")},
 		{sam, "kubectl firebreak request --context production -f reindex.yaml --name reindex-tonight --environment production" +
 			" --start now --duration 30m --reason 'Rebuild the orders index after the 4.2 migration' --ticket CHG-20417",
 			admitted("changewindow.firebreak.dev/reindex-tonight requested in namespace payments")},
@@ -119,7 +119,7 @@ func (d *demo) window() error {
 			refused("change windows are approved by persons, and system:serviceaccount:payments:release-bot is a service account")},
 		{sam, approve + " --as system:serviceaccount:payments:release-bot",
 			refused("change windows are approved by persons, and system:serviceaccount:payments:release-bot is a service account")},
-		{sam, approve + " --as robin", refused(`User "sam" cannot impersonate resource "users"`)},
+		{sam, approve + " --as robin", refused(`User "sam" cannot impersonate`)},
 		{robin, approve, admitted("changewindow.firebreak.dev/reindex-tonight approved")},
 		{sam, "kubectl --context production apply -f reindex-altered.yaml", refused(
 			`PlanMismatch: window "reindex-tonight" covers it, but what would run is not what was approved: containers["reindex"].image: approved "registry.example.com/tools/postgres@sha256:5b6a`)},
@@ -173,4 +173,10 @@ func (d *demo) freezeProduction() error {
 		return err
 	}
 	return d.as(sam, setImage, admitted("deployment.apps/shop image updated"))
+}
+
+func (d *demo) whatHappened() error {
+	title("8. What changed in production, and who said that it may?")
+	return d.as(robin, "kubectl firebreak log --context production --since 1h", admitted(
+		"job/reindex-orders", "payments/reindex-tonight", "Rebuild the orders index after the 4.2 migration"))
 }
