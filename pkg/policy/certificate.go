@@ -32,7 +32,11 @@ func (c *Case) certificateGrants() []Finding {
 		Rule: v1alpha1.RuleGrantAcrossTiers, Action: estate.Strictest(c.est.Production(), v1alpha1.RuleGrantAcrossTiers),
 		Path: "spec.request", Value: name, Target: "user/" + name, Environment: c.productionIdentity(name, groups),
 	}
+	ns, account, _ := estate.ServiceAccount(name)
 	switch {
+	case c.pillar(ns, account) != "":
+		f.Environment = c.est.Production()[0].Name
+		f.Message = fmt.Sprintf("is for a certificate of %s; service accounts have tokens, and nobody else needs to be this one", c.pillar(ns, account))
 	case slices.Contains([]string{userControllerManager, userScheduler, userAPIServer}, name):
 		f.Environment = c.est.Production()[0].Name
 		f.Message = fmt.Sprintf("is for a certificate of user %q, a part of the control plane, which is not judged as people are; its certificates are made when the cluster is", name)

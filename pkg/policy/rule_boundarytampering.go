@@ -67,12 +67,22 @@ func (c *Case) takesAccount() string {
 	account, how := c.accountTaken()
 	switch {
 	case account == "" || c.req.Username() == userControllerManager || c.req.Operation == Delete:
-	case c.req.Namespace == c.est.FirebreakNamespace && account == c.est.FirebreakAccount:
-		return "it " + how + " Firebreak's own service account"
-	case c.req.Namespace == controllerNamespace && slices.Contains(Controllers(), account):
-		return fmt.Sprintf("it %s %q, one of Kubernetes' own controllers", how, account)
+	case c.pillar(c.req.Namespace, account) != "":
+		return "it " + how + " " + c.pillar(c.req.Namespace, account)
 	case c.trusted(account) && !c.isSelf(account) && (how != runsAs || c.requester.Person && c.isKind(podKind(), jobKind())):
 		return fmt.Sprintf("it %s %q, an automation whose work in production is routine", how, c.req.Namespace+"/"+account)
+	}
+	return ""
+}
+
+// pillar describes a service account on which the boundary rests: Firebreak's own, and those of Kubernetes' controllers;
+// empty: it is none.
+func (c *Case) pillar(namespace, account string) string {
+	switch {
+	case namespace == c.est.FirebreakNamespace && account == c.est.FirebreakAccount:
+		return "Firebreak's own service account"
+	case namespace == controllerNamespace && slices.Contains(Controllers(), account):
+		return fmt.Sprintf("%q, one of Kubernetes' own controllers", account)
 	}
 	return ""
 }

@@ -148,11 +148,10 @@ func protectsAny(e *estate.Environment, claims []map[string]string) bool {
 
 // protectsClaim reports whether an environment protects the claim that a volume is bound to.
 func (c *Case) protectsClaim(e *estate.Environment) bool {
-	var v corev1.PersistentVolume
-	if c.world.Claim == nil || kjson.UnmarshalCaseSensitivePreserveInts(c.old.raw, &v) != nil || v.Spec.ClaimRef == nil {
+	ref := claimOf(c.old)
+	if c.world.Claim == nil || ref == nil {
 		return false
 	}
-	ref := v.Spec.ClaimRef
 	held, known := c.world.Claim(ref.Namespace, ref.Name)
 	same := ref.UID == "" || ref.UID == held.UID // one that was made again has another volume
 	owned := slices.Contains(c.est.NamespaceOrName(ref.Namespace).Production(), e)
@@ -185,10 +184,32 @@ func (c *Case) exposes(envs []*estate.Environment) string {
 			return fmt.Sprintf("gives protected %s the owner %s %q, with which the garbage collector would delete it", Describe(c.req), o.Kind, o.Name)
 		}
 	}
-	if before, after := retained(c.old), retained(c.new); !reflect.DeepEqual(before, after) && slices.Contains(after, "Delete") {
+	if before, after := retained(c.old), retained(c.new); !reflect.DeepEqual(before, after) && slices.ContainsFunc(after, loses) {
 		return "lets go of the volumes of " + Describe(c.req)
 	}
+	if ref := claimOf(c.old); c.isKind(volumeKind()) && ref != nil && !sameClaim(ref, claimOf(c.new)) {
+		return fmt.Sprintf("takes %s from protected %s %q", Describe(c.req), claim, ref.Namespace+"/"+ref.Name)
+	}
 	return ""
+}
+
+// loses: a volume that is recycled is wiped.
+func loses(policy string) bool {
+	return policy == string(corev1.PersistentVolumeReclaimDelete) || policy == string(corev1.PersistentVolumeReclaimRecycle)
+}
+
+// claimOf returns the claim that a volume is for; nil: none, or it is no volume.
+func claimOf(o *object) *corev1.ObjectReference {
+	var v corev1.PersistentVolume
+	if kjson.UnmarshalCaseSensitivePreserveInts(o.raw, &v) != nil {
+		return nil
+	}
+	return v.Spec.ClaimRef
+}
+
+// sameClaim: a UID that is filled in afterwards is how a claim is bound.
+func sameClaim(old, new *corev1.ObjectReference) bool {
+	return new != nil && new.Namespace == old.Namespace && new.Name == old.Name && (old.UID == "" || old.UID == new.UID)
 }
 
 // retained returns what becomes of volumes, for the kinds that say so.
