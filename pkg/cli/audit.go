@@ -5,14 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
@@ -47,8 +48,15 @@ func (e *env) runAudit(ctx context.Context, o *checkOptions) error {
 		return err
 	}
 	report := Report{Results: []Result{}}
+	looked := make(map[types.UID]bool, len(known.stored))
+	for _, u := range known.stored {
+		looked[u.GetUID()] = true
+	}
 	for i, u := range known.stored {
-		if u.GroupVersionKind().Group != "firebreak.dev" && !known.healed(u) {
+		// What a controller makes says what its owner's template says.
+		owner := metav1.GetControllerOf(u)
+		made := owner != nil && owner.UID != "" && looked[owner.UID]
+		if u.GroupVersionKind().Group != v1alpha1.GroupName && !made {
 			report.add(known.auditOne(i, u, at))
 		}
 	}
@@ -62,12 +70,6 @@ func (e *env) runAudit(ctx context.Context, o *checkOptions) error {
 		return err
 	}
 	return report.exit()
-}
-
-// healed: what a controller makes says what its owner's template says, if that owner was looked at.
-func (k *known) healed(u *unstructured.Unstructured) bool {
-	owner := metav1.GetControllerOf(u)
-	return owner != nil && slices.ContainsFunc(k.stored, func(o *unstructured.Unstructured) bool { return o.GetUID() == owner.UID })
 }
 
 func (k *known) auditOne(index int, u *unstructured.Unstructured, at time.Time) Result {
