@@ -3,7 +3,8 @@
 #   pkg/api/*/zz_generated.deepcopy.go, config/crd   from the Go types
 #   charts/firebreak/files/crds                      from config/crd
 #   config/{rbac,webhook,policies,manager}           from the chart
-#   the table of values in charts/firebreak/README.md
+#   the table of values in charts/firebreak/README.md, and the schema of what is declared in values.schema.json
+#   charts/firebreak/profiles                        from pkg/cli/profiles
 # What has lost its source is removed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -23,5 +24,9 @@ for file in "$crds"/*; do
 	if [[ ! -e config/crd/$(basename "$file") ]]; then rm "$file"; fi
 done
 
+profiles=charts/firebreak/profiles
+rm -rf "$profiles"
+cp -R pkg/cli/profiles "$profiles"
+
+bin/chartdoc charts/firebreak # what renders the chart reads its schema
 hack/generate-kustomize.sh
-bin/chartdoc charts/firebreak

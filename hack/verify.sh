@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-generated=('pkg/api/*/zz_generated.*' config/crd config/rbac config/webhook config/policies config/manager charts/firebreak/files/crds charts/firebreak/README.md)
+generated=('pkg/api/*/zz_generated.*' config/crd config/rbac config/webhook config/policies config/manager charts/firebreak/files/crds charts/firebreak/README.md charts/firebreak/values.schema.json charts/firebreak/profiles)
 
 fail() {
 	echo "verify: $*" >&2

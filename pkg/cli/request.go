@@ -28,6 +28,7 @@ type requestOptions struct {
 	operations    []string
 	clusters      []string
 	users, groups []string
+	accounts      []string
 	print         bool
 }
 
@@ -61,6 +62,7 @@ confirms where this will happen. What runs nothing new (a deletion, scaling, a s
 	f.StringSliceVar(&o.clusters, "for-cluster", nil, "names of the clusters that honour the window; default: all")
 	f.StringSliceVar(&o.users, "for-user", nil, "users who may use it; default: you")
 	f.StringSliceVar(&o.groups, "for-group", nil, "groups whose users may use it")
+	f.StringSliceVar(&o.accounts, "for-service-account", nil, "service accounts that may use it, as namespace/name")
 	f.BoolVar(&o.print, "print", false, "print the window instead of requesting it")
 	for _, required := range []string{"environment", "reason"} {
 		_ = cmd.MarkFlagRequired(required)
@@ -157,6 +159,9 @@ func subjects(o *requestOptions) v1alpha1.Subjects {
 	}
 	for _, g := range o.groups {
 		s.Groups = append(s.Groups, v1alpha1.Glob(g))
+	}
+	for _, a := range o.accounts {
+		s.ServiceAccounts = append(s.ServiceAccounts, v1alpha1.ServiceAccountGlob(a))
 	}
 	return s
 }

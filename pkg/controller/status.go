@@ -29,14 +29,17 @@ type Statuses struct {
 	client client.Client
 	log    logr.Logger
 	every  time.Duration
+	// waiting is what of the declared estate is not in force; nil: nothing is declared.
+	waiting *Waiting
 	// unreviewed counts emergencies that nobody else has looked at.
 	unreviewed *prometheus.GaugeVec
 	counted    map[[2]string]bool
 }
 
-// NewStatuses returns the writer of the leading replica, and registers what it counts. c reads from caches.
-func NewStatuses(m *Memory, c client.Client, r prometheus.Registerer, log logr.Logger) *Statuses {
-	s := &Statuses{memory: m, client: c, log: log, every: 2 * time.Second, unreviewed: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+// NewStatuses returns the writer of the leading replica, and registers what it counts. c reads from caches; waiting is
+// nil where nothing is declared.
+func NewStatuses(m *Memory, c client.Client, waiting *Waiting, r prometheus.Registerer, log logr.Logger) *Statuses {
+	s := &Statuses{memory: m, client: c, log: log, waiting: waiting, every: 2 * time.Second, unreviewed: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: "firebreak", Name: "emergencies_unreviewed",
 		Help: "Emergency windows that nobody but their requester has looked at, those that were used and deleted included, by environment and whether it is its requester's second. The leading replica reports it.",
 	}, []string{"environment", "second"})}
@@ -130,6 +133,7 @@ func (s *Statuses) environment(ctx context.Context, e *estate.Estate, env *v1alp
 	st.ObservedGeneration = env.Generation
 	st.Namespaces, st.DataStores = e.CountNamespaces(env.Name), e.CountStores(env.Name)
 	readiness(e, v1alpha1.KindEnvironment, env.Name, "NamespaceClaimedTwice", &st.Conditions, env.Generation)
+	s.waiting.condition(v1alpha1.KindEnvironment, env.Name, &st.Conditions, env.Generation)
 	return s.write(ctx, before, env)
 }
 
@@ -138,6 +142,7 @@ func (s *Statuses) store(ctx context.Context, e *estate.Estate, d *v1alpha1.Data
 	st := &d.Status
 	st.ObservedGeneration = d.Generation
 	readiness(e, v1alpha1.KindDataStore, d.Name, "HostClaimedTwice", &st.Conditions, d.Generation)
+	s.waiting.condition(v1alpha1.KindDataStore, d.Name, &st.Conditions, d.Generation)
 	st.Tier = ""
 	if env, ok := e.Environment(d.Spec.Environment); ok {
 		st.Tier = env.Tier

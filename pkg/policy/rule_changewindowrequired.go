@@ -102,6 +102,14 @@ func (c *Case) requestCommand() string {
 	if c.demand.operation != v1alpha1.OperationCreate {
 		words = append(words, "--operation", string(c.demand.operation))
 	}
+	// Who requests a window is who may use it; a machine has somebody request it.
+	switch r := c.requester; {
+	case r.Person || r.Borrowed || r.Controller:
+	case r.Account != "":
+		words = append(words, "--for-service-account", r.AccountNamespace+"/"+r.Account)
+	default:
+		words = append(words, "--for-user", r.Username)
+	}
 	return strings.Join(append(words, "--environment ENVIRONMENT --start TIME --duration 1h --reason WHY"), " ")
 }
 
@@ -109,7 +117,8 @@ func (c *Case) requestCommand() string {
 // anything else by its kind and name.
 func (c *Case) requested() string {
 	manifest := c.demand.operation == v1alpha1.OperationCreate || c.demand.operation == v1alpha1.OperationUpdate
-	if manifest && c.req.SubResource != "token" {
+	declared := c.req.Kind.Group == v1alpha1.GroupName && !c.requester.Person // nobody at a terminal has its manifest
+	if manifest && !declared && c.req.SubResource != "token" {
 		return "-f MANIFEST"
 	}
 	gk := c.inScope()

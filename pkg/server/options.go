@@ -20,6 +20,8 @@ type Options struct {
 	ReadSecrets bool
 	// CustomResources are the custom resources whose content is judged, as group/resource globs.
 	CustomResources []string
+	// Estate is the ConfigMap with the environments and data stores that the chart's values declare; empty: none are.
+	Estate string
 
 	BindAddress   string
 	WebhookPort   int
@@ -62,6 +64,7 @@ func (o *Options) Flags(f *pflag.FlagSet) {
 	f.StringVar(&o.ServiceAccount, "service-account", o.ServiceAccount, "service account that Firebreak runs as")
 	f.BoolVar(&o.ReadSecrets, "read-secrets", o.ReadSecrets, "read Secrets, so that what they name is known of the workloads that use them; otherwise each is judged when it is written")
 	f.StringSliceVar(&o.CustomResources, "custom-resources", o.CustomResources, "custom resources whose content is judged, as group/resource, each half a glob; requesters are judged whatever they write")
+	f.StringVar(&o.Estate, "estate", o.Estate, "ConfigMap of the own namespace with the environments and data stores to apply; empty: none")
 	f.StringVar(&o.BindAddress, "bind-address", o.BindAddress, "address that the webhook listens on; empty: all")
 	f.IntVar(&o.WebhookPort, "webhook-port", o.WebhookPort, "port of the webhook")
 	f.StringVar(&o.MetricsAddr, "metrics-bind-address", o.MetricsAddr, "address of /metrics; 0: none")

@@ -139,11 +139,19 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 	if err != nil {
 		return err
 	}
-	runnables := append(p.memory.Runnables(),
+	recorder := events.NewRecorder(p.mgr.GetScheme(), corev1.EventSource{Component: "firebreak"})
+	runnables := p.memory.Runnables()
+	var waiting *controller.Waiting
+	if p.opts.Estate != "" {
+		declared := controller.NewDeclared(p.memory, p.direct, admission.NewReader(p.direct, p.opts.Namespace, p.memory.Remember),
+			client.ObjectKey{Namespace: p.opts.Namespace, Name: p.opts.Estate}, recorder, ctrlmetrics.Registry, log.WithName("declared"))
+		runnables, waiting = append(runnables, declared), declared.Waiting()
+	}
+	runnables = append(runnables,
 		controller.NewMarker(p.memory, p.direct, log.WithName("marker")),
 		controller.NewSettler(p.memory, p.direct, log.WithName("settler")),
 		controller.NewWords(p.memory, p.direct, log.WithName("words")),
-		controller.NewStatuses(p.memory, p.mgr.GetClient(), ctrlmetrics.Registry, log.WithName("status")),
+		controller.NewStatuses(p.memory, p.mgr.GetClient(), waiting, ctrlmetrics.Registry, log.WithName("status")),
 		controller.NewRegistered(p.memory, p.direct, ctrlmetrics.Registry, log.WithName("registered")),
 		newExpiry(p.opts.CertDir, ctrlmetrics.Registry, log.WithName("certificate")),
 		everywhere(func(ctx context.Context) error { <-ctx.Done(); events.Shutdown(); return nil }),
@@ -153,7 +161,7 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 			return fmt.Errorf("add %T: %w", r, err)
 		}
 	}
-	p.register(events.NewRecorder(p.mgr.GetScheme(), corev1.EventSource{Component: "firebreak"}))
+	p.register(recorder)
 	if err := p.mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return fmt.Errorf("add the health probe: %w", err)
 	}

@@ -66,10 +66,12 @@ impersonated one, or shows a long-lived token: it is judged like anybody.
   expression: >-
     !(request.resource.resource == 'serviceaccounts' && request.subResource == 'token' &&
       request.userInfo.username == 'system:kube-controller-manager')
-# A request that Firebreak causes must never wait for a slot that a request it serves can hold.
+# A request that Firebreak causes must never wait for a slot that a request it serves can hold. What it applies of the
+# declared estate is no such request, and judged like anybody's.
 - name: not-firebreaks-own-records
   expression: >-
     !(request.userInfo.username == '{{ include "firebreak.user" . }}' && request.resource.group == 'firebreak.dev' &&
+      (!(request.resource.resource in ['environments', 'datastores']) || request.dryRun) &&
       has(request.userInfo.uid) && request.userInfo.uid != '' && has(request.userInfo.extra) &&
       'authentication.kubernetes.io/credential-id' in request.userInfo.extra)
 # Firebreak must be repairable while it is broken: its own Deployment, and the deletion of its Pods, are left to RBAC.
@@ -79,4 +81,9 @@ impersonated one, or shows a long-lived token: it is judged like anybody.
     !(request.namespace == '{{ .Release.Namespace }}' &&
       ((request.resource.group == 'apps' && request.resource.resource == 'deployments' && request.name == 'firebreak') ||
        (request.resource.resource == 'pods' && request.subResource == '' && request.operation == 'DELETE')))
+{{- end }}
+
+{{/* Whether the values declare any environment or data store; empty: none. */}}
+{{- define "firebreak.declares" -}}
+{{- if or .Values.environments .Values.dataStores }}true{{ end -}}
 {{- end }}

@@ -1,4 +1,5 @@
-// Command chartdoc writes the table of a chart's values into its README, so that the two cannot disagree:
+// Command chartdoc writes the table of a chart's values into its README, and the schema of what CRDs define into its
+// values.schema.json, so that none can disagree:
 //
 //	chartdoc charts/firebreak
 //
@@ -30,7 +31,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: chartdoc CHART")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1]); err != nil {
+	if err := errors.Join(run(os.Args[1]), schema(os.Args[1])); err != nil {
 		fmt.Fprintln(os.Stderr, "chartdoc:", err)
 		os.Exit(1)
 	}

@@ -113,7 +113,9 @@ type DataStoreStatus struct {
 	// +optional
 	Tier Tier `json:"tier,omitempty"`
 	// Conditions: Ready (reasons Compiled, Malformed, EnvironmentNotFound) says whether the whole spec is in force;
-	// Conflict (reasons NoOverlap, HostClaimedTwice) whether another DataStore claims the same with equal precision.
+	// Conflict (reasons NoOverlap, HostClaimedTwice) whether another DataStore claims the same with equal precision;
+	// PendingApproval (reasons Applied, PendingApproval, Refused) whether what the chart's values declare waits for a
+	// window.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

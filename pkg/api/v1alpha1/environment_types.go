@@ -220,7 +220,8 @@ type EnvironmentStatus struct {
 	// +optional
 	DataStores int32 `json:"dataStores,omitempty"`
 	// Conditions: Ready (reasons Compiled, Malformed) says whether the whole spec is in force; Conflict (reasons
-	// NoOverlap, NamespaceClaimedTwice) whether another Environment claims one of its namespaces.
+	// NoOverlap, NamespaceClaimedTwice) whether another Environment claims one of its namespaces; PendingApproval
+	// (reasons Applied, PendingApproval, Refused) whether what the chart's values declare waits for a window.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -14,9 +14,15 @@ const (
 	AnnotationSealed = GroupName + "/sealed"
 	// LabelWindowUID is on every ChangeExecution: the UID of the window it used.
 	LabelWindowUID = GroupName + "/window-uid"
+	// LabelDeclared set to "true" is on what the chart's values declare: it is deleted when they declare it no more.
+	LabelDeclared = GroupName + "/declared"
 	// LabelExecutionState is on a record of a slot that was given back.
 	LabelExecutionState = GroupName + "/execution-state"
 )
+
+// ConditionPendingApproval is on environments and data stores that the chart's values declare. True: what is declared
+// would weaken the boundary, and waits for a window.
+const ConditionPendingApproval = "PendingApproval"
 
 // RuleName is the name of a rule. Rule names are API: they appear in messages, metrics, reports and in
 // Environment.spec.enforcement.rules.

@@ -1,0 +1,246 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/tools/record"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+)
+
+// Declared applies the environments and data stores that the chart's values declare, once this replica leads and knows
+// the cluster: Helm cannot apply a kind in the release that brings its definition.
+//
+// What it writes passes the webhook like anybody's writes. What weakens the boundary waits until a window permits it, and
+// says so: as condition PendingApproval of what is there already, as an Event of the ConfigMap, and as a metric.
+type Declared struct {
+	memory  *Memory
+	client  client.Client
+	states  States
+	events  record.EventRecorder
+	log     logr.Logger
+	from    client.ObjectKey
+	waiting *Waiting
+	every   time.Duration
+
+	// applied is what was applied last: nothing is asked again while neither side has changed.
+	applied map[declaration]version
+	// told is what was said last of what waits, and when.
+	told map[declaration]said
+	self *authenticationv1.UserInfo
+}
+
+// declaration names one object that is declared.
+type declaration struct{ kind, name string }
+
+// version of a declaration that was applied, and the generation that came of it.
+type version struct {
+	digest     string
+	generation int64
+}
+
+type said struct {
+	message string
+	at      time.Time
+}
+
+const (
+	// declarer owns the fields that the values declare.
+	declarer = "firebreak-estate"
+	// again is after how long what still waits is said once more: Events are forgotten after an hour.
+	again = 30 * time.Minute
+)
+
+// NewDeclared returns what runs on the leading replica. c must not read from a cache; from names the ConfigMap.
+func NewDeclared(m *Memory, c client.Client, states States, from client.ObjectKey, events record.EventRecorder, r prometheus.Registerer, log logr.Logger) *Declared {
+	return &Declared{
+		memory: m, client: c, states: states, events: events, log: log, from: from, every: 5 * time.Second,
+		waiting: newWaiting(r), applied: map[declaration]version{}, told: map[declaration]said{},
+	}
+}
+
+// Waiting is what of the declared estate is not in force yet.
+func (d *Declared) Waiting() *Waiting { return d.waiting }
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable.
+func (*Declared) NeedLeaderElection() bool { return true }
+
+// Start applies until the context ends.
+func (d *Declared) Start(ctx context.Context) error {
+	t := time.NewTicker(d.every)
+	defer t.Stop()
+	for {
+		if _, ready := d.memory.World(); ready {
+			if err := d.once(ctx); err != nil && ctx.Err() == nil {
+				d.log.Error(err, "could not apply the declared estate; it is tried again")
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+	}
+}
+
+// once compares what is declared with what is there. An error is that of a call that may succeed later; what it was about
+// is left as it was said to be.
+func (d *Declared) once(ctx context.Context) error {
+	var cm corev1.ConfigMap
+	if err := d.client.Get(ctx, d.from, &cm); err != nil {
+		return client.IgnoreNotFound(err) // nothing is declared, and nothing is taken back
+	}
+	declared, err := parseDeclared(&cm)
+	if err != nil {
+		d.tell(map[declaration]obstacle{{"ConfigMap", cm.Name}: {reason: reasonRefused, message: err.Error()}})
+		return nil
+	}
+	stored, err := d.stored(ctx)
+	if err != nil {
+		return err
+	}
+	p := pass{held: map[declaration]obstacle{}, before: d.waiting}
+	for _, o := range declared {
+		which := declaration{o.GetKind(), o.GetName()}
+		why, err := d.apply(ctx, o, stored[which])
+		p.note(which, why, err)
+		delete(stored, which)
+	}
+	for _, kind := range []string{v1alpha1.KindDataStore, v1alpha1.KindEnvironment} { // what refers before what is referred to
+		for which, o := range stored {
+			if which.kind == kind && o.GetLabels()[v1alpha1.LabelDeclared] == "true" {
+				why, err := d.remove(ctx, o)
+				p.note(which, why, err)
+			}
+		}
+	}
+	d.tell(p.held)
+	return errors.Join(p.failed...)
+}
+
+// pass gathers what one comparison has found.
+type pass struct {
+	held   map[declaration]obstacle
+	failed []error
+	before *Waiting
+}
+
+func (p *pass) note(which declaration, why obstacle, err error) {
+	if err != nil {
+		p.failed = append(p.failed, fmt.Errorf("%s %q: %w", which.kind, which.name, err))
+		if was, known := p.before.of(which.kind, which.name); known {
+			p.held[which] = was
+		}
+		return
+	}
+	p.held[which] = why
+}
+
+// stored lists the estate as it is.
+func (d *Declared) stored(ctx context.Context) (map[declaration]*unstructured.Unstructured, error) {
+	out := map[declaration]*unstructured.Unstructured{}
+	for _, kind := range []string{v1alpha1.KindEnvironment, v1alpha1.KindDataStore} {
+		var l unstructured.UnstructuredList
+		l.SetGroupVersionKind(v1alpha1.GVK(kind + "List"))
+		if err := d.client.List(ctx, &l); err != nil {
+			return nil, fmt.Errorf("list %ss: %w", kind, err)
+		}
+		for i := range l.Items {
+			out[declaration{kind, l.Items[i].GetName()}] = &l.Items[i]
+		}
+	}
+	return out, nil
+}
+
+// apply applies one declaration, unless it is in force or has to wait. before is nil where there is no such object.
+func (d *Declared) apply(ctx context.Context, o, before *unstructured.Unstructured) (obstacle, error) {
+	which := declaration{o.GetKind(), o.GetName()}
+	now := version{digest: digestOf(o)}
+	if before != nil {
+		now.generation = before.GetGeneration()
+		if d.applied[which] == now {
+			return obstacle{}, nil
+		}
+	}
+	// Tried first: what it would become with what others have added to it is what is judged. A dry run is not sent to
+	// the webhook, where one that is refused would look like an attack.
+	after := o.DeepCopy()
+	if err := d.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(after), client.FieldOwner(declarer), client.ForceOwnership, client.DryRunAll); err != nil {
+		return refusal(err)
+	}
+	why, err := d.judge(ctx, before, after)
+	if err != nil || why.message != "" {
+		return why, err
+	}
+	if err := d.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(o), client.FieldOwner(declarer), client.ForceOwnership); err != nil {
+		return refusal(err)
+	}
+	d.log.Info("applied what the values declare", "kind", which.kind, "name", which.name, "generation", o.GetGeneration())
+	d.applied[which] = version{now.digest, o.GetGeneration()}
+	return obstacle{}, nil
+}
+
+// remove deletes what was declared once and is declared no more.
+func (d *Declared) remove(ctx context.Context, o *unstructured.Unstructured) (obstacle, error) {
+	why, err := d.judge(ctx, o, nil)
+	if err != nil || why.message != "" {
+		return why, err
+	}
+	uid := o.GetUID()
+	if err := d.client.Delete(ctx, o, client.Preconditions{UID: &uid}); client.IgnoreNotFound(err) != nil {
+		return refusal(err)
+	}
+	d.log.Info("deleted what the values declare no more", "kind", o.GetKind(), "name", o.GetName())
+	delete(d.applied, declaration{o.GetKind(), o.GetName()})
+	return obstacle{}, nil
+}
+
+// refusal tells what the API server will refuse again from what it may accept later.
+func refusal(err error) (obstacle, error) {
+	if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsForbidden(err) {
+		return obstacle{reason: reasonRefused, message: err.Error()}, nil
+	}
+	return obstacle{}, err
+}
+
+// tell publishes what waits: to the statuses, as a metric, and as Events of the ConfigMap.
+func (d *Declared) tell(held map[declaration]obstacle) {
+	d.waiting.set(held)
+	now := d.memory.clock()
+	for which, o := range held {
+		last := d.told[which]
+		if o.message == last.message && (o.message == "" || now.Sub(last.at) < again) {
+			continue
+		}
+		d.told[which] = said{o.message, now}
+		if o.message == "" {
+			continue
+		}
+		d.log.Info("what the values declare is not in force", "kind", which.kind, "name", which.name, "reason", o.reason, "message", o.message)
+		about := &corev1.ObjectReference{APIVersion: "v1", Kind: "ConfigMap", Namespace: d.from.Namespace, Name: d.from.Name}
+		d.events.Event(about, corev1.EventTypeWarning, o.reason, clip(o.message, maxEvent))
+	}
+}
+
+// whoami asks the API server who this server is to it, as the webhook will see it.
+func (d *Declared) whoami(ctx context.Context) (authenticationv1.UserInfo, error) {
+	if d.self == nil {
+		review := &authenticationv1.SelfSubjectReview{ObjectMeta: metav1.ObjectMeta{}}
+		if err := d.client.Create(ctx, review); err != nil {
+			return authenticationv1.UserInfo{}, fmt.Errorf("ask who I am: %w", err)
+		}
+		d.self = &review.Status.UserInfo
+	}
+	return *d.self, nil
+}

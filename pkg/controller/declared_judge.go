@@ -1,0 +1,133 @@
+package controller
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+)
+
+// States reads live what a request is judged by.
+type States interface {
+	State(ctx context.Context, c *policy.Case, namespace string) (*change.State, error)
+}
+
+// judge says what is in the way of a change, as the webhook would. before is nil for a creation, after for a deletion.
+func (d *Declared) judge(ctx context.Context, before, after *unstructured.Unstructured) (obstacle, error) {
+	req, err := d.request(ctx, before, after)
+	if err != nil {
+		return obstacle{}, err
+	}
+	world, ready := d.memory.World()
+	if !ready {
+		return obstacle{}, fmt.Errorf("the cluster is not known any more")
+	}
+	c, err := policy.Prepare(req, world)
+	if err != nil {
+		return obstacle{}, err
+	}
+	var state *change.State
+	if c.Needs().Any() {
+		if state, err = d.states.State(ctx, c, ""); err != nil {
+			return obstacle{}, err
+		}
+	}
+	decision := c.Decide(state)
+	switch denied := decision.Denied(); {
+	case len(decision.Invalid) > 0:
+		return obstacle{reasonRefused, decision.Invalid.ToAggregate().Error()}, nil
+	case len(denied) > 0:
+		return obstacle{reasonPending, policy.DenialMessage(req, denied)}, nil
+	}
+	return obstacle{}, nil
+}
+
+func (d *Declared) request(ctx context.Context, before, after *unstructured.Unstructured) (*policy.Request, error) {
+	self, err := d.whoami(ctx)
+	if err != nil {
+		return nil, err
+	}
+	object := cmp.Or(after, before)
+	gvk := object.GroupVersionKind()
+	req := &policy.Request{
+		Kind: gvk, Resource: gvk.GroupVersion().WithResource(strings.ToLower(gvk.Kind) + "s"), Name: object.GetName(),
+		User: self, Operation: policy.Update, Now: d.memory.clock(),
+	}
+	switch {
+	case before == nil:
+		req.Operation = policy.Create
+	case after == nil:
+		req.Operation = policy.Delete
+	}
+	if req.OldObject, err = encoded(before); err == nil {
+		req.Object, err = encoded(after)
+	}
+	return req, err
+}
+
+func encoded(o *unstructured.Unstructured) ([]byte, error) {
+	if o == nil {
+		return nil, nil
+	}
+	raw, err := o.MarshalJSON()
+	if err != nil {
+		return nil, fmt.Errorf("encode %s %q: %w", o.GetKind(), o.GetName(), err)
+	}
+	return raw, nil
+}
+
+// EstateKey is the key of the ConfigMap under which the chart's values stand.
+const EstateKey = "estate.yaml"
+
+// parseDeclared reads the ConfigMap: specs of environments and data stores, by name.
+func parseDeclared(cm *corev1.ConfigMap) ([]*unstructured.Unstructured, error) {
+	text, ok := cm.Data[EstateKey]
+	if !ok {
+		return nil, fmt.Errorf("ConfigMap %q has no key %q", cm.Name, EstateKey)
+	}
+	var d struct {
+		Environments map[string]map[string]any `json:"environments"`
+		DataStores   map[string]map[string]any `json:"dataStores"`
+	}
+	if err := yaml.UnmarshalStrict([]byte(text), &d); err != nil {
+		return nil, fmt.Errorf("key %q of ConfigMap %q: %w", EstateKey, cm.Name, err)
+	}
+	var out []*unstructured.Unstructured
+	for _, of := range []struct {
+		kind  string
+		specs map[string]map[string]any
+	}{{v1alpha1.KindEnvironment, d.Environments}, {v1alpha1.KindDataStore, d.DataStores}} {
+		for _, name := range slices.Sorted(maps.Keys(of.specs)) {
+			o := &unstructured.Unstructured{}
+			o.SetGroupVersionKind(v1alpha1.GVK(of.kind))
+			o.SetName(name)
+			o.SetLabels(map[string]string{v1alpha1.LabelDeclared: "true"})
+			o.Object["spec"] = of.specs[name]
+			out = append(out, o)
+		}
+	}
+	return out, nil
+}
+
+// digestOf tells two declarations apart.
+func digestOf(o *unstructured.Unstructured) string {
+	raw, err := json.Marshal(o.Object)
+	if err != nil {
+		return "" // it came out of a parser, and is nothing that cannot be written
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])
+}

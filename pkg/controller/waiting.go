@@ -1,0 +1,75 @@
+package controller
+
+import (
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+)
+
+// obstacle is what keeps a declaration from being in force; the zero value: nothing does.
+type obstacle struct{ reason, message string }
+
+const (
+	reasonPending = "PendingApproval"
+	reasonRefused = "Refused"
+)
+
+// Waiting is what of the declared estate is in force and what is not, for statuses and metrics.
+type Waiting struct {
+	mu    sync.Mutex
+	by    map[declaration]obstacle
+	gauge *prometheus.GaugeVec
+}
+
+func newWaiting(r prometheus.Registerer) *Waiting {
+	w := &Waiting{gauge: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: "firebreak", Name: "estate_pending",
+		Help: "1 for each environment and data store that the chart's values declare and that is not in force, by reason: PendingApproval, Refused. The leading replica reports it.",
+	}, []string{"kind", "name", "reason"})}
+	r.MustRegister(w.gauge)
+	return w
+}
+
+// set replaces what is known: first what is new, so that a scrape in between sees nothing missing.
+func (w *Waiting) set(by map[declaration]obstacle) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for which, o := range by {
+		if o.reason != "" {
+			w.gauge.WithLabelValues(which.kind, which.name, o.reason).Set(1)
+		}
+	}
+	for which, o := range w.by {
+		if o.reason != "" && by[which].reason != o.reason {
+			w.gauge.DeleteLabelValues(which.kind, which.name, o.reason)
+		}
+	}
+	w.by = by
+}
+
+// condition sets PendingApproval on what is declared, and takes it from what is not.
+func (w *Waiting) condition(kind, name string, list *[]metav1.Condition, generation int64) {
+	o, declared := w.of(kind, name)
+	switch {
+	case !declared:
+		meta.RemoveStatusCondition(list, v1alpha1.ConditionPendingApproval)
+	case o.message == "":
+		condition(list, v1alpha1.ConditionPendingApproval, false, "Applied", "what the chart's values declare is in force", generation)
+	default:
+		condition(list, v1alpha1.ConditionPendingApproval, o.reason == reasonPending, o.reason, o.message, generation)
+	}
+}
+
+func (w *Waiting) of(kind, name string) (obstacle, bool) {
+	if w == nil {
+		return obstacle{}, false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	o, declared := w.by[declaration{kind, name}]
+	return o, declared
+}
