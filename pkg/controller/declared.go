@@ -206,12 +206,15 @@ func (d *Declared) remove(ctx context.Context, o *unstructured.Unstructured) (ob
 	return obstacle{}, nil
 }
 
-// refusal tells what the API server will refuse again from what it may accept later.
+// refusal tells what the API server has said no to from what it could not answer. Both are tried again; only the first is
+// somebody's to mend.
 func refusal(err error) (obstacle, error) {
-	if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsForbidden(err) {
-		return obstacle{reason: reasonRefused, message: err.Error()}, nil
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || apierrors.IsServiceUnavailable(err) || apierrors.IsTooManyRequests(err) ||
+		apierrors.IsTimeout(err) || apierrors.IsServerTimeout(err) || apierrors.IsConflict(err) || apierrors.IsUnauthorized(err) {
+		return obstacle{}, err
 	}
-	return obstacle{}, err
+	return obstacle{reason: reasonRefused, message: err.Error()}, nil
 }
 
 // tell publishes what waits: to the statuses, as a metric, and as Events of the ConfigMap.

@@ -83,7 +83,24 @@ impersonated one, or shows a long-lived token: it is judged like anybody.
        (request.resource.resource == 'pods' && request.subResource == '' && request.operation == 'DELETE')))
 {{- end }}
 
-{{/* Whether the values declare any environment or data store; empty: none. */}}
-{{- define "firebreak.declares" -}}
-{{- if or .Values.environments .Values.dataStores }}true{{ end -}}
+{{/*
+The environments and data stores that the values declare, as YAML; empty: none. One that is null is not declared, though an
+earlier values file does.
+*/}}
+{{- define "firebreak.estate" -}}
+{{- $estate := dict -}}
+{{- range $kind := list "environments" "dataStores" -}}
+{{- $specs := dict -}}
+{{- range $name, $spec := index $.Values $kind -}}
+{{- if not (kindIs "invalid" $spec) -}}
+{{- $_ := set $specs $name $spec -}}
+{{- end -}}
+{{- end -}}
+{{- if $specs -}}
+{{- $_ := set $estate $kind $specs -}}
+{{- end -}}
+{{- end -}}
+{{- if $estate -}}
+{{- toYaml $estate -}}
+{{- end -}}
 {{- end }}

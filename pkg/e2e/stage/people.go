@@ -65,17 +65,44 @@ subjects: [{kind: ServiceAccount, name: release-bot, namespace: payments}]
 
 // Populate creates the namespaces, the people's rights and the sample estate, and waits until every replica knows it.
 func (s *Stage) Populate(ctx context.Context) error {
-	file := filepath.Join(s.Dir(), "people.yaml")
-	if err := os.WriteFile(file, []byte(rbac), 0o600); err != nil {
-		return fmt.Errorf("write the people: %w", err)
-	}
 	estate := filepath.Join(s.Root, "config", "samples", "estate")
-	for _, f := range []string{filepath.Join(estate, "namespaces.yaml"), file, estate} {
-		if _, err := s.Kubectl(ctx, s.AdminConfig(), "apply", "-f", f); err != nil {
+	if _, err := s.Kubectl(ctx, s.AdminConfig(), "apply", "-f", filepath.Join(estate, "namespaces.yaml")); err != nil {
+		return err
+	}
+	if err := s.Apply(ctx, rbac); err != nil {
+		return err
+	}
+	if _, err := s.Kubectl(ctx, s.AdminConfig(), "apply", "-f", estate); err != nil {
+		return err
+	}
+	return s.awaitEstate(ctx)
+}
+
+// Staff makes the namespaces of the story and gives its people their rights, on a stage that declares its own estate.
+func (s *Stage) Staff(ctx context.Context) error {
+	for _, ns := range []string{"payments", "staging", "dev"} {
+		if err := s.Apply(ctx, fmt.Sprintf("{apiVersion: v1, kind: Namespace, metadata: {name: %s}}", ns)); err != nil {
 			return err
 		}
 	}
-	return s.awaitEstate(ctx)
+	return s.Apply(ctx, rbac)
+}
+
+// Apply applies manifests as the administrator.
+func (s *Stage) Apply(ctx context.Context, manifests string) error {
+	file, err := os.CreateTemp(s.Dir(), "*.yaml")
+	if err != nil {
+		return fmt.Errorf("write manifests: %w", err)
+	}
+	defer func() { _ = os.Remove(file.Name()) }()
+	if _, err := file.WriteString(manifests); err != nil {
+		return fmt.Errorf("write manifests: %w", err)
+	}
+	if err := file.Close(); err != nil {
+		return fmt.Errorf("write manifests: %w", err)
+	}
+	_, err = s.Kubectl(ctx, s.AdminConfig(), "apply", "-f", file.Name())
+	return err
 }
 
 // awaitEstate waits until the statuses show that the estate was compiled: the replicas read the same stream.

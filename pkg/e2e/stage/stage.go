@@ -4,6 +4,7 @@ package stage
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ import (
 // Namespace that Firebreak is installed in.
 const Namespace = "firebreak-system"
 
-// Cluster is the name of the cluster, as windows name it.
+// Cluster is the name of the cluster, as windows name it, unless Options say otherwise.
 const Cluster = "prod-eu-1"
 
 // The people of the story.
@@ -43,8 +44,14 @@ type Options struct {
 	Log io.Writer
 	// KeepDir leaves the scratch folder behind.
 	KeepDir bool
-	// Values are further --set arguments of helm.
-	Values []string
+	// Cluster is its name; default: that of the constant.
+	Cluster string
+	// Chart to install; default: the repository's.
+	Chart string
+	// Files are values files, Values further --set arguments of helm.
+	Files, Values []string
+	// Before is what the cluster has before Firebreak comes to it; nil: nothing.
+	Before func(context.Context, *Stage) error
 	// Users are further people.
 	Users []controlplane.User
 }
@@ -56,6 +63,7 @@ type Stage struct {
 	// Root of the repository.
 	Root string
 	log  io.Writer
+	opts Options
 }
 
 // findRoot looks for the repository's root from the working folder upwards: a test runs in its package's folder, the
@@ -89,6 +97,7 @@ func Start(ctx context.Context, o Options) (*Stage, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.Cluster, o.Chart = cmp.Or(o.Cluster, Cluster), cmp.Or(o.Chart, filepath.Join(root, "charts", "firebreak"))
 	cp, err := controlplane.Start(ctx, controlplane.Options{KeepDir: o.KeepDir, Users: append([]controlplane.User{
 		{Name: Developer, UID: "u-dana", Groups: []string{"developers"}},
 		{Name: SRE, UID: "u-sam", Groups: []string{"sre"}},
@@ -98,8 +107,8 @@ func Start(ctx context.Context, o Options) (*Stage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the control plane: %w", err)
 	}
-	s := &Stage{ControlPlane: cp, Root: root, log: o.Log}
-	if err := s.install(ctx, o); err != nil {
+	s := &Stage{ControlPlane: cp, Root: root, log: o.Log, opts: o}
+	if err := s.install(ctx); err != nil {
 		logs := ""
 		if s.Pods != nil {
 			logs = tail(s.Pods.Logs(), 400)
@@ -115,7 +124,7 @@ func tail(s string, lines int) string {
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
-func (s *Stage) install(ctx context.Context, o Options) error {
+func (s *Stage) install(ctx context.Context) error {
 	binary := filepath.Join(s.Root, "bin", "firebreak")
 	if _, err := os.Stat(binary); err != nil {
 		return fmt.Errorf("%w: build it with: make build", err)
@@ -128,32 +137,67 @@ func (s *Stage) install(ctx context.Context, o Options) error {
 		return fmt.Errorf("run Pods: %w", err)
 	}
 	s.Pods = pods
-	_, port, err := net.SplitHostPort(pods.Address())
+	if s.opts.Before != nil {
+		if err := s.opts.Before(ctx, s); err != nil {
+			return err
+		}
+	}
+	args, err := s.chart("install")
 	if err != nil {
-		return fmt.Errorf("address of the balancer: %w", err)
-	}
-	args := []string{
-		"install", "firebreak", filepath.Join(s.Root, "charts", "firebreak"), "-n", Namespace, "--create-namespace",
-		"--set", "cluster.name=" + Cluster,
-		"--set", fmt.Sprintf("replicas=%d", o.Replicas),
-		"--set", "drainSeconds=1",
-		"--set", "webhook.url=https://localhost:" + port,
-		"--set", "webhook.extraDNSNames={localhost}",
-		"--set-json", `tolerations=[{"key":"firebreak.dev/pod-runner","operator":"Exists"}]`,
-		"--set-string", `nodeSelector.firebreak\.dev/pod-runner=true`,
-	}
-	for _, v := range o.Values {
-		args = append(args, "--set", v)
+		return err
 	}
 	if _, err := s.Helm(ctx, args...); err != nil {
 		return err
 	}
-	wait, cancel := context.WithTimeout(ctx, 90*time.Second)
+	return s.Ready(ctx)
+}
+
+// Upgrade upgrades the release to a chart, with further arguments of helm after those of the installation.
+func (s *Stage) Upgrade(ctx context.Context, chart string, more ...string) (string, error) {
+	s.opts.Chart = chart
+	args, err := s.chart("upgrade")
+	if err != nil {
+		return "", err
+	}
+	return s.Helm(ctx, append(args, more...)...)
+}
+
+// Ready waits until as many replicas are ready as were asked for.
+func (s *Stage) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
 	defer cancel()
-	if err := pods.WaitReady(wait, o.Replicas); err != nil {
+	if err := s.Pods.WaitReady(ctx, s.opts.Replicas); err != nil {
 		return fmt.Errorf("wait for the server: %w", err)
 	}
 	return nil
+}
+
+// chart is what helm is told of the release: where the API server finds the webhook here, and where its Pods run.
+func (s *Stage) chart(verb string) ([]string, error) {
+	_, port, err := net.SplitHostPort(s.Pods.Address())
+	if err != nil {
+		return nil, fmt.Errorf("address of the balancer: %w", err)
+	}
+	args := []string{verb, "firebreak", s.opts.Chart, "-n", Namespace}
+	if verb == "install" {
+		args = append(args, "--create-namespace")
+	}
+	for _, f := range s.opts.Files {
+		args = append(args, "-f", f)
+	}
+	args = append(args,
+		"--set", "cluster.name="+s.opts.Cluster,
+		"--set", fmt.Sprintf("replicas=%d", s.opts.Replicas),
+		"--set", "drainSeconds=1",
+		"--set", "webhook.url=https://localhost:"+port,
+		"--set", "webhook.extraDNSNames={localhost}",
+		"--set-json", `tolerations=[{"key":"firebreak.dev/pod-runner","operator":"Exists"}]`,
+		"--set-string", `nodeSelector.firebreak\.dev/pod-runner=true`,
+	)
+	for _, v := range s.opts.Values {
+		args = append(args, "--set", v)
+	}
+	return args, nil
 }
 
 // Helm runs helm as the administrator.
@@ -164,6 +208,11 @@ func (s *Stage) Helm(ctx context.Context, args ...string) (string, error) {
 // Kubectl runs kubectl as whoever a configuration is for.
 func (s *Stage) Kubectl(ctx context.Context, cfg *rest.Config, args ...string) (string, error) {
 	return s.run(ctx, s.Bin("kubectl"), cfg, args...)
+}
+
+// Plugin runs kubectl firebreak as whoever a configuration is for.
+func (s *Stage) Plugin(ctx context.Context, cfg *rest.Config, args ...string) (string, error) {
+	return s.run(ctx, filepath.Join(s.Root, "bin", "kubectl-firebreak"), cfg, args...)
 }
 
 func (s *Stage) run(ctx context.Context, binary string, cfg *rest.Config, args ...string) (string, error) {
