@@ -182,13 +182,17 @@ func (e *env) seal() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			env := &v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: args[0]}}
-			patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:"true"}}}`, v1alpha1.AnnotationSealed)
-			if err := c.Patch(cmd.Context(), env, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
-				return fmt.Errorf("seal: %w", err)
-			}
-			fmt.Fprintf(e.Out, "environment.firebreak.dev/%s sealed: weakening the boundary needs an approved window from now on\n", args[0])
-			return nil
+			return e.sealOne(cmd.Context(), c, args[0])
 		},
 	}
+}
+
+func (e *env) sealOne(ctx context.Context, c client.Client, name string) error {
+	env := &v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:"true"}}}`, v1alpha1.AnnotationSealed)
+	if err := c.Patch(ctx, env, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
+		return fmt.Errorf("seal: %w", err)
+	}
+	fmt.Fprintf(e.Out, "environment.firebreak.dev/%s sealed: weakening the boundary needs an approved window from now on\n", name)
+	return nil
 }

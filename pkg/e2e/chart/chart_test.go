@@ -45,7 +45,8 @@ spec:
 }
 
 func TestMain(m *testing.M) {
-	os.Exit(fixture.Main(m, stage.Options{}, &the, nil))
+	// Something that is declared and never in force, so that its metric is there.
+	os.Exit(fixture.Main(m, stage.Options{Values: []string{"environments.refused.tier=NonProduction", "environments.refused.changeControl.requiredApprovals=1"}}, &the, nil))
 }
 
 func render(t *testing.T, args ...string) (string, error) {
@@ -117,6 +118,9 @@ func TestTyposAreRefused(t *testing.T) {
 		"no such policy":        {"the API server would refuse it later", []string{"cluster.name=a", "webhook.core.failurePolicy=Maybe"}, "at '/webhook/core/failurePolicy': value must be one of 'Fail', 'Ignore'"},
 		"a number in words":     {"the same", []string{"cluster.name=a", "replicas=three"}, "at '/replicas': got string, want integer"},
 		"no time to answer":     {"a request is answered two seconds before", []string{"cluster.name=a", "webhook.timeoutSeconds=2"}, "at '/webhook/timeoutSeconds': minimum: got 2, want 3"},
+		"a tier that is none":   {"the API server would refuse it later", []string{"cluster.name=a", "environments.production.tier=Prod"}, "at '/environments/production/tier': value must be one of 'Production', 'NonProduction', 'Shared'"},
+		"a field that is none":  {"it would do nothing", []string{"cluster.name=a", "environments.production.tier=Production", "environments.production.namespace={a}"}, "at '/environments/production': additional properties 'namespace' not allowed"},
+		"a store of nobody":     {"nothing could be judged by it", []string{"cluster.name=a", "dataStores.orders.hosts={a}"}, "at '/dataStores/orders': missing property 'environment'"},
 		"a name that is no one": {"windows name clusters as DNS does", []string{"cluster.name=Prod EU"}, "at '/cluster/name': 'Prod EU' does not match pattern"},
 	} {
 		t.Run(name, func(t *testing.T) {

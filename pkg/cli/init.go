@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+)
+
+// profiles are values files of the chart to begin with. The chart has copies of them.
+//
+//go:embed profiles/*.yaml
+var profiles embed.FS
+
+func profileNames() []string { return []string{"observe", "standard", "strict"} }
+
+func (e *env) init() *cobra.Command {
+	var profile string
+	var seal bool
+	cmd := &cobra.Command{
+		Use:   "init (--profile NAME | --seal)",
+		Short: "Print a values file of the chart to begin with, or seal the boundary once it is right",
+		Long: `Prints one of three values files for the chart, with an estate to put your own names into:
+
+  observe   nothing is refused; what would be is only recorded
+  standard  production and non-production are kept apart, and maintenance that is recognised needs an approved window
+  strict    everything that can be refused is, every Job in production needs a window, and two persons approve it
+
+From one to the next the boundary only becomes stricter, which takes no window.
+
+With --seal it ends the hour in which the boundary may be edited freely, for every Production environment of the cluster.`,
+		Example: `  kubectl firebreak init --profile standard >values.yaml
+  kubectl firebreak init --seal`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if seal {
+				return e.sealAll(cmd)
+			}
+			if !slices.Contains(profileNames(), profile) {
+				return fmt.Errorf("--profile %s: there are %s", profile, strings.Join(profileNames(), ", "))
+			}
+			text, err := profiles.ReadFile("profiles/" + profile + ".yaml")
+			if err != nil {
+				return fmt.Errorf("read the profile: %w", err)
+			}
+			_, err = e.Out.Write(text)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&profile, "profile", "", "which to print: "+strings.Join(profileNames(), ", "))
+	cmd.Flags().BoolVar(&seal, "seal", false, "seal every Production environment of the cluster instead")
+	cmd.MarkFlagsOneRequired("profile", "seal")
+	cmd.MarkFlagsMutuallyExclusive("profile", "seal")
+	return cmd
+}
+
+func (e *env) sealAll(cmd *cobra.Command) error {
+	c, _, err := e.client()
+	if err != nil {
+		return err
+	}
+	var all v1alpha1.EnvironmentList
+	if err := c.List(cmd.Context(), &all); err != nil {
+		return fmt.Errorf("list environments: %w", err)
+	}
+	sealed := false
+	for _, env := range all.Items {
+		if env.Spec.Tier == v1alpha1.TierProduction {
+			if err := e.sealOne(cmd.Context(), c, env.Name); err != nil {
+				return err
+			}
+			sealed = true
+		}
+	}
+	if !sealed {
+		return errors.New("there is no Production environment to seal; declare one first")
+	}
+	return nil
+}
