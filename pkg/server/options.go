@@ -22,6 +22,9 @@ type Options struct {
 	CustomResources []string
 	// Estate is the ConfigMap with the environments and data stores that the chart's values declare; empty: none are.
 	Estate string
+	// Registrations is the ConfigMap with the admission configuration to put back where somebody changes it; empty: none
+	// is put back. Deployment is Firebreak's own, while which is there to stay that is done.
+	Registrations, Deployment string
 
 	BindAddress   string
 	WebhookPort   int
@@ -51,7 +54,7 @@ func Default() Options {
 		WebhookPort: 9443, MetricsAddr: ":8080", HealthAddr: ":8081", CertDir: "/certs",
 		MaxConcurrent: 256, Drain: 2 * time.Second, WebhookTimeout: 10 * time.Second,
 		ManageCerts: true, CertSecret: "firebreak-webhook-cert",
-		ValidatingConfig: "firebreak", MutatingConfig: "firebreak",
+		ValidatingConfig: "firebreak", MutatingConfig: "firebreak", Deployment: "firebreak",
 	}
 }
 
@@ -65,6 +68,8 @@ func (o *Options) Flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.ReadSecrets, "read-secrets", o.ReadSecrets, "read Secrets, so that what they name is known of the workloads that use them; otherwise each is judged when it is written")
 	f.StringSliceVar(&o.CustomResources, "custom-resources", o.CustomResources, "custom resources whose content is judged, as group/resource, each half a glob; requesters are judged whatever they write")
 	f.StringVar(&o.Estate, "estate", o.Estate, "ConfigMap of the own namespace with the environments and data stores to apply; empty: none")
+	f.StringVar(&o.Registrations, "registrations", o.Registrations, "ConfigMap of the own namespace with the webhook registrations and policies to put back where somebody changes them; empty: none")
+	f.StringVar(&o.Deployment, "deployment", o.Deployment, "Firebreak's own Deployment: --registrations are put back only while it is there to stay")
 	f.StringVar(&o.BindAddress, "bind-address", o.BindAddress, "address that the webhook listens on; empty: all")
 	f.IntVar(&o.WebhookPort, "webhook-port", o.WebhookPort, "port of the webhook")
 	f.StringVar(&o.MetricsAddr, "metrics-bind-address", o.MetricsAddr, "address of /metrics; 0: none")

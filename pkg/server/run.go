@@ -147,6 +147,10 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 			client.ObjectKey{Namespace: p.opts.Namespace, Name: p.opts.Estate}, recorder, ctrlmetrics.Registry, log.WithName("declared"))
 		runnables, waiting = append(runnables, declared), declared.Waiting()
 	}
+	if p.opts.Registrations != "" {
+		runnables = append(runnables, controller.NewRestorer(p.direct, client.ObjectKey{Namespace: p.opts.Namespace, Name: p.opts.Registrations},
+			client.ObjectKey{Namespace: p.opts.Namespace, Name: p.opts.Deployment}, recorder, ctrlmetrics.Registry, log.WithName("restorer")))
+	}
 	runnables = append(runnables,
 		controller.NewMarker(p.memory, p.direct, log.WithName("marker")),
 		controller.NewSettler(p.memory, p.direct, log.WithName("settler")),

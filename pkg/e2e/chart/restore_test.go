@@ -1,0 +1,153 @@
+package chart
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
+)
+
+// Who may edit the admission configuration can switch Firebreak off, for some seconds: it is put back as it was installed.
+func TestTheRegistrationsArePutBack(t *testing.T) {
+	p := fixture.Everybody(t, the)
+	for name, args := range map[string][]string{
+		"the validating webhooks are deleted":        {"delete", "validatingwebhookconfiguration", "firebreak"},
+		"the mutating webhook is deleted":            {"delete", "mutatingwebhookconfiguration", "firebreak"},
+		"core is let pass when it fails":             {"patch", "validatingwebhookconfiguration", "firebreak", "--type=json", "-p", `[{"op":"replace","path":"/webhooks/0/failurePolicy","value":"Ignore"}]`},
+		"a namespace is left out by its label":       {"patch", "validatingwebhookconfiguration", "firebreak", "--type=json", "-p", `[{"op":"replace","path":"/webhooks/0/objectSelector","value":{"matchLabels":{"judge":"me"}}}]`},
+		"a policy is deleted":                        {"delete", "validatingadmissionpolicy", "firebreak-approver"},
+		"a policy is bound to nothing":               {"delete", "validatingadmissionpolicybinding", "firebreak-status"},
+		"a policy says something else":               {"patch", "validatingadmissionpolicy", "firebreak-executions", "--type=json", "-p", `[{"op":"replace","path":"/spec/validations","value":[{"expression":"true"}]}]`},
+		"what keeps clouds from changing it is gone": {"annotate", "validatingwebhookconfiguration", "firebreak", "admissions.enforcer/disabled-"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := installed(t)
+			if _, err := the.Kubectl(t.Context(), the.AdminConfig(), args...); err != nil {
+				t.Fatal(err)
+			}
+			if installed(t) == before {
+				t.Fatal("nothing has changed")
+			}
+			for deadline := time.Now().Add(30 * time.Second); installed(t) != before; time.Sleep(200 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatalf("it was not put back:\n%s\nwant\n%s", installed(t), before)
+				}
+			}
+		})
+	}
+	judges(t, p)
+	for _, want := range []string{
+		`firebreak_registrations_restored_total{kind="ValidatingWebhookConfiguration",name="firebreak"} 4`,
+		`firebreak_registrations_restored_total{kind="ValidatingAdmissionPolicy",name="firebreak-approver"} 1`,
+	} {
+		if !strings.Contains(scrape(t), want) {
+			t.Errorf("no metric says %s", want)
+		}
+	}
+	var events corev1.EventList
+	if err := p.Admin.List(t.Context(), &events, client.InNamespace(stage.Namespace)); err != nil {
+		t.Fatal(err)
+	}
+	const want = `ValidatingAdmissionPolicy "firebreak-approver" was put back: somebody had deleted it. Set webhook.restore=false, or scale the Deployment to 0, if that is what you want.`
+	found := false
+	for _, e := range events.Items {
+		found = found || e.Reason == "RegistrationRestored" && e.Message == want
+	}
+	if !found {
+		t.Errorf("no Event says %s", want)
+	}
+	upgradesAfterwards(t)
+}
+
+// installed is the admission configuration as it is, without what differs from one making to the next.
+func installed(t *testing.T) string {
+	t.Helper()
+	var out strings.Builder
+	for _, kind := range []string{"validatingwebhookconfigurations", "mutatingwebhookconfigurations", "validatingadmissionpolicies", "validatingadmissionpolicybindings"} {
+		text, err := the.Kubectl(t.Context(), the.AdminConfig(), "get", kind, "-o",
+			`jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.annotations.admissions\.enforcer/disabled} {.spec}{range .webhooks[*]} {.name} {.failurePolicy} {.objectSelector} {.matchConditions} {.rules} {.clientConfig.caBundle}{end}{"\n"}{end}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.WriteString(text)
+	}
+	return out.String()
+}
+
+// judges waits until the webhook judges again, which takes a certificate.
+func judges(t *testing.T, p *fixture.People) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+		err := p.Developer.Create(t.Context(), &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{GenerateName: "a-", Namespace: "dev"},
+			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "a", Image: "x", Args: []string{"--host=orders.prod.db.example.com"}}}},
+		})
+		if err != nil && strings.Contains(err.Error(), "DataStoreAcrossTiers") {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("it does not judge: %v", err)
+		}
+	}
+}
+
+// upgradesAfterwards: what was put back still belongs to the release, so an upgrade may change it.
+func upgradesAfterwards(t *testing.T) {
+	t.Helper()
+	if out, err := the.Upgrade(t.Context(), filepath.Join(the.Root, "charts", "firebreak"), "--set", "webhook.timeoutSeconds=7"); err != nil {
+		t.Fatal(err, out)
+	}
+	var v admissionregistrationv1.ValidatingWebhookConfiguration
+	p := fixture.Everybody(t, the)
+	if err := p.Admin.Get(t.Context(), client.ObjectKey{Name: "firebreak"}, &v); err != nil {
+		t.Fatal(err)
+	}
+	if got := v.Webhooks[0].TimeoutSeconds; got == nil || *got != 7 {
+		t.Errorf("timeoutSeconds is %v after an upgrade to 7", got)
+	}
+}
+
+// Whoever wants to be rid of Firebreak scales it to nothing, and deletes what asks it; nobody brings that back.
+func TestScaledToNothingNothingIsPutBack(t *testing.T) {
+	p := fixture.Everybody(t, the)
+	scale := func(n int) {
+		t.Helper()
+		if _, err := the.Kubectl(t.Context(), the.AdminConfig(), "scale", "deployment", "firebreak", "-n", stage.Namespace, fmt.Sprintf("--replicas=%d", n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	scale(0)
+	if _, err := the.Kubectl(t.Context(), the.AdminConfig(), "delete", "validatingwebhookconfiguration,mutatingwebhookconfiguration", "firebreak"); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(15 * time.Second)
+	var v admissionregistrationv1.ValidatingWebhookConfigurationList
+	if err := p.Admin.List(t.Context(), &v); err != nil || len(v.Items) > 0 {
+		t.Errorf("%d registrations are back: %v", len(v.Items), err)
+	}
+	scale(1)
+	judges(t, p)
+}
+
+// Firebreak puts back what the ConfigMap says with its own rights, so who writes it must have them.
+func TestWhatIsPutBackIsNobodyElsesToWrite(t *testing.T) {
+	for _, args := range [][]string{
+		{"patch", "configmap", "firebreak-registrations", "--type=merge", "-p", `{"data":{"registrations.yaml":""}}`},
+		{"delete", "configmap", "firebreak-registrations"},
+	} {
+		_, err := the.Kubectl(t.Context(), the.UserConfig(stage.Developer), append(args, "-n", stage.Namespace)...)
+		const want = "dana may not write what Firebreak puts back: that needs the RBAC verb update on validatingwebhookconfigurations and mutatingwebhookconfigurations of admissionregistration.k8s.io"
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("kubectl %s: %v, want %q", args[0], err, want)
+		}
+	}
+}
