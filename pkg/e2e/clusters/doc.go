@@ -1,0 +1,3 @@
+// Package clusters shows on two real control planes, one of production and one of development, that one chart, one application
+// and one ChangeWindow serve a fleet: each cluster takes what is meant for it, and says why it refuses the rest.
+package clusters
