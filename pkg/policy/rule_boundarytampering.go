@@ -50,7 +50,7 @@ func (c *Case) weakenings() []string {
 	case schema.GroupKind{Kind: "Node"}:
 		return c.nodeWeakenings()
 	case schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}:
-		if strings.HasSuffix(c.req.Name, "."+v1alpha1.GroupName) && c.changesSpec() {
+		if strings.HasSuffix(c.req.Name, "."+v1alpha1.GroupName) && c.changesSpec() && !c.definitionGrows() {
 			return []string{fmt.Sprintf("it changes %s, on which every decision rests", Describe(c.req))}
 		}
 	case schema.GroupKind{Group: "apiregistration.k8s.io", Kind: "APIService"}:
@@ -132,7 +132,7 @@ func (c *Case) takesPlace() string {
 	case c.req.SubResource != "" || c.new == nil || !person:
 	case c.isKind(secretKind()) && !helmRelease(c.new) && !sameBody(c.new, c.old):
 		return "it writes a Secret of Firebreak's own namespace, where its certificate lies"
-	case c.leads() && (!sameBody(c.new, c.old) || !maps.Equal(c.new.labels(), c.old.labels())):
+	case c.leads() && (!sameBody(c.new, c.old) || !c.isKind(serviceKind()) && !maps.Equal(c.new.labels(), c.old.labels())): // a slice's labels say whose it is
 		return fmt.Sprintf("it leads %s, by which the API server finds Firebreak", Describe(c.req))
 	}
 	return ""
@@ -140,8 +140,10 @@ func (c *Case) takesPlace() string {
 
 // leads: a Service, or what says where one leads.
 func (c *Case) leads() bool {
-	return c.isKind(schema.GroupKind{Kind: "Service"}, schema.GroupKind{Kind: "Endpoints"}, schema.GroupKind{Group: "discovery.k8s.io", Kind: "EndpointSlice"})
+	return c.isKind(serviceKind(), schema.GroupKind{Kind: "Endpoints"}, schema.GroupKind{Group: "discovery.k8s.io", Kind: "EndpointSlice"})
 }
+
+func serviceKind() schema.GroupKind { return schema.GroupKind{Kind: "Service"} }
 
 func helmRelease(o *object) bool {
 	var s corev1.Secret
@@ -155,6 +157,12 @@ func (c *Case) changesSpec() bool {
 	}
 	// The garbage collector deletes what names an owner that is not there.
 	return !sameBody(c.new, c.old) || !reflect.DeepEqual(c.new.meta.OwnerReferences, c.old.meta.OwnerReferences)
+}
+
+// definitionGrows: an upgrade that brings further fields or other words takes nothing away.
+func (c *Case) definitionGrows() bool {
+	return c.req.Operation == Update && onlyGrows(generic(c.old.raw), generic(c.new.raw)) &&
+		reflect.DeepEqual(c.new.meta.OwnerReferences, c.old.meta.OwnerReferences)
 }
 
 func (c *Case) ownWeakenings() []string {

@@ -1,0 +1,98 @@
+package policy
+
+import (
+	"reflect"
+	"slices"
+)
+
+// onlyGrows reports whether a CustomResourceDefinition takes and means all that it did: it has other words or columns,
+// further optional fields, or further validations. That is what most upgrades of Firebreak bring, and weakens nothing;
+// of whatever else nothing can be proved.
+func onlyGrows(old, new map[string]any) bool {
+	was, is := nested(old, "spec"), nested(new, "spec")
+	if was == nil || is == nil {
+		return false
+	}
+	versions, _ := was["versions"].([]any)
+	others, _ := is["versions"].([]any)
+	if len(versions) != len(others) || !sameBut(was, is, "versions", "names") ||
+		!sameBut(nested(was, "names"), nested(is, "names"), "shortNames", "categories") {
+		return false
+	}
+	for i := range versions {
+		a, _ := versions[i].(map[string]any)
+		b, _ := others[i].(map[string]any)
+		if !sameBut(a, b, "schema", "additionalPrinterColumns") ||
+			!schemaGrows(nested(a, "schema", "openAPIV3Schema"), nested(b, "schema", "openAPIV3Schema")) {
+			return false
+		}
+	}
+	return true
+}
+
+// schemaGrows compares two schemas, field by field.
+func schemaGrows(old, new map[string]any) bool {
+	if old == nil || new == nil {
+		return old == nil && new == nil
+	}
+	const rules = "x-kubernetes-validations"
+	if !sameBut(old, new, "description", "example", "properties", "items", "additionalProperties", rules) || !rulesGrow(old[rules], new[rules]) {
+		return false
+	}
+	was, is := nested(old, "properties"), nested(new, "properties")
+	for name := range was {
+		if !schemaGrows(nested(was, name), nested(is, name)) {
+			return false
+		}
+	}
+	for _, of := range []string{"items", "additionalProperties"} {
+		a, b := nested(old, of), nested(new, of)
+		if a == nil && b == nil {
+			if !reflect.DeepEqual(old[of], new[of]) { // true, false, or nothing
+				return false
+			}
+		} else if !schemaGrows(a, b) {
+			return false
+		}
+	}
+	return len(was) > 0 || len(is) == 0 // an object that took anything must not begin to take some things only
+}
+
+// rulesGrow: every validation is still there, whatever it says to who breaks it.
+func rulesGrow(old, new any) bool {
+	was, _ := old.([]any)
+	is, _ := new.([]any)
+	for _, r := range was {
+		rule, _ := r.(map[string]any)
+		if !slices.ContainsFunc(is, func(other any) bool {
+			o, _ := other.(map[string]any)
+			return sameBut(rule, o, "message", "messageExpression", "reason", "fieldPath")
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameBut compares two objects apart from some of their fields.
+func sameBut(a, b map[string]any, but ...string) bool {
+	if (a == nil) != (b == nil) {
+		return false
+	}
+	for _, m := range []map[string]any{a, b} {
+		for k := range m {
+			if !slices.Contains(but, k) && !reflect.DeepEqual(a[k], b[k]) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// nested returns an object within an object; nil: there is none.
+func nested(m map[string]any, path ...string) map[string]any {
+	for _, p := range path {
+		m, _ = m[p].(map[string]any)
+	}
+	return m
+}
