@@ -41,6 +41,7 @@ demo: build kube ## Play the story on a real control plane; KEEP=1 leaves it up.
 .PHONY: test
 test: build kube ## Run all tests; PKG and TESTFLAGS narrow them down.
 	hack/tools/build.sh hack/promtool
+	hack/tools/build.sh hack/helm-unittest
 	$(GO) test -p 2 -timeout 15m $(TESTFLAGS) $(PKG)
 
 # The packages that have benchmarks; one at a time, so that none disturbs another's figures.

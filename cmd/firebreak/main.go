@@ -39,7 +39,15 @@ func command() *cobra.Command {
 		},
 	}
 	o.Flags(serve.Flags())
-	root.AddCommand(serve)
+	var test server.SelfTest
+	selftest := &cobra.Command{
+		Use:   "selftest",
+		Short: "Ask an installed server, as the API server would, and say whether it answers as it should",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return test.Run(cmd.Context(), cmd.OutOrStdout()) },
+	}
+	test.Flags(selftest.Flags())
+	root.AddCommand(serve, selftest)
 	return root
 }
 

@@ -4,6 +4,7 @@
 #   hack/tools/build.sh hack/tools            # bin/controller-gen, bin/chartdoc
 #   hack/tools/build.sh hack/tools/golangci   # bin/golangci-lint: some minutes the first time
 #   hack/tools/build.sh hack/promtool         # bin/promtool: some minutes the first time
+#   hack/tools/build.sh hack/helm-unittest    # bin/helm-unittest
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -20,7 +21,21 @@ type Registered struct {
 
 	webhooks *prometheus.GaugeVec
 	ready    prometheus.Gauge
+	mu       sync.Mutex
 	missing  map[string]bool
+}
+
+// Missing returns the webhooks whose registration is gone, and false before that was looked at.
+func (g *Registered) Missing() ([]string, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var out []string
+	for _, name := range webhooks() {
+		if g.missing[name] {
+			out = append(out, name)
+		}
+	}
+	return out, len(g.missing) > 0
 }
 
 // configuration is the name of both webhook configurations.
@@ -75,6 +90,8 @@ func (g *Registered) once(ctx context.Context) {
 		}
 		return // what cannot be seen is not said to be gone
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	for _, name := range webhooks() {
 		value := 0.0
 		if found[name] {

@@ -17,10 +17,12 @@ import (
 
 // Restorer puts the admission configuration back that admission itself cannot guard: the webhook registrations and the
 // static policies, as the chart has rendered them. Something must be amiss at two looks in a row, so that an upgrade that
-// is under way is left alone, and Firebreak's own Deployment must be there to stay, so that whoever uninstalls it, or scales
-// it to nothing, is rid of it.
+// is under way is left alone; Firebreak's own Deployment must be there to stay, so that whoever uninstalls it, or scales it
+// to nothing, is rid of it; and this replica must know the cluster: whoever has freed himself of a Firebreak that cannot
+// judge stays free until it can.
 type Restorer struct {
 	client client.Client
+	memory *Memory
 	// from is the ConfigMap with what was rendered, deployment Firebreak's own.
 	from, deployment client.ObjectKey
 	events           record.EventRecorder
@@ -42,9 +44,9 @@ type registration struct {
 }
 
 // NewRestorer returns what runs on the leading replica. c must not read from a cache.
-func NewRestorer(c client.Client, from, deployment client.ObjectKey, events record.EventRecorder, r prometheus.Registerer, log logr.Logger) *Restorer {
+func NewRestorer(m *Memory, c client.Client, from, deployment client.ObjectKey, events record.EventRecorder, r prometheus.Registerer, log logr.Logger) *Restorer {
 	s := &Restorer{
-		client: c, from: from, deployment: deployment, events: events, log: log, every: 4 * time.Second, amiss: map[declaration]bool{},
+		client: c, memory: m, from: from, deployment: deployment, events: events, log: log, every: 4 * time.Second, amiss: map[declaration]bool{},
 		restored: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: "firebreak", Name: "registrations_restored_total",
 			Help: "Webhook registrations and static policies that were put back because somebody had deleted or changed them, by kind and name. The leading replica reports it.",
@@ -66,6 +68,9 @@ func (s *Restorer) Start(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
+		}
+		if !s.memory.Synced() {
+			continue
 		}
 		if err := s.once(ctx); err != nil && ctx.Err() == nil {
 			s.log.Error(err, "could not look after the admission configuration; it is tried again")

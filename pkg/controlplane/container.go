@@ -66,7 +66,7 @@ func (c *container) run() {
 			sleep(c.worker.ctx, retryEvery)
 			continue
 		}
-		if c.worker.ctx.Err() != nil {
+		if c.worker.ctx.Err() != nil || c.isDone() {
 			return
 		}
 		if time.Since(begin) > backoffReset {
@@ -76,6 +76,17 @@ func (c *container) run() {
 		sleep(c.worker.ctx, backoff)
 		backoff = min(2*backoff, maxBackoff)
 	}
+}
+
+// isDone: the Pod's restart policy leaves the container as it has ended.
+func (c *container) isDone() bool {
+	switch c.worker.pod.Spec.RestartPolicy {
+	case corev1.RestartPolicyNever:
+		return true
+	case corev1.RestartPolicyOnFailure:
+		return c.succeeded()
+	}
+	return false
 }
 
 // runToCompletion runs an init container until it succeeds, and says whether it did.

@@ -40,7 +40,7 @@ type RunnerOptions struct {
 }
 
 // PodRunner is one node, played as its kubelet would: it runs the Pods of a Deployment that are
-// bound to the node as processes on this machine, reports their status, and stands for the Service
+// bound to the node, and those of its namespace that nobody controls, as processes on this machine, reports their status, and stands for the Service
 // in front of them. It acts as the node's own user, with no rights but those of a kubelet.
 //
 // A Pod's processes see their Pod's loopback address as status.podIP; the API shows the same host
@@ -193,10 +193,14 @@ func (r *PodRunner) forget(object any) {
 	}
 }
 
-// isMine says whether the Pod belongs to the Deployment, by the name that its ReplicaSet must have.
+// isMine says whether the Pod belongs to the Deployment, by the name that its ReplicaSet must have, or is one of its
+// namespace that nobody controls, such as the test of a Helm chart.
 func (r *PodRunner) isMine(pod *corev1.Pod) bool {
 	if pod.Namespace != r.options.Namespace {
 		return false
+	}
+	if metav1.GetControllerOf(pod) == nil {
+		return true
 	}
 	hash := pod.Labels["pod-template-hash"]
 	return slices.ContainsFunc(pod.OwnerReferences, func(o metav1.OwnerReference) bool {

@@ -10,9 +10,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"github.com/open-policy-agent/cert-controller/pkg/rotator"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
@@ -148,15 +146,16 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 		runnables, waiting = append(runnables, declared), declared.Waiting()
 	}
 	if p.opts.Registrations != "" {
-		runnables = append(runnables, controller.NewRestorer(p.direct, client.ObjectKey{Namespace: p.opts.Namespace, Name: p.opts.Registrations},
+		runnables = append(runnables, controller.NewRestorer(p.memory, p.direct, client.ObjectKey{Namespace: p.opts.Namespace, Name: p.opts.Registrations},
 			client.ObjectKey{Namespace: p.opts.Namespace, Name: p.opts.Deployment}, recorder, ctrlmetrics.Registry, log.WithName("restorer")))
 	}
+	registered := controller.NewRegistered(p.memory, p.direct, ctrlmetrics.Registry, log.WithName("registered"))
 	runnables = append(runnables,
 		controller.NewMarker(p.memory, p.direct, log.WithName("marker")),
 		controller.NewSettler(p.memory, p.direct, log.WithName("settler")),
 		controller.NewWords(p.memory, p.direct, log.WithName("words")),
 		controller.NewStatuses(p.memory, p.mgr.GetClient(), waiting, ctrlmetrics.Registry, log.WithName("status")),
-		controller.NewRegistered(p.memory, p.direct, ctrlmetrics.Registry, log.WithName("registered")),
+		registered,
 		newExpiry(p.opts.CertDir, ctrlmetrics.Registry, log.WithName("certificate")),
 		everywhere(func(ctx context.Context) error { <-ctx.Done(); events.Shutdown(); return nil }),
 	)
@@ -166,6 +165,7 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 		}
 	}
 	p.register(recorder)
+	p.server.Register(registrationsPath, tellRegistrations(registered.Missing))
 	if err := p.mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return fmt.Errorf("add the health probe: %w", err)
 	}
@@ -252,48 +252,3 @@ func (f everywhere) Start(ctx context.Context) error { return f(ctx) }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
 func (f everywhere) NeedLeaderElection() bool { return false }
-
-// serveWhenCertified starts the webhook once there is a certificate to serve.
-func (p *parts) serveWhenCertified() error {
-	certified := make(chan struct{})
-	if p.opts.ManageCerts {
-		if err := p.manageCerts(certified); err != nil {
-			return err
-		}
-	} else {
-		close(certified)
-	}
-	return p.mgr.Add(everywhere(func(ctx context.Context) error {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-certified:
-		}
-		if err := p.mgr.Add(p.server); err != nil {
-			return fmt.Errorf("start the webhook: %w", err)
-		}
-		close(p.listening)
-		return nil
-	}))
-}
-
-func (p *parts) manageCerts(certified chan struct{}) error {
-	r := &rotator.CertRotator{
-		SecretKey:      types.NamespacedName{Namespace: p.opts.Namespace, Name: p.opts.CertSecret},
-		CertDir:        p.opts.CertDir,
-		CAName:         "firebreak-ca",
-		CAOrganization: "firebreak",
-		DNSName:        p.opts.DNSNames[0],
-		ExtraDNSNames:  p.opts.DNSNames[1:],
-		IsReady:        certified,
-		Webhooks: []rotator.WebhookInfo{
-			{Name: p.opts.ValidatingConfig, Type: rotator.Validating},
-			{Name: p.opts.MutatingConfig, Type: rotator.Mutating},
-		},
-		FieldOwner: "firebreak",
-	}
-	if err := rotator.AddRotator(p.mgr, r); err != nil {
-		return fmt.Errorf("manage certificates: %w", err)
-	}
-	return nil
-}

@@ -53,6 +53,10 @@ impersonated one, or shows a long-lived token: it is judged like anybody.
   'authentication.kubernetes.io/credential-id' in request.userInfo.extra))
 {{- end }}
 
+{{/*
+A field that is empty is not there at all for CEL, and a condition that fails refuses the request: so each such field is
+looked for with has() before it is read.
+*/}}
 {{/* matchConditions that hold for every validating webhook: what is never sent to Firebreak. */}}
 {{- define "firebreak.neverSent" -}}
 # Kubelets, the scheduler and the API server itself keep the cluster alive; none of them decides what runs.
@@ -64,23 +68,23 @@ impersonated one, or shows a long-lived token: it is judged like anybody.
 # Without a token no Pod can start.
 - name: not-the-controller-managers-tokens
   expression: >-
-    !(request.resource.resource == 'serviceaccounts' && request.subResource == 'token' &&
+    !(request.resource.resource == 'serviceaccounts' && has(request.subResource) && request.subResource == 'token' &&
       request.userInfo.username == 'system:kube-controller-manager')
 # A request that Firebreak causes must never wait for a slot that a request it serves can hold. What it applies of the
 # declared estate is no such request, and judged like anybody's.
 - name: not-firebreaks-own-records
   expression: >-
     !(request.userInfo.username == '{{ include "firebreak.user" . }}' && request.resource.group == 'firebreak.dev' &&
-      (!(request.resource.resource in ['environments', 'datastores']) || request.dryRun) &&
+      (!(request.resource.resource in ['environments', 'datastores']) || (has(request.dryRun) && request.dryRun)) &&
       has(request.userInfo.uid) && request.userInfo.uid != '' && has(request.userInfo.extra) &&
       'authentication.kubernetes.io/credential-id' in request.userInfo.extra)
 # Firebreak must be repairable while it is broken: its own Deployment, and the deletion of its Pods, are left to RBAC.
 # Its windows, its approvals and everything that could take its account are not.
 - name: not-firebreaks-own-workloads
   expression: >-
-    !(request.namespace == '{{ .Release.Namespace }}' &&
-      ((request.resource.group == 'apps' && request.resource.resource == 'deployments' && request.name == 'firebreak') ||
-       (request.resource.resource == 'pods' && request.subResource == '' && request.operation == 'DELETE')))
+    !(has(request.namespace) && request.namespace == '{{ .Release.Namespace }}' &&
+      ((request.resource.group == 'apps' && request.resource.resource == 'deployments' && has(request.name) && request.name == 'firebreak') ||
+       (request.resource.resource == 'pods' && !has(request.subResource) && request.operation == 'DELETE')))
 {{- end }}
 
 {{/*

@@ -146,6 +146,14 @@ func TestAlerts(t *testing.T) {
 	}
 }
 
+// What each value does to what is rendered.
+func TestTheChartsOwnTests(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), filepath.Join(the.Root, "bin", "helm-unittest"), filepath.Join(the.Root, "charts", "firebreak"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("helm-unittest: %v (make test builds it)\n%s", err, out)
+	}
+}
+
 // Every metric of the alerts and the dashboard is one that the server has.
 func TestEveryMetricExists(t *testing.T) {
 	p := fixture.Everybody(t, the)

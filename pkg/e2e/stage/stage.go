@@ -54,6 +54,8 @@ type Options struct {
 	Before func(context.Context, *Stage) error
 	// Users are further people.
 	Users []controlplane.User
+	// APIServerArgs are added to the API server's own.
+	APIServerArgs []string
 }
 
 // Stage is a cluster with Firebreak in it.
@@ -98,7 +100,7 @@ func Start(ctx context.Context, o Options) (*Stage, error) {
 		return nil, err
 	}
 	o.Cluster, o.Chart = cmp.Or(o.Cluster, Cluster), cmp.Or(o.Chart, filepath.Join(root, "charts", "firebreak"))
-	cp, err := controlplane.Start(ctx, controlplane.Options{KeepDir: o.KeepDir, Users: append([]controlplane.User{
+	cp, err := controlplane.Start(ctx, controlplane.Options{KeepDir: o.KeepDir, APIServerArgs: o.APIServerArgs, Users: append([]controlplane.User{
 		{Name: Developer, UID: "u-dana", Groups: []string{"developers"}},
 		{Name: SRE, UID: "u-sam", Groups: []string{"sre"}},
 		{Name: SecondSRE, UID: "u-robin", Groups: []string{"sre", "approvers"}},
