@@ -14,6 +14,9 @@ TESTFLAGS :=
 # Which benchmarks make bench runs, and for how long each.
 BENCH := .
 BENCHTIME := 1s
+# What make image makes.
+IMAGE := ghcr.io/firebreak-dev/firebreak
+VERSION = $(shell awk '/^appVersion:/ {print $$2}' charts/firebreak/Chart.yaml)
 # Further flags of golangci-lint: make lint LINTFLAGS=--fix
 LINTFLAGS :=
 
@@ -52,18 +55,28 @@ bench: ## Run all benchmarks; BENCH is a pattern, BENCHTIME a duration.
 	$(GO) test -p 1 -timeout 30m -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(BENCH_PKGS)
 
 .PHONY: lint
-lint: ## Run golangci-lint, and helm lint on the chart.
+lint: ## Run golangci-lint, and the linters of the chart and the Dockerfile.
 	hack/tools/build.sh hack/tools/golangci
 	bin/golangci-lint run $(LINTFLAGS) ./...
+	hack/tools/build.sh hack/dockerlint
+	bin/dockerlint Dockerfile
 	hack/build-kube.sh
 	bin/kube/helm lint --strict charts/firebreak --set cluster.name=lint
+
+.PHONY: image
+image: ## Build the container image for both architectures; IMAGE and VERSION name it. Needs docker buildx.
+	docker buildx build --platform linux/amd64,linux/arm64 --build-arg VERSION=$(VERSION) -t $(IMAGE):$(VERSION) .
+
+.PHONY: sbom
+sbom: build ## List the parts of the binaries in bin/*.cdx.json (CycloneDX).
+	hack/sbom.sh
 
 .PHONY: generate
 generate: kube ## Make everything that is generated: deepcopy, CRDs, the kustomize tree, the chart's table of values.
 	hack/generate.sh
 
 .PHONY: verify
-verify: kube ## Check that everything is formatted, tidy, and generated from what is committed.
+verify: build kube ## Check that everything is formatted, tidy, and generated from what is committed.
 	hack/verify.sh
 
 .PHONY: clean

@@ -212,12 +212,21 @@ func (s *Stage) Kubectl(ctx context.Context, cfg *rest.Config, args ...string) (
 	return s.run(ctx, s.Bin("kubectl"), cfg, args...)
 }
 
+// KubectlWith runs kubectl with something to read.
+func (s *Stage) KubectlWith(ctx context.Context, cfg *rest.Config, stdin string, args ...string) (string, error) {
+	return s.runWith(ctx, strings.NewReader(stdin), s.Bin("kubectl"), cfg, args...)
+}
+
 // Plugin runs kubectl firebreak as whoever a configuration is for.
 func (s *Stage) Plugin(ctx context.Context, cfg *rest.Config, args ...string) (string, error) {
 	return s.run(ctx, filepath.Join(s.Root, "bin", "kubectl-firebreak"), cfg, args...)
 }
 
 func (s *Stage) run(ctx context.Context, binary string, cfg *rest.Config, args ...string) (string, error) {
+	return s.runWith(ctx, nil, binary, cfg, args...)
+}
+
+func (s *Stage) runWith(ctx context.Context, stdin io.Reader, binary string, cfg *rest.Config, args ...string) (string, error) {
 	kubeconfig, err := s.Kubeconfig(cfg, "")
 	if err != nil {
 		return "", fmt.Errorf("write a kubeconfig: %w", err)
@@ -225,7 +234,7 @@ func (s *Stage) run(ctx context.Context, binary string, cfg *rest.Config, args .
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "HELM_CACHE_HOME="+s.Dir(), "HELM_CONFIG_HOME="+s.Dir(), "HELM_DATA_HOME="+s.Dir())
 	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &out, &out
 	err = cmd.Run()
 	if err != nil {
 		err = fmt.Errorf("%s %s: %w\n%s", filepath.Base(binary), strings.Join(args, " "), err, out.String())
