@@ -76,20 +76,24 @@ func (d *Declared) Waiting() *Waiting { return d.waiting }
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
 func (*Declared) NeedLeaderElection() bool { return true }
 
-// Start applies until the context ends.
+// Start applies until the context ends. The first time it waits for no tick: somebody has just installed Firebreak.
 func (d *Declared) Start(ctx context.Context) error {
-	t := time.NewTicker(d.every)
-	defer t.Stop()
+	next := time.NewTimer(0)
+	defer next.Stop()
 	for {
-		if _, ready := d.memory.World(); ready {
-			if err := d.once(ctx); err != nil && ctx.Err() == nil {
-				d.log.Error(err, "could not apply the declared estate; it is tried again")
-			}
-		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-t.C:
+		case <-next.C:
+		}
+		if _, ready := d.memory.World(); !ready {
+			next.Reset(d.every / 20)
+			continue
+		}
+		next.Reset(d.every)
+		if err := d.once(ctx); err != nil && ctx.Err() == nil {
+			d.log.Error(err, "could not apply the declared estate; it is tried again")
+			next.Reset(d.every / 5)
 		}
 	}
 }

@@ -3,6 +3,8 @@ package controller
 import (
 	"context"
 	"fmt"
+	"maps"
+	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -30,8 +32,9 @@ type Restorer struct {
 	every            time.Duration
 	restored         *prometheus.CounterVec
 
-	// rendered is the text that wanted was read from.
+	// rendered is the text that wanted was read from, release the annotations that say to which release of Helm's it belongs.
 	rendered string
+	release  map[string]string
 	wanted   []registration
 	// amiss at the last look, by kind and name.
 	amiss map[declaration]bool
@@ -120,6 +123,12 @@ func (s *Restorer) read(ctx context.Context) error {
 		s.rendered, s.wanted = "", nil // the release goes, or nothing is to be put back
 		return client.IgnoreNotFound(err)
 	}
+	s.release = map[string]string{}
+	for k, v := range cm.Annotations {
+		if strings.HasPrefix(k, helmAnnotations) {
+			s.release[k] = v
+		}
+	}
 	text := cm.Data[RegistrationsKey]
 	if text == s.rendered {
 		return nil
@@ -178,6 +187,9 @@ func (s *Restorer) stays(ctx context.Context) (bool, error) {
 // upgrade would find that somebody else owns what it means to change, and stop.
 const installer = "helm"
 
+// helmAnnotations begin what Helm adds to what it applies. It deletes nothing that lacks them.
+const helmAnnotations = "meta.helm.sh/"
+
 func (s *Restorer) restore(ctx context.Context, want registration, stored *unstructured.Unstructured) error {
 	if stored != nil {
 		uid := stored.GetUID()
@@ -186,6 +198,12 @@ func (s *Restorer) restore(ctx context.Context, want registration, stored *unstr
 		}
 	}
 	o := want.DeepCopy()
+	annotations := o.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	maps.Copy(annotations, s.release)
+	o.SetAnnotations(annotations)
 	if err := s.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(o), client.FieldOwner(installer)); err != nil {
 		return fmt.Errorf("put %s %q back: %w", want.GetKind(), want.GetName(), err)
 	}

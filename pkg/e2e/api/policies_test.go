@@ -43,8 +43,8 @@ func TestPoliciesAreInForce(t *testing.T) {
 		})
 	}
 	want := []string{
-		"firebreak-approval-owners", "firebreak-approver", "firebreak-emergency", "firebreak-executions", "firebreak-owners",
-		"firebreak-requested-by", "firebreak-status", "firebreak-window-place",
+		"firebreak-approval-owners", "firebreak-approver", "firebreak-declared-estate", "firebreak-emergency", "firebreak-executions", "firebreak-owners",
+		"firebreak-registrations", "firebreak-requested-by", "firebreak-status", "firebreak-window-place",
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("the static policies (-want +installed):\n%s", diff)

@@ -74,7 +74,7 @@ func installed(t *testing.T) string {
 	var out strings.Builder
 	for _, kind := range []string{"validatingwebhookconfigurations", "mutatingwebhookconfigurations", "validatingadmissionpolicies", "validatingadmissionpolicybindings"} {
 		text, err := the.Kubectl(t.Context(), the.AdminConfig(), "get", kind, "-o",
-			`jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.annotations.admissions\.enforcer/disabled} {.spec}{range .webhooks[*]} {.name} {.failurePolicy} {.objectSelector} {.matchConditions} {.rules} {.clientConfig.caBundle}{end}{"\n"}{end}`)
+			`jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.annotations.admissions\.enforcer/disabled} {.metadata.annotations.meta\.helm\.sh/release-name} {.metadata.labels} {.spec}{range .webhooks[*]} {.name} {.failurePolicy} {.objectSelector} {.matchConditions} {.rules} {.clientConfig.caBundle}{end}{"\n"}{end}`)
 		if err != nil {
 			t.Fatal(err)
 		}

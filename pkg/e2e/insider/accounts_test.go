@@ -30,18 +30,19 @@ func TestSamCannotActAsAServiceAccount(t *testing.T) {
 		reason           string
 		c                client.Client
 		asks, who, since string
+		whom             []string
 	}{
 		"with a token that he has asked for": {
 			"the role admin lets him mint one", minted(t, sam, "payments", "release-bot"),
-			notAPerson, "", "only its requester, sam, may use it",
+			notAPerson, "", "only its requester, sam, may use it", []string{"--for-service-account payments/release-bot"},
 		},
 		"with a long-lived token from a Secret": {
-			"it shows the account's UID, but not which token it is", bearing(t, longLived(t)), borrowed, "", noWindow,
+			"it shows the account's UID, but not which token it is", bearing(t, longLived(t)), borrowed, "", noWindow, nil,
 		},
 		"by impersonation": {
 			"the role admin lets him impersonate the service accounts of its namespaces",
 			impersonating(t, sam, rest.ImpersonationConfig{UserName: bot}), borrowed,
-			`is started by somebody who acts as service account "payments/release-bot"`, noWindow,
+			`is started by somebody who acts as service account "payments/release-bot"`, noWindow, nil,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -50,7 +51,7 @@ func TestSamCannotActAsAServiceAccount(t *testing.T) {
 				byWebhook(`changewindows.firebreak.dev "bot-asks"`, "spec.requestedBy: Forbidden: "+tc.asks))
 			refused(t, tc.c.Create(t.Context(), word(mine, "bot-says", v1alpha1.DecisionApprove)),
 				byPolicy(`changeapprovals.firebreak.dev "bot-says"`, "approver", "change windows are approved by persons, and "+bot+" is a service account"))
-			refused(t, tc.c.Create(t.Context(), fixture.Job("bot-open-run")), maintenance("bot-open-run", tc.who, notCovered("bot-open", tc.since)))
+			refused(t, tc.c.Create(t.Context(), fixture.Job("bot-open-run")), maintenance("bot-open-run", tc.who, notCovered("bot-open", tc.since, tc.whom...)))
 			notThere(t, "bot-open-run")
 			cannotRun(t, as(t, sam), "bot-own-run", unapproved(mine, 0, 1, ""))
 		})

@@ -160,5 +160,5 @@ func TestTheRequesterGivesNoRunBack(t *testing.T) {
 	releases(t, sam, executionOf(t, w))
 	_, other := used(t, "loop-witness")
 	heeded(t, other)
-	runsNoMore(t, c, "loop-again", "loop")
+	runsNoMore(t, c, "loop-again", "loop", "--for-service-account payments/release-bot")
 }

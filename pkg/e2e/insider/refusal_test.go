@@ -42,10 +42,10 @@ func cannotRun(t *testing.T, c client.Client, name, why string) {
 }
 
 // runsNoMore tries the maintenance once more under a window that was used.
-func runsNoMore(t *testing.T, c client.Client, name, window string) {
+func runsNoMore(t *testing.T, c client.Client, name, window string, whom ...string) {
 	t.Helper()
 	refused(t, c.Create(t.Context(), fixture.Job(name)), byWebhook(fmt.Sprintf("jobs.batch %q", name), fmt.Sprintf(
-		"violates change control: ExecutionsExhausted: window %q covers it, but it has been used once, which is all that it allows; request another window with: %s", window, command("-f MANIFEST", "payments"))))
+		"violates change control: ExecutionsExhausted: window %q covers it, but it has been used once, which is all that it allows; request another window with: %s", window, command("-f MANIFEST", "payments", whom...))))
 	notThere(t, name)
 }
 
@@ -68,8 +68,8 @@ func maintenance(name, who, why string) string {
 }
 
 // notCovered is why a window covers nothing, and what to do then.
-func notCovered(window, since string) string {
-	return fmt.Sprintf("no open, approved window covers it: window %q does not, since %s; %s", window, since, request("payments"))
+func notCovered(window, since string, whom ...string) string {
+	return fmt.Sprintf("no open, approved window covers it: window %q does not, since %s; %s", window, since, request("payments", whom...))
 }
 
 // outOfScope is why there is no window at all.
@@ -100,12 +100,13 @@ func others(n int, not, environment string) string {
 }
 
 // request is what to do: who approves, and the command that asks for a window.
-func request(where string) string {
-	return "request one, for " + others(1, "", "production") + " to approve: " + command("-f MANIFEST", where)
+func request(where string, whom ...string) string {
+	return "request one, for " + others(1, "", "production") + " to approve: " + command("-f MANIFEST", where, whom...)
 }
 
-func command(what, where string) string {
-	return "kubectl firebreak request " + what + " -n " + where + " --environment ENVIRONMENT --start TIME --duration 1h --reason WHY"
+// command asks for a window; whom says for which machine.
+func command(what, where string, whom ...string) string {
+	return strings.Join(append([]string{"kubectl firebreak request", what, "-n", where}, whom...), " ") + " --environment ENVIRONMENT --start TIME --duration 1h --reason WHY"
 }
 
 // own is the refusal of an approval by who requested the window.

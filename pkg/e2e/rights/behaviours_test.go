@@ -242,7 +242,7 @@ const validating = "validatingwebhookconfiguration"
 func doesInject(t *testing.T) func() bool {
 	kubectl(t, "patch", validating, "firebreak", "--type=json", "-p", `[{"op":"remove","path":"/webhooks/0/clientConfig/caBundle"}]`)
 	return func() bool {
-		return kubectl(t, "get", validating, "firebreak", "-o", "jsonpath={.webhooks[0].clientConfig.caBundle}") != ""
+		return kubectl(t, "get", validating, "firebreak", "--ignore-not-found", "-o", "jsonpath={.webhooks[0].clientConfig.caBundle}") != ""
 	}
 }
 
@@ -274,8 +274,8 @@ func doesMendPolicies(t *testing.T) func() bool {
 	kubectl(t, "patch", "validatingadmissionpolicy", "firebreak-status", "--type=json", "-p", `[{"op":"replace","path":"/spec/failurePolicy","value":"Ignore"}]`)
 	kubectl(t, "patch", "validatingadmissionpolicybinding", "firebreak-status", "--type=json", "-p", `[{"op":"replace","path":"/spec/validationActions","value":["Audit"]}]`)
 	return func() bool {
-		return kubectl(t, "get", "validatingadmissionpolicy", "firebreak-status", "-o", "jsonpath={.spec.failurePolicy}") == "Fail" &&
-			kubectl(t, "get", "validatingadmissionpolicybinding", "firebreak-status", "-o", "jsonpath={.spec.validationActions[0]}") == "Deny"
+		return kubectl(t, "get", "validatingadmissionpolicy", "firebreak-status", "--ignore-not-found", "-o", "jsonpath={.spec.failurePolicy}") == "Fail" &&
+			kubectl(t, "get", "validatingadmissionpolicybinding", "firebreak-status", "--ignore-not-found", "-o", "jsonpath={.spec.validationActions[0]}") == "Deny"
 	}
 }
 
