@@ -40,12 +40,12 @@ demo: build kube ## Play the story on a real control plane; KEEP=1 leaves it up.
 	$(GO) build -o bin/demo ./hack/demo
 	bin/demo
 
-# Two packages at a time: those that start a control plane keep two cores busy.
+# Four packages at a time: those that start a control plane mostly wait for it.
 .PHONY: test
 test: build kube ## Run all tests; PKG and TESTFLAGS narrow them down.
 	hack/tools/build.sh hack/promtool
 	hack/tools/build.sh hack/helm-unittest
-	$(GO) test -p 2 -timeout 15m $(TESTFLAGS) $(PKG)
+	$(GO) test -p 4 -timeout 15m $(TESTFLAGS) $(PKG)
 
 # The packages that have benchmarks; one at a time, so that none disturbs another's figures.
 BENCH_PKGS = $(addprefix ./,$(sort $(dir $(shell grep -rl --include='*_test.go' '^func Benchmark' pkg cmd hack))))
