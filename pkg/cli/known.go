@@ -51,16 +51,9 @@ func (e *env) known(ctx context.Context, o *checkOptions) (*known, error) {
 	k := &known{objects: map[string][]byte{}, namespace: metav1.NamespaceDefault, ctx: ctx}
 	var objects []*unstructured.Unstructured
 	if len(o.with) > 0 {
-		docs, err := readAll(o.with, e.In)
-		if err != nil {
+		var err error
+		if objects, err = e.given(o.with); err != nil {
 			return nil, err
-		}
-		for _, d := range docs {
-			if d.Err != nil {
-				// An estate that is read in part would admit what the whole denies.
-				return nil, fmt.Errorf("--with %s, document %d: %w", d.File, d.Index, d.Err)
-			}
-			objects = append(objects, d.Object)
 		}
 	} else {
 		var err error
@@ -69,6 +62,42 @@ func (e *env) known(ctx context.Context, o *checkOptions) (*known, error) {
 		}
 	}
 	return k, k.compile(objects, o)
+}
+
+// given reads the estate and the change state from files: manifests, what the chart renders, and its values.
+func (e *env) given(with []string) ([]*unstructured.Unstructured, error) {
+	docs, err := readAll(with, e.In)
+	if err != nil {
+		return nil, err
+	}
+	var out []*unstructured.Unstructured
+	var values map[string]any
+	for _, d := range docs {
+		switch {
+		case d.Values != nil:
+			values = over(values, d.Values)
+			continue
+		case d.Err != nil:
+			// An estate that is read in part would admit what the whole denies.
+			return nil, fmt.Errorf("--with %s, document %d: %w; give manifests, or values of the chart that declare environments", d.File, d.Index, d.Err)
+		}
+		more, err := declaredIn(d.Object)
+		if err != nil {
+			return nil, fmt.Errorf("--with %s, document %d: %w", d.File, d.Index, err)
+		}
+		out = append(append(out, d.Object), more...)
+	}
+	if values != nil {
+		more, err := declaredBy(values)
+		if err != nil {
+			return nil, fmt.Errorf("--with: %w", err)
+		}
+		out = append(out, more...)
+	}
+	if !slices.ContainsFunc(out, func(u *unstructured.Unstructured) bool { return u.GroupVersionKind() == v1alpha1.GVK(v1alpha1.KindEnvironment) }) {
+		fmt.Fprintln(e.ErrOut, "Warning: --with names no Environment, so there is no production, and nothing that could be denied")
+	}
+	return out, nil
 }
 
 // fetch reads the estate and the change state from the cluster.

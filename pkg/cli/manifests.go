@@ -23,7 +23,9 @@ type document struct {
 	// Index of the document within its file, from 0.
 	Index  int
 	Object *unstructured.Unstructured
-	// Err says why the document cannot be read; Object is then nil.
+	// Values are those of the chart, if that is what the document holds; they declare an estate.
+	Values map[string]any
+	// Err says why the document cannot be read as an object; Object is then nil.
 	Err error
 }
 
@@ -118,7 +120,7 @@ func parse(file string, index int, raw []byte) []document {
 	}
 	u := &unstructured.Unstructured{Object: m}
 	if u.GetKind() == "" || u.GetAPIVersion() == "" {
-		return []document{{File: file, Index: index, Err: errors.New("it has no apiVersion and kind")}}
+		return []document{{File: file, Index: index, Values: declares(m), Err: errors.New("it has no apiVersion and kind")}}
 	}
 	items, isList := m["items"].([]any)
 	if !isList || !strings.HasSuffix(u.GetKind(), "List") {

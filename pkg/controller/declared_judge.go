@@ -7,16 +7,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/yaml"
 
-	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
@@ -89,35 +86,15 @@ func encoded(o *unstructured.Unstructured) ([]byte, error) {
 	return raw, nil
 }
 
-// EstateKey is the key of the ConfigMap under which the chart's values stand.
-const EstateKey = "estate.yaml"
-
-// parseDeclared reads the ConfigMap: specs of environments and data stores, by name.
+// parseDeclared reads the ConfigMap.
 func parseDeclared(cm *corev1.ConfigMap) ([]*unstructured.Unstructured, error) {
-	text, ok := cm.Data[EstateKey]
+	text, ok := cm.Data[estate.DeclaredKey]
 	if !ok {
-		return nil, fmt.Errorf("ConfigMap %q has no key %q", cm.Name, EstateKey)
+		return nil, fmt.Errorf("ConfigMap %q has no key %q", cm.Name, estate.DeclaredKey)
 	}
-	var d struct {
-		Environments map[string]map[string]any `json:"environments"`
-		DataStores   map[string]map[string]any `json:"dataStores"`
-	}
-	if err := yaml.UnmarshalStrict([]byte(text), &d); err != nil {
-		return nil, fmt.Errorf("key %q of ConfigMap %q: %w", EstateKey, cm.Name, err)
-	}
-	var out []*unstructured.Unstructured
-	for _, of := range []struct {
-		kind  string
-		specs map[string]map[string]any
-	}{{v1alpha1.KindEnvironment, d.Environments}, {v1alpha1.KindDataStore, d.DataStores}} {
-		for _, name := range slices.Sorted(maps.Keys(of.specs)) {
-			o := &unstructured.Unstructured{}
-			o.SetGroupVersionKind(v1alpha1.GVK(of.kind))
-			o.SetName(name)
-			o.SetLabels(map[string]string{v1alpha1.LabelDeclared: "true"})
-			o.Object["spec"] = of.specs[name]
-			out = append(out, o)
-		}
+	out, err := estate.ParseDeclared(text)
+	if err != nil {
+		return nil, fmt.Errorf("key %q of ConfigMap %q: %w", estate.DeclaredKey, cm.Name, err)
 	}
 	return out, nil
 }

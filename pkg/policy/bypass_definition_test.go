@@ -66,9 +66,16 @@ func TestBypassDefinition(t *testing.T) {
 		"another column":     {"what kubectl shows decides nothing", func(u crd) { delete(version(u), "additionalPrinterColumns") }, false},
 		"another short name": {"how it is typed decides nothing", func(u crd) { at(t, u.Object, "spec", "names")["shortNames"] = []any{"e"} }, false},
 		"a further field":    {"what knows it not leaves it alone", func(u crd) { at(t, spec(u), "properties")["more"] = map[string]any{"type": "string"} }, false},
-		"a further validation": {"what was refused is refused", func(u crd) {
+		"a further validation": {"it could refuse what stops a change", func(u crd) {
 			rules, _ := spec(u)["x-kubernetes-validations"].([]any)
 			spec(u)["x-kubernetes-validations"] = append(rules, map[string]any{"rule": "true"})
+		}, true},
+		"a further field that is set by itself": {"what nobody has set would be refused", func(u crd) {
+			at(t, spec(u), "properties")["more"] = map[string]any{"type": "string", "default": "x", "enum": []any{"y"}}
+		}, true},
+		"words in a validation": {"words decide nothing", func(u crd) {
+			rules, _ := spec(u)["x-kubernetes-validations"].([]any)
+			at(t, rules, 0)["message"] = "…"
 		}, false},
 		"labels":                      {"they say who installed it", func(u crd) { u.SetLabels(map[string]string{"a": "b"}) }, false},
 		"a field named description":   {"it is a field like any other", func(u crd) { at(t, spec(u), "properties")["description"] = map[string]any{"type": "string"} }, false},

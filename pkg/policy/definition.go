@@ -5,9 +5,10 @@ import (
 	"slices"
 )
 
-// onlyGrows reports whether a CustomResourceDefinition takes and means all that it did: it has other words or columns,
-// further optional fields, or further validations. That is what most upgrades of Firebreak bring, and weakens nothing;
-// of whatever else nothing can be proved.
+// onlyGrows reports whether a CustomResourceDefinition takes, refuses and means all that it did: it has other words or
+// columns, or further fields that nobody has to set. That is what most upgrades of Firebreak bring, and weakens nothing; of
+// whatever else nothing can be proved. A further validation is no strengthening: it could refuse the rejection of a window,
+// a freeze, or every execution.
 func onlyGrows(old, new map[string]any) bool {
 	was, is := nested(old, "spec"), nested(new, "spec")
 	if was == nil || is == nil {
@@ -36,10 +37,15 @@ func schemaGrows(old, new map[string]any) bool {
 		return old == nil && new == nil
 	}
 	const rules = "x-kubernetes-validations"
-	if !sameBut(old, new, "description", "example", "properties", "items", "additionalProperties", rules) || !rulesGrow(old[rules], new[rules]) {
+	if !sameBut(old, new, "description", "example", "properties", "items", "additionalProperties", rules) || !sameRules(old[rules], new[rules]) {
 		return false
 	}
 	was, is := nested(old, "properties"), nested(new, "properties")
+	for name := range is {
+		if _, known := was[name]; !known && hasDefault(is[name]) {
+			return false // what nobody has set would be set, and perhaps refused
+		}
+	}
 	for name := range was {
 		if !schemaGrows(nested(was, name), nested(is, name)) {
 			return false
@@ -58,20 +64,30 @@ func schemaGrows(old, new map[string]any) bool {
 	return len(was) > 0 || len(is) == 0 // an object that took anything must not begin to take some things only
 }
 
-// rulesGrow: every validation is still there, whatever it says to who breaks it.
-func rulesGrow(old, new any) bool {
+// sameRules: the validations are the same, whatever they say to who breaks them.
+func sameRules(old, new any) bool {
 	was, _ := old.([]any)
 	is, _ := new.([]any)
-	for _, r := range was {
-		rule, _ := r.(map[string]any)
-		if !slices.ContainsFunc(is, func(other any) bool {
-			o, _ := other.(map[string]any)
-			return sameBut(rule, o, "message", "messageExpression", "reason", "fieldPath")
-		}) {
-			return false
+	return slices.EqualFunc(was, is, func(a, b any) bool {
+		x, _ := a.(map[string]any)
+		y, _ := b.(map[string]any)
+		return sameBut(x, y, "message", "messageExpression", "reason", "fieldPath")
+	})
+}
+
+// hasDefault reports whether a schema sets something by itself, at any depth.
+func hasDefault(schema any) bool {
+	switch s := schema.(type) {
+	case map[string]any:
+		for k, v := range s {
+			if k == "default" || hasDefault(v) {
+				return true
+			}
 		}
+	case []any:
+		return slices.ContainsFunc(s, hasDefault)
 	}
-	return true
+	return false
 }
 
 // sameBut compares two objects apart from some of their fields.

@@ -132,7 +132,7 @@ func (c *Case) takesPlace() string {
 	case c.req.SubResource != "" || c.new == nil || !person:
 	case c.isKind(secretKind()) && !helmRelease(c.new) && !sameBody(c.new, c.old):
 		return "it writes a Secret of Firebreak's own namespace, where its certificate lies"
-	case c.leads() && (!sameBody(c.new, c.old) || !c.isKind(serviceKind()) && !maps.Equal(c.new.labels(), c.old.labels())): // a slice's labels say whose it is
+	case c.leads() && (!sameBody(c.new, c.old) || !maps.Equal(leading(c.new), leading(c.old))):
 		return fmt.Sprintf("it leads %s, by which the API server finds Firebreak", Describe(c.req))
 	}
 	return ""
@@ -141,6 +141,15 @@ func (c *Case) takesPlace() string {
 // leads: a Service, or what says where one leads.
 func (c *Case) leads() bool {
 	return c.isKind(serviceKind(), schema.GroupKind{Kind: "Endpoints"}, schema.GroupKind{Group: "discovery.k8s.io", Kind: "EndpointSlice"})
+}
+
+// leading are the labels that may say where something leads: all but those that say by which chart it was installed.
+func leading(o *object) map[string]string {
+	out := maps.Clone(o.labels())
+	for _, l := range []string{"app.kubernetes.io/version", "app.kubernetes.io/managed-by", "helm.sh/chart"} {
+		delete(out, l)
+	}
+	return out
 }
 
 func serviceKind() schema.GroupKind { return schema.GroupKind{Kind: "Service"} }
