@@ -94,7 +94,9 @@ func (e *env) given(with []string) ([]*unstructured.Unstructured, error) {
 		}
 		out = append(out, more...)
 	}
-	if !slices.ContainsFunc(out, func(u *unstructured.Unstructured) bool { return u.GroupVersionKind() == v1alpha1.GVK(v1alpha1.KindEnvironment) }) {
+	if !slices.ContainsFunc(out, func(u *unstructured.Unstructured) bool {
+		return u.GroupVersionKind() == v1alpha1.GVK(v1alpha1.KindEnvironment)
+	}) {
 		fmt.Fprintln(e.ErrOut, "Warning: --with names no Environment, so there is no production, and nothing that could be denied")
 	}
 	return out, nil

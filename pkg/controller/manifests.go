@@ -4,17 +4,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 )
 
 // RegistrationsKey is the key of the ConfigMap under which the rendered admission configuration stands.
 const RegistrationsKey = "registrations.yaml"
 
-// parseManifests reads a stream of objects.
-func parseManifests(text string) ([]*unstructured.Unstructured, error) {
+// parseRegistrations reads a stream of webhook configurations and admission policies. Whatever else stands in it is an error,
+// and so is a name that is none of Firebreak's: it is written with Firebreak's rights.
+func parseRegistrations(text string) ([]*unstructured.Unstructured, error) {
 	var out []*unstructured.Unstructured
 	d := utilyaml.NewYAMLOrJSONDecoder(strings.NewReader(text), 4096)
 	for {
@@ -24,10 +29,42 @@ func parseManifests(text string) ([]*unstructured.Unstructured, error) {
 			return out, nil
 		case err != nil:
 			return nil, fmt.Errorf("document %d: %w", len(out)+1, err)
+		case len(o.Object) == 0:
+			continue
 		}
-		if len(o.Object) > 0 {
-			out = append(out, o)
+		if !slices.Contains(registrationKinds(), o.GetKind()) || o.GroupVersionKind().Group != admissionregistrationv1.GroupName ||
+			o.GetName() != configuration && !strings.HasPrefix(o.GetName(), configuration+"-") {
+			return nil, fmt.Errorf("%s %q is no registration and no policy of Firebreak's", o.GetKind(), o.GetName())
 		}
+		out = append(out, o)
+	}
+}
+
+func registrationKinds() []string {
+	return []string{"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
+}
+
+// fill puts a body in the place of an object's own, and leaves each webhook the certificate that it had.
+func fill(o *unstructured.Unstructured, content map[string]any) {
+	bundles := map[any]any{}
+	webhooks, _, _ := unstructured.NestedSlice(o.Object, "webhooks")
+	for _, w := range webhooks {
+		if m, ok := w.(map[string]any); ok {
+			bundles[m["name"]], _, _ = unstructured.NestedFieldNoCopy(m, "clientConfig", "caBundle")
+		}
+	}
+	for k := range body(o) {
+		delete(o.Object, k)
+	}
+	maps.Copy(o.Object, runtime.DeepCopyJSON(content))
+	webhooks, _, _ = unstructured.NestedSlice(o.Object, "webhooks")
+	for _, w := range webhooks {
+		if m, ok := w.(map[string]any); ok && bundles[m["name"]] != nil {
+			_ = unstructured.SetNestedField(m, bundles[m["name"]], "clientConfig", "caBundle") // it is a map, as the API server has it
+		}
+	}
+	if webhooks != nil {
+		o.Object["webhooks"] = webhooks
 	}
 }
 

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -12,7 +13,9 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -32,24 +35,57 @@ type Restorer struct {
 	every            time.Duration
 	restored         *prometheus.CounterVec
 
-	// rendered is the text that wanted was read from, release the annotations that say to which release of Helm's it belongs.
+	// rendered is the text that wanted was read from, installed what Helm or another installer says of itself on it.
 	rendered string
-	release  map[string]string
 	wanted   []registration
-	// amiss at the last look, by kind and name.
+	installed
+	uid types.UID
+	// amiss at the last look, by kind and name; tried is how often each was put back of late.
 	amiss map[declaration]bool
+	tried map[declaration]attempts
 }
 
-// registration is an object as it was rendered, and what decides what it does, as the API server stores that.
+// installed is who installed what was rendered: the owner of its fields, and the annotations by which Helm knows its own.
+type installed struct {
+	manager     string
+	annotations map[string]string
+}
+
+// attempts to put one object back: each that did not last makes the next one later, so that Firebreak and somebody with as
+// good a right do not fight each other for ever.
+type attempts struct {
+	n    int
+	last time.Time
+}
+
+// patience before the next attempt.
+func (a attempts) patience() time.Duration {
+	if a.n < settledAfter {
+		return 0
+	}
+	return min(time.Duration(1<<(a.n-settledAfter))*30*time.Second, 10*time.Minute)
+}
+
+const (
+	// settledAfter is how often in a row an object is put back at once.
+	settledAfter = 5
+	// forgotten is after how long without an attempt the earlier ones do not count any more.
+	forgotten = 30 * time.Minute
+)
+
+// registration is an object as it was rendered, what decides what it does, as the API server stores that, and who owns which
+// of its fields once it is installed.
 type registration struct {
 	*unstructured.Unstructured
-	body map[string]any
+	body   map[string]any
+	fields []metav1.ManagedFieldsEntry
 }
 
 // NewRestorer returns what runs on the leading replica. c must not read from a cache.
 func NewRestorer(m *Memory, c client.Client, from, deployment client.ObjectKey, events record.EventRecorder, r prometheus.Registerer, log logr.Logger) *Restorer {
 	s := &Restorer{
-		client: c, memory: m, from: from, deployment: deployment, events: events, log: log, every: 4 * time.Second, amiss: map[declaration]bool{},
+		client: c, memory: m, from: from, deployment: deployment, events: events, log: log, every: 4 * time.Second,
+		amiss: map[declaration]bool{}, tried: map[declaration]attempts{},
 		restored: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: "firebreak", Name: "registrations_restored_total",
 			Help: "Webhook registrations and static policies that were put back because somebody had deleted or changed them, by kind and name. The leading replica reports it.",
@@ -81,75 +117,106 @@ func (s *Restorer) Start(ctx context.Context) error {
 	}
 }
 
+// once looks at every object; what goes wrong with one keeps it from none of the others.
 func (s *Restorer) once(ctx context.Context) error {
-	if err := s.read(ctx); err != nil {
-		return err
-	}
+	failed := []error{s.read(ctx)}
 	now := map[declaration]bool{}
-	defer func() { s.amiss = now }()
 	for _, want := range s.wanted {
 		which := declaration{want.GetKind(), want.GetName()}
 		stored, why, err := s.differs(ctx, want)
-		switch {
-		case err != nil:
-			return err
-		case why == "":
+		if err != nil || why == "" {
+			failed = append(failed, err)
 			continue
-		case !s.amiss[which]:
-			now[which] = true
+		}
+		now[which] = true
+		if !s.amiss[which] {
 			s.log.Info("the admission configuration is not what was installed", "kind", which.kind, "name", which.name, "why", why)
 			continue
 		}
-		if stays, err := s.stays(ctx); err != nil || !stays {
-			return err
-		}
-		if err := s.restore(ctx, want, stored); err != nil {
-			return err
-		}
-		s.restored.WithLabelValues(which.kind, which.name).Inc()
-		message := fmt.Sprintf("%s %q was put back: somebody %s. Set webhook.restore=false, or scale the Deployment to 0, if that is what you want.", which.kind, which.name, why)
-		s.log.Info("put the admission configuration back", "kind", which.kind, "name", which.name, "why", why)
-		s.events.Event(&corev1.ObjectReference{APIVersion: "v1", Kind: "ConfigMap", Namespace: s.from.Namespace, Name: s.from.Name},
-			corev1.EventTypeWarning, "RegistrationRestored", message)
+		failed = append(failed, s.attempt(ctx, want, stored, why))
 	}
+	s.amiss = now
+	return errors.Join(failed...)
+}
+
+// attempt puts an object back, if Firebreak is to stay and it was not put back in vain too often.
+func (s *Restorer) attempt(ctx context.Context, want registration, stored *unstructured.Unstructured, why string) error {
+	which, now := declaration{want.GetKind(), want.GetName()}, s.memory.clock()
+	before := s.tried[which]
+	if now.Sub(before.last) > forgotten {
+		before = attempts{}
+	}
+	if now.Sub(before.last) < before.patience() {
+		return nil
+	}
+	if stays, err := s.stays(ctx); err != nil || !stays {
+		return err
+	}
+	s.tried[which] = attempts{before.n + 1, now}
+	if err := s.restore(ctx, want, stored); err != nil {
+		return err
+	}
+	s.rendered = "" // tried anew, should the API server have learnt another default
+	s.restored.WithLabelValues(which.kind, which.name).Inc()
+	message := fmt.Sprintf("%s %q was put back: somebody %s. Set webhook.restore=false, or scale the Deployment to 0, if that is what you want.", which.kind, which.name, why)
+	s.log.Info("put the admission configuration back", "kind", which.kind, "name", which.name, "why", why)
+	s.events.Event(&corev1.ObjectReference{APIVersion: "v1", Kind: "ConfigMap", Namespace: s.from.Namespace, Name: s.from.Name, UID: s.uid},
+		corev1.EventTypeWarning, "RegistrationRestored", message)
 	return nil
 }
 
 // read reads what was rendered, if it has changed, and asks the API server what it would make of it: with its defaults
-// filled in, under a name that is nobody's.
+// filled in, under names that are nobody's. Without the ConfigMap what was read last stays: whoever means to switch
+// Firebreak off would take that away first.
 func (s *Restorer) read(ctx context.Context) error {
 	var cm corev1.ConfigMap
 	if err := s.client.Get(ctx, s.from, &cm); err != nil {
-		s.rendered, s.wanted = "", nil // the release goes, or nothing is to be put back
 		return client.IgnoreNotFound(err)
-	}
-	s.release = map[string]string{}
-	for k, v := range cm.Annotations {
-		if strings.HasPrefix(k, helmAnnotations) {
-			s.release[k] = v
-		}
 	}
 	text := cm.Data[RegistrationsKey]
 	if text == s.rendered {
 		return nil
 	}
-	objects, err := parseManifests(text)
+	objects, err := parseRegistrations(text)
 	if err != nil {
 		return fmt.Errorf("key %q of ConfigMap %q: %w", RegistrationsKey, cm.Name, err)
 	}
+	by := installedBy(&cm)
 	wanted := make([]registration, 0, len(objects))
 	for _, o := range objects {
 		sample := o.DeepCopy()
-		sample.SetName(o.GetName() + "-as-stored")
-		if err := s.client.Create(ctx, sample, client.DryRunAll); err != nil {
+		sample.SetName(o.GetName() + sampleSuffix)
+		if err := s.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(sample), client.FieldOwner(by.manager), client.DryRunAll); err != nil {
 			return fmt.Errorf("try %s %q: %w", o.GetKind(), o.GetName(), err)
 		}
-		wanted = append(wanted, registration{o, body(sample)})
+		wanted = append(wanted, registration{o, body(sample), sample.GetManagedFields()})
 		s.restored.WithLabelValues(o.GetKind(), o.GetName()).Add(0) // so that the first time is an increase
 	}
-	s.rendered, s.wanted = text, wanted
+	s.rendered, s.wanted, s.installed, s.uid = text, wanted, by, cm.UID
 	return nil
 }
+
+// sampleSuffix makes names under which nothing is ever stored.
+const sampleSuffix = "-as-stored"
+
+// installedBy reads off the ConfigMap who has installed it, and so what was rendered with it.
+func installedBy(cm *corev1.ConfigMap) installed {
+	out := installed{manager: "helm", annotations: map[string]string{}}
+	for _, m := range cm.ManagedFields {
+		if m.Operation == metav1.ManagedFieldsOperationApply {
+			out.manager = m.Manager
+		}
+	}
+	for k, v := range cm.Annotations {
+		if strings.HasPrefix(k, helmAnnotations) {
+			out.annotations[k] = v
+		}
+	}
+	return out
+}
+
+// helmAnnotations begin what Helm adds to what it applies. It deletes nothing that lacks them.
+const helmAnnotations = "meta.helm.sh/"
 
 // differs says what has become of an object; empty: it is as it was installed. stored is nil where there is none.
 func (s *Restorer) differs(ctx context.Context, want registration) (stored *unstructured.Unstructured, why string, err error) {
@@ -183,29 +250,38 @@ func (s *Restorer) stays(ctx context.Context) (bool, error) {
 	return d.DeletionTimestamp == nil && (d.Spec.Replicas == nil || *d.Spec.Replicas > 0), nil
 }
 
-// installer is who owns the fields of what Helm applies. What is put back is made anew in its name: otherwise the next
-// upgrade would find that somebody else owns what it means to change, and stop.
-const installer = "helm"
-
-// helmAnnotations begin what Helm adds to what it applies. It deletes nothing that lacks them.
-const helmAnnotations = "meta.helm.sh/"
-
+// restore makes an object what it was, in the name of who has installed it: otherwise the next upgrade would find that
+// somebody else owns what it means to change, and stop.
 func (s *Restorer) restore(ctx context.Context, want registration, stored *unstructured.Unstructured) error {
-	if stored != nil {
-		uid := stored.GetUID()
-		if err := s.client.Delete(ctx, stored, client.Preconditions{UID: &uid}); client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("make %s %q anew: %w", want.GetKind(), want.GetName(), err)
-		}
-	}
 	o := want.DeepCopy()
-	annotations := o.GetAnnotations()
-	if annotations == nil {
-		annotations = map[string]string{}
+	o.SetAnnotations(joined(o.GetAnnotations(), s.annotations))
+	if stored == nil {
+		if err := s.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(o), client.FieldOwner(s.manager)); err != nil {
+			return fmt.Errorf("put %s %q back: %w", want.GetKind(), want.GetName(), err)
+		}
+		return nil
 	}
-	maps.Copy(annotations, s.release)
-	o.SetAnnotations(annotations)
-	if err := s.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(o), client.FieldOwner(installer)); err != nil {
-		return fmt.Errorf("put %s %q back: %w", want.GetKind(), want.GetName(), err)
+	// In its place, so that at no moment nothing is judged; then its fields are given back to their owner.
+	whole := stored.DeepCopy()
+	whole.SetAnnotations(joined(stored.GetAnnotations(), o.GetAnnotations()))
+	whole.SetLabels(joined(stored.GetLabels(), o.GetLabels()))
+	fill(whole, want.body)
+	if err := s.client.Update(ctx, whole, client.FieldOwner(restoring)); err != nil {
+		return fmt.Errorf("mend %s %q: %w", want.GetKind(), want.GetName(), err)
+	}
+	whole.SetManagedFields(want.fields)
+	if err := s.client.Update(ctx, whole, client.FieldOwner(restoring)); err != nil {
+		return fmt.Errorf("give the fields of %s %q back to %s: %w", want.GetKind(), want.GetName(), s.manager, err)
 	}
 	return nil
+}
+
+// restoring owns fields for a moment.
+const restoring = "firebreak-restorer"
+
+func joined(a, b map[string]string) map[string]string {
+	out := map[string]string{}
+	maps.Copy(out, a)
+	maps.Copy(out, b)
+	return out
 }

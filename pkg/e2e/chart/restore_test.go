@@ -145,7 +145,7 @@ func TestWhatIsPutBackIsNobodyElsesToWrite(t *testing.T) {
 		{"delete", "configmap", "firebreak-registrations"},
 	} {
 		_, err := the.Kubectl(t.Context(), the.UserConfig(stage.Developer), append(args, "-n", stage.Namespace)...)
-		const want = "dana may not write what Firebreak puts back: that needs the RBAC verb update on validatingwebhookconfigurations and mutatingwebhookconfigurations of admissionregistration.k8s.io"
+		const want = "dana may not write what Firebreak puts back: that needs the RBAC verb create on validatingwebhookconfigurations and mutatingwebhookconfigurations of admissionregistration.k8s.io"
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("kubectl %s: %v, want %q", args[0], err, want)
 		}

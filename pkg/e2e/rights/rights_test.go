@@ -153,6 +153,9 @@ func implied() map[string]string {
 		"get namespaces everywhere": young, "get roles everywhere": young, "get clusterroles everywhere": young, "get serviceaccounts in kube-system": young,
 		"delete changeexecutions in firebreak-system": back,
 	}
+	for _, r := range []string{"validatingwebhookconfigurations", "mutatingwebhookconfigurations", "validatingadmissionpolicies", "validatingadmissionpolicybindings"} {
+		out["create "+r+" everywhere"] = apply
+	}
 	for _, r := range []string{"pods", "replicationcontrollers", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs"} {
 		out["get "+r+" everywhere"] = absent
 	}
