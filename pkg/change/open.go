@@ -1,6 +1,7 @@
 package change
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -50,6 +51,9 @@ func overrun(v *Verdict, q *Query) string {
 
 // planned compares what would run with what was approved.
 func planned(v *Verdict, q *Query, _ *State) string {
+	if q.Pin != "" {
+		return pinned(v.Window.Spec.Plan, q)
+	}
 	if v.Window.Spec.Plan == nil || q.Plan == nil {
 		return ""
 	}
@@ -76,6 +80,33 @@ func planned(v *Verdict, q *Query, _ *State) string {
 		texts = append(texts, d.String())
 	}
 	return strings.Join(texts, "; ")
+}
+
+// pinned compares what an object of Firebreak's own is to say with what was approved.
+func pinned(p *v1alpha1.Plan, q *Query) string {
+	if p != nil {
+		for _, e := range p.Workloads {
+			if e.Group == q.Group && e.Kind == q.Kind && matchName(e.Names, q.Name) {
+				if e.Digest == q.Pin {
+					return ""
+				}
+				return fmt.Sprintf("it was approved for the spec with digest %s, and this one has %s", e.Digest, q.Pin)
+			}
+		}
+	}
+	if q.MustPin {
+		return fmt.Sprintf("it does not say for which spec, and this one has digest %s", q.Pin)
+	}
+	return ""
+}
+
+// SpecDigest tells the specs of objects of Firebreak's own apart.
+func SpecDigest(spec any) string {
+	raw, err := json.Marshal(spec)
+	if err != nil {
+		return digest(nil) // nothing that came out of JSON
+	}
+	return digest(raw)
 }
 
 const maxShownDifferences = 8

@@ -36,6 +36,10 @@ type Query struct {
 	Session, Debugger bool
 	// Plan of what would run; nil where nothing would.
 	Plan *Plan
+	// Pin is the digest of the spec that an object of Firebreak's own is to have; empty: it has none, or goes. A window may
+	// pin it, as it pins a workload, and must where MustPin is set.
+	Pin     string
+	MustPin bool
 	// Deadline is the activeDeadlineSeconds of a Job; 0: it has none.
 	Deadline time.Duration
 	// Key by which a repeat is the same execution.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ type requestOptions struct {
 	clusters      []string
 	users, groups []string
 	accounts      []string
+	digest        string
 	print         bool
 }
 
@@ -63,6 +65,7 @@ confirms where this will happen. What runs nothing new (a deletion, scaling, a s
 	f.StringSliceVar(&o.users, "for-user", nil, "users who may use it; default: you")
 	f.StringSliceVar(&o.groups, "for-group", nil, "groups whose users may use it")
 	f.StringSliceVar(&o.accounts, "for-service-account", nil, "service accounts that may use it, as namespace/name")
+	f.StringVar(&o.digest, "digest", "", "with one --resource: digest of the spec that it is to have, as a denial or a condition gives it")
 	f.BoolVar(&o.print, "print", false, "print the window instead of requesting it")
 	for _, required := range []string{"environment", "reason"} {
 		_ = cmd.MarkFlagRequired(required)
@@ -124,6 +127,9 @@ func (e *env) window(ctx context.Context, c client.Client, ns string, docs []doc
 		w.Spec.StartBefore = &metav1.Duration{Duration: o.startBefore}
 	}
 	for _, op := range o.operations {
+		if !slices.Contains(v1alpha1.Operations(), v1alpha1.Operation(op)) {
+			return nil, fmt.Errorf("--operation %s: there are %v", op, v1alpha1.Operations())
+		}
 		w.Spec.Scope.Operations = append(w.Spec.Scope.Operations, v1alpha1.Operation(op))
 	}
 	w.Spec.Subjects = subjects(o)
@@ -131,6 +137,12 @@ func (e *env) window(ctx context.Context, c client.Client, ns string, docs []doc
 		return nil, err
 	}
 	var plan v1alpha1.Plan
+	if o.digest != "" {
+		if len(o.resources) != 1 {
+			return nil, errors.New("--digest is for exactly one --resource")
+		}
+		plan.Workloads = append(plan.Workloads, v1alpha1.PlannedWorkload{ScopedResource: w.Spec.Scope.Resources[0], Digest: o.digest})
+	}
 	for _, d := range docs {
 		if err := e.include(ctx, c, w, &plan, d.Object, docs); err != nil {
 			return nil, err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -33,13 +35,27 @@ type Declared struct {
 	from    client.ObjectKey
 	waiting *Waiting
 	every   time.Duration
+	// source is the ConfigMap, as Events are about it.
+	source *corev1.ObjectReference
 
-	// applied is what was applied last: nothing is asked again while neither side has changed.
+	// applied is what was applied last: nothing is asked again while neither side has changed. waits is the same for what
+	// has to wait: it is looked at again later and later.
 	applied map[declaration]version
+	waits   map[declaration]wait
 	// told is what was said last of what waits, and when.
 	told map[declaration]said
 	self *authenticationv1.UserInfo
 }
+
+// wait is when something that waits is looked at again.
+type wait struct {
+	version
+	until time.Time
+	delay time.Duration
+}
+
+// longestWait is how late an approval is noticed at most.
+const longestWait = 30 * time.Second
 
 // declaration names one object that is declared.
 type declaration struct{ kind, name string }
@@ -66,7 +82,7 @@ const (
 func NewDeclared(m *Memory, c client.Client, states States, from client.ObjectKey, events record.EventRecorder, r prometheus.Registerer, log logr.Logger) *Declared {
 	return &Declared{
 		memory: m, client: c, states: states, events: events, log: log, from: from, every: 5 * time.Second,
-		waiting: newWaiting(r), applied: map[declaration]version{}, told: map[declaration]said{},
+		waiting: newWaiting(r), applied: map[declaration]version{}, waits: map[declaration]wait{}, told: map[declaration]said{},
 	}
 }
 
@@ -80,6 +96,7 @@ func (*Declared) NeedLeaderElection() bool { return true }
 func (d *Declared) Start(ctx context.Context) error {
 	next := time.NewTimer(0)
 	defer next.Stop()
+	soon := d.every / 5
 	for {
 		select {
 		case <-ctx.Done():
@@ -93,8 +110,11 @@ func (d *Declared) Start(ctx context.Context) error {
 		next.Reset(d.every)
 		if err := d.once(ctx); err != nil && ctx.Err() == nil {
 			d.log.Error(err, "could not apply the declared estate; it is tried again")
-			next.Reset(d.every / 5)
+			next.Reset(soon)
+			soon = min(2*soon, longestWait)
+			continue
 		}
+		soon = d.every / 5
 	}
 }
 
@@ -102,30 +122,35 @@ func (d *Declared) Start(ctx context.Context) error {
 // is left as it was said to be.
 func (d *Declared) once(ctx context.Context) error {
 	var cm corev1.ConfigMap
-	if err := d.client.Get(ctx, d.from, &cm); err != nil {
-		return client.IgnoreNotFound(err) // nothing is declared, and nothing is taken back
+	if err := d.client.Get(ctx, d.from, &cm); apierrors.IsNotFound(err) {
+		d.tell(nil) // nothing is declared, and nothing is taken back
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("read what is declared: %w", err)
 	}
-	declared, err := parseDeclared(&cm)
+	d.source = &corev1.ObjectReference{APIVersion: "v1", Kind: "ConfigMap", Namespace: cm.Namespace, Name: cm.Name, UID: cm.UID}
+	objects, err := parseDeclared(&cm)
 	if err != nil {
-		d.tell(map[declaration]obstacle{{"ConfigMap", cm.Name}: {reason: reasonRefused, message: err.Error()}})
+		held := d.waiting.all()
+		held[declaration{"ConfigMap", cm.Name}] = obstacle{reason: reasonRefused, message: err.Error()}
+		d.tell(held)
 		return nil
 	}
 	stored, err := d.stored(ctx)
 	if err != nil {
 		return err
 	}
-	p := pass{held: map[declaration]obstacle{}, before: d.waiting}
-	for _, o := range declared {
+	p := pass{d: d, held: map[declaration]obstacle{}}
+	for _, o := range objects {
 		which := declaration{o.GetKind(), o.GetName()}
-		why, err := d.apply(ctx, o, stored[which])
-		p.note(which, why, err)
+		before := stored[which]
+		p.look(which, version{digestOf(o), generationOf(before)}, func() (obstacle, error) { return d.apply(ctx, o, before) })
 		delete(stored, which)
 	}
 	for _, kind := range []string{v1alpha1.KindDataStore, v1alpha1.KindEnvironment} { // what refers before what is referred to
 		for which, o := range stored {
-			if which.kind == kind && o.GetLabels()[v1alpha1.LabelDeclared] == "true" {
-				why, err := d.remove(ctx, o)
-				p.note(which, why, err)
+			if which.kind == kind && declaredOnce(o) {
+				p.look(which, version{generation: o.GetGeneration()}, func() (obstacle, error) { return d.remove(ctx, o) })
 			}
 		}
 	}
@@ -133,20 +158,52 @@ func (d *Declared) once(ctx context.Context) error {
 	return errors.Join(p.failed...)
 }
 
-// pass gathers what one comparison has found.
-type pass struct {
-	held   map[declaration]obstacle
-	failed []error
-	before *Waiting
+// declaredOnce: this server has applied it. Its label anybody may write who may write the object.
+func declaredOnce(o *unstructured.Unstructured) bool {
+	return slices.ContainsFunc(o.GetManagedFields(), func(m metav1.ManagedFieldsEntry) bool {
+		return m.Manager == declarer && m.Operation == metav1.ManagedFieldsOperationApply
+	})
 }
 
-func (p *pass) note(which declaration, why obstacle, err error) {
-	if err != nil {
+func generationOf(o *unstructured.Unstructured) int64 {
+	if o == nil {
+		return 0
+	}
+	return o.GetGeneration()
+}
+
+// pass gathers what one comparison has found.
+type pass struct {
+	d      *Declared
+	held   map[declaration]obstacle
+	failed []error
+}
+
+// look deals with one object, unless it waits and it is too early to look again.
+func (p *pass) look(which declaration, now version, deal func() (obstacle, error)) {
+	d, clock := p.d, p.d.memory.clock()
+	was, known := d.waiting.of(which.kind, which.name)
+	before, waits := d.waits[which]
+	if waits && before.version == now && clock.Before(before.until) && known {
+		p.held[which] = was
+		return
+	}
+	why, err := deal()
+	switch {
+	case err != nil:
 		p.failed = append(p.failed, fmt.Errorf("%s %q: %w", which.kind, which.name, err))
-		if was, known := p.before.of(which.kind, which.name); known {
+		if known {
 			p.held[which] = was
 		}
 		return
+	case why.message == "":
+		delete(d.waits, which)
+	default:
+		delay := d.every
+		if waits && before.version == now {
+			delay = min(2*before.delay, longestWait)
+		}
+		d.waits[which] = wait{now, clock.Add(delay - d.every/2), delay}
 	}
 	p.held[which] = why
 }
@@ -173,7 +230,7 @@ func (d *Declared) apply(ctx context.Context, o, before *unstructured.Unstructur
 	now := version{digest: digestOf(o)}
 	if before != nil {
 		now.generation = before.GetGeneration()
-		if d.applied[which] == now {
+		if d.applied[which] == now && declaredOnce(before) {
 			return obstacle{}, nil
 		}
 	}
@@ -214,29 +271,37 @@ func (d *Declared) remove(ctx context.Context, o *unstructured.Unstructured) (ob
 // somebody's to mend.
 func refusal(err error) (obstacle, error) {
 	var status apierrors.APIStatus
-	if !errors.As(err, &status) || apierrors.IsServiceUnavailable(err) || apierrors.IsTooManyRequests(err) ||
+	if strings.Contains(err.Error(), unfit) {
+		return obstacle{reason: reasonRefused, message: err.Error()}, nil
+	}
+	if !errors.As(err, &status) || apierrors.IsInternalError(err) || apierrors.IsServiceUnavailable(err) || apierrors.IsTooManyRequests(err) ||
 		apierrors.IsTimeout(err) || apierrors.IsServerTimeout(err) || apierrors.IsConflict(err) || apierrors.IsUnauthorized(err) {
 		return obstacle{}, err
 	}
 	return obstacle{reason: reasonRefused, message: err.Error()}, nil
 }
 
-// tell publishes what waits: to the statuses, as a metric, and as Events of the ConfigMap.
+// unfit is how the API server says, as an internal error, that what is applied does not fit its schema.
+const unfit = "failed to create typed patch object"
+
+// tell publishes what waits: to the statuses, as a metric, and as Events of the object, or of the ConfigMap for what is not
+// there.
 func (d *Declared) tell(held map[declaration]obstacle) {
 	d.waiting.set(held)
 	now := d.memory.clock()
+	for which := range d.told {
+		if held[which].message == "" {
+			delete(d.told, which)
+		}
+	}
 	for which, o := range held {
 		last := d.told[which]
-		if o.message == last.message && (o.message == "" || now.Sub(last.at) < again) {
+		if o.message == "" || o.message == last.message && now.Sub(last.at) < again {
 			continue
 		}
 		d.told[which] = said{o.message, now}
-		if o.message == "" {
-			continue
-		}
 		d.log.Info("what the values declare is not in force", "kind", which.kind, "name", which.name, "reason", o.reason, "message", o.message)
-		about := &corev1.ObjectReference{APIVersion: "v1", Kind: "ConfigMap", Namespace: d.from.Namespace, Name: d.from.Name}
-		d.events.Event(about, corev1.EventTypeWarning, o.reason, clip(o.message, maxEvent))
+		d.events.Event(d.source, corev1.EventTypeWarning, o.reason, clip(o.message, maxEvent))
 	}
 }
 

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"maps"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,7 +21,8 @@ const (
 
 // Waiting is what of the declared estate is in force and what is not, for statuses and metrics.
 type Waiting struct {
-	mu    sync.Mutex
+	mu sync.Mutex
+	// by is nil until it was looked for the first time.
 	by    map[declaration]obstacle
 	gauge *prometheus.GaugeVec
 }
@@ -49,10 +51,32 @@ func (w *Waiting) set(by map[declaration]obstacle) {
 		}
 	}
 	w.by = by
+	if by == nil {
+		w.by = map[declaration]obstacle{}
+	}
+}
+
+// all returns a copy of what is known.
+func (w *Waiting) all() map[declaration]obstacle {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := map[declaration]obstacle{}
+	maps.Copy(out, w.by)
+	return out
+}
+
+// looked reports whether it is known what waits.
+func (w *Waiting) looked() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.by != nil
 }
 
 // condition sets PendingApproval on what is declared, and takes it from what is not.
 func (w *Waiting) condition(kind, name string, list *[]metav1.Condition, generation int64) {
+	if w != nil && !w.looked() {
+		return // another replica has led until now: what it said holds until this one has looked
+	}
 	o, declared := w.of(kind, name)
 	switch {
 	case !declared:

@@ -102,8 +102,18 @@ func (c *Case) query(d *demand, s *change.State) *change.Query {
 	if c.isKind(jobKind()) && c.new != nil {
 		c.jobQuery(q)
 	}
+	// What the values declare may be written by others than who has a window for it, until it is applied.
+	q.Pin, q.MustPin = c.pin(), c.requester.Account == c.est.FirebreakAccount && c.requester.AccountNamespace == c.est.FirebreakNamespace
 	q.Key = c.key(q)
 	return q
+}
+
+// pin is the digest of what an Environment or DataStore is to say; empty: the request is about none, or takes one away.
+func (c *Case) pin() string {
+	if c.own.environment == nil && c.own.store == nil {
+		return ""
+	}
+	return change.SpecDigest(generic(c.new.raw)["spec"])
 }
 
 // before is what ran before; nil: nothing did.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -22,7 +23,7 @@ func changeWindowRequired(c *Case, j *judgement) []Finding {
 
 // planMismatch objects to a run that is not what was approved.
 func planMismatch(c *Case, j *judgement) []Finding {
-	if c.demand == nil || j.stage() != change.PlanDiffers {
+	if c.demand == nil || j.stage() != change.PlanDiffers || j.query.Plan == nil {
 		return nil
 	}
 	w := j.nearest.Window
@@ -95,7 +96,7 @@ func (c *Case) windowNamespace() string {
 func (c *Case) requestCommand() string {
 	words := []string{"kubectl firebreak request", c.requested()}
 	if c.demand.boundary || c.demand.clusterWide {
-		words = append(words, "-n", c.windowNamespace(), "--for-cluster", c.est.Cluster)
+		words = append(words, "-n", c.windowNamespace(), "--for-cluster", cmp.Or(c.est.Cluster, "CLUSTER"))
 	} else {
 		words = append(words, "-n", c.windowNamespace())
 	}
@@ -107,6 +108,9 @@ func (c *Case) requestCommand() string {
 	case r.Person || r.Borrowed || r.Controller:
 	case r.Account != "":
 		words = append(words, "--for-service-account", r.AccountNamespace+"/"+r.Account)
+		if pin := c.pin(); pin != "" {
+			words = append(words, "--digest", pin)
+		}
 	default:
 		words = append(words, "--for-user", r.Username)
 	}

@@ -155,6 +155,7 @@ func (c *Case) conclude(d *Decision, j *judgement) {
 	}
 	if d.Allowed && j.covered() {
 		d.Use = &Use{Verdict: *j.nearest, Key: j.query.Key, Operation: j.query.Operation}
+		d.Use.Digest = j.query.Pin
 		if j.query.Plan != nil {
 			d.Use.Digest = j.query.Plan.Digest
 		}

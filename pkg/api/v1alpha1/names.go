@@ -62,3 +62,11 @@ func RuleNames() []RuleName {
 		RuleInteractiveAccess, RuleChangeFrozen, RuleProtectedState, RuleBlastRadius,
 	}
 }
+
+// Operations lists what a window may let happen, as the API takes it.
+func Operations() []Operation {
+	return []Operation{
+		OperationCreate, OperationUpdate, OperationDelete, OperationScale, OperationExec, OperationAttach,
+		OperationPortForward, OperationProxy, OperationDebug,
+	}
+}

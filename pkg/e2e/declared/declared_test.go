@@ -166,9 +166,11 @@ func growsWithoutAsking(t *testing.T) {
 	eventually(t, "the further environment is there", func() bool { return environment(t, "sandbox") != nil })
 }
 
-// command is what the condition says to type.
+// command is what the condition says to type, with the digest of what is declared at its place.
 const command = "kubectl firebreak request --resource Environment.firebreak.dev/production -n firebreak-system --for-cluster prod-eu-1 --operation Update" +
-	" --for-service-account firebreak-system/firebreak --environment ENVIRONMENT --start TIME --duration 1h --reason WHY"
+	" --for-service-account firebreak-system/firebreak --digest DIGEST --environment ENVIRONMENT --start TIME --duration 1h --reason WHY"
+
+var digests = regexp.MustCompile(`v1:sha256:[0-9a-f]{64}`)
 
 func waitsWhereItWeakens(t *testing.T) {
 	before := denials(t)
@@ -182,7 +184,7 @@ func waitsWhereItWeakens(t *testing.T) {
 		got = message
 		return holds && reason == "PendingApproval"
 	})
-	if got != want {
+	if got = digests.ReplaceAllString(got, "DIGEST"); got != want {
 		t.Errorf("the condition says\n%s\nwant\n%s", got, want)
 	}
 	if e := environment(t, "production"); e.Spec.Enforcement.Rules[v1alpha1.RulePlacementAcrossTiers] != "" {
@@ -197,7 +199,7 @@ func waitsWhereItWeakens(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, e := range l.Items {
-			if e.InvolvedObject.Name == "firebreak-estate" && e.Reason == "PendingApproval" && e.Message == want {
+			if e.InvolvedObject.Name == "firebreak-estate" && e.Reason == "PendingApproval" && digests.ReplaceAllString(e.Message, "DIGEST") == want {
 				return true
 			}
 		}
@@ -220,22 +222,54 @@ func denials(t *testing.T) string {
 	return strings.Join(out, "; ")
 }
 
-func isWeakenedUnderAWindow(t *testing.T) {
-	words := strings.Fields(strings.NewReplacer("ENVIRONMENT", "production", "TIME", "now", "WHY", "the-pool-moves").Replace(command))[2:]
-	out, err := the.Plugin(t.Context(), the.UserConfig(stage.SRE), append(words, "--name", "weaker")...)
+// asks requests and approves a window by the command that the condition gives.
+func asks(t *testing.T, name string, without ...string) {
+	t.Helper()
+	_, message, _ := pending(t, "production")
+	digest := digests.FindString(message)
+	if digest == "" {
+		t.Fatalf("the condition names no digest: %s", message)
+	}
+	words := strings.NewReplacer(append(without, "DIGEST", digest, "ENVIRONMENT", "production", "TIME", "now", "WHY", "the-pool-moves")...).Replace(command)
+	out, err := the.Plugin(t.Context(), the.UserConfig(stage.SRE), append(strings.Fields(words)[2:], "--name", name)...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(out, "changewindow.firebreak.dev/weaker requested in namespace firebreak-system") {
+	if !strings.Contains(out, "changewindow.firebreak.dev/"+name+" requested in namespace firebreak-system") {
 		t.Errorf("the command that the condition gives says %s", out)
 	}
-	time.Sleep(6 * time.Second) // one look and more
-	if e := environment(t, "production"); e.Spec.Enforcement.Rules[v1alpha1.RulePlacementAcrossTiers] != "" {
-		t.Fatal("a window that nobody has approved was used")
-	}
-	if _, err := the.Plugin(t.Context(), the.UserConfig(stage.SecondSRE), "approve", "weaker", "-n", stage.Namespace, "--yes"); err != nil {
+}
+
+func approves(t *testing.T, name string) {
+	t.Helper()
+	if _, err := the.Plugin(t.Context(), the.UserConfig(stage.SecondSRE), "approve", name, "-n", stage.Namespace, "--yes"); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// says waits until the condition says something.
+func says(t *testing.T, what string) {
+	t.Helper()
+	eventually(t, "the condition says "+what, func() bool {
+		_, message, _ := pending(t, "production")
+		return strings.Contains(message, what)
+	})
+}
+
+func isWeakenedUnderAWindow(t *testing.T) {
+	asks(t, "anything", "--digest DIGEST", "")
+	approves(t, "anything")
+	says(t, `window "anything" does not, since it does not say for which spec, and this one has digest v1:sha256:`)
+	if _, err := the.Kubectl(t.Context(), the.UserConfig(stage.SRE), "delete", "changewindow", "anything", "-n", stage.Namespace); err != nil {
+		t.Fatal(err)
+	}
+	asks(t, "weaker")
+	says(t, `window "weaker" does not, since it has 0 of 1 approvals`)
+	// What is executed is what was planned: other values than those that are approved wait.
+	upgrade(t, more, sandbox, `environments.production.enforcement={"rules":{"PlacementAcrossTiers":"Audit"}}`)
+	approves(t, "weaker")
+	says(t, `window "weaker" does not, since it was approved for the spec with digest v1:sha256:`)
+	upgrade(t, more, sandbox, weaker)
 	eventually(t, "it is weakened", func() bool {
 		return environment(t, "production").Spec.Enforcement.Rules[v1alpha1.RulePlacementAcrossTiers] == v1alpha1.ActionWarn
 	})
@@ -247,7 +281,7 @@ func isWeakenedUnderAWindow(t *testing.T) {
 	if err := people.Admin.List(t.Context(), &all, client.InNamespace(stage.Namespace)); err != nil {
 		t.Fatal(err)
 	}
-	if len(all.Items) != 1 || all.Items[0].Spec.Window.Name != "weaker" || all.Items[0].Spec.Requester.Username != "system:serviceaccount:firebreak-system:firebreak" {
+	if len(all.Items) != 1 || !digests.MatchString(all.Items[0].Spec.Digest) || all.Items[0].Spec.Window.Name != "weaker" || all.Items[0].Spec.Requester.Username != "system:serviceaccount:firebreak-system:firebreak" {
 		t.Errorf("the use of the window is recorded as %+v", all.Items)
 	}
 	eventually(t, "the metric is gone", func() bool { return !strings.Contains(scrape(t), "firebreak_estate_pending{") })
