@@ -61,7 +61,7 @@ lint: ## Run golangci-lint, and the linters of the chart and the Dockerfile.
 	hack/tools/build.sh hack/dockerlint
 	bin/dockerlint Dockerfile
 	hack/build-kube.sh
-	bin/kube/helm lint --strict charts/firebreak --set cluster.name=lint
+	bin/kube/helm lint --strict charts/firebreak --set cluster.name=lint --set image.repository=$(IMAGE)
 
 .PHONY: image
 image: ## Build the container image for both architectures; IMAGE and VERSION name it. Needs docker buildx.

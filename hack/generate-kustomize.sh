@@ -33,7 +33,7 @@ trap 'rm -rf "$work"' EXIT
 # Nothing of the user's Helm is read, nor written.
 HELM_CACHE_HOME=$work/helm HELM_CONFIG_HOME=$work/helm HELM_DATA_HOME=$work/helm \
 	bin/kube/helm template firebreak charts/firebreak --namespace firebreak-system \
-	--set cluster.name=replace-me --output-dir "$work" >/dev/null
+	--set cluster.name=replace-me --set image.repository=ghcr.io/firebreak-dev/firebreak --output-dir "$work" >/dev/null
 
 mkdir -p "$work"/tree/{rbac,webhook,policies,manager}
 for rendered in "$work"/firebreak/templates/*.yaml; do

@@ -10,7 +10,7 @@ for binary in firebreak kubectl-firebreak; do
 	out=bin/$binary.cdx.json
 	bin/cyclonedx-gomod bin -json -noserial -notimestamp -output "$out" "bin/$binary" 2>/dev/null
 	while read -r module version; do
-		if ! grep -qF "\"pkg:golang/$module@$version" "$out"; then
+		if ! grep -qE "\"pkg:golang/${module//./\\.}@${version//[.+]/.}[\"?]" "$out"; then
 			echo "sbom: $out lacks $module $version" >&2
 			exit 1
 		fi

@@ -38,8 +38,11 @@ With --seal it ends the hour in which the boundary may be edited freely, for eve
   kubectl firebreak init --seal`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if seal {
+			switch {
+			case seal:
 				return e.sealAll(cmd)
+			case profile == "":
+				return fmt.Errorf("say --profile %s, or --seal", strings.Join(profileNames(), "|"))
 			}
 			if !slices.Contains(profileNames(), profile) {
 				return fmt.Errorf("--profile %s: there are %s", profile, strings.Join(profileNames(), ", "))
@@ -54,7 +57,6 @@ With --seal it ends the hour in which the boundary may be edited freely, for eve
 	}
 	cmd.Flags().StringVar(&profile, "profile", "", "which to print: "+strings.Join(profileNames(), ", "))
 	cmd.Flags().BoolVar(&seal, "seal", false, "seal every Production environment of the cluster instead")
-	cmd.MarkFlagsOneRequired("profile", "seal")
 	cmd.MarkFlagsMutuallyExclusive("profile", "seal")
 	return cmd
 }

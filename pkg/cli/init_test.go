@@ -26,6 +26,7 @@ func profile(t *testing.T, name string) *v1alpha1.Environment {
 	}
 	var values struct {
 		Environments map[string]v1alpha1.EnvironmentSpec `json:"environments"`
+		Webhook      map[string]any                      `json:"webhook"`
 	}
 	if err := yaml.UnmarshalStrict([]byte(out), &values); err != nil {
 		t.Fatal(err)
@@ -56,7 +57,7 @@ func TestInitSaysWhatThereIs(t *testing.T) {
 		want string
 	}{
 		"no such profile": {[]string{"--profile", "lax"}, "--profile lax: there are observe, standard, strict"},
-		"nothing":         {nil, "at least one of the flags in the group [profile seal] is required"},
+		"nothing":         {nil, "say --profile observe|standard|strict, or --seal"},
 		"both":            {[]string{"--profile", "strict", "--seal"}, "if any flags in the group [profile seal] are set none of the others can be"},
 	} {
 		t.Run(name, func(t *testing.T) {

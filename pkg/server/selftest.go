@@ -112,7 +112,7 @@ func (s *SelfTest) admits(ctx context.Context, c *http.Client, out io.Writer) er
 		return err
 	}
 	if !a.Allowed {
-		return fmt.Errorf("an environment in which nothing is wrong is refused: %s", a.Result.Message)
+		return fmt.Errorf("an environment in which nothing is wrong is refused: %v", a.Result)
 	}
 	fmt.Fprintln(out, "ok: what is allowed is admitted")
 	return nil

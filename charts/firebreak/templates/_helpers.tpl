@@ -15,6 +15,15 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 system:serviceaccount:{{ .Release.Namespace }}:firebreak
 {{- end }}
 
+{{/* The fewest replicas that there are meant to be. */}}
+{{- define "firebreak.fewest" -}}
+{{- if .Values.autoscaling.enabled }}{{ .Values.autoscaling.minReplicas }}{{ else }}{{ .Values.replicas }}{{ end }}
+{{- end }}
+
+{{- define "firebreak.image" -}}
+{{ required "image.repository is required: no image is published yet; build one with make image and push it" .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+
 {{/* clientConfig of a webhook; the argument is (list root path). */}}
 {{- define "firebreak.clientConfig" -}}
 {{- $root := index . 0 -}}
@@ -48,7 +57,15 @@ impersonated one, or shows a long-lived token: it is judged like anybody.
 */}}
 {{- define "firebreak.isController" -}}
 (request.userInfo.username == 'system:kube-controller-manager' ||
- (request.userInfo.username in [{{ range $i, $c := .Values.controllers }}{{ if $i }}, {{ end }}'system:serviceaccount:kube-system:{{ $c }}'{{ end }}] &&
+ {{- range .Values.extraControllers }}
+ {{- if not (contains "/" .) }}
+ request.userInfo.username == '{{ . }}' ||
+ {{- end }}
+ {{- end }}
+ {{- $accounts := list }}
+ {{- range .Values.controllers }}{{ $accounts = append $accounts (printf "'system:serviceaccount:kube-system:%s'" .) }}{{ end }}
+ {{- range .Values.extraControllers }}{{ if contains "/" . }}{{ $accounts = append $accounts (printf "'system:serviceaccount:%s'" (. | replace "/" ":")) }}{{ end }}{{ end }}
+ (request.userInfo.username in [{{ join ", " $accounts }}] &&
   has(request.userInfo.uid) && request.userInfo.uid != '' && has(request.userInfo.extra) &&
   'authentication.kubernetes.io/credential-id' in request.userInfo.extra))
 {{- end }}
@@ -65,6 +82,13 @@ looked for with has() before it is read.
     !('system:nodes' in request.userInfo.groups && request.userInfo.username.startsWith('system:node:') &&
       request.userInfo.groups.all(g, g in ['system:nodes', 'system:authenticated', 'system:bootstrappers', 'system:node-proxier', 'eks:kube-proxy-windows'])) &&
     !(request.userInfo.username in ['system:apiserver', 'system:kube-scheduler'])
+# Without a certificate of its own no node can join, and Firebreak may be what waits for one. The signer gives none but a
+# node's.
+- name: not-a-nodes-first-certificate
+  expression: >-
+    !(request.resource.resource == 'certificatesigningrequests' && request.operation == 'CREATE' &&
+      'system:bootstrappers' in request.userInfo.groups && request.userInfo.username.startsWith('system:bootstrap:') &&
+      object.spec.signerName == 'kubernetes.io/kube-apiserver-client-kubelet')
 # Without a token no Pod can start.
 - name: not-the-controller-managers-tokens
   expression: >-

@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 
 func render(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	return the.Helm(t.Context(), append([]string{"template", "another", filepath.Join(the.Root, "charts", "firebreak"), "-n", "another"}, args...)...)
+	return the.Helm(t.Context(), append([]string{"template", "another", filepath.Join(the.Root, "charts", "firebreak"), "-n", "another", "--set", "image.repository=registry.example.com/firebreak"}, args...)...)
 }
 
 // Whatever the values say, the API server takes what is rendered, to the last field.
@@ -112,16 +112,21 @@ func TestTyposAreRefused(t *testing.T) {
 		set    []string
 		want   string
 	}{
-		"no name":               {"windows go by it", nil, "cluster.name is required: windows say by name which clusters they are for"},
-		"a key that is none":    {"it would do nothing", []string{"cluster.name=a", "clustr.name=b"}, "at '': additional properties 'clustr' not allowed"},
-		"one further down":      {"the same", []string{"cluster.name=a", "webhook.core.failurepolicy=Fail"}, "at '/webhook/core': additional properties 'failurepolicy' not allowed"},
-		"no such policy":        {"the API server would refuse it later", []string{"cluster.name=a", "webhook.core.failurePolicy=Maybe"}, "at '/webhook/core/failurePolicy': value must be one of 'Fail', 'Ignore'"},
-		"a number in words":     {"the same", []string{"cluster.name=a", "replicas=three"}, "at '/replicas': got string, want integer"},
-		"no time to answer":     {"a request is answered two seconds before", []string{"cluster.name=a", "webhook.timeoutSeconds=2"}, "at '/webhook/timeoutSeconds': minimum: got 2, want 3"},
-		"a tier that is none":   {"the API server would refuse it later", []string{"cluster.name=a", "environments.production.tier=Prod"}, "at '/environments/production/tier': value must be one of 'Production', 'NonProduction', 'Shared'"},
-		"a field that is none":  {"it would do nothing", []string{"cluster.name=a", "environments.production.tier=Production", "environments.production.namespace={a}"}, "at '/environments/production': additional properties 'namespace' not allowed"},
-		"a store of nobody":     {"nothing could be judged by it", []string{"cluster.name=a", "dataStores.orders.hosts={a}"}, "at '/dataStores/orders': missing property 'environment'"},
-		"a name that is no one": {"windows name clusters as DNS does", []string{"cluster.name=Prod EU"}, "at '/cluster/name': 'Prod EU' does not match pattern"},
+		"no name":                    {"windows go by it", nil, "cluster.name is required: windows say by name which clusters they are for"},
+		"a key that is none":         {"it would do nothing", []string{"cluster.name=a", "clustr.name=b"}, "at '': additional properties 'clustr' not allowed"},
+		"one further down":           {"the same", []string{"cluster.name=a", "webhook.core.failurepolicy=Fail"}, "at '/webhook/core': additional properties 'failurepolicy' not allowed"},
+		"no such policy":             {"the API server would refuse it later", []string{"cluster.name=a", "webhook.core.failurePolicy=Maybe"}, "at '/webhook/core/failurePolicy': value must be one of 'Fail', 'Ignore'"},
+		"a number in words":          {"the same", []string{"cluster.name=a", "replicas=three"}, "at '/replicas': got string, want integer"},
+		"no time to answer":          {"a request is answered two seconds before", []string{"cluster.name=a", "webhook.timeoutSeconds=2"}, "at '/webhook/timeoutSeconds': minimum: got 2, want 3"},
+		"no image":                   {"none is published", []string{"cluster.name=a", "image.repository="}, "image.repository is required: no image is published yet; build one with make image and push it"},
+		"a tag in the name":          {"the tag stands beside it", []string{"cluster.name=a", "image.repository=registry.example.com/firebreak:1.2"}, "at '/image/repository': 'registry.example.com/firebreak:1.2' does not match pattern"},
+		"a capital letter":           {"no Environment has one", []string{"cluster.name=a", "environments.Production.tier=Production"}, "at '/environments': additional properties 'Production' not allowed"},
+		"a section that is null":     {"Helm takes it away, and the template would fail somewhere", []string{"cluster.name=a", "webhook=null"}, "at '': missing property 'webhook'"},
+		"more at least than at most": {"nothing could be between", []string{"cluster.name=a", "autoscaling.enabled=true", "autoscaling.minReplicas=9"}, "autoscaling.minReplicas is 9, more than autoscaling.maxReplicas, which is 6"},
+		"a tier that is none":        {"the API server would refuse it later", []string{"cluster.name=a", "environments.production.tier=Prod"}, "at '/environments/production/tier': value must be one of 'Production', 'NonProduction', 'Shared'"},
+		"a field that is none":       {"it would do nothing", []string{"cluster.name=a", "environments.production.tier=Production", "environments.production.namespace={a}"}, "at '/environments/production': additional properties 'namespace' not allowed"},
+		"a store of nobody":          {"nothing could be judged by it", []string{"cluster.name=a", "dataStores.orders.hosts={a}"}, "at '/dataStores/orders': missing property 'environment'"},
+		"a name that is no one":      {"windows name clusters as DNS does", []string{"cluster.name=Prod EU"}, "at '/cluster/name': 'Prod EU' does not match pattern"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var args []string

@@ -17,7 +17,7 @@ import (
 
 // The kustomize tree installs what the chart does with its default values.
 func TestKustomizeInstallsTheSame(t *testing.T) {
-	chart, err := the.Helm(t.Context(), "template", "firebreak", filepath.Join(the.Root, "charts", "firebreak"), "-n", "firebreak-system", "--skip-tests", "--set", "cluster.name=replace-me")
+	chart, err := the.Helm(t.Context(), "template", "firebreak", filepath.Join(the.Root, "charts", "firebreak"), "-n", "firebreak-system", "--skip-tests", "--set", "cluster.name=replace-me", "--set", "image.repository=ghcr.io/firebreak-dev/firebreak")
 	if err != nil {
 		t.Fatal(err)
 	}

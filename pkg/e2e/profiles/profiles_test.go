@@ -12,6 +12,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
@@ -115,6 +116,15 @@ func TestObserve(t *testing.T) {
 	admitted(t, "a Pod of development that names production's database", p.Developer.Create(t.Context(), reaching()))
 	admitted(t, "maintenance", p.SRE.Create(t.Context(), job(maintenance)))
 	admitted(t, "an outsider in production", p.Developer.Create(t.Context(), job(routine)))
+	// Not in development either.
+	admitted(t, "a right of development given to production", p.Admin.Create(t.Context(), &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "across", Namespace: "dev"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "admin"},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "prod", Name: "default"}},
+	}))
+	confirmed := reaching()
+	confirmed.Annotations = map[string]string{v1alpha1.AnnotationTargetEnvironment: "production"}
+	admitted(t, "what was meant for production, in development", p.Developer.Create(t.Context(), confirmed))
 	metrics := findings(t, s)
 	for _, want := range []string{
 		`rule="ChangeWindowRequired"`, `rule="DataStoreAcrossTiers"`, `rule="IdentityOutsideEnvironment"`,

@@ -23,6 +23,9 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/scheme"
 )
 
+// image is what the chart is told to run, for which the binary of the working tree stands.
+const image = "registry.example.com/firebreak"
+
 // Namespace that Firebreak is installed in.
 const Namespace = "firebreak-system"
 
@@ -133,7 +136,7 @@ func (s *Stage) install(ctx context.Context) error {
 	}
 	pods, err := s.RunPods(ctx, controlplane.RunnerOptions{
 		Namespace: Namespace, Deployment: "firebreak",
-		Images: map[string]string{"ghcr.io/firebreak-dev/firebreak": binary},
+		Images: map[string]string{image: binary},
 	})
 	if err != nil {
 		return fmt.Errorf("run Pods: %w", err)
@@ -189,6 +192,7 @@ func (s *Stage) chart(verb string) ([]string, error) {
 	}
 	args = append(args,
 		"--set", "cluster.name="+s.opts.Cluster,
+		"--set", "image.repository="+image,
 		"--set", fmt.Sprintf("replicas=%d", s.opts.Replicas),
 		"--set", "drainSeconds=1",
 		"--set", "webhook.url=https://localhost:"+port,
