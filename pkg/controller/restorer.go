@@ -13,6 +13,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -224,10 +225,10 @@ func (s *Restorer) differs(ctx context.Context, want registration) (stored *unst
 	stored.SetGroupVersionKind(want.GroupVersionKind())
 	err = s.client.Get(ctx, client.ObjectKeyFromObject(want.Unstructured), stored)
 	switch {
-	case client.IgnoreNotFound(err) != nil:
-		return nil, "", fmt.Errorf("read %s %q: %w", want.GetKind(), want.GetName(), err)
-	case err != nil:
+	case apierrors.IsNotFound(err):
 		return nil, "had deleted it", nil
+	case err != nil:
+		return nil, "", fmt.Errorf("read %s %q: %w", want.GetKind(), want.GetName(), err)
 	}
 	has := stored.GetAnnotations()
 	for k, v := range want.GetAnnotations() {

@@ -40,16 +40,8 @@ func schemaGrows(old, new map[string]any) bool {
 	if !sameBut(old, new, "description", "example", "properties", "items", "additionalProperties", rules) || !sameRules(old[rules], new[rules]) {
 		return false
 	}
-	was, is := nested(old, "properties"), nested(new, "properties")
-	for name := range is {
-		if _, known := was[name]; !known && hasDefault(is[name]) {
-			return false // what nobody has set would be set, and perhaps refused
-		}
-	}
-	for name := range was {
-		if !schemaGrows(nested(was, name), nested(is, name)) {
-			return false
-		}
+	if !fieldsGrow(nested(old, "properties"), nested(new, "properties")) {
+		return false
 	}
 	for _, of := range []string{"items", "additionalProperties"} {
 		a, b := nested(old, of), nested(new, of)
@@ -58,6 +50,21 @@ func schemaGrows(old, new map[string]any) bool {
 				return false
 			}
 		} else if !schemaGrows(a, b) {
+			return false
+		}
+	}
+	return true
+}
+
+// fieldsGrow: each field is still there, and further ones are set by nobody but who writes the object.
+func fieldsGrow(was, is map[string]any) bool {
+	for name := range is {
+		if _, known := was[name]; !known && hasDefault(is[name]) {
+			return false // what nobody has set would be set, and perhaps refused
+		}
+	}
+	for name := range was {
+		if !schemaGrows(nested(was, name), nested(is, name)) {
 			return false
 		}
 	}

@@ -3,6 +3,7 @@ package clusters
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -41,14 +42,15 @@ func run(m *testing.M) int {
 		wg.Go(func() { *c.to, errs[i] = start(context.Background(), c.name) })
 	}
 	wg.Wait()
-	for i, s := range []*stage.Stage{the.prod, the.dev} {
-		if errs[i] != nil {
-			fmt.Fprintln(os.Stderr, errs[i])
-			continue
+	defer func() {
+		for _, s := range []*stage.Stage{the.prod, the.dev} {
+			if s != nil {
+				_ = s.Stop()
+			}
 		}
-		defer func() { _ = s.Stop() }()
-	}
-	if errs[0] != nil || errs[1] != nil {
+	}()
+	if err := errors.Join(errs...); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
