@@ -9,7 +9,8 @@ GO ?= go
 # These are set on the command line; a variable of the environment, of whatever origin, narrows nothing down.
 #
 # What make test tests, and further flags of go test: make test PKG=./pkg/policy/... TESTFLAGS='-run Bypass -v'
-PKG := ./...
+# The slowest come first, so that none of them is left to run alone at the end.
+PKG := ./pkg/e2e/rights ./pkg/e2e/chart ./pkg/e2e/ledger ./...
 TESTFLAGS :=
 # Which benchmarks make bench runs, and for how long each.
 BENCH := .
