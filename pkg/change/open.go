@@ -86,7 +86,7 @@ func planned(v *Verdict, q *Query, _ *State) string {
 func pinned(p *v1alpha1.Plan, q *Query) string {
 	if p != nil {
 		for _, e := range p.Workloads {
-			if e.Group == q.Group && e.Kind == q.Kind && matchName(e.Names, q.Name) {
+			if e.Group == q.Group && e.Kind == q.Kind && (slices.Contains(e.Names, v1alpha1.Glob(q.Name)) || !q.MustPin && matchName(e.Names, q.Name)) {
 				if e.Digest == q.Pin {
 					return ""
 				}

@@ -61,15 +61,18 @@ type attempts struct {
 
 // patience before the next attempt.
 func (a attempts) patience() time.Duration {
+	const doublings = 5 // more would reach beyond the longest, and in the end beyond what a Duration holds
 	if a.n < settledAfter {
 		return 0
 	}
-	return min(time.Duration(1<<(a.n-settledAfter))*30*time.Second, 10*time.Minute)
+	return min(time.Duration(1<<min(a.n-settledAfter, doublings))*30*time.Second, 10*time.Minute)
 }
 
 const (
 	// settledAfter is how often in a row an object is put back at once.
 	settledAfter = 5
+	// mostUnguarded is how long at most something that is gone stays so.
+	mostUnguarded = 30 * time.Second
 	// forgotten is after how long without an attempt the earlier ones do not count any more.
 	forgotten = 30 * time.Minute
 )
@@ -147,11 +150,20 @@ func (s *Restorer) attempt(ctx context.Context, want registration, stored *unstr
 	if now.Sub(before.last) > forgotten {
 		before = attempts{}
 	}
-	if now.Sub(before.last) < before.patience() {
+	patience := before.patience()
+	if stored == nil || empty(stored) {
+		patience = min(patience, mostUnguarded) // nothing is judged meanwhile
+	}
+	if now.Sub(before.last) < patience {
 		return nil
 	}
-	if stays, err := s.stays(ctx); err != nil || !stays {
+	stays, err := s.stays(ctx)
+	if err != nil {
 		return err
+	}
+	if !stays {
+		s.log.Info("the admission configuration is left as it is: Firebreak's own Deployment is gone, going, or scaled to 0", "kind", which.kind, "name", which.name)
+		return nil
 	}
 	s.tried[which] = attempts{before.n + 1, now}
 	if err := s.restore(ctx, want, stored); err != nil {
@@ -164,6 +176,12 @@ func (s *Restorer) attempt(ctx context.Context, want registration, stored *unstr
 	s.events.Event(&corev1.ObjectReference{APIVersion: "v1", Kind: "ConfigMap", Namespace: s.from.Namespace, Name: s.from.Name, UID: s.uid},
 		corev1.EventTypeWarning, "RegistrationRestored", message)
 	return nil
+}
+
+// empty: a configuration of webhooks that has none.
+func empty(stored *unstructured.Unstructured) bool {
+	webhooks, found, _ := unstructured.NestedSlice(stored.Object, "webhooks")
+	return strings.HasSuffix(stored.GetKind(), "WebhookConfiguration") && (!found || len(webhooks) == 0)
 }
 
 // read reads what was rendered, if it has changed, and asks the API server what it would make of it: with its defaults
@@ -187,6 +205,10 @@ func (s *Restorer) read(ctx context.Context) error {
 	for _, o := range objects {
 		sample := o.DeepCopy()
 		sample.SetName(o.GetName() + sampleSuffix)
+		if err := s.client.Get(ctx, client.ObjectKeyFromObject(sample), sample.DeepCopy()); !apierrors.IsNotFound(err) {
+			// What was asked for would be mixed with what somebody has stored there.
+			return errors.Join(err, fmt.Errorf("%s %q must not exist: nobody but an attacker stores it; delete it", o.GetKind(), sample.GetName()))
+		}
 		if err := s.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(sample), client.FieldOwner(by.manager), client.DryRunAll); err != nil {
 			return fmt.Errorf("try %s %q: %w", o.GetKind(), o.GetName(), err)
 		}

@@ -169,8 +169,20 @@ func TestRestorerDoesNotFightForEver(t *testing.T) {
 		_ = looks(t, s, now, 1)
 		c.stored = map[string]*unstructured.Unstructured{}
 	}
-	if n := len(c.applied); n < 10 || n > 30 {
-		t.Errorf("in two hours it was put back %d times", n)
+	if n := len(c.applied); n < 200 || n > 300 {
+		t.Errorf("in two hours what was taken away was put back %d times, want every half minute", n)
+	}
+	if got := (attempts{n: 200}).patience(); got != 10*time.Minute {
+		t.Errorf("what was changed is mended after %s", got)
+	}
+}
+
+// What would be stored is asked for under names that are nobody's: what somebody has stored there must not be mixed into it.
+func TestRestorerTrustsNoSample(t *testing.T) {
+	s, c, now := restorerOf(t)
+	c.stored["firebreak-a"+sampleSuffix] = &unstructured.Unstructured{Object: map[string]any{}}
+	if err := looks(t, s, now, 3); err == nil || !strings.Contains(err.Error(), `"firebreak-a-as-stored" must not exist`) || len(c.applied) > 0 {
+		t.Errorf("it has put back %v: %v", c.applied, err)
 	}
 }
 

@@ -103,14 +103,25 @@ func (c *Case) query(d *demand, s *change.State) *change.Query {
 		c.jobQuery(q)
 	}
 	// What the values declare may be written by others than who has a window for it, until it is applied.
-	q.Pin, q.MustPin = c.pin(), c.requester.Account == c.est.FirebreakAccount && c.requester.AccountNamespace == c.est.FirebreakNamespace
+	q.Pin, q.MustPin = c.pin(), c.firebreak()
 	q.Key = c.key(q)
 	return q
 }
 
-// pin is the digest of what an Environment or DataStore is to say; empty: the request is about none, or takes one away.
+// firebreak: its own account asks, which applies what the values declare.
+func (c *Case) firebreak() bool {
+	return c.requester.Account == c.est.FirebreakAccount && c.requester.AccountNamespace == c.est.FirebreakNamespace
+}
+
+// pin is the digest of what an Environment or DataStore is to say; empty: the request is about none. That one is taken away
+// is pinned where Firebreak does it.
 func (c *Case) pin() string {
-	if c.own.environment == nil && c.own.store == nil {
+	switch {
+	case c.own.environment == nil && c.own.store == nil && c.own.oldEnvironment == nil && c.own.oldStore == nil:
+		return ""
+	case c.new == nil && c.firebreak():
+		return change.SpecDigest(nil)
+	case c.new == nil:
 		return ""
 	}
 	return change.SpecDigest(generic(c.new.raw)["spec"])

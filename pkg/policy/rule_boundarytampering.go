@@ -125,13 +125,15 @@ func (c *Case) takesPlace() string {
 	if c.req.Namespace != c.est.FirebreakNamespace || c.requester.Controller {
 		return ""
 	}
-	person := c.requester.Person || c.requester.impersonated()
+	person := c.requester.Person || c.requester.impersonated() || c.strange()
 	switch {
 	case slices.Contains([]string{"exec", "attach", ephemeralContainers}, c.req.SubResource):
 		return fmt.Sprintf("it opens a session in %s, where Firebreak's own service account is", Describe(c.req))
 	case c.req.SubResource != "" || c.new == nil || !person:
 	case c.isKind(secretKind()) && !helmRelease(c.new) && !sameBody(c.new, c.old):
 		return "it writes a Secret of Firebreak's own namespace, where its certificate lies"
+	case c.answers():
+		return fmt.Sprintf("%s has the label by which Firebreak's Service finds its replicas, and would answer in their stead", Describe(c.req))
 	case c.leads() && (!sameBody(c.new, c.old) || !maps.Equal(leading(c.new), leading(c.old))):
 		return fmt.Sprintf("it leads %s, by which the API server finds Firebreak", Describe(c.req))
 	}
@@ -141,6 +143,23 @@ func (c *Case) takesPlace() string {
 // leads: a Service, or what says where one leads.
 func (c *Case) leads() bool {
 	return c.isKind(serviceKind(), schema.GroupKind{Kind: "Endpoints"}, schema.GroupKind{Group: "discovery.k8s.io", Kind: "EndpointSlice"})
+}
+
+// strange: a machine of a namespace that is neither production nor shared, and that nobody has listed.
+func (c *Case) strange() bool {
+	if c.requester.Account == "" || c.requester.Listed() {
+		return false
+	}
+	home := c.est.NamespaceOrName(c.requester.AccountNamespace)
+	return home.Unassigned() || home.Tier == v1alpha1.TierNonProduction
+}
+
+// answers: a workload of Firebreak's own namespace that its Service would send to, and did not before. Firebreak's own
+// Deployment is never judged.
+func (c *Case) answers() bool {
+	const label, name = "app.kubernetes.io/name", "firebreak"
+	stands := func(o *object) bool { return o != nil && o.work != nil && o.work.Template.Labels[label] == name }
+	return stands(c.new) && !stands(c.old)
 }
 
 // leading are the labels that may say where something leads: all but those that say by which chart it was installed.
