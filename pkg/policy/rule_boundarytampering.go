@@ -130,11 +130,11 @@ func (c *Case) takesPlace() string {
 	case slices.Contains([]string{"exec", "attach", ephemeralContainers}, c.req.SubResource):
 		return fmt.Sprintf("it opens a session in %s, where Firebreak's own service account is", Describe(c.req))
 	case c.req.SubResource != "" || c.new == nil || !person:
-	case c.isKind(secretKind()) && !helmRelease(c.new) && !sameBody(c.new, c.old):
+	case c.keepsSecret():
 		return "it writes a Secret of Firebreak's own namespace, where its certificate lies"
 	case c.answers():
 		return fmt.Sprintf("%s has the label by which Firebreak's Service finds its replicas, and would answer in their stead", Describe(c.req))
-	case c.leads() && (!sameBody(c.new, c.old) || !maps.Equal(leading(c.new), leading(c.old))):
+	case c.leadsElsewhere():
 		return fmt.Sprintf("it leads %s, by which the API server finds Firebreak", Describe(c.req))
 	}
 	return ""
@@ -143,6 +143,16 @@ func (c *Case) takesPlace() string {
 // leads: a Service, or what says where one leads.
 func (c *Case) leads() bool {
 	return c.isKind(serviceKind(), schema.GroupKind{Kind: "Endpoints"}, schema.GroupKind{Group: "discovery.k8s.io", Kind: "EndpointSlice"})
+}
+
+// keepsSecret: a Secret that is not one of Helm's records of its releases is written.
+func (c *Case) keepsSecret() bool {
+	return c.isKind(secretKind()) && !helmRelease(c.new) && !sameBody(c.new, c.old)
+}
+
+// leadsElsewhere: a Service, or what says where one leads, is made or changed.
+func (c *Case) leadsElsewhere() bool {
+	return c.leads() && (!sameBody(c.new, c.old) || !maps.Equal(leading(c.new), leading(c.old)))
 }
 
 // strange: a machine of a namespace that is neither production nor shared, and that nobody has listed.
