@@ -23,10 +23,11 @@ import (
 type pod = controlplane.RunningPod
 
 // behaviour is something that Firebreak does by its rights. does begins it, and returns what tells that it was done; nil: the
-// behaviour is getting ready. afresh: what it rests on is asked for when a replica starts.
+// behaviour is getting ready. afresh: what it rests on is asked for when a replica starts. heals: once the right is back, it is
+// done after all.
 type behaviour struct {
-	does   func(t *testing.T) func() bool
-	afresh bool
+	does          func(t *testing.T) func() bool
+	afresh, heals bool
 }
 
 // The behaviours, as what breaks without a rule.
@@ -92,14 +93,14 @@ func behaviours() map[string]behaviour {
 		lifts:         {does: doesLift},
 		applies:       {does: doesApply},
 		tells:         {does: doesTell},
-		injects:       {does: doesInject},
-		recreates:     {does: doesRecreate},
-		mends:         {does: doesMend},
-		mendsPolicies: {does: doesMendPolicies},
+		injects:       {does: doesInject, heals: true},
+		recreates:     {does: doesRecreate, heals: true},
+		mends:         {does: doesMend, heals: true},
+		mendsPolicies: {does: doesMendPolicies, heals: true},
 		settles:       {does: doesSettle},
 		sees:          {does: doesSee, afresh: true},
 		releases:      {does: doesRelease},
-		certifies:     {does: doesCertify},
+		certifies:     {does: doesCertify, heals: true},
 	}
 }
 

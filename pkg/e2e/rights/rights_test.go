@@ -232,6 +232,10 @@ func without(t *testing.T, r *role, i int, b behaviour) {
 	if holds() {
 		t.Error("nothing breaks")
 	}
+	if b.heals {
+		giveBack(t, r)
+		eventually(t, "with the right it is done after all", holds)
+	}
 }
 
 // giveBack writes the role as it was. A Firebreak that cannot judge refuses that, too: without its registrations one is free,
