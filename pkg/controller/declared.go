@@ -144,7 +144,8 @@ func (d *Declared) once(ctx context.Context) error {
 	for _, o := range objects {
 		which := declaration{o.GetKind(), o.GetName()}
 		before := stored[which]
-		p.look(which, version{digestOf(o), generationOf(before)}, func() (obstacle, error) { return d.apply(ctx, o, before) })
+		now := version{digestOf(o), generationOf(before)}
+		p.look(which, now, func() (obstacle, error) { return d.apply(ctx, o, before, now) })
 		delete(stored, which)
 	}
 	for _, kind := range []string{v1alpha1.KindDataStore, v1alpha1.KindEnvironment} { // what refers before what is referred to
@@ -189,14 +190,10 @@ func (d *Declared) stored(ctx context.Context) (map[declaration]*unstructured.Un
 }
 
 // apply applies one declaration, unless it is in force or has to wait. before is nil where there is no such object.
-func (d *Declared) apply(ctx context.Context, o, before *unstructured.Unstructured) (obstacle, error) {
+func (d *Declared) apply(ctx context.Context, o, before *unstructured.Unstructured, now version) (obstacle, error) {
 	which := declaration{o.GetKind(), o.GetName()}
-	now := version{digest: digestOf(o)}
-	if before != nil {
-		now.generation = before.GetGeneration()
-		if d.applied[which] == now && declaredOnce(before) {
-			return obstacle{}, nil
-		}
+	if before != nil && d.applied[which] == now && declaredOnce(before) {
+		return obstacle{}, nil
 	}
 	// Tried first: what it would become with what others have added to it is what is judged. A dry run is not sent to
 	// the webhook, where one that is refused would look like an attack.

@@ -42,8 +42,7 @@ func (p *pass) look(which declaration, now version, deal func() (obstacle, error
 	p.held[which] = why
 }
 
-// tell publishes what waits: to the statuses, as a metric, and as Events of the object, or of the ConfigMap for what is not
-// there.
+// tell publishes what waits: to the statuses, as a metric, and as Events of the ConfigMap.
 func (d *Declared) tell(held map[declaration]obstacle) {
 	d.waiting.set(held)
 	now := d.memory.clock()

@@ -10,8 +10,11 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
@@ -150,4 +153,72 @@ func TestWhatIsPutBackIsNobodyElsesToWrite(t *testing.T) {
 			t.Errorf("kubectl %s: %v, want %q", args[0], err, want)
 		}
 	}
+}
+
+// Who may impersonate service accounts has the names of those that may write anything, and of Firebreak's own.
+func TestABorrowedNameWritesNothing(t *testing.T) {
+	const collector = "--as=system:serviceaccount:kube-system:generic-garbage-collector"
+	const putBack = "may not write what Firebreak puts back: that needs the RBAC verb create on"
+	for name, tc := range map[string]struct {
+		args []string
+		want string
+	}{
+		"what is put back, as the garbage collector": {[]string{"patch", "configmap", "firebreak-registrations", "-n", stage.Namespace, "--type=merge", "-p", `{"data":{"registrations.yaml":""}}`, collector}, putBack},
+		"its deletion, as the garbage collector":     {[]string{"delete", "configmap", "firebreak-registrations", "-n", stage.Namespace, collector}, putBack},
+		"what is declared, as the garbage collector": {[]string{"patch", "configmap", "firebreak-estate", "-n", stage.Namespace, "--type=merge", "-p", `{"data":{"estate.yaml":"environments: {}"}}`, collector}, "may not write the declared estate"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := the.Kubectl(t.Context(), the.AdminConfig(), tc.args...); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want %q", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestABorrowedNameIsNotFirebreak(t *testing.T) {
+	cfg := the.AdminConfig()
+	cfg.Impersonate = rest.ImpersonationConfig{UserName: "system:serviceaccount:firebreak-system:firebreak"}
+	c, err := the.Client(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	production := func() *v1alpha1.Environment {
+		return &v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: "production"}}
+	}
+	err = c.Patch(t.Context(), production(), client.RawPatch(types.MergePatchType, []byte(`{"spec":{"enforcement":{"default":"Audit"}}}`)))
+	const own = "this is Firebreak's own service account, impersonated or by a long-lived token; act as yourself"
+	if err == nil || !strings.Contains(err.Error(), own) {
+		t.Errorf("an environment: got %v, want %q", err, own)
+	}
+	err = c.Status().Patch(t.Context(), production(), client.RawPatch(types.MergePatchType, []byte(`{"status":{"namespaces":0}}`)))
+	if err == nil || !strings.Contains(err.Error(), "only Firebreak writes the status of its kinds") {
+		t.Errorf("a status: got %v", err)
+	}
+}
+
+// A hurried operator goes back: what the older revision says holds, and is not undone.
+func TestARollbackIsNotUndone(t *testing.T) {
+	p := fixture.Everybody(t, the)
+	timeout := func() int32 {
+		t.Helper()
+		var v admissionregistrationv1.ValidatingWebhookConfiguration
+		if err := p.Admin.Get(t.Context(), client.ObjectKey{Name: "firebreak"}, &v); err != nil {
+			t.Fatal(err)
+		}
+		return *v.Webhooks[0].TimeoutSeconds
+	}
+	chart := filepath.Join(the.Root, "charts", "firebreak")
+	for _, seconds := range []string{"8", "9"} {
+		if out, err := the.Upgrade(t.Context(), chart, "--set", "webhook.timeoutSeconds="+seconds); err != nil {
+			t.Fatal(err, out)
+		}
+	}
+	if out, err := the.Helm(t.Context(), "rollback", "firebreak", "-n", stage.Namespace); err != nil {
+		t.Fatal(err, out)
+	}
+	time.Sleep(15 * time.Second) // three looks
+	if got := timeout(); got != 8 {
+		t.Errorf("timeoutSeconds is %d after a rollback to 8", got)
+	}
+	judges(t, p)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -392,22 +391,9 @@ func outlivesItsDeclaration(t *testing.T) {
 // scrape returns the metrics of all replicas.
 func scrape(t *testing.T) string {
 	t.Helper()
-	var out strings.Builder
-	for _, p := range the.Pods.Pods() {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+p.IP+":8080/metrics", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			continue // it is starting, or stopping
-		}
-		raw, err := io.ReadAll(resp.Body)
-		_ = resp.Body.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
-		out.Write(raw)
+	out, err := the.Metrics(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
-	return regexp.MustCompile(`(?m)^#.*\n`).ReplaceAllString(out.String(), "")
+	return out
 }

@@ -2,8 +2,6 @@ package profiles
 
 import (
 	"context"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -212,21 +210,12 @@ subjects: [{kind: ServiceAccount, name: robot, namespace: platform}]
 // findings returns what was counted of findings.
 func findings(t *testing.T, s *stage.Stage) string {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Pods.Pods()[0].IP+":8080/metrics", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	raw, err := io.ReadAll(resp.Body)
+	metrics, err := s.Metrics(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out strings.Builder
-	for line := range strings.Lines(string(raw)) {
+	for line := range strings.Lines(metrics) {
 		if strings.HasPrefix(line, "firebreak_findings_total") {
 			out.WriteString(line)
 		}

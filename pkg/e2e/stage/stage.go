@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -244,6 +245,27 @@ func (s *Stage) runWith(ctx context.Context, stdin io.Reader, binary string, cfg
 		err = fmt.Errorf("%s %s: %w\n%s", filepath.Base(binary), strings.Join(args, " "), err, out.String())
 	}
 	return out.String(), err
+}
+
+// Metrics returns the metrics of every replica that answers.
+func (s *Stage) Metrics(ctx context.Context) (string, error) {
+	var out strings.Builder
+	for _, p := range s.Pods.Pods() {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.IP+":8080/metrics", nil)
+		if err != nil {
+			return "", fmt.Errorf("ask for metrics: %w", err)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			continue // it is starting, or stopping
+		}
+		_, err = io.Copy(&out, resp.Body)
+		_ = resp.Body.Close()
+		if err != nil {
+			return "", fmt.Errorf("read the metrics of %s: %w", p.Name, err)
+		}
+	}
+	return out.String(), nil
 }
 
 // Client returns a client that acts as a configuration says.
