@@ -14,9 +14,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	"github.com/firebreak-dev/firebreak/pkg/budget"
 	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/ledger"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
 // Memory is what is known without asking the API server.
@@ -37,6 +39,8 @@ type Live interface {
 	NamespaceLabels(ctx context.Context, name string) (map[string]string, bool, error)
 	// Role reads a Role, or a ClusterRole where the namespace is empty; nil if it does not exist.
 	Role(ctx context.Context, namespace, name string) (*policy.Role, error)
+	// Contents reads ConfigMaps and Secrets of a namespace for what they name, as far as known tells that it matters.
+	Contents(ctx context.Context, namespace string, of []reference.Via, known func(reference.Target) bool) (map[reference.Via]reference.Contents, error)
 	// ControllerUID reads the UID of a service account of kube-system into memory.
 	ControllerUID(ctx context.Context, name string) error
 }
@@ -135,11 +139,14 @@ func (h *Handler) handle(ctx context.Context, req *policy.Request) admission.Res
 // prepare reads live, once, what the memory does not have yet: a namespace created a moment ago, a controller's
 // account.
 func (h *Handler) prepare(ctx context.Context, req *policy.Request, w *policy.World) (*policy.Case, error) {
-	for range 4 {
+	for range maxRounds {
+		req.Budget = budget.New()
 		c, err := policy.Prepare(req, w)
+		h.Metrics.work.Observe(float64(req.Budget.Units()))
 		var namespace policy.NamespaceUnknownError
 		var controller policy.ControllerUnknownError
 		var role policy.RoleUnknownError
+		var contents policy.ContentsUnknownError
 		switch {
 		case errors.As(err, &namespace):
 			labels, _, err := h.Live.NamespaceLabels(ctx, namespace.Namespace)
@@ -153,6 +160,13 @@ func (h *Handler) prepare(ctx context.Context, req *policy.Request, w *policy.Wo
 				return nil, unavailable{err}
 			}
 			req.Role, req.RoleRead = r, true
+		case errors.As(err, &contents):
+			if req.Contents != nil || len(contents.Of) > maxContents {
+				return nil, policy.UndecidedError{Why: contents.Error()}
+			}
+			if req.Contents, err = h.Live.Contents(ctx, contents.Namespace, contents.Of, w.Known(contents.Namespace)); err != nil {
+				return nil, unavailable{err}
+			}
 		case errors.As(err, &controller):
 			if err := h.Live.ControllerUID(ctx, controller.Name); err != nil {
 				return nil, unavailable{err}
@@ -163,6 +177,13 @@ func (h *Handler) prepare(ctx context.Context, req *policy.Request, w *policy.Wo
 	}
 	return nil, unavailable{errors.New("what was read live did not last")}
 }
+
+const (
+	// maxRounds is how often a request is made ready: once for each sort of thing that may have to be read first, and once more.
+	maxRounds = 5
+	// maxContents is how many ConfigMaps and Secrets are read live for one request.
+	maxContents = 16
+)
 
 // unavailable is a failed live read: the request is refused for now, and a retry helps.
 type unavailable struct{ error }

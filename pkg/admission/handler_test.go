@@ -25,6 +25,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/ledger"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
 // memory knows one small estate.
@@ -75,6 +76,9 @@ func (live) NamespaceLabels(context.Context, string) (map[string]string, bool, e
 	return nil, false, errDown
 }
 func (live) Role(context.Context, string, string) (*policy.Role, error) { return nil, errDown }
+func (live) Contents(context.Context, string, []reference.Via, func(reference.Target) bool) (map[reference.Via]reference.Contents, error) {
+	return nil, errDown
+}
 func (live) ControllerUID(context.Context, string) error                { return errDown }
 
 type noLedger struct{}

@@ -10,7 +10,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/firebreak-dev/firebreak/pkg/budget"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
 // Role implements Live.
@@ -59,4 +61,32 @@ func (r *Reader) ControllerUID(ctx context.Context, name string) error {
 	}
 	r.remember(name, string(sa.UID))
 	return nil
+}
+
+// Contents implements Live. What does not exist names nothing.
+func (r *Reader) Contents(ctx context.Context, namespace string, of []reference.Via, known func(reference.Target) bool) (map[reference.Via]reference.Contents, error) {
+	out := make(map[reference.Via]reference.Contents, len(of))
+	b := budget.New()
+	for _, v := range of {
+		key := client.ObjectKey{Namespace: namespace, Name: v.Name}
+		var err error
+		if v.Kind == "Secret" {
+			var s corev1.Secret
+			if err = r.client.Get(ctx, key, &s); err == nil {
+				out[v] = reference.ReadSecret(&s, b, known)
+			}
+		} else {
+			var cm corev1.ConfigMap
+			if err = r.client.Get(ctx, key, &cm); err == nil {
+				out[v] = reference.ReadConfigMap(&cm, b, known)
+			}
+		}
+		if err != nil && !apierrors.IsNotFound(err) {
+			return nil, fmt.Errorf("get %s %s: %w", v.Kind, key, err)
+		}
+		if apierrors.IsNotFound(err) {
+			out[v] = reference.Contents{}
+		}
+	}
+	return out, nil
 }

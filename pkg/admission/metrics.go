@@ -14,6 +14,7 @@ import (
 type Metrics struct {
 	requests     *prometheus.CounterVec
 	seconds      *prometheus.HistogramVec
+	work         prometheus.Histogram
 	objections   *prometheus.CounterVec
 	liveReads    prometheus.Counter
 	reservations prometheus.Counter
@@ -37,6 +38,11 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Help:    "How long judging a request took, in seconds.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"operation"}),
+		work: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: "firebreak", Name: "admission_work_units",
+			Help:    "What reading a request has cost, in units of about one byte that one reader looks at. Beyond 160 Mi a request is refused.",
+			Buckets: prometheus.ExponentialBuckets(1<<10, 8, 7),
+		}),
 		objections: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: "firebreak", Name: "findings_total",
 			Help: "Findings, by rule, action and environment.",
@@ -49,7 +55,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		}),
 		panics: counter("panics_total", "Requests whose judging panicked; each was refused."),
 	}
-	r.MustRegister(m.requests, m.seconds, m.objections, m.liveReads, m.reservations, m.undecided, m.panics, m.skew)
+	r.MustRegister(m.requests, m.seconds, m.work, m.objections, m.liveReads, m.reservations, m.undecided, m.panics, m.skew)
 	return m
 }
 

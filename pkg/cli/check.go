@@ -16,6 +16,7 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
 type checkOptions struct {
@@ -139,7 +140,15 @@ func (k *known) evaluate(req *policy.Request) (*policy.Decision, error) {
 		d, err := policy.Evaluate(req, k.world, k.state)
 		var namespace policy.NamespaceUnknownError
 		var role policy.RoleUnknownError
+		var contents policy.ContentsUnknownError
 		switch {
+		case errors.As(err, &contents) && req.Contents == nil:
+			req.Contents = map[reference.Via]reference.Contents{}
+			for _, v := range contents.Of {
+				if read, ok := k.large[large{v, contents.Namespace}]; ok {
+					req.Contents[v] = read(k.world.Known(contents.Namespace))
+				}
+			}
 		case errors.As(err, &namespace) && !req.NamespaceRead:
 			req.NamespaceRead = true
 		case errors.As(err, &role) && !req.RoleRead:

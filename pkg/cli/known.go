@@ -42,13 +42,21 @@ type known struct {
 	self *authenticationv1.UserInfo
 	// namespace of objects that name none.
 	namespace string
+	// large reads the ConfigMaps and Secrets again that are too large to be remembered.
+	large map[large]func(known func(reference.Target) bool) reference.Contents
 	// cluster gives the objects before an update; nil offline.
 	cluster client.Client
 	ctx     context.Context
 }
 
+// large names a ConfigMap or Secret of a namespace.
+type large struct {
+	reference.Via
+	namespace string
+}
+
 func (e *env) known(ctx context.Context, o *checkOptions) (*known, error) {
-	k := &known{objects: map[string][]byte{}, namespace: metav1.NamespaceDefault, ctx: ctx}
+	k := &known{objects: map[string][]byte{}, large: map[large]func(func(reference.Target) bool) reference.Contents{}, namespace: metav1.NamespaceDefault, ctx: ctx}
 	var objects []*unstructured.Unstructured
 	if len(o.with) > 0 {
 		var err error

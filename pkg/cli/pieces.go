@@ -25,6 +25,7 @@ type pieces struct {
 	in          *estate.Input
 	readSecrets bool
 
+	// configMaps and secrets by namespace/name: what the server would remember of them.
 	configMaps, secrets map[string]reference.Contents
 	owners              map[string]ownerTemplate
 	// roles and bindings by namespace/name of the role, or the name of a ClusterRole.
@@ -50,12 +51,12 @@ func (p *pieces) world() *policy.World {
 	if p.readSecrets {
 		w.Secrets = lookup(p.secrets)
 	}
-	w.Owners = func(ns string, ref metav1.OwnerReference) ([]reference.Reference, bool) {
+	w.Owners = func(ns string, ref metav1.OwnerReference) (policy.Parent, bool) {
 		t, ok := p.owners[ns+"/"+ref.Kind+"/"+ref.Name]
 		if !ok || t.uid != string(ref.UID) {
-			return nil, false
+			return policy.Parent{}, false
 		}
-		return reference.Extract(reference.Input{Namespace: ns, Template: t.template, ConfigMaps: w.ConfigMaps, Secrets: w.Secrets}), true
+		return policy.ParentOf(reference.Input{Namespace: ns, Template: t.template, ConfigMaps: w.ConfigMaps, Secrets: w.Secrets}), true
 	}
 	return w
 }
@@ -76,8 +77,7 @@ func (p *pieces) parent(namespace, kind, name string) (policy.Parent, bool) {
 	if !ok {
 		return policy.Parent{}, false
 	}
-	in := reference.Input{Namespace: namespace, Template: t.template, ConfigMaps: lookup(p.configMaps)}
-	return policy.Parent{References: reference.Extract(in), Tool: policy.FindTool(in, nil)}, true
+	return policy.ParentOf(reference.Input{Namespace: namespace, Template: t.template, ConfigMaps: lookup(p.configMaps)}), true
 }
 
 func lookup(all map[string]reference.Contents) func(namespace, name string) (reference.Contents, bool) {
@@ -128,10 +128,18 @@ func (p *pieces) sortCluster(u *unstructured.Unstructured) error {
 		return with(u, func(n *corev1.Node) { p.in.Nodes[u.GetName()] = estate.NodeOf(n) })
 	case corev1.SchemeGroupVersion.WithKind("ConfigMap"):
 		return with(u, func(cm *corev1.ConfigMap) {
-			p.configMaps[key], p.known.state.ConfigMaps[key] = reference.ReduceConfigMap(cm), change.ConfigMapContent(cm)
+			p.configMaps[key], p.known.state.ConfigMaps[key] = reference.Remembered(cm), change.ConfigMapContent(cm)
+			p.known.large[large{reference.Via{Kind: u.GetKind(), Name: u.GetName()}, u.GetNamespace()}] = func(known func(reference.Target) bool) reference.Contents {
+				return reference.ReadConfigMap(cm, nil, known)
+			}
 		})
 	case corev1.SchemeGroupVersion.WithKind("Secret"):
-		return with(u, func(s *corev1.Secret) { p.secrets[key] = reference.ReduceSecret(s) })
+		return with(u, func(s *corev1.Secret) {
+			p.secrets[key] = reference.RememberedSecret(s)
+			p.known.large[large{reference.Via{Kind: u.GetKind(), Name: u.GetName()}, u.GetNamespace()}] = func(known func(reference.Target) bool) reference.Contents {
+				return reference.ReadSecret(s, nil, known)
+			}
+		})
 	case corev1.SchemeGroupVersion.WithKind(claim):
 		p.hold(u)
 	case appsv1.SchemeGroupVersion.WithKind("Deployment"), appsv1.SchemeGroupVersion.WithKind("ReplicaSet"),

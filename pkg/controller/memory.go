@@ -72,13 +72,11 @@ type Memory struct {
 	}
 }
 
-// owner is what is kept of an object that may own Pods: who it is and what its template refers to.
+// owner is what is kept of an object that may own Pods: who it is, and what matters of its template.
 type owner struct {
 	uid  types.UID
 	kind string
-	refs []reference.Reference
-	// tool of maintenance that the template runs, of the built-in list; empty: none.
-	tool string
+	policy.Parent
 }
 
 // World implements the webhook's memory.
@@ -96,7 +94,7 @@ func (m *Memory) World() (*policy.World, bool) {
 		Tenants:       m.tenants,
 		PodAt:         m.podAt,
 		Custom:        m.settings.CustomResources,
-		Owners:        m.ownerRefs,
+		Owners:        m.owner,
 		Parents:       m.parent,
 		ControllerUID: m.controllerUID,
 		Owned:         m.owned,
@@ -115,13 +113,13 @@ func (m *Memory) configMap(namespace, name string) (reference.Contents, bool) {
 	return m.configMaps.get(namespace + "/" + name)
 }
 
-func (m *Memory) ownerRefs(namespace string, ref metav1.OwnerReference) ([]reference.Reference, bool) {
+func (m *Memory) owner(namespace string, ref metav1.OwnerReference) (policy.Parent, bool) {
 	for _, o := range m.owners {
 		if v, ok := o.get(namespace + "/" + ref.Name); ok && v.uid == ref.UID && v.kind == ref.Kind {
-			return v.refs, true
+			return v.Parent, true
 		}
 	}
-	return nil, false
+	return policy.Parent{}, false
 }
 
 func (m *Memory) controllerUID(name string) (string, bool) {
@@ -131,7 +129,7 @@ func (m *Memory) controllerUID(name string) (string, bool) {
 func (m *Memory) parent(namespace, kind, name string) (policy.Parent, bool) {
 	for _, o := range m.owners {
 		if v, ok := o.get(namespace + "/" + name); ok && v.kind == kind {
-			return policy.Parent{References: v.refs, Tool: v.tool}, true
+			return v.Parent, true
 		}
 	}
 	return policy.Parent{}, false

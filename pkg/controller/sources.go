@@ -41,9 +41,9 @@ func NewMemory(c client.WithWatch, s Settings, clock func() time.Time, log logr.
 	m.pods = mirrorOf(c, "pods", &corev1.Pod{}, &corev1.PodList{}, only(tenantOf), quiet)
 	m.accounts = metadataMirror(c, "service accounts of kube-system", corev1.SchemeGroupVersion.WithKind("ServiceAccount"),
 		func(o *metav1.PartialObjectMetadata) string { return string(o.UID) }, quiet, client.InNamespace(metav1.NamespaceSystem))
-	m.configMaps = mirrorOf(c, "config maps", &corev1.ConfigMap{}, &corev1.ConfigMapList{}, only(reference.ReduceConfigMap), quiet)
+	m.configMaps = mirrorOf(c, "config maps", &corev1.ConfigMap{}, &corev1.ConfigMapList{}, only(reference.Remembered), quiet)
 	if s.ReadSecrets {
-		m.secrets = mirrorOf(c, "secrets", &corev1.Secret{}, &corev1.SecretList{}, only(reference.ReduceSecret), quiet)
+		m.secrets = mirrorOf(c, "secrets", &corev1.Secret{}, &corev1.SecretList{}, only(reference.RememberedSecret), quiet)
 	}
 	m.roles = []*mirror[policy.Role]{
 		mirrorOf(c, "roles", &rbacv1.Role{}, &rbacv1.RoleList{}, only(func(r *rbacv1.Role) policy.Role { return policy.Role{Rules: r.Rules} }), quiet),
@@ -107,11 +107,7 @@ func (m *Memory) reduceOwner(kind string) func(runtime.Object) (owner, bool) {
 			Secrets:    m.secretOrNone(),
 			Template:   &workload.Template{Path: "spec.template", Labels: t.Labels, Annotations: t.Annotations, Spec: t.Spec},
 		}
-		refs := reference.Extract(in)
-		for i := range refs {
-			refs[i].Text = "" // what it leads to matters, not what it says
-		}
-		return owner{uid: meta.UID, kind: kind, refs: refs, tool: policy.FindTool(in, nil)}, true
+		return owner{uid: meta.UID, kind: kind, Parent: policy.ParentOf(in)}, true
 	}
 }
 
@@ -119,7 +115,7 @@ func (m *Memory) reduceOwner(kind string) func(runtime.Object) (owner, bool) {
 // than the owner is nothing that the owner had, and heals nothing.
 func (m *Memory) namedHosts(namespace, name string) (reference.Contents, bool) {
 	cm, ok := m.configMap(namespace, name)
-	out := reference.Contents{Keys: make(map[string]reference.Content, len(cm.Keys))}
+	out := reference.Contents{Keys: make(map[string]reference.Content, len(cm.Keys)), Large: cm.Large}
 	for k, v := range cm.Keys {
 		out.Keys[k] = reference.Content{Targets: v.Targets, Long: true}
 	}

@@ -55,7 +55,7 @@ func TestBypassByExhaustion(t *testing.T) {
 	s := newStage(t)
 	for name, test := range map[string]burden{
 		"YAML aliases that double forty times": {"a parser may refuse them, the reader may not", aliases + "db: " + host + "\n", custom, denied},
-		"brackets in YAML":                     {"nested deeper than any parser goes", "db: " + host + "\nx: " + strings.Repeat("[", 60_000), custom, denied},
+		"brackets in YAML":                     {"more values than are read", "db: " + host + "\nx: " + strings.Repeat("[", 60_000), custom, undecided},
 		"an object nested 900 deep": {"deeper than is read, so refused", "", func(string) string {
 			return inObject("example.com/v1", "Shop", "spec: "+strings.Repeat("{a: ", 900)+host+strings.Repeat("}", 900))
 		}, undecided},

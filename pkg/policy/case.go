@@ -11,6 +11,7 @@ import (
 	kjson "sigs.k8s.io/json"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/budget"
 	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
@@ -20,6 +21,7 @@ import (
 type Case struct {
 	req       *Request
 	world     *World
+	budget    *budget.Budget
 	est       *estate.Estate
 	requester *Requester
 	// place is what the object's namespace belongs to.
@@ -52,7 +54,10 @@ type demand struct {
 
 // Prepare decodes a request and classifies it. Its error means that the request cannot be judged.
 func Prepare(req *Request, w *World) (*Case, error) {
-	c := &Case{req: req, world: w, est: w.Estate}
+	c := &Case{req: req, world: w, est: w.Estate, budget: req.Budget}
+	if c.budget == nil {
+		c.budget = budget.New()
+	}
 	var err error
 	if c.requester, err = w.requester(req.User); err != nil {
 		return nil, err
@@ -87,6 +92,9 @@ func Prepare(req *Request, w *World) (*Case, error) {
 	c.outsider = c.refusedAsOutsider()
 	c.classify()
 	c.demand = c.demands()
+	if l := c.budget.Exceeded(); l != "" {
+		return nil, tooMuch(l)
+	}
 	return c, nil
 }
 
@@ -96,7 +104,7 @@ func (c *Case) extract() error {
 		return nil // data stores and windows name what they protect
 	}
 	for _, o := range []*object{c.new, c.old} {
-		if err := o.extract(c.req.Kind.GroupKind(), c.req.Namespace, c.world); err != nil {
+		if err := c.read(o); err != nil {
 			return err
 		}
 	}

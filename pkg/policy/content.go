@@ -44,6 +44,9 @@ func (c *Case) judgeContent(rule v1alpha1.RuleName, leads func([]reference.Refer
 		stored = targets(leads(c.old.refs))
 	}
 	healed := c.ownerTargets(leads)
+	if len(found) > maxLeads {
+		found = found[:maxLeads] // more would say nothing more
+	}
 	var out []Finding
 	type spot struct{ path, value, target string }
 	said := map[spot]bool{}
@@ -121,7 +124,7 @@ func (c *Case) throughGateway(l lead) bool {
 	return false
 }
 
-func (c *Case) contentAction(rule v1alpha1.RuleName, l lead, stored, healed map[string]bool) v1alpha1.Action {
+func (c *Case) contentAction(rule v1alpha1.RuleName, l lead, stored map[string]bool, healed healing) v1alpha1.Action {
 	envs := c.Production()
 	if l.env != nil && l.tier == v1alpha1.TierProduction {
 		envs = append(slices.Clone(envs), l.env)
@@ -130,7 +133,7 @@ func (c *Case) contentAction(rule v1alpha1.RuleName, l lead, stored, healed map[
 	if l.uncertain || stored[l.target] {
 		action = weaker(action, v1alpha1.ActionWarn)
 	}
-	if healed[l.target] {
+	if healed.covers(l) {
 		action = weaker(action, estate.StrictestAction(envs, (*estate.Environment).SelfHealing))
 	}
 	return action
@@ -148,18 +151,34 @@ func (c *Case) sameIdentity() bool {
 // must not become an outage because a data store was registered yesterday; but only Kubernetes' controllers and the
 // environment's own operators are believed when they name an owner, only an owner that exists counts, and the Pods of
 // Jobs are no healing.
-func (c *Case) ownerTargets(leads func([]reference.Reference) []lead) map[string]bool {
+func (c *Case) ownerTargets(leads func([]reference.Reference) []lead) healing {
 	owner := c.new.controller()
 	if owner == nil || c.world.Owners == nil || c.req.Operation != Create || owner.Kind == "Job" || owner.Kind == "CronJob" ||
 		!c.requester.Controller && !c.operates() {
-		return nil
+		return healing{}
 	}
-	refs, ok := c.world.Owners(c.req.Namespace, *owner)
+	parent, ok := c.world.Owners(c.req.Namespace, *owner)
 	if !ok {
-		return nil
+		return healing{}
 	}
-	return targets(leads(refs))
+	return healing{targets(leads(parent.References)), parent.Unread}
 }
+
+// healing is what the owner of a Pod that is made anew leads to: the targets, and all that certain ConfigMaps and Secrets name.
+type healing struct {
+	targets map[string]bool
+	unread  []reference.Via
+}
+
+func (h healing) covers(l lead) bool {
+	if v := l.ref.Via; v != nil && slices.Contains(h.unread, reference.Via{Kind: v.Kind, Name: v.Name}) {
+		return true
+	}
+	return h.targets[l.target]
+}
+
+// maxLeads is how many objections of one rule are looked at and told. One is enough to refuse a request.
+const maxLeads = 128
 
 func (l lead) finding(rule v1alpha1.RuleName, action v1alpha1.Action, but string) Finding {
 	f := Finding{

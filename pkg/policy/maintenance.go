@@ -156,7 +156,8 @@ func (c *Case) storeIn(refs []reference.Reference) string {
 // tool names the first maintenance tool that a container would run.
 func (c *Case) tool(controls *estate.Controls) string {
 	t := &c.new.work.Template
-	in := reference.Input{Namespace: c.req.Namespace, Template: t, ConfigMaps: c.world.ConfigMaps}
+	in := c.input()
+	in.Template = t
 	return FindTool(in, controls.MaintenanceTools)
 }
 

@@ -83,7 +83,7 @@ func TestNothingSecretIsRepeated(t *testing.T) {
 	s := newStage(t)
 	//nolint:gosec // it opens nothing
 	s.world.Secrets = func(_, name string) (reference.Contents, bool) {
-		return reference.ReduceSecret(&corev1.Secret{StringData: map[string]string{"dsn": "postgres://app:hunter2@orders.prod.db.example.com/o", "p": "hunter2"}}), name == "known"
+		return reference.RememberedSecret(&corev1.Secret{StringData: map[string]string{"dsn": "postgres://app:hunter2@orders.prod.db.example.com/o", "p": "hunter2"}}), name == "known"
 	}
 	//nolint:gosec // none of them opens anything
 	for name, manifest := range map[string]string{

@@ -16,6 +16,7 @@ import (
 	kjson "sigs.k8s.io/json"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/budget"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
@@ -137,27 +138,57 @@ func dataOf(gk schema.GroupKind, raw []byte) ([]reference.Datum, error) {
 	return nil, nil
 }
 
-func secretKind() schema.GroupKind { return schema.GroupKind{Kind: "Secret"} }
+func configMapKind() schema.GroupKind { return schema.GroupKind{Kind: "ConfigMap"} }
+func secretKind() schema.GroupKind    { return schema.GroupKind{Kind: "Secret"} }
 
 // errNoSecret is all that is said of a Secret that cannot be decoded: the decoder's words could repeat its content.
 var errNoSecret = errors.New("decode Secret: it is no valid Secret")
 
-func (o *object) extract(gk schema.GroupKind, namespace string, w *World) error {
+// read reads an object for what it names.
+func (c *Case) read(o *object) error {
 	if o == nil {
 		return nil
 	}
-	in := reference.Input{
-		Namespace: namespace, Kind: gk, Data: o.data, Object: o.tree, Embedded: o.embedded, Annotations: o.meta.Annotations,
-		ConfigMaps: w.ConfigMaps, Secrets: w.Secrets,
-	}
+	in := c.input()
+	in.Data, in.Object, in.Embedded, in.Annotations = o.data, o.tree, o.embedded, o.meta.Annotations
 	if o.work != nil {
 		in.Template = &o.work.Template
 	}
-	var all bool
-	if o.refs, all = reference.ExtractAll(in); !all {
-		return UndecidedError{"its variables repeat each other, or its parts lie within each other, until nobody can tell what it says; write them out"}
+	found := reference.ExtractAll(in)
+	if found.Limit != "" {
+		return tooMuch(found.Limit)
 	}
+	if len(found.Unread) > 0 {
+		return ContentsUnknownError{c.req.Namespace, found.Unread}
+	}
+	o.refs = found.References
 	return nil
+}
+
+// input is what all readers of the request share: its budget, what is known of what it uses, and what matters of what it names.
+func (c *Case) input() reference.Input {
+	return reference.Input{
+		Namespace: c.req.Namespace, Kind: c.req.Kind.GroupKind(), Budget: c.budget, Known: c.known,
+		ConfigMaps: c.contents(configMapKind().Kind, c.world.ConfigMaps), Secrets: c.contents(secretKind().Kind, c.world.Secrets),
+	}
+}
+
+// contents gives what was read for this request, else what is remembered.
+func (c *Case) contents(kind string, remembered func(namespace, name string) (reference.Contents, bool)) func(namespace, name string) (reference.Contents, bool) {
+	if remembered == nil {
+		return nil
+	}
+	return func(namespace, name string) (reference.Contents, bool) {
+		if read, ok := c.req.Contents[reference.Via{Kind: kind, Name: name}]; ok {
+			return read, true
+		}
+		return remembered(namespace, name)
+	}
+}
+
+// tooMuch says that an object is too much to be read.
+func tooMuch(l budget.Limit) UndecidedError {
+	return UndecidedError{fmt.Sprintf("it holds %s, so nobody can tell what it names; split it, or take out of it what no program reads", l)}
 }
 
 func (o *object) labels() map[string]string {

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/firebreak-dev/firebreak/pkg/budget"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
@@ -54,6 +55,11 @@ type Request struct {
 	RoleRead bool
 	// NamespaceRead is true once NamespaceLabels were read.
 	NamespaceRead bool
+	// Budget that reading the object is paid from; nil: one of its own.
+	Budget *budget.Budget
+	// Contents are the ConfigMaps and Secrets of the object's namespace that were read for this request, since they are too
+	// large to be remembered. The key has no Key.
+	Contents map[reference.Via]reference.Contents
 }
 
 // Username returns who sends the request.
@@ -76,9 +82,9 @@ type World struct {
 	Tenants func(node string) []string
 	// PodAt gives the namespace of the Pod that has an address; nil: nothing is known of any.
 	PodAt func(address netip.Addr) (string, bool)
-	// Owners gives the references of the stored template of a controlling owner, if that owner exists with that
+	// Owners gives what is known of the stored template of a controlling owner, if that owner exists with that
 	// UID; nil: nothing of any.
-	Owners func(namespace string, owner metav1.OwnerReference) ([]reference.Reference, bool)
+	Owners func(namespace string, owner metav1.OwnerReference) (Parent, bool)
 	// Parents gives what is known of the stored template of a workload, by namespace, kind and name: the payload of its
 	// scale subresource carries none. Nil: nothing is known of any.
 	Parents func(namespace, kind, name string) (Parent, bool)
@@ -124,12 +130,37 @@ type Owned struct {
 	Labels          map[string]string
 }
 
-// Parent is what matters of the template of a workload that is scaled.
+// Parent is what matters of the stored template of a workload.
 type Parent struct {
 	// References of the template.
 	References []reference.Reference
+	// Unread are the ConfigMaps and Secrets that it uses and that are too large to be remembered. Partial is true where the
+	// template itself could not be read whole, or names more than is remembered.
+	Unread  []reference.Via
+	Partial bool
 	// Tool of maintenance that it runs; empty: none.
 	Tool string
+}
+
+// maxParent is how many references are remembered of one template.
+const maxParent = 512
+
+// ParentOf reads a stored template, so that it need not be kept. What it returns holds on to no text of it. The references say
+// what the template leads to, not where or how it says so.
+func ParentOf(in reference.Input) Parent {
+	in.Budget = budget.New()
+	found := reference.ExtractAll(in)
+	out := Parent{Unread: found.Unread, Partial: found.Limit != "" || len(found.References) > maxParent, Tool: FindTool(in, nil)}
+	seen := map[reference.Reference]bool{}
+	for _, r := range found.References[:min(len(found.References), maxParent)] {
+		kept := reference.Reference{Target: r.Target, Use: r.Use}
+		kept.Name, kept.Namespace = strings.Clone(r.Name), strings.Clone(r.Namespace)
+		if !seen[kept] {
+			seen[kept] = true
+			out.References = append(out.References, kept)
+		}
+	}
+	return out
 }
 
 // NamespaceUnknownError says that a request is about a namespace that the estate does not know yet. The caller reads
@@ -154,6 +185,21 @@ type RoleUnknownError struct {
 }
 
 func (e RoleUnknownError) Error() string { return fmt.Sprintf("role %q is not known yet", e.Name) }
+
+// ContentsUnknownError says that an object uses ConfigMaps or Secrets that are too large to be remembered. The caller reads them
+// live and asks again.
+type ContentsUnknownError struct {
+	Namespace string
+	Of        []reference.Via
+}
+
+func (e ContentsUnknownError) Error() string {
+	names := make([]string, len(e.Of))
+	for i, v := range e.Of {
+		names[i] = fmt.Sprintf("%s %q", v.Kind, v.Name)
+	}
+	return fmt.Sprintf("%s cannot be read for what it names: it is too large; split it, or take out of it what no program reads", enumerate(names))
+}
 
 // errNoObject: a review without the object that its operation must carry.
 var errNoObject = errors.New("the request carries no object")

@@ -20,7 +20,11 @@ func (c *Case) whyScaleIsMaintenance() string {
 		return ""
 	}
 	store := c.storeIn(p.References)
-	if store == "" {
+	switch {
+	case store != "":
+	case p.Partial || len(p.Unread) > 0:
+		return fmt.Sprintf("it starts what runs %s from zero, and nobody can tell what that names: it holds more than can be remembered", p.Tool)
+	default:
 		return ""
 	}
 	return fmt.Sprintf("it starts what runs %s and names %s from zero", p.Tool, store)

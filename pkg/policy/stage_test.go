@@ -162,7 +162,7 @@ func (p *pieces) addHeld(t testing.TB, d document, key string) {
 		p.claims = append(p.claims, d)
 	case "ConfigMap":
 		cm := decode[corev1.ConfigMap](t, d)
-		p.configMaps[key] = reference.ReduceConfigMap(&cm)
+		p.configMaps[key] = reference.Remembered(&cm)
 		p.stage.contents[key] = change.ConfigMapContent(&cm)
 	default:
 		w, err := workload.Of(d.gvk().GroupKind(), d.json)
@@ -178,12 +178,12 @@ func (p *pieces) world() *policy.World {
 	return &policy.World{
 		Estate:     estate.Compile(*p.input),
 		ConfigMaps: configMaps,
-		Owners: func(ns string, ref metav1.OwnerReference) ([]reference.Reference, bool) {
+		Owners: func(ns string, ref metav1.OwnerReference) (policy.Parent, bool) {
 			o, ok := p.owners[ref.Kind+"/"+ns+"/"+ref.Name]
 			if !ok || o.uid != string(ref.UID) {
-				return nil, false
+				return policy.Parent{}, false
 			}
-			return reference.Extract(reference.Input{Namespace: ns, Template: &o.work.Template, ConfigMaps: configMaps}), true
+			return policy.ParentOf(reference.Input{Namespace: ns, Template: &o.work.Template, ConfigMaps: configMaps}), true
 		},
 		Roles: func(ns, name string) (policy.Role, bool) {
 			r, ok := p.roles[strings.TrimPrefix(ns+"/"+name, "/")]

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/firebreak-dev/firebreak/pkg/reference"
-	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
 // MaintenanceTools lists the command words that make a run maintenance. An entry of two words matches a program and
@@ -49,10 +48,10 @@ func FindTool(in reference.Input, more []string) string {
 		if slices.Contains(more, name) {
 			return name
 		}
-		vars := in.Environment(c.Container)
+		vars := in.Environment(c)
 		lookup := func(n string) (string, bool) { v, ok := vars[n]; return v, ok }
 		for _, cmd := range c.Commands() {
-			for _, call := range workload.Calls(in.Expanded(cmd, lookup), lookup) {
+			for call := range in.Calls(in.Expanded(cmd, lookup), lookup) {
 				if t := toolOf(call.Words, tools); t != "" {
 					return t
 				}

@@ -6,32 +6,57 @@ import (
 	"strings"
 )
 
-// called returns what the words of one command name by the meaning that its program gives them: namespaces that a
-// client of Kubernetes acts in, instances that a cloud's command line acts on, paths that are read from a secret store.
-func called(words []string) []Target {
-	program, rest := programOf(words)
+// command is one simple command whose words are read by the meaning that its program gives them.
+type command struct {
+	*reader
+	// out gets what a word names, with the word's index.
+	out func(word int, targets []Target)
+}
+
+// called returns what the words of one command name by the meaning that its program gives them.
+func (r *reader) called(words []string) []Target {
 	var out []Target
-	if i := slices.Index(rest, "--"); i >= 0 {
-		out, rest = called(rest[i+1:]), rest[:i] // what kubectl exec runs
-	}
-	switch program {
-	case "kubectl", "oc", "k3s", "microk8s", "helm", "helmfile", "flux", "stern", "velero", "istioctl", "linkerd", "kustomize", "k9s", "argo", "argocd", "tkn", "kn",
-		"cmctl", "kubefwd", "skaffold", "kapp", "tilt", "telepresence", "kubectl-firebreak":
-		out = append(out, namespaces(rest)...)
-	case "kubens":
-		for _, w := range rest {
-			out = append(out, NamespaceTargets(w)...)
-		}
-	case "aws", "gcloud", "gsutil", "az", "bq", "aliyun", "oci", "ibmcloud", "doctl":
-		out = append(out, instances(program, rest)...)
-	case "vault", "bao", "op", "chamber", "doppler", "conjur":
-		out = append(out, secretWords(rest)...)
-	}
+	c := command{r, func(_ int, t []Target) { out = append(out, t...) }}
+	c.read(words, 0)
 	return out
 }
 
+// read reads the words of a command that begins at the index first: namespaces that a client of Kubernetes acts in, instances
+// that a cloud's command line acts on, paths that are read from a secret store.
+func (c command) read(words []string, first int) {
+	for len(words) > 0 {
+		program, begin := programOf(words)
+		own, next := words[begin:], len(words)
+		if i := slices.Index(own, "--"); i >= 0 {
+			own, next = own[:i], begin+i+1 // what kubectl exec runs
+		}
+		if !c.budget.Spend(next) {
+			return
+		}
+		c.program(program, own, first+begin)
+		words, first = words[next:], first+next
+	}
+}
+
+func (c command) program(program string, rest []string, first int) {
+	switch program {
+	case "kubectl", "oc", "k3s", "microk8s", "helm", "helmfile", "flux", "stern", "velero", "istioctl", "linkerd", "kustomize", "k9s", "argo", "argocd", "tkn", "kn",
+		"cmctl", "kubefwd", "skaffold", "kapp", "tilt", "telepresence", "kubectl-firebreak":
+		c.namespaces(rest, first)
+	case "kubens":
+		for i, w := range rest {
+			c.out(first+i, c.namespace(w))
+		}
+	case "aws", "gcloud", "gsutil", "az", "bq", "aliyun", "oci", "ibmcloud", "doctl":
+		c.instances(program, rest, first)
+	case "vault", "bao", "op", "chamber", "doppler", "conjur":
+		c.secretWords(rest, first)
+	}
+}
+
 // programOf skips what only runs another program, with its options, and variables that are set for it.
-func programOf(words []string) (program string, rest []string) {
+// It returns the index of the first of its words.
+func programOf(words []string) (program string, begin int) {
 	for i, w := range words {
 		base := path.Base(w)
 		switch base {
@@ -43,112 +68,148 @@ func programOf(words []string) (program string, rest []string) {
 		if i > 0 && (strings.HasPrefix(w, "-") || strings.Trim(w, "0123456789.smh") == "") || strings.Contains(w, "=") {
 			continue
 		}
-		return base, words[i+1:]
+		return base, i + 1
 	}
-	return "", nil
+	return "", len(words)
 }
 
 // texted reads commands that stand in a text which some shell will run: here-documents, aliases, what eval is given.
-func texted(text string) []Target {
-	if !strings.ContainsAny(text, " \t") || len(text) > maxStoreText {
+func (r *reader) texted(text string) []Target {
+	if !strings.ContainsAny(text, " \t") || !r.spend(text) {
 		return nil
 	}
 	var out []Target
 	for l := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune("\n;|&()", r) }) {
-		out = append(out, called(strings.Fields(strings.Trim(strings.TrimSpace(l), "\"'`")))...)
+		out = append(out, r.called(strings.Fields(strings.Trim(strings.TrimSpace(l), "\"'`")))...)
 	}
 	return out
 }
 
-// flag returns the value of the flag at index i, as --name=value, --name value or -nvalue, if it is one of the names.
-func flag(words []string, i int, names ...string) (string, bool) {
+// flag returns the value of the flag at index i, as --name=value, --name value or -nvalue, if it is one of the names, and the
+// index of the word that holds it.
+func flag(words []string, i int, names ...string) (value string, at int, ok bool) {
 	name, value, joined := strings.Cut(words[i], "=")
 	if slices.Contains(names, name) {
 		if !joined && i+1 < len(words) {
-			value = words[i+1]
+			return words[i+1], i + 1, words[i+1] != ""
 		}
-		return value, value != ""
+		return value, i, value != ""
 	}
 	for _, n := range names {
 		if rest, ok := strings.CutPrefix(words[i], n); ok && len(n) == 2 && rest != "" {
-			return strings.TrimPrefix(rest, "="), true
+			return strings.TrimPrefix(rest, "="), i, true
 		}
 	}
-	return "", false
+	return "", i, false
 }
 
-func namespaces(words []string) []Target {
-	var out []Target
-	for i := range words {
-		if ns, ok := flag(words, i, "-n", "--namespace", "--namespaces", "--target-namespace", "--dest-namespace", "--as-namespace", "--include-namespaces", "--into-ns"); ok {
-			out = append(out, NamespaceTargets(ns)...)
+// namespaces reads the namespaces that a client of Kubernetes is told to act in.
+func (c command) namespaces(words []string, first int) {
+	copies, changes := false, slices.ContainsFunc(words, changesObjects)
+	for i, w := range words {
+		copies = copies || w == "cp"
+		if ns, at, ok := flag(words, i, "-n", "--namespace", "--namespaces", "--target-namespace", "--dest-namespace", "--as-namespace", "--include-namespaces", "--into-ns"); ok {
+			c.out(first+at, c.namespace(ns))
 			continue
 		}
-		switch words[i] {
+		switch w {
 		case "namespace", "namespaces", "ns", "project":
 			if i+1 < len(words) && !strings.HasPrefix(words[i+1], "-") {
-				out = append(out, NamespaceTargets(words[i+1])...)
+				c.out(first+i+1, c.namespace(words[i+1]))
+			}
+		case "-A", "--all-namespaces", "--all-namespaces=true", "-A=true":
+			if changes {
+				c.out(first+i, c.keep(nil, Target{Kind: Namespace, Name: "*", Strong: true}))
 			}
 		}
-		if ns, rest, ok := strings.Cut(words[i], "/"); ok && i > 0 && slices.Contains(words[:i], "cp") && strings.Contains(rest, ":") && isLabel(ns) {
-			out = append(out, NamespaceTargets(ns)...)
+		if kind, name, ok := strings.Cut(w, "/"); ok {
+			c.slashed(first+i, kind, name, copies)
 		}
-		if as, ok := flag(words, i, "--as"); ok {
+		if as, at, ok := flag(words, i, "--as"); ok {
 			if rest, ok := strings.CutPrefix(as, "system:serviceaccount:"); ok {
 				ns, _, _ := strings.Cut(rest, ":")
-				out = append(out, NamespaceTargets(ns)...)
+				c.out(first+at, c.namespace(ns))
 			}
+		}
+	}
+}
+
+// slashed reads kind/name, and the namespace/pod:path that kubectl cp takes.
+func (c command) slashed(word int, kind, name string, copies bool) {
+	switch strings.ToLower(kind) {
+	case "ns", "namespace", "namespaces", "namespaces.v1", "namespaces.v1.", "project", "projects":
+		c.out(word, c.namespace(name))
+	default:
+		if copies && strings.Contains(name, ":") && isLabel(kind) {
+			c.out(word, c.namespace(kind))
+		}
+	}
+}
+
+// changesObjects reports whether a word is a verb by which a client changes what there is. Whoever only looks at all namespaces
+// points at none in particular.
+func changesObjects(w string) bool {
+	switch w {
+	case "delete", "apply", "create", "replace", "patch", "edit", "scale", "annotate", "label", "rollout", "set", "drain", "exec", "expose", "autoscale", "run",
+		"upgrade", "install", "uninstall", "rollback", "suspend", "resume", "reconcile", "stop", "terminate", "retry", "resubmit", "submit":
+		return true
+	}
+	return false
+}
+
+// namespace reads a list of names of namespaces, divided by commas.
+func (r *reader) namespace(list string) []Target {
+	var out []Target
+	if !r.spend(list) {
+		return nil
+	}
+	for name := range strings.SplitSeq(list, ",") {
+		if name = strings.ToLower(strings.TrimSpace(name)); isLabel(name) {
+			out = r.keep(out, Target{Kind: Namespace, Name: name, Strong: true})
 		}
 	}
 	return out
 }
 
-// NamespaceTargets reads a list of names of namespaces, divided by commas.
-func NamespaceTargets(list string) []Target {
-	var out []Target
-	for name := range strings.SplitSeq(list, ",") {
-		if name = strings.ToLower(strings.TrimSpace(name)); isLabel(name) {
-			out = append(out, Target{Kind: Namespace, Name: name, Strong: true})
-		}
-	}
-	return out
-}
+// maxLabel is the longest label of a DNS name, and so the longest name of a namespace.
+const maxLabel = 63
 
 // isLabel reports whether a name can be a namespace's.
 func isLabel(s string) bool {
-	return s != "" && len(s) <= 63 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == "" && s[0] != '-'
+	return s != "" && len(s) <= maxLabel && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == "" && s[0] != '-'
 }
 
 // instances reads the identifiers that a cloud's command line is given.
-func instances(program string, words []string) []Target {
-	var out []Target
-	add := func(v string) {
-		if v != "" && !strings.HasPrefix(v, "-") {
-			out = append(out, Target{Kind: Instance, Name: strings.ToLower(v), Strong: true})
-		}
-	}
+func (c command) instances(program string, words []string, first int) {
+	secrets := slices.Contains(words, "secrets")
 	for i, w := range words {
 		name, value, joined := strings.Cut(w, "=")
 		if !identifierFlag(program, name) {
 			continue
 		}
+		at := first + i
 		if !joined && i+1 < len(words) {
-			value = words[i+1]
+			value, at = words[i+1], at+1
 		}
 		for v := range strings.SplitSeq(value, ",") {
-			add(v)
+			c.instance(at, v)
 		}
 		if strings.Contains(name, "secret") || strings.Contains(name, "parameter") || name == "--vault-name" {
-			out = stored(out, value)
+			c.out(at, c.stored(nil, value))
 		}
 	}
-	for _, v := range positional(program, words) {
-		add(v)
-		if slices.Contains(words, "secrets") {
-			out = stored(out, v)
+	for _, i := range positional(program, words) {
+		c.instance(first+i, words[i])
+		if secrets {
+			c.out(first+i, c.stored(nil, words[i]))
 		}
 	}
-	return out
+}
+
+func (c command) instance(word int, name string) {
+	if name != "" && !strings.HasPrefix(name, "-") {
+		c.out(word, c.keep(nil, Target{Kind: Instance, Name: strings.ToLower(name), Strong: true}))
+	}
 }
 
 // identifierFlag: flags whose value is the identifier of an instance, a cluster, a table or a store.
@@ -171,30 +232,28 @@ func identifierFlag(program, name string) bool {
 	return false
 }
 
-// positional returns the identifiers that gcloud and aliyun take without a flag: the word after the verb.
-func positional(program string, words []string) []string {
+// positional returns the words that gcloud and its like take as identifiers without a flag: the word after the verb.
+func positional(program string, words []string) []int {
 	if program != "gcloud" && program != "doctl" && program != "ibmcloud" {
 		return nil
 	}
 	verbs := []string{"connect", "patch", "delete", "describe", "restart", "failover", "clone", "export", "import", "sql", "csv", "bak", "promote-replica", "reset-ssl-config", "create", "update", "restore", "execute-sql", "access", "add-iam-policy-binding", "get", "resize", "get-credentials", "latest"}
-	var out []string
-	for i := 0; i+1 < len(words); i++ {
+	var out []int
+	for i := 1; i+1 < len(words); i++ {
 		next := words[i+1]
-		if i > 0 && slices.Contains(verbs, words[i]) && !strings.HasPrefix(next, "-") && !slices.Contains(verbs, next) {
-			out = append(out, next)
+		if slices.Contains(verbs, words[i]) && !strings.HasPrefix(next, "-") && !slices.Contains(verbs, next) {
+			out = append(out, i+1)
 		}
 	}
 	return out
 }
 
 // secretWords reads the paths that a client of a secret store is given.
-func secretWords(words []string) []Target {
-	var out []Target
-	for _, w := range words {
+func (c command) secretWords(words []string, first int) {
+	for i, w := range words {
 		w = strings.TrimPrefix(w, "op://")
 		if !strings.HasPrefix(w, "-") && strings.Contains(w, "/") && !strings.Contains(w, "://") {
-			out = stored(out, w)
+			c.out(first+i, c.stored(nil, w))
 		}
 	}
-	return out
 }

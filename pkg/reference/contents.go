@@ -1,21 +1,27 @@
 package reference
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/firebreak-dev/firebreak/pkg/budget"
 )
 
-// Contents is what is kept of a ConfigMap or Secret: what each key names, not what it says.
+// Contents is what is known of a ConfigMap or Secret: what each key names, not what it says.
 type Contents struct {
 	Keys map[string]Content
+	// Large is true for one that names more than is remembered. Then Keys is empty, and it must be read again where it is used.
+	Large bool
 }
 
-// Content is what is kept of one key.
+// Content is what is known of one key.
 type Content struct {
 	// Targets that its value names.
 	Targets []Target
@@ -25,30 +31,75 @@ type Content struct {
 	Long  bool
 }
 
-// ReduceConfigMap reads a ConfigMap once, so that its contents need not be kept.
-func ReduceConfigMap(cm *corev1.ConfigMap) Contents { return reduce(ConfigMapData(cm)) }
+// maxRemembered is how many bytes are remembered of one ConfigMap or Secret at most. contentSize and targetSize are what a key
+// and a target cost beside their texts.
+const (
+	maxRemembered = 16 << 10
+	contentSize   = 128
+	targetSize    = 96
+)
 
-// ReduceSecret does the same for a Secret. Of its values nothing is kept, however short.
-func ReduceSecret(s *corev1.Secret) Contents {
-	out := reduce(SecretData(s))
+// Remembered reads a ConfigMap once, so that its contents need not be kept. What it returns holds on to no text of it, and is
+// of a bounded size.
+func Remembered(cm *corev1.ConfigMap) Contents {
+	return reduce(ConfigMapData(cm), newReader(nil, nil), maxRemembered)
+}
+
+// RememberedSecret does the same for a Secret. Of its values nothing is kept, however short.
+func RememberedSecret(s *corev1.Secret) Contents {
+	return secretive(reduce(SecretData(s), newReader(nil, nil), maxRemembered))
+}
+
+// ReadConfigMap reads a ConfigMap whole, for one request: only what is known, and within the budget.
+func ReadConfigMap(cm *corev1.ConfigMap, b *budget.Budget, known func(Target) bool) Contents {
+	return reduce(ConfigMapData(cm), newReader(b, known), math.MaxInt)
+}
+
+// ReadSecret does the same for a Secret.
+func ReadSecret(s *corev1.Secret, b *budget.Budget, known func(Target) bool) Contents {
+	return secretive(reduce(SecretData(s), newReader(b, known), math.MaxInt))
+}
+
+func secretive(out Contents) Contents {
 	for key, k := range out.Keys {
 		out.Keys[key] = Content{Targets: k.Targets, Long: true}
 	}
 	return out
 }
 
-func reduce(data []Datum) Contents {
-	out := Contents{Keys: make(map[string]Content, len(data))}
+func reduce(data []Datum, r *reader, limit int) Contents {
+	out, size := Contents{Keys: make(map[string]Content, min(len(data), limit/contentSize+1))}, 0
 	for _, d := range data {
-		k := Content{Targets: dedupe(dataTargets(d.Key, d.Value))}
+		k := Content{}
+		for _, t := range dedupe(r.dataTargets(d.Key, d.Value)) {
+			t.Name, t.Namespace = strings.Clone(t.Name), strings.Clone(t.Namespace)
+			k.Targets = append(k.Targets, t)
+			size += targetSize + len(t.Name) + len(t.Namespace)
+		}
+		r.at("", "", nil)
 		if v := strings.TrimRight(d.Value, "\r\n"); len(v) <= maxHost && !strings.Contains(v, "\n") {
-			k.Short = v
+			k.Short = strings.Clone(v)
 		} else {
 			k.Long = true
 		}
-		out.Keys[d.Key] = k
+		if size += contentSize + len(d.Key) + len(k.Short); size > limit || r.budget.Exceeded() != "" {
+			return Contents{Large: true}
+		}
+		out.Keys[strings.Clone(d.Key)] = k
 	}
 	return out
+}
+
+// Size returns how many bytes are kept, about.
+func (c Contents) Size() int {
+	size := contentSize
+	for key, k := range c.Keys {
+		size += contentSize + len(key) + len(k.Short)
+		for _, t := range k.Targets {
+			size += targetSize + len(t.Name) + len(t.Namespace)
+		}
+	}
+	return size
 }
 
 func dedupe(targets []Target) []Target {
@@ -68,20 +119,37 @@ func ConfigMapData(cm *corev1.ConfigMap) []Datum {
 	return out
 }
 
-// helmRelease is the type of the Secrets in which Helm keeps rendered manifests: they are a record of what was
-// applied and judged then, and no workload reads them.
-const helmRelease = "helm.sh/release.v1"
+// What Helm keeps of a release: rendered manifests, a record of what was applied and judged then, which no workload reads. Its
+// Secrets are known by their type, by how they are called, and by their content, which is gzip in base64.
+const (
+	helmRelease     = "helm.sh/release.v1"
+	helmReleaseName = "sh.helm.release.v1."
+	gzipInBase64    = "H4sI"
+)
+
+// HelmRelease reports whether a Secret is Helm's record of a release.
+func HelmRelease(s *corev1.Secret) bool {
+	record := s.Data["release"]
+	if text, ok := s.StringData["release"]; ok {
+		record = []byte(text)
+	}
+	return s.Type == helmRelease && strings.HasPrefix(s.Name, helmReleaseName) && bytes.HasPrefix(record, []byte(gzipInBase64))
+}
 
 // SecretData returns the keys of a Secret, sorted, but for the record that Helm keeps of a release.
 func SecretData(s *corev1.Secret) []Datum {
 	out := make([]Datum, 0, len(s.Data)+len(s.StringData))
+	record := HelmRelease(s)
 	for _, k := range slices.Sorted(maps.Keys(s.Data)) {
-		if s.Type == helmRelease && k == "release" {
+		if record && k == "release" {
 			continue
 		}
 		out = append(out, Datum{Path: fmt.Sprintf("data[%q]", k), Key: k, Value: string(s.Data[k]), Secret: true})
 	}
 	for _, k := range slices.Sorted(maps.Keys(s.StringData)) {
+		if record && k == "release" {
+			continue
+		}
 		out = append(out, Datum{Path: fmt.Sprintf("stringData[%q]", k), Key: k, Value: s.StringData[k], Secret: true})
 	}
 	return out

@@ -3,6 +3,8 @@ package reference
 import (
 	"strings"
 	"testing"
+
+	"github.com/firebreak-dev/firebreak/pkg/budget"
 )
 
 func lookup(n string) (string, bool) {
@@ -29,7 +31,7 @@ func TestExpand(t *testing.T) {
 		"within curly ones":    {"a shell's", "${A}", "${A}"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := expand(test.text, lookup, nil); got != test.want {
+			if got := expand(test.text, lookup, budget.New()); got != test.want {
 				t.Errorf("%s: %q is %q, want %q", test.reason, test.text, got, test.want)
 			}
 		})
@@ -42,12 +44,12 @@ func FuzzExpand(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		got := expand(text, lookup, nil)
+		got := expand(text, lookup, budget.New())
 		if !strings.Contains(text, "$") && got != text {
 			t.Errorf("%q is %q without a variable", text, got)
 		}
 		nobody := func(string) (string, bool) { return "", false }
-		if plain := expand(text, nobody, nil); strings.ReplaceAll(plain, "$", "") != strings.ReplaceAll(text, "$", "") {
+		if plain := expand(text, nobody, budget.New()); strings.ReplaceAll(plain, "$", "") != strings.ReplaceAll(text, "$", "") {
 			t.Errorf("%q is %q, though nobody knows a variable", text, plain)
 		}
 		if len(got) > 4*len(text)+8 {

@@ -68,13 +68,13 @@ func readFixture(t *testing.T, path string) fixture {
 func reduced(t *testing.T, raw []byte, cm *corev1.ConfigMap) reference.Contents {
 	t.Helper()
 	if cm.Kind != "Secret" {
-		return reference.ReduceConfigMap(cm)
+		return reference.Remembered(cm)
 	}
 	var s corev1.Secret
 	if err := json.Unmarshal(raw, &s); err != nil {
 		t.Fatal(err)
 	}
-	return reference.ReduceSecret(&s)
+	return reference.RememberedSecret(&s)
 }
 
 func documents(t testing.TB, raw []byte) [][]byte {

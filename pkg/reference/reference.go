@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/firebreak-dev/firebreak/pkg/budget"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
@@ -60,23 +61,40 @@ type Input struct {
 	Embedded []workload.Template
 	// ConfigMaps and Secrets give what is known of one. Nil: nothing is known of any.
 	ConfigMaps, Secrets func(namespace, name string) (Contents, bool)
+	// Budget that reading is paid from; nil: one of its own.
+	Budget *budget.Budget
+	// Known reports whether anybody must look at a target. What is known of none is not kept. Nil: all are.
+	Known func(Target) bool
 
-	budget *budget
+	*reader
 }
 
-func (in *Input) configMap(name string) Contents { return in.contents(in.ConfigMaps, name) }
+// begin makes ready to read.
+func (in *Input) begin() {
+	if in.reader == nil {
+		in.reader = newReader(in.Budget, in.Known)
+	}
+}
 
-func (in *Input) secret(name string) Contents { return in.contents(in.Secrets, name) }
+func (in *Input) configMap(name string) Contents {
+	return in.contents(in.ConfigMaps, configMapKind, name)
+}
 
-// contents is empty where nothing is known.
-func (in *Input) contents(of func(namespace, name string) (Contents, bool), name string) Contents {
+func (in *Input) secret(name string) Contents { return in.contents(in.Secrets, secretKind, name) }
+
+// contents is empty where nothing is known. What is too large to be remembered is noted: somebody must read it.
+func (in *Input) contents(of func(namespace, name string) (Contents, bool), kind, name string) Contents {
 	if of == nil || name == "" {
 		return Contents{}
 	}
-	if c, ok := of(in.Namespace, name); ok {
-		return c
+	c, ok := of(in.Namespace, name)
+	if !ok {
+		return Contents{}
 	}
-	return Contents{}
+	if via := (Via{Kind: kind, Name: name}); c.Large && !slices.Contains(in.unread, via) {
+		in.unread = append(in.unread, via)
+	}
+	return c
 }
 
 // templates returns every pod template of the object.
@@ -104,15 +122,22 @@ func (in *Input) containers() []workload.Container {
 type Source struct {
 	// Name of the source; its fixtures lie in testdata/<name>.
 	Name string
-	// Find returns the references of an input. It must not panic, whatever the input.
-	Find func(*Input) []Reference
+	// find returns the references of an input that has begun. It must not panic, whatever the input.
+	find func(*Input) []Reference
+}
+
+// Find returns the references of an input that stand in this kind of place.
+func (s Source) Find(in *Input) []Reference {
+	in.begin()
+	return s.find(in)
 }
 
 // Sources lists every source, in the order in which they are asked.
 func Sources() []Source {
 	return []Source{
 		{"env", env},
-		{"command", command},
+		{"downward", downward},
+		{"command", commands},
 		{"probe", probe},
 		{"contents", contents},
 		{"secretref", secretRef},
@@ -126,27 +151,30 @@ func Sources() []Source {
 	}
 }
 
-// Extract returns all references of an input, sorted by path and host, each once.
-func Extract(in Input) []Reference {
-	out, _ := ExtractAll(in)
-	return out
+// Extraction is what reading an input comes to.
+type Extraction struct {
+	// References, sorted by path and host, each once.
+	References []Reference
+	// Limit that ended the reading; empty: everything was read. Such an object cannot be judged.
+	Limit budget.Limit
+	// Unread are the ConfigMaps and Secrets in use that are too large to be remembered. Until they are read, the object
+	// cannot be judged.
+	Unread []Via
 }
 
-// ExtractAll does the same, and reports whether everything was read: false where variables that repeat each other grow
-// beyond what any real template needs. Such an object cannot be judged.
-func ExtractAll(in Input) ([]Reference, bool) {
-	in.budget = &budget{left: maxGrowth}
-	out := extract(in)
-	return out, !in.budget.exceeded
-}
+// Extract returns the references of an input, as far as it can be read.
+func Extract(in Input) []Reference { return ExtractAll(in).References }
 
-func extract(in Input) []Reference {
+// ExtractAll reads an input.
+func ExtractAll(in Input) Extraction {
+	in.begin()
 	var out []Reference
 	for _, s := range Sources() {
 		out = append(out, s.Find(&in)...)
 	}
 	slices.SortFunc(out, func(a, b Reference) int { return cmp.Or(place(a, b), strongest(a, b)) })
-	return slices.CompactFunc(out, func(a, b Reference) bool { return place(a, b) == 0 })
+	out = slices.CompactFunc(out, func(a, b Reference) bool { return place(a, b) == 0 })
+	return Extraction{References: out, Limit: in.budget.Exceeded(), Unread: in.unread}
 }
 
 // place orders references by where they stand and what they name.
@@ -163,18 +191,4 @@ func strongest(a, b Reference) int {
 		return -1
 	}
 	return 1
-}
-
-// at makes references of what a text at a path names.
-func at(path, text string, targets []Target) []Reference {
-	if len(targets) == 0 {
-		return nil
-	}
-	out := make([]Reference, 0, len(targets))
-	for _, t := range targets {
-		if t.Name != "" {
-			out = append(out, Reference{Target: t, Path: path, Text: text})
-		}
-	}
-	return out
 }

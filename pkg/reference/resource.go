@@ -6,29 +6,36 @@ import (
 	"strings"
 )
 
-// Find returns everything that a text names: hosts, and cloud resources, roles and paths of secret stores by the shape
-// of their names.
-func Find(text, hint string, pos Position) []Target {
-	lower := strings.ToLower(hint)
+func (r *reader) find(text, hint string, pos Position) []Target {
+	if text == "" {
+		return nil
+	}
+	lower := ""
+	if len(hint) <= maxHint {
+		lower = strings.ToLower(hint)
+	}
 	if excluded(lower) {
 		return nil
 	}
-	out := Hosts(text, hint, pos)
+	out := r.hosts(text, hint, pos)
 	if strings.Contains(text, "%2") || strings.Contains(text, "%3") {
 		if plain, err := url.PathUnescape(text); err == nil {
-			out = append(out, resources(plain, lower)...)
+			out = append(out, r.resources(plain, lower)...)
 		}
 	}
-	out = append(out, apiPaths(text)...)
-	out = append(out, namespaceLines(text)...)
+	out = append(out, r.apiPaths(text)...)
+	out = append(out, r.namespaceLines(text)...)
 	if bucketHint(lower) && !strings.ContainsAny(text, "/ \n") {
-		out = append(out, Target{Kind: Instance, Name: strings.ToLower(text), Strong: true})
+		out = r.keep(out, Target{Kind: Instance, Name: strings.ToLower(text), Strong: true})
 	}
 	if len(text) < minResource || !strings.ContainsAny(text, ":/@") {
 		return out
 	}
-	return append(out, resources(text, lower)...)
+	return append(out, r.resources(text, lower)...)
 }
+
+// maxHint is the longest name of a variable, flag or key that says anything of its value.
+const maxHint = 256
 
 // excluded: what such a variable lists is what is not gone to.
 func excluded(l string) bool {
@@ -43,32 +50,68 @@ func bucketHint(l string) bool {
 
 // namespaceLines reads the lines of manifests, kubeconfigs and modules by which a file says in which namespace it acts. A
 // label of a metric is called so too, but stands in no line of its own.
-func namespaceLines(text string) []Target {
-	if len(text) > maxStoreText || !strings.Contains(text, "namespace") || !strings.Contains(text, "\n") {
+func (r *reader) namespaceLines(text string) []Target {
+	const word = "namespace"
+	if !strings.Contains(text, word) || !strings.Contains(text, "\n") || !r.spend(text) {
 		return nil
 	}
 	var out []Target
-	for _, m := range namespaceLine.FindAllStringSubmatch(text, -1) {
-		out = append(out, NamespaceTargets(m[1])...)
+	for l := range strings.Lines(text) {
+		l = strings.Trim(l, " \t\r\n")
+		l = strings.TrimPrefix(strings.TrimPrefix(l, "- "), `"`)
+		rest, ok := strings.CutPrefix(l, word)
+		if !ok {
+			continue
+		}
+		rest = strings.TrimLeft(strings.TrimPrefix(rest, `"`), " \t")
+		if rest == "" || rest[0] != ':' && rest[0] != '=' {
+			continue
+		}
+		name := strings.Trim(strings.TrimSuffix(strings.Trim(rest[1:], " \t"), ","), `"'`)
+		if isLabel(name) {
+			out = r.keep(out, Target{Kind: Namespace, Name: name, Strong: true})
+		}
 	}
 	return out
 }
 
-var namespaceLine = regexp.MustCompile(`(?m)^[ \t]*(?:- )?"?namespace"?[ \t]*[:=][ \t]*["']?([a-z0-9-]+)["']?,?[ \t]*$`)
+// namespacePairs reads namespace: name within a pair of braces, as YAML in flow style and JSON have it.
+func (r *reader) namespacePairs(text string) []Target {
+	const word = "namespace"
+	var out []Target
+	for rest := text; r.spend(word); {
+		i := strings.Index(rest, word)
+		if i < 0 {
+			break
+		}
+		before := strings.TrimRight(rest[max(0, i-maxLabel):i], " \t\r\n\"'")
+		rest = rest[i+len(word):]
+		if !strings.HasSuffix(before, "{") && !strings.HasSuffix(before, ",") {
+			continue
+		}
+		value, ok := strings.CutPrefix(strings.TrimLeft(rest[:min(len(rest), 2*maxLabel)], " \t\"'"), ":")
+		if !ok {
+			continue
+		}
+		value = strings.TrimLeft(value, " \t\"'")
+		end := strings.IndexAny(value, " \t\r\n\"',}")
+		if end > 0 && isLabel(value[:end]) {
+			out = r.keep(out, Target{Kind: Namespace, Name: value[:end], Strong: true})
+		}
+	}
+	return out
+}
 
 // apiPaths reads /namespaces/<name>/ in paths of the API server, whoever is asked for them.
-func apiPaths(text string) []Target {
+func (r *reader) apiPaths(text string) []Target {
 	var out []Target
 	for {
 		_, after, ok := strings.Cut(text, "/namespaces/")
-		if !ok {
+		if !ok || !r.budget.Spend(tokenCost) {
 			return out
 		}
-		end := strings.IndexAny(after, "/ \t\r\n\"'?&")
-		if end < 0 {
-			end = len(after)
-		}
-		out = append(out, NamespaceTargets(after[:end])...)
+		end := min(len(after), maxLabel+1)
+		out = append(out, r.namespace(after[:indexAny(after[:end], "/ \t\r\n\"'?&")])...)
 		text = after
 	}
 }
@@ -78,17 +121,17 @@ const minResource = 6
 
 // resources reads the words of a text for names of cloud resources. Each is given in every form under which a data
 // store may list it: a file in a bucket names the bucket too.
-func resources(text, hint string) []Target {
-	if !shaped(text) {
-		return storePaths(text, hint)
+func (r *reader) resources(text, hint string) []Target {
+	if !r.spend(text) || !shaped(text) {
+		return r.storePaths(text, hint)
 	}
 	var out []Target
 	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n\"'`,;|<>(){}[]&?=\\", r) }) {
 		if len(word) >= minResource && len(word) <= maxResource {
-			out = append(out, resource(word)...)
+			out = append(out, r.resource(word)...)
 		}
 	}
-	return append(out, storePaths(text, hint)...)
+	return append(out, r.storePaths(text, hint)...)
 }
 
 // maxResource is the longest name that a data store may list.
@@ -109,40 +152,43 @@ func shaped(text string) bool {
 }
 
 // resource reads one word.
-func resource(word string) []Target {
+func (r *reader) resource(word string) []Target {
+	if !r.budget.Spend(tokenCost) {
+		return nil
+	}
 	lower := lowerASCII(word)
 	if i := strings.Index(lower, "arn:"); i >= 0 {
-		return arn(word[i:])
+		return r.arn(word[i:])
 	}
 	if i := strings.Index(lower, "/subscriptions/"); i >= 0 {
-		return named(prefixes(lower[i:], 0))
+		return r.named(prefixes(lower[i:], 0))
 	}
 	if i := strings.Index(lower, "serviceaccounts/"); i >= 0 && strings.Contains(lower, ".iam.gserviceaccount.com") {
 		account, _, _ := strings.Cut(lower[i+len("serviceaccounts/"):], ":")
-		return []Target{{Kind: Role, Name: account, Strong: true}}
+		return r.keep(nil, Target{Kind: Role, Name: account, Strong: true})
 	}
 	if i := strings.Index(lower, "projects/"); i >= 0 {
-		return project(word[i:])
+		return r.project(word[i:])
 	}
 	if strings.HasSuffix(lower, ".iam.gserviceaccount.com") {
-		return []Target{{Kind: Role, Name: strings.TrimPrefix(lower, "serviceaccount:"), Strong: true}}
+		return r.keep(nil, Target{Kind: Role, Name: strings.TrimPrefix(lower, "serviceaccount:"), Strong: true})
 	}
 	if keys := bucket(lower); len(keys) > 0 {
-		return named(keys)
+		return r.named(keys)
 	}
 	if !strings.Contains(lower, "://") {
 		host, rest, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(lower, "s3:"), "gs:"), "/")
 		if keys := objectURL(dropPort(host), rest); len(keys) > 0 {
-			return named(keys)
+			return r.named(keys)
 		}
 		for _, scheme := range []string{"s3", "gs"} {
 			if name, ok := strings.CutPrefix(lower, scheme+":"); ok && len(name) > 2 {
-				return named(under(scheme+"://"+strings.Trim(strings.SplitN(name, "/", 2)[0], ":"), ""))
+				return r.named(under(scheme+"://"+strings.Trim(strings.SplitN(name, "/", 2)[0], ":"), ""))
 			}
 		}
 	}
 	if strings.Count(word, ":") >= 2 && !strings.Contains(word, "://") {
-		return connection(lower)
+		return r.connection(lower)
 	}
 	return nil
 }
@@ -157,11 +203,11 @@ func lowerASCII(s string) string {
 	}, strings.ToValidUTF8(s, "?"))
 }
 
-func named(keys []string) []Target {
-	out := make([]Target, 0, len(keys))
+func (r *reader) named(keys []string) []Target {
+	var out []Target
 	for _, k := range keys {
 		if len(k) >= minResource {
-			out = append(out, Target{Kind: Resource, Name: k, Strong: true})
+			out = r.keep(out, Target{Kind: Resource, Name: k, Strong: true})
 		}
 	}
 	return out
@@ -182,7 +228,7 @@ func CanonicalResource(name string) string {
 }
 
 // arn reads an ARN. That of a role is one; that of a file in a bucket names the bucket.
-func arn(word string) []Target {
+func (r *reader) arn(word string) []Target {
 	name := CanonicalResource(word)
 	parts := strings.SplitN(name, ":", 6)
 	if len(parts) < 6 {
@@ -190,45 +236,52 @@ func arn(word string) []Target {
 	}
 	switch parts[2] {
 	case "iam", "sts":
-		return []Target{{Kind: Role, Name: word, Strong: true}}
+		return r.keep(nil, Target{Kind: Role, Name: word, Strong: true})
 	case "s3":
 		b, _, _ := strings.Cut(parts[5], "/")
-		out := append(named(prefixes(parts[5], 0)), named([]string{"s3://" + b})...)
-		for i := range out[:len(out)-1] {
-			out[i].Name = strings.Join(parts[:5], ":") + ":" + out[i].Name
+		keys := prefixes(parts[5], 0)
+		for i := range keys {
+			keys[i] = strings.Join(parts[:5], ":") + ":" + keys[i]
 		}
-		return out
+		return r.named(append(keys, "s3://"+b))
 	case "secretsmanager", "ssm":
 		_, path, _ := strings.Cut(parts[5], ":")
 		if parts[2] == "ssm" {
 			path = strings.TrimPrefix(parts[5], "parameter")
 		}
-		return stored(named([]string{name}), path)
+		return r.stored(r.named([]string{name}), path)
 	}
-	return named([]string{name})
+	return r.named([]string{name})
 }
 
 // stored adds paths of a secret store, but for empty ones.
-func stored(out []Target, paths ...string) []Target {
+func (r *reader) stored(out []Target, paths ...string) []Target {
 	for _, p := range paths {
-		if t := StorePathTarget(p); t.Name != "" {
-			out = append(out, t)
-		}
+		out = r.keep(out, StorePathTarget(p))
 	}
 	return out
 }
 
 // project reads the resource names of Google Cloud: those of its parents name it too.
-func project(word string) []Target {
-	name := strings.TrimRight(strings.ToLower(word), "/*")
-	segments := strings.Split(name, "/")
+func (r *reader) project(word string) []Target {
+	word = strings.TrimRight(word, "/*")
+	name, n := strings.ToLower(word), 1
 	var keys []string
-	for n := 4; n <= len(segments); n += 2 {
-		keys = append(keys, strings.Join(segments[:n], "/"))
+	for i := 0; i <= len(name) && len(keys) < maxParts; i++ {
+		if i < len(name) && name[i] != '/' {
+			continue
+		}
+		if n >= 4 && n%2 == 0 {
+			keys = append(keys, name[:i])
+		}
+		n++
 	}
-	out := named(keys)
-	if len(segments) >= 4 && segments[2] == "secrets" {
-		out = stored(out, strings.Join(strings.Split(word, "/")[:4], "/"), strings.Split(word, "/")[3])
+	if len(keys) == 0 {
+		return nil
+	}
+	out := r.named(keys)
+	if parts := strings.SplitN(word, "/", 5); strings.EqualFold(parts[2], "secrets") {
+		out = r.stored(out, strings.Join(parts[:4], "/"), parts[3])
 	}
 	return out
 }
@@ -336,10 +389,10 @@ func under(bucket, path string) []string {
 }
 
 // connection finds project:region:instance, as Cloud SQL's proxy takes it, also in the path of its socket.
-func connection(word string) []Target {
+func (r *reader) connection(word string) []Target {
 	for segment := range strings.SplitSeq(word, "/") {
 		if m := connectionName.FindString(segment); m != "" {
-			return named([]string{m})
+			return r.named([]string{m})
 		}
 	}
 	return nil

@@ -10,20 +10,20 @@ import (
 // annotation finds what the annotations of an object and of its Pods name: injectors, identities of clouds, replicators
 // and ingress controllers all act on them.
 func annotation(in *Input) []Reference {
-	out := annotations("metadata.annotations", in.Annotations, in.Kind.Kind)
+	out := in.annotations("metadata.annotations", in.Annotations, in.Kind.Kind)
 	for _, t := range in.templates() {
 		if t.Path != "" {
-			out = append(out, annotations(t.Path+".metadata.annotations", t.Annotations, "Pod")...)
+			out = append(out, in.annotations(t.Path+".metadata.annotations", t.Annotations, "Pod")...)
 		}
 	}
 	return out
 }
 
-func annotations(path string, all map[string]string, kind string) []Reference {
+func (r *reader) annotations(path string, all map[string]string, kind string) []Reference {
 	var out []Reference
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		if value := all[key]; value != "" && !documentation(key) {
-			out = append(out, at(fmt.Sprintf("%s[%q]", path, key), value, annotated(key, value, kind))...)
+			out = append(out, r.at(fmt.Sprintf("%s[%q]", path, key), value, r.annotated(key, value, kind))...)
 		}
 	}
 	return out
@@ -40,6 +40,9 @@ func documentation(key string) bool {
 			return true
 		}
 	}
+	if strings.Contains(domain, "vault") || strings.Contains(name, "inject") || strings.Contains(name, "secret") || strings.Contains(name, "template") {
+		return false // an agent acts on it, and the rest of its name is a file's
+	}
 	for _, word := range []string{"last-applied", "description", "documentation", "checksum", "changelog", "maintainer", "support", "contact",
 		"runbook", "link", "repository", "homepage", "icon", "source-url", "note", "change-cause", "summary", "message", "release-name"} {
 		if strings.Contains(name, word) {
@@ -49,26 +52,26 @@ func documentation(key string) bool {
 	return false
 }
 
-func annotated(key, value, kind string) []Target {
+func (r *reader) annotated(key, value, kind string) []Target {
 	domain, name, _ := strings.Cut(strings.ToLower(key), "/")
 	switch {
 	case identity(domain, name):
-		return []Target{{Kind: Role, Name: value, Strong: true}}
+		return r.keep(nil, Target{Kind: Role, Name: value, Strong: true})
 	case replicates(name):
-		return replicated(name, value, kind)
+		return r.replicated(name, value, kind)
 	case strings.Contains(name, "secret") && strings.Contains(value, "/") && !strings.Contains(domain, "vault"):
 		if ns, s, ok := namespacedName(value); ok {
-			return []Target{{Kind: Secret, Namespace: ns, Name: s, Strong: true}}
+			return r.keep(nil, Target{Kind: Secret, Namespace: ns, Name: s, Strong: true})
 		}
 	}
-	out := slices.DeleteFunc(Find(value, name, Value), func(t Target) bool { return title(t, value) })
+	out := slices.DeleteFunc(r.find(value, name, Value), func(t Target) bool { return title(t, value) })
 	if strings.Contains(domain, "vault") || domain == "avp.kubernetes.io" {
-		out = append(out, storePaths(value, "vault")...)
+		out = append(out, r.storePaths(value, "vault")...)
 	}
 	if ns, _, ok := namespacedName(value); ok && pointsElsewhere(name) {
-		out = append(out, NamespaceTargets(ns)...)
+		out = append(out, r.namespace(ns)...)
 	}
-	return append(out, meshIdentities(value)...)
+	return append(out, r.meshIdentities(value)...)
 }
 
 // identity: the annotations by which a workload becomes somebody in a cloud.
@@ -92,27 +95,36 @@ func replicates(name string) bool {
 	return strings.HasPrefix(name, "replicate") || strings.HasPrefix(name, "reflect") || name == "sync" || strings.HasPrefix(name, "copy-")
 }
 
-func replicated(name, value, kind string) []Target {
+func (r *reader) replicated(name, value, kind string) []Target {
 	if ns, of, ok := namespacedName(value); ok {
 		if kind == secretKind {
-			return []Target{{Kind: Secret, Namespace: ns, Name: of, Strong: true}}
+			return r.keep(nil, Target{Kind: Secret, Namespace: ns, Name: of, Strong: true})
 		}
-		return NamespaceTargets(ns)
+		return r.namespace(ns)
 	}
 	if !strings.Contains(name, "namespaces") && !strings.HasSuffix(name, "-to") && !strings.Contains(name, "allowed") {
 		return nil
 	}
-	return namespaceList(value)
+	return r.namespaceList(value)
 }
 
+// maxPattern is the longest pattern of names of namespaces that is read.
+const maxPattern = 4 * maxLabel
+
 // namespaceList reads names and patterns of namespaces; regular expressions of the simple sort are read as globs.
-func namespaceList(value string) []Target {
+func (r *reader) namespaceList(value string) []Target {
 	var out []Target
+	if !r.spend(value) {
+		return nil
+	}
 	for item := range strings.SplitSeq(value, ",") {
+		if len(item) > maxPattern {
+			continue
+		}
 		item = strings.Trim(strings.ToLower(strings.TrimSpace(item)), "^$")
 		item = strings.ReplaceAll(strings.ReplaceAll(item, "[a-z0-9-]*", "*"), ".*", "*")
 		if item != "*" && isLabel(strings.ReplaceAll(item, "*", "x")) {
-			out = append(out, Target{Kind: Namespace, Name: item, Strong: true})
+			out = r.keep(out, Target{Kind: Namespace, Name: item, Strong: true})
 		}
 	}
 	return out
@@ -139,17 +151,18 @@ func pointsElsewhere(name string) bool {
 }
 
 // meshIdentities reads cluster.local/ns/<namespace>/sa/<account>, as meshes and SPIFFE write who may call.
-func meshIdentities(value string) []Target {
+func (r *reader) meshIdentities(value string) []Target {
 	var out []Target
-	for {
+	for r.budget.Spend(tokenCost) {
 		_, after, ok := strings.Cut(value, "/ns/")
 		if !ok {
 			return out
 		}
-		ns, rest, ok := strings.Cut(after, "/")
+		ns, rest, ok := strings.Cut(after[:min(len(after), maxLabel+len("/sa/"))], "/")
 		if ok && strings.HasPrefix(rest, "sa/") {
-			out = append(out, NamespaceTargets(ns)...)
+			out = append(out, r.namespace(ns)...)
 		}
 		value = after
 	}
+	return out
 }

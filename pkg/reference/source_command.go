@@ -2,31 +2,38 @@ package reference
 
 import (
 	"encoding/base64"
+	"iter"
 	"strings"
 
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// command finds hosts in the words of commands, arguments, exec probes and hooks, and in the scripts among them.
-func command(in *Input) []Reference {
+// commands finds hosts in the words of commands, arguments, exec probes and hooks, and in the scripts among them.
+func commands(in *Input) []Reference {
 	var out []Reference
 	for _, c := range in.containers() {
-		vars := in.Environment(c.Container)
+		vars := in.Environment(c)
 		lookup := func(n string) (string, bool) { v, ok := vars[n]; return v, ok }
 		for _, cmd := range c.Commands() {
-			out = append(out, words(cmd, lookup, in.budget)...)
+			out = append(out, in.words(cmd, lookup)...)
 		}
 	}
 	return out
 }
 
-func words(cmd workload.Command, lookup workload.Lookup, b *budget) []Reference {
+func (in *Input) words(cmd workload.Command, lookup workload.Lookup) []Reference {
 	var out []Reference
-	plain := expandAll(cmd.Words, lookup, b)
+	plain := in.Expanded(cmd, lookup)
+	add := func(i int, targets []Target) {
+		path := ""
+		if len(targets) > 0 {
+			path = cmd.WordPath(i)
+		}
+		out = append(out, in.at(path, cmd.Words[i], targets)...)
+	}
 	for i := range plain {
-		path := cmd.WordPath(i)
 		if workload.Script(plain, i) {
-			out = append(out, at(path, cmd.Words[i], script(plain[:i+1], lookup))...)
+			add(i, in.script(plain[i], lookup))
 			if strings.ContainsAny(plain[i], " \t\n;") {
 				continue
 			}
@@ -35,83 +42,76 @@ func words(cmd workload.Command, lookup workload.Lookup, b *budget) []Reference 
 		if i == 0 && cmd.HasProgram() && !strings.Contains(plain[i], "://") {
 			continue
 		}
-		out = append(out, at(path, cmd.Words[i], wordTargets(plain, i))...)
+		add(i, in.wordTargets(plain, i))
 	}
-	for _, t := range append(called(plain), namespaceFlags(plain)...) {
-		i := wordWith(plain, t.Name)
-		out = append(out, at(cmd.WordPath(i), cmd.Words[i], []Target{t})...)
-	}
+	c := command{in.reader, add}
+	c.read(plain, 0)
+	c.namespaceFlags(plain)
 	return out
-}
-
-// wordWith returns the index of the last word that holds a name.
-func wordWith(words []string, name string) int {
-	for i := len(words) - 1; i > 0; i-- {
-		if strings.Contains(strings.ToLower(words[i]), strings.ToLower(name)) {
-			return i
-		}
-	}
-	return 0
 }
 
 // namespaceFlags reads the flags by which controllers are told which namespaces to act in, whatever they are called.
-func namespaceFlags(words []string) []Target {
-	var out []Target
+func (c command) namespaceFlags(words []string) {
 	switch program, _ := programOf(words); program {
 	case "temporal", "tctl", "aws", "nomad", "vault", "consul":
-		return nil // theirs are namespaces of other systems
+		return // theirs are namespaces of other systems
 	}
 	for i := range words {
-		if ns, ok := flag(words, i, "--namespace", "--namespaces", "--watch-namespace", "--watch-namespaces", "--target-namespace", "--target-namespaces"); ok {
-			out = append(out, NamespaceTargets(ns)...)
+		if ns, at, ok := flag(words, i, "--namespace", "--namespaces", "--watch-namespace", "--watch-namespaces", "--target-namespace", "--target-namespaces"); ok {
+			c.out(at, c.namespace(ns))
 		}
 	}
-	return out
 }
 
 // Expanded returns the words of a command as the kubelet makes them.
 func (in *Input) Expanded(cmd workload.Command, lookup workload.Lookup) []string {
-	return expandAll(cmd.Words, lookup, in.budget)
-}
-
-func expandAll(words []string, lookup workload.Lookup, b *budget) []string {
-	out := make([]string, len(words))
-	for i, w := range words {
-		out[i] = expand(w, lookup, b)
+	in.begin()
+	out := make([]string, len(cmd.Words))
+	for i, w := range cmd.Words {
+		out[i] = expand(w, lookup, in.budget)
 	}
 	return out
 }
 
-// script reads the commands of a script that the last word is, at any depth.
-func script(words []string, lookup workload.Lookup) []Target {
+// Calls yields the simple commands that a command line runs, within the budget of the input.
+func (in *Input) Calls(words []string, lookup workload.Lookup) iter.Seq[workload.Call] {
+	in.begin()
+	return workload.Calls(words, lookup, in.budget)
+}
+
+// script reads the commands of a script, at any depth.
+func (r *reader) script(text string, lookup workload.Lookup) []Target {
 	var out []Target
-	for n, call := range workload.Calls(words, lookup) {
+	itself := true
+	for call := range workload.Calls([]string{"sh", "-c", text}, lookup, r.budget) {
 		for _, t := range call.Texts {
 			key, value, ok := strings.Cut(t, "=")
 			if !ok || !isKey(key) {
 				key, value = "", t
 			}
-			out = append(out, Find(value, key, Value)...)
-			out = append(out, namespaceVariable(key, value)...)
-			out = append(out, texted(value)...)
+			out = append(out, r.find(value, key, Value)...)
+			out = append(out, r.namespaceVariable(key, value)...)
+			out = append(out, r.texted(value)...)
+			out = append(out, r.namespacePairs(value)...)
 		}
-		if n == 0 {
-			continue // the shell itself, whose last word is the script as a whole
+		if itself {
+			itself = false // the shell, whose last word is the script as a whole
+			continue
 		}
 		for i, w := range call.Words {
 			if i > 0 || strings.Contains(w, "://") {
-				out = append(out, wordTargets(call.Words, i)...)
+				out = append(out, r.wordTargets(call.Words, i)...)
 			}
-			out = append(out, texted(w)...)
+			out = append(out, r.texted(w)...)
 		}
-		out = append(out, called(call.Words)...)
+		out = append(out, r.called(call.Words)...)
 	}
 	return out
 }
 
 // scriptText reads a text that is a script by itself, as ConfigMaps and custom resources hold them.
-func scriptText(text string) []Target {
-	return script([]string{"sh", "-c", text}, func(string) (string, bool) { return "", false })
+func (r *reader) scriptText(text string) []Target {
+	return r.script(text, func(string) (string, bool) { return "", false })
 }
 
 // isScript reports whether the text of a key is a script for a shell.
@@ -130,7 +130,7 @@ func isScript(key, text string) bool {
 
 // wordTargets reads one word of a command line; behind a host flag it is a host, whatever it looks like. A word with
 // blanks in it is a text of its own.
-func wordTargets(words []string, i int) []Target {
+func (r *reader) wordTargets(words []string, i int) []Target {
 	w, pos, hint := words[i], Word, ""
 	switch {
 	case i > 0 && hostFlag(words[i-1]):
@@ -140,12 +140,12 @@ func wordTargets(words []string, i int) []Target {
 	case strings.ContainsAny(w, " \n\t"):
 		pos = Value
 	}
-	out := append(Find(w, hint, pos), Find(unwrapped(w), hint, Value)...)
+	out := append(r.find(w, hint, pos), r.find(unwrapped(w), hint, Value)...)
 	if rest, ok := joinedHost(w); ok {
-		out = append(out, Find(rest, "", HostPosition)...)
+		out = append(out, r.find(rest, "", HostPosition)...)
 	}
 	for _, alternative := range braces(w) {
-		out = append(out, Find(alternative, hint, pos)...)
+		out = append(out, r.find(alternative, hint, pos)...)
 	}
 	return out
 }

@@ -44,10 +44,10 @@ func (in *Input) valueFrom(path string, from *corev1.EnvVarSource) []Reference {
 	switch {
 	case from.ConfigMapKeyRef != nil:
 		cm := in.configMap(from.ConfigMapKeyRef.Name)
-		return keys(path+".configMapKeyRef", configMapKind, from.ConfigMapKeyRef.Name, cm, from.ConfigMapKeyRef.Key)
+		return in.keys(path+".configMapKeyRef", configMapKind, from.ConfigMapKeyRef.Name, cm, from.ConfigMapKeyRef.Key)
 	case from.SecretKeyRef != nil:
 		s := in.secret(from.SecretKeyRef.Name)
-		return keys(path+".secretKeyRef", secretKind, from.SecretKeyRef.Name, s, from.SecretKeyRef.Key)
+		return in.keys(path+".secretKeyRef", secretKind, from.SecretKeyRef.Name, s, from.SecretKeyRef.Key)
 	}
 	return nil
 }
@@ -99,23 +99,23 @@ func (in *Input) itemsOf(path, kind, name string, items []corev1.KeyToPath) []Re
 	if kind == secretKind {
 		known = in.secret(name)
 	}
-	return keys(path, kind, name, known, names...)
+	return in.keys(path, kind, name, known, names...)
 }
 
 func (in *Input) wholeMap(path, name string) []Reference {
 	cm := in.configMap(name)
-	return keys(path, configMapKind, name, cm, slices.Sorted(maps.Keys(cm.Keys))...)
+	return in.keys(path, configMapKind, name, cm, slices.Sorted(maps.Keys(cm.Keys))...)
 }
 
 func (in *Input) wholeSecret(path, name string) []Reference {
 	s := in.secret(name)
-	return keys(path, secretKind, name, s, slices.Sorted(maps.Keys(s.Keys))...)
+	return in.keys(path, secretKind, name, s, slices.Sorted(maps.Keys(s.Keys))...)
 }
 
-func keys(path, kind, name string, known Contents, names ...string) []Reference {
+func (in *Input) keys(path, kind, name string, known Contents, names ...string) []Reference {
 	var out []Reference
 	for _, key := range names {
-		refs := at(path, name, known.Keys[key].Targets)
+		refs := in.at(path, name, in.keep(nil, known.Keys[key].Targets...))
 		for i := range refs {
 			refs[i].Via = &Via{Kind: kind, Name: name, Key: key}
 			refs[i].Confidential = kind == secretKind

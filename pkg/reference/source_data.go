@@ -6,7 +6,7 @@ import "strings"
 func data(in *Input) []Reference {
 	var out []Reference
 	for _, d := range in.Data {
-		refs := at(d.Path, d.Value, dataTargets(d.Key, d.Value))
+		refs := in.at(d.Path, d.Value, in.dataTargets(d.Key, d.Value))
 		for i := range refs {
 			refs[i].Confidential = d.Secret
 		}
@@ -16,11 +16,11 @@ func data(in *Input) []Reference {
 }
 
 // dataTargets reads one key of a ConfigMap or Secret: a value, a file, or a script.
-func dataTargets(key, value string) []Target {
-	out := append(Find(value, key, Value), namespaceVariable(key, value)...)
-	out = append(out, Find(unwrapped(strings.TrimSpace(value)), key, Value)...)
+func (r *reader) dataTargets(key, value string) []Target {
+	out := append(r.find(value, key, Value), r.namespaceVariable(key, value)...)
+	out = append(out, r.find(unwrapped(strings.TrimSpace(value)), key, Value)...)
 	if isScript(key, value) {
-		out = append(out, scriptText(value)...)
+		out = append(out, r.scriptText(value)...)
 	}
 	return out
 }

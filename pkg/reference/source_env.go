@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
 // env finds hosts in the values of environment variables, as they stand and as $(VAR) makes them.
@@ -13,48 +15,54 @@ func env(in *Input) []Reference {
 	for _, c := range in.containers() {
 		vars := in.fromSources(c.Container)
 		for i, e := range c.Env {
-			value := in.resolve(e, vars)
+			value := in.resolve(&e, c.Template, vars)
 			if e.Value == "" {
 				continue
 			}
-			targets := variable(e.Name, e.Value)
+			targets := in.variable(e.Name, e.Value)
 			if value != e.Value {
-				targets = append(targets, variable(e.Name, value)...)
+				targets = append(targets, in.variable(e.Name, value)...)
 			}
+			path := ""
 			if len(targets) > 0 {
-				out = append(out, at(fmt.Sprintf("%s.env[%d].value", c.Path, i), e.Value, targets)...)
+				path = fmt.Sprintf("%s.env[%d].value", c.Path, i)
 			}
+			out = append(out, in.at(path, e.Value, targets)...)
 		}
 	}
 	return out
 }
 
 // variable reads the value of a variable, which may be a text in base64.
-func variable(name, value string) []Target {
-	out := append(Find(value, name, Value), namespaceVariable(name, value)...)
-	return append(out, Find(unwrapped(value), name, Value)...)
+func (r *reader) variable(name, value string) []Target {
+	out := append(r.find(value, name, Value), r.namespaceVariable(name, value)...)
+	return append(out, r.find(unwrapped(value), name, Value)...)
 }
 
 // namespaceVariable reads the variables that tell programs which namespace to act in. Others that end so often mean
 // something else: the prefix of metrics, a tenant of another system.
-func namespaceVariable(name, value string) []Target {
+func (r *reader) namespaceVariable(name, value string) []Target {
 	switch strings.ToUpper(name) {
 	case "NAMESPACE", "NAMESPACES", "WATCH_NAMESPACE", "WATCH_NAMESPACES", "POD_NAMESPACE", "KUBE_NAMESPACE", "KUBERNETES_NAMESPACE",
 		"K8S_NAMESPACE", "TARGET_NAMESPACE", "TARGET_NAMESPACES", "HELM_NAMESPACE":
-		return NamespaceTargets(value)
+		return r.namespace(value)
 	}
 	return nil
 }
 
 // Environment returns the variables of a container that are known before it runs, in the kubelet's order: envFrom
 // first, then each entry of env, which may use the ones before it.
-func (in *Input) Environment(c *corev1.Container) map[string]string {
-	vars := in.fromSources(c)
+func (in *Input) Environment(c workload.Container) map[string]string {
+	in.begin()
+	vars := in.fromSources(c.Container)
 	for _, e := range c.Env {
-		in.resolve(e, vars)
+		in.resolve(&e, c.Template, vars)
 	}
 	return vars
 }
+
+// variableCost is what a variable costs in units, beside the bytes of its value.
+const variableCost = 32
 
 func (in *Input) fromSources(c *corev1.Container) map[string]string {
 	vars := map[string]string{}
@@ -64,6 +72,9 @@ func (in *Input) fromSources(c *corev1.Container) map[string]string {
 		}
 		cm := in.configMap(from.ConfigMapRef.Name)
 		for key, k := range cm.Keys {
+			if !in.budget.Spend(variableCost) {
+				return vars
+			}
 			if !k.Long {
 				vars[from.Prefix+key] = k.Short
 			}
@@ -74,7 +85,10 @@ func (in *Input) fromSources(c *corev1.Container) map[string]string {
 
 // resolve adds one entry to vars and returns its value; empty where it is not known. One that is known to be empty is
 // not unknown: the kubelet puts nothing in its place.
-func (in *Input) resolve(e corev1.EnvVar, vars map[string]string) string {
+func (in *Input) resolve(e *corev1.EnvVar, t *workload.Template, vars map[string]string) string {
+	if !in.budget.Spend(variableCost) {
+		return ""
+	}
 	value, known := "", true
 	switch {
 	case e.Value != "":
@@ -86,6 +100,8 @@ func (in *Input) resolve(e corev1.EnvVar, vars map[string]string) string {
 		value, known = k.Short, ok && !k.Long
 	case e.ValueFrom.FieldRef != nil && e.ValueFrom.FieldRef.FieldPath == "metadata.namespace":
 		value = in.Namespace
+	case e.ValueFrom.FieldRef != nil:
+		value, known = fieldOf(t, e.ValueFrom.FieldRef.FieldPath)
 	default:
 		known = false
 	}

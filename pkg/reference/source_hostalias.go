@@ -9,9 +9,9 @@ func hostAlias(in *Input) []Reference {
 	for _, t := range in.templates() {
 		for i, a := range t.Spec.HostAliases {
 			path := fmt.Sprintf("%s.hostAliases[%d]", t.SpecPath(), i)
-			out = append(out, at(path+".ip", a.IP, Find(a.IP, "", HostPosition))...)
+			out = append(out, in.at(path+".ip", a.IP, in.find(a.IP, "", HostPosition))...)
 			for j, name := range a.Hostnames {
-				out = append(out, at(fmt.Sprintf("%s.hostnames[%d]", path, j), name, Find(name, "", HostPosition))...)
+				out = append(out, in.at(fmt.Sprintf("%s.hostnames[%d]", path, j), name, in.find(name, "", HostPosition))...)
 			}
 		}
 	}

@@ -17,7 +17,7 @@ func object(in *Input) []Reference {
 	if in.Object == nil {
 		return nil
 	}
-	w := walker{use: useOf(in.Kind.Group, in.Kind.Kind), kind: in.Kind.Kind}
+	w := walker{reader: in.reader, use: useOf(in.Kind.Group, in.Kind.Kind), kind: in.Kind.Kind}
 	if in.Template != nil {
 		w.use = Stores // the claims of a StatefulSet
 	}
@@ -27,9 +27,6 @@ func object(in *Input) []Reference {
 		default:
 			w.value(in.Object[key], trail{nil, key, 0}, key, "", 1)
 		}
-	}
-	if w.deep && in.budget != nil {
-		in.budget.exceeded = true
 	}
 	return w.out
 }
@@ -87,16 +84,20 @@ func (p trail) String() string {
 const maxNesting = 128
 
 type walker struct {
+	*reader
 	use  Use
 	kind string
 	out  []Reference
-	deep bool
 	// inner: what is read stands in a text itself.
 	inner bool
 }
 
 func (w *walker) found(p trail, text string, targets []Target) {
-	refs := at(p.String(), text, targets)
+	path := ""
+	if len(targets) > 0 {
+		path = p.String()
+	}
+	refs := w.at(path, text, targets)
 	for i := range refs {
 		refs[i].Use = w.use
 	}
@@ -106,7 +107,10 @@ func (w *walker) found(p trail, text string, targets []Target) {
 // value reads a node. key is the nearest name above it, and above the one above that.
 func (w *walker) value(v any, p trail, key, above string, depth int) {
 	if depth > maxNesting {
-		w.deep = true
+		w.budget.TooDeep()
+		return
+	}
+	if !w.budget.Spend(tokenCost) {
 		return
 	}
 	switch v := v.(type) {
@@ -117,14 +121,11 @@ func (w *walker) value(v any, p trail, key, above string, depth int) {
 			w.value(item, trail{&p, "", i}, key, above, depth+1)
 		}
 	case string:
-		if v != "" && len(v) < maxText {
+		if v != "" {
 			w.text(v, p, key, above)
 		}
 	}
 }
-
-// maxText is longer than anything that the API server stores.
-const maxText = 8 << 20
 
 func (w *walker) node(m map[string]any, p trail, key string, depth int) {
 	if action, _ := m["action"].(string); strings.EqualFold(action, "deny") {
@@ -172,7 +173,7 @@ func (w *walker) refersTo(m map[string]any, name string, p trail, key string) {
 	_, keyed := m["key"].(string)
 	secretive := strings.Contains(l, "secret") || l == "imagepullsecrets" || keyed && len(m) <= 3 && opens(l)
 	if kind == "Secret" || kind == "" && secretive && !strings.Contains(l, "store") {
-		w.found(trail{&p, "name", 0}, name, []Target{{Kind: Secret, Name: name, Namespace: namespace, Strong: true}})
+		w.found(trail{&p, "name", 0}, name, w.keep(nil, Target{Kind: Secret, Name: name, Namespace: namespace, Strong: true}))
 	}
 }
 
@@ -191,23 +192,23 @@ func (w *walker) text(v string, p trail, key, above string) {
 func (w *walker) byName(v, l, above string) (targets []Target, only bool) {
 	switch {
 	case namespaceKey(l):
-		return namespaceList(v), true
+		return w.namespaceList(v), true
 	case l == "volumename" && (w.kind == "PersistentVolumeClaim" || above == "spec" && w.use == Stores):
-		return []Target{{Kind: Volume, Name: v, Strong: true}}, true
+		return w.keep(nil, Target{Kind: Volume, Name: v, Strong: true}), true
 	case l == "cidr" || l == "cidrs":
-		return []Target{{Kind: Range, Name: v, Strong: true}}, true
+		return w.keep(nil, Target{Kind: Range, Name: v, Strong: true}), true
 	case w.use == Stores && handleKey(l):
-		return handles(v), false
+		return w.handles(v), false
 	case secretNameKey(l):
 		ns, name, ok := namespacedName(v)
 		if !ok {
 			name = v
 		}
-		return []Target{{Kind: Secret, Namespace: ns, Name: name, Strong: true}}, false
+		return w.keep(nil, Target{Kind: Secret, Namespace: ns, Name: name, Strong: true}), false
 	case storeKey(l, above):
-		return []Target{StorePathTarget(v)}, false
+		return w.keep(nil, StorePathTarget(v)), false
 	case roleKey(l):
-		return []Target{{Kind: Role, Name: v, Strong: true}}, false
+		return w.keep(nil, Target{Kind: Role, Name: v, Strong: true}), false
 	}
 	return nil, false
 }
@@ -226,7 +227,7 @@ func opens(l string) bool {
 func (w *walker) podLabels(m map[string]any, p trail) {
 	for _, key := range []string{"k8s:io.kubernetes.pod.namespace", "io.kubernetes.pod.namespace", "kubernetes.io/metadata.name"} {
 		if ns, ok := m[key].(string); ok {
-			w.found(trail{&p, key, 0}, ns, NamespaceTargets(ns))
+			w.found(trail{&p, key, 0}, ns, w.namespace(ns))
 		}
 	}
 }
@@ -237,38 +238,49 @@ func roleKey(l string) bool {
 
 // free reads a text for all that texts can name.
 func (w *walker) free(v string, p trail, key string) {
-	targets := append(Find(v, key, position(key)), namespaceVariable(key, v)...)
-	targets = append(targets, Find(unwrapped(v), key, Value)...)
+	targets := append(w.find(v, key, position(key)), w.namespaceVariable(key, v)...)
+	targets = append(targets, w.find(unwrapped(v), key, Value)...)
 	if isScript(key, v) {
-		targets = append(targets, scriptText(v)...)
+		targets = append(targets, w.scriptText(v)...)
 	}
 	if ns, _, ok := namespacedName(v); ok && (pointsElsewhere(key) || key == "hosts" && w.use == Routes) {
-		targets = append(targets, NamespaceTargets(ns)...)
+		targets = append(targets, w.namespace(ns)...)
 	}
 	w.nested(v, p, key)
-	w.found(p, v, append(targets, meshIdentities(v)...))
+	w.found(p, v, append(targets, w.meshIdentities(v)...))
 }
-
-// maxNested bounds the texts that are read as YAML of their own.
-const maxNested = 128 << 10
 
 // nested reads texts that hold an object of their own: values of a chart, manifests, templates.
 func (w *walker) nested(v string, p trail, key string) {
-	if w.inner || len(v) > maxNested || !strings.Contains(v, ":") || !strings.Contains(strings.TrimSpace(v), "\n") || isScript(key, v) {
+	if w.inner || !strings.Contains(v, ":") || !strings.Contains(strings.TrimSpace(v), "\n") || isScript(key, v) {
+		return
+	}
+	if !w.spend(v) || !w.budget.Node(countNodes(v)) {
 		return
 	}
 	var tree map[string]any
 	if yaml.Unmarshal([]byte(v), &tree) != nil {
 		return
 	}
-	inside := walker{use: w.use, kind: w.kind, inner: true}
+	inside := walker{reader: w.reader, use: w.use, kind: w.kind, inner: true}
 	inside.node(tree, trail{nil, "", 0}, key, 1)
 	var targets []Target
 	for _, r := range inside.out {
 		targets = append(targets, r.Target)
 	}
-	w.deep = w.deep || inside.deep
 	w.found(p, v, targets)
+}
+
+// countNodes returns how many values a text in YAML can hold at most.
+func countNodes(text string) int {
+	n := 1
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '\n', ',', '[', '{', '*', '-', ':', '?':
+			n++
+		}
+	}
+	return n
 }
 
 // position: the fields in which only a host can stand, whatever it looks like.
@@ -291,11 +303,14 @@ func handleKey(l string) bool {
 }
 
 // handles reads a handle, and the parts that drivers join in one.
-func handles(v string) []Target {
-	out := []Target{{Kind: Instance, Name: strings.ToLower(v), Strong: true}}
+func (r *reader) handles(v string) []Target {
+	if len(v) > maxResource {
+		return nil
+	}
+	out := r.keep(nil, Target{Kind: Instance, Name: strings.ToLower(v), Strong: true})
 	for part := range strings.FieldsFuncSeq(v, func(r rune) bool { return strings.ContainsRune(":#/", r) }) {
 		if part != v {
-			out = append(out, Target{Kind: Instance, Name: strings.ToLower(part), Strong: true})
+			out = r.keep(out, Target{Kind: Instance, Name: strings.ToLower(part), Strong: true})
 		}
 	}
 	return out
@@ -349,5 +364,5 @@ func (w *walker) selects(m map[string]any, p trail) {
 		return
 	}
 	text := metav1.FormatLabelSelector(&s)
-	w.found(p, text, []Target{{Kind: NamespaceSelector, Name: text, Strong: true}})
+	w.found(p, text, w.keep(nil, Target{Kind: NamespaceSelector, Name: text, Strong: true}))
 }

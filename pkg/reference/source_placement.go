@@ -14,7 +14,7 @@ import (
 func placement(in *Input) []Reference {
 	var out []Reference
 	for _, t := range in.templates() {
-		p := placed{spec: t.SpecPath()}
+		p := placed{reader: in.reader, spec: t.SpecPath()}
 		p.template(t)
 		out = append(out, p.out...)
 	}
@@ -22,15 +22,16 @@ func placement(in *Input) []Reference {
 }
 
 type placed struct {
+	*reader
 	spec string
 	out  []Reference
 }
 
 func (p *placed) add(field, text string, kind Kind, name string) {
-	if name == "" {
-		return
+	for _, r := range p.at(p.spec+"."+field, text, p.keep(nil, Target{Kind: kind, Name: name, Strong: true})) {
+		r.Use = Places
+		p.out = append(p.out, r)
 	}
-	p.out = append(p.out, Reference{Target: Target{Kind: kind, Name: name, Strong: true}, Use: Places, Path: p.spec + "." + field, Text: text})
 }
 
 func (p *placed) template(t *workload.Template) {

@@ -15,42 +15,42 @@ func secretRef(in *Input) []Reference {
 	for _, c := range in.containers() {
 		for i, from := range c.EnvFrom {
 			if from.SecretRef != nil {
-				out = append(out, secret(fmt.Sprintf("%s.envFrom[%d].secretRef.name", c.Path, i), from.SecretRef.Name, "")...)
+				out = append(out, in.secretNamed(fmt.Sprintf("%s.envFrom[%d].secretRef.name", c.Path, i), from.SecretRef.Name, "")...)
 			}
 		}
 		for i, e := range c.Env {
 			if e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil {
-				out = append(out, secret(fmt.Sprintf("%s.env[%d].valueFrom.secretKeyRef.name", c.Path, i), e.ValueFrom.SecretKeyRef.Name, "")...)
+				out = append(out, in.secretNamed(fmt.Sprintf("%s.env[%d].valueFrom.secretKeyRef.name", c.Path, i), e.ValueFrom.SecretKeyRef.Name, "")...)
 			}
 		}
 	}
 	for _, t := range in.templates() {
 		for i, s := range t.Spec.ImagePullSecrets {
-			out = append(out, secret(fmt.Sprintf("%s.imagePullSecrets[%d].name", t.SpecPath(), i), s.Name, "")...)
+			out = append(out, in.secretNamed(fmt.Sprintf("%s.imagePullSecrets[%d].name", t.SpecPath(), i), s.Name, "")...)
 		}
-		out = append(out, volumeSecrets(t)...)
+		out = append(out, in.volumeSecrets(t)...)
 	}
 	return out
 }
 
-func secret(path, name, namespace string) []Reference {
+func (r *reader) secretNamed(path, name, namespace string) []Reference {
 	if name == "" {
 		return nil
 	}
-	return at(path, name, []Target{{Kind: Secret, Name: name, Namespace: namespace, Strong: true}})
+	return r.at(path, name, r.keep(nil, Target{Kind: Secret, Name: name, Namespace: namespace, Strong: true}))
 }
 
-func volumeSecrets(t *workload.Template) []Reference {
+func (r *reader) volumeSecrets(t *workload.Template) []Reference {
 	var out []Reference
 	for i, v := range t.Spec.Volumes {
 		path := fmt.Sprintf("%s.volumes[%d]", t.SpecPath(), i)
-		out = append(out, secretOf(path, &v.VolumeSource)...)
+		out = append(out, r.secretOf(path, &v.VolumeSource)...)
 		if v.Projected == nil {
 			continue
 		}
 		for j, p := range v.Projected.Sources {
 			if p.Secret != nil {
-				out = append(out, secret(fmt.Sprintf("%s.projected.sources[%d].secret.name", path, j), p.Secret.Name, "")...)
+				out = append(out, r.secretNamed(fmt.Sprintf("%s.projected.sources[%d].secret.name", path, j), p.Secret.Name, "")...)
 			}
 		}
 	}
@@ -58,18 +58,18 @@ func volumeSecrets(t *workload.Template) []Reference {
 }
 
 // secretOf reads the Secrets by which a volume is opened.
-func secretOf(path string, v *corev1.VolumeSource) []Reference {
+func (r *reader) secretOf(path string, v *corev1.VolumeSource) []Reference {
 	local := func(field string, ref *corev1.LocalObjectReference) []Reference {
 		if ref == nil {
 			return nil
 		}
-		return secret(path+"."+field+".name", ref.Name, "")
+		return r.secretNamed(path+"."+field+".name", ref.Name, "")
 	}
 	switch {
 	case v.Secret != nil:
-		return secret(path+".secret.secretName", v.Secret.SecretName, "")
+		return r.secretNamed(path+".secret.secretName", v.Secret.SecretName, "")
 	case v.AzureFile != nil:
-		return secret(path+".azureFile.secretName", v.AzureFile.SecretName, "")
+		return r.secretNamed(path+".azureFile.secretName", v.AzureFile.SecretName, "")
 	case v.CSI != nil:
 		return local("csi.nodePublishSecretRef", v.CSI.NodePublishSecretRef)
 	case v.ISCSI != nil:

@@ -14,7 +14,7 @@ func volume(in *Input) []Reference {
 	for _, t := range in.templates() {
 		for i := range t.Spec.Volumes {
 			path := fmt.Sprintf("%s.volumes[%d]", t.SpecPath(), i)
-			out = append(out, volumeSource(path, &t.Spec.Volumes[i].VolumeSource)...)
+			out = append(out, in.volumeSource(path, &t.Spec.Volumes[i].VolumeSource)...)
 		}
 	}
 	for i := range out {
@@ -25,10 +25,10 @@ func volume(in *Input) []Reference {
 
 // volumeSource reads every text of a source that is no Kubernetes object of its own, as the walk over custom resources
 // reads theirs: drivers take whatever they like.
-func volumeSource(path string, v *corev1.VolumeSource) []Reference {
+func (r *reader) volumeSource(path string, v *corev1.VolumeSource) []Reference {
 	if v.PersistentVolumeClaim != nil {
 		name := v.PersistentVolumeClaim.ClaimName
-		return at(path+".persistentVolumeClaim.claimName", name, []Target{{Kind: Claim, Name: name, Strong: true}})
+		return r.at(path+".persistentVolumeClaim.claimName", name, r.keep(nil, Target{Kind: Claim, Name: name, Strong: true}))
 	}
 	if v.ConfigMap != nil || v.Secret != nil || v.Projected != nil || v.EmptyDir != nil || v.DownwardAPI != nil || v.Image != nil || v.HostPath != nil {
 		return nil
@@ -41,7 +41,7 @@ func volumeSource(path string, v *corev1.VolumeSource) []Reference {
 	if json.Unmarshal(raw, &tree) != nil {
 		return nil
 	}
-	w := walker{use: Stores}
+	w := walker{reader: r, use: Stores}
 	w.node(tree, segments(path), "", 0)
 	// Secrets by which a volume is opened are another source's.
 	return slices.DeleteFunc(w.out, func(r Reference) bool { return r.Kind == Secret })

@@ -18,21 +18,18 @@ func StorePathTarget(path string) Target {
 }
 
 // storePaths finds paths of a secret store where the text or its name speaks of one.
-func storePaths(text, hint string) []Target {
-	if !strings.Contains(text, "/") || len(text) > maxStoreText {
-		return nil
-	}
-	if !storeHint(hint) && !speaksOfStore(text) {
+func (r *reader) storePaths(text, hint string) []Target {
+	if !strings.Contains(text, "/") || !storeHint(hint) && !speaksOfStore(text) || !r.spend(text) {
 		return nil
 	}
 	var out []Target
 	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n\"'`,;|<>(){}[]&?=", r) }) {
-		word = storePath(word)
-		if strings.Count(word, "/") == 0 || strings.HasPrefix(word, ".") || strings.Contains(word, "//") || len(word) > maxResource {
+		if len(word) > maxResource || !strings.Contains(word, "/") || !r.budget.Spend(tokenCost) {
 			continue
 		}
-		if t := StorePathTarget(word); t.Name != "" {
-			out = append(out, t)
+		word = storePath(word)
+		if strings.Contains(word, "/") && !strings.HasPrefix(word, ".") && !strings.Contains(word, "//") {
+			out = r.keep(out, StorePathTarget(word))
 		}
 	}
 	return out
@@ -53,9 +50,6 @@ func storePath(word string) string {
 	}
 	return word
 }
-
-// maxStoreText bounds the texts that are searched for paths: templates of agents are short.
-const maxStoreText = 64 << 10
 
 func speaksOfStore(text string) bool {
 	text = strings.ToLower(text)

@@ -1,6 +1,7 @@
 package reference
 
 import (
+	"iter"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -18,51 +19,69 @@ const (
 	HostPosition
 )
 
-// Hosts returns the hosts that a text names. hint is the name of the variable, flag or key that the text is the value
-// of; it may be empty. Lines are read one by one, comments skipped.
-func Hosts(text, hint string, pos Position) []Target {
-	if !plausible(text, hint, pos) {
+// hosts returns the hosts that a text names.
+func (r *reader) hosts(text, hint string, pos Position) []Target {
+	if !r.spend(text) || !plausible(text, hint, pos) {
 		return nil
 	}
 	text = escaped(text)
 	if !strings.ContainsRune(strings.TrimRight(text, "\r\n"), '\n') {
-		return line(strings.TrimSpace(text), hint, pos)
+		return r.line(strings.TrimSpace(text), hint, pos, false)
 	}
 	var out []Target
-	block := false
-	for l := range strings.Lines(text) {
-		l = strings.TrimSpace(l)
-		if block {
-			_, after, ends := strings.Cut(l, "*/")
-			if !ends {
-				continue
-			}
-			l, block = strings.TrimSpace(after), false
-		}
-		l = afterComment(l)
-		if strings.HasPrefix(l, "/*") && !strings.Contains(l, "*/") {
-			block = true
-		}
-		if !comment(l) {
-			out = append(out, lineOf(beforeComment(l), "", pos, true)...)
-		}
+	for l := range uncommented(text) {
+		out = append(out, r.line(l, "", pos, true)...)
 	}
 	return out
 }
 
-// beforeComment cuts off what a file says to people at the end of a line.
-func beforeComment(l string) string {
-	for from := 0; ; {
-		i := strings.Index(l[from:], " #")
-		if i < 0 {
-			return l
+// uncommented yields the lines of a text without what they say to people.
+func uncommented(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		block, closed := false, strings.LastIndex(text, "*/")
+		at := 0
+		for l := range strings.Lines(text) {
+			at += len(l)
+			l = strings.TrimSpace(l)
+			if block {
+				_, after, ends := strings.Cut(l, "*/")
+				if !ends {
+					continue
+				}
+				l, block = strings.TrimSpace(after), false
+			}
+			l = afterComment(l)
+			block = at <= closed && opensBlock(l)
+			if !block && !comment(l) && !yield(beforeComment(l)) {
+				return
+			}
 		}
-		i += from
-		if strings.Count(l[:i], `"`)%2 == 0 && strings.Count(l[:i], "'")%2 == 0 {
-			return strings.TrimSpace(l[:i])
-		}
-		from = i + 2
 	}
+}
+
+// opensBlock reports whether a line begins a comment of several lines. A pattern of files, such as /*.log, begins none.
+func opensBlock(l string) bool {
+	rest, ok := strings.CutPrefix(l, "/*")
+	return ok && !strings.Contains(rest, "*/") && (rest == "" || strings.IndexByte(" \t*!", rest[0]) >= 0)
+}
+
+// beforeComment cuts off what a file says to people at the end of a line: what follows a # that stands behind a blank and in no
+// quotes.
+func beforeComment(l string) string {
+	double, single := false, false
+	for i := 0; i < len(l); i++ {
+		switch l[i] {
+		case '"':
+			double = !double
+		case '\'':
+			single = !single
+		case '#':
+			if i > 0 && l[i-1] == ' ' && !double && !single {
+				return strings.TrimSpace(l[:i-1])
+			}
+		}
+	}
+	return l
 }
 
 // plausible skips the texts that are most frequent and can name no host, before any work is done on them.
@@ -118,7 +137,7 @@ func afterComment(l string) string {
 }
 
 func comment(l string) bool {
-	for _, p := range []string{"#", ";", "//", "-- ", "<!--", "/*", "REM "} {
+	for _, p := range []string{"#", ";", "//", "-- ", "<!--", "/* ", "/**", "REM "} {
 		if strings.HasPrefix(l, p) {
 			return true
 		}
@@ -126,48 +145,70 @@ func comment(l string) bool {
 	return l == "" || l == "--" // two dashes and a word are a flag
 }
 
-func line(s, hint string, pos Position) []Target { return lineOf(s, hint, pos, false) }
-
-// lineOf reads one line; file says that it is one of several.
-func lineOf(s, hint string, pos Position, file bool) []Target {
-	sc := scanner{word: pos == Word || file}
+// line reads one line; file says that it is one of several.
+func (r *reader) line(s, hint string, pos Position, file bool) []Target {
+	sc := scanner{reader: r, word: pos == Word || file}
 	s = unmarked(strings.TrimPrefix(s, "- ")) // an item of a list
 	rest := sc.urls(s)
-	toks := tokens(rest)
+	shape := shapeOf(rest)
 	sc.pos, sc.hint = pos, hostHint(hint)
-	if !mute(hint) || pos == HostPosition {
-		sc.only = len(toks) == 1 && rest == s
-		sc.list = allHosts(toks)
+	switch whole := shape.alone && rest == s; {
+	case !mute(hint) || pos == HostPosition:
+		sc.only, sc.list = whole, shape.hosts
+	default:
+		sc.only = whole && !unspeaking(hint) && fullName(s)
 	}
-	keyed := false
-	for i, t := range toks {
-		t.quoted = t.quoted || i+1 < len(toks) && port(toks[i+1].text)
-		keyed = sc.token(t, keyed)
-		if (i == 0 || i == 1 && keyed) && hostWord(strings.ToLower(toks[0].text)) {
-			keyed = true // a directive, as in nginx; in haproxy a name stands before the host
-		}
-		sc.before = t.text
-	}
+	sc.read(rest, shape.first)
 	return sc.out
 }
 
+// read reads the tokens of a line.
+func (sc *scanner) read(line, first string) {
+	toks := tokensOf(line)
+	keyed, directive := false, hostWord(strings.ToLower(first[:min(len(first), maxHost)]))
+	t, ok := toks.take()
+	for i := 0; ok && sc.budget.Spend(tokenCost); i++ {
+		next, more := toks.take()
+		t.quoted = t.quoted || more && port(next.text)
+		keyed = sc.token(t, keyed)
+		if directive && (i == 0 || i == 1 && keyed) {
+			keyed = true // a directive, as in nginx; in haproxy a name stands before the host
+		}
+		sc.before = t.text
+		t, ok = next, more
+	}
+}
+
+// tokenCost is what a token costs in units, beside its bytes.
+const tokenCost = 4
+
 // unmarked removes the anchors and tags that YAML allows before a value.
 func unmarked(s string) string {
-	i := strings.IndexAny(s, "&!")
-	if i < 0 || i > 0 && s[i-1] != ' ' {
+	if !strings.ContainsAny(s, "&!") {
 		return s
 	}
-	mark, rest, ok := strings.Cut(s[i:], " ")
-	if !ok || len(mark) < 2 || i > 0 && !strings.HasSuffix(strings.TrimRight(s[:i], " "), ":") {
-		return s
+	var b strings.Builder
+	for {
+		i := strings.IndexAny(s, "&!")
+		if i < 0 || i > 0 && s[i-1] != ' ' {
+			break
+		}
+		mark, rest, ok := strings.Cut(s[i:], " ")
+		if !ok || len(mark) < 2 || i > 0 && !strings.HasSuffix(strings.TrimRight(s[:i], " "), ":") {
+			break
+		}
+		b.WriteString(s[:i])
+		s = rest
 	}
-	return s[:i] + unmarked(rest)
+	b.WriteString(s)
+	return b.String()
 }
 
 // port: a host and its port may be two words, as in redis.conf.
 func port(s string) bool { return len(s) >= 2 && len(s) <= 5 && digits(s) }
 
 type scanner struct {
+	*reader
 	pos  Position
 	hint bool
 	// only: the text is one token. list: every token of it could be a host.
@@ -202,7 +243,10 @@ func (sc *scanner) take(s string, strong, loose bool) bool {
 		h.Name = "*." + h.Name
 	}
 	h.Strong = strong
-	sc.out = append(sc.out, h)
+	sc.out = sc.keep(sc.out, h)
+	if a, ok := namedAddress(h.Name); ok {
+		sc.out = sc.keep(sc.out, Target{Name: a.String(), Addr: a, Strong: strong})
+	}
 	return true
 }
 
@@ -211,7 +255,7 @@ func (sc *scanner) token(t token, keyed bool) bool {
 	s := t.text
 	if sc.skip {
 		sc.skip = false
-		if !strings.Contains(s, "=") {
+		if !strings.Contains(s, "=") && !fullName(s) {
 			return false
 		}
 	}
@@ -226,7 +270,7 @@ func (sc *scanner) token(t token, keyed bool) bool {
 		return true
 	}
 	if key, value, ok := cutKey(s); ok {
-		if credential(key) || mute(key) {
+		if credential(key) || mute(key) && (unspeaking(key) || !fullName(value)) {
 			return false // a password may look like a host, and would be shown as one
 		}
 		sc.strong, sc.stands, s = sc.hint || hostHint(key), true, value

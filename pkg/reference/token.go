@@ -12,35 +12,78 @@ type token struct {
 	listed bool
 }
 
-const separators = " \t\r\n\"'`,;|<>(){}&?\x01"
+// separates reports whether a byte divides tokens: blanks, quotes and the punctuation that no host contains.
+func separates(c byte) bool {
+	switch c {
+	case ' ', '\t', '\r', '\n', '"', '\'', '`', ',', ';', '|', '<', '>', '(', ')', '{', '}', '&', '?', '\x01':
+		return true
+	}
+	return false
+}
 
-// tokens splits a line at blanks, quotes and the punctuation that no host contains.
-func tokens(s string) []token {
-	var out []token
-	start := -1
-	for i := 0; i <= len(s); i++ {
-		if i < len(s) && strings.IndexByte(separators, s[i]) < 0 {
-			if start < 0 {
-				start = i
-			}
-			continue
+// tokens splits a line, one token after the other.
+type tokens struct {
+	line string
+	// next is where the next token is looked for, last where the one before ended.
+	next, last int
+}
+
+func tokensOf(line string) tokens { return tokens{line: line, last: -1} }
+
+// take returns the next token; false at the end of the line.
+func (t *tokens) take() (token, bool) {
+	s, start := t.line, t.next
+	for start < len(s) && separates(s[start]) {
+		start++
+	}
+	if start == len(s) {
+		t.next = start
+		return token{}, false
+	}
+	end := start
+	for end < len(s) && !separates(s[end]) {
+		end++
+	}
+	out := token{
+		text: s[start:end], quoted: quotedAt(s, start, end),
+		listed: start > 0 && s[start-1] == ',' && t.last == start-1,
+	}
+	t.next, t.last = end, end
+	return out, true
+}
+
+// shape says what a line is made of.
+type shape struct {
+	// alone: the line is one token. hosts: each of its tokens could be a host. first is its first token.
+	alone, hosts bool
+	first        string
+}
+
+func shapeOf(line string) shape {
+	out, n := shape{hosts: true}, 0
+	for t := tokensOf(line); ; n++ {
+		tok, ok := t.take()
+		if !ok {
+			out.alone, out.hosts = n == 1, out.hosts && n > 0
+			return out
 		}
-		if start >= 0 {
-			listed := start > 0 && s[start-1] == ',' && len(out) > 0 && strings.HasSuffix(s[:start-1], out[len(out)-1].text)
-			out = append(out, token{text: s[start:i], quoted: quotedAt(s, start, i), listed: listed})
-			start = -1
+		if n == 0 {
+			out.first = tok.text
+		}
+		if out.hosts && !strings.ContainsAny(tok.text, ".:") {
+			out.hosts = false
 		}
 	}
-	return out
 }
 
 func quotedAt(s string, start, end int) bool {
 	if start == 0 || end == len(s) {
 		return false
 	}
-	return s[start-1] == s[end] && strings.IndexByte("\"'", s[end]) >= 0 ||
-		s[start-1] == '>' && s[end] == '<' || // the text of an element
-		s[end] == ')' && (strings.HasSuffix(s[:start], "@tcp(") || strings.HasSuffix(s[:start], "@tcp6("))
+	before, after := s[start-1], s[end]
+	return before == after && (after == '"' || after == '\'') ||
+		before == '>' && after == '<' || // the text of an element
+		after == ')' && (strings.HasSuffix(s[:start], "@tcp(") || strings.HasSuffix(s[:start], "@tcp6("))
 }
 
 // urls reads every scheme://authority of a line and returns the line without them.
@@ -48,48 +91,65 @@ func (sc *scanner) urls(s string) string {
 	if !strings.Contains(s, "://") {
 		return s
 	}
-	var rest strings.Builder
-	for {
-		i := strings.Index(s, "://")
+	u := urls{scanner: sc, line: s, at: -1}
+	for u.next < len(s) {
+		i := strings.Index(s[u.next:], "://")
 		if i < 0 {
-			rest.WriteString(s)
-			return rest.String()
+			break
 		}
-		j := i
-		for j > 0 && strings.IndexByte(separators+"=@[", s[j-1]) < 0 {
-			j--
-		}
-		rest.WriteString(s[:j])
-		rest.WriteByte(' ')
-		after := s[i+3:]
-		switch strings.ToLower(s[j:i]) {
-		case "dns", "xds", "passthrough":
-			// gRPC's resolvers name a server, or none, and the host in the path.
-			if server, path, ok := cutNear(after, '/'); ok {
-				sc.hostList(server)
-				after = path
-			}
-		}
-		var pairs string
-		pairs, s = sc.authority(after)
-		rest.WriteString(pairs)
-		rest.WriteByte(' ')
+		u.url(u.next + i)
 	}
+	u.rest.WriteString(s[u.next:])
+	return u.rest.String()
 }
 
-// authorityEnds are the characters that end an authority; a backslash stands before an instance of SQL Server.
-const authorityEnds = "/\\?# \t\r\n\"'`;<>|{}"
+// urls reads a line from one end to the other. What it has read it does not look at again.
+type urls struct {
+	*scanner
+	line string
+	next int
+	rest strings.Builder
+	// at is where the last @ was found that was looked for; the next one lies no nearer. len(line): there is none any more.
+	at int
+}
 
-// near bounds how far ahead of a scheme its parts are looked for: otherwise a line of many URLs costs their square.
+// url reads the URL whose colon stands at i.
+func (u *urls) url(i int) {
+	s, j := u.line, i
+	for j > u.next && !separates(s[j-1]) && strings.IndexByte("=@[", s[j-1]) < 0 {
+		j--
+	}
+	u.rest.WriteString(s[u.next:j])
+	u.rest.WriteByte(' ')
+	after := i + 3
+	switch scheme := s[j:i]; {
+	case len(scheme) > len("passthrough"):
+	case strings.EqualFold(scheme, "dns"), strings.EqualFold(scheme, "xds"), strings.EqualFold(scheme, "passthrough"):
+		// gRPC's resolvers name a server, or none, and the host in the path.
+		if n := strings.IndexByte(s[after:min(len(s), after+near)], '/'); n >= 0 {
+			u.hostList(s[after : after+n])
+			after += n + 1
+		}
+	}
+	pairs, next := u.authority(after)
+	u.next = next
+	u.rest.WriteString(pairs)
+	u.rest.WriteByte(' ')
+}
+
+// authorityEnd returns the index behind an authority that begins at i; a backslash stands before an instance of SQL Server.
+func authorityEnd(s string, i int) int {
+	for ; i < len(s); i++ {
+		switch s[i] {
+		case '/', '\\', '?', '#', ' ', '\t', '\r', '\n', '"', '\'', '`', ';', '<', '>', '|', '{', '}':
+			return i
+		}
+	}
+	return i
+}
+
+// near bounds how far ahead of a scheme its user info is looked for.
 const near = 4096
-
-func cutNear(s string, sep byte) (before, after string, ok bool) {
-	i := strings.IndexByte(s[:min(len(s), near)], sep)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+1:], true
-}
 
 // indexAny is strings.IndexAny with the length for "not found".
 func indexAny(s, chars string) int {
@@ -99,30 +159,30 @@ func indexAny(s, chars string) int {
 	return len(s)
 }
 
-// authority reads [user[:password]@]host[:port][,host[:port]…]. It returns keys and values that stand in the place of
-// one, and what follows the URL's path: parameters may name hosts of their own.
-func (sc *scanner) authority(s string) (pairs, after string) {
-	end := indexAny(s, authorityEnds)
-	auth, rest := s[:end], s[end:]
+// authority reads [user[:password]@]host[:port][,host[:port]…] at i. It returns keys and values that stand in the place of
+// one, and the index of what follows the URL's path: parameters may name hosts of their own.
+func (u *urls) authority(i int) (pairs string, next int) {
+	s := u.line
+	end := authorityEnd(s, i)
+	begin := i
 	// A password may contain what ends an authority elsewhere, and a path may contain an @. Which of the two it is
 	// depends on the program, so both readings count.
-	if i := userInfo(s); i > end {
-		sc.hostList(auth)
-		end = i + 1 + indexAny(s[i+1:], authorityEnds)
-		auth, rest = s[i+1:end], s[end:]
+	if at := u.userInfo(i); at > end {
+		u.hostList(s[i:end])
+		begin, end = at+1, authorityEnd(s, at+1)
 	}
-	if i := strings.LastIndexByte(auth, ','); i >= 0 && strings.HasSuffix(auth, ":") && strings.HasPrefix(rest, "//") {
+	auth := s[begin:end]
+	if c := strings.LastIndexByte(auth, ','); c >= 0 && strings.HasSuffix(auth, ":") && strings.HasPrefix(s[end:], "//") {
 		// A list of URLs: what follows the comma is the scheme of the next.
-		auth, rest = auth[:i], auth[i:]+rest
-		sc.hostList(auth)
-		return "", rest
+		u.hostList(auth[:c])
+		return "", begin + c
 	}
 	if strings.Contains(auth, "(") && strings.Contains(auth, "=") {
 		// MySQL's driver for Java takes (host=…,port=…) there, which is read like any list of keys and values.
-		return auth, tail(rest)
+		return auth, tail(s, end)
 	}
-	sc.hostList(auth)
-	return "", tail(rest)
+	u.hostList(auth)
+	return "", tail(s, end)
 }
 
 func (sc *scanner) hostList(auth string) {
@@ -136,14 +196,26 @@ func (sc *scanner) hostList(auth string) {
 
 // userInfo returns the index of the @ that ends user info with a slash or such in it, or -1. It is looked for only
 // before the first blank or quote and before any further parameter.
-func userInfo(s string) int {
-	head := s[:min(len(s), near)]
-	head = head[:indexAny(head, " \t\r\n\"'`?,\x01")]
-	i := strings.LastIndexByte(head, '@')
-	if i < 0 || !strings.Contains(strings.SplitN(head, "/", 2)[0], ":") {
+func (u *urls) userInfo(i int) int {
+	s, limit := u.line, min(len(u.line), i+near)
+	if first, _, _ := strings.Cut(s[i:limit], "/"); !strings.Contains(first, ":") {
 		return -1
 	}
-	return i
+	if u.at < i {
+		u.at = len(s)
+		if at := strings.IndexByte(s[i:], '@'); at >= 0 {
+			u.at = i + at
+		}
+	}
+	if u.at >= limit {
+		return -1
+	}
+	head := s[i:limit]
+	head = head[:indexAny(head, " \t\r\n\"'`?,\x01")]
+	if at := strings.LastIndexByte(head, '@'); at >= 0 && strings.Contains(head[:indexAny(head, "/")], ":") {
+		return i + at
+	}
+	return -1
 }
 
 // wrapped unwraps tcp(host:port), as Go's MySQL driver writes it.
@@ -166,112 +238,13 @@ func dropPort(s string) string {
 	return s
 }
 
-// tail skips the path of a URL, in which names are not hosts, up to its parameters or the end of the word.
-func tail(s string) string {
-	return s[indexAny(s, "?# \t\r\n\"'`;<>|,{}"):]
-}
-
-// credential reports whether a key of this name holds a password or a user, which are no hosts whatever they look like.
-func credential(name string) bool {
-	switch strings.ToLower(strings.TrimLeft(name, "-")) {
-	case "password", "passwd", "pwd", "pass", "secret", "token", "user", "username", "uid", "user id", "passphrase":
-		return true
-	}
-	return false
-}
-
-// cutKey splits key=value and --flag=value.
-func cutKey(s string) (key, value string, ok bool) {
-	key, value, ok = strings.Cut(s, "=")
-	if !ok || key == "" {
-		return "", "", false
-	}
-	if k, v, again := strings.Cut(value, "="); again && isKey(k) {
-		return k, v, true
-	}
-	return strings.TrimLeft(key, "-"), value, true
-}
-
-func isKey(s string) bool {
-	return s != "" && strings.Trim(strings.ToLower(s), "abcdefghijklmnopqrstuvwxyz0123456789_.-") == ""
-}
-
-func hostFlag(s string) bool {
-	return len(s) > 1 && s[0] == '-' && !strings.Contains(s, "=") && hostHint(strings.TrimLeft(s, "-"))
-}
-
-// hostHint reports whether a variable, flag or key of this name holds a host: one of its words says so.
-func hostHint(name string) bool {
-	if name == "" || len(name) > 128 {
-		return false
-	}
-	start := 0
-	for i := 0; i <= len(name); i++ {
-		if i < len(name) && !boundary(name, i) {
-			continue
-		}
-		if hostWord(strings.ToLower(strings.Trim(name[start:i], "_-. "))) {
-			return true
-		}
-		start = i
-	}
-	return false
-}
-
-// mute reports whether what a variable, flag or key of this name holds only looks like a host: a version is no address,
-// and topics, tables and classes have dots too. A URL or host:port in it is still one.
-func mute(name string) bool {
-	if name == "" || len(name) > 128 || hostHint(name) {
-		return false
-	}
-	start, last := 0, ""
-	for i := 0; i <= len(name); i++ {
-		if i < len(name) && !boundary(name, i) {
-			continue
-		}
-		if last = strings.ToLower(strings.Trim(name[start:i], "_-. ")); muteWord(last) {
-			return true
-		}
-		start = i
-	}
-	return last == "name" || last == "names" || last == "prefix" || last == "app" || last == "id" || last == "key" || last == "number"
-}
-
-// muteWord: a word of a name that says what else the value is.
-func muteWord(w string) bool {
-	switch w {
-	case "version", "versions", "tag", "image", "topic", "topics", "topicname", "table", "tables", "schema", "collection", "metric", "metrics", "logger", "class",
-		"classname", "package", "packages", "module", "event", "events", "label", "labels", "regex", "pattern", "checksum", "digest", "sha", "revision", "release",
-		"queue", "queues", "subject", "subjects", "routing", "scope", "cookie", "statsd", "consumer", "dataset", "permission", "contact", "email", "mail", "owner", "build":
-		return true
-	}
-	return false
-}
-
-// boundary: a separator, or a capital after a small letter.
-func boundary(s string, i int) bool {
-	if i == 0 {
-		return false
-	}
-	c, p := s[i], s[i-1]
-	return c == '_' || c == '-' || c == '.' || c >= 'A' && c <= 'Z' && p >= 'a' && p <= 'z'
-}
-
-func hostWord(w string) bool {
-	switch w {
-	case "h", "host", "hosts", "hostname", "hostnames", "addr", "addrs", "address", "addresses", "server", "servers",
-		"servername", "endpoint", "endpoints", "url", "urls", "uri", "uris", "broker", "brokers", "bootstrap", "dsn",
-		"jdbc", "nodes", "seeds", "peers", "contactpoints", "hostaddr", "dbhost", "pghost", "pghostaddr", "databaseurl":
-		return true
-	}
-	return false
-}
-
-func allHosts(toks []token) bool {
-	for _, t := range toks {
-		if !strings.ContainsAny(t.text, ".:") {
-			return false
+// tail skips the path of a URL from i on, in which names are not hosts, up to its parameters or the end of the word.
+func tail(s string, i int) int {
+	for ; i < len(s); i++ {
+		switch s[i] {
+		case '?', '#', ' ', '\t', '\r', '\n', '"', '\'', '`', ';', '<', '>', '|', ',', '{', '}':
+			return i
 		}
 	}
-	return len(toks) > 0
+	return i
 }

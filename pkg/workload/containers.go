@@ -12,13 +12,15 @@ type Container struct {
 	Path string
 	// Container itself; an ephemeral container is given in the same form.
 	*corev1.Container
+	// Template that it stands in.
+	Template *Template
 }
 
 // Containers returns every container of a template: init containers, containers, then ephemeral ones.
 func (t *Template) Containers() []Container {
-	out := make([]Container, 0, len(t.Spec.InitContainers)+len(t.Spec.Containers)+len(t.Spec.EphemeralContainers))
+	out := make([]Container, 0, len(t.Spec.InitContainers)+len(t.Spec.Containers)+len(t.Spec.EphemeralContainers)+len(t.loose))
 	add := func(list string, i int, c *corev1.Container) {
-		out = append(out, Container{Path: fmt.Sprintf("%s.%s[%d]", t.SpecPath(), list, i), Container: c})
+		out = append(out, Container{Path: fmt.Sprintf("%s.%s[%d]", t.SpecPath(), list, i), Container: c, Template: t})
 	}
 	for i := range t.Spec.InitContainers {
 		add("initContainers", i, &t.Spec.InitContainers[i])
@@ -30,7 +32,11 @@ func (t *Template) Containers() []Container {
 		c := corev1.Container(t.Spec.EphemeralContainers[i].EphemeralContainerCommon)
 		add("ephemeralContainers", i, &c)
 	}
-	return append(out, t.loose...)
+	for _, c := range t.loose {
+		c.Template = t
+		out = append(out, c)
+	}
+	return out
 }
 
 // ServiceAccount returns the name of the account that the Pods run as.

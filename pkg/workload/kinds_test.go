@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/firebreak-dev/firebreak/pkg/budget"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
@@ -110,7 +111,8 @@ func FuzzOf(f *testing.F) {
 			}
 			for _, c := range w.Template.Containers() {
 				for _, cmd := range c.Commands() {
-					workload.Calls(cmd.Words, func(string) (string, bool) { return "", false })
+					for range workload.Calls(cmd.Words, func(string) (string, bool) { return "", false }, budget.New()) {
+					}
 				}
 			}
 			if _, err := json.Marshal(w.Template.Spec); err != nil {

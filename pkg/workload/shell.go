@@ -1,11 +1,16 @@
 package workload
 
 import (
+	"errors"
+	"io"
+	"iter"
 	"path"
 	"strconv"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/firebreak-dev/firebreak/pkg/budget"
 )
 
 // Lookup gives the value of an environment variable, and whether it is known.
@@ -26,26 +31,40 @@ type Call struct {
 	Texts []string
 }
 
-// Calls returns the simple commands that a command line runs: itself or, where it gives a script to a shell, every
-// command of the script, at any depth. What is no valid script is read line by line, so that nothing is lost.
-func Calls(words []string, env Lookup) []Call { return calls(words, env, 0) }
+// Calls yields the simple commands that a command line runs: itself or, where it gives a script to a shell, every command of
+// the script, at any depth. What is no valid script is read line by line, so that nothing is lost. Where the budget ends, so
+// does what is yielded.
+func Calls(words []string, env Lookup, b *budget.Budget) iter.Seq[Call] {
+	return func(yield func(Call) bool) {
+		c := commands{budget: b, yield: yield}
+		c.command(words, env, 0)
+	}
+}
 
-func calls(words []string, env Lookup, depth int) []Call {
-	if len(words) == 0 {
-		return nil
+// commands reads the commands of one command line.
+type commands struct {
+	budget *budget.Budget
+	yield  func(Call) bool
+	// stopped: nobody wants to hear more.
+	stopped bool
+}
+
+func (c *commands) tell(call Call) {
+	c.stopped = c.stopped || !c.yield(call)
+}
+
+func (c *commands) over() bool { return c.stopped || c.budget.Exceeded() != "" }
+
+func (c *commands) command(words []string, env Lookup, depth int) {
+	if len(words) == 0 || !c.budget.Spend(len(words)) || c.over() {
+		return
 	}
-	out := []Call{{Words: words}}
-	if depth >= maxNesting {
-		return out
-	}
-	if script, ok := scriptOf(words); ok {
-		inner, vars := parse(script, env)
-		for _, c := range inner {
-			out = append(out, Call{Texts: c.Texts})
-			out = append(out, calls(c.Words, vars, depth+1)...)
+	c.tell(Call{Words: words})
+	for i := 0; i < len(words) && depth < maxNesting; i++ {
+		if Script(words, i) {
+			c.script(words[i], env, depth+1)
 		}
 	}
-	return out
 }
 
 // Script reports whether the word at index i is a script that a shell is given, rather than a plain word.
@@ -55,15 +74,6 @@ func Script(words []string, i int) bool {
 
 // maxBefore is among how many words the shell is looked for that a script is given to.
 const maxBefore = 32
-
-func scriptOf(words []string) (string, bool) {
-	for i := range words {
-		if i > 0 && Script(words, i) {
-			return words[i], true
-		}
-	}
-	return "", false
-}
 
 // isScriptFlag matches -c and its combinations, such as -ec, -lc and -ceu.
 func isScriptFlag(w string) bool {
@@ -84,70 +94,173 @@ func hasShell(words []string) bool {
 }
 
 const (
-	// maxScript and maxDepth bound what is given to the parser, which calls itself for every bracket: a program whose
-	// stack overflows cannot recover.
-	maxScript = 64 << 10
-	maxDepth  = 100
-	// maxGrowth bounds what the words of one script may grow to when its variables are put in.
-	maxGrowth = 256 << 10
+	// maxDepth bounds what is given to the parser, which calls itself for every bracket: a program whose stack overflows
+	// cannot recover.
+	maxDepth = 100
+	// wordCost is what one word of a script costs in units: the parser makes a small tree of it.
+	wordCost = 16
 )
 
-// depth returns how deep brackets are nested, and words that open a command within a command.
-func depth(script string) int {
-	deepest, d := 0, 0
+// nesting returns how deep brackets, and the words that open a command within a command, lie within each other.
+func nesting(script string) int {
+	deepest, brackets, open := 0, 0, 0
+	start := true // a command begins here
 	for i := 0; i < len(script); i++ {
-		switch script[i] {
-		case '(', '{', '[', '`':
-			d++
-		case ')', '}', ']', '\n', ';':
-			if script[i] == ')' || script[i] == '}' || script[i] == ']' {
-				d = max(0, d-1)
-			}
+		c := script[i]
+		switch {
+		case c == '(' || c == '{' || c == '[' || c == '`':
+			brackets++
+			start = true
+		case c == ')' || c == '}' || c == ']':
+			brackets = max(0, brackets-1)
+		case c == '\n' || c == ';' || c == '|' || c == '&':
+			start = true
+		case c == ' ' || c == '\t':
+		case !start:
+		default:
+			n := wordLength(script[i:])
+			var by int
+			by, start = opens(script[i : i+n])
+			open = max(0, open+by)
+			i += n - 1
 		}
-		deepest = max(deepest, d)
-	}
-	for _, w := range []string{"if", "while", "until", "for", "case", "select", "!", "time", "coproc", "function"} {
-		deepest = max(deepest, strings.Count(script, w+" "+w+" "))
+		deepest = max(deepest, brackets+open)
 	}
 	return deepest
 }
 
-// parse returns the commands of a script, and the variables that shells within it may have been given.
-func parse(script string, env Lookup) ([]Call, Lookup) {
-	if len(script) > maxScript || depth(script) > maxDepth {
-		return lines(script), env
+func wordLength(s string) int {
+	n := strings.IndexAny(s[:min(len(s), 16)], " \t\n;|&(){}[]`")
+	switch {
+	case n > 0:
+		return n
+	case n == 0:
+		return 1
 	}
-	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(script), "")
-	if err != nil {
-		return lines(script), env
+	return min(len(s), 16)
+}
+
+// opens says by how many a word at the beginning of a command makes commands lie deeper, and whether a command begins behind
+// it.
+func opens(w string) (by int, start bool) {
+	switch w {
+	case "if", "while", "until", "!", "time", "coproc":
+		return 1, true
+	case "for", "case", "select", "function":
+		return 1, false
+	case "fi", "done", "esac":
+		return -1, false
+	case "then", "do", "else", "elif":
+		return 0, true
 	}
-	r := reader{env: env, vars: map[string]string{}}
-	syntax.Walk(file, r.node)
-	if r.grown > maxGrowth {
-		// Words that were cut short may hide something: the script is read line by line as well.
-		r.out = append(r.out, lines(script)...)
+	return 0, false
+}
+
+// script reads the commands of a script. The variables that it sets are known to the scripts within it.
+func (c *commands) script(script string, env Lookup, depth int) {
+	if n := countWords(script); !c.budget.Spend(len(script)+n*wordCost) || !c.budget.Word(n) {
+		return
 	}
-	return r.out, r.lookup
+	if nesting(script) > maxDepth {
+		c.lines(script, env, depth)
+		return
+	}
+	r := reader{commands: c, env: env, vars: map[string]string{}, depth: depth}
+	text := statements{Reader: strings.NewReader(script)}
+	err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Stmts(&text, func(s *syntax.Stmt) bool {
+		text.read = 0
+		r.walk(s)
+		return !c.over()
+	})
+	switch {
+	case errors.Is(err, errLong):
+		c.budget.TooDeep()
+	case err != nil:
+		c.lines(script, env, depth)
+	}
+}
+
+// statements gives the parser a script, and no more than maxStatement of a single statement: the parser calls itself for each
+// operator, and a program whose stack overflows cannot recover.
+type statements struct {
+	io.Reader
+	// read since the last statement ended.
+	read int
+}
+
+// maxStatement is how many bytes one statement of a script may have, a here-document included.
+const maxStatement = 64 << 10
+
+var errLong = errors.New("a statement is longer than can be read")
+
+// Read implements io.Reader.
+func (s *statements) Read(p []byte) (int, error) {
+	if s.read > maxStatement {
+		return 0, errLong
+	}
+	n, err := s.Reader.Read(p)
+	s.read += n
+	return n, err
+}
+
+// countWords returns how many words a script can hold at most.
+func countWords(script string) int {
+	n, in := 0, false
+	for i := 0; i < len(script); i++ {
+		switch script[i] {
+		case '\n', ';', '|', '&', '(', '`':
+			if n++; in {
+				n += 2 // a command of its own
+			}
+			in = false
+		case '$':
+			n += 3 // the parser makes a part of a word, a variable and its name of it
+			in = false
+		case ' ', '\t', '\r', ')', '<', '>', '{', '}', '[', ']', '"', '\'', '=':
+			if in || script[i] != ' ' {
+				n++
+			}
+			in = false
+		default:
+			in = true
+		}
+	}
+	return n + 1
 }
 
 // lines reads a script that no parser accepts: quotes fall away, words are what blanks and operators separate.
-func lines(script string) []Call {
-	var out []Call
-	for _, line := range strings.FieldsFunc(script, func(r rune) bool { return strings.ContainsRune("\n;|&()", r) }) {
-		words := strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" \t\r'\"`", r) })
+func (c *commands) lines(script string, env Lookup, depth int) {
+	if !c.budget.Spend(len(script)) {
+		return
+	}
+	for line := range strings.FieldsFuncSeq(script, func(r rune) bool { return strings.ContainsRune("\n;|&()", r) }) {
+		var words []string
+		for w := range strings.FieldsFuncSeq(line, func(r rune) bool { return strings.ContainsRune(" \t\r'\"`", r) }) {
+			words = append(words, w)
+		}
 		if len(words) > 0 && !strings.HasPrefix(words[0], "#") {
-			out = append(out, Call{Words: words})
+			c.command(words, env, depth)
+		}
+		if c.over() {
+			return
 		}
 	}
-	return out
 }
 
 type reader struct {
+	*commands
 	env  Lookup
 	vars map[string]string
-	out  []Call
-	// grown is what all words have grown to.
-	grown int
+	// depth of the script within scripts.
+	depth int
+}
+
+// found tells a command of the script, and what it runs.
+func (r *reader) found(call Call) {
+	if len(call.Texts) > 0 {
+		r.tell(Call{Texts: call.Texts})
+	}
+	r.command(call.Words, r.lookup, r.depth)
 }
 
 func (r *reader) lookup(name string) (string, bool) {
@@ -157,7 +270,12 @@ func (r *reader) lookup(name string) (string, bool) {
 	return r.env(name)
 }
 
+func (r *reader) walk(n syntax.Node) { syntax.Walk(n, r.node) }
+
 func (r *reader) node(n syntax.Node) bool {
+	if r.over() {
+		return false
+	}
 	switch n := n.(type) {
 	case *syntax.CallExpr:
 		r.call(n.Args, n.Assigns)
@@ -165,11 +283,14 @@ func (r *reader) node(n syntax.Node) bool {
 		r.call(nil, n.Args)
 	case *syntax.Redirect:
 		r.redirect(n)
-	case *syntax.WordIter:
-		r.loop(n)
+	case *syntax.ForClause:
+		if loop, ok := n.Loop.(*syntax.WordIter); ok {
+			r.loop(loop, n.Do)
+			return false
+		}
 	case *syntax.ParamExp:
 		if n.Exp != nil && n.Exp.Word != nil {
-			r.out = append(r.out, Call{Texts: []string{r.word(n.Exp.Word)}})
+			r.found(Call{Texts: []string{r.word(n.Exp.Word)}})
 		}
 	}
 	return true
@@ -186,23 +307,54 @@ func (r *reader) redirect(n *syntax.Redirect) {
 	}
 	text := r.word(word)
 	if n.Hdoc != nil || n.Op == syntax.WordHdoc || strings.HasPrefix(text, "/dev/tcp/") || strings.HasPrefix(text, "/dev/udp/") {
-		r.out = append(r.out, Call{Texts: []string{text}})
+		r.found(Call{Texts: []string{text}})
 	}
 }
 
-// loop reads what `for` goes through. In its body the variable is the first of them.
-func (r *reader) loop(n *syntax.WordIter) {
-	for i, item := range n.Items {
-		text := r.word(item)
-		if i == 0 {
-			r.vars[n.Name.Value] = text
-		}
-		r.out = append(r.out, Call{Texts: []string{text}})
+// loop reads what `for` goes through, and its body once for each of them: a command may be harmless with the first value and
+// not with the second.
+func (r *reader) loop(n *syntax.WordIter, body []*syntax.Stmt) {
+	var values []string
+	for _, item := range n.Items {
+		values = append(values, r.values(item)...)
+		r.walk(item) // commands that are put in
 	}
+	for _, v := range values {
+		r.found(Call{Texts: []string{v}})
+	}
+	if len(values) == 0 {
+		values = []string{Unknown} // its own arguments
+	}
+	size := 0
+	for _, s := range body {
+		size += int(s.End().Offset() - s.Pos().Offset()) //nolint:gosec // offsets in one text
+	}
+	for i, v := range values {
+		if i > 0 && !r.budget.Grow(size) {
+			return
+		}
+		r.vars[n.Name.Value] = v
+		for _, s := range body {
+			r.walk(s)
+		}
+	}
+}
+
+// values splits a word into what the shell makes of it in a list: one unless a variable holds several.
+func (r *reader) values(w *syntax.Word) []string {
+	text := r.word(w)
+	if len(w.Parts) == 1 {
+		if _, variable := w.Parts[0].(*syntax.ParamExp); variable {
+			if several := strings.Fields(text); len(several) > 0 {
+				return several
+			}
+		}
+	}
+	return []string{text}
 }
 
 func (r *reader) call(args []*syntax.Word, assigns []*syntax.Assign) {
-	var c Call
+	c := Call{Words: make([]string, 0, len(args))}
 	for _, a := range assigns {
 		if a.Name != nil && a.Array != nil {
 			c.Texts = append(c.Texts, r.array(a)...)
@@ -211,8 +363,8 @@ func (r *reader) call(args []*syntax.Word, assigns []*syntax.Assign) {
 			continue
 		}
 		value := r.word(a.Value)
-		if a.Append {
-			value = r.vars[a.Name.Value] + value
+		if before := r.vars[a.Name.Value]; a.Append && r.budget.Grow(len(before)) {
+			value = before + value
 		}
 		r.vars[a.Name.Value] = value
 		c.Texts = append(c.Texts, a.Name.Value+"="+value)
@@ -220,7 +372,7 @@ func (r *reader) call(args []*syntax.Word, assigns []*syntax.Assign) {
 	for _, w := range args {
 		c.Words = append(c.Words, r.word(w))
 	}
-	r.out = append(r.out, c)
+	r.found(c)
 }
 
 // array reads the elements of an array. Where its variable is used, it is the first of them.
@@ -241,12 +393,13 @@ func (r *reader) array(a *syntax.Assign) []string {
 
 // word joins the parts of a shell word as the shell would, with Unknown for what only a run can tell.
 func (r *reader) word(w *syntax.Word) string {
-	if r.grown > maxGrowth {
-		return Unknown
+	if len(w.Parts) == 1 {
+		if lit, ok := w.Parts[0].(*syntax.Lit); ok {
+			return unescape(lit.Value)
+		}
 	}
 	var b strings.Builder
 	r.parts(&b, w.Parts)
-	r.grown += b.Len()
 	return b.String()
 }
 
@@ -264,7 +417,9 @@ func (r *reader) parts(b *strings.Builder, parts []syntax.WordPart) {
 		case *syntax.DblQuoted:
 			r.parts(b, p.Parts)
 		case *syntax.ParamExp:
-			b.WriteString(r.param(p))
+			if v := r.param(p); r.budget.Grow(len(v)) {
+				b.WriteString(v)
+			}
 		default:
 			b.WriteString(Unknown)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/firebreak-dev/firebreak/pkg/budget"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
@@ -21,7 +22,7 @@ func calls(script string) []string { return lines([]string{"sh", "-c", script})[
 
 func lines(words []string) []string {
 	var out []string
-	for _, c := range workload.Calls(words, environment) {
+	for c := range workload.Calls(words, environment, budget.New()) {
 		for _, text := range c.Texts {
 			out = append(out, strings.ReplaceAll("{"+text+"}", workload.Unknown, "?"))
 		}
@@ -47,7 +48,7 @@ func TestCalls(t *testing.T) {
 		"a group":                  {"it runs", "{ a; b; }", []string{"a", "b"}},
 		"a condition":              {"all branches may run", "if a; then b; elif c; then d; else e; fi", []string{"a", "b", "c", "d", "e"}},
 		"a loop":                   {"its body runs", "while a; do b; done; until c; do d; done", []string{"a", "b", "c", "d"}},
-		"a loop over words":        {"in its body the variable is the first", "for h in x y; do a $h; done", []string{"{x}", "{y}", "a | x"}},
+		"a loop over words":        {"its body runs with each of them", "for h in x y; do a $h; done", []string{"{x}", "{y}", "a | x", "a | y"}},
 		"a loop over arguments":    {"nobody knows them", "for h; do a $h; done", []string{"a | ?"}},
 		"a case":                   {"all branches may run", "case $1 in x) a;; *) b;; esac", []string{"a", "b"}},
 		"a function":               {"its body is read where it stands", "f() { a $1; }; f x", []string{"a | ?", "f | x"}},
@@ -161,7 +162,7 @@ func FuzzCalls(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, script, flag string) {
 		words := []string{"sh", flag, script}
-		all := workload.Calls(words, environment)
+		all := slices.Collect(workload.Calls(words, environment, budget.New()))
 		if len(all) == 0 || !slices.Equal(all[0].Words, words) {
 			t.Fatalf("the first call is the command line itself: %v", all)
 		}

@@ -1,0 +1,54 @@
+package policy
+
+import (
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+)
+
+// known reports whether a rule could object to a target. What this says no to is not kept while an object is read, so that a
+// text of a million harmless names costs no memory.
+func (c *Case) known(t reference.Target) bool { return c.world.Known(c.req.Namespace)(t) }
+
+// Known returns what tells whether a rule could object to a target that is named in a namespace.
+func (w *World) Known(namespace string) func(reference.Target) bool {
+	return func(t reference.Target) bool {
+		switch t.Kind {
+		case reference.Host:
+			return w.leads(t, namespace) || t.Addr.IsValid() && w.holdsPod(t)
+		case reference.Namespace, reference.Resource, reference.Instance:
+			return w.leads(t, namespace)
+		case reference.StorePath, reference.Role:
+			return len(w.Estate.Credential(t)) > 0
+		case reference.Secret:
+			return t.Namespace != "" && t.Namespace != namespace || len(w.Estate.Credential(t)) > 0
+		default:
+			return true // of these an object holds few, and they are looked at by other means than their names
+		}
+	}
+}
+
+func (w *World) leads(t reference.Target, from string) bool {
+	r := w.Estate.Resolve(t, from)
+	if len(r.Owners) > 0 {
+		return true
+	}
+	for _, ns := range r.Namespaces {
+		if ns != from && w.guards(ns) {
+			return true
+		}
+	}
+	return r.Namespace != "" && r.Namespace != from && w.guards(r.Namespace)
+}
+
+// guards reports whether a namespace is there, or claimed by its name before it is.
+func (w *World) guards(namespace string) bool {
+	_, there := w.Estate.Namespace(namespace)
+	return there || w.Estate.ClaimsName(namespace)
+}
+
+func (w *World) holdsPod(t reference.Target) bool {
+	if w.PodAt == nil {
+		return false
+	}
+	_, ok := w.PodAt(t.Addr)
+	return ok
+}

@@ -1,0 +1,147 @@
+package reference
+
+import (
+	"iter"
+	"strings"
+)
+
+// credential reports whether a key of this name holds a password or a user, which are no hosts whatever they look like.
+func credential(name string) bool {
+	switch strings.ToLower(strings.TrimLeft(name, "-")) {
+	case "password", "passwd", "pwd", "pass", "secret", "token", "user", "username", "uid", "user id", "passphrase":
+		return true
+	}
+	return false
+}
+
+// cutKey splits key=value and --flag=value.
+func cutKey(s string) (key, value string, ok bool) {
+	key, value, ok = strings.Cut(s, "=")
+	if !ok || key == "" {
+		return "", "", false
+	}
+	if k, v, again := strings.Cut(value, "="); again && isKey(k) {
+		return k, v, true
+	}
+	return strings.TrimLeft(key, "-"), value, true
+}
+
+func isKey(s string) bool {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '.', c == '-':
+		default:
+			return false
+		}
+	}
+	return s != ""
+}
+
+func hostFlag(s string) bool {
+	return len(s) > 1 && s[0] == '-' && !strings.Contains(s, "=") && hostHint(strings.TrimLeft(s, "-"))
+}
+
+// maxKeyName is the longest name of a key whose words are looked at.
+const maxKeyName = 128
+
+// nameWords yields the words of a name, in lower case: DB_HOST, db-host and dbHost are db and host.
+func nameWords(name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if len(name) > maxKeyName {
+			return
+		}
+		start := 0
+		for i := 1; i <= len(name); i++ {
+			if i < len(name) && !boundary(name, i) {
+				continue
+			}
+			if !yield(strings.ToLower(strings.Trim(name[start:i], "_-. "))) {
+				return
+			}
+			start = i
+		}
+	}
+}
+
+// hostHint reports whether a variable, flag or key of this name holds a host: one of its words says so.
+func hostHint(name string) bool {
+	for w := range nameWords(name) {
+		if hostWord(w) {
+			return true
+		}
+	}
+	return false
+}
+
+// mute reports whether what a variable, flag or key of this name holds only looks like a host: a version is no address,
+// and topics, tables and classes have dots too. A URL, host:port or full name in it is still one.
+func mute(name string) bool {
+	if hostHint(name) {
+		return false
+	}
+	last := ""
+	for last = range nameWords(name) {
+		if muteWord(last) {
+			return true
+		}
+	}
+	switch last {
+	case "name", "names", "prefix", "app", "id", "key", "number":
+		return true
+	}
+	return false
+}
+
+// unspeaking reports whether what a variable, flag or key of this name holds reaches nothing, even where it is a full name:
+// the tag of an image, the address of a person.
+func unspeaking(name string) bool {
+	for w := range nameWords(name) {
+		switch w {
+		case "version", "versions", "tag", "image", "checksum", "digest", "sha", "email", "mail", "owner", "class", "classname", "package", "packages",
+			"logger", "module", "regex", "pattern", "label", "labels":
+			return true
+		}
+	}
+	return false
+}
+
+// fullName reports whether a text is a host name of three labels or more, as only hosts have them: its last label is made of
+// letters.
+func fullName(s string) bool {
+	s = strings.TrimSuffix(s, ".")
+	if len(s) > maxHost || strings.Count(s, ".") < 2 {
+		return false
+	}
+	s = strings.ToLower(s)
+	return isName(s) && strings.Trim(s[strings.LastIndexByte(s, '.')+1:], "abcdefghijklmnopqrstuvwxyz") == ""
+}
+
+// muteWord: a word of a name that says what else the value is.
+func muteWord(w string) bool {
+	switch w {
+	case "version", "versions", "tag", "image", "topic", "topics", "topicname", "table", "tables", "schema", "collection", "metric", "metrics", "logger", "class",
+		"classname", "package", "packages", "module", "event", "events", "label", "labels", "regex", "pattern", "checksum", "digest", "sha", "revision", "release",
+		"queue", "queues", "subject", "subjects", "routing", "scope", "cookie", "statsd", "consumer", "dataset", "permission", "contact", "email", "mail", "owner", "build":
+		return true
+	}
+	return false
+}
+
+// boundary: a separator, or a capital after a small letter.
+func boundary(s string, i int) bool {
+	if i == 0 {
+		return false
+	}
+	c, p := s[i], s[i-1]
+	return c == '_' || c == '-' || c == '.' || c >= 'A' && c <= 'Z' && p >= 'a' && p <= 'z'
+}
+
+func hostWord(w string) bool {
+	switch w {
+	case "h", "host", "hosts", "hostname", "hostnames", "addr", "addrs", "address", "addresses", "server", "servers",
+		"servername", "endpoint", "endpoints", "url", "urls", "uri", "uris", "broker", "brokers", "bootstrap", "dsn",
+		"jdbc", "nodes", "seeds", "peers", "contactpoints", "hostaddr", "dbhost", "pghost", "pghostaddr", "databaseurl":
+		return true
+	}
+	return false
+}
