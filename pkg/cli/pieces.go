@@ -46,6 +46,7 @@ func (p *pieces) world() *policy.World {
 		Roles:        func(ns, name string) (policy.Role, bool) { r, ok := p.roles[qualified(ns, name)]; return r, ok },
 		ClusterRoles: p.clusterRoles,
 		Bindings:     func(ns, role string) []policy.Binding { return p.bindings[qualified(ns, role)] },
+		BindingsOf:   p.bindingsOf,
 		Parents:      p.parent, Owned: p.owned, Claim: p.claim,
 	}
 	if p.readSecrets {
@@ -59,6 +60,22 @@ func (p *pieces) world() *policy.World {
 		return policy.ParentOf(reference.Input{Namespace: ns, Template: t.template, ConfigMaps: w.ConfigMaps, Secrets: w.Secrets}), true
 	}
 	return w
+}
+
+func (p *pieces) bindingsOf(namespace, account string) []policy.BoundRole {
+	var out []policy.BoundRole
+	for role, all := range p.bindings {
+		for _, b := range all {
+			if policy.Holds(b.Subjects, b.Namespace, namespace, account) {
+				ns, name, ok := strings.Cut(role, "/")
+				if !ok {
+					ns, name = "", role
+				}
+				out = append(out, policy.BoundRole{Namespace: b.Namespace, RoleNamespace: ns, Role: name})
+			}
+		}
+	}
+	return out
 }
 
 func (p *pieces) clusterRoles() map[string]policy.Role {

@@ -89,6 +89,24 @@ func (m *Memory) bound(namespace, role string) []policy.Binding {
 	return out
 }
 
+// bindingsOf returns the roles that are bound to a service account. It looks at every binding: it is asked for accounts that
+// somebody takes.
+func (m *Memory) bindingsOf(namespace, account string) []policy.BoundRole {
+	var out []policy.BoundRole
+	for _, b := range m.bindings {
+		b.each(func(b binding) {
+			if policy.Holds(b.Subjects, b.Namespace, namespace, account) {
+				ns, role, ok := strings.Cut(b.role, "/")
+				if !ok {
+					ns, role = "", b.role
+				}
+				out = append(out, policy.BoundRole{Namespace: b.Namespace, RoleNamespace: ns, Role: role})
+			}
+		})
+	}
+	return out
+}
+
 func (m *Memory) role(namespace, name string) (policy.Role, bool) {
 	key := name
 	if namespace != "" {

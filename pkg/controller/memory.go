@@ -91,6 +91,7 @@ func (m *Memory) World() (*policy.World, bool) {
 		Roles:         m.role,
 		ClusterRoles:  m.roles[1].all,
 		Bindings:      m.bound,
+		BindingsOf:    m.bindingsOf,
 		Tenants:       m.tenants,
 		PodAt:         m.podAt,
 		Custom:        m.settings.CustomResources,

@@ -123,6 +123,12 @@ func (e *Estate) stricter(a, b string) bool {
 	return a < b
 }
 
+// IsAPIServer reports whether an address is that of the API server's own Service.
+func (e *Estate) IsAPIServer(address string) bool {
+	a, err := netip.ParseAddr(address)
+	return err == nil && slices.Contains(e.services["default/kubernetes"].Addresses, a.Unmap())
+}
+
 // ServiceExists reports whether the cluster has a Service.
 func (e *Estate) ServiceExists(namespace, name string) bool {
 	_, ok := e.services[namespace+"/"+name]

@@ -29,6 +29,7 @@ func (e *Environment) Spec() *v1alpha1.EnvironmentSpec { return &e.spec }
 
 // Controls is ChangeControl with every default filled in.
 type Controls struct {
+	Scope             v1alpha1.ChangeScope
 	Maintenance       v1alpha1.MaintenanceMode
 	MaintenanceTools  []string
 	RequiredApprovals int32
@@ -53,6 +54,7 @@ func ControlsOf(c *v1alpha1.ChangeControl) Controls {
 		c = &v1alpha1.ChangeControl{}
 	}
 	return Controls{
+		Scope:                    cmp.Or(c.Scope, v1alpha1.ScopeMaintenance),
 		Maintenance:              cmp.Or(c.Maintenance, v1alpha1.MaintenanceDetect),
 		MaintenanceTools:         c.MaintenanceTools,
 		RequiredApprovals:        or(c.RequiredApprovals, v1alpha1.DefaultRequiredApprovals),
@@ -165,6 +167,9 @@ func StrictestControls(envs []*Environment) Controls {
 }
 
 func (c *Controls) tighten(o *Controls) {
+	if ScopeStrictness(o.Scope) > ScopeStrictness(c.Scope) {
+		c.Scope = o.Scope
+	}
 	if ModeStrictness(o.Maintenance) > ModeStrictness(c.Maintenance) {
 		c.Maintenance = o.Maintenance
 	}
@@ -189,6 +194,17 @@ func (c *Controls) tighten(o *Controls) {
 	if InteractiveStrictness(o.InteractiveAccess) > InteractiveStrictness(c.InteractiveAccess) {
 		c.InteractiveAccess = o.InteractiveAccess
 	}
+}
+
+// ScopeStrictness orders scopes: a higher number needs windows for more, and what is unknown for most.
+func ScopeStrictness(s v1alpha1.ChangeScope) int {
+	switch s {
+	case v1alpha1.ScopeMaintenance, "":
+		return 0
+	case v1alpha1.ScopeWorkloads:
+		return 1
+	}
+	return 2
 }
 
 // ModeStrictness orders maintenance modes.
@@ -236,8 +252,8 @@ func (e *Estate) HostsProduction() bool { return e.production }
 
 // BlastRadius is a v1alpha1.BlastRadius with every default filled in.
 type BlastRadius struct {
-	DownPercent, UpFactor, FromZero int64
-	Autoscalers                     v1alpha1.Action
+	DownPercent, UpFactor, Up, FromZero int64
+	Autoscalers                         v1alpha1.Action
 }
 
 // BlastRadiusOf fills in the defaults of a ChangeControl that may be nil.
@@ -247,7 +263,7 @@ func BlastRadiusOf(c *v1alpha1.ChangeControl) BlastRadius {
 		b = c.BlastRadius
 	}
 	return BlastRadius{
-		DownPercent: int64(or(b.MaxScaleDownPercent, 50)), UpFactor: int64(or(b.MaxScaleUpFactor, 4)), FromZero: int64(or(b.MaxScaleFromZero, 10)),
+		DownPercent: int64(or(b.MaxScaleDownPercent, 50)), UpFactor: int64(or(b.MaxScaleUpFactor, 4)), Up: int64(or(b.MaxScaleUp, 10)), FromZero: int64(or(b.MaxScaleFromZero, 10)),
 		Autoscalers: cmp.Or(b.Autoscalers, v1alpha1.ActionWarn),
 	}
 }

@@ -13,7 +13,7 @@ import (
 // TestControlsOf: an object that no API server has filled in means what a filled-in one means.
 func TestControlsOf(t *testing.T) {
 	want := estate.Controls{
-		Maintenance: v1alpha1.MaintenanceDetect, RequiredApprovals: 1, ConfirmTarget: true, RequirePlan: true,
+		Scope: v1alpha1.ScopeMaintenance, Maintenance: v1alpha1.MaintenanceDetect, RequiredApprovals: 1, ConfirmTarget: true, RequirePlan: true,
 		ApprovalValidity: 168 * time.Hour, StandardApprovalValidity: 4380 * time.Hour, MaxWindowDuration: 8 * time.Hour,
 		EmergencyMaxDuration: 4 * time.Hour, ExecutionRetention: 2160 * time.Hour, InteractiveAccess: v1alpha1.InteractiveWindowRequired,
 	}
@@ -37,6 +37,8 @@ func TestStrictestControls(t *testing.T) {
 		want         func(*estate.Controls)
 	}{
 		"nothing said":        {"the defaults", "", "", func(*estate.Controls) {}},
+		"scope":               {"the wider, whatever maintenance is", "scope: Workloads", "scope: Everything", func(c *estate.Controls) { c.Scope = v1alpha1.ScopeEverything }},
+		"scope omitted":       {"omitted is Maintenance", "scope: Workloads", "", func(c *estate.Controls) { c.Scope = v1alpha1.ScopeWorkloads }},
 		"maintenance":         {"All is stricter than Detect is than Labeled", "maintenance: Labeled", "maintenance: All", func(c *estate.Controls) { c.Maintenance = v1alpha1.MaintenanceAll }},
 		"maintenance omitted": {"omitted is Detect", "maintenance: Labeled", "", func(*estate.Controls) {}},
 		"approvals":           {"the more persons", "requiredApprovals: 0", "requiredApprovals: 3", func(c *estate.Controls) { c.RequiredApprovals = 3 }},

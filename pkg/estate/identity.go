@@ -24,6 +24,8 @@ type members struct {
 	users, groups                     globSet[*Environment]
 	automation                        globSet[struct{}]
 	accounts, operators, jobLaunchers accountSet
+	// impersonated are the accounts that count although somebody acts as them.
+	impersonated accountSet
 	// guarded are the Production environments by the namespace of the accounts that they list, in whatever role.
 	guarded globSet[accountClaim]
 }
@@ -65,6 +67,7 @@ func (m *members) add(env *Environment) {
 	m.accounts.add(id.ServiceAccounts, env)
 	m.operators.add(id.Operators, env)
 	m.jobLaunchers.add(id.JobLaunchers, env)
+	m.impersonated.add(id.Impersonated, env)
 	if env.Tier != v1alpha1.TierProduction {
 		return
 	}
@@ -146,6 +149,27 @@ func (e *Estate) Identity(username string, groups []string) *Identity {
 		e.members.groups.each(g, add)
 	}
 	e.members.automation.each(username, func(struct{}) { id.Automation = true })
+	return id
+}
+
+// Impersonated returns what somebody is a member of who acts as a service account without being it: of no Production
+// environment but those that list the account for exactly that, and there in no role. The groups that come with it are of the
+// sender's own choice.
+func (e *Estate) Impersonated(username string, groups []string) *Identity {
+	id := e.Identity(username, groups)
+	ns, name, ok := ServiceAccount(username)
+	listed := map[string]bool{}
+	if ok {
+		e.members.impersonated.each(ns, name, func(env *Environment) { listed[env.Name] = true })
+	}
+	for _, env := range e.Production() {
+		if listed[env.Name] {
+			id.members[env.Name] = env
+		} else {
+			delete(id.members, env.Name)
+		}
+	}
+	id.Operator, id.JobLauncher = nil, nil
 	return id
 }
 

@@ -114,6 +114,15 @@ func (e *Estate) Pools(t reference.Target) []*Environment {
 	return out
 }
 
+// Provisions reports whether an identity brings nodes of an environment's pool up.
+func (env *Environment) Provisions(username string) bool {
+	p := env.spec.Nodes.Provisioners
+	if ns, name, ok := ServiceAccount(username); ok {
+		return MatchServiceAccount(p.ServiceAccounts, ns, name)
+	}
+	return MatchAny(p.Users, username)
+}
+
 // NodePools returns the environments whose pool a node is in.
 func (e *Estate) NodePools(name string) []*Environment {
 	n, ok := e.nodes[name]

@@ -34,7 +34,9 @@ func (o Owner) Tier() v1alpha1.Tier {
 type stores struct {
 	hosts     map[string][]Owner
 	wildcards map[string][]Owner
-	prefixes  map[netip.Prefix][]Owner
+	// domains are those above the hosts, each with one owner of each tier that has any below.
+	domains  map[string][]Owner
+	prefixes map[netip.Prefix][]Owner
 	// lengths are the prefix lengths in use, longest first, for IPv4 and IPv6: a lookup asks once for each.
 	lengths4, lengths6 []int
 	services           map[string][]Owner
@@ -46,7 +48,7 @@ type stores struct {
 
 func (e *Estate) addStores(in []v1alpha1.DataStore) {
 	e.stores = stores{
-		hosts: map[string][]Owner{}, wildcards: map[string][]Owner{}, prefixes: map[netip.Prefix][]Owner{},
+		hosts: map[string][]Owner{}, wildcards: map[string][]Owner{}, domains: map[string][]Owner{}, prefixes: map[netip.Prefix][]Owner{},
 		services: map[string][]Owner{}, names: map[string]int32{}, resources: map[string][]Owner{}, instances: map[string][]Owner{},
 	}
 	sorted := slices.Clone(in)
@@ -157,9 +159,29 @@ func (e *Estate) addHost(d *v1alpha1.DataStore, i int, h string, o Owner) {
 		e.stores.addPrefix(netip.PrefixFrom(n.Addr, n.Addr.BitLen()), o)
 	case wild:
 		e.stores.wildcards[n.Name] = append(e.stores.wildcards[n.Name], o)
+		e.stores.addDomains("*."+n.Name, o)
 	default:
 		e.stores.hosts[n.Name] = append(e.stores.hosts[n.Name], o)
+		e.stores.addDomains(n.Name, o)
 	}
+}
+
+// addDomains notes the domains above a host, but for those at the top.
+func (s *stores) addDomains(host string, o Owner) {
+	for _, domain, _ := strings.Cut(host, "."); strings.Contains(domain, "."); _, domain, _ = strings.Cut(domain, ".") {
+		if slices.ContainsFunc(s.domains[domain], func(other Owner) bool { return other.Tier() == o.Tier() }) {
+			return // and above it, too
+		}
+		s.domains[domain] = append(s.domains[domain], o)
+	}
+}
+
+// Under returns data stores that own a host below a domain, one of each tier that has any.
+func (e *Estate) Under(domain string) []Owner {
+	if o := e.stores.domains[domain]; len(o) > 0 {
+		return o
+	}
+	return e.Host(domain)
 }
 
 // canonical masks a range, and gives one that is mapped into IPv6 as the IPv4 range that it is.

@@ -33,7 +33,9 @@ type Case struct {
 	// maintenance says why this is maintenance; empty: it is not. hook says that it would be, were it no hook.
 	maintenance, hook string
 	demand            *demand
-	own               ownKind
+	// worksOn are the Production environments that something works on which runs in a Shared namespace.
+	worksOn []*estate.Environment
+	own     ownKind
 	// outsider: the requester is refused for being no member. Then nothing else that rests on who asks is said: no
 	// window would help.
 	outsider bool
@@ -47,6 +49,8 @@ type demand struct {
 	// environments, one of which the window must name.
 	environments []*estate.Environment
 	boundary     bool
+	// scoped: it is no maintenance, but a change that the environment wants a window for.
+	scoped bool
 	// clusterWide: what is endangered lies in no namespace, so the window lies in Firebreak's.
 	clusterWide bool
 	operation   v1alpha1.Operation
@@ -90,6 +94,7 @@ func Prepare(req *Request, w *World) (*Case, error) {
 		return nil, err
 	}
 	c.outsider = c.refusedAsOutsider()
+	c.worksOn = c.shared()
 	c.classify()
 	c.demand = c.demands()
 	if l := c.budget.Exceeded(); l != "" {
@@ -103,6 +108,9 @@ func (c *Case) extract() error {
 	if c.req.Kind.Group == v1alpha1.GroupName {
 		return nil // data stores and windows name what they protect
 	}
+	if c.req.Operation == Connect {
+		return c.readSession()
+	}
 	for _, o := range []*object{c.new, c.old} {
 		if err := c.read(o); err != nil {
 			return err
@@ -111,6 +119,25 @@ func (c *Case) extract() error {
 	if c.new != nil && c.req.Kind.Kind == "Binding" {
 		c.new.refs = append(c.new.refs, bound(c.new)...)
 	}
+	return nil
+}
+
+// readSession reads the command that an exec runs, which acts as its Pod.
+func (c *Case) readSession() error {
+	if c.req.SubResource != "exec" || len(c.req.Options) == 0 {
+		return nil
+	}
+	var o corev1.PodExecOptions
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(c.req.Options, &o); err != nil {
+		return fmt.Errorf("decode PodExecOptions: %w", err)
+	}
+	in := c.input()
+	in.Command = o.Command
+	found := reference.ExtractAll(in)
+	if found.Limit != "" {
+		return tooMuch(found.Limit)
+	}
+	c.new = &object{refs: found.References}
 	return nil
 }
 

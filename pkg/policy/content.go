@@ -25,6 +25,8 @@ type lead struct {
 	environment string
 	env         *estate.Environment
 	tier        v1alpha1.Tier
+	// crossing says, as a clause, why the reference crosses tiers, where its own place has no say in that.
+	crossing string
 	// uncertain: it is not known whose it is, which is worth no more than a warning.
 	uncertain bool
 }
@@ -78,6 +80,8 @@ func (c *Case) crosses(l lead, stored bool) string {
 	place := c.subject()
 	subject := place.SubjectTier()
 	switch {
+	case l.crossing != "":
+		return l.crossing
 	case l.tier == v1alpha1.TierShared || subject == v1alpha1.TierShared && l.tier != v1alpha1.TierProduction:
 		return ""
 	case c.throughGateway(l):

@@ -38,8 +38,11 @@ func (c *Case) demands() *demand {
 	if c.maintenance != "" {
 		return &demand{
 			rule: v1alpha1.RuleChangeWindowRequired, why: c.maintenance,
-			environments: c.Production(), operation: c.operation(),
+			environments: c.concerned(), operation: c.operation(),
 		}
+	}
+	if why := c.whyScoped(); why != "" {
+		return &demand{rule: v1alpha1.RuleChangeWindowRequired, why: why, scoped: true, environments: c.Production(), operation: c.operation()}
 	}
 	return nil
 }
@@ -78,7 +81,7 @@ func (c *Case) asked(s *change.State) *demand {
 	if c.demand != nil || c.freeze(s) == nil {
 		return c.demand
 	}
-	return &demand{rule: v1alpha1.RuleChangeFrozen, environments: c.Production(), operation: c.operation()}
+	return &demand{rule: v1alpha1.RuleChangeFrozen, environments: c.concerned(), operation: c.operation()}
 }
 
 // query turns a demand into the question that windows are asked.

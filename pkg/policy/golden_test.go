@@ -124,7 +124,7 @@ func newRequest(t testing.TB, s *stage, h header, objects []document, at time.Ti
 	case "delete":
 		req.Operation, req.OldObject, req.Object = policy.Delete, o.json, nil
 	case "connect":
-		req.Operation = policy.Connect
+		req.Operation, req.Options, req.Object = policy.Connect, o.json, nil
 	default:
 		t.Fatalf("operation is create, update, delete or connect, not %q", h.Operation)
 	}

@@ -83,7 +83,6 @@ func TestMoreLookAlikes(t *testing.T) {
 		"a toleration of a broken node":        {"Kubernetes' own taint", inPod("tolerations: [{key: node.kubernetes.io/not-ready, operator: Exists, effect: NoExecute, tolerationSeconds: 30}]"), ""},
 		"a toleration of another value":        {"its own pool", inPod("tolerations: [{key: dedicated, value: dev, effect: NoSchedule}]"), ""},
 		"a DaemonSet that runs everywhere":     {"agents do", `{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: agent, namespace: dev}, spec: {selector: {matchLabels: {app: a}}, template: {metadata: {labels: {app: a}}, spec: {tolerations: [{operator: Exists}], containers: [{name: a, image: x}]}}}}`, ""},
-		"the cluster's priority":               {"Kubernetes' own class", inPod("priorityClassName: system-cluster-critical"), ""},
 		"the default scheduler":                {"everybody's", inPod("schedulerName: default-scheduler"), ""},
 		"an empty folder":                      {"nobody's", inVolume("emptyDir: {}"), ""},
 		"a claim of its own":                   {"its own volume", inVolume("persistentVolumeClaim: {claimName: orders}"), ""},

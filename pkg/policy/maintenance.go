@@ -16,7 +16,7 @@ func jobKind() schema.GroupKind { return schema.GroupKind{Group: "batch", Kind: 
 
 // classify says whether the request is maintenance in Production, and why.
 func (c *Case) classify() {
-	prod := c.Production()
+	prod := c.concerned()
 	if c.req.SubResource == "scale" {
 		c.maintenance = c.whyScaleIsMaintenance()
 		return
@@ -90,13 +90,22 @@ func (c *Case) ownerExists() bool {
 	}
 	switch gv.Group {
 	case "", "apps", "batch":
-		if c.world.Owners == nil {
+		if c.world.Owners == nil || !makes(owner.Kind, c.req.Kind.Kind) {
 			return false
 		}
 		_, ok := c.world.Owners(c.req.Namespace, *owner)
 		return ok
 	}
 	return true
+}
+
+// makes reports whether objects of a built-in kind make objects of another.
+func makes(owner, kind string) bool {
+	switch owner {
+	case "ReplicaSet", "StatefulSet", "DaemonSet", "ReplicationController":
+		return kind == "Pod"
+	}
+	return false // Jobs and CronJobs are the business of Kubernetes' own controllers, which nobody else may name as owners
 }
 
 func (c *Case) whyRunIsMaintenance(controls *estate.Controls) string {

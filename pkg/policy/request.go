@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -78,6 +79,9 @@ type World struct {
 	ClusterRoles func() map[string]Role
 	// Bindings gives who is bound to a Role, or to a ClusterRole where the namespace is empty. Nil: nobody is known.
 	Bindings func(namespace, role string) []Binding
+	// BindingsOf gives the roles that are bound to a service account, by its own name or by a group that every such account is in.
+	// Nil: none is known.
+	BindingsOf func(namespace, account string) []BoundRole
 	// Tenants gives the namespaces whose Pods run on a node; nil: nothing is known of any.
 	Tenants func(node string) []string
 	// PodAt gives the namespace of the Pod that has an address; nil: nothing is known of any.
@@ -120,6 +124,28 @@ func RoleOf(r *rbacv1.ClusterRole) Role {
 type Binding struct {
 	Namespace, Name string
 	Subjects        []rbacv1.Subject
+}
+
+// BoundRole is a role that is bound to somebody, and where it is bound: everywhere, if Namespace is empty.
+type BoundRole struct {
+	Namespace string
+	// RoleNamespace is empty for a ClusterRole.
+	RoleNamespace, Role string
+}
+
+// Holds reports whether subjects of a binding in a namespace include a service account.
+func Holds(subjects []rbacv1.Subject, bindingNamespace, namespace, account string) bool {
+	return slices.ContainsFunc(subjects, func(s rbacv1.Subject) bool {
+		switch s.Kind {
+		case rbacv1.ServiceAccountKind:
+			return s.Name == account && cmp.Or(s.Namespace, bindingNamespace) == namespace
+		case rbacv1.UserKind:
+			return s.Name == "system:serviceaccount:"+namespace+":"+account
+		case rbacv1.GroupKind:
+			return s.Name == "system:serviceaccounts" || s.Name == "system:serviceaccounts:"+namespace
+		}
+		return false
+	})
 }
 
 // Owned is what the garbage collector deletes with its owner.
@@ -263,6 +289,9 @@ func (r *Requester) String() string {
 func (w *World) requester(u authenticationv1.UserInfo) (*Requester, error) {
 	r := &Requester{UserInfo: u, Identity: w.Estate.Identity(u.Username, u.Groups)}
 	ns, name, machine := estate.ServiceAccount(u.Username)
+	if machine && u.UID == "" {
+		r.Identity = w.Estate.Impersonated(u.Username, u.Groups)
+	}
 	if machine {
 		r.AccountNamespace, r.Account = ns, name
 		_, shown := u.Extra[credentialID]

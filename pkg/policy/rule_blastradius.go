@@ -69,7 +69,7 @@ func (c *Case) blast() string {
 		switch {
 		case before == 0 && after > b.FromZero:
 			return fmt.Sprintf("scales from 0 to %d, beyond %d", after, b.FromZero)
-		case before > 0 && after > before*b.UpFactor:
+		case before > 0 && after > before*b.UpFactor && after-before > b.Up:
 			return fmt.Sprintf("scales from %d to %d, beyond %d times as many", before, after, b.UpFactor)
 		case after < before && (before-after)*100 > before*b.DownPercent:
 			return fmt.Sprintf("scales from %d to %d, by more than %d %%", before, after, b.DownPercent)

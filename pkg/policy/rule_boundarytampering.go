@@ -69,7 +69,7 @@ func (c *Case) takesAccount() string {
 	case account == "" || c.req.Username() == userControllerManager || c.req.Operation == Delete:
 	case c.pillar(c.req.Namespace, account) != "":
 		return "it " + how + " " + c.pillar(c.req.Namespace, account)
-	case c.trusted(account) && !c.isSelf(account) && (how != runsAs || c.requester.Person && c.isKind(podKind(), jobKind())):
+	case c.trusted(account) && !c.isSelf(account) && (how != runsAs || c.takesAnotherAccount() && (c.requester.Person || c.requester.impersonated())):
 		return fmt.Sprintf("it %s %q, an automation whose work in production is routine", how, c.req.Namespace+"/"+account)
 	}
 	return ""
@@ -255,11 +255,31 @@ func (c *Case) nodeWeakenings() []string {
 	before, after := nodeOf(c.old), nodeOf(c.new)
 	var out []string
 	for _, e := range c.est.Production() {
-		if pool(e, before) != pool(e, after) {
+		if pool(e, before) != pool(e, after) && !c.bringsUp(e, before, after) {
 			out = append(out, fmt.Sprintf("it moves node %q into or out of the pool of environment %q", c.req.Name, e.Name))
 		}
 	}
 	return out
+}
+
+// bringsUp reports whether a node joins a pool by what brings nodes up: whom the environment lists for that, or one of its
+// operators as long as the node is not in service yet.
+func (c *Case) bringsUp(e *estate.Environment, before, after *corev1.Node) bool {
+	if c.requester.impersonated() || pool(e, before) != pool(e, &corev1.Node{}) || pool(e, after) == pool(e, &corev1.Node{}) {
+		return false
+	}
+	return e.Provisions(c.requester.Username) || c.requester.Operator[e.Name] && (c.old == nil || startsUp(before))
+}
+
+// startsUp: a taint says that the node is not registered or initialised yet, so nothing runs there.
+func startsUp(n *corev1.Node) bool {
+	return slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool {
+		switch t.Key {
+		case "karpenter.sh/unregistered", "node.cloudprovider.kubernetes.io/uninitialized", "node.cluster.x-k8s.io/uninitialized", "node.kubernetes.io/not-ready":
+			return t.Effect != corev1.TaintEffectPreferNoSchedule
+		}
+		return false
+	})
 }
 
 func nodeOf(o *object) *corev1.Node {

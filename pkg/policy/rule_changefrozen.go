@@ -19,7 +19,7 @@ func changeFrozen(c *Case, j *judgement) []Finding {
 	if f == nil || j.nearest != nil && j.nearest.Overrides(j.query) {
 		return nil
 	}
-	prod := c.Production()
+	prod := c.concerned()
 	return []Finding{{
 		Rule: v1alpha1.RuleChangeFrozen, Action: estate.Strictest(prod, v1alpha1.RuleChangeFrozen),
 		Target: f.Name, Environment: prod[0].Name,
@@ -33,7 +33,7 @@ func (c *Case) freeze(s *change.State) *v1alpha1.ChangeFreeze {
 	if !changes && !everything {
 		return nil
 	}
-	return change.Frozen(binding(s.Freezes, changes, everything), names(c.Production()), c.req.Namespace, c.At())
+	return change.Frozen(binding(s.Freezes, changes, everything), names(c.concerned()), c.req.Namespace, c.At())
 }
 
 // wayOut of a freeze: an emergency that overrides it, once it is approved.
@@ -61,7 +61,7 @@ func binding(all []v1alpha1.ChangeFreeze, changes, everything bool) []v1alpha1.C
 // controllers writes in Production, their autoscaler, and sessions, in which anything may be changed. Evictions are no
 // changes.
 func (c *Case) stoppable() bool {
-	if len(c.Production()) == 0 || c.same || c.outsider || c.req.Kind.Group == v1alpha1.GroupName {
+	if len(c.concerned()) == 0 || c.same || c.outsider || c.req.Kind.Group == v1alpha1.GroupName {
 		return false
 	}
 	if what, _ := c.session(); what != "" || c.req.Operation == Connect {
@@ -73,17 +73,19 @@ func (c *Case) stoppable() bool {
 	return !c.requester.Controller || c.autoscaler()
 }
 
-// freezable reports whether a freeze of level Changes could bind the request: what persons, CI and GitOps change of
-// workload templates, configuration, RBAC and routes, and maintenance, whoever runs it. What keeps running things
-// running is never bound: Pods of existing workloads, evictions, autoscaling, renewals by operators.
+// freezable reports whether a freeze of level Changes could bind the request: maintenance, whoever runs it, and changes.
 func (c *Case) freezable() bool {
-	if len(c.Production()) == 0 || c.same || c.outsider {
+	if len(c.concerned()) == 0 || c.same || c.outsider {
 		return false
 	}
-	if c.maintenance != "" {
-		return true
-	}
-	if c.requester.Controller || c.operates() || c.req.SubResource != "" {
+	return c.maintenance != "" || c.changes()
+}
+
+// changes reports whether a person, CI or GitOps changes what runs in Production, or what decides on it: workload templates,
+// configuration, RBAC, routes, budgets, and custom resources of whatever kind. What keeps running things running is no change:
+// Pods of existing workloads, evictions, autoscaling, renewals by operators.
+func (c *Case) changes() bool {
+	if len(c.Production()) == 0 || c.same || c.outsider || c.requester.Controller || c.operates() || c.req.SubResource != "" {
 		return false
 	}
 	if c.isKind(podKind()) && c.req.Operation == Delete || c.isKind(podKind(), jobKind()) && c.launches() {
@@ -92,10 +94,17 @@ func (c *Case) freezable() bool {
 	return c.bindable() && (c.req.Operation != Update || c.changesMatter())
 }
 
-// bindable lists the kinds that a freeze binds.
+// bindable reports whether writing objects of a kind changes anything that runs: all do, but for Firebreak's own, whose rules
+// are elsewhere, and those by which programs only talk to each other.
 func (c *Case) bindable() bool {
 	gk := c.req.Kind.GroupKind()
-	return workload.HasTemplate(gk) || configures(gk) || isData(gk)
+	switch gk.Group {
+	case v1alpha1.GroupName, "coordination.k8s.io", "events.k8s.io", "authentication.k8s.io", "authorization.k8s.io":
+		return false
+	case "":
+		return gk.Kind != "Event" && gk.Kind != "Binding" && gk.Kind != "Namespace"
+	}
+	return c.req.Operation != Connect
 }
 
 func isData(gk schema.GroupKind) bool {
@@ -112,17 +121,6 @@ func (c *Case) changesMatter() bool {
 		return !sameData(c.new.data, c.old.data)
 	}
 	return !sameBody(c.new, c.old)
-}
-
-// configures lists the kinds of RBAC and routes.
-func configures(gk schema.GroupKind) bool {
-	switch gk.Group {
-	case "rbac.authorization.k8s.io", "networking.k8s.io", "gateway.networking.k8s.io":
-		return true
-	case "":
-		return gk.Kind == "Service" || gk.Kind == "ServiceAccount"
-	}
-	return false
 }
 
 // sameBody compares everything but the metadata.

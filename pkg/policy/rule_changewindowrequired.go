@@ -17,8 +17,12 @@ func changeWindowRequired(c *Case, j *judgement) []Finding {
 	if c.demand == nil || c.demand.rule != v1alpha1.RuleChangeWindowRequired || j.settled() {
 		return nil
 	}
+	what := "maintenance"
+	if c.demand.scoped {
+		what = "a change"
+	}
 	return []Finding{c.changeFinding(v1alpha1.RuleChangeWindowRequired, j, fmt.Sprintf(
-		"this is maintenance in environment %s (%s), and %s", named(c.demand.environments), c.demand.why, c.noWindow(j)))}
+		"this is %s in environment %s (%s), and %s", what, named(c.demand.environments), c.demand.why, c.noWindow(j)))}
 }
 
 // planMismatch objects to a run that is not what was approved.

@@ -19,7 +19,7 @@ func (c *Case) storeLeads(use reference.Use) func([]reference.Reference) []lead 
 	return func(refs []reference.Reference) []lead {
 		var out []lead
 		for _, r := range refs {
-			if r.Use != use {
+			if r.Use != use || r.Answers != nil {
 				continue
 			}
 			for _, o := range c.est.Resolve(r.Target, c.req.Namespace).Owners {

@@ -31,25 +31,50 @@ func identityOutsideEnvironment(c *Case, _ *judgement) []Finding {
 		Value:       c.requester.Username,
 		Target:      c.req.Namespace,
 		Environment: prod[0].Name,
-		Message: fmt.Sprintf("%s is no member of environment %s, which %s belongs to; ask one of its members to do it, or its owners to list the identity in spec.identities",
-			c.requester, named(prod), c.where()),
+		Message:     fmt.Sprintf("%s is no member of environment %s, which %s belongs to; %s", c.requester, named(prod), c.where(), c.joining()),
 	}}
 }
 
+// joining says how the requester can do it after all.
+func (c *Case) joining() string {
+	switch home := c.est.NamespaceOrName(c.requester.AccountNamespace); {
+	case c.requester.impersonated() && c.est.Identity(c.requester.Username, nil).MemberOfTier(v1alpha1.TierProduction):
+		return "somebody acts as that account, which does not make them a member: act as yourself, or ask the environment's owners to list the account in spec.identities.impersonated, which gives whoever may impersonate it its power"
+	case c.requester.Account != "" && home.Unassigned():
+		return fmt.Sprintf("ask its owners to list the account in spec.identities, and to declare namespace %q in an environment of tier Shared if what runs there serves both sides", c.requester.AccountNamespace)
+	}
+	return "ask one of its members to do it, or its owners to list the identity in spec.identities"
+}
+
 // guarded returns the Production environments whose service account the request takes although its namespace belongs to
-// none of them: by a session in that namespace, by a token, or by a workload that runs as it.
+// none of them: by a session in that namespace, by a token, or by a workload that runs as it. An account is one of theirs that
+// they list, or that holds power in their namespaces, listed or not.
 func (c *Case) guarded() []*estate.Environment {
 	switch c.req.SubResource {
 	case "exec", "attach", "portforward", "proxy", "ephemeralcontainers":
 		return c.est.NamespaceGuards(c.req.Namespace)
 	case "token":
-		return c.est.Guards(c.req.Namespace, c.req.Name)
+		return c.powers(c.req.Name)
 	case "":
-		if c.new != nil && c.new.work != nil && c.takesAnotherAccount() {
-			return c.est.Guards(c.req.Namespace, c.new.work.Template.ServiceAccount())
+		switch {
+		case c.new == nil || c.req.Operation == Delete:
+		case c.isKind(secretKind()):
+			if account, how := c.accountTaken(); how != "" {
+				return c.powers(account)
+			}
+		case c.new.work != nil && c.takesAnotherAccount():
+			return c.powers(c.new.work.Template.ServiceAccount())
 		}
 	}
 	return nil
+}
+
+// powers returns the Production environments that a service account of the object's namespace has power in.
+func (c *Case) powers(account string) []*estate.Environment {
+	if envs := c.est.Guards(c.req.Namespace, account); len(envs) > 0 || account == "" {
+		return envs
+	}
+	return c.bound(account)
 }
 
 // takesAnotherAccount: a workload that runs as who it ran as before, and runs the same, takes nothing.
@@ -97,6 +122,9 @@ func named(envs []*estate.Environment) string {
 
 // member: of one of the environments that a namespace belongs to, and of each that a freeze is lifted for.
 func (c *Case) member(prod []*estate.Environment) bool {
+	if c.req.SubResource == "token" && c.requester.impersonated() {
+		return false // they would have for good what they borrow
+	}
 	if c.own.oldFreeze == nil {
 		return c.requester.MemberOfAny(prod)
 	}

@@ -19,7 +19,7 @@ func (c *Case) namespaceLeads(use reference.Use) func([]reference.Reference) []l
 	return func(refs []reference.Reference) []lead {
 		var out []lead
 		for _, r := range refs {
-			if r.Use == use && r.Kind != reference.Secret {
+			if r.Use == use && r.Answers == nil && r.Kind != reference.Secret {
 				out = append(out, c.namespacesOf(r)...)
 			}
 		}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -22,6 +23,10 @@ func (c *Case) placementLeads(refs []reference.Reference) []lead {
 		case r.Use != reference.Places:
 		case r.Kind == reference.Namespace, r.Kind == reference.NamespaceSelector:
 			out = append(out, c.namespacesOf(r)...)
+		case r.Kind == reference.HostAccess:
+			out = append(out, c.hostLeads(r, refs)...)
+		case r.Kind == reference.PriorityClass && systemPriority(r.Name):
+			out = append(out, c.preemptionLeads(r)...)
 		case r.Kind == reference.Taint && r.Name == "*" && (c.place.Tier == v1alpha1.TierShared || c.agent()):
 			// Agents run on every node there is, and name nobody's pool.
 		case r.Kind == reference.Node && c.putByDaemonSet():
@@ -82,4 +87,46 @@ func (c *Case) tenantLeads(r reference.Reference) []lead {
 		}}
 	}
 	return nil
+}
+
+// hostLeads: a DaemonSet with access to its nodes has access to production where it runs beside it, in the pool that its
+// tolerations let it into, or on nodes that both sides share.
+func (c *Case) hostLeads(r reference.Reference, refs []reference.Reference) []lead {
+	if !c.isKind(schema.GroupKind{Group: "apps", Kind: "DaemonSet"}) || c.place.Tier == v1alpha1.TierShared || len(c.Production()) > 0 || !c.est.HostsProduction() {
+		return nil
+	}
+	tolerates := slices.ContainsFunc(refs, func(o reference.Reference) bool { return o.Kind == reference.Taint && o.Name == "*" })
+	for _, e := range c.est.Production() {
+		if len(e.Spec().Nodes.Taints) > 0 && !tolerates {
+			continue // its nodes keep the DaemonSet away
+		}
+		return []lead{{
+			ref: r, target: "host/" + e.Name, environment: e.Name, env: e, tier: v1alpha1.TierProduction,
+			uncertain: c.place.Unassigned() && !c.requester.Person, // on the first day, an agent whose namespace nobody has declared yet
+			what:   fmt.Sprintf("access to the nodes that it runs on, those of environment %q (%s) among them", e.Name, e.Tier),
+			remedy: "keep it away from production's nodes, run it in a namespace of tier Shared if it serves both sides, or ask for an Exemption",
+		}}
+	}
+	return nil
+}
+
+// systemPriority: the classes that come before all others, which every cluster has.
+func systemPriority(class string) bool {
+	return class == "system-cluster-critical" || class == "system-node-critical"
+}
+
+// preemptionLeads: what comes before production's workloads may have them evicted.
+func (c *Case) preemptionLeads(r reference.Reference) []lead {
+	if c.place.Tier != v1alpha1.TierNonProduction || !c.est.HostsProduction() {
+		return nil
+	}
+	var out []lead
+	for _, e := range c.est.Production()[:1] {
+		out = append(out, lead{
+			ref: r, target: "priority/" + r.Name, environment: e.Name, env: e, tier: v1alpha1.TierProduction,
+			what:   fmt.Sprintf("a priority class that comes before the workloads of environment %q (%s) and may have them evicted", e.Name, e.Tier),
+			remedy: "use a class of its own environment, or ask for an Exemption",
+		})
+	}
+	return out
 }

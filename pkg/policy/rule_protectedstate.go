@@ -42,6 +42,9 @@ func (c *Case) endangers() ([]*estate.Environment, string) {
 	if c.outsider || c.req.SubResource != "" || c.req.Operation == Create || c.req.Operation == Connect || c.old == nil {
 		return nil, ""
 	}
+	if c.isKind(namespaceKind()) && c.req.Operation == Delete && c.req.Name == c.est.FirebreakNamespace && len(c.est.Production()) > 0 {
+		return c.est.Production(), fmt.Sprintf("deletes namespace %q, in which Firebreak runs and the record of what was done in production lies,", c.req.Name)
+	}
 	envs := c.protecting()
 	switch {
 	case len(envs) == 0 && c.req.Operation == Delete:

@@ -24,15 +24,15 @@ func targetNotConfirmed(c *Case, j *judgement) []Finding {
 	if c.maintenance == "" || j.covered() {
 		return nil
 	}
-	if controls := estate.StrictestControls(c.Production()); !controls.ConfirmTarget {
+	if controls := estate.StrictestControls(c.concerned()); !controls.ConfirmTarget {
 		return nil
 	}
-	if a := estate.Strictest(c.Production(), v1alpha1.RuleChangeWindowRequired); a == v1alpha1.ActionDeny {
+	if a := estate.Strictest(c.concerned(), v1alpha1.RuleChangeWindowRequired); a == v1alpha1.ActionDeny {
 		return nil // a window is demanded already, and it will confirm the target
 	}
 	return []Finding{c.targetFinding("", "", fmt.Sprintf(
 		"nothing confirms that this is meant for environment %s; annotate it with %s: %s, or run it under a window",
-		named(c.Production()), v1alpha1.AnnotationTargetEnvironment, c.Production()[0].Name))}
+		named(c.concerned()), v1alpha1.AnnotationTargetEnvironment, c.concerned()[0].Name))}
 }
 
 // targetStored: the wrong address is an old one. An environment may be renamed, and then neither an update that leaves

@@ -200,8 +200,25 @@ func (p *pieces) world() *policy.World {
 			return policy.Owned{}, false
 		},
 		Bindings:      func(ns, role string) []policy.Binding { return p.bindings[strings.TrimPrefix(ns+"/"+role, "/")] },
+		BindingsOf:    p.bindingsOf,
 		ControllerUID: func(name string) (string, bool) { uid, ok := p.accounts[name]; return uid, ok },
 	}
+}
+
+func (p *pieces) bindingsOf(namespace, account string) []policy.BoundRole {
+	var out []policy.BoundRole
+	for role, all := range p.bindings {
+		for _, b := range all {
+			if policy.Holds(b.Subjects, b.Namespace, namespace, account) {
+				ns, name, ok := strings.Cut(role, "/")
+				if !ok {
+					ns, name = "", role
+				}
+				out = append(out, policy.BoundRole{Namespace: b.Namespace, RoleNamespace: ns, Role: name})
+			}
+		}
+	}
+	return out
 }
 
 func (p *pieces) owned(owner types.UID) []policy.Owned {

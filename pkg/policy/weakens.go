@@ -107,6 +107,7 @@ func (w *weakening) identities(old, new v1alpha1.IdentityMembers) {
 	grown(w, "identities.serviceAccounts", old.ServiceAccounts, new.ServiceAccounts)
 	grown(w, "identities.operators", old.Operators, new.Operators)
 	grown(w, "identities.jobLaunchers", old.JobLaunchers, new.JobLaunchers)
+	grown(w, "identities.impersonated", old.Impersonated, new.Impersonated)
 	// One that is added makes a person's Jobs routine; one that is removed makes a machine a person who may approve.
 	w.differ("identities.automation", old.Automation, new.Automation)
 }

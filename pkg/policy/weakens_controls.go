@@ -12,6 +12,7 @@ import (
 // controls compares two changeControls with their defaults filled in.
 func (w *weakening) controls(old, new *v1alpha1.ChangeControl) {
 	o, n := estate.ControlsOf(old), estate.ControlsOf(new)
+	less(w, "changeControl.scope", estate.ScopeStrictness(o.Scope), estate.ScopeStrictness(n.Scope), o.Scope, n.Scope)
 	less(w, "changeControl.maintenance", estate.ModeStrictness(o.Maintenance), estate.ModeStrictness(n.Maintenance), o.Maintenance, n.Maintenance)
 	shrunk(w, "changeControl.maintenanceTools", o.MaintenanceTools, n.MaintenanceTools)
 	less(w, "changeControl.requiredApprovals", o.RequiredApprovals, n.RequiredApprovals, o.RequiredApprovals, n.RequiredApprovals)
@@ -86,6 +87,7 @@ func (w *weakening) blastRadius(old, new v1alpha1.BlastRadius) {
 	}
 	more("maxScaleDownPercent", old.MaxScaleDownPercent, new.MaxScaleDownPercent, 50)
 	more("maxScaleUpFactor", old.MaxScaleUpFactor, new.MaxScaleUpFactor, 4)
+	more("maxScaleUp", old.MaxScaleUp, new.MaxScaleUp, 10)
 	more("maxScaleFromZero", old.MaxScaleFromZero, new.MaxScaleFromZero, 10)
 	w.softer("changeControl.blastRadius.autoscalers", cmp.Or(old.Autoscalers, v1alpha1.ActionWarn), cmp.Or(new.Autoscalers, v1alpha1.ActionWarn))
 }

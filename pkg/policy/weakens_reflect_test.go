@@ -29,30 +29,34 @@ func environmentFields() map[string]decided {
 		longer = "only what is longer weakens, and omission means something shorter here"
 	)
 	return map[string]decided{
-		"tier":                           {"NonProduction Shared", "it is Production already"},
-		"namespaces.names":               {"add remove", open},
-		"namespaces.selector":            {"nil other", open},
-		"identities.users":               {"add", fewer},
-		"identities.groups":              {"add", fewer},
-		"identities.serviceAccounts":     {"add", fewer},
-		"identities.operators":           {"add", fewer},
-		"identities.jobLaunchers":        {"add", fewer},
-		"identities.automation":          {"add remove", "a machine more has routine Jobs, a machine less may approve"},
-		"nodes.selector":                 {"nil other", open},
-		"nodes.taints":                   {"add remove", open},
-		"nodes.priorityClasses":          {"add remove", open},
-		"nodes.runtimeClasses":           {"add remove", open},
-		"nodes.schedulers":               {"add remove", open},
-		"gateways":                       {"add", "closing a gateway is a strengthening"},
-		"gateways[0].host":               {"other", "another host is another gateway"},
-		"gateways[0].from":               {"add", fewer},
-		"gateways[0].reason":             {"", "words open nothing"},
-		"gateways[0].expiresAt":          {"longer", "an earlier end is a strengthening"},
-		"enforcement.default":            {"Audit", softer},
-		"enforcement.rules":              {"Audit", "a rule that is no longer named falls back to the default, which is as strict here"},
-		"enforcement.selfHealing":        {"Audit", softer},
-		"enforcement.unlistedAutomation": {"Audit", softer},
+		"tier":                               {"NonProduction Shared", "it is Production already"},
+		"namespaces.names":                   {"add remove", open},
+		"namespaces.selector":                {"nil other", open},
+		"identities.users":                   {"add", fewer},
+		"identities.groups":                  {"add", fewer},
+		"identities.serviceAccounts":         {"add", fewer},
+		"identities.operators":               {"add", fewer},
+		"identities.jobLaunchers":            {"add", fewer},
+		"identities.impersonated":            {"add", fewer},
+		"identities.automation":              {"add remove", "a machine more has routine Jobs, a machine less may approve"},
+		"nodes.selector":                     {"nil other", open},
+		"nodes.taints":                       {"add remove", open},
+		"nodes.provisioners.users":           {"add remove", open},
+		"nodes.provisioners.serviceAccounts": {"add remove", open},
+		"nodes.priorityClasses":              {"add remove", open},
+		"nodes.runtimeClasses":               {"add remove", open},
+		"nodes.schedulers":                   {"add remove", open},
+		"gateways":                           {"add", "closing a gateway is a strengthening"},
+		"gateways[0].host":                   {"other", "another host is another gateway"},
+		"gateways[0].from":                   {"add", fewer},
+		"gateways[0].reason":                 {"", "words open nothing"},
+		"gateways[0].expiresAt":              {"longer", "an earlier end is a strengthening"},
+		"enforcement.default":                {"Audit", softer},
+		"enforcement.rules":                  {"Audit", "a rule that is no longer named falls back to the default, which is as strict here"},
+		"enforcement.selfHealing":            {"Audit", softer},
+		"enforcement.unlistedAutomation":     {"Audit", softer},
 
+		"changeControl.scope":                    {"Maintenance nil Workloads", softer},
 		"changeControl.maintenance":              {"Labeled nil", softer},
 		"changeControl.maintenanceTools":         {"remove", "more tools are more maintenance"},
 		"changeControl.requiredApprovals":        {"less nil", "more persons are a strengthening"},
@@ -73,6 +77,7 @@ func environmentFields() map[string]decided {
 
 		"changeControl.blastRadius.maxScaleDownPercent": {"more nil", "less at once is a strengthening"},
 		"changeControl.blastRadius.maxScaleUpFactor":    {"more", "less at once is a strengthening, and omission means less here"},
+		"changeControl.blastRadius.maxScaleUp":          {"more nil", "less at once is a strengthening"},
 		"changeControl.blastRadius.maxScaleFromZero":    {"more nil", "less at once is a strengthening"},
 		"changeControl.blastRadius.autoscalers":         {"Audit", softer},
 	}
@@ -102,6 +107,7 @@ func wholeEnvironment() *v1alpha1.Environment {
 	populate(reflect.ValueOf(&e.Spec).Elem())
 	e.Spec.Tier = v1alpha1.TierProduction
 	e.Spec.ChangeControl.Maintenance = v1alpha1.MaintenanceAll
+	e.Spec.ChangeControl.Scope = v1alpha1.ScopeEverything
 	e.Spec.ChangeControl.InteractiveAccess = v1alpha1.InteractiveWindowRequired
 	return e
 }
@@ -235,7 +241,7 @@ func compareDecisions(t *testing.T, want map[string]decided, got map[string][]st
 
 // mutations in the order in which decided names them.
 func mutations() []string {
-	return []string{"Allow", "Audit", "Labeled", "NonProduction", "Shared", "add", "less", "longer", "more", "nil", "other", "remove", "shorter"}
+	return []string{"Allow", "Audit", "Labeled", "Maintenance", "NonProduction", "Shared", "add", "less", "longer", "more", "nil", "other", "remove", "shorter", "Workloads"}
 }
 
 // mutate changes a field, and reports false where the mutation does not apply to its type.
@@ -245,6 +251,8 @@ func mutate(v reflect.Value, how string) bool {
 		return set(f, how, "NonProduction", "Shared")
 	case *v1alpha1.Action:
 		return set(f, how, "Audit")
+	case *v1alpha1.ChangeScope:
+		return set(f, how, "Maintenance", "Workloads") || how == "nil" && zero(v)
 	case *v1alpha1.MaintenanceMode:
 		return set(f, how, "Labeled") || how == "nil" && zero(v)
 	case *v1alpha1.InteractiveAccess:

@@ -168,6 +168,9 @@ func render(refs []reference.Reference) string {
 		if r.Strong && r.Kind == reference.Host {
 			line += ", strong"
 		}
+		if r.Answers != nil {
+			line += ", the answer for " + r.Answers.Name
+		}
 		if r.Via != nil {
 			line += fmt.Sprintf(", by key %s of %s %s", r.Via.Key, r.Via.Kind, r.Via.Name)
 		}

@@ -29,6 +29,8 @@ type Reference struct {
 	Text string
 	// Via is set where the text stands in another object that the field points at.
 	Via *Via
+	// Answers is what the reference is given as the answer for: the name that a name server changes into it. Nil: for nothing.
+	Answers *Target
 	// Confidential is true where the text came out of a Secret: then not even the host is printed.
 	Confidential bool
 }
@@ -49,6 +51,8 @@ type Input struct {
 	Namespace string
 	// Template of a workload; nil for other objects.
 	Template *workload.Template
+	// Command that a session runs; nil for objects.
+	Command []string
 	// Data of a ConfigMap or Secret; nil for other objects.
 	Data []Datum
 	// Object is what custom resources and the built-in kinds without a pod template say, decoded; nil for others.
@@ -147,6 +151,7 @@ func Sources() []Source {
 		{"placement", placement},
 		{"annotation", annotation},
 		{"data", data},
+		{"corefile", corefile},
 		{"object", object},
 	}
 }
@@ -180,7 +185,15 @@ func ExtractAll(in Input) Extraction {
 // place orders references by where they stand and what they name.
 func place(a, b Reference) int {
 	return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind),
-		cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Use, b.Use))
+		cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Use, b.Use), cmp.Compare(a.answered(), b.answered()))
+}
+
+// answered returns the name that the reference is the answer for; empty: for none.
+func (r *Reference) answered() string {
+	if r.Answers == nil {
+		return ""
+	}
+	return r.Answers.Name
 }
 
 func strongest(a, b Reference) int {

@@ -11,6 +11,9 @@ import (
 // commands finds hosts in the words of commands, arguments, exec probes and hooks, and in the scripts among them.
 func commands(in *Input) []Reference {
 	var out []Reference
+	if len(in.Command) > 0 {
+		out = in.words(workload.CommandOf(in.Command), func(string) (string, bool) { return "", false })
+	}
 	for _, c := range in.containers() {
 		vars := in.Environment(c)
 		lookup := func(n string) (string, bool) { v, ok := vars[n]; return v, ok }

@@ -19,8 +19,21 @@ func data(in *Input) []Reference {
 func (r *reader) dataTargets(key, value string) []Target {
 	out := append(r.find(value, key, Value), r.namespaceVariable(key, value)...)
 	out = append(out, r.find(unwrapped(strings.TrimSpace(value)), key, Value)...)
+	if digits(key) {
+		out = append(out, r.portMapping(value)...)
+	}
 	if isScript(key, value) {
 		out = append(out, r.scriptText(value)...)
 	}
 	return out
+}
+
+// portMapping reads namespace/service:port, as ingress controllers take it for a port of TCP or UDP that they open.
+func (r *reader) portMapping(value string) []Target {
+	namespace, rest, ok := strings.Cut(strings.TrimSpace(value), "/")
+	service, port, valid := strings.Cut(rest, ":")
+	if !ok || !valid || port == "" || !isLabel(namespace) || !isLabel(service) {
+		return nil
+	}
+	return r.keep(nil, Target{Name: service + "." + namespace + ".svc", Strong: true})
 }

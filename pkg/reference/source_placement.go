@@ -3,6 +3,7 @@ package reference
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -56,6 +57,34 @@ func (p *placed) template(t *workload.Template) {
 	}
 	if a := s.Affinity; a != nil && a.PodAffinity != nil {
 		p.podAffinity(a.PodAffinity)
+	}
+	if a := s.Affinity; a != nil && a.PodAntiAffinity != nil {
+		for i := range a.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution {
+			// It holds both ways: where this runs, those it names may not.
+			p.podTerm(fmt.Sprintf("affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[%d]", i),
+				&a.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution[i])
+		}
+	}
+	p.host(t)
+}
+
+// host finds what lets a workload reach its node.
+func (p *placed) host(t *workload.Template) {
+	s := &t.Spec
+	for field, on := range map[string]bool{"hostPID": s.HostPID, "hostIPC": s.HostIPC, "hostNetwork": s.HostNetwork} {
+		if on {
+			p.add(field, "true", HostAccess, field)
+		}
+	}
+	for i, v := range s.Volumes {
+		if v.HostPath != nil {
+			p.add(fmt.Sprintf("volumes[%d].hostPath.path", i), v.HostPath.Path, HostAccess, "hostPath")
+		}
+	}
+	for _, c := range t.Containers() {
+		if sc := c.SecurityContext; sc != nil && sc.Privileged != nil && *sc.Privileged {
+			p.add(strings.TrimPrefix(c.Path, p.spec+".")+".securityContext.privileged", "true", HostAccess, "privileged")
+		}
 	}
 }
 
@@ -119,19 +148,25 @@ func excludes(t *corev1.NodeSelectorTerm, key string) bool {
 
 // podAffinity draws a workload to where Pods of other namespaces run.
 func (p *placed) podAffinity(a *corev1.PodAffinity) {
-	term := func(field string, t *corev1.PodAffinityTerm) {
-		for i, ns := range t.Namespaces {
-			p.add(fmt.Sprintf("affinity.podAffinity.%s.namespaces[%d]", field, i), ns, Namespace, ns)
-		}
-		if s := t.NamespaceSelector; s != nil && len(s.MatchLabels)+len(s.MatchExpressions) > 0 {
-			text := metav1.FormatLabelSelector(s)
-			p.add(fmt.Sprintf("affinity.podAffinity.%s.namespaceSelector", field), text, NamespaceSelector, text)
-		}
-	}
 	for i := range a.RequiredDuringSchedulingIgnoredDuringExecution {
-		term(fmt.Sprintf("requiredDuringSchedulingIgnoredDuringExecution[%d]", i), &a.RequiredDuringSchedulingIgnoredDuringExecution[i])
+		p.podTerm(fmt.Sprintf("affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[%d]", i), &a.RequiredDuringSchedulingIgnoredDuringExecution[i])
 	}
 	for i := range a.PreferredDuringSchedulingIgnoredDuringExecution {
-		term(fmt.Sprintf("preferredDuringSchedulingIgnoredDuringExecution[%d].podAffinityTerm", i), &a.PreferredDuringSchedulingIgnoredDuringExecution[i].PodAffinityTerm)
+		p.podTerm(fmt.Sprintf("affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution[%d].podAffinityTerm", i), &a.PreferredDuringSchedulingIgnoredDuringExecution[i].PodAffinityTerm)
+	}
+}
+
+func (p *placed) podTerm(field string, t *corev1.PodAffinityTerm) {
+	for i, ns := range t.Namespaces {
+		p.add(fmt.Sprintf("%s.namespaces[%d]", field, i), ns, Namespace, ns)
+	}
+	s := t.NamespaceSelector
+	switch {
+	case s == nil:
+	case len(s.MatchLabels)+len(s.MatchExpressions) == 0:
+		p.add(field+".namespaceSelector", "", Namespace, "*") // all of them
+	default:
+		text := metav1.FormatLabelSelector(s)
+		p.add(field+".namespaceSelector", text, NamespaceSelector, text)
 	}
 }

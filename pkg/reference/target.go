@@ -40,6 +40,8 @@ const (
 	RuntimeClass
 	// Scheduler of a workload.
 	Scheduler
+	// HostAccess is what a workload reaches on its node: the name says how.
+	HostAccess
 )
 
 // Target is what a text names, normalised.
@@ -74,5 +76,5 @@ const (
 // String names the kind as tests and reports do.
 func (k Kind) String() string {
 	return [...]string{"host", "namespace", "namespace selector", "range", "resource", "instance", "secret", "store path", "role", "claim", "volume",
-		"node", "node label", "taint", "priority class", "runtime class", "scheduler"}[k]
+		"node", "node label", "taint", "priority class", "runtime class", "scheduler", "host access"}[k]
 }

@@ -83,11 +83,17 @@ type Command struct {
 	split int
 }
 
+// CommandOf returns a command line that stands in no container, such as that of an exec.
+func CommandOf(words []string) Command { return Command{Words: words, split: len(words)} }
+
 // HasProgram reports whether the first word is a program. A container that gives arguments only runs its image's own.
 func (c Command) HasProgram() bool { return c.split > 0 }
 
 // WordPath returns the path of one word.
 func (c Command) WordPath(i int) string {
+	if c.Path == "" {
+		return fmt.Sprintf("command[%d]", i)
+	}
 	if i < c.split {
 		return fmt.Sprintf("%s.command[%d]", c.Path, i)
 	}

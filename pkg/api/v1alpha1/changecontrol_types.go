@@ -17,6 +17,20 @@ const (
 	MaintenanceAll MaintenanceMode = "All"
 )
 
+// ChangeScope says which changes need a change window.
+// +kubebuilder:validation:Enum=Maintenance;Workloads;Everything
+type ChangeScope string
+
+const (
+	// ScopeMaintenance demands a window for maintenance alone.
+	ScopeMaintenance ChangeScope = "Maintenance"
+	// ScopeWorkloads demands one for whatever a person or an automation changes in what runs as well: templates, images, scale,
+	// ConfigMaps and Secrets, RBAC and routes. It is what a freeze of level Changes stops.
+	ScopeWorkloads ChangeScope = "Workloads"
+	// ScopeEverything demands one for every write of a person or an automation. It is what a freeze of level Everything stops.
+	ScopeEverything ChangeScope = "Everything"
+)
+
 // InteractiveAccess says whether people may open sessions in workloads.
 // +kubebuilder:validation:Enum=Allow;WindowRequired;Deny
 type InteractiveAccess string
@@ -40,6 +54,11 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.standardApprovalValidity.matches('[1-9]')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".standardApprovalValidity"
 // +kubebuilder:validation:XValidation:rule="!self.executionRetention.matches('^([0-9]{1,5}(\\\\.[0-9]{1,6})?(ms|s|m|h)){1,6}$') || duration(self.executionRetention) >= duration('24h')",message="must be at least 24h, so that yesterday's changes can be told",reason="FieldValueInvalid",fieldPath=".executionRetention"
 type ChangeControl struct {
+	// Scope says which changes need a window. What keeps running things running never does: controllers, operators on their own
+	// objects, and updates that store what is stored already.
+	// +optional
+	// +kubebuilder:default=Maintenance
+	Scope ChangeScope `json:"scope,omitempty"`
 	// Maintenance says which Jobs need a window.
 	// +optional
 	// +kubebuilder:default=Detect
@@ -174,6 +193,12 @@ type BlastRadius struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000
 	MaxScaleUpFactor *int32 `json:"maxScaleUpFactor,omitempty"`
+	// MaxScaleUp is how many replicas may be added at once whatever the factor: from 1 to 5 is nobody's business.
+	// +optional
+	// +kubebuilder:default=10
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100000
+	MaxScaleUp *int32 `json:"maxScaleUp,omitempty"`
 	// MaxScaleFromZero is the largest number of replicas that a workload at zero may get at once.
 	// +optional
 	// +kubebuilder:default=10

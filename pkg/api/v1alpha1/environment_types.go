@@ -123,6 +123,14 @@ type IdentityMembers struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
 	JobLaunchers []ServiceAccountGlob `json:"jobLaunchers,omitempty"`
+	// Impersonated are service accounts that count as members although somebody acts as them: Kubernetes shows no UID of an
+	// account that is impersonated. GitOps controllers that impersonate a tenant's account need it. Whoever may impersonate an
+	// account of this list has its power in this environment. Omitted: an impersonated account is not a member here, whatever
+	// else lists it. Meaningful in environments of tier Production only.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	Impersonated []ServiceAccountGlob `json:"impersonated,omitempty"`
 	// Automation lists users that are no persons, such as CI systems. It classifies them in every environment and
 	// grants nothing.
 	// +optional
@@ -141,6 +149,9 @@ type NodePool struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32
 	Taints []Glob `json:"taints,omitempty"`
+	// Provisioners bring nodes up: they may let a node join the pool without a window. Taking a node out of the pool needs one.
+	// +optional
+	Provisioners NodeProvisioners `json:"provisioners,omitempty"`
 	// PriorityClasses that only this environment's workloads use.
 	// +optional
 	// +listType=set
@@ -156,6 +167,20 @@ type NodePool struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32
 	Schedulers []Glob `json:"schedulers,omitempty"`
+}
+
+// NodeProvisioners are the automations that bring nodes up, such as Karpenter, cluster-api, kops or a cloud's own controllers.
+type NodeProvisioners struct {
+	// Users that bring nodes up, by their names.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	Users []Glob `json:"users,omitempty"`
+	// ServiceAccounts that bring nodes up. One that is impersonated does not count.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	ServiceAccounts []ServiceAccountGlob `json:"serviceAccounts,omitempty"`
 }
 
 // Gateway is one proxy through which data of this environment may cross tiers, for a time and for a reason.

@@ -1,0 +1,62 @@
+package policy
+
+import (
+	"slices"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+)
+
+// bound returns the Production environments in whose namespaces a service account of the object's namespace may change what
+// runs, or read what opens it, by the bindings of the cluster.
+func (c *Case) bound(account string) []*estate.Environment {
+	if c.world.BindingsOf == nil || !c.est.HostsProduction() {
+		return nil
+	}
+	var out []*estate.Environment
+	for _, b := range c.world.BindingsOf(c.req.Namespace, account) {
+		envs := c.est.Production()
+		if b.Namespace != "" {
+			envs = c.est.NamespaceOrName(b.Namespace).Production()
+		}
+		if len(envs) == 0 || !c.commands(b) {
+			continue
+		}
+		for _, e := range envs {
+			if !slices.Contains(out, e) {
+				out = append(out, e)
+			}
+		}
+	}
+	return out
+}
+
+// commands reports whether the role of a binding lets somebody change what runs, or read what opens it. One that is not known may
+// hold anything.
+func (c *Case) commands(b BoundRole) bool {
+	if c.world.Roles == nil {
+		return true
+	}
+	r, known := c.world.Roles(b.RoleNamespace, b.Role)
+	if !known {
+		p, builtIn := builtInPower(b.RoleNamespace, b.Role)
+		return !builtIn || p > reads
+	}
+	return slices.ContainsFunc(c.effective(r), func(r rbacv1.PolicyRule) bool {
+		writes := slices.ContainsFunc(r.Verbs, func(v string) bool { return v != "get" && v != "list" && v != "watch" })
+		return slices.ContainsFunc(r.Resources, func(resource string) bool {
+			return resource == "secrets" || writes && runs(resource)
+		})
+	})
+}
+
+// runs lists the resources by which whoever may write them decides what runs, or as whom.
+func runs(resource string) bool {
+	switch resource {
+	case "*", "*/*", "pods", "pods/exec", "pods/attach", "pods/ephemeralcontainers", "deployments", "statefulsets", "daemonsets", "replicasets",
+		"replicationcontrollers", "jobs", "cronjobs", "serviceaccounts/token", "rolebindings", "roles", "clusterrolebindings", "clusterroles":
+		return true
+	}
+	return false
+}

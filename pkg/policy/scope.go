@@ -1,0 +1,73 @@
+package policy
+
+import (
+	"fmt"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+)
+
+// concerned returns the Production environments that the request changes: those of its namespace or, where it runs something in
+// a namespace that both sides share, those whose data stores that names.
+func (c *Case) concerned() []*estate.Environment {
+	if prod := c.Production(); len(prod) > 0 {
+		return prod
+	}
+	return c.worksOn
+}
+
+// shared returns the Production environments whose data stores something names that is started in a Shared namespace.
+func (c *Case) shared() []*estate.Environment {
+	if c.place.Tier != v1alpha1.TierShared || c.req.Namespace == "" || c.new == nil || c.new.work == nil {
+		return nil
+	}
+	var out []*estate.Environment
+	for _, env := range c.est.Production() {
+		for _, r := range c.new.refs {
+			if ownedBy(c.est.Resolve(r.Target, c.req.Namespace).Owners, env) {
+				out = append(out, env)
+				break
+			}
+		}
+	}
+	return out
+}
+
+func ownedBy(owners []estate.Owner, env *estate.Environment) bool {
+	for _, o := range owners {
+		if o.Environment == env {
+			return true
+		}
+	}
+	return false
+}
+
+// whyScoped says why a request needs a window although it is no maintenance: the environment wants one for every change of what
+// runs, or for every write. Empty: it needs none. Under Workloads that is what a freeze of level Changes binds, and scaling.
+func (c *Case) whyScoped() string {
+	prod := c.Production()
+	if len(prod) == 0 {
+		return ""
+	}
+	switch estate.StrictestControls(prod).Scope {
+	case v1alpha1.ScopeWorkloads:
+		if c.changes() || c.rescales() {
+			return fmt.Sprintf("it changes what runs there, and changeControl.scope is %s", v1alpha1.ScopeWorkloads)
+		}
+	case v1alpha1.ScopeEverything:
+		session, _ := c.session()
+		if c.stoppable() && session == "" && !c.autoscaler() && !c.operates() && !c.launches() {
+			return fmt.Sprintf("every write does there, since changeControl.scope is %s", v1alpha1.ScopeEverything)
+		}
+	}
+	return ""
+}
+
+// rescales reports whether somebody sets another number of replicas by hand.
+func (c *Case) rescales() bool {
+	if c.requester.Controller || c.operates() || c.outsider || c.req.Operation != Update {
+		return false
+	}
+	before, after, ok := c.scaled()
+	return ok && before != after
+}
