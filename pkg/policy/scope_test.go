@@ -1,0 +1,132 @@
+package policy_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+)
+
+// scoped is the world of one Production environment of a scope.
+func scoped(scope v1alpha1.ChangeScope) *policy.World {
+	return &policy.World{Estate: estate.Compile(estate.Input{
+		Environments: []v1alpha1.Environment{{
+			ObjectMeta: metav1.ObjectMeta{Name: "production"},
+			Spec: v1alpha1.EnvironmentSpec{
+				Tier: v1alpha1.TierProduction, Namespaces: v1alpha1.NamespaceMembers{Names: []v1alpha1.Glob{"payments"}},
+				Identities: v1alpha1.IdentityMembers{
+					Groups: []v1alpha1.Glob{"sre"}, Operators: []v1alpha1.ServiceAccountGlob{"cert-manager/*"}, ServiceAccounts: []v1alpha1.ServiceAccountGlob{"argocd/controller"},
+				},
+				ChangeControl: &v1alpha1.ChangeControl{Scope: scope},
+			},
+		}},
+		Namespaces: map[string]map[string]string{"payments": nil}, Cluster: "prod-eu-1", FirebreakNamespace: "firebreak-system",
+	})}
+}
+
+// TestScope tells, for each scope, whose writes of what need a window.
+func TestScope(t *testing.T) {
+	const (
+		web       = `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","uid":"u","annotations":{"a":"1"}},"spec":{"replicas":2,"template":{"spec":{"containers":[{"name":"c","image":"nginx:1"}]}}}}`
+		configMap = `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"web","uid":"u"},"data":{"a":"1"}}`
+		secret    = `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"web","uid":"u"},"data":{"a":"MQ=="}}`
+		claim     = `{"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":"web","uid":"u","labels":{"a":"1"}},"spec":{"resources":{}}}`
+		scale     = `{"apiVersion":"autoscaling/v1","kind":"Scale","metadata":{"name":"web","uid":"u"},"spec":{"replicas":2}}`
+		pod       = `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web","uid":"u"},"spec":{"containers":[{"name":"c","image":"nginx:1"}]}}`
+		custom    = `{"apiVersion":"example.com/v1","kind":"Shop","metadata":{"name":"web","uid":"u"},"spec":{"size":1}}`
+	)
+	swap := strings.NewReplacer(`"replicas":2`, `"replicas":3`, "nginx:1", "nginx:2", `"a":"1"`, `"a":"2"`, `"MQ=="`, `"Mg=="`, `"size":1`, `"size":2`)
+	relabel := strings.NewReplacer(`"annotations":{"a":"1"}`, `"annotations":{"a":"2"}`)
+	type request struct {
+		reason, object, old, user, subresource string
+		// needs a window at the scopes from that one on.
+		from v1alpha1.ChangeScope
+	}
+	never := v1alpha1.ChangeScope("never")
+	for name, r := range map[string]request{
+		"a Deployment":              {"it changes what runs", web, "", "sam", "", v1alpha1.ScopeWorkloads},
+		"another image":             {"it changes what runs", swap.Replace(web), web, "sam", "", v1alpha1.ScopeWorkloads},
+		"another annotation":        {"what runs stays as it is", relabel.Replace(web), web, "sam", "", v1alpha1.ScopeEverything},
+		"the same":                  {"GitOps sends it every few minutes", web, web, "argocd", "", never},
+		"a Deployment by GitOps":    {"an automation changes it", web, "", "argocd", "", v1alpha1.ScopeWorkloads},
+		"a Deployment by operators": {"they look after their own objects", web, "", "cert-manager", "", never},
+		"a deletion":                {"it runs no more", "", web, "sam", "", v1alpha1.ScopeWorkloads},
+		"a ConfigMap":               {"it decides on what runs", swap.Replace(configMap), configMap, "sam", "", v1alpha1.ScopeWorkloads},
+		"a Secret by an operator":   {"a renewal", swap.Replace(secret), secret, "cert-manager", "", never},
+		"a Secret":                  {"it decides on what runs", swap.Replace(secret), secret, "sam", "", v1alpha1.ScopeWorkloads},
+		"a scale":                   {"as many run as somebody says", swap.Replace(scale), scale, "sam", "scale", v1alpha1.ScopeWorkloads},
+		"labels of a claim":         {"nothing that runs is changed", swap.Replace(claim), claim, "sam", "", v1alpha1.ScopeEverything},
+		"a custom resource":         {"nobody has named its kind", swap.Replace(custom), custom, "sam", "", v1alpha1.ScopeWorkloads},
+		"the deletion of a Pod":     {"its controller makes another", "", pod, "sam", "", v1alpha1.ScopeEverything},
+	} {
+		for i, scope := range []v1alpha1.ChangeScope{v1alpha1.ScopeMaintenance, v1alpha1.ScopeWorkloads, v1alpha1.ScopeEverything} {
+			t.Run(name+" at "+string(scope), func(t *testing.T) {
+				want := r.from != never && (r.from == v1alpha1.ScopeWorkloads && i >= 1 || r.from == v1alpha1.ScopeEverything && i >= 2)
+				d, err := policy.Evaluate(scopedRequest(r.object, r.old, r.user, r.subresource), scoped(scope), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				denied := len(d.Denied()) > 0
+				if denied != want {
+					t.Errorf("denied: %t, want %t: %s: %v", denied, want, r.reason, d.Findings)
+				}
+				if denied && d.Denied()[0].Rule != v1alpha1.RuleChangeWindowRequired {
+					t.Errorf("%s objects, want ChangeWindowRequired", d.Denied()[0].Rule)
+				}
+			})
+		}
+	}
+}
+
+func scopedRequest(object, old, user, subresource string) *policy.Request {
+	var meta metav1.TypeMeta
+	text := object
+	if text == "" {
+		text = old
+	}
+	if err := json.Unmarshal([]byte(text), &meta); err != nil {
+		panic(err)
+	}
+	users := map[string]authenticationv1.UserInfo{
+		"sam":          {Username: "sam", Groups: []string{"sre"}},
+		"argocd":       {Username: "system:serviceaccount:argocd:controller", UID: "a", Extra: map[string]authenticationv1.ExtraValue{"authentication.kubernetes.io/credential-id": {"x"}}},
+		"cert-manager": {Username: "system:serviceaccount:cert-manager:cert-manager", UID: "c", Extra: map[string]authenticationv1.ExtraValue{"authentication.kubernetes.io/credential-id": {"x"}}},
+	}
+	gvk := schema.FromAPIVersionAndKind(meta.APIVersion, meta.Kind)
+	req := &policy.Request{
+		Operation: policy.Create, Kind: gvk, Resource: gvk.GroupVersion().WithResource("things"), Namespace: "payments", Name: "web", SubResource: subresource,
+		User: users[user], Object: []byte(object), OldObject: []byte(old), Now: now(),
+	}
+	if subresource == "scale" {
+		req.Resource = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	}
+	switch {
+	case object == "":
+		req.Operation, req.Object = policy.Delete, nil
+	case old != "":
+		req.Operation = policy.Update
+	default:
+		req.OldObject = nil
+	}
+	return req
+}
+
+// The sentence says that it is a change and why that needs a window.
+func TestScopeIsTold(t *testing.T) {
+	req := scopedRequest(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"web","uid":"u"},"data":{"a":"1"}}`, "", "sam", "")
+	d, err := policy.Evaluate(req, scoped(v1alpha1.ScopeWorkloads), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `things "web" is forbidden: violates change control: ChangeWindowRequired: this is a change in environment "production" (Production) (it changes what runs there, and changeControl.scope is Workloads), and no change window in namespace "payments" has it in scope; request one, for another member of environment "production" (RBAC verb approve) to approve: kubectl firebreak request -f MANIFEST -n payments --environment ENVIRONMENT --start TIME --duration 1h --reason WHY`
+	if got := policy.DenialMessage(req, d.Denied()); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
