@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-logr/logr"
 	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
@@ -41,6 +42,8 @@ type Live interface {
 	Role(ctx context.Context, namespace, name string) (*policy.Role, error)
 	// Contents reads ConfigMaps and Secrets of a namespace for what they name, as far as known tells that it matters.
 	Contents(ctx context.Context, namespace string, of []reference.Via, known func(reference.Target) bool) (map[reference.Via]reference.Contents, error)
+	// Owner reads the custom resource that an owner reference names.
+	Owner(ctx context.Context, namespace string, ref metav1.OwnerReference) (*policy.OwnerObject, error)
 	// ControllerUID reads the UID of a service account of kube-system into memory.
 	ControllerUID(ctx context.Context, name string) error
 }
@@ -86,8 +89,6 @@ type Handler struct {
 	Skew *Skew
 	// Deadline is how long a request may take: the webhook's timeout less two seconds.
 	Deadline time.Duration
-	// Slots bounds how many requests are judged at once.
-	Slots chan struct{}
 	// Controllers limits how many sets of live reads a second Kubernetes' controllers may cause in one namespace.
 	Controllers *Limiter
 }
@@ -108,12 +109,6 @@ func (h *Handler) Handle(ctx context.Context, req admission.Request) (resp admis
 		}
 		h.Metrics.observe(&req, &resp, time.Since(started))
 	}()
-	select {
-	case h.Slots <- struct{}{}:
-		defer func() { <-h.Slots }()
-	case <-ctx.Done():
-		return failed(http.StatusTooManyRequests, "Firebreak is judging as many requests as it can; try again", 2)
-	}
 	return h.handle(ctx, requestOf(&req, h.Clock()))
 }
 
@@ -147,6 +142,7 @@ func (h *Handler) prepare(ctx context.Context, req *policy.Request, w *policy.Wo
 		var controller policy.ControllerUnknownError
 		var role policy.RoleUnknownError
 		var contents policy.ContentsUnknownError
+		var owner policy.OwnerUnknownError
 		switch {
 		case errors.As(err, &namespace):
 			labels, _, err := h.Live.NamespaceLabels(ctx, namespace.Namespace)
@@ -167,6 +163,10 @@ func (h *Handler) prepare(ctx context.Context, req *policy.Request, w *policy.Wo
 			if req.Contents, err = h.Live.Contents(ctx, contents.Namespace, contents.Of, w.Known(contents.Namespace)); err != nil {
 				return nil, unavailable{err}
 			}
+		case errors.As(err, &owner):
+			if req.Owner, err = h.Live.Owner(ctx, owner.Namespace, owner.Owner); err != nil {
+				return nil, unavailable{err}
+			}
 		case errors.As(err, &controller):
 			if err := h.Live.ControllerUID(ctx, controller.Name); err != nil {
 				return nil, unavailable{err}
@@ -180,7 +180,7 @@ func (h *Handler) prepare(ctx context.Context, req *policy.Request, w *policy.Wo
 
 const (
 	// maxRounds is how often a request is made ready: once for each sort of thing that may have to be read first, and once more.
-	maxRounds = 5
+	maxRounds = 6
 	// maxContents is how many ConfigMaps and Secrets are read live for one request.
 	maxContents = 16
 )

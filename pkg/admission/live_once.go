@@ -7,7 +7,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/budget"
@@ -89,4 +92,25 @@ func (r *Reader) Contents(ctx context.Context, namespace string, of []reference.
 		}
 	}
 	return out, nil
+}
+
+// Owner implements Live. A kind that is not served, or that Firebreak may not read, is no failure: others have judged it when it
+// was written.
+func (r *Reader) Owner(ctx context.Context, namespace string, ref metav1.OwnerReference) (*policy.OwnerObject, error) {
+	u := &unstructured.Unstructured{}
+	u.SetGroupVersionKind(schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind))
+	err := r.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: ref.Name}, u)
+	switch {
+	case apierrors.IsNotFound(err):
+		return &policy.OwnerObject{}, nil
+	case apierrors.IsForbidden(err), meta.IsNoMatchError(err):
+		return &policy.OwnerObject{Unreadable: true}, nil
+	case err != nil:
+		return nil, fmt.Errorf("get %s %q: %w", ref.Kind, ref.Name, err)
+	}
+	raw, err := u.MarshalJSON()
+	if err != nil {
+		return nil, fmt.Errorf("encode %s %q: %w", ref.Kind, ref.Name, err)
+	}
+	return &policy.OwnerObject{JSON: raw}, nil
 }

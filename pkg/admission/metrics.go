@@ -19,6 +19,7 @@ type Metrics struct {
 	liveReads    prometheus.Counter
 	reservations prometheus.Counter
 	undecided    prometheus.Counter
+	refused      prometheus.Counter
 	panics       prometheus.Counter
 	skew         prometheus.Gauge
 }
@@ -53,9 +54,10 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		skew: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: "firebreak", Name: "clock_skew_seconds", Help: "How far the server's clock is ahead of the API server's, in seconds; beyond 5 no window is opened.",
 		}),
-		panics: counter("panics_total", "Requests whose judging panicked; each was refused."),
+		refused: counter("admission_refused_busy_total", "Requests that were refused unread, since those under way held all the memory there is for requests."),
+		panics:  counter("panics_total", "Requests whose judging panicked; each was refused."),
 	}
-	r.MustRegister(m.requests, m.seconds, m.work, m.objections, m.liveReads, m.reservations, m.undecided, m.panics, m.skew)
+	r.MustRegister(m.requests, m.seconds, m.work, m.objections, m.liveReads, m.reservations, m.undecided, m.refused, m.panics, m.skew)
 	return m
 }
 

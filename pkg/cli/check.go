@@ -141,6 +141,7 @@ func (k *known) evaluate(req *policy.Request) (*policy.Decision, error) {
 		var namespace policy.NamespaceUnknownError
 		var role policy.RoleUnknownError
 		var contents policy.ContentsUnknownError
+		var owner policy.OwnerUnknownError
 		switch {
 		case errors.As(err, &contents) && req.Contents == nil:
 			req.Contents = map[reference.Via]reference.Contents{}
@@ -149,6 +150,10 @@ func (k *known) evaluate(req *policy.Request) (*policy.Decision, error) {
 					req.Contents[v] = read(k.world.Known(contents.Namespace))
 				}
 			}
+		case errors.As(err, &owner) && req.Owner == nil:
+			gk := schema.FromAPIVersionAndKind(owner.Owner.APIVersion, owner.Owner.Kind).GroupKind()
+			raw, there := k.objects[objectKey(gk, owner.Namespace, owner.Owner.Name)]
+			req.Owner = &policy.OwnerObject{JSON: raw, Unreadable: !there}
 		case errors.As(err, &namespace) && !req.NamespaceRead:
 			req.NamespaceRead = true
 		case errors.As(err, &role) && !req.RoleRead:

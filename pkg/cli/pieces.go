@@ -9,6 +9,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -37,6 +38,7 @@ type pieces struct {
 type ownerTemplate struct {
 	uid      string
 	template *workload.Template
+	wanted   int64
 }
 
 func (p *pieces) world() *policy.World {
@@ -47,7 +49,7 @@ func (p *pieces) world() *policy.World {
 		ClusterRoles: p.clusterRoles,
 		Bindings:     func(ns, role string) []policy.Binding { return p.bindings[qualified(ns, role)] },
 		BindingsOf:   p.bindingsOf,
-		Parents:      p.parent, Owned: p.owned, Claim: p.claim,
+		Parents:      p.parent, Running: p.running, Owned: p.owned, Claim: p.claim,
 	}
 	if p.readSecrets {
 		w.Secrets = lookup(p.secrets)
@@ -94,7 +96,20 @@ func (p *pieces) parent(namespace, kind, name string) (policy.Parent, bool) {
 	if !ok {
 		return policy.Parent{}, false
 	}
-	return policy.ParentOf(reference.Input{Namespace: namespace, Template: t.template, ConfigMaps: lookup(p.configMaps)}), true
+	out := policy.ParentOf(reference.Input{Namespace: namespace, Template: t.template, ConfigMaps: lookup(p.configMaps)})
+	out.Replicas, out.Labels = t.wanted, t.template.Labels
+	return out, true
+}
+
+// running counts what the workloads ask for whose Pods a selector matches; what a Deployment makes is counted with it.
+func (p *pieces) running(namespace string, sel labels.Selector) int64 {
+	var n int64
+	for key, t := range p.owners {
+		if strings.HasPrefix(key, namespace+"/") && !strings.HasPrefix(key, namespace+"/ReplicaSet/") && sel.Matches(labels.Set(t.template.Labels)) {
+			n += t.wanted
+		}
+	}
+	return n
 }
 
 func lookup(all map[string]reference.Contents) func(namespace, name string) (reference.Contents, bool) {
@@ -179,7 +194,7 @@ func (p *pieces) owner(u *unstructured.Unstructured) error {
 	if u.GetKind() == "StatefulSet" {
 		p.hold(u)
 	}
-	p.owners[u.GetNamespace()+"/"+u.GetKind()+"/"+u.GetName()] = ownerTemplate{string(u.GetUID()), &w.Template}
+	p.owners[u.GetNamespace()+"/"+u.GetKind()+"/"+u.GetName()] = ownerTemplate{string(u.GetUID()), &w.Template, w.Wanted}
 	return nil
 }
 

@@ -4,11 +4,13 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/go-logr/logr"
@@ -31,8 +33,6 @@ type Settings struct {
 	Namespace, ServiceAccount string
 	// ReadSecrets: Secrets are read like ConfigMaps, so that what they name is known of the workloads that use them.
 	ReadSecrets bool
-	// CustomResources whose content is judged, as group/resource globs; nil: all that are sent.
-	CustomResources []string
 }
 
 // Memory is what the webhook knows without asking. It is ready once everything has been read once.
@@ -60,6 +60,7 @@ type Memory struct {
 	// held are claims, then stateful sets.
 	held []*mirror[held]
 
+	peaks peaks
 	dirty chan struct{}
 	est   atomic.Pointer[estate.Estate]
 	// seen tells the marker of objects that exist; it never blocks a request. awaited are the UIDs that it waits for:
@@ -94,9 +95,9 @@ func (m *Memory) World() (*policy.World, bool) {
 		BindingsOf:    m.bindingsOf,
 		Tenants:       m.tenants,
 		PodAt:         m.podAt,
-		Custom:        m.settings.CustomResources,
 		Owners:        m.owner,
 		Parents:       m.parent,
+		Running:       m.running,
 		ControllerUID: m.controllerUID,
 		Owned:         m.owned,
 		Claim:         m.claim,
@@ -130,10 +131,26 @@ func (m *Memory) controllerUID(name string) (string, bool) {
 func (m *Memory) parent(namespace, kind, name string) (policy.Parent, bool) {
 	for _, o := range m.owners {
 		if v, ok := o.get(namespace + "/" + name); ok && v.kind == kind {
-			return v.Parent, true
+			out := v.Parent
+			out.Peak = m.peaks.of(kind+"/"+namespace+"/"+name, m.clock())
+			return out, true
 		}
 	}
 	return policy.Parent{}, false
+}
+
+// running counts what the workloads of a namespace ask for whose Pods a selector matches; what a Deployment makes is counted
+// with it. It looks at every workload: it is asked when a disruption budget is written.
+func (m *Memory) running(namespace string, sel labels.Selector) int64 {
+	var n int64
+	for _, o := range m.owners {
+		o.eachKey(func(key string, v owner) {
+			if strings.HasPrefix(key, namespace+"/") && v.kind != "ReplicaSet" && sel.Matches(labels.Set(v.Labels)) {
+				n += v.Replicas
+			}
+		})
+	}
+	return n
 }
 
 // Remember keeps the UID of a service account of kube-system that was read live.

@@ -171,6 +171,15 @@ func (m *mirror[T]) each(f func(T)) {
 	}
 }
 
+// eachKey does the same with the key of each.
+func (m *mirror[T]) eachKey(f func(string, T)) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for k, v := range m.items {
+		f(k, v)
+	}
+}
+
 // all returns a copy of everything.
 func (m *mirror[T]) all() map[string]T {
 	m.mu.RLock()

@@ -107,7 +107,10 @@ func (m *Memory) reduceOwner(kind string) func(runtime.Object) (owner, bool) {
 			Secrets:    m.secretOrNone(),
 			Template:   &workload.Template{Path: "spec.template", Labels: t.Labels, Annotations: t.Annotations, Spec: t.Spec},
 		}
-		return owner{uid: meta.UID, kind: kind, Parent: policy.ParentOf(in)}, true
+		out := owner{uid: meta.UID, kind: kind, Parent: policy.ParentOf(in)}
+		out.Replicas, out.Labels = replicasOf(o), t.Labels
+		m.peaks.note(kind+"/"+meta.Namespace+"/"+meta.Name, out.Replicas, m.clock())
+		return out, true
 	}
 }
 
@@ -120,6 +123,24 @@ func (m *Memory) namedHosts(namespace, name string) (reference.Contents, bool) {
 		out.Keys[k] = reference.Content{Targets: v.Targets, Long: true}
 	}
 	return out, ok
+}
+
+func replicasOf(o runtime.Object) int64 {
+	var n *int32
+	switch o := o.(type) {
+	case *appsv1.Deployment:
+		n = o.Spec.Replicas
+	case *appsv1.ReplicaSet:
+		n = o.Spec.Replicas
+	case *appsv1.StatefulSet:
+		n = o.Spec.Replicas
+	case *corev1.ReplicationController:
+		n = o.Spec.Replicas
+	}
+	if n == nil {
+		return 1
+	}
+	return int64(*n)
 }
 
 func templateOf(o runtime.Object) (*corev1.PodTemplateSpec, *metav1.ObjectMeta) {

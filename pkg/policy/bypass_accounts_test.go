@@ -52,9 +52,6 @@ func TestBypassOperatorsOwner(t *testing.T) {
 		"a Job": {
 			reason: "only the job controller makes the Pods of Jobs", header: by("cert-manager"), objects: owned("batch/v1", "Job", "nope", "nope"), want: "ChangeWindowRequired",
 		},
-		"a Cluster of its own": {
-			reason: "a database operator replaces its Pods", header: by("cert-manager"), objects: owned("postgresql.cnpg.io/v1", "Cluster", "orders", "c"), want: "admitted",
-		},
 	})
 }
 

@@ -36,6 +36,8 @@ type Case struct {
 	// worksOn are the Production environments that something works on which runs in a Shared namespace.
 	worksOn []*estate.Environment
 	own     ownKind
+	// made says what the custom resource is worth that the object is made of.
+	made made
 	// outsider: the requester is refused for being no member. Then nothing else that rests on who asks is said: no
 	// window would help.
 	outsider bool
@@ -66,10 +68,10 @@ func Prepare(req *Request, w *World) (*Case, error) {
 	if c.requester, err = w.requester(req.User); err != nil {
 		return nil, err
 	}
-	if c.new, err = decode(req.Kind.GroupKind(), req.Object, whole(req, w)); err != nil && req.Operation != Connect {
+	if c.new, err = decode(req.Kind.GroupKind(), req.Object, whole(req)); err != nil && req.Operation != Connect {
 		return nil, err
 	}
-	if c.old, err = decode(req.Kind.GroupKind(), req.OldObject, whole(req, w)); err != nil && req.Operation != Connect {
+	if c.old, err = decode(req.Kind.GroupKind(), req.OldObject, whole(req)); err != nil && req.Operation != Connect {
 		return nil, err
 	}
 	if err := c.complete(); err != nil {
@@ -91,6 +93,9 @@ func Prepare(req *Request, w *World) (*Case, error) {
 		return nil, err
 	}
 	if c.own, err = c.decodeOwn(); err != nil {
+		return nil, err
+	}
+	if err := c.knownOwner(); err != nil {
 		return nil, err
 	}
 	c.outsider = c.refusedAsOutsider()

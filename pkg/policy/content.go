@@ -60,6 +60,7 @@ func (c *Case) judgeContent(rule v1alpha1.RuleName, leads func([]reference.Refer
 		}
 		said[at] = true
 		action := c.contentAction(rule, l, stored, healed)
+		l.remedy = c.orShared(l.remedy)
 		out = append(out, l.finding(rule, action, but))
 	}
 	return out
@@ -199,4 +200,12 @@ func (l lead) finding(rule v1alpha1.RuleName, action v1alpha1.Action, but string
 	}
 	f.Message = fmt.Sprintf("%s, but %s; %s", names, but, l.remedy)
 	return f
+}
+
+// orShared adds the cure for a namespace that nobody has declared: what serves both sides is declared so.
+func (c *Case) orShared(remedy string) string {
+	if !c.subject().Unassigned() || c.subjectNamespace() == "" {
+		return remedy
+	}
+	return fmt.Sprintf("%s; if what runs in namespace %q serves both sides, declare it in an environment of tier Shared", remedy, c.subjectNamespace())
 }

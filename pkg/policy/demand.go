@@ -33,7 +33,7 @@ func (c *Case) demands() *demand {
 		return &demand{rule: v1alpha1.RuleProtectedState, why: why, environments: envs, operation: c.operation(), clusterWide: c.req.Namespace == "" || c.isKind(namespaceKind())}
 	}
 	if why := c.blast(); why != "" && !c.scalesByItself() && c.maintenance == "" {
-		return &demand{rule: v1alpha1.RuleBlastRadius, why: why, environments: c.Production(), operation: v1alpha1.OperationScale}
+		return &demand{rule: v1alpha1.RuleBlastRadius, why: why, environments: c.Production(), operation: c.scaling()}
 	}
 	if c.maintenance != "" {
 		return &demand{
@@ -45,6 +45,14 @@ func (c *Case) demands() *demand {
 		return &demand{rule: v1alpha1.RuleChangeWindowRequired, why: why, scoped: true, environments: c.Production(), operation: c.operation()}
 	}
 	return nil
+}
+
+// scaling is what a window must let happen for more to be scaled at once than the environment allows.
+func (c *Case) scaling() v1alpha1.Operation {
+	if c.isKind(autoscalerKind(), budgetKind()) {
+		return c.operation()
+	}
+	return v1alpha1.OperationScale
 }
 
 // operation is what a window must let happen.

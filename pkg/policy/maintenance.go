@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -9,6 +10,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
+	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
 func podKind() schema.GroupKind { return schema.GroupKind{Kind: "Pod"} }
@@ -21,11 +23,16 @@ func (c *Case) classify() {
 		c.maintenance = c.whyScaleIsMaintenance()
 		return
 	}
-	if len(prod) == 0 || c.outsider || c.new == nil || c.new.work == nil || !c.starts() {
+	if len(prod) == 0 || c.outsider || c.new == nil {
 		return
 	}
 	controls := estate.StrictestControls(prod)
-	c.maintenance = c.whyMaintenance(&controls)
+	switch {
+	case c.runsCustom():
+		c.maintenance = c.whyCustomIsMaintenance(&controls)
+	case c.new.work != nil && c.starts():
+		c.maintenance = c.whyMaintenance(&controls)
+	}
 	if c.maintenance != "" && controls.Maintenance != v1alpha1.MaintenanceAll && c.isHook() && !c.touchesStore() && c.tool(&controls) == "" && !labelled(c.new) {
 		c.maintenance = ""
 		c.hook = fmt.Sprintf("%s is admitted as a deployment hook that touches no data store and runs no maintenance tool; anything more needs a change window", Describe(c.req))
@@ -70,15 +77,24 @@ func (c *Case) whyMaintenance(controls *estate.Controls) string {
 func (c *Case) runsOnce() bool {
 	switch c.req.Kind.GroupKind() {
 	case jobKind():
+		switch c.made {
+		case planned:
+			return false
+		case strayed, unowned:
+			return c.customOwner() != nil || !c.launches()
+		}
 		return !c.launches()
 	case podKind():
+		if c.customOwner() != nil {
+			return c.made == strayed || c.made == unowned
+		}
 		return !c.requester.Controller && !c.launches() && (!c.operates() || !c.ownerExists())
 	}
 	return false
 }
 
-// ownerExists reports whether the controlling owner that an operator names exists with that UID. Owners of custom kinds
-// cannot be told from memory; an operator, whom the environment lists, is believed about those, and about no others.
+// ownerExists reports whether the controlling owner that an operator names exists with that UID and could have made the object.
+// Owners of custom kinds are read live, and are customOwner's business.
 func (c *Case) ownerExists() bool {
 	owner := c.new.controller()
 	if owner == nil {
@@ -96,7 +112,7 @@ func (c *Case) ownerExists() bool {
 		_, ok := c.world.Owners(c.req.Namespace, *owner)
 		return ok
 	}
-	return true
+	return c.req.Stored // who made what is stored, nobody asks any more
 }
 
 // makes reports whether objects of a built-in kind make objects of another.
@@ -118,6 +134,9 @@ func (c *Case) whyRunIsMaintenance(controls *estate.Controls) string {
 		return "every Job and bare Pod is maintenance there"
 	}
 	var why []string
+	if owner := c.new.controller(); c.made == strayed && owner != nil {
+		why = append(why, fmt.Sprintf("is not what %s %q has in its templates", owner.Kind, owner.Name))
+	}
 	if c.touchesStore() {
 		why = append(why, "names "+c.storeTouched())
 	}
@@ -137,7 +156,8 @@ func (c *Case) whyRunIsMaintenance(controls *estate.Controls) string {
 
 func labelled(o *object) bool {
 	return o.meta.Labels[v1alpha1.LabelMaintenance] == "true" ||
-		o.work != nil && o.work.Template.Labels[v1alpha1.LabelMaintenance] == "true"
+		o.work != nil && o.work.Template.Labels[v1alpha1.LabelMaintenance] == "true" ||
+		slices.ContainsFunc(o.embedded, func(t workload.Template) bool { return t.Labels[v1alpha1.LabelMaintenance] == "true" })
 }
 
 // isHook: Helm and Argo CD run such Jobs as part of a deployment.
@@ -164,9 +184,11 @@ func (c *Case) storeIn(refs []reference.Reference) string {
 
 // tool names the first maintenance tool that a container would run.
 func (c *Case) tool(controls *estate.Controls) string {
-	t := &c.new.work.Template
 	in := c.input()
-	in.Template = t
+	if c.new.work != nil {
+		in.Template = &c.new.work.Template
+	}
+	in.Embedded = c.new.embedded
 	return FindTool(in, controls.MaintenanceTools)
 }
 

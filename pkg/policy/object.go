@@ -8,7 +8,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,7 +16,6 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/budget"
-	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
@@ -89,7 +87,7 @@ func claimTemplates(raw []byte) map[string]any {
 
 // whole reports whether an object of a kind is read for every text in it: routes, volumes, accounts, and all custom
 // resources. The others say nothing, or say it to rules that read them on their own.
-func whole(r *Request, w *World) bool {
+func whole(r *Request) bool {
 	gk := r.Kind.GroupKind()
 	switch {
 	case r.SubResource != "" || workload.HasTemplate(gk) || gk.Group == v1alpha1.GroupName:
@@ -99,13 +97,7 @@ func whole(r *Request, w *World) bool {
 	case builtIn(gk.Group):
 		return slices.Contains([]string{"networking.k8s.io", "extensions", "discovery.k8s.io", "storage.k8s.io"}, gk.Group)
 	}
-	if w.Custom == nil || gk.Group == "gateway.networking.k8s.io" {
-		return true
-	}
-	return slices.ContainsFunc(w.Custom, func(glob string) bool {
-		group, resource, _ := strings.Cut(glob, "/")
-		return estate.Match(v1alpha1.Glob(group), gk.Group) && estate.Match(v1alpha1.Glob(resource), r.Resource.Resource)
-	})
+	return true
 }
 
 // builtIn reports whether a group is one of Kubernetes' own.

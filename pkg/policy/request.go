@@ -12,6 +12,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -56,6 +57,8 @@ type Request struct {
 	RoleRead bool
 	// NamespaceRead is true once NamespaceLabels were read.
 	NamespaceRead bool
+	// Owner is the custom resource that controls the object, where it had to be read; nil: it was not.
+	Owner *OwnerObject
 	// Budget that reading the object is paid from; nil: one of its own.
 	Budget *budget.Budget
 	// Contents are the ConfigMaps and Secrets of the object's namespace that were read for this request, since they are too
@@ -92,12 +95,12 @@ type World struct {
 	// Parents gives what is known of the stored template of a workload, by namespace, kind and name: the payload of its
 	// scale subresource carries none. Nil: nothing is known of any.
 	Parents func(namespace, kind, name string) (Parent, bool)
+	// Running gives how many Pods the workloads of a namespace ask for whose labels a selector matches. Nil: nothing is known of any.
+	Running func(namespace string, selector labels.Selector) int64
 	// Owned gives what holds state and names an owner by its UID: claims and stateful sets. Nil: nothing is known of any.
 	Owned func(owner types.UID) []Owned
 	// Claim gives a PersistentVolumeClaim. Nil: none is known.
 	Claim func(namespace, name string) (Owned, bool)
-	// Custom are the custom resources whose content is judged, as group/resource globs; nil: all.
-	Custom []string
 	// ControllerUID gives the UID of a service account of kube-system; nil: names alone are believed, as an offline
 	// check must.
 	ControllerUID func(name string) (string, bool)
@@ -166,6 +169,10 @@ type Parent struct {
 	Partial bool
 	// Tool of maintenance that it runs; empty: none.
 	Tool string
+	// Replicas that the workload asks for, and the most that it asked for within the last hour, as far as that was seen.
+	Replicas, Peak int64
+	// Labels of its Pods.
+	Labels map[string]string
 }
 
 // maxParent is how many references are remembered of one template.

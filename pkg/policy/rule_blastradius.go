@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -32,7 +33,7 @@ func blastRadius(c *Case, j *judgement) []Finding {
 
 // smallerSteps is the advice to who scales by hand. From one, there is no smaller step.
 func (c *Case) smallerSteps() string {
-	if before, after, _ := c.scaled(); before-after == 1 {
+	if before, after, ok := c.scaled(); !ok || before-after == 1 {
 		return "do it under a window"
 	}
 	return "do it in smaller steps, or under a window"
@@ -53,9 +54,13 @@ func (c *Case) autoscaler() bool {
 	return c.requester.Controller && c.requester.Account == autoscalerAccount
 }
 
-// blast says, as a predicate, how a request scales beyond the bounds; empty: it does not, or it is a rollout of
-// Kubernetes' own controllers.
-func (c *Case) blast() string {
+// blast says, as a predicate, how a request goes beyond the bounds by scaling, or by what it lets an autoscaler or an eviction
+// do; empty: it does not.
+func (c *Case) blast() string { return cmp.Or(c.overscales(), c.bounds()) }
+
+// overscales says how a request scales beyond the bounds; empty: it does not, or it is a rollout of Kubernetes' own
+// controllers.
+func (c *Case) overscales() string {
 	prod := c.Production()
 	if len(prod) == 0 || c.outsider || c.req.Operation != Update || c.requester.Controller && !c.autoscaler() {
 		return ""

@@ -103,8 +103,8 @@ func (c *Case) hostLeads(r reference.Reference, refs []reference.Reference) []le
 		return []lead{{
 			ref: r, target: "host/" + e.Name, environment: e.Name, env: e, tier: v1alpha1.TierProduction,
 			uncertain: c.place.Unassigned() && !c.requester.Person, // on the first day, an agent whose namespace nobody has declared yet
-			what:   fmt.Sprintf("access to the nodes that it runs on, those of environment %q (%s) among them", e.Name, e.Tier),
-			remedy: "keep it away from production's nodes, run it in a namespace of tier Shared if it serves both sides, or ask for an Exemption",
+			what:      fmt.Sprintf("access to the nodes that it runs on, those of environment %q (%s) among them", e.Name, e.Tier),
+			remedy:    "keep it away from production's nodes, run it in a namespace of tier Shared if it serves both sides, or ask for an Exemption",
 		}}
 	}
 	return nil

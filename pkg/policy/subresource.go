@@ -10,7 +10,7 @@ type UndecidedError struct{ Why string }
 
 func (e UndecidedError) Error() string { return e.Why }
 
-// subresources lists those that the rules know. An API server newer than this server may serve others, whose effect
+// subresources lists those of built-in kinds that the rules know. Those of custom resources are judged by who asks. An API server newer than this server may serve others, whose effect
 // nobody here can tell; in Production they are refused.
 func subresources() []string {
 	return []string{"", "status", "scale", "resize", "ephemeralcontainers", "exec", "attach", "portforward", "proxy",
@@ -18,7 +18,7 @@ func subresources() []string {
 }
 
 func (c *Case) knownSubresource() error {
-	if len(c.Production()) == 0 || slices.Contains(subresources(), c.req.SubResource) {
+	if len(c.Production()) == 0 || !builtIn(c.req.Resource.Group) || slices.Contains(subresources(), c.req.SubResource) {
 		return nil
 	}
 	return UndecidedError{fmt.Sprintf("the subresource %q is not known to this version of Firebreak, so it is refused in production; update Firebreak", c.req.SubResource)}

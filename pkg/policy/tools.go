@@ -40,7 +40,7 @@ func toolImages() map[string]string {
 // there is none. more are added to the built-in list. Words are compared, never parts of words.
 func FindTool(in reference.Input, more []string) string {
 	tools := append(MaintenanceTools(), more...)
-	for _, c := range in.Template.Containers() {
+	for _, c := range in.Containers() {
 		name := imageName(c.Image)
 		if tool, ok := toolImages()[name]; ok && len(c.Command) == 0 {
 			return tool

@@ -113,7 +113,9 @@ func (in *Input) templates() []*workload.Template {
 	return out
 }
 
-// containers returns every container of every template.
+// Containers returns every container of every template.
+func (in *Input) Containers() []workload.Container { return in.containers() }
+
 func (in *Input) containers() []workload.Container {
 	var out []workload.Container
 	for _, t := range in.templates() {

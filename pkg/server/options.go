@@ -3,7 +3,6 @@ package server
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -18,21 +17,20 @@ type Options struct {
 	ServiceAccount     string
 	// ReadSecrets: what Secrets name is known of the workloads that use them.
 	ReadSecrets bool
-	// CustomResources are the custom resources whose content is judged, as group/resource globs.
-	CustomResources []string
 	// Estate is the ConfigMap with the environments and data stores that the chart's values declare; empty: none are.
 	Estate string
 	// Registrations is the ConfigMap with the admission configuration to put back where somebody changes it; empty: none
 	// is put back. Deployment is Firebreak's own, while which is there to stay that is done.
 	Registrations, Deployment string
 
-	BindAddress   string
-	WebhookPort   int
-	MetricsAddr   string
-	HealthAddr    string
-	CertDir       string
-	LogLevel      int
-	MaxConcurrent int
+	BindAddress string
+	WebhookPort int
+	MetricsAddr string
+	HealthAddr  string
+	CertDir     string
+	LogLevel    int
+	// MemoryLimit is how many bytes the process may use; 0: nobody says. How many requests are judged at once follows from it.
+	MemoryLimit int64
 	// Drain is how long the server goes on after it was told to stop, closing each connection with its answer.
 	Drain time.Duration
 	// WebhookTimeout is the timeoutSeconds of the webhook registrations; a request is answered two seconds earlier.
@@ -50,9 +48,9 @@ type Options struct {
 // Default returns the options with their defaults.
 func Default() Options {
 	return Options{
-		Namespace: "firebreak-system", ServiceAccount: "firebreak", CustomResources: []string{"*/*"},
+		Namespace: "firebreak-system", ServiceAccount: "firebreak",
 		WebhookPort: 9443, MetricsAddr: ":8080", HealthAddr: ":8081", CertDir: "/certs",
-		MaxConcurrent: 256, Drain: 2 * time.Second, WebhookTimeout: 10 * time.Second,
+		Drain: 2 * time.Second, WebhookTimeout: 10 * time.Second,
 		ManageCerts: true, CertSecret: "firebreak-webhook-cert",
 		ValidatingConfig: "firebreak", MutatingConfig: "firebreak", Deployment: "firebreak",
 	}
@@ -66,7 +64,6 @@ func (o *Options) Flags(f *pflag.FlagSet) {
 	f.StringVar(&o.Namespace, "namespace", o.Namespace, "namespace that Firebreak runs in")
 	f.StringVar(&o.ServiceAccount, "service-account", o.ServiceAccount, "service account that Firebreak runs as")
 	f.BoolVar(&o.ReadSecrets, "read-secrets", o.ReadSecrets, "read Secrets, so that what they name is known of the workloads that use them; otherwise each is judged when it is written")
-	f.StringSliceVar(&o.CustomResources, "custom-resources", o.CustomResources, "custom resources whose content is judged, as group/resource, each half a glob; requesters are judged whatever they write")
 	f.StringVar(&o.Estate, "estate", o.Estate, "ConfigMap of the own namespace with the environments and data stores to apply; empty: none")
 	f.StringVar(&o.Registrations, "registrations", o.Registrations, "ConfigMap of the own namespace with the webhook registrations and policies to put back where somebody changes them; empty: none")
 	f.StringVar(&o.Deployment, "deployment", o.Deployment, "Firebreak's own Deployment: --registrations are put back only while it is there to stay")
@@ -76,7 +73,7 @@ func (o *Options) Flags(f *pflag.FlagSet) {
 	f.StringVar(&o.HealthAddr, "health-probe-bind-address", o.HealthAddr, "address of /healthz and /readyz")
 	f.StringVar(&o.CertDir, "cert-dir", o.CertDir, "folder of tls.crt and tls.key")
 	f.IntVar(&o.LogLevel, "log-level", o.LogLevel, "verbosity: 0 normal, higher says more")
-	f.IntVar(&o.MaxConcurrent, "max-concurrent-requests", o.MaxConcurrent, "how many requests are judged at once")
+	f.Int64Var(&o.MemoryLimit, "memory-limit", o.MemoryLimit, "bytes that the process may use, from which follows how many requests are judged at once; 0: not known")
 	f.DurationVar(&o.Drain, "drain", o.Drain, "how long to go on answering after the signal to stop, closing each connection with its answer")
 	f.DurationVar(&o.WebhookTimeout, "webhook-timeout", o.WebhookTimeout, "timeoutSeconds of the webhook registrations; requests are answered two seconds earlier")
 	f.BoolVar(&o.ManageCerts, "manage-certs", o.ManageCerts, "create, rotate and inject the webhook's certificate")
@@ -94,16 +91,22 @@ func (o *Options) Validate() error {
 	if o.WebhookTimeout <= 2*time.Second {
 		return fmt.Errorf("--webhook-timeout %s is too short: requests are answered two seconds earlier", o.WebhookTimeout)
 	}
-	if o.MaxConcurrent < 1 {
-		return errors.New("--max-concurrent-requests must be at least 1")
-	}
-	for _, r := range o.CustomResources {
-		if group, resource, ok := strings.Cut(r, "/"); !ok || group == "" || resource == "" {
-			return fmt.Errorf("--custom-resources %q must be group/resource, such as argoproj.io/*", r)
-		}
+	if o.MemoryLimit < 0 {
+		return errors.New("--memory-limit must not be negative")
 	}
 	if o.ManageCerts && len(o.DNSNames) == 0 {
 		o.DNSNames = []string{fmt.Sprintf("firebreak.%s.svc", o.Namespace)}
 	}
 	return nil
+}
+
+// defaultMemory is what requests are bounded by where nobody says how much memory there is.
+const defaultMemory = 1 << 30
+
+// memory returns how many bytes the process may use.
+func (o *Options) memory() int64 {
+	if o.MemoryLimit > 0 {
+		return o.MemoryLimit
+	}
+	return defaultMemory
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -83,7 +84,11 @@ func Run(ctx context.Context, o Options, log logr.Logger) error {
 	if err := p.serveWhenCertified(); err != nil {
 		return err
 	}
-	log.Info("starting", "cluster", o.ClusterName, "defaultEnvironment", o.DefaultEnvironment, "namespace", o.Namespace)
+	if o.MemoryLimit > 0 {
+		// The rest is for what the runtime does not count.
+		debug.SetMemoryLimit(o.MemoryLimit / 10 * 9)
+	}
+	log.Info("starting", "memoryLimit", o.MemoryLimit, "cluster", o.ClusterName, "defaultEnvironment", o.DefaultEnvironment, "namespace", o.Namespace)
 	if err := p.mgr.Start(p.drain(ctx)); err != nil {
 		return fmt.Errorf("run: %w", err)
 	}
@@ -125,7 +130,7 @@ func build(cfg *rest.Config, o Options, log logr.Logger) (*parts, error) {
 	}
 	p.memory = controller.NewMemory(p.direct, controller.Settings{
 		Cluster: o.ClusterName, DefaultEnvironment: o.DefaultEnvironment, Namespace: o.Namespace, ServiceAccount: o.ServiceAccount,
-		ReadSecrets: o.ReadSecrets, CustomResources: o.CustomResources,
+		ReadSecrets: o.ReadSecrets,
 	}, time.Now, log.WithName("memory"))
 	return p, nil
 }
@@ -237,10 +242,9 @@ func (p *parts) register(events record.EventRecorder) {
 		Clock:       time.Now,
 		Log:         p.log.WithName("admission"),
 		Deadline:    p.opts.WebhookTimeout - 2*time.Second,
-		Slots:       make(chan struct{}, p.opts.MaxConcurrent),
 		Controllers: admission.NewLimiter(time.Second, 20),
 	}
-	p.server.Register("/admit", p.closing(&ctrladmission.Webhook{Handler: h}))
+	p.server.Register("/admit", p.closing(admission.NewGate(&ctrladmission.Webhook{Handler: h}, p.opts.memory(), p.metrics)))
 	p.server.Register("/stamp", p.closing(&ctrladmission.Webhook{Handler: admission.Stamper{}}))
 }
 

@@ -57,17 +57,47 @@ impersonated one, or shows a long-lived token: it is judged like anybody.
 */}}
 {{- define "firebreak.isController" -}}
 (request.userInfo.username == 'system:kube-controller-manager' ||
- {{- range .Values.extraControllers }}
+ {{- range concat .Values.extraControllers (get .Values.platforms .Values.platform | default list) }}
  {{- if not (contains "/" .) }}
  request.userInfo.username == '{{ . }}' ||
  {{- end }}
  {{- end }}
  {{- $accounts := list }}
  {{- range .Values.controllers }}{{ $accounts = append $accounts (printf "'system:serviceaccount:kube-system:%s'" .) }}{{ end }}
- {{- range .Values.extraControllers }}{{ if contains "/" . }}{{ $accounts = append $accounts (printf "'system:serviceaccount:%s'" (. | replace "/" ":")) }}{{ end }}{{ end }}
+ {{- range concat .Values.extraControllers (get .Values.platforms .Values.platform | default list) }}{{ if contains "/" . }}{{ $accounts = append $accounts (printf "'system:serviceaccount:%s'" (. | replace "/" ":")) }}{{ end }}{{ end }}
  (request.userInfo.username in [{{ join ", " $accounts }}] &&
   has(request.userInfo.uid) && request.userInfo.uid != '' && has(request.userInfo.extra) &&
   'authentication.kubernetes.io/credential-id' in request.userInfo.extra))
+{{- end }}
+
+{{/*
+CEL: a person sends the request, or somebody who acts as a service account: an account that is impersonated shows no UID.
+*/}}
+{{- define "firebreak.isPerson" -}}
+(!request.userInfo.username.startsWith('system:serviceaccount:') || !has(request.userInfo.uid) || request.userInfo.uid == '')
+{{- end }}
+
+{{/*
+CEL: core judges the request. Of Kubernetes' own controllers that is little; of automations what runs and who may do what; of
+persons everything.
+*/}}
+{{- define "firebreak.isCore" -}}
+({{ include "firebreak.isController" . | nindent 1 | trim }} ?
+  ((request.resource.group == 'batch' && request.resource.resource == 'jobs' && request.operation == 'CREATE') ||
+   (has(request.subResource) && request.subResource == 'scale' && request.userInfo.username == 'system:serviceaccount:kube-system:horizontal-pod-autoscaler') ||
+   (request.resource.group in ['apiextensions.k8s.io', 'apiregistration.k8s.io'] && request.operation != 'CREATE') ||
+   (request.resource.group == 'firebreak.dev' && request.resource.resource in ['environments', 'datastores', 'changefreezes', 'exemptions'])) :
+  ({{ include "firebreak.isPerson" . }} || request.operation == 'CONNECT' ||
+   request.resource.group in ['apps', 'batch', 'rbac.authorization.k8s.io', 'certificates.k8s.io', 'apiextensions.k8s.io', 'apiregistration.k8s.io', 'firebreak.dev'] ||
+   (request.resource.group == '' && request.resource.resource in ['pods', 'bindings', 'replicationcontrollers', 'namespaces', 'serviceaccounts', 'nodes'])))
+{{- end }}
+
+{{/* Rules for every write to every resource and subresource; what is not sent is left out by matchConditions, each with its reason. */}}
+{{- define "firebreak.everyWrite" -}}
+- apiGroups: ["*"]
+  apiVersions: ["*"]
+  operations: [CREATE, UPDATE, DELETE]
+  resources: ["*/*"]
 {{- end }}
 
 {{/*
@@ -82,6 +112,29 @@ looked for with has() before it is read.
     !('system:nodes' in request.userInfo.groups && request.userInfo.username.startsWith('system:node:') &&
       request.userInfo.groups.all(g, g in ['system:nodes', 'system:authenticated', 'system:bootstrappers', 'system:node-proxier', 'eks:kube-proxy-windows'])) &&
     !(request.userInfo.username in ['system:apiserver', 'system:kube-scheduler'])
+# What says how things are, and not how they should be. The labels of a namespace decide what it belongs to, and can be written
+# with its status.
+- name: not-a-status
+  expression: >-
+    !(has(request.subResource) && request.subResource == 'status' && request.resource.resource != 'namespaces')
+# Records of what happened, and questions.
+- name: not-an-event-or-a-review
+  expression: >-
+    !(request.resource.group in ['events.k8s.io', 'authentication.k8s.io', 'authorization.k8s.io'] ||
+      (request.resource.group == '' && request.resource.resource == 'events')) ||
+    (has(request.subResource) && request.subResource == 'token')
+# The heartbeats of nodes, and by which programs agree on who leads.
+- name: not-a-heartbeat
+  expression: >-
+    !(request.resource.group == 'coordination.k8s.io' && request.resource.resource == 'leases' &&
+      (request.userInfo.username.startsWith('system:') || (has(request.namespace) && request.namespace == 'kube-node-lease')))
+{{- range .Values.webhook.notSent }}
+# {{ .reason }}
+- name: {{ .name }}
+  expression: >-
+    !(request.resource.group in {{ toJson .apiGroups | replace "\"" "'" }} && request.resource.resource in {{ toJson .resources | replace "\"" "'" }}{{ if not .persons }} &&
+      !{{ include "firebreak.isPerson" $ }}{{ end }})
+{{- end }}
 # Without a certificate of its own no node can join, and Firebreak may be what waits for one. The signer gives none but a
 # node's.
 - name: not-a-nodes-first-certificate

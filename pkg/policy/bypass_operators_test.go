@@ -1,0 +1,151 @@
+package policy_test
+
+import (
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/yaml"
+
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+)
+
+// Custom resources whose templates run psql on production's store, as persons and automations write them.
+const (
+	workflow = `{apiVersion: argoproj.io/v1alpha1, kind: Workflow, metadata: {name: reindex, namespace: payments, uid: w-1}, spec: {entrypoint: main, templates: [
+		{name: main, container: {image: "postgres:17@sha256:1111", command: [psql], args: ["-h", db.prod.db.example.com, "-c", "REINDEX DATABASE orders"]}}]}}`
+	jobSet = `{apiVersion: jobset.x-k8s.io/v1alpha2, kind: JobSet, metadata: {name: reindex, namespace: payments, uid: s-1}, spec: {replicatedJobs: [{name: w, replicas: 2, template: {spec: {
+		template: {spec: {restartPolicy: Never, containers: [{name: c, image: "backfill@sha256:1111", env: [{name: DB_HOST, value: db.prod.db.example.com}]}]}}}}}]}}`
+	calmWorkflow = `{apiVersion: argoproj.io/v1alpha1, kind: Workflow, metadata: {name: build, namespace: payments, uid: w-2}, spec: {templates: [{name: main, container: {image: "builder:1", command: [make]}}]}}`
+	rollout      = `{apiVersion: argoproj.io/v1alpha1, kind: Rollout, metadata: {name: web, namespace: payments, uid: r-1}, spec: {replicas: 3, template: {spec: {containers: [{name: c, image: "web:1", env: [{name: DB, value: db.prod.db.example.com}]}]}}}}`
+	template     = `{apiVersion: argoproj.io/v1alpha1, kind: WorkflowTemplate, metadata: {name: build, namespace: payments, uid: t-1}, spec: {templates: [{name: main, container: {image: "builder:1", command: [make]}}]}}`
+)
+
+// TestBypassByCustomResource: what a person's custom resource runs is judged when it is written, like a Job.
+func TestBypassByCustomResource(t *testing.T) {
+	const window = "ChangeWindowRequired"
+	frozen := func(requester string) header { return header{Requester: requester, State: []string{"frozen"}} }
+	runRequests(t, map[string]request{
+		"a person's Workflow":              {reason: "it runs psql on production's store", header: by("bob"), objects: workflow, want: window},
+		"a person's JobSet":                {reason: "its Jobs name production's store", header: by("bob"), objects: jobSet, want: window},
+		"a person's Workflow of no store":  {reason: "it is started by hand", header: by("bob"), objects: calmWorkflow, want: window},
+		"GitOps's Workflow of no store":    {reason: "a machine starts it, and it touches nothing", header: by("argocd"), objects: calmWorkflow, want: "admitted"},
+		"GitOps's Workflow":                {reason: "it runs psql on production's store, whoever starts it", header: by("argocd"), objects: workflow, want: window},
+		"a launcher's Workflow":            {reason: "what a launcher starts is routine", header: by("airflow"), objects: workflow, want: "admitted"},
+		"a frozen Workflow":                {reason: "a freeze holds for it", header: frozen("bob"), objects: workflow, want: "ChangeFrozen, " + window},
+		"a Rollout":                        {reason: "what is kept running is no maintenance by being written by hand", header: by("bob"), objects: rollout, want: "admitted"},
+		"a definition":                     {reason: "nothing runs yet", header: by("bob"), objects: template, want: "admitted"},
+		"a labelled Workflow":              {reason: "it says so itself", header: by("argocd"), objects: strings.Replace(calmWorkflow, "uid: w-2", `uid: w-2, labels: {firebreak.dev/maintenance: "true"}`, 1), want: window},
+		"a Workflow where everything is":   {reason: "maintenance: All", header: by("pia"), objects: strings.Replace(calmWorkflow, "namespace: payments", "namespace: cards", 1), want: window},
+		"a relabelled Workflow":            {reason: "nothing starts", header: updating("bob"), objects: then(strings.Replace(workflow, "uid: w-1", "uid: w-1, labels: {a: b}", 1), workflow), want: "admitted"},
+		"another command in it":            {reason: "something else would run", header: updating("bob"), objects: then(strings.Replace(calmWorkflow, "[make]", "[make, x]", 1), calmWorkflow), want: window},
+		"a released Workflow":              {reason: "it was staged, and starts now", header: updating("bob"), objects: then(calmWorkflow, strings.Replace(calmWorkflow, "spec: {", "spec: {suspend: true, ", 1)), want: window},
+		"a resource of an operator's":      {reason: "operators act on their own objects", header: by("cert-manager"), objects: workflow, want: "admitted"},
+		"a resource without any container": {reason: "it runs nothing by itself", header: by("bob"), objects: `{apiVersion: postgresql.cnpg.io/v1, kind: Cluster, metadata: {name: orders, namespace: payments}, spec: {instances: 3, affinity: {}}}`, want: "admitted"},
+	})
+}
+
+// TestBypassByWhatAnOperatorMakes: what a controller makes of a custom resource is admitted because its templates were judged, and
+// only that.
+func TestBypassByWhatAnOperatorMakes(t *testing.T) {
+	const window = "ChangeWindowRequired"
+	pod := func(kind, name, uid, containers string) string {
+		return `{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: payments, ownerReferences: [{apiVersion: argoproj.io/v1alpha1, kind: ` + kind + `, name: ` + name + `, uid: ` + uid + `, controller: true}]}, spec: {containers: [` + containers + `]}}`
+	}
+	const (
+		said     = `{name: main, image: "postgres:17@sha256:1111", command: [/var/run/argo/argoexec, emissary, "--", psql], args: ["-h", db.prod.db.example.com, "-c", "REINDEX DATABASE orders"]}`
+		another  = `{name: main, image: "postgres:17@sha256:1111", command: [psql], args: ["-h", db.prod.db.example.com, "-c", "TRUNCATE orders"]}`
+		image    = `{name: main, image: "postgres:evil", command: [psql], args: ["-h", db.prod.db.example.com, "-c", "REINDEX DATABASE orders"]}`
+		helper   = `{name: wait, image: "argoexec:3", command: [argoexec, wait]}`
+		psql     = `{name: wait, image: "argoexec:3", command: [psql, -h, db.prod.db.example.com]}`
+		instance = `{name: postgres, image: "postgres:17", command: [/controller/manager, instance, run], env: [{name: HOST, value: db.prod.db.example.com}]}`
+	)
+	of := func(y string) func(*policy.Request) {
+		return func(r *policy.Request) { r.Owner = ownerObject(t, y) }
+	}
+	const cluster = `{apiVersion: argoproj.io/v1alpha1, kind: Cluster, metadata: {name: orders, namespace: payments, uid: c-1}, spec: {instances: 3}}`
+	parameterised := strings.Replace(workflow, "REINDEX DATABASE orders", "REINDEX DATABASE {{inputs.parameters.db}}", 1)
+	runRequests(t, map[string]request{
+		"what the template says":             {reason: "it was judged when the resource was written", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said), edit: of(workflow), want: "admitted"},
+		"with the executor's own container":  {reason: "a helper that runs no tool", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said+", "+helper), edit: of(workflow), want: "admitted"},
+		"with a helper that is none":         {reason: "it runs psql", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said+", "+psql), edit: of(workflow), want: window},
+		"another command":                    {reason: "nobody has judged it", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", another), edit: of(workflow), want: window},
+		"another image":                      {reason: "nobody has judged it", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", image), edit: of(workflow), want: window},
+		"with the value of a parameter":      {reason: "the rest is as it was written", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said), edit: of(parameterised), want: "admitted"},
+		"a store that comes by a parameter":  {reason: "the resource did not name it when it was judged", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said), edit: of(strings.Replace(workflow, "db.prod.db.example.com", `"db.{{x}}.db.example.com"`, 1)), want: window},
+		"of a resource that there is not":    {reason: "a name is soon made up", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said), edit: func(r *policy.Request) { r.Owner = &policy.OwnerObject{} }, want: window},
+		"of another one of that name":        {reason: "it was deleted and made again", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-9", said), edit: of(workflow), want: window},
+		"a Cluster's own Pods":               {reason: "a database operator replaces its Pods", header: by("cert-manager"), objects: pod("Cluster", "orders", "c-1", instance), edit: of(cluster), want: "admitted"},
+		"of a kind that it may not read":     {reason: "it was judged when it was written, and what keeps production running goes on", header: by("cert-manager"), objects: pod("Thing", "x", "x-1", said), edit: func(r *policy.Request) { r.Owner = &policy.OwnerObject{Unreadable: true} }, want: "admitted"},
+		"a launcher's, as the template says": {reason: "it was judged when the resource was written", header: by("airflow"), objects: pod("Workflow", "reindex", "w-1", said), edit: of(workflow), want: "admitted"},
+		"a launcher's, otherwise":            {reason: "that it is listed is no leave to run something else", header: by("airflow"), objects: pod("Workflow", "reindex", "w-1", another), edit: of(workflow), want: window},
+		"before it was read":                 {reason: "somebody must read it first", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said), want: `undecided: Workflow "reindex" is not known yet`},
+	})
+}
+
+func ownerObject(t *testing.T, y string) *policy.OwnerObject {
+	t.Helper()
+	raw, err := yaml.YAMLToJSON([]byte(y))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &policy.OwnerObject{JSON: raw}
+}
+
+// TestBypassByAutoscaler: an autoscaler is judged by what it lets happen, in small steps too, and so is a budget.
+func TestBypassByAutoscaler(t *testing.T) {
+	hpa := func(spec string) string {
+		return `{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web, namespace: payments}, spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, ` + spec + `}}`
+	}
+	pdb := func(spec string) string {
+		return `{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: web, namespace: payments}, spec: {selector: {matchLabels: {app: web}}, ` + spec + `}}`
+	}
+	s := newStage(t)
+	s.world.Parents = func(_, kind, name string) (policy.Parent, bool) {
+		return policy.Parent{Replicas: 4, Peak: 10}, kind == "Deployment" && name == "web"
+	}
+	s.world.Running = func(_ string, sel labels.Selector) int64 {
+		if sel.Matches(labels.Set{"app": "web"}) {
+			return 4
+		}
+		return 0
+	}
+	for name, tc := range map[string]struct{ reason, requester, objects, operation, want string }{
+		"at most one":                   {"ten ran within the last hour", "bob", hpa("minReplicas: 1, maxReplicas: 1"), "", "BlastRadius"},
+		"at most half of the peak":      {"as far as one step may go", "bob", hpa("maxReplicas: 5"), "", "admitted"},
+		"less than half of the peak":    {"small steps add up", "bob", hpa("maxReplicas: 4"), "", "BlastRadius"},
+		"many at least":                 {"more than four times as many", "bob", hpa("minReplicas: 40, maxReplicas: 50"), "", "BlastRadius"},
+		"some more at least":            {"a few more are nobody's business", "bob", hpa("minReplicas: 12, maxReplicas: 50"), "", "admitted"},
+		"relabelled":                    {"its bounds stay", "bob", strings.Replace(hpa("maxReplicas: 1"), "name: web,", "name: web, labels: {a: b},", 1) + "\n---\n" + hpa("maxReplicas: 1"), "update", "admitted"},
+		"by an operator":                {"the environment says what happens to those", "cert-manager", hpa("maxReplicas: 1"), "", "admitted"},
+		"of what is not there":          {"nothing runs that could be fewer", "bob", strings.Replace(hpa("maxReplicas: 1"), "kind: Deployment, name: web", "kind: Deployment, name: none", 1), "", "admitted"},
+		"by who is no member":           {"they may do nothing there", "dora", hpa("maxReplicas: 20"), "", "IdentityOutsideEnvironment"},
+		"a budget of nothing":           {"no node could be drained", "bob", pdb("maxUnavailable: 0"), "", "BlastRadius"},
+		"a budget of no per cent":       {"no node could be drained", "bob", pdb(`maxUnavailable: "0%"`), "", "BlastRadius"},
+		"a budget that wants all":       {"no node could be drained", "bob", pdb(`minAvailable: "100%"`), "", "BlastRadius"},
+		"a budget as high as there are": {"no node could be drained", "bob", pdb("minAvailable: 4"), "", "BlastRadius"},
+		"a budget that leaves one":      {"nodes can be drained", "bob", pdb("minAvailable: 3"), "", "admitted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req := newRequest(t, s, header{Requester: tc.requester, Operation: tc.operation}, documents(t, []byte(tc.objects)), now())
+			if got := verdict(req, s, nil, t); got != tc.want {
+				t.Errorf("%s, want %s: %s", got, tc.want, tc.reason)
+			}
+		})
+	}
+}
+
+// The sentence says what the autoscaler would do.
+func TestAutoscalersAreTold(t *testing.T) {
+	s := newStage(t)
+	s.world.Parents = func(string, string, string) (policy.Parent, bool) { return policy.Parent{Replicas: 10}, true }
+	req := newRequest(t, s, by("bob"), documents(t, []byte(`{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web, namespace: payments}, spec: {scaleTargetRef: {kind: Deployment, name: web}, maxReplicas: 1}}`)), now())
+	d, err := policy.Evaluate(req, s.world, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `horizontalpodautoscalers.autoscaling "web" is forbidden: violates change control: BlastRadius: this lets at most 1 run where 10 did within the last hour, fewer by more than 50 %, which is more than environment "production" (Production) allows at once; do it under a window: no change window in namespace "payments" has it in scope; request one, for another member of environment "production" (RBAC verb approve) to approve: kubectl firebreak request -f MANIFEST -n payments --environment ENVIRONMENT --start TIME --duration 1h --reason WHY`
+	if got := policy.DenialMessage(req, d.Denied()); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}

@@ -1,0 +1,260 @@
+package policy
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+	"github.com/firebreak-dev/firebreak/pkg/workload"
+)
+
+// OwnerUnknownError says that an automation makes something of a custom resource that has not been read yet. The caller reads it
+// live and asks again.
+type OwnerUnknownError struct {
+	Namespace string
+	Owner     metav1.OwnerReference
+}
+
+func (e OwnerUnknownError) Error() string {
+	return fmt.Sprintf("%s %q is not known yet", e.Owner.Kind, e.Owner.Name)
+}
+
+// OwnerObject is the custom resource that controls what is judged, as it was read for the request.
+type OwnerObject struct {
+	// JSON of it; nil: there is none of that name.
+	JSON []byte
+	// Unreadable is true where Firebreak has no right to read it, or does not know its kind.
+	Unreadable bool
+}
+
+// templatesOf returns the pod templates and containers that stand in a custom resource and run something.
+func templatesOf(all []workload.Template) []*workload.Template {
+	var out []*workload.Template
+	for i := range all {
+		if slices.ContainsFunc(all[i].Containers(), func(c workload.Container) bool {
+			return c.Image != "" || len(c.Command)+len(c.Args) > 0
+		}) {
+			out = append(out, &all[i])
+		}
+	}
+	return out
+}
+
+// runsCustom reports whether a custom resource is written whose templates make something run that did not run so before.
+func (c *Case) runsCustom() bool {
+	if c.new == nil || c.new.work != nil || c.req.SubResource != "" || len(templatesOf(c.new.embedded)) == 0 ||
+		c.requester.Controller || c.operates() || c.launches() {
+		return false
+	}
+	switch {
+	case c.req.Operation == Create:
+		return true
+	case c.req.Operation != Update || c.old == nil:
+		return false
+	}
+	return suspended(c.old) && !suspended(c.new) || !reflect.DeepEqual(c.new.embedded, c.old.embedded)
+}
+
+func suspended(o *object) bool {
+	spec, _ := o.tree["spec"].(map[string]any)
+	held, _ := spec["suspend"].(bool)
+	return held
+}
+
+// whyCustomIsMaintenance judges the templates of a custom resource: like those of a Job where it runs them once, and like those of a
+// Deployment where it keeps them running or is only written down for later.
+func (c *Case) whyCustomIsMaintenance(controls *estate.Controls) string {
+	if !lasts(c.req.Kind.Kind, c.new.tree) {
+		return c.whyRunIsMaintenance(controls)
+	}
+	if controls.Maintenance == v1alpha1.MaintenanceLabeled || !c.touchesStore() {
+		return ""
+	}
+	if tool := c.tool(controls); tool != "" {
+		return fmt.Sprintf("it runs %s and names %s", tool, c.storeTouched())
+	}
+	return ""
+}
+
+// lasts reports whether a custom resource keeps what it runs running, or is a definition that something else runs: it says how
+// many there are to be, or is called so.
+func lasts(kind string, tree map[string]any) bool {
+	spec, _ := tree["spec"].(map[string]any)
+	for _, field := range []string{"replicas", "instances", "size", "minReplicas", "replicaCount", "workloadRef", "serviceName"} {
+		if _, ok := spec[field]; ok {
+			return true
+		}
+	}
+	switch kind {
+	case "Rollout", "Service", "Configuration", "Task", "ClusterTask", "StepAction", "Pipeline", "Cluster", "RayCluster", "RayService", "Kafka", "Prometheus",
+		"Alertmanager", "FlinkDeployment", "Sensor", "EventSource", "ScaledJob", "HelmRelease", "Kustomization", "Application", "ApplicationSet":
+		return true
+	}
+	return strings.HasSuffix(kind, "Template") || strings.HasSuffix(kind, "Set") && kind != "JobSet" || strings.HasPrefix(kind, "Cron") || strings.HasPrefix(kind, "Scheduled")
+}
+
+// customOwner returns the custom resource that an automation names as the controlling owner of a Job or Pod in Production; nil:
+// none.
+func (c *Case) customOwner() *metav1.OwnerReference {
+	if c.req.Operation != Create || c.req.SubResource != "" || !c.isKind(podKind(), jobKind()) || len(c.Production()) == 0 || !c.operates() && !c.launches() {
+		return nil
+	}
+	owner := c.new.controller()
+	if owner == nil {
+		return nil
+	}
+	gv, err := schema.ParseGroupVersion(owner.APIVersion)
+	if err != nil || builtIn(gv.Group) {
+		return nil
+	}
+	return owner
+}
+
+// knownOwner asks for the custom resource that something is made of.
+func (c *Case) knownOwner() error {
+	owner := c.customOwner()
+	if owner == nil || c.req.Stored {
+		return nil
+	}
+	if c.req.Owner == nil {
+		return OwnerUnknownError{c.req.Namespace, *owner}
+	}
+	c.made = c.madeOf(*owner, c.req.Owner)
+	return nil
+}
+
+// made says what the custom resource is worth that an automation names as the owner of what it makes.
+type made int
+
+const (
+	// unowned: it names none, or none that exists.
+	unowned made = iota
+	// housekeeping: the resource exists and has no templates of its own; what is made of it is its operator's business.
+	housekeeping
+	// planned: what is made is what the resource's templates say, which were judged when it was written.
+	planned
+	// strayed: it is something else.
+	strayed
+	// unread: the resource exists, as far as anybody says, and Firebreak may not read it.
+	unread
+)
+
+func (c *Case) madeOf(owner metav1.OwnerReference, o *OwnerObject) made {
+	if o.Unreadable {
+		return unread
+	}
+	var tree map[string]any
+	var meta metav1.PartialObjectMetadata
+	if o.JSON == nil || !c.budget.Spend(len(o.JSON)) || json.Unmarshal(o.JSON, &tree) != nil || json.Unmarshal(o.JSON, &meta) != nil || meta.UID != owner.UID {
+		return unowned
+	}
+	embedded := workload.Embedded(tree)
+	templates := templatesOf(embedded)
+	if len(templates) == 0 {
+		return housekeeping
+	}
+	in := c.input()
+	in.Object, in.Embedded, in.Kind = tree, embedded, schema.FromAPIVersionAndKind(owner.APIVersion, owner.Kind).GroupKind()
+	if c.followsStores(reference.Extract(in)) && c.follows(templates) {
+		return planned
+	}
+	return strayed
+}
+
+// followsStores reports whether each of production's stores that is named is named in the owner, too.
+func (c *Case) followsStores(owners []reference.Reference) bool {
+	named := map[string]bool{}
+	for _, r := range owners {
+		for _, o := range c.est.Resolve(r.Target, c.req.Namespace).Owners {
+			named[o.Store] = true
+		}
+	}
+	for _, r := range c.new.refs {
+		for _, o := range c.est.Resolve(r.Target, c.req.Namespace).Owners {
+			if o.Tier() == v1alpha1.TierProduction && !named[o.Store] {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// follows reports whether each container is one of the templates' own, or a helper that runs no tool. A controller may put its own
+// program before the words of a template, and values in the place of its parameters.
+func (c *Case) follows(templates []*workload.Template) bool {
+	controls := estate.StrictestControls(c.Production())
+	for _, container := range c.new.work.Template.Containers() {
+		if slices.ContainsFunc(templates, func(t *workload.Template) bool {
+			return slices.ContainsFunc(t.Containers(), func(o workload.Container) bool { return sameRun(o, container) })
+		}) {
+			continue
+		}
+		in := c.input()
+		in.Template = &workload.Template{}
+		in.Template.Spec.Containers = append(in.Template.Spec.Containers, *container.Container)
+		if FindTool(in, controls.MaintenanceTools) != "" || slices.ContainsFunc(templates, func(t *workload.Template) bool { return sameImage(t, container.Image) }) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameImage(t *workload.Template, image string) bool {
+	return slices.ContainsFunc(t.Containers(), func(o workload.Container) bool { return o.Image == image })
+}
+
+// sameRun reports whether a container runs what a template says.
+func sameRun(template, container workload.Container) bool {
+	if !fills(template.Image, container.Image) {
+		return false
+	}
+	said, runs := slices.Concat(template.Command, template.Args), slices.Concat(container.Command, container.Args)
+	if len(said) > len(runs) || len(template.Command) == 0 && len(container.Command) > 0 && len(said) != len(runs) && !strings.Contains(runs[0], "/") {
+		return false
+	}
+	for i, w := range said {
+		if !fills(w, runs[len(runs)-len(said)+i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// fills reports whether a text is a template's, with something in the place of each {{parameter}}.
+func fills(template, text string) bool {
+	before, rest, open := strings.Cut(template, "{{")
+	if !open {
+		return template == text
+	}
+	if !strings.HasPrefix(text, before) {
+		return false
+	}
+	text = text[len(before):]
+	_, rest, closed := strings.Cut(rest, "}}")
+	if !closed {
+		return false
+	}
+	for rest != "" {
+		literal, more, again := strings.Cut(rest, "{{")
+		if !again {
+			return strings.HasSuffix(text, literal)
+		}
+		i := strings.Index(text, literal)
+		if i < 0 {
+			return false
+		}
+		text = text[i+len(literal):]
+		if _, rest, closed = strings.Cut(more, "}}"); !closed {
+			return false
+		}
+	}
+	return true
+}
