@@ -155,12 +155,17 @@ looked for with has() before it is read.
       (!(request.resource.resource in ['environments', 'datastores']) || (has(request.dryRun) && request.dryRun)) &&
       has(request.userInfo.uid) && request.userInfo.uid != '' && has(request.userInfo.extra) &&
       'authentication.kubernetes.io/credential-id' in request.userInfo.extra)
-# Firebreak must be repairable while it is broken: its own Deployment, and the deletion of its Pods, are left to RBAC.
-# Its windows, its approvals and everything that could take its account are not.
+# How the API server shares out its attention must be repairable while requests no longer get through.
+- name: not-the-share-of-requests
+  expression: >-
+    request.resource.group != 'flowcontrol.apiserver.k8s.io'
+# Firebreak must be repairable while it is broken: its own Deployment, the deletion of its Pods, and Helm's records of its
+# release are left to RBAC. Its windows, its approvals and everything that could take its account are not.
 - name: not-firebreaks-own-workloads
   expression: >-
     !(has(request.namespace) && request.namespace == '{{ .Release.Namespace }}' &&
       ((request.resource.group == 'apps' && request.resource.resource == 'deployments' && has(request.name) && request.name == 'firebreak') ||
+       (request.resource.group == '' && request.resource.resource == 'secrets' && has(request.name) && request.name.startsWith('sh.helm.release.v1.{{ .Release.Name }}.')) ||
        (request.resource.resource == 'pods' && !has(request.subResource) && request.operation == 'DELETE')))
 {{- end }}
 
