@@ -12,6 +12,8 @@ GO ?= go
 # The slowest come first, so that none of them is left to run alone at the end.
 PKG := ./pkg/e2e/rights ./pkg/e2e/chart ./pkg/e2e/ledger ./...
 TESTFLAGS :=
+# Flags of hack/conformance: make conformance CONFORMANCEFLAGS='-focus sig-apps'
+CONFORMANCEFLAGS :=
 # Which benchmarks make bench runs, and for how long each.
 BENCH := .
 BENCHTIME := 1s
@@ -25,7 +27,7 @@ LINTFLAGS :=
 
 .PHONY: help
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: build
 build: ## Build bin/firebreak and bin/kubectl-firebreak.
@@ -47,6 +49,13 @@ test: build kube ## Run all tests; PKG and TESTFLAGS narrow them down.
 	hack/tools/build.sh hack/promtool
 	hack/tools/build.sh hack/helm-unittest
 	$(GO) test -p 4 -timeout 15m $(TESTFLAGS) $(PKG)
+
+# Apart from make test: it builds the tests first, which takes some minutes, and runs them for a quarter of an hour.
+.PHONY: conformance
+conformance: build kube ## Run Kubernetes' own conformance tests without Firebreak and with it.
+	hack/build-e2e.sh
+	$(GO) build -o bin/conformance ./hack/conformance
+	bin/conformance $(CONFORMANCEFLAGS)
 
 # The packages that have benchmarks; one at a time, so that none disturbs another's figures.
 BENCH_PKGS = $(addprefix ./,$(sort $(dir $(shell grep -rl --include='*_test.go' '^func Benchmark' pkg cmd hack))))
