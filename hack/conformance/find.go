@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +16,13 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/controlplane"
 )
+
+// unsteady says whether a spec passes or fails by chance here.
+func unsteady(spec string) bool {
+	// A simulated Job runs for one second of every minute, and this spec looks for it every two seconds: it finds the
+	// Job always or never, depending on the second in which it starts.
+	return strings.HasPrefix(spec, "[sig-apps] CronJob should not schedule new jobs when ForbidConcurrent ")
+}
 
 // find runs every conformance spec on control planes without Firebreak, and writes down which pass. Each has a process
 // of its own, since only so has it a time limit of its own: what waits for a container waits for five minutes.
@@ -25,7 +33,7 @@ func find(ctx context.Context, o options) error {
 	}
 	f := &finder{patience: o.patient, passed: sets.New[string]()}
 	if o.more {
-		known, err := readList("")
+		known, err := readList(regexp.MustCompile(""))
 		if err != nil {
 			return err
 		}
@@ -33,7 +41,7 @@ func find(ctx context.Context, o options) error {
 	}
 	var together, alone []string
 	for _, spec := range all {
-		if f.passed.Has(spec) {
+		if f.passed.Has(spec) || unsteady(spec) || !o.focus.MatchString(spec) {
 			continue
 		}
 		if strings.Contains(spec, "[Serial]") {
@@ -43,7 +51,7 @@ func find(ctx context.Context, o options) error {
 		}
 	}
 	fmt.Printf("Trying %d specs, and %d one at a time.\n", len(together), len(alone))
-	f.all = len(together) + len(alone)
+	f.toTry = len(together) + len(alone)
 	// Those that must be alone have a control plane to themselves meanwhile.
 	var serial error
 	var wg sync.WaitGroup
@@ -63,7 +71,7 @@ func find(ctx context.Context, o options) error {
 // finder collects the specs that pass.
 type finder struct {
 	patience time.Duration
-	all      int
+	toTry    int
 
 	mu     sync.Mutex
 	tried  int
@@ -133,7 +141,7 @@ func (f *finder) note(result *outcome, spec string, took time.Duration) {
 		f.passed.Insert(spec)
 		says = "passes"
 	}
-	fmt.Printf("%d/%d %s in %.0f s: %s\n", f.tried, f.all, says, took.Seconds(), spec)
+	fmt.Printf("%d/%d %s in %.0f s: %s\n", f.tried, f.toTry, says, took.Seconds(), spec)
 	if why, ok := result.why[spec]; ok {
 		fmt.Println("   ", firstLines(why))
 	}

@@ -56,7 +56,7 @@ func runSpecs(ctx context.Context, c *controlplane.ControlPlane, name string, sp
 		return nil, err
 	}
 	args := append([]string{
-		fmt.Sprintf("--procs=%d", procs), "--no-color", "--succinct", "--flake-attempts=2", "--timeout=" + runTimeout,
+		fmt.Sprintf("--procs=%d", procs), "--no-color", "--succinct", "--silence-skips", "--flake-attempts=2", "--timeout=" + runTimeout,
 		"--output-dir=" + dir, "--json-report=" + name + ".json", "--focus=" + focus(specs),
 		filepath.Join(toolsDir, "e2e.test"), "--",
 	}, flags...)

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"syscall"
 	"time"
 )
@@ -30,7 +31,7 @@ type options struct {
 	workers int
 	patient time.Duration
 	procs   int
-	only    string
+	focus   *regexp.Regexp
 }
 
 func main() {
@@ -40,8 +41,9 @@ func main() {
 	flag.IntVar(&o.workers, "workers", 16, "with -find: how many specs run at a time")
 	flag.DurationVar(&o.patient, "patience", 75*time.Second, "with -find: how long a spec may take")
 	flag.IntVar(&o.procs, "procs", 8, "how many specs run at a time; most of their time they wait")
-	flag.StringVar(&o.only, "focus", "", "run only those specs of the list whose names have this in them")
+	focused := flag.String("focus", "", "only specs whose names match this regular expression")
 	flag.Parse()
+	o.focus = regexp.MustCompile(*focused)
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, o)
@@ -59,7 +61,7 @@ func run(ctx context.Context, o options) error {
 	if o.find {
 		return find(ctx, o)
 	}
-	specs, err := readList(o.only)
+	specs, err := readList(o.focus)
 	if err != nil {
 		return err
 	}
