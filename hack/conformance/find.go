@@ -95,7 +95,7 @@ func (f *finder) tryAll(ctx context.Context, specs []string, workers int) (err e
 	for i := range workers {
 		wg.Go(func() {
 			for spec := range queue {
-				if errs[i] = errors.Join(errs[i], f.try(ctx, c, spec)); errs[i] != nil {
+				if errs[i] = errors.Join(errs[i], f.try(ctx, c.ControlPlane, spec)); errs[i] != nil {
 					return
 				}
 			}

@@ -15,7 +15,9 @@ const whyLines = 5
 type outcome struct {
 	wanted, passed, again sets.Set[string]
 	why                   map[string]string // of those that failed
-	suite                 []string          // failures of the suite itself, such as its set-up
+	took                  time.Duration
+	judged                int      // requests, by Firebreak
+	suite                 []string // failures of the suite itself, such as its set-up
 }
 
 func newOutcome(specs []string) *outcome {
@@ -44,9 +46,9 @@ func (o *outcome) add(r *specReport) {
 	}
 }
 
-func (o *outcome) print(title string, took time.Duration) {
+func (o *outcome) print(title string) {
 	failed := o.wanted.Difference(o.passed)
-	fmt.Printf("\n%s: %d passed, %d failed, in %.0f s\n", title, o.passed.Len(), failed.Len(), took.Seconds())
+	fmt.Printf("\n%s: %d passed, %d failed, in %.0f s\n", title, o.passed.Len(), failed.Len(), o.took.Seconds())
 	for _, name := range sets.List(o.again) {
 		fmt.Println("  passed at the second try:", name)
 	}

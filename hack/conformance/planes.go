@@ -4,22 +4,30 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"strconv"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
-	"time"
 
 	"github.com/firebreak-dev/firebreak/pkg/controlplane"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// starter starts a control plane to run specs on.
-type starter func(context.Context) (*controlplane.ControlPlane, error)
+// plane is a control plane to run specs on.
+type plane struct {
+	*controlplane.ControlPlane
+	firebreak *stage.Stage // nil without Firebreak
+}
 
-// startPlain starts a control plane without Firebreak.
-func startPlain(ctx context.Context) (*controlplane.ControlPlane, error) {
+// starter starts a control plane.
+type starter func(context.Context) (*plane, error)
+
+// startPlain starts one without Firebreak.
+func startPlain(ctx context.Context) (*plane, error) {
 	c, err := controlplane.Start(ctx, controlplane.Options{})
 	if err != nil {
 		return nil, err
@@ -27,12 +35,12 @@ func startPlain(ctx context.Context) (*controlplane.ControlPlane, error) {
 	if err := addNodes(ctx, c); err != nil {
 		return nil, errors.Join(err, c.Stop())
 	}
-	return c, nil
+	return &plane{ControlPlane: c}, nil
 }
 
 // startGuarded starts one with Firebreak, installed with the chart's defaults, and with the sample estate, whose
 // production is sealed. The namespaces that specs make belong to no environment.
-func startGuarded(ctx context.Context) (*controlplane.ControlPlane, error) {
+func startGuarded(ctx context.Context) (*plane, error) {
 	s, err := stage.Start(ctx, stage.Options{})
 	if err != nil {
 		return nil, err
@@ -40,8 +48,30 @@ func startGuarded(ctx context.Context) (*controlplane.ControlPlane, error) {
 	if err := errors.Join(s.Populate(ctx), addNodes(ctx, s.ControlPlane)); err != nil {
 		return nil, errors.Join(err, s.Stop())
 	}
-	return s.ControlPlane, nil
+	return &plane{ControlPlane: s.ControlPlane, firebreak: s}, nil
 }
+
+// judged counts the requests that Firebreak has judged.
+func (p *plane) judged(ctx context.Context) (int, error) {
+	if p.firebreak == nil {
+		return 0, nil
+	}
+	metrics, err := p.firebreak.Metrics(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var sum int
+	for _, match := range judgedMetric.FindAllStringSubmatch(metrics, -1) {
+		n, err := strconv.Atoi(match[1])
+		if err != nil {
+			return 0, fmt.Errorf("read a metric: %w", err)
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
+var judgedMetric = regexp.MustCompile(`(?m)^firebreak_admission_duration_seconds_count\{.*\} (\d+)$`)
 
 // addNodes adds two nodes to the one that there is: specs about spreading and eviction ask for more than one.
 func addNodes(ctx context.Context, c *controlplane.ControlPlane) error {
