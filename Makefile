@@ -50,7 +50,7 @@ test: build kube ## Run all tests; PKG and TESTFLAGS narrow them down.
 	hack/tools/build.sh hack/helm-unittest
 	$(GO) test -p 4 -timeout 15m $(TESTFLAGS) $(PKG)
 
-# Apart from make test: it builds the tests first, which takes some minutes, and runs them for a quarter of an hour.
+# Apart from make test: it builds the tests first, which takes some minutes, and runs them for about twenty.
 .PHONY: conformance
 conformance: build kube ## Run Kubernetes' own conformance tests without Firebreak and with it.
 	hack/build-e2e.sh
