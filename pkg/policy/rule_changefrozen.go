@@ -104,7 +104,8 @@ func (c *Case) bindable() bool {
 	case "":
 		return gk.Kind != "Event" && gk.Kind != "Binding" && gk.Kind != "Namespace"
 	}
-	return c.req.Operation != Connect
+	// What bounds scaling is no more a change than scaling is.
+	return c.req.Operation != Connect && !c.isKind(autoscalerKind(), budgetKind())
 }
 
 func isData(gk schema.GroupKind) bool {

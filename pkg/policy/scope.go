@@ -63,10 +63,13 @@ func (c *Case) whyScoped() string {
 	return ""
 }
 
-// rescales reports whether somebody sets another number of replicas by hand.
+// rescales reports whether somebody sets another number of replicas by hand, or what bounds it.
 func (c *Case) rescales() bool {
-	if c.requester.Controller || c.operates() || c.outsider || c.req.Operation != Update {
+	if c.requester.Controller || c.operates() || c.outsider || len(c.Production()) == 0 {
 		return false
+	}
+	if c.isKind(autoscalerKind(), budgetKind()) && c.req.SubResource == "" {
+		return c.req.Operation != Update || !sameBody(c.new, c.old)
 	}
 	before, after, ok := c.scaled()
 	return ok && before != after

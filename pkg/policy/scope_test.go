@@ -40,6 +40,7 @@ func TestScope(t *testing.T) {
 		claim     = `{"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":"web","uid":"u","labels":{"a":"1"}},"spec":{"resources":{}}}`
 		scale     = `{"apiVersion":"autoscaling/v1","kind":"Scale","metadata":{"name":"web","uid":"u"},"spec":{"replicas":2}}`
 		pod       = `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web","uid":"u"},"spec":{"containers":[{"name":"c","image":"nginx:1"}]}}`
+		budget    = `{"apiVersion":"policy/v1","kind":"PodDisruptionBudget","metadata":{"name":"web","uid":"u"},"spec":{"maxUnavailable":1}}`
 		custom    = `{"apiVersion":"example.com/v1","kind":"Shop","metadata":{"name":"web","uid":"u"},"spec":{"size":1}}`
 	)
 	swap := strings.NewReplacer(`"replicas":2`, `"replicas":3`, "nginx:1", "nginx:2", `"a":"1"`, `"a":"2"`, `"MQ=="`, `"Mg=="`, `"size":1`, `"size":2`)
@@ -62,6 +63,7 @@ func TestScope(t *testing.T) {
 		"a Secret by an operator":   {"a renewal", swap.Replace(secret), secret, "cert-manager", "", never},
 		"a Secret":                  {"it decides on what runs", swap.Replace(secret), secret, "sam", "", v1alpha1.ScopeWorkloads},
 		"a scale":                   {"as many run as somebody says", swap.Replace(scale), scale, "sam", "scale", v1alpha1.ScopeWorkloads},
+		"a disruption budget":       {"it bounds what may be taken away", budget, "", "sam", "", v1alpha1.ScopeWorkloads},
 		"labels of a claim":         {"nothing that runs is changed", swap.Replace(claim), claim, "sam", "", v1alpha1.ScopeEverything},
 		"a custom resource":         {"nobody has named its kind", swap.Replace(custom), custom, "sam", "", v1alpha1.ScopeWorkloads},
 		"the deletion of a Pod":     {"its controller makes another", "", pod, "sam", "", v1alpha1.ScopeEverything},
