@@ -62,7 +62,7 @@ func (c *Case) validPlace(w *v1alpha1.ChangeWindow, env *estate.Environment) fie
 			return field.ErrorList{field.Forbidden(path.Child("namespaces"), fmt.Sprintf(
 				"a window opens its own namespace; only one in namespace %q may list others", c.est.FirebreakNamespace))}
 		}
-		if !c.place.In(env.Name) {
+		if !c.place.In(env.Name) && c.place.Tier != v1alpha1.TierShared { // where both sides work, it says whose store is worked on
 			return field.ErrorList{field.Invalid(field.NewPath("spec", "environment"), env.Name,
 				fmt.Sprintf("namespace %q belongs to %s", c.req.Namespace, c.place))}
 		}

@@ -64,6 +64,9 @@ func (o *Options) Flags(f *pflag.FlagSet) {
 	f.StringVar(&o.Namespace, "namespace", o.Namespace, "namespace that Firebreak runs in")
 	f.StringVar(&o.ServiceAccount, "service-account", o.ServiceAccount, "service account that Firebreak runs as")
 	f.BoolVar(&o.ReadSecrets, "read-secrets", o.ReadSecrets, "read Secrets, so that what they name is known of the workloads that use them; otherwise each is judged when it is written")
+	// Charts before 0.3 give it; since then every custom resource is judged.
+	f.StringSlice("custom-resources", nil, "ignored")
+	_ = f.MarkHidden("custom-resources") // it was registered a line above
 	f.StringVar(&o.Estate, "estate", o.Estate, "ConfigMap of the own namespace with the environments and data stores to apply; empty: none")
 	f.StringVar(&o.Registrations, "registrations", o.Registrations, "ConfigMap of the own namespace with the webhook registrations and policies to put back where somebody changes them; empty: none")
 	f.StringVar(&o.Deployment, "deployment", o.Deployment, "Firebreak's own Deployment: --registrations are put back only while it is there to stay")

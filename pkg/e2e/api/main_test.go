@@ -76,8 +76,8 @@ func run(m *testing.M) int {
 	return code
 }
 
-// releases is how the machine that requests reaches the API server: its token is minted while nothing guards it yet.
-var releases *rest.Config //nolint:gochecknoglobals // written once, before the tests
+// machines is how the machines reach the API server: their tokens are minted while nothing guards them yet.
+var machines = map[string]*rest.Config{} //nolint:gochecknoglobals // written once, before the tests
 
 // populate writes the people before the estate: afterwards the administrator is no member of production, and mints no
 // token of an account that production lists.
@@ -94,12 +94,14 @@ func populate(ctx context.Context) error {
 	if err := apply("1-people.yaml"); err != nil {
 		return err
 	}
-	namespace, name, _ := estate.ServiceAccount(releaser)
-	cfg, err := the.ServiceAccountConfig(ctx, namespace, name)
-	if err != nil {
-		return fmt.Errorf("credentials of %s: %w", releaser, err)
+	for _, machine := range []string{releaser, bot} {
+		namespace, name, _ := estate.ServiceAccount(machine)
+		cfg, err := the.ServiceAccountConfig(ctx, namespace, name)
+		if err != nil {
+			return fmt.Errorf("credentials of %s: %w", machine, err)
+		}
+		machines[machine] = cfg
 	}
-	releases = cfg
 	if err := apply("2-estate.yaml"); err != nil {
 		return err
 	}
@@ -157,8 +159,8 @@ func configOf(t *testing.T, user string) *rest.Config {
 	switch {
 	case user == admin:
 		return the.AdminConfig()
-	case user == releaser:
-		return rest.CopyConfig(releases)
+	case machines[user] != nil:
+		return rest.CopyConfig(machines[user])
 	case user == pat:
 		return the.UserConfig(pat, "sre")
 	case !machine:

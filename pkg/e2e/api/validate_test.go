@@ -187,8 +187,11 @@ func TestWhoMayRequest(t *testing.T) {
 	})
 	t.Run("somebody who impersonates the named service account", func(t *testing.T) {
 		err := impersonating(t, sam, releaser).Create(t.Context(), object(t, v1alpha1.KindChangeWindow, ledger), client.DryRunAll)
-		wantRefused(t, err, byWebhook("changewindows", "rebuild", forbidden("spec.requestedBy",
-			`service account "ci/releaser" is impersonated or shows a long-lived token, and windows are requested by persons; request it as yourself`)))
+		const outsider = `changewindows.firebreak.dev "rebuild" is forbidden: violates environment segregation: IdentityOutsideEnvironment: service account "ci/releaser" is no member of environment "ledger" (Production), which namespace "ledger" belongs to; `
+		const borrowed = `spec.requestedBy: Forbidden: service account "ci/releaser" is impersonated or shows a long-lived token, and windows are requested by persons; request it as yourself`
+		if err == nil || !strings.Contains(err.Error(), outsider) || !strings.Contains(err.Error(), borrowed) {
+			t.Errorf("got %v\nwant %s and %s", err, outsider, borrowed)
+		}
 	})
 }
 

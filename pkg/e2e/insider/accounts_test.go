@@ -16,7 +16,7 @@ import (
 
 const bot = "system:serviceaccount:payments:release-bot"
 
-// A machine has every right in its namespace, and sam may be it in three ways. As none of them may he request, approve or
+// A machine has every right in its namespace, and sam may be it by its tokens. As none of them may he request, approve or
 // use a window that was opened for him.
 func TestSamCannotActAsAServiceAccount(t *testing.T) {
 	const (
@@ -39,11 +39,6 @@ func TestSamCannotActAsAServiceAccount(t *testing.T) {
 		"with a long-lived token from a Secret": {
 			"it shows the account's UID, but not which token it is", bearing(t, longLived(t)), borrowed, "", noWindow, nil,
 		},
-		"by impersonation": {
-			"the role admin lets him impersonate the service accounts of its namespaces",
-			impersonating(t, sam, rest.ImpersonationConfig{UserName: bot}), borrowed,
-			`is started by somebody who acts as service account "payments/release-bot"`, noWindow, nil,
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Log(tc.reason)
@@ -57,6 +52,19 @@ func TestSamCannotActAsAServiceAccount(t *testing.T) {
 		})
 	}
 }
+
+// Whoever impersonates an account of production's is no member of production, whatever that account may do.
+func TestSamCannotImpersonateAServiceAccount(t *testing.T) {
+	c := impersonating(t, sam, rest.ImpersonationConfig{UserName: bot})
+	outsider := `violates environment segregation: IdentityOutsideEnvironment: service account "payments/release-bot" is no member of environment "production" (Production), which namespace "payments" belongs to; ` + borrowedAccount
+	refused(t, c.Create(t.Context(), window(t, "acted-asks")), byWebhook(`changewindows.firebreak.dev "acted-asks"`, outsider+
+		`; spec.requestedBy: Forbidden: service account "payments/release-bot" is impersonated or shows a long-lived token, and windows are requested by persons; request it as yourself`))
+	refused(t, c.Create(t.Context(), fixture.Job("acted-run")), byWebhook(`jobs.batch "acted-run"`, outsider))
+	notThere(t, "acted-run")
+}
+
+// borrowedAccount is how whoever acts as an account is told to do it otherwise.
+const borrowedAccount = "somebody acts as that account, which does not make them a member: act as yourself, or ask the environment's owners to list the account in spec.identities.impersonated, which gives whoever may impersonate it its power"
 
 // longLived is the token in a Secret that sam has made for the account.
 func longLived(t *testing.T) string {
@@ -146,7 +154,7 @@ func TestSamIsNoLauncherOfJobs(t *testing.T) {
 				c := impersonating(t, sam, rest.ImpersonationConfig{UserName: "system:serviceaccount:ci:launcher"})
 				return c.Create(t.Context(), fixture.Job("launched"))
 			},
-			maintenance("launched", `is started by somebody who acts as service account "ci/launcher"`, outOfScope()),
+			byWebhook(`jobs.batch "launched"`, `violates environment segregation: IdentityOutsideEnvironment: service account "ci/launcher" is no member of environment "production" (Production), which namespace "payments" belongs to; `+borrowedAccount),
 		},
 		"with a token that he asks for": {
 			"admission sees who asks for it", func(t *testing.T) error {

@@ -63,8 +63,7 @@ func TestNobodyTakesFirebreaksOwnAccount(t *testing.T) {
 		}
 	})
 	t.Run("a Secret", func(t *testing.T) {
-		want := weakens(`secrets "shadow"`, "", "it keeps a token of Firebreak's own service account")
-		refused(t, as(t, sam).Create(t.Context(), secret), strings.Replace(want, "core.firebreak.dev", "broad.firebreak.dev", 1))
+		refused(t, as(t, sam).Create(t.Context(), secret), weakens(`secrets "shadow"`, "", "it keeps a token of Firebreak's own service account"))
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -47,6 +48,7 @@ const (
 	releases      = "it gives an execution back that an approver has released"
 	certifies     = "it keeps its certificate"
 	leads         = "one replica leads"
+	compares      = "it compares what a controller makes of a custom resource with the resource"
 )
 
 // expected says what breaks without each rule.
@@ -64,7 +66,8 @@ func expected() map[string]string {
 		"list,watch services,persistentvolumes,persistentvolumeclaims,nodes everywhere": getsReady,
 		"get,list,watch roles,clusterroles everywhere":                                  getsReady,
 		"list,watch rolebindings,clusterrolebindings everywhere":                        getsReady,
-		"list,watch secrets everywhere":                                                 getsReady,
+		"get,list,watch secrets everywhere":                                             getsReady,
+		"get workflows everywhere":                                                      compares,
 		"get,list,watch pods,replicationcontrollers everywhere":                         getsReady,
 		"get,list,watch deployments,replicasets,statefulsets,daemonsets everywhere":     getsReady,
 		"get,list,watch jobs,cronjobs everywhere":                                       sees,
@@ -102,13 +105,14 @@ func behaviours() map[string]behaviour {
 		sees:          {does: doesSee, afresh: true},
 		releases:      {does: doesRelease},
 		certifies:     {does: doesCertify, heals: true},
+		compares:      {does: doesCompare},
 	}
 }
 
 // inOrder is the behaviours in the order in which none disturbs another: after what takes the registrations or the certificate
 // away, it takes a moment until requests are judged again.
 func inOrder() []string {
-	return []string{writesStatus, lifts, applies, tells, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
+	return []string{writesStatus, lifts, applies, tells, compares, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
 }
 
 func kubectl(t *testing.T, args ...string) string {
@@ -360,4 +364,52 @@ func doesCertify(t *testing.T) func() bool {
 func judges(t *testing.T) bool {
 	err := people.Developer.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{GenerateName: "a-", Namespace: "dev"}, Data: map[string]string{"url": "postgres://orders.prod.db.example.com/a"}})
 	return err != nil && strings.Contains(err.Error(), "DataStoreAcrossTiers")
+}
+
+// operator is an account that production lists as one, with a token from before there was a boundary.
+var operator client.Client //nolint:gochecknoglobals // written once, before the tests
+
+const employed = `
+{apiVersion: v1, kind: Namespace, metadata: {name: cert-manager}}
+---
+{apiVersion: v1, kind: ServiceAccount, metadata: {name: cert-manager, namespace: cert-manager}}
+---
+{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: employed}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}, subjects: [{kind: ServiceAccount, name: cert-manager, namespace: cert-manager}]}
+---
+{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: workflows.argoproj.io}, spec: {group: argoproj.io, scope: Namespaced, names: {plural: workflows, singular: workflow, kind: Workflow},
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]}}
+`
+
+func employ(ctx context.Context, s *stage.Stage) error {
+	if err := s.Apply(ctx, employed); err != nil {
+		return err
+	}
+	cfg, err := s.ServiceAccountConfig(ctx, "cert-manager", "cert-manager")
+	if err != nil {
+		return err
+	}
+	operator, err = s.Client(cfg)
+	return err
+}
+
+// doesCompare has an operator make something else of a custom resource than its templates say, which is refused only if the
+// resource can be read.
+func doesCompare(t *testing.T) func() bool {
+	w := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "argoproj.io/v1", "kind": "Workflow", "metadata": map[string]any{"name": fresh("compared"), "namespace": fixture.Production},
+		"spec": map[string]any{"templates": []any{map[string]any{"container": map[string]any{"image": fixture.Image, "command": []any{"make"}}}}},
+	}}
+	if err := operator.Create(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	return func() bool {
+		yes := true
+		err := operator.Create(t.Context(), &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Name: fresh("compared"), Namespace: fixture.Production, OwnerReferences: []metav1.OwnerReference{
+				{APIVersion: "argoproj.io/v1", Kind: "Workflow", Name: w.GetName(), UID: w.GetUID(), Controller: &yes},
+			}},
+			Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "a", Image: fixture.Image, Command: []string{"psql", "-h", "orders.prod.db.example.com"}}}},
+		})
+		return err != nil && strings.Contains(err.Error(), "is not what Workflow")
+	}
 }

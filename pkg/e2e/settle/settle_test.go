@@ -27,8 +27,14 @@ var cluster *stage.Stage //nolint:gochecknoglobals // one control plane serves t
 func TestMain(m *testing.M) {
 	// Before there is a boundary: afterwards a namespace of production needs a window.
 	os.Exit(fixture.Main(m, stage.Options{}, &cluster, func(ctx context.Context, s *stage.Stage) error {
-		_, err := s.Kubectl(ctx, s.AdminConfig(), "create", "namespace", quotaNamespace)
-		return err
+		for _, line := range []string{
+			"create namespace " + quotaNamespace, "create clusterrole quotas --verb=create,delete --resource=resourcequotas", "create clusterrolebinding quotas --clusterrole=quotas --group=sre",
+		} {
+			if _, err := s.Kubectl(ctx, s.AdminConfig(), strings.Fields(line)...); err != nil {
+				return err
+			}
+		}
+		return nil
 	}))
 }
 
@@ -128,7 +134,7 @@ func TestRefusedByAQuotaAfterwards(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Name: "no-jobs", Namespace: quotaNamespace},
 		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"count/jobs.batch": resource.MustParse("0")}},
 	}
-	if err := p.Admin.Create(ctx, quota); err != nil {
+	if err := p.SRE.Create(ctx, quota); err != nil {
 		t.Fatal(err)
 	}
 	w, err := fixture.Window("refused", "refused-", 1)
@@ -158,7 +164,7 @@ func TestRefusedByAQuotaAfterwards(t *testing.T) {
 	if waited := record.CreationTimestamp.Sub(x.CreationTimestamp.Time); waited < 2*time.Minute {
 		t.Errorf("the slot was given back after %s, want two minutes of watch", waited)
 	}
-	if err := p.Admin.Delete(ctx, quota); err != nil {
+	if err := p.SRE.Delete(ctx, quota); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.SRE.Create(ctx, another); err != nil {

@@ -1,0 +1,123 @@
+package attack
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
+)
+
+const (
+	psql   = `command: [psql, -h, orders.prod.db.example.com, -c, REINDEX]`
+	window = "ChangeWindowRequired"
+)
+
+// Who acts as an account of production's is not that account.
+func TestBorrowedAccounts(t *testing.T) {
+	as := "--as=system:serviceaccount:payments:release-bot"
+	refused(t, dana(), "", []string{`IdentityOutsideEnvironment: service account "payments/release-bot" is no member of environment "production" (Production), which namespace "payments" belongs to; somebody acts as that account`},
+		as, "create", "deployment", "evil", "-n", "payments", "--image=nginx")
+	refused(t, dana(), "", []string{"IdentityOutsideEnvironment"}, as, "create", "configmap", "evil", "-n", "payments", "--from-literal=a=b")
+	refused(t, dana(), "", []string{"IdentityOutsideEnvironment"}, as, "create", "token", "release-bot", "-n", "payments")
+	done(t, account(t, "payments", "release-bot"), "", "create", "configmap", "fine", "-n", "payments", "--from-literal=a=b")
+}
+
+// An account that holds power in production is production's, though nobody lists it.
+func TestMintedAccounts(t *testing.T) {
+	refused(t, dana(), "", []string{"IdentityOutsideEnvironment", `a service account of namespace "platform"`}, "create", "token", "deployer", "-n", "platform")
+	for kind, spec := range map[string]string{
+		"Pod":        "apiVersion: v1, kind: Pod, spec: {serviceAccountName: deployer, containers: [{name: a, image: a}]}",
+		"Deployment": "apiVersion: apps/v1, kind: Deployment, spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {serviceAccountName: deployer, containers: [{name: a, image: a}]}}}",
+		"CronJob":    "apiVersion: batch/v1, kind: CronJob, spec: {schedule: '@daily', jobTemplate: {spec: {template: {spec: {restartPolicy: Never, serviceAccountName: deployer, containers: [{name: a, image: a}]}}}}}",
+		"Secret":     "apiVersion: v1, kind: Secret, type: kubernetes.io/service-account-token",
+	} {
+		meta := "metadata: {name: taken, namespace: platform, annotations: {kubernetes.io/service-account.name: deployer}}"
+		t.Run(kind, func(t *testing.T) {
+			refused(t, dana(), "{"+meta+", "+spec+"}", []string{"IdentityOutsideEnvironment"}, "create", "-f", "-")
+		})
+	}
+}
+
+// A person of production takes an operator's account only under a window, whatever runs as it.
+func TestOperatorsAccounts(t *testing.T) {
+	refused(t, sam(), "{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: taken, namespace: argo}, spec: {serviceName: a, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {serviceAccountName: argo, containers: [{name: a, image: a}]}}}}",
+		[]string{`BoundaryTampering: this weakens the boundary (it runs as "argo/argo", an automation whose work in production is routine)`}, "create", "-f", "-")
+}
+
+// The command of an exec is read outside production, too.
+func TestExecOutsideProduction(t *testing.T) {
+	done(t, dana(), "", "run", "shell", "-n", "dev", "--image=postgres:17", "--command", "--", "sleep", "3600")
+	done(t, dana(), "", "wait", "pod/shell", "-n", "dev", "--for=condition=Ready", "--timeout=60s")
+	refused(t, dana(), "", []string{`DataStoreAcrossTiers: command[2] names "orders.prod.db.example.com", data store "orders" of environment "production" (Production), but namespace "dev" belongs to "development" (NonProduction)`},
+		"exec", "-n", "dev", "shell", "--", "psql", "-h", "orders.prod.db.example.com", "-c", "TRUNCATE orders")
+}
+
+// An autoscaler takes away no more than a person may, at once or in small steps.
+func TestAutoscalers(t *testing.T) {
+	hpa := func(name string, most int) string {
+		return fmt.Sprintf("{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: %s, namespace: payments}, spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: %[1]s}, minReplicas: 1, maxReplicas: %d}}", name, most)
+	}
+	done(t, sam(), "", "create", "deployment", "web", "-n", "payments", "--image=nginx", "--replicas=10")
+	refused(t, dana(), hpa("web", 1), []string{"IdentityOutsideEnvironment"}, "apply", "-f", "-")
+	refused(t, sam(), hpa("web", 1), []string{"BlastRadius: this lets at most 1 run where 10 did within the last hour"}, "apply", "-f", "-")
+	done(t, sam(), "", "scale", "deployment/web", "-n", "payments", "--replicas=6")
+	done(t, sam(), hpa("web", 5), "apply", "-f", "-")
+	done(t, sam(), "", "scale", "deployment/web", "-n", "payments", "--replicas=4")
+	refused(t, sam(), hpa("web", 2), []string{"BlastRadius: this lets at most 2 run where 10 did within the last hour"}, "apply", "-f", "-")
+	done(t, sam(), "", "delete", "hpa", "web", "-n", "payments")
+}
+
+// The red button stops whatever is written, whoever has defined it.
+func TestTheRedButton(t *testing.T) {
+	if _, err := the.Plugin(t.Context(), sam(), "freeze", "production", "--everything", "--reason", "INC-1", "--name", "red"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := the.Plugin(context.WithoutCancel(t.Context()), sam(), "unfreeze", "red"); err != nil {
+			t.Error(err)
+		}
+	})
+	for kind, object := range map[string]string{
+		"an autoscaler": "{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: red, namespace: payments}, spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, maxReplicas: 1}}",
+		"a budget":      "{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: red, namespace: payments}, spec: {maxUnavailable: 1, selector: {matchLabels: {a: b}}}}",
+		"a Workflow":    "{apiVersion: argoproj.io/v1, kind: Workflow, metadata: {name: red, namespace: payments}, spec: {}}",
+	} {
+		t.Run(kind, func(t *testing.T) {
+			refused(t, sam(), object, []string{`ChangeFrozen: changes to environment "production" (Production) are frozen`}, "create", "-f", "-")
+		})
+	}
+}
+
+// What a member runs in a shared namespace on production's stores is maintenance of production, and has its window there.
+func TestSharedNamespaces(t *testing.T) {
+	job := "{apiVersion: batch/v1, kind: Job, metadata: {name: reindex-orders, namespace: kube-system}, spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: 'postgres@sha256:" + strings.Repeat("a", 64) + "', " + psql + "}]}}}}"
+	refused(t, sam(), job, []string{window, `this is maintenance in environment "production"`, `no change window in namespace "kube-system" has it in scope`}, "create", "-f", "-")
+	if _, err := the.KubectlWith(t.Context(), sam(), job, "create", "--dry-run=server", "-f", "-"); err != nil {
+		t.Errorf("a dry run: %v, want it admitted with a warning", err)
+	}
+	file := write(t, job)
+	if out, err := the.Plugin(t.Context(), sam(), "request", "-f", file, "-n", "kube-system", "--environment", "production", "--start", "now", "--duration", "30m", "--reason", "index", "--name", "shared"); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if _, err := the.Plugin(t.Context(), the.UserConfig(stage.SecondSRE), "approve", "shared", "-n", "kube-system", "--yes"); err != nil {
+		t.Fatal(err)
+	}
+	done(t, sam(), job, "create", "-f", "-")
+}
+
+// The record of what was done outlives whoever would rather have it gone.
+func TestTheRecord(t *testing.T) {
+	refused(t, the.AdminConfig(), "", []string{`ProtectedState: this deletes namespace "firebreak-system"`}, "delete", "namespace", stage.Namespace, "--wait=false")
+	refused(t, the.AdminConfig(), "", []string{"BoundaryTampering"}, "delete", "crd", "changeexecutions.firebreak.dev", "--wait=false")
+}
+
+// A node joins a pool by what brings nodes up.
+func TestNodesJoin(t *testing.T) {
+	node := "{apiVersion: v1, kind: Node, metadata: {name: joining}, spec: {taints: [{key: karpenter.sh/unregistered, effect: NoExecute}]}}"
+	karpenter := account(t, "karpenter", "karpenter")
+	done(t, karpenter, node, "create", "-f", "-")
+	done(t, karpenter, "", "taint", "node", "joining", "dedicated=prod:NoSchedule", "karpenter.sh/unregistered-")
+	refused(t, sam(), "", []string{`BoundaryTampering: this weakens the boundary (it moves node "joining" into or out of the pool of environment "production")`}, "taint", "node", "joining", "dedicated-")
+}

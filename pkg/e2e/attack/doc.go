@@ -1,0 +1,3 @@
+// Package attack plays on a real control plane, with real users and real RBAC, the ways around Firebreak that an attack has found:
+// borrowed and minted identities, custom resources, autoscalers, sessions, shared namespaces and the record itself.
+package attack

@@ -1,0 +1,55 @@
+package attack
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "object.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+const (
+	image    = "postgres:17@sha256:1111111111111111111111111111111111111111111111111111111111111111"
+	workflow = `{apiVersion: argoproj.io/v1, kind: Workflow, metadata: {name: %s, namespace: payments}, spec: {templates: [{name: main, container: {image: "` + image + `", %s}}]}}`
+	calm     = "command: [make]"
+)
+
+// A person's custom resource is maintenance by its templates, whoever lists its controller.
+func TestAPersonsCustomResource(t *testing.T) {
+	refused(t, sam(), fmt.Sprintf(workflow, "reindex", psql), []string{window, `names production data store "orders", runs psql and is started by a person`}, "create", "-f", "-")
+	refused(t, sam(), `{apiVersion: jobset.x-k8s.io/v1, kind: JobSet, metadata: {name: reindex, namespace: payments}, spec: {replicatedJobs: [{name: w, template: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: x, `+psql+`}]}}}}}]}}`,
+		[]string{window}, "create", "-f", "-")
+	refused(t, dana(), strings.Replace(fmt.Sprintf(workflow, "reindex", psql), "namespace: payments", "namespace: dev", 1), []string{"DataStoreAcrossTiers: spec.templates[0].container.command[2]"}, "create", "-f", "-")
+}
+
+// What the controller makes of a Workflow is admitted as far as it is what the Workflow's templates say; Firebreak reads the
+// Workflow with the right that the chart gives it.
+func TestWhatTheControllerMakes(t *testing.T) {
+	// GitOps writes it; it touches nothing.
+	gitops, argo := account(t, "kustomize-system", "default"), account(t, "argo", "argo")
+	done(t, gitops, fmt.Sprintf(workflow, "build", calm), "create", "-f", "-")
+	uid := done(t, gitops, "", "get", "workflow", "build", "-n", "payments", "-o", "jsonpath={.metadata.uid}")
+	pod := func(name, uid, command string) string {
+		return fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: %s, namespace: payments, ownerReferences: [{apiVersion: argoproj.io/v1, kind: Workflow, name: build, uid: %s, controller: true}]}, spec: {containers: [{name: main, image: "%s", %s}]}}`, name, uid, image, command)
+	}
+	done(t, argo, pod("as-said", uid, "command: [/argoexec, emissary, '--', make]"), "create", "-f", "-")
+	refused(t, argo, pod("otherwise", uid, psql), []string{window, `is not what Workflow "build" has in its templates`}, "create", "-f", "-")
+	refused(t, argo, pod("of-nobody", "00000000-0000-0000-0000-000000000000", psql), []string{window}, "create", "-f", "-")
+}
+
+// What serves both sides is declared as such, and what leads there from elsewhere is told the cure.
+func TestGitOpsForBothSides(t *testing.T) {
+	kustomization := "{apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization, metadata: {name: prod-target, namespace: %s}, spec: {targetNamespace: payments}}"
+	done(t, sam(), fmt.Sprintf(kustomization, "kustomize-system"), "create", "-f", "-")
+	refused(t, dana(), fmt.Sprintf(kustomization, "kustomize-system"), []string{"is a member of no Production environment"}, "create", "--dry-run=server", "-f", "-")
+	refused(t, sam(), fmt.Sprintf(kustomization, "platform"), []string{`if what runs in namespace "platform" serves both sides, declare it in an environment of tier Shared`}, "create", "-f", "-")
+}

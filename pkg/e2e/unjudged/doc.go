@@ -1,0 +1,2 @@
+// Package unjudged shows on a real control plane what is refused and what is admitted while no replica of Firebreak answers.
+package unjudged
