@@ -55,9 +55,8 @@ const (
 // +kubebuilder:validation:XValidation:rule="!self.executionRetention.matches('^([0-9]{1,5}(\\\\.[0-9]{1,6})?(ms|s|m|h)){1,6}$') || duration(self.executionRetention) >= duration('24h')",message="must be at least 24h, so that yesterday's changes can be told",reason="FieldValueInvalid",fieldPath=".executionRetention"
 type ChangeControl struct {
 	// Scope says which changes need a window. What keeps running things running never does: controllers, operators on their own
-	// objects, and updates that store what is stored already.
+	// objects, and updates that store what is stored already. Omitted is Maintenance.
 	// +optional
-	// +kubebuilder:default=Maintenance
 	Scope ChangeScope `json:"scope,omitempty"`
 	// Maintenance says which Jobs need a window.
 	// +optional
@@ -193,9 +192,9 @@ type BlastRadius struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000
 	MaxScaleUpFactor *int32 `json:"maxScaleUpFactor,omitempty"`
-	// MaxScaleUp is how many replicas may be added at once whatever the factor: from 1 to 5 is nobody's business.
+	// MaxScaleUp is how many replicas may be added at once whatever the factor: growing from 1 to 5 endangers nothing.
+	// Omitted is 10.
 	// +optional
-	// +kubebuilder:default=10
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100000
 	MaxScaleUp *int32 `json:"maxScaleUp,omitempty"`

@@ -21,7 +21,6 @@ func TestDefaultsOfChangeControl(t *testing.T) {
 		t.Errorf("an Environment that says nothing differs from one whose defaults the API server filled in (-nothing +filled in):\n%s", diff)
 	}
 	want := &v1alpha1.ChangeControl{
-		Scope:                    v1alpha1.ScopeMaintenance,
 		Maintenance:              v1alpha1.MaintenanceDetect,
 		RequiredApprovals:        of(v1alpha1.DefaultRequiredApprovals),
 		ApprovalValidity:         lasting(v1alpha1.DefaultApprovalValidity),
@@ -37,7 +36,7 @@ func TestDefaultsOfChangeControl(t *testing.T) {
 			Kinds:    []string{"Namespace", "PersistentVolumeClaim", "StatefulSet", "CustomResourceDefinition"},
 		},
 		BlastRadius: v1alpha1.BlastRadius{
-			MaxScaleDownPercent: of[int32](50), MaxScaleUpFactor: of[int32](4), MaxScaleUp: of[int32](10), MaxScaleFromZero: of[int32](10),
+			MaxScaleDownPercent: of[int32](50), MaxScaleUpFactor: of[int32](4), MaxScaleFromZero: of[int32](10),
 			Autoscalers: v1alpha1.ActionWarn,
 		},
 	}
