@@ -24,7 +24,7 @@ func unpinned() map[string]string {
 		gates     = "when it is ready or scheduled, not what runs"
 		naming    = "its own name"
 	)
-	return map[string]string{ //nolint:gosec // "ImagePullSecrets" is the name of a field
+	return map[string]string{
 		"NodeSelector": placement, "Affinity": placement, "Tolerations": placement, "SchedulerName": placement,
 		"TopologySpreadConstraints": placement, "PriorityClassName": placement, "Priority": placement, "PreemptionPolicy": placement,
 		"WorkloadRef": placement, "SchedulingGroup": placement,

@@ -68,13 +68,7 @@ func Prepare(req *Request, w *World) (*Case, error) {
 	if c.requester, err = w.requester(req.User); err != nil {
 		return nil, err
 	}
-	if c.new, err = decode(req.Kind.GroupKind(), req.Object, whole(req)); err != nil && req.Operation != Connect {
-		return nil, err
-	}
-	if c.old, err = decode(req.Kind.GroupKind(), req.OldObject, whole(req)); err != nil && req.Operation != Connect {
-		return nil, err
-	}
-	if err := c.complete(); err != nil {
+	if err := c.decode(); err != nil {
 		return nil, err
 	}
 	if c.place, err = c.placeOf(); err != nil {
@@ -86,16 +80,7 @@ func Prepare(req *Request, w *World) (*Case, error) {
 	if c.same = req.Operation == Update && req.SubResource == "" && sameAsStored(req.Object, req.OldObject); c.same {
 		return c, nil
 	}
-	if err := c.extract(); err != nil {
-		return nil, err
-	}
-	if err := c.knownRole(); err != nil {
-		return nil, err
-	}
-	if c.own, err = c.decodeOwn(); err != nil {
-		return nil, err
-	}
-	if err := c.knownOwner(); err != nil {
+	if err := c.know(); err != nil {
 		return nil, err
 	}
 	c.outsider = c.refusedAsOutsider()
@@ -106,6 +91,33 @@ func Prepare(req *Request, w *World) (*Case, error) {
 		return nil, tooMuch(l)
 	}
 	return c, nil
+}
+
+// decode reads both states of the object. What a session sends is not an object of the cluster.
+func (c *Case) decode() error {
+	var err error
+	if c.new, err = decode(c.req.Kind.GroupKind(), c.req.Object, whole(c.req)); err != nil && c.req.Operation != Connect {
+		return err
+	}
+	if c.old, err = decode(c.req.Kind.GroupKind(), c.req.OldObject, whole(c.req)); err != nil && c.req.Operation != Connect {
+		return err
+	}
+	return c.complete()
+}
+
+// know finds out what the object names, and what the objects that it names say.
+func (c *Case) know() error {
+	if err := c.extract(); err != nil {
+		return err
+	}
+	if err := c.knownRole(); err != nil {
+		return err
+	}
+	var err error
+	if c.own, err = c.decodeOwn(); err != nil {
+		return err
+	}
+	return c.knownOwner()
 }
 
 // extract reads both states of the object for what they name.

@@ -81,11 +81,9 @@ func TestDescribe(t *testing.T) {
 func TestNothingSecretIsRepeated(t *testing.T) {
 	const sentinel = "hunter2"
 	s := newStage(t)
-	//nolint:gosec // it opens nothing
 	s.world.Secrets = func(_, name string) (reference.Contents, bool) {
 		return reference.RememberedSecret(&corev1.Secret{StringData: map[string]string{"dsn": "postgres://app:hunter2@orders.prod.db.example.com/o", "p": "hunter2"}}), name == "known"
 	}
-	//nolint:gosec // none of them opens anything
 	for name, manifest := range map[string]string{
 		"a Secret's DSN":                `{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: dev}, stringData: {dsn: "postgres://app:hunter2@orders.prod.db.example.com/o"}}`,
 		"a Secret's host":               `{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: dev}, stringData: {host: "hunter2.prod.db.example.com"}}`,

@@ -70,15 +70,22 @@ func (c *Case) overscales() string {
 		return ""
 	}
 	for _, e := range prod {
-		b := estate.BlastRadiusOf(e.Spec().ChangeControl)
-		switch {
-		case before == 0 && after > b.FromZero:
-			return fmt.Sprintf("scales from 0 to %d, beyond %d", after, b.FromZero)
-		case before > 0 && after > before*b.UpFactor && after-before > b.Up:
-			return fmt.Sprintf("scales from %d to %d, beyond %d times as many", before, after, b.UpFactor)
-		case after < before && (before-after)*100 > before*b.DownPercent:
-			return fmt.Sprintf("scales from %d to %d, by more than %d %%", before, after, b.DownPercent)
+		if what := beyond(estate.BlastRadiusOf(e.Spec().ChangeControl), before, after); what != "" {
+			return what
 		}
+	}
+	return ""
+}
+
+// beyond says which bound of an Environment a change of replicas goes beyond; empty: none.
+func beyond(b estate.BlastRadius, before, after int64) string {
+	switch {
+	case before == 0 && after > b.FromZero:
+		return fmt.Sprintf("scales from 0 to %d, beyond %d", after, b.FromZero)
+	case before > 0 && after > before*b.UpFactor && after-before > b.Up:
+		return fmt.Sprintf("scales from %d to %d, beyond %d times as many", before, after, b.UpFactor)
+	case after < before && (before-after)*100 > before*b.DownPercent:
+		return fmt.Sprintf("scales from %d to %d, by more than %d %%", before, after, b.DownPercent)
 	}
 	return ""
 }

@@ -78,7 +78,8 @@ func (c *Case) answerLeads(refs []reference.Reference) []lead {
 			continue
 		}
 		asked, answer := c.sideOf(*r.Answers), c.sideOf(r.Target)
-		told, but := answer, ""
+		var but string
+		told := answer
 		switch {
 		case asked.known() && answer.known() && asked.tier != answer.tier:
 			but = fmt.Sprintf("it is the answer for %q, %s", asked.name, asked.what)

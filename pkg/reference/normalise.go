@@ -118,7 +118,7 @@ func inetAton(s string, loose bool) (netip.Addr, bool) {
 		x, ok := part(p)
 		bits := uint(8)
 		if i == n-1 {
-			bits = uint(8 * (4 - i)) //nolint:gosec // at most 32
+			bits = uint(8 * (4 - i))
 		}
 		if !ok || x >= 1<<bits {
 			return netip.Addr{}, false

@@ -176,19 +176,28 @@ func (r *reader) resource(word string) []Target {
 	if keys := bucket(lower); len(keys) > 0 {
 		return r.named(keys)
 	}
-	if !strings.Contains(lower, "://") {
-		host, rest, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(lower, "s3:"), "gs:"), "/")
-		if keys := objectURL(dropPort(host), rest); len(keys) > 0 {
-			return r.named(keys)
-		}
-		for _, scheme := range []string{"s3", "gs"} {
-			if name, ok := strings.CutPrefix(lower, scheme+":"); ok && len(name) > 2 {
-				return r.named(under(scheme+"://"+strings.Trim(strings.SplitN(name, "/", 2)[0], ":"), ""))
-			}
-		}
+	if keys := schemeless(lower); len(keys) > 0 {
+		return r.named(keys)
 	}
 	if strings.Count(word, ":") >= 2 && !strings.Contains(word, "://") {
 		return r.connection(lower)
+	}
+	return nil
+}
+
+// schemeless reads an object store as restic and cloud SDKs write it: a host of it, or its name behind a scheme alone.
+func schemeless(lower string) []string {
+	if strings.Contains(lower, "://") {
+		return nil
+	}
+	host, rest, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(lower, "s3:"), "gs:"), "/")
+	if keys := objectURL(dropPort(host), rest); len(keys) > 0 {
+		return keys
+	}
+	for _, scheme := range []string{"s3", "gs"} {
+		if name, ok := strings.CutPrefix(lower, scheme+":"); ok && len(name) > 2 {
+			return under(scheme+"://"+strings.Trim(strings.SplitN(name, "/", 2)[0], ":"), "")
+		}
 	}
 	return nil
 }

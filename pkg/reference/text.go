@@ -48,7 +48,7 @@ func uncommented(text string) iter.Seq[string] {
 				if !ends {
 					continue
 				}
-				l, block = strings.TrimSpace(after), false
+				l = strings.TrimSpace(after)
 			}
 			l = afterComment(l)
 			block = at <= closed && opensBlock(l)
@@ -259,14 +259,8 @@ func (sc *scanner) token(t token, keyed bool) bool {
 			return false
 		}
 	}
-	if key, ok := strings.CutSuffix(s, ":"); s == "=" || ok && sc.pos != Word && !strings.Contains(s, "::") {
-		if sc.only {
-			sc.value(s, false, true) // a key may be a host: what follows says more of it
-		}
-		if key == "" || s == "=" {
-			key = sc.before
-		}
-		sc.named, sc.skip = hostHint(key), mute(key)
+	if s == "=" || strings.HasSuffix(s, ":") && sc.pos != Word && !strings.Contains(s, "::") {
+		sc.key(s)
 		return true
 	}
 	if key, value, ok := cutKey(s); ok {
@@ -280,6 +274,18 @@ func (sc *scanner) token(t token, keyed bool) bool {
 	sc.value(s, sc.strong, sc.stands)
 	sc.named = hostFlag(t.text)
 	return sc.named
+}
+
+// key reads a token that says what the next one is.
+func (sc *scanner) key(s string) {
+	if sc.only {
+		sc.value(s, false, true) // a key may be a host: what follows says more of it
+	}
+	key := strings.TrimSuffix(s, ":")
+	if key == "" || s == "=" {
+		key = sc.before
+	}
+	sc.named, sc.skip = hostHint(key), mute(key)
 }
 
 // stand says how a token stands that is not behind a key of its own. In a list it stands as the one before.

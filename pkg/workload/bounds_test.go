@@ -48,3 +48,14 @@ func TestNothingHidesBehindABound(t *testing.T) {
 	}
 	t.Error("the command behind the brackets was not found")
 }
+
+// The parser of a script goes on to say that the script is broken, after what it had read was too much.
+func TestABrokenScriptBehindABound(t *testing.T) {
+	script := "sh -c 'sh -c \"echo " + strings.Repeat("x", 100_000) + "\"' <<E"
+	b := budget.New()
+	for range workload.Calls([]string{"sh", "-c", script}, func(string) (string, bool) { return "", false }, b) {
+	}
+	if b.Exceeded() == "" {
+		t.Error("nothing was exceeded, want the statement to be too long to be read")
+	}
+}

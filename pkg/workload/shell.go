@@ -106,18 +106,19 @@ func nesting(script string) int {
 	deepest, brackets, open := 0, 0, 0
 	start := true // a command begins here
 	for i := 0; i < len(script); i++ {
-		c := script[i]
-		switch {
-		case c == '(' || c == '{' || c == '[' || c == '`':
+		switch script[i] {
+		case '(', '{', '[', '`':
 			brackets++
 			start = true
-		case c == ')' || c == '}' || c == ']':
+		case ')', '}', ']':
 			brackets = max(0, brackets-1)
-		case c == '\n' || c == ';' || c == '|' || c == '&':
+		case '\n', ';', '|', '&':
 			start = true
-		case c == ' ' || c == '\t':
-		case !start:
+		case ' ', '\t':
 		default:
+			if !start {
+				continue
+			}
 			n := wordLength(script[i:])
 			var by int
 			by, start = opens(script[i : i+n])
@@ -167,11 +168,14 @@ func (c *commands) script(script string, env Lookup, depth int) {
 	}
 	r := reader{commands: c, env: env, vars: map[string]string{}, depth: depth}
 	text := statements{Reader: strings.NewReader(script)}
-	err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Stmts(&text, func(s *syntax.Stmt) bool {
+	var err error
+	for s, broken := range syntax.NewParser(syntax.Variant(syntax.LangBash)).StmtsSeq(&text) {
 		text.read = 0
-		r.walk(s)
-		return !c.over()
-	})
+		// The loop runs to its end, which is paid for: a parser that is left within a here-document goes on to say that it is broken.
+		if err = broken; err == nil && !c.over() {
+			r.walk(s)
+		}
+	}
 	switch {
 	case errors.Is(err, errLong):
 		c.budget.TooDeep()
@@ -327,7 +331,7 @@ func (r *reader) loop(n *syntax.WordIter, body []*syntax.Stmt) {
 	}
 	size := 0
 	for _, s := range body {
-		size += int(s.End().Offset() - s.Pos().Offset()) //nolint:gosec // offsets in one text
+		size += int(s.End().Offset() - s.Pos().Offset())
 	}
 	for i, v := range values {
 		if i > 0 && !r.budget.Grow(size) {

@@ -39,7 +39,7 @@ func TestWhatTheControllerMakes(t *testing.T) {
 	done(t, gitops, fmt.Sprintf(workflow, "build", calm), "create", "-f", "-")
 	uid := done(t, gitops, "", "get", "workflow", "build", "-n", "payments", "-o", "jsonpath={.metadata.uid}")
 	pod := func(name, uid, command string) string {
-		return fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: %s, namespace: payments, ownerReferences: [{apiVersion: argoproj.io/v1, kind: Workflow, name: build, uid: %s, controller: true}]}, spec: {containers: [{name: main, image: "%s", %s}]}}`, name, uid, image, command)
+		return fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: %s, namespace: payments, ownerReferences: [{apiVersion: argoproj.io/v1, kind: Workflow, name: build, uid: %s, controller: true}]}, spec: {containers: [{name: main, image: %q, %s}]}}`, name, uid, image, command)
 	}
 	done(t, argo, pod("as-said", uid, "command: [/argoexec, emissary, '--', make]"), "create", "-f", "-")
 	refused(t, argo, pod("otherwise", uid, psql), []string{window, `is not what Workflow "build" has in its templates`}, "create", "-f", "-")
