@@ -2,6 +2,7 @@ package admission
 
 import (
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,6 +23,8 @@ type Metrics struct {
 	refused      prometheus.Counter
 	panics       prometheus.Counter
 	skew         prometheus.Gauge
+	unlisted     *prometheus.CounterVec
+	accounts     bounded
 }
 
 // NewMetrics makes the metrics and registers them. It panics if a name is taken, which is a mistake of the program.
@@ -48,6 +51,10 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Namespace: "firebreak", Name: "findings_total",
 			Help: "Findings, by rule, action and environment.",
 		}, []string{"rule", "action", "environment"}),
+		unlisted: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "firebreak", Name: "unlisted_automation_total",
+			Help: "Requests in production by service accounts that no Environment lists, by account; beyond 500 accounts, \"others\".",
+		}, []string{"account"}),
 		liveReads:    counter("live_reads_total", "Change-controlled requests, for which state was read live."),
 		reservations: counter("executions_reserved_total", "Executions of change windows that were reserved."),
 		undecided:    counter("undecided_total", "Requests that could not be judged and were refused."),
@@ -57,7 +64,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		refused: counter("admission_refused_busy_total", "Requests that were refused unread, since those under way held all the memory there is for requests."),
 		panics:  counter("panics_total", "Requests whose judging panicked; each was refused."),
 	}
-	r.MustRegister(m.requests, m.seconds, m.work, m.objections, m.liveReads, m.reservations, m.undecided, m.refused, m.panics, m.skew)
+	r.MustRegister(m.requests, m.seconds, m.work, m.objections, m.liveReads, m.reservations, m.undecided, m.refused, m.panics, m.skew, m.unlisted)
 	return m
 }
 
@@ -75,4 +82,31 @@ func (m *Metrics) findings(d *policy.Decision) {
 	for _, f := range d.Findings {
 		m.objections.WithLabelValues(string(f.Rule), string(f.Action), f.Environment).Inc()
 	}
+	if d.Unlisted != "" {
+		m.unlisted.WithLabelValues(m.accounts.name(d.Unlisted)).Inc()
+	}
+}
+
+// maxAccounts bounds the accounts that have a time series of their own: whoever may make service accounts could make one for each.
+const maxAccounts = 500
+
+// bounded keeps the first names that it is given, and calls all others by one.
+type bounded struct {
+	lock  sync.Mutex
+	known map[string]bool
+}
+
+func (b *bounded) name(s string) string {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	switch {
+	case b.known[s]:
+		return s
+	case len(b.known) >= maxAccounts:
+		return "others"
+	case b.known == nil:
+		b.known = map[string]bool{}
+	}
+	b.known[s] = true
+	return s
 }

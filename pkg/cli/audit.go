@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,7 +27,7 @@ func (e *env) audit() *cobra.Command {
 		Short: "Look at what is stored already: what crosses tiers, and which permissions stand",
 		Long: `Judges what is stored by the rules of segregation, as of now or --at: objects that were there before a rule spoke, or
 whose exemption or gateway has expired since. Then it lists what stands for a time: exemptions, gateways and windows, and
-which of them count.
+which of them count; and the service accounts with power over production that no Environment lists.
 
 The objects come from --with, or from the cluster of the current kubeconfig. Exit status: 0, nothing crosses; 1, something
 does; 2, something cannot be judged.`,
@@ -66,10 +69,18 @@ func (e *env) runAudit(ctx context.Context, o *checkOptions) error {
 	for _, s := range policy.StandingAt(known.world.Estate, known.state, at) {
 		report.Standing = append(report.Standing, StandingResult(s))
 	}
+	for _, s := range policy.UnlistedAt(known.world, known.boundAccounts()) {
+		report.Standing = append(report.Standing, StandingResult(s))
+	}
 	if err := report.print(e.Out, o.output); err != nil {
 		return err
 	}
 	return report.exit()
+}
+
+// boundAccounts in the order of their names.
+func (k *known) boundAccounts() []types.NamespacedName {
+	return slices.SortedFunc(maps.Keys(k.accounts), func(a, b types.NamespacedName) int { return strings.Compare(a.String(), b.String()) })
 }
 
 func (k *known) auditOne(index int, u *unstructured.Unstructured, at time.Time) Result {

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -38,6 +39,8 @@ type known struct {
 	unread []string
 	// roles are those that are checked themselves, by namespace and name.
 	roles map[string]policy.Role
+	// accounts are the service accounts that are bound to a role.
+	accounts map[types.NamespacedName]bool
 	// self is who runs the command; nil offline.
 	self *authenticationv1.UserInfo
 	// namespace of objects that name none.
@@ -56,7 +59,7 @@ type large struct {
 }
 
 func (e *env) known(ctx context.Context, o *checkOptions) (*known, error) {
-	k := &known{objects: map[string][]byte{}, large: map[large]func(func(reference.Target) bool) reference.Contents{}, namespace: metav1.NamespaceDefault, ctx: ctx}
+	k := &known{objects: map[string][]byte{}, accounts: map[types.NamespacedName]bool{}, large: map[large]func(func(reference.Target) bool) reference.Contents{}, namespace: metav1.NamespaceDefault, ctx: ctx}
 	var objects []*unstructured.Unstructured
 	if len(o.with) > 0 {
 		var err error

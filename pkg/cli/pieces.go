@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
@@ -203,6 +205,11 @@ func (p *pieces) sortRBAC(u *unstructured.Unstructured) error {
 		role := ref.Name
 		if ref.Kind == "Role" {
 			role = qualified(u.GetNamespace(), ref.Name)
+		}
+		for _, s := range subjects {
+			if s.Kind == rbacv1.ServiceAccountKind {
+				p.known.accounts[types.NamespacedName{Namespace: cmp.Or(s.Namespace, u.GetNamespace()), Name: s.Name}] = true
+			}
 		}
 		p.bindings[role] = append(p.bindings[role], policy.Binding{Namespace: u.GetNamespace(), Name: u.GetName(), Subjects: subjects})
 	}

@@ -10,6 +10,9 @@ import (
 // serviceAccountPrefix begins the user names of service accounts.
 const serviceAccountPrefix = "system:serviceaccount:"
 
+// AccountUser returns the user name that a service account has.
+func AccountUser(namespace, name string) string { return serviceAccountPrefix + namespace + ":" + name }
+
 // ServiceAccount splits the user name of a service account.
 func ServiceAccount(username string) (namespace, name string, ok bool) {
 	rest, ok := strings.CutPrefix(username, serviceAccountPrefix)

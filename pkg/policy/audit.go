@@ -8,6 +8,7 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
@@ -33,7 +34,8 @@ func Audit(gvk schema.GroupVersionKind, resource schema.GroupVersionResource, na
 	return d, nil
 }
 
-// Standing is a permission that stands for a time: an Exemption, a gateway, or a window.
+// Standing is a permission that stands: for a time an Exemption, a gateway or a window, and without one what a service account
+// may do in production that no Environment lists.
 type Standing struct {
 	Kind, Namespace, Name string
 	// Counts at the instant of the question.
@@ -63,6 +65,28 @@ func StandingAt(e *estate.Estate, s *change.State, at time.Time) []Standing {
 			Kind: v1alpha1.KindChangeWindow, Namespace: w.Namespace, Name: w.Name,
 			Why: "it was used as an emergency and deleted before anybody else had reviewed it",
 		})
+	}
+	return out
+}
+
+// UnlistedAt returns the service accounts of Shared and unassigned namespaces that the bindings of the cluster give power over
+// production, and that no Environment lists: what enforcement.unlistedAutomation is about.
+func UnlistedAt(w *World, accounts []types.NamespacedName) []Standing {
+	var out []Standing
+	for _, a := range accounts {
+		r, err := w.requester(authenticationv1.UserInfo{Username: estate.AccountUser(a.Namespace, a.Name), UID: "any"})
+		own := a.Namespace == controllerNamespace && slices.Contains(Controllers(), a.Name)
+		if err != nil || own || !w.unlisted(r) {
+			continue
+		}
+		for _, e := range w.powers(a.Namespace, a.Name) {
+			what := "is admitted there with a warning"
+			if e.UnlistedAutomation() == v1alpha1.ActionDeny {
+				what = "is refused there"
+			}
+			out = append(out, Standing{Kind: "ServiceAccount", Namespace: a.Namespace, Name: a.Name, Counts: true, Why: fmt.Sprintf(
+				"its bindings give it power in environment %q, whose spec.identities do not list it: what it writes %s; list it, or take the bindings away", e.Name, what)})
+		}
 	}
 	return out
 }

@@ -51,6 +51,9 @@ type Decision struct {
 	Use *Use
 	// Maintenance says why the request counts as maintenance; empty: it does not.
 	Maintenance string
+	// Unlisted is the requester where it is a service account that acts in production and that no Environment lists yet, as
+	// namespace/name; empty: it is not.
+	Unlisted string
 }
 
 // Denied returns the findings that deny.

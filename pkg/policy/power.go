@@ -8,19 +8,19 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
-// bound returns the Production environments in whose namespaces a service account of the object's namespace may change what
-// runs, or read what opens it, by the bindings of the cluster.
-func (c *Case) bound(account string) []*estate.Environment {
-	if c.world.BindingsOf == nil || !c.est.HostsProduction() {
+// powers returns the Production environments in whose namespaces a service account may change what runs, or read what opens
+// it, by the bindings of the cluster.
+func (w *World) powers(namespace, account string) []*estate.Environment {
+	if w.BindingsOf == nil || !w.Estate.HostsProduction() {
 		return nil
 	}
 	var out []*estate.Environment
-	for _, b := range c.world.BindingsOf(c.req.Namespace, account) {
-		envs := c.est.Production()
+	for _, b := range w.BindingsOf(namespace, account) {
+		envs := w.Estate.Production()
 		if b.Namespace != "" {
-			envs = c.est.NamespaceOrName(b.Namespace).Production()
+			envs = w.Estate.NamespaceOrName(b.Namespace).Production()
 		}
-		if len(envs) == 0 || !c.commands(b) {
+		if len(envs) == 0 || !w.commands(b) {
 			continue
 		}
 		for _, e := range envs {
@@ -34,16 +34,16 @@ func (c *Case) bound(account string) []*estate.Environment {
 
 // commands reports whether the role of a binding lets somebody change what runs, or read what opens it. One that is not known may
 // hold anything.
-func (c *Case) commands(b BoundRole) bool {
-	if c.world.Roles == nil {
+func (w *World) commands(b BoundRole) bool {
+	if w.Roles == nil {
 		return true
 	}
-	r, known := c.world.Roles(b.RoleNamespace, b.Role)
+	r, known := w.Roles(b.RoleNamespace, b.Role)
 	if !known {
 		p, builtIn := builtInPower(b.RoleNamespace, b.Role)
 		return !builtIn || p > reads
 	}
-	return slices.ContainsFunc(c.effective(r), func(r rbacv1.PolicyRule) bool {
+	return slices.ContainsFunc(w.effective(r), func(r rbacv1.PolicyRule) bool {
 		writes := slices.ContainsFunc(r.Verbs, func(v string) bool { return v != "get" && v != "list" && v != "watch" })
 		return slices.ContainsFunc(r.Resources, func(resource string) bool {
 			return resource == "secrets" || writes && runs(resource)

@@ -143,7 +143,7 @@ func Holds(subjects []rbacv1.Subject, bindingNamespace, namespace, account strin
 		case rbacv1.ServiceAccountKind:
 			return s.Name == account && cmp.Or(s.Namespace, bindingNamespace) == namespace
 		case rbacv1.UserKind:
-			return s.Name == "system:serviceaccount:"+namespace+":"+account
+			return s.Name == estate.AccountUser(namespace, account)
 		case rbacv1.GroupKind:
 			return s.Name == "system:serviceaccounts" || s.Name == "system:serviceaccounts:"+namespace
 		}

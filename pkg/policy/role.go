@@ -31,7 +31,7 @@ const (
 func (c *Case) powerOf(namespace, role string) power {
 	if c.world.Roles != nil {
 		if r, ok := c.world.Roles(namespace, role); ok {
-			return powerOfRules(c.effective(r))
+			return powerOfRules(c.world.effective(r))
 		}
 	}
 	p, builtIn := builtInPower(namespace, role)
@@ -39,7 +39,7 @@ func (c *Case) powerOf(namespace, role string) power {
 	case builtIn:
 		return p
 	case c.req.Role != nil:
-		return powerOfRules(c.effective(*c.req.Role))
+		return powerOfRules(c.world.effective(*c.req.Role))
 	case c.req.DryRun:
 		return reads // a dry run of a whole manifest stores the role no more than its binding
 	}
@@ -120,12 +120,12 @@ func clusterRole(o *object) (Role, bool) {
 
 // effective returns the rules of a role and of all that it aggregates, at whatever remove: a controller writes them into it
 // afterwards, unjudged.
-func (c *Case) effective(r Role) []rbacv1.PolicyRule {
+func (w *World) effective(r Role) []rbacv1.PolicyRule {
 	rules := slices.Clone(r.Rules)
-	if len(r.Collects) == 0 || c.world.ClusterRoles == nil {
+	if len(r.Collects) == 0 || w.ClusterRoles == nil {
 		return rules
 	}
-	all := c.world.ClusterRoles()
+	all := w.ClusterRoles()
 	pending, seen := []Role{r}, map[string]bool{}
 	for len(pending) > 0 {
 		next := pending[0]

@@ -114,7 +114,7 @@ func (c *Case) isSelf(account string) bool {
 // trusted: an account of the object's namespace that some Production environment lists as operator or launcher of Jobs: what
 // it does is no maintenance, so who has a token of it needs no window.
 func (c *Case) trusted(account string) bool {
-	id := c.est.Identity("system:serviceaccount:"+c.req.Namespace+":"+account, nil)
+	id := c.est.Identity(estate.AccountUser(c.req.Namespace, account), nil)
 	return anyListed(id.Operator, c.est.Production()) || anyListed(id.JobLauncher, c.est.Production())
 }
 

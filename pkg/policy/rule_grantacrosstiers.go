@@ -59,8 +59,8 @@ func (c *Case) roleGrants() []Finding {
 	if c.world.Bindings == nil || !ok {
 		return nil
 	}
-	rules, into := c.effective(r), c.flowsInto(c.req.Name, r)
-	if old, ok := clusterRole(c.old); ok && contained(rules, c.effective(old)) && subset(into, c.flowsInto(c.req.Name, old)) {
+	rules, into := c.world.effective(r), c.flowsInto(c.req.Name, r)
+	if old, ok := clusterRole(c.old); ok && contained(rules, c.world.effective(old)) && subset(into, c.flowsInto(c.req.Name, old)) {
 		return nil // it is narrowed, or only labelled
 	}
 	power := powerOfRules(rules)
@@ -172,7 +172,7 @@ func (c *Case) grantee(s rbacv1.Subject) grantee {
 		if ns == "" {
 			ns = c.req.Namespace
 		}
-		return c.account("system:serviceaccount:"+ns+":"+s.Name, ns)
+		return c.account(estate.AccountUser(ns, s.Name), ns)
 	case rbacv1.GroupKind:
 		if ns, ok := strings.CutPrefix(s.Name, "system:serviceaccounts:"); ok {
 			m := c.est.NamespaceOrName(ns)

@@ -74,7 +74,7 @@ func (c *Case) powers(account string) []*estate.Environment {
 	if envs := c.est.Guards(c.req.Namespace, account); len(envs) > 0 || account == "" {
 		return envs
 	}
-	return c.bound(account)
+	return c.world.powers(c.req.Namespace, account)
 }
 
 // takesAnotherAccount: a workload that runs as who it ran as before, and runs the same, takes nothing.
@@ -91,10 +91,14 @@ func (c *Case) refusedAsOutsider() bool {
 // unlistedAutomation: a service account of a Shared or unassigned namespace that nobody has listed yet. On the first
 // day these are operators and GitOps controllers that were forgotten.
 func (c *Case) unlistedAutomation() bool {
-	if c.requester.Account == "" || c.requester.Listed() || c.requester.impersonated() || c.own.oldFreeze != nil {
+	return c.own.oldFreeze == nil && !c.requester.impersonated() && c.world.unlisted(c.requester)
+}
+
+func (w *World) unlisted(r *Requester) bool {
+	if r.Account == "" || r.Listed() {
 		return false
 	}
-	home := c.est.NamespaceOrName(c.requester.AccountNamespace)
+	home := w.Estate.NamespaceOrName(r.AccountNamespace)
 	return home.Unassigned() || home.Tier == v1alpha1.TierShared
 }
 

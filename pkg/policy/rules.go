@@ -135,6 +135,9 @@ func (c *Case) Decide(s *change.State) *Decision {
 	for _, r := range Rules() {
 		d.Findings = append(d.Findings, r.Judge(c, j)...)
 	}
+	if c.unlistedAutomation() && slices.ContainsFunc(d.Findings, func(f Finding) bool { return f.Rule == v1alpha1.RuleIdentityOutsideEnvironment }) {
+		d.Unlisted = c.requester.AccountNamespace + "/" + c.requester.Account
+	}
 	c.exempt(d.Findings)
 	sortFindings(d.Findings)
 	d.Invalid = c.validateOwn(s)

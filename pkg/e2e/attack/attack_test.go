@@ -121,3 +121,24 @@ func TestNodesJoin(t *testing.T) {
 	done(t, karpenter, "", "taint", "node", "joining", "dedicated=prod:NoSchedule", "karpenter.sh/unregistered-")
 	refused(t, sam(), "", []string{`BoundaryTampering: this weakens the boundary (it moves node "joining" into or out of the pool of environment "production")`}, "taint", "node", "joining", "dedicated-")
 }
+
+// TestForgottenAutomation: what nobody has listed is admitted with a warning, and can be found: what has written by the metric,
+// what may write by the audit.
+func TestForgottenAutomation(t *testing.T) {
+	done(t, account(t, "platform", "deployer"), "", "create", "configmap", "forgotten", "-n", "payments", "--from-literal=a=b")
+	metrics, err := the.Metrics(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `firebreak_unlisted_automation_total{account="platform/deployer"}`; !strings.Contains(metrics, want) {
+		t.Errorf("the metrics have no %s", want)
+	}
+	audit, _ := the.Plugin(t.Context(), sam(), "audit") // it exits 1 where it finds something
+	want := `ServiceAccount "deployer" in namespace "platform": counts: its bindings give it power in environment "production", whose spec.identities do not list it: what it writes is admitted there with a warning; list it, or take the bindings away`
+	if !strings.Contains(audit, want) {
+		t.Errorf("the audit does not say %q:\n%s", want, audit)
+	}
+	if strings.Contains(audit, `ServiceAccount "release-bot"`) {
+		t.Errorf("the audit names an account that is listed:\n%s", audit)
+	}
+}

@@ -72,7 +72,7 @@ func before(ctx context.Context, s *stage.Stage) error {
 		return err
 	}
 	// Once there is a boundary, nobody gets a token of theirs without a window.
-	for _, account := range []string{"payments/release-bot", "argo/argo", "kustomize-system/default", "karpenter/karpenter"} {
+	for _, account := range []string{"payments/release-bot", "argo/argo", "kustomize-system/default", "karpenter/karpenter", "platform/deployer"} {
 		ns, name, _ := strings.Cut(account, "/")
 		cfg, err := s.ServiceAccountConfig(ctx, ns, name)
 		if err != nil {
