@@ -14,6 +14,8 @@ PKG := ./pkg/e2e/rights ./pkg/e2e/chart ./pkg/e2e/ledger ./...
 TESTFLAGS :=
 # Flags of hack/conformance: make conformance CONFORMANCEFLAGS='-focus sig-apps'
 CONFORMANCEFLAGS :=
+# How long make soak takes.
+SOAK := 10m
 # Which benchmarks make bench runs, and for how long each.
 BENCH := .
 BENCHTIME := 1s
@@ -56,6 +58,11 @@ conformance: build kube ## Run Kubernetes' own conformance tests without Firebre
 	hack/build-e2e.sh
 	$(GO) build -o bin/conformance ./hack/conformance
 	bin/conformance $(CONFORMANCEFLAGS)
+
+# Apart from make test, which does the same for some seconds.
+.PHONY: soak
+soak: build kube ## Send hostile texts to three replicas for SOAK, ten minutes by default.
+	$(GO) test -timeout 60m -count=1 -v ./pkg/e2e/soak -soak $(SOAK)
 
 # The packages that have benchmarks; one at a time, so that none disturbs another's figures.
 BENCH_PKGS = $(addprefix ./,$(sort $(dir $(shell grep -rl --include='*_test.go' '^func Benchmark' pkg cmd hack))))

@@ -6,16 +6,12 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -26,136 +22,20 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/firebreak-dev/firebreak/pkg/admission"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/hostile"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-var long = flag.Bool("long", false, "judge every hostile text at a megabyte too, which takes minutes")
-
-// vocabulary returns every text that stands in the sources of the readers: each delimiter, quote, escape, prefix and keyword of
-// their grammar. A new one is hostile the day it is added.
 func vocabulary(t testing.TB) []string {
 	t.Helper()
-	words := map[string]bool{}
-	for _, dir := range []string{"../reference", "../workload"} {
-		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
-		if err != nil || len(files) == 0 {
-			t.Fatalf("no sources in %s: %v", dir, err)
-		}
-		for _, name := range files {
-			if strings.HasSuffix(name, "_test.go") {
-				continue
-			}
-			collect(t, name, words)
-		}
-	}
-	return slices.Sorted(maps.Keys(words))
-}
-
-func collect(t testing.TB, name string, into map[string]bool) {
-	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+	words, err := hostile.Vocabulary(filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)
 	}
-	add := func(text string) {
-		if text = strings.TrimSpace(text); text != "" && len(text) < 64 && !strings.Contains(text, "%") && strings.Count(text, " ") < 4 {
-			into[text] = true
-		}
-	}
-	ast.Inspect(file, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.ImportSpec, *ast.Field:
-			return false // paths of packages, tags of fields
-		case *ast.BasicLit:
-			switch n.Kind {
-			case token.STRING:
-				text, err := strconv.Unquote(n.Value)
-				if err != nil {
-					t.Fatalf("%s: %v", name, err)
-				}
-				add(text)
-				if len(text) > 1 && strings.Trim(text, " \t\r\n\"'`,;|<>(){}[]&?=\\/@#.:-\x01") == "" {
-					for _, r := range text { // a set of delimiters
-						add(string(r))
-					}
-				}
-			case token.CHAR:
-				if r, _, _, err := strconv.UnquoteChar(strings.Trim(n.Value, "'"), '\''); err == nil {
-					add(string(r))
-				}
-			default:
-			}
-		}
-		return true
-	})
-	into["%2f"], into["\\u0061"], into["é."], into["a: &b "] = true, true, true, true
+	return words
 }
 
-// the ways in which a word is made into a text.
-func patterns() map[string]func(word string) string {
-	return map[string]func(string) string{
-		"repeated":            func(w string) string { return w },
-		"with blanks":         func(w string) string { return w + " " },
-		"in lines":            func(w string) string { return w + "\n" },
-		"before a host":       func(w string) string { return w + "a.b" },
-		"between hosts":       func(w string) string { return "a.b" + w + "c.d/" },
-		"as a key":            func(w string) string { return w + "=x.y," },
-		"quoted":              func(w string) string { return `"` + w + `" ` },
-		"within a word":       func(w string) string { return "$(" + w },
-		"before a blank word": func(w string) string { return "-" + w + " c " },
-	}
-}
-
-// place is where a text stands.
-type place struct {
-	kind     metav1.GroupVersionKind
-	resource string
-	object   func(text string) any
-}
-
-func places() map[string]place {
-	apps := metav1.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}
-	configMap := metav1.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}
-	m := func(kv ...any) map[string]any {
-		out := map[string]any{}
-		for i := 0; i < len(kv); i += 2 {
-			out[kv[i].(string)] = kv[i+1]
-		}
-		return out
-	}
-	meta := m("name", "x", "namespace", "dev")
-	data := func(key string) func(string) any {
-		return func(text string) any { return m("metadata", meta, "data", m(key, text)) }
-	}
-	pod := func(container map[string]any, annotations map[string]any) any {
-		return m("metadata", meta, "spec", m("template", m("metadata", m("annotations", annotations), "spec", m("containers", []any{container}))))
-	}
-	return map[string]place{
-		"ConfigMap file":   {configMap, "configmaps", data("app.conf")},
-		"ConfigMap script": {configMap, "configmaps", data("run.sh")},
-		"variable":         {apps, "deployments", func(text string) any { return pod(m("env", []any{m("name", "SETTINGS", "value", text)}), nil) }},
-		"script":           {apps, "deployments", func(text string) any { return pod(m("command", []any{"sh", "-c", text}), nil) }},
-		"words": {apps, "deployments", func(text string) any {
-			return pod(m("command", append([]any{"kubectl"}, anys(strings.Fields(text))...)), nil)
-		}},
-		"annotation": {apps, "deployments", func(text string) any {
-			return pod(m("image", "x"), m("vault.hashicorp.com/agent-inject-template-a", text))
-		}},
-		"custom resource": {metav1.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Shop"}, "shops",
-			func(text string) any { return m("metadata", meta, "spec", m("values", text, "secretName", text)) }},
-	}
-}
-
-func anys(words []string) []any {
-	out := make([]any, len(words))
-	for i, w := range words {
-		out[i] = w
-	}
-	return out
-}
-
-// fill makes a text of a size by repeating a part.
-func fill(part string, size int) string { return strings.Repeat(part, size/len(part)+1)[:size] }
+var long = flag.Bool("long", false, "judge every hostile text at a megabyte too, which takes minutes")
 
 // cost is what judging one text came to.
 type cost struct {
@@ -163,21 +43,21 @@ type cost struct {
 	code                int32
 }
 
-// hostile judges texts through the whole handler.
-type hostile struct {
+// judge judges texts through the whole handler.
+type judge struct {
 	t        testing.TB
 	handler  *admission.Handler
 	registry *prometheus.Registry
 }
 
-func newHostile(t testing.TB) *hostile {
-	h := &hostile{t: t, registry: prometheus.NewRegistry()}
+func newHostile(t testing.TB) *judge {
+	h := &judge{t: t, registry: prometheus.NewRegistry()}
 	h.handler = newHandler(memory{small(), true}, live{})
 	h.handler.Metrics, h.handler.Log = admission.NewMetrics(h.registry), logr.Discard()
 	return h
 }
 
-func (h *hostile) units() float64 {
+func (h *judge) units() float64 {
 	families, err := h.registry.Gather()
 	if err != nil {
 		h.t.Fatal(err)
@@ -191,15 +71,15 @@ func (h *hostile) units() float64 {
 	return 0
 }
 
-func (h *hostile) judge(p place, text string) cost {
+func (h *judge) judge(p hostile.Place, text string) cost {
 	h.t.Helper()
-	raw, err := json.Marshal(p.object(text))
+	raw, err := json.Marshal(p.Object(text))
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	req := review("dana", "developers", "dev", admissionv1.Create, string(raw))
-	req.Kind = p.kind
-	req.Resource = metav1.GroupVersionResource{Group: p.kind.Group, Version: p.kind.Version, Resource: p.resource}
+	req.Kind = p.Kind
+	req.Resource = metav1.GroupVersionResource{Group: p.Kind.Group, Version: p.Kind.Version, Resource: p.Resource}
 	var before, after runtime.MemStats
 	units := h.units()
 	runtime.ReadMemStats(&before)
@@ -223,7 +103,7 @@ const (
 // Whatever is sent costs work and memory in proportion to its length. What costs more is refused unread, which is counted too.
 func TestHostileTexts(t *testing.T) {
 	h := newHostile(t)
-	words, all, where := vocabulary(t), patterns(), places()
+	words, all, where := vocabulary(t), hostile.Patterns(), hostile.Places()
 	if len(words) < 300 {
 		t.Fatalf("only %d words were found in the sources", len(words))
 	}
@@ -249,9 +129,9 @@ func TestHostileTexts(t *testing.T) {
 	t.Logf("%d texts of %d words", n, len(words))
 }
 
-func (h *hostile) check(p place, name, part string, big int) {
+func (h *judge) check(p hostile.Place, name, part string, big int) {
 	h.t.Helper()
-	few, many := h.judge(p, fill(part, small10)), h.judge(p, fill(part, big))
+	few, many := h.judge(p, hostile.Fill(part, small10)), h.judge(p, hostile.Fill(part, big))
 	if ratio := (many.units / many.input) / (few.units / few.input); ratio > maxRatio {
 		h.t.Errorf("%s: a byte of %d costs %.1f units, and one of %d %.1f", name, big, many.units/many.input, small10, few.units/few.input)
 	}
@@ -265,12 +145,12 @@ func (h *hostile) check(p place, name, part string, big int) {
 // What is sent to wear the reader out ends with a production host, and is never admitted for want of reading it.
 func TestHostileTextsAreNotAdmitted(t *testing.T) {
 	h := newHostile(t)
-	for name, p := range places() {
+	for name, p := range hostile.Places() {
 		for _, w := range vocabulary(t) {
 			if strings.ContainsAny(w, "#") || strings.Contains(w, "<!--") || strings.HasPrefix(w, "/*") {
 				continue // the rest of the line is a comment
 			}
-			text := fill(w+" ", 2_000) + "\npostgres://orders.prod.db.example.com:5432/orders\n"
+			text := hostile.Fill(w+" ", 2_000) + "\npostgres://orders.prod.db.example.com:5432/orders\n"
 			if got := h.judge(p, text); got.code == http.StatusOK {
 				t.Errorf("%s: %q repeated hides what follows it", name, w)
 			}
@@ -285,7 +165,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 		"a list of URLs":  {"BLOCKLIST": urls(large1000)},
 		"a list of names": {"hosts": names(large1000)},
 		"many keys":       manyKeys(large1000),
-		"one long line":   {"x": fill("orders.prod.db.example.com ", large1000)},
+		"one long line":   {"x": hostile.Fill("orders.prod.db.example.com ", large1000)},
 	}
 	for name, data := range texts {
 		t.Run(name, func(t *testing.T) {
@@ -342,7 +222,7 @@ func manyKeys(size int) map[string]string {
 // A long list of harmless URLs is harmless.
 func TestLongListsAreAdmitted(t *testing.T) {
 	h := newHostile(t)
-	p := places()["ConfigMap file"]
+	p := hostile.Places()["ConfigMap file"]
 	for name, text := range map[string]string{"URLs": urls(large1000), "names": names(large1000)} {
 		if got := h.judge(p, text); got.code != http.StatusOK {
 			t.Errorf("%s: %d", name, got.code)
@@ -359,7 +239,7 @@ func BenchmarkHostile(b *testing.B) {
 		alloc       float64
 	}
 	var rows []row
-	where, all := places(), patterns()
+	where, all := hostile.Places(), hostile.Patterns()
 	for _, name := range slices.Sorted(maps.Keys(where)) {
 		for _, w := range vocabulary(b) {
 			if len(w) > 2 {
@@ -367,7 +247,7 @@ func BenchmarkHostile(b *testing.B) {
 			}
 			for _, pattern := range slices.Sorted(maps.Keys(all)) {
 				part := all[pattern](w)
-				few, many := h.judge(where[name], fill(part, small10)), h.judge(where[name], fill(part, middle100))
+				few, many := h.judge(where[name], hostile.Fill(part, small10)), h.judge(where[name], hostile.Fill(part, middle100))
 				rows = append(rows, row{fmt.Sprintf("%s: %q %s", name, w, pattern), (many.units / many.input) / (few.units / few.input), many.units / many.input, many.bytes / many.input})
 			}
 		}
@@ -384,6 +264,6 @@ func BenchmarkHostile(b *testing.B) {
 		}
 	}
 	for b.Loop() {
-		h.judge(where["ConfigMap file"], fill(rows[0].name, middle100))
+		h.judge(where["ConfigMap file"], hostile.Fill(rows[0].name, middle100))
 	}
 }

@@ -87,7 +87,7 @@ func furnish(ctx context.Context) error {
 		{"argocd", "argocd-application-controller"}, {"velero", "velero"}, {"cert-manager", "cert-manager"}, {"cnpg-system", "cnpg-manager"},
 		{"airflow", "scheduler"}, {"monitoring", "prometheus-operator"}, {"flux-system", "kustomize-controller"},
 		{"keda", "keda-operator"}, {"argo-rollouts", "argo-rollouts"}, {"kube-system", "ebs-csi-controller-sa"}, {"kube-system", "cluster-autoscaler"},
-		{"longhorn-system", "longhorn-service-account"},
+		{"longhorn-system", "longhorn-service-account"}, {"karpenter", "karpenter"}, {"ingress-nginx", "ingress-nginx"},
 	} {
 		cfg, err := the.ServiceAccountConfig(ctx, a[0], a[1])
 		if err != nil {
@@ -95,6 +95,9 @@ func furnish(ctx context.Context) error {
 		}
 		machines[a[0]+"/"+a[1]] = cfg
 	}
+	tenant := rest.CopyConfig(machines["flux-system/kustomize-controller"])
+	tenant.Impersonate.UserName = "system:serviceaccount:shop-tenant:deployer"
+	machines["flux-system/kustomize-controller as shop-tenant/deployer"] = tenant
 	return nil
 }
 

@@ -1,0 +1,143 @@
+package hostile
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Vocabulary returns every text that stands in the sources of the readers: each delimiter, quote, escape, prefix and keyword of
+// their grammar. A new one is hostile the day it is added.
+func Vocabulary(root string) ([]string, error) {
+	words := map[string]bool{}
+	for _, dir := range []string{"reference", "workload"} {
+		files, err := filepath.Glob(filepath.Join(root, "pkg", dir, "*.go"))
+		if err != nil || len(files) == 0 {
+			return nil, fmt.Errorf("no sources of package %s below %s: %w", dir, root, err)
+		}
+		for _, name := range files {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			if err := collect(name, words); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(words)), nil
+}
+
+func collect(name string, into map[string]bool) error {
+	file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+	if err != nil {
+		return err
+	}
+	add := func(text string) {
+		if text = strings.TrimSpace(text); text != "" && len(text) < 64 && !strings.Contains(text, "%") && strings.Count(text, " ") < 4 {
+			into[text] = true
+		}
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.ImportSpec, *ast.Field:
+			return false // paths of packages, tags of fields
+		case *ast.BasicLit:
+			switch n.Kind {
+			case token.STRING:
+				text, err := strconv.Unquote(n.Value)
+				if err != nil {
+					return false // the parser has accepted it
+				}
+				add(text)
+				if len(text) > 1 && strings.Trim(text, " \t\r\n\"'`,;|<>(){}[]&?=\\/@#.:-\x01") == "" {
+					for _, r := range text { // a set of delimiters
+						add(string(r))
+					}
+				}
+			case token.CHAR:
+				if r, _, _, err := strconv.UnquoteChar(strings.Trim(n.Value, "'"), '\''); err == nil {
+					add(string(r))
+				}
+			default:
+			}
+		}
+		return true
+	})
+	into["%2f"], into["\\u0061"], into["é."], into["a: &b "] = true, true, true, true
+	return nil
+}
+
+// Patterns are the ways in which a word is made into a part that is repeated.
+func Patterns() map[string]func(word string) string {
+	return map[string]func(string) string{
+		"repeated":            func(w string) string { return w },
+		"with blanks":         func(w string) string { return w + " " },
+		"in lines":            func(w string) string { return w + "\n" },
+		"before a host":       func(w string) string { return w + "a.b" },
+		"between hosts":       func(w string) string { return "a.b" + w + "c.d/" },
+		"as a key":            func(w string) string { return w + "=x.y," },
+		"quoted":              func(w string) string { return `"` + w + `" ` },
+		"within a word":       func(w string) string { return "$(" + w },
+		"before a blank word": func(w string) string { return "-" + w + " c " },
+	}
+}
+
+// Place is where a text stands.
+type Place struct {
+	Kind     metav1.GroupVersionKind
+	Resource string
+	Object   func(text string) any
+}
+
+// Places are the objects of namespace dev that a text can stand in.
+func Places() map[string]Place {
+	apps := metav1.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}
+	configMap := metav1.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}
+	m := func(kv ...any) map[string]any {
+		out := map[string]any{}
+		for i := 0; i < len(kv); i += 2 {
+			out[kv[i].(string)] = kv[i+1]
+		}
+		return out
+	}
+	meta := m("name", "x", "namespace", "dev")
+	data := func(key string) func(string) any {
+		return func(text string) any { return m("metadata", meta, "data", m(key, text)) }
+	}
+	pod := func(container map[string]any, annotations map[string]any) any {
+		return m("metadata", meta, "spec", m("template", m("metadata", m("annotations", annotations), "spec", m("containers", []any{container}))))
+	}
+	return map[string]Place{
+		"ConfigMap file":   {configMap, "configmaps", data("app.conf")},
+		"ConfigMap script": {configMap, "configmaps", data("run.sh")},
+		"variable":         {apps, "deployments", func(text string) any { return pod(m("env", []any{m("name", "SETTINGS", "value", text)}), nil) }},
+		"script":           {apps, "deployments", func(text string) any { return pod(m("command", []any{"sh", "-c", text}), nil) }},
+		"words": {apps, "deployments", func(text string) any {
+			return pod(m("command", append([]any{"kubectl"}, anys(strings.Fields(text))...)), nil)
+		}},
+		"annotation": {apps, "deployments", func(text string) any {
+			return pod(m("image", "x"), m("vault.hashicorp.com/agent-inject-template-a", text))
+		}},
+		"custom resource": {metav1.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Shop"}, "shops",
+			func(text string) any { return m("metadata", meta, "spec", m("values", text, "secretName", text)) }},
+	}
+}
+
+func anys(words []string) []any {
+	out := make([]any, len(words))
+	for i, w := range words {
+		out[i] = w
+	}
+	return out
+}
+
+// Fill makes a text of a size by repeating a part.
+func Fill(part string, size int) string { return strings.Repeat(part, size/len(part)+1)[:size] }

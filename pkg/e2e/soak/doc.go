@@ -1,0 +1,3 @@
+// Package soak holds three replicas, each under the memory limit that the chart sets, against people who send what is made to
+// wear them out, beside people who work. `make soak` does it for ten minutes.
+package soak
