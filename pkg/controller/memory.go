@@ -33,6 +33,9 @@ type Settings struct {
 	Namespace, ServiceAccount string
 	// ReadSecrets: Secrets are read like ConfigMaps, so that what they name is known of the workloads that use them.
 	ReadSecrets bool
+	// Remembered is how many bytes may be remembered of all ConfigMaps, and as many of all Secrets. What goes beyond is read by the
+	// request that uses it. 0: without a bound, for tests.
+	Remembered int64
 }
 
 // Memory is what the webhook knows without asking. It is ready once everything has been read once.

@@ -19,6 +19,9 @@ type mirror[T any] struct {
 	sample runtime.Object
 	// reduce must not keep its argument.
 	reduce func(runtime.Object) (T, bool)
+	// shelve, if any, returns what may be kept of an object; unshelve is then called when it is gone.
+	shelve   func(key string, v T) T
+	unshelve func(key string)
 	// changed is called after every change; it must not block.
 	changed func()
 
@@ -54,6 +57,9 @@ func (m *mirror[T]) transform(in any) (any, error) {
 		Namespace: meta.GetNamespace(), Name: meta.GetName(), UID: meta.GetUID(), ResourceVersion: meta.GetResourceVersion(),
 	}}
 	if keep {
+		if m.shelve != nil {
+			value = m.shelve(key(r), value)
+		}
 		r.value = value
 		return r, nil
 	}
@@ -135,6 +141,9 @@ func (m *mirror[T]) drop(in any) {
 	k, err := cache.DeletionHandlingMetaNamespaceKeyFunc(in)
 	if err != nil {
 		return
+	}
+	if m.unshelve != nil {
+		m.unshelve(k)
 	}
 	m.mu.Lock()
 	delete(m.items, k)

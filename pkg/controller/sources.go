@@ -45,6 +45,12 @@ func NewMemory(c client.WithWatch, s Settings, clock func() time.Time, log logr.
 	if s.ReadSecrets {
 		m.secrets = mirrorOf(c, "secrets", &corev1.Secret{}, &corev1.SecretList{}, only(reference.RememberedSecret), quiet)
 	}
+	for _, contents := range []*mirror[reference.Contents]{m.configMaps, m.secrets} {
+		if contents != nil && s.Remembered > 0 {
+			shelf := newShelf(s.Remembered)
+			contents.shelve, contents.unshelve = shelf.put, shelf.remove
+		}
+	}
 	m.roles = []*mirror[policy.Role]{
 		mirrorOf(c, "roles", &rbacv1.Role{}, &rbacv1.RoleList{}, only(func(r *rbacv1.Role) policy.Role { return policy.Role{Rules: r.Rules} }), quiet),
 		mirrorOf(c, "cluster roles", &rbacv1.ClusterRole{}, &rbacv1.ClusterRoleList{}, only(policy.RoleOf), quiet),

@@ -130,7 +130,7 @@ func build(cfg *rest.Config, o Options, log logr.Logger) (*parts, error) {
 	}
 	p.memory = controller.NewMemory(p.direct, controller.Settings{
 		Cluster: o.ClusterName, DefaultEnvironment: o.DefaultEnvironment, Namespace: o.Namespace, ServiceAccount: o.ServiceAccount,
-		ReadSecrets: o.ReadSecrets,
+		ReadSecrets: o.ReadSecrets, Remembered: o.memory() / 8,
 	}, time.Now, log.WithName("memory"))
 	return p, nil
 }

@@ -101,34 +101,62 @@ type Place struct {
 func Places() map[string]Place {
 	apps := metav1.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}
 	configMap := metav1.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}
-	m := func(kv ...any) map[string]any {
-		out := map[string]any{}
-		for i := 0; i < len(kv); i += 2 {
-			out[kv[i].(string)] = kv[i+1]
-		}
-		return out
-	}
-	meta := m("name", "x", "namespace", "dev")
+	type m = map[string]any
+	meta := m{"name": "x", "namespace": "dev"}
 	data := func(key string) func(string) any {
-		return func(text string) any { return m("metadata", meta, "data", m(key, text)) }
+		return func(text string) any { return m{"metadata": meta, "data": m{key: text}} }
 	}
 	pod := func(container map[string]any, annotations map[string]any) any {
-		return m("metadata", meta, "spec", m("template", m("metadata", m("annotations", annotations), "spec", m("containers", []any{container}))))
+		return m{"metadata": meta, "spec": m{"template": m{"metadata": m{"annotations": annotations}, "spec": m{"containers": []any{container}}}}}
 	}
 	return map[string]Place{
 		"ConfigMap file":   {configMap, "configmaps", data("app.conf")},
 		"ConfigMap script": {configMap, "configmaps", data("run.sh")},
-		"variable":         {apps, "deployments", func(text string) any { return pod(m("env", []any{m("name", "SETTINGS", "value", text)}), nil) }},
-		"script":           {apps, "deployments", func(text string) any { return pod(m("command", []any{"sh", "-c", text}), nil) }},
+		"variable":         {apps, "deployments", func(text string) any { return pod(m{"env": []any{m{"name": "SETTINGS", "value": text}}}, nil) }},
+		"script":           {apps, "deployments", func(text string) any { return pod(m{"command": []any{"sh", "-c", text}}, nil) }},
 		"words": {apps, "deployments", func(text string) any {
-			return pod(m("command", append([]any{"kubectl"}, anys(strings.Fields(text))...)), nil)
+			return pod(m{"command": append([]any{"kubectl"}, anys(strings.Fields(text))...)}, nil)
 		}},
 		"annotation": {apps, "deployments", func(text string) any {
-			return pod(m("image", "x"), m("vault.hashicorp.com/agent-inject-template-a", text))
+			return pod(m{"image": "x"}, m{"vault.hashicorp.com/agent-inject-template-a": text})
 		}},
 		"custom resource": {metav1.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Shop"}, "shops",
-			func(text string) any { return m("metadata", meta, "spec", m("values", text, "secretName", text)) }},
+			func(text string) any { return m{"metadata": meta, "spec": m{"values": text, "secretName": text}} }},
+		// An object may be hostile by its form as well.
+		"many keys": {configMap, "configmaps", func(text string) any { return m{"metadata": meta, "data": keys(text)} }},
+		"many variables": {apps, "deployments", func(text string) any {
+			var env []any
+			for k, v := range keys(text) {
+				env = append(env, m{"name": k, "value": v})
+			}
+			return pod(m{"env": env}, nil)
+		}},
+		"many containers": {apps, "deployments", func(text string) any {
+			var containers []any
+			for k, v := range keys(text) {
+				containers = append(containers, m{"name": k, "image": v, "args": []any{v}})
+			}
+			return m{"metadata": meta, "spec": m{"template": m{"spec": m{"containers": containers}}}}
+		}},
+		"many items": {metav1.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Shop"}, "shops",
+			func(text string) any { return m{"metadata": meta, "spec": m{"items": anys(strings.Fields(text))}} }},
+		"nested": {metav1.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Shop"}, "shops", func(text string) any {
+			var inner any = text
+			for range len(text) / 100 {
+				inner = m{"a": []any{inner}}
+			}
+			return m{"metadata": meta, "spec": inner}
+		}},
 	}
+}
+
+// keys gives each word of a text a key of its own.
+func keys(text string) map[string]any {
+	out := map[string]any{}
+	for i, w := range strings.Fields(text) {
+		out[fmt.Sprintf("key%d", i)] = w
+	}
+	return out
 }
 
 func anys(words []string) []any {

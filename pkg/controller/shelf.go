@@ -1,0 +1,57 @@
+package controller
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+)
+
+// shelf bounds what is remembered of all objects of a kind together, and of those of one namespace: whoever may write ConfigMaps
+// may write many. What finds no place is marked as large, and read again by the request that uses it.
+type shelf struct {
+	// limit and share are bytes, for all together and for one namespace.
+	limit, share int64
+
+	mu    sync.Mutex
+	sizes map[string]int64
+	// total is what all hold, used what each namespace holds.
+	total int64
+	used  map[string]int64
+}
+
+// newShelf gives one namespace at most a quarter of what there is.
+func newShelf(limit int64) *shelf {
+	return &shelf{limit: limit, share: limit / 4, sizes: map[string]int64{}, used: map[string]int64{}}
+}
+
+// put returns what may be kept of an object, in place of what was kept before.
+func (s *shelf) put(key string, c reference.Contents) reference.Contents {
+	size := int64(c.Size())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free(key)
+	ns, _, _ := strings.Cut(key, "/")
+	if s.total+size > s.limit || s.used[ns]+size > s.share {
+		return reference.Contents{Large: true}
+	}
+	s.sizes[key] = size
+	s.total += size
+	s.used[ns] += size
+	return c
+}
+
+func (s *shelf) remove(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free(key)
+}
+
+func (s *shelf) free(key string) {
+	ns, _, _ := strings.Cut(key, "/")
+	s.total -= s.sizes[key]
+	if s.used[ns] -= s.sizes[key]; s.used[ns] == 0 {
+		delete(s.used, ns)
+	}
+	delete(s.sizes, key)
+}

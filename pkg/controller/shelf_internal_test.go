@@ -1,0 +1,90 @@
+package controller
+
+import (
+	"fmt"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+)
+
+func contents(i int) reference.Contents {
+	return reference.Contents{Keys: map[string]reference.Content{fmt.Sprintf("key-%03d", i): {Short: "0123456789"}}}
+}
+
+func TestShelf(t *testing.T) {
+	each := int64(contents(0).Size())
+	s := newShelf(8 * each)
+	place := func(key string) bool { return !s.put(key, contents(0)).Large }
+	for _, step := range []struct {
+		key, reason string
+		want        bool
+	}{
+		{"a/1", "there is room", true},
+		{"a/2", "there is room", true},
+		{"a/2", "it takes its own place again", true},
+		{"a/3", "one namespace holds a quarter at most", false},
+		{"b/1", "another has its own share", true},
+		{"b/2", "and may use it up", true},
+		{"c/1", "there is room", true}, {"c/2", "there is room", true}, {"d/1", "there is room", true}, {"d/2", "there is room", true},
+		{"e/1", "all of it is used up", false},
+	} {
+		if got := place(step.key); got != step.want {
+			t.Errorf("%s finds a place: %t, want %t: %s", step.key, got, step.want, step.reason)
+		}
+	}
+	s.remove("a/1")
+	if !place("e/1") {
+		t.Error("what was removed holds its place")
+	}
+	for _, key := range []string{"a/2", "b/1", "b/2", "c/1", "c/2", "d/1", "d/2", "e/1", "never/there"} {
+		s.remove(key)
+	}
+	if s.total != 0 || len(s.sizes) != 0 || len(s.used) != 0 {
+		t.Errorf("an empty shelf holds %d bytes, %v, %v", s.total, s.sizes, s.used)
+	}
+}
+
+// However many ConfigMaps there are, what is kept of them stays within the limit, in the mirror too.
+func TestAMirrorWithAShelf(t *testing.T) {
+	limit := 20 * int64(contents(0).Size())
+	m := newMirror("config maps", nil, &corev1.ConfigMap{}, only(reference.Remembered), func() {})
+	s := newShelf(limit)
+	m.shelve, m.unshelve = s.put, s.remove
+	add := func(ns, name string) {
+		out, err := m.transform(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}, Data: map[string]string{"key-000": "0123456789"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.put(out)
+	}
+	large := func() (n int) {
+		m.each(func(c reference.Contents) {
+			if c.Large {
+				n++
+			}
+		})
+		return n
+	}
+	for i := range 100 {
+		add("dev", fmt.Sprintf("x%d", i))
+	}
+	add("payments", "settings")
+	if got := large(); got != 95 {
+		t.Errorf("%d are to be read again, want 95: one namespace holds a quarter at most", got)
+	}
+	if c, ok := m.get("payments/settings"); !ok || c.Large {
+		t.Error("what one namespace holds is at another's expense")
+	}
+	for i := range 100 {
+		m.drop(cache.DeletedFinalStateUnknown{Key: fmt.Sprintf("dev/x%d", i), Obj: runtime.Object(nil)})
+	}
+	add("dev", "again")
+	if c, _ := m.get("dev/again"); c.Large {
+		t.Error("what was deleted holds its place")
+	}
+}
