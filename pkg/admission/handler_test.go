@@ -95,7 +95,7 @@ type witness struct{ outcomes []admission.Outcome }
 
 func (w *witness) Record(_ context.Context, o admission.Outcome) { w.outcomes = append(w.outcomes, o) }
 
-func newHandler(m memory, l live) *admission.Handler {
+func newHandler(m memory, l admission.Live) *admission.Handler {
 	return &admission.Handler{
 		Memory: m, Live: l, Ledger: noLedger{}, Witness: &witness{}, Metrics: admission.NewMetrics(prometheus.NewRegistry()),
 		Clock: time.Now, Log: logr.Discard(), Deadline: 200 * time.Millisecond,
