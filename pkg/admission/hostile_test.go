@@ -148,6 +148,22 @@ func (h *judge) check(p hostile.Place, name, part string, big int) {
 	}
 }
 
+// An object of very many parts is no worse than a long text.
+func TestHostileForms(t *testing.T) {
+	h := newHostile(t)
+	words, all, where := vocabulary(t), hostile.Patterns(), hostile.Forms()
+	for _, name := range slices.Sorted(maps.Keys(where)) {
+		for i := 0; i < len(words); i += 50 {
+			pattern := slices.Sorted(maps.Keys(all))[i/50%len(all)]
+			big := middle100
+			if i == 0 {
+				big = large1000
+			}
+			h.check(where[name], fmt.Sprintf("%s: %q %s", name, words[i], pattern), all[pattern](words[i]), big)
+		}
+	}
+}
+
 // What is sent to wear the reader out ends with a production host, and is never admitted for want of reading it.
 func TestHostileTextsAreNotAdmitted(t *testing.T) {
 	h := newHostile(t)

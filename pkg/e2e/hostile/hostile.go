@@ -97,17 +97,25 @@ type Place struct {
 	Object   func(text string) any
 }
 
+type m = map[string]any
+
+func meta() m { return m{"name": "x", "namespace": "dev"} }
+
+func pod(container, annotations m) any {
+	return m{"metadata": meta(), "spec": m{"template": m{"metadata": m{"annotations": annotations}, "spec": m{"containers": []any{container}}}}}
+}
+
+//nolint:gochecknoglobals // names of kinds, which Go cannot make constants of
+var (
+	apps      = metav1.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}
+	configMap = metav1.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}
+	shop      = metav1.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Shop"}
+)
+
 // Places are the objects of namespace dev that a text can stand in.
 func Places() map[string]Place {
-	apps := metav1.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}
-	configMap := metav1.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}
-	type m = map[string]any
-	meta := m{"name": "x", "namespace": "dev"}
 	data := func(key string) func(string) any {
-		return func(text string) any { return m{"metadata": meta, "data": m{key: text}} }
-	}
-	pod := func(container map[string]any, annotations map[string]any) any {
-		return m{"metadata": meta, "spec": m{"template": m{"metadata": m{"annotations": annotations}, "spec": m{"containers": []any{container}}}}}
+		return func(text string) any { return m{"metadata": meta(), "data": m{key: text}} }
 	}
 	return map[string]Place{
 		"ConfigMap file":   {configMap, "configmaps", data("app.conf")},
@@ -120,10 +128,15 @@ func Places() map[string]Place {
 		"annotation": {apps, "deployments", func(text string) any {
 			return pod(m{"image": "x"}, m{"vault.hashicorp.com/agent-inject-template-a": text})
 		}},
-		"custom resource": {metav1.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Shop"}, "shops",
-			func(text string) any { return m{"metadata": meta, "spec": m{"values": text, "secretName": text}} }},
-		// An object may be hostile by its form as well.
-		"many keys": {configMap, "configmaps", func(text string) any { return m{"metadata": meta, "data": keys(text)} }},
+		"custom resource": {shop, "shops",
+			func(text string) any { return m{"metadata": meta(), "spec": m{"values": text, "secretName": text}} }},
+	}
+}
+
+// Forms are objects that make very many parts of a text, or lay them within each other.
+func Forms() map[string]Place {
+	return map[string]Place{
+		"many keys": {configMap, "configmaps", func(text string) any { return m{"metadata": meta(), "data": keys(text)} }},
 		"many variables": {apps, "deployments", func(text string) any {
 			var env []any
 			for k, v := range keys(text) {
@@ -136,16 +149,16 @@ func Places() map[string]Place {
 			for k, v := range keys(text) {
 				containers = append(containers, m{"name": k, "image": v, "args": []any{v}})
 			}
-			return m{"metadata": meta, "spec": m{"template": m{"spec": m{"containers": containers}}}}
+			return m{"metadata": meta(), "spec": m{"template": m{"spec": m{"containers": containers}}}}
 		}},
-		"many items": {metav1.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Shop"}, "shops",
-			func(text string) any { return m{"metadata": meta, "spec": m{"items": anys(strings.Fields(text))}} }},
-		"nested": {metav1.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Shop"}, "shops", func(text string) any {
+		"many items": {shop, "shops",
+			func(text string) any { return m{"metadata": meta(), "spec": m{"items": anys(strings.Fields(text))}} }},
+		"nested": {shop, "shops", func(text string) any {
 			var inner any = text
 			for range len(text) / 100 {
 				inner = m{"a": []any{inner}}
 			}
-			return m{"metadata": meta, "spec": inner}
+			return m{"metadata": meta(), "spec": inner}
 		}},
 	}
 }

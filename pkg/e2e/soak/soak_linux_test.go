@@ -146,6 +146,7 @@ func attack(ctx context.Context, t *testing.T, s *stage.Stage, seed uint64, c *t
 	}
 	random := rand.New(rand.NewPCG(seed, 1)) // so that a failure can be repeated
 	where, ways := hostile.Places(), hostile.Patterns()
+	maps.Copy(where, hostile.Forms())
 	names, manners := slices.Sorted(maps.Keys(where)), slices.Sorted(maps.Keys(ways))
 	sizes := []int{1_000, 10_000, 100_000, 700_000}
 	for n := 0; ctx.Err() == nil; n++ {
@@ -168,13 +169,13 @@ func object(p hostile.Place, text string) *unstructured.Unstructured {
 	u := &unstructured.Unstructured{Object: p.Object(strings.ToValidUTF8(text, "?")).(map[string]any)}
 	u = u.DeepCopy()
 	u.SetGroupVersionKind(schema.GroupVersionKind(p.Kind))
-	if p.Kind.Kind != "Deployment" {
+	containers, _, _ := unstructured.NestedSlice(u.Object, "spec", "template", "spec", "containers")
+	if len(containers) == 0 {
 		return u
 	}
 	labels := map[string]any{"app": "hostile"}
 	_ = unstructured.SetNestedMap(u.Object, map[string]any{"matchLabels": labels}, "spec", "selector")
 	_ = unstructured.SetNestedMap(u.Object, labels, "spec", "template", "metadata", "labels")
-	containers, _, _ := unstructured.NestedSlice(u.Object, "spec", "template", "spec", "containers")
 	container := containers[0].(map[string]any)
 	container["name"], container["image"] = "a", "example.com/a"
 	_ = unstructured.SetNestedSlice(u.Object, containers, "spec", "template", "spec", "containers")
