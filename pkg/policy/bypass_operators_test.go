@@ -17,6 +17,8 @@ const (
 	jobSet = `{apiVersion: jobset.x-k8s.io/v1alpha2, kind: JobSet, metadata: {name: reindex, namespace: payments, uid: s-1}, spec: {replicatedJobs: [{name: w, replicas: 2, template: {spec: {
 		template: {spec: {restartPolicy: Never, containers: [{name: c, image: "backfill@sha256:1111", env: [{name: DB_HOST, value: db.prod.db.example.com}]}]}}}}}]}}`
 	calmWorkflow = `{apiVersion: argoproj.io/v1alpha1, kind: Workflow, metadata: {name: build, namespace: payments, uid: w-2}, spec: {templates: [{name: main, container: {image: "builder:1", command: [make]}}]}}`
+	taskRun      = `{apiVersion: tekton.dev/v1, kind: TaskRun, metadata: {name: vacuum, namespace: payments, uid: k-1}, spec: {taskSpec: {steps: [{name: s, image: "client:1", script: psql -c vacuum}]}}}`
+	scripted     = `{apiVersion: argoproj.io/v1alpha1, kind: Workflow, metadata: {name: vacuum, namespace: payments, uid: w-3}, spec: {templates: [{name: main, script: {image: "client:1", command: [bash], source: psql -c vacuum}}]}}`
 	rollout      = `{apiVersion: argoproj.io/v1alpha1, kind: Rollout, metadata: {name: web, namespace: payments, uid: r-1}, spec: {replicas: 3, template: {spec: {containers: [{name: c, image: "web:1", env: [{name: DB, value: db.prod.db.example.com}]}]}}}}`
 	template     = `{apiVersion: argoproj.io/v1alpha1, kind: WorkflowTemplate, metadata: {name: build, namespace: payments, uid: t-1}, spec: {templates: [{name: main, container: {image: "builder:1", command: [make]}}]}}`
 )
@@ -41,6 +43,10 @@ func TestBypassByCustomResource(t *testing.T) {
 		"another command in it":            {reason: "something else would run", header: updating("bob"), objects: then(strings.Replace(calmWorkflow, "[make]", "[make, x]", 1), calmWorkflow), want: window},
 		"a released Workflow":              {reason: "it was staged, and starts now", header: updating("bob"), objects: then(calmWorkflow, strings.Replace(calmWorkflow, "spec: {", "spec: {suspend: true, ", 1)), want: window},
 		"a resource of an operator's":      {reason: "operators act on their own objects", header: by("cert-manager"), objects: workflow, want: "admitted"},
+		"a TaskRun with a script":          {reason: "its step runs psql, by a script", header: by("argocd"), objects: taskRun, want: window},
+		"a TaskRun with a common image":    {reason: "its step runs psql, by a script", header: by("argocd"), objects: strings.Replace(taskRun, `image: "client:1", `, "", 1), want: window},
+		"a Workflow with a script":         {reason: "its step runs psql, by a script", header: by("argocd"), objects: scripted, want: window},
+		"a Task with a script":             {reason: "nothing runs yet", header: by("bob"), objects: strings.Replace(strings.Replace(taskRun, "TaskRun", "Task", 1), "taskSpec: {steps: [{name: s, image: \"client:1\", script: psql -c vacuum}]}", "steps: [{name: s, image: \"client:1\", script: psql -c vacuum}]", 1), want: "admitted"},
 		"a resource without any container": {reason: "it runs nothing by itself", header: by("bob"), objects: `{apiVersion: postgresql.cnpg.io/v1, kind: Cluster, metadata: {name: orders, namespace: payments}, spec: {instances: 3, affinity: {}}}`, want: "admitted"},
 	})
 }
@@ -56,6 +62,7 @@ func TestBypassByWhatAnOperatorMakes(t *testing.T) {
 		said     = `{name: main, image: "postgres:17@sha256:1111", command: [/var/run/argo/argoexec, emissary, "--", psql], args: ["-h", db.prod.db.example.com, "-c", "REINDEX DATABASE orders"]}`
 		another  = `{name: main, image: "postgres:17@sha256:1111", command: [psql], args: ["-h", db.prod.db.example.com, "-c", "TRUNCATE orders"]}`
 		image    = `{name: main, image: "postgres:evil", command: [psql], args: ["-h", db.prod.db.example.com, "-c", "REINDEX DATABASE orders"]}`
+		staged   = `{name: main, image: "client:1", command: [/var/run/argo/argoexec, emissary, "--", bash, /argo/staging/script], env: [{name: PGHOST, value: x.example.com}]}`
 		helper   = `{name: wait, image: "argoexec:3", command: [argoexec, wait]}`
 		psql     = `{name: wait, image: "argoexec:3", command: [psql, -h, db.prod.db.example.com]}`
 		instance = `{name: postgres, image: "postgres:17", command: [/controller/manager, instance, run], env: [{name: HOST, value: db.prod.db.example.com}]}`
@@ -67,6 +74,8 @@ func TestBypassByWhatAnOperatorMakes(t *testing.T) {
 	parameterised := strings.Replace(workflow, "REINDEX DATABASE orders", "REINDEX DATABASE {{inputs.parameters.db}}", 1)
 	runRequests(t, map[string]request{
 		"what the template says":             {reason: "it was judged when the resource was written", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said), edit: of(workflow), want: "admitted"},
+		"what the template's script says":    {reason: "the controller has put it into a file", header: by("cert-manager"), objects: pod("Workflow", "vacuum", "w-3", staged), edit: of(scripted), want: "admitted"},
+		"another program than the script's":  {reason: "nobody has judged it", header: by("cert-manager"), objects: pod("Workflow", "vacuum", "w-3", strings.Replace(staged, "bash, /", "psql, /", 1)), edit: of(scripted), want: window},
 		"with the executor's own container":  {reason: "a helper that runs no tool", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said+", "+helper), edit: of(workflow), want: "admitted"},
 		"with a helper that is none":         {reason: "it runs psql", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said+", "+psql), edit: of(workflow), want: window},
 		"another command":                    {reason: "nobody has judged it", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", another), edit: of(workflow), want: window},

@@ -40,7 +40,7 @@ func templatesOf(all []workload.Template) []*workload.Template {
 	var out []*workload.Template
 	for i := range all {
 		if slices.ContainsFunc(all[i].Containers(), func(c workload.Container) bool {
-			return c.Image != "" || len(c.Command)+len(c.Args) > 0
+			return c.Image != "" || len(c.Command)+len(c.Args) > 0 || c.Script != ""
 		}) {
 			out = append(out, &all[i])
 		}
@@ -217,6 +217,9 @@ func sameRun(template, container workload.Container) bool {
 		return false
 	}
 	said, runs := slices.Concat(template.Command, template.Args), slices.Concat(container.Command, container.Args)
+	if template.Script != "" && len(runs) > 0 && strings.HasPrefix(runs[len(runs)-1], "/") {
+		runs = runs[:len(runs)-1] // the script, which the controller has put into a file
+	}
 	if len(said) > len(runs) || len(template.Command) == 0 && len(container.Command) > 0 && len(said) != len(runs) && !strings.Contains(runs[0], "/") {
 		return false
 	}

@@ -14,6 +14,10 @@ type Container struct {
 	*corev1.Container
 	// Template that it stands in.
 	Template *Template
+	// Script that its command, or a shell where it gives none, runs as a file, as the steps of workflows have it; empty: none.
+	Script string
+	// scriptKey is the field of the script.
+	scriptKey string
 }
 
 // Containers returns every container of a template: init containers, containers, then ephemeral ones.
@@ -54,6 +58,13 @@ func (t *Template) ServiceAccount() string {
 // The first is the container's own, possibly empty. Each comes with its path.
 func (c Container) Commands() []Command {
 	out := []Command{{Path: c.Path, Words: append(append([]string{}, c.Command...), c.Args...), split: len(c.Command)}}
+	if c.Script != "" {
+		words := append(append([]string{}, c.Command...), "-c", c.Script)
+		if len(c.Command) == 0 {
+			words = append([]string{"sh"}, words...)
+		}
+		out = append(out, Command{Path: c.Path, Words: words, split: len(words), script: c.scriptKey})
+	}
 	probe := func(name string, p *corev1.Probe) {
 		if p != nil && p.Exec != nil {
 			out = append(out, Command{Path: c.Path + "." + name + ".exec", Words: p.Exec.Command, split: len(p.Exec.Command)})
@@ -81,6 +92,8 @@ type Command struct {
 	// Words of the command, arguments included.
 	Words []string
 	split int
+	// script is the field that the command comes from where that is a script.
+	script string
 }
 
 // CommandOf returns a command line that stands in no container, such as that of an exec.
@@ -93,6 +106,9 @@ func (c Command) HasProgram() bool { return c.split > 0 }
 func (c Command) WordPath(i int) string {
 	if c.Path == "" {
 		return fmt.Sprintf("command[%d]", i)
+	}
+	if c.script != "" {
+		return c.Path + "." + c.script
 	}
 	if i < c.split {
 		return fmt.Sprintf("%s.command[%d]", c.Path, i)

@@ -74,7 +74,8 @@ func (f *finder) take(m map[string]any, path string, metadata map[string]any) ma
 				taken[key] = true
 			}
 		}
-		t.loose = append(t.loose, Container{Path: path, Container: &c})
+		key, script := scriptOf(m)
+		t.loose = append(t.loose, Container{Path: path, Container: &c, Script: script, scriptKey: key})
 	}
 	if len(taken) > 0 {
 		f.out = append(f.out, t)
@@ -122,6 +123,10 @@ func looksLikeContainer(m map[string]any) bool {
 		return true
 	}
 	_, image := m["image"].(string)
+	_, name := m["name"].(string)
+	if key, _ := scriptOf(m); image && key != "" || name && key == "script" {
+		return true // a step may have its image from a template of all steps
+	}
 	if !image {
 		return false
 	}
@@ -131,6 +136,16 @@ func looksLikeContainer(m map[string]any) bool {
 		}
 	}
 	return false
+}
+
+// scriptOf returns the script of a step, and its field: Tekton calls it script, and Argo Workflows source.
+func scriptOf(m map[string]any) (key, script string) {
+	for _, key := range []string{"script", "source"} {
+		if s, ok := m[key].(string); ok && s != "" {
+			return key, s
+		}
+	}
+	return "", ""
 }
 
 func containerFields() []string {
