@@ -96,10 +96,10 @@ func Prepare(req *Request, w *World) (*Case, error) {
 // decode reads both states of the object. What a session sends is not an object of the cluster.
 func (c *Case) decode() error {
 	var err error
-	if c.new, err = decode(c.req.Kind.GroupKind(), c.req.Object, whole(c.req)); err != nil && c.req.Operation != Connect {
+	if c.new, err = decode(c.req.Kind.GroupKind(), c.req.Object, whole(c.req), c.budget); err != nil && c.req.Operation != Connect {
 		return err
 	}
-	if c.old, err = decode(c.req.Kind.GroupKind(), c.req.OldObject, whole(c.req)); err != nil && c.req.Operation != Connect {
+	if c.old, err = decode(c.req.Kind.GroupKind(), c.req.OldObject, whole(c.req), c.budget); err != nil && c.req.Operation != Connect {
 		return err
 	}
 	return c.complete()

@@ -50,7 +50,7 @@ func templatesOf(all []workload.Template) []*workload.Template {
 
 // runsCustom reports whether a custom resource is written whose templates make something run that did not run so before.
 func (c *Case) runsCustom() bool {
-	if c.new == nil || c.new.work != nil || c.req.SubResource != "" || len(templatesOf(c.new.embedded)) == 0 ||
+	if c.new == nil || c.new.work != nil || c.req.SubResource != "" || !c.runsTemplates() ||
 		c.requester.Controller || c.operates() || c.launches() {
 		return false
 	}
@@ -60,7 +60,16 @@ func (c *Case) runsCustom() bool {
 	case c.req.Operation != Update || c.old == nil:
 		return false
 	}
-	return suspended(c.old) && !suspended(c.new) || !reflect.DeepEqual(c.new.embedded, c.old.embedded)
+	return suspended(c.old) && !suspended(c.new) || !reflect.DeepEqual(c.new.embedded, c.old.embedded) || c.borrows() && !reflect.DeepEqual(c.new.tree["spec"], c.old.tree["spec"])
+}
+
+// runsTemplates reports whether a custom resource has templates of its own, or runs those of another object.
+func (c *Case) runsTemplates() bool { return len(templatesOf(c.new.embedded)) > 0 || c.borrows() }
+
+// borrows reports whether a custom resource that is called like something that runs names the templates of another object.
+func (c *Case) borrows() bool {
+	kind := c.req.Kind.Kind
+	return c.new.tree != nil && (recurs(kind) || runsByName(kind)) && refersToTemplates(c.new.tree["spec"], 1)
 }
 
 func suspended(o *object) bool {
@@ -72,7 +81,7 @@ func suspended(o *object) bool {
 // whyCustomIsMaintenance judges the templates of a custom resource: like those of a Job where it runs them once, and like those of a
 // Deployment where it keeps them running or is only written down for later.
 func (c *Case) whyCustomIsMaintenance(controls *estate.Controls) string {
-	if !lasts(c.req.Kind.Kind, c.new.tree) {
+	if !lasts(c.req.Kind.GroupKind(), c.new.tree) {
 		return c.whyRunIsMaintenance(controls)
 	}
 	if controls.Maintenance == v1alpha1.MaintenanceLabeled || !c.touchesStore() {
@@ -84,22 +93,74 @@ func (c *Case) whyCustomIsMaintenance(controls *estate.Controls) string {
 	return ""
 }
 
-// lasts reports whether a custom resource keeps what it runs running, or is a definition that something else runs: it says how
-// many there are to be, or is called so.
-func lasts(kind string, tree map[string]any) bool {
-	spec, _ := tree["spec"].(map[string]any)
-	for _, field := range []string{"replicas", "instances", "size", "minReplicas", "replicaCount", "workloadRef", "serviceName"} {
-		if _, ok := spec[field]; ok {
-			return true
-		}
-	}
-	switch kind {
-	case "Rollout", "Service", "Configuration", "Task", "ClusterTask", "StepAction", "Pipeline", "Cluster", "RayCluster", "RayService", "Kafka", "Prometheus",
-		"Alertmanager", "FlinkDeployment", "Sensor", "EventSource", "ScaledJob", "HelmRelease", "Kustomization", "Application", "ApplicationSet":
+// lasts reports whether a custom resource keeps what it runs running, or is a definition that something else runs. Of a kind that
+// nobody has told of it is believed by what it says of itself, unless it is called like something that runs once: a definition
+// that keeps unknown fields would let whoever writes it say anything.
+func lasts(gk schema.GroupKind, tree map[string]any) bool {
+	if known(gk) || strings.HasSuffix(gk.Kind, "Template") {
 		return true
 	}
-	return strings.HasSuffix(kind, "Template") || strings.HasSuffix(kind, "Set") && kind != "JobSet" || strings.HasPrefix(kind, "Cron") || strings.HasPrefix(kind, "Scheduled")
+	if recurs(gk.Kind) || runsByName(gk.Kind) {
+		return false
+	}
+	spec, _ := tree["spec"].(map[string]any)
+	return slices.ContainsFunc([]string{"replicas", "instances", "size", "minReplicas", "replicaCount", "workloadRef", "serviceName"}, func(field string) bool {
+		_, ok := spec[field]
+		return ok
+	})
 }
+
+// known lists what lasts, by group and kind.
+func known(gk schema.GroupKind) bool {
+	kinds := map[string][]string{
+		"argoproj.io":                 {"Rollout", "Sensor", "EventSource", "EventBus", "Application", "ApplicationSet"},
+		"tekton.dev":                  {"Task", "ClusterTask", "StepAction", "Pipeline"},
+		"serving.knative.dev":         {"Service", "Configuration"},
+		"ray.io":                      {"RayCluster", "RayService"},
+		"kafka.strimzi.io":            {"Kafka", "KafkaConnect", "KafkaBridge", "KafkaMirrorMaker2"},
+		"monitoring.coreos.com":       {"Prometheus", "PrometheusAgent", "Alertmanager", "ThanosRuler"},
+		"flink.apache.org":            {"FlinkDeployment"},
+		"keda.sh":                     {"ScaledJob", "ScaledObject"},
+		"postgresql.cnpg.io":          {"Cluster", "Pooler"},
+		"helm.toolkit.fluxcd.io":      {"HelmRelease"},
+		"kustomize.toolkit.fluxcd.io": {"Kustomization"},
+		"apps.kruise.io":              {"CloneSet", "StatefulSet", "DaemonSet", "UnitedDeployment", "SidecarSet"},
+		"leaderworkerset.x-k8s.io":    {"LeaderWorkerSet"},
+	}
+	return slices.Contains(kinds[gk.Group], gk.Kind)
+}
+
+// runsByName: whoever defines a kind calls it by what it does.
+func runsByName(kind string) bool {
+	return slices.ContainsFunc([]string{"Workflow", "Run", "Job", "JobSet", "Task", "Build", "Test", "Backup", "Restore", "Migration", "Execution"}, func(s string) bool {
+		return strings.HasSuffix(kind, s)
+	})
+}
+
+// recurs: it starts what it runs by the clock, as a CronJob does, and starts nothing by being written.
+func recurs(kind string) bool {
+	return strings.HasPrefix(kind, "Cron") || strings.HasPrefix(kind, "Scheduled")
+}
+
+// refersToTemplates reports whether a custom resource runs what another object says, which whoever judges it has not read.
+func refersToTemplates(v any, depth int) bool {
+	switch v := v.(type) {
+	case []any:
+		return depth < maxRefers && slices.ContainsFunc(v, func(item any) bool { return refersToTemplates(item, depth+1) })
+	case map[string]any:
+		for key, value := range v {
+			_, object := value.(map[string]any)
+			if l := strings.ToLower(key); object && (strings.HasSuffix(l, "templateref") || l == "taskref" || l == "pipelineref" || l == "workflowref") ||
+				depth < maxRefers && refersToTemplates(value, depth+1) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// maxRefers is how deep references to templates are looked for; what lies deeper than is read is refused elsewhere.
+const maxRefers = 128
 
 // customOwner returns the custom resource that an automation names as the controlling owner of a Job or Pod in Production; nil:
 // none.
@@ -156,9 +217,10 @@ func (c *Case) madeOf(owner metav1.OwnerReference, o *OwnerObject) made {
 	if o.JSON == nil || !c.budget.Spend(len(o.JSON)) || json.Unmarshal(o.JSON, &tree) != nil || json.Unmarshal(o.JSON, &meta) != nil || meta.UID != owner.UID {
 		return unowned
 	}
-	embedded := workload.Embedded(tree)
+	embedded := workload.Embedded(tree, c.budget)
 	templates := templatesOf(embedded)
-	if len(templates) == 0 {
+	borrowed := len(templates) == 0 && refersToTemplates(tree["spec"], 1)
+	if len(templates) == 0 && !borrowed {
 		return housekeeping
 	}
 	in := c.input()

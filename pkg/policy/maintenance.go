@@ -143,9 +143,11 @@ func (c *Case) whyRunIsMaintenance(controls *estate.Controls) string {
 	if tool := c.tool(controls); tool != "" {
 		why = append(why, "runs "+tool)
 	}
-	if c.requester.Person {
+	switch {
+	case recurs(c.req.Kind.Kind): // the clock starts it
+	case c.requester.Person:
 		why = append(why, "is started by a person")
-	} else if c.requester.impersonated() {
+	case c.requester.impersonated():
 		why = append(why, "is started by somebody who acts as "+c.requester.String())
 	}
 	if len(why) == 0 {

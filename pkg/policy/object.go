@@ -33,9 +33,12 @@ type object struct {
 }
 
 // decode reads an object. whole: it is of a kind that is read for every text in it.
-func decode(gk schema.GroupKind, raw []byte, whole bool) (*object, error) {
+func decode(gk schema.GroupKind, raw []byte, whole bool, b *budget.Budget) (*object, error) {
 	if len(raw) == 0 || bytes.Equal(raw, []byte("null")) {
 		return nil, nil
+	}
+	if workload.HasTemplate(gk) && !b.Spend(bytes.Count(raw, []byte("{"))*workload.PartCost) {
+		return nil, tooMuch(b.Exceeded())
 	}
 	o := &object{raw: raw}
 	var m metav1.PartialObjectMetadata
@@ -63,7 +66,7 @@ func decode(gk schema.GroupKind, raw []byte, whole bool) (*object, error) {
 		return nil, fmt.Errorf("decode %s: %w", gk.Kind, err)
 	}
 	if !builtIn(gk.Group) {
-		o.embedded = workload.Embedded(o.tree)
+		o.embedded = workload.Embedded(o.tree, b)
 	}
 	return o, nil
 }
@@ -95,7 +98,7 @@ func whole(r *Request) bool {
 	case gk.Group == "":
 		return slices.Contains([]string{"Service", "Endpoints", "PersistentVolume", "PersistentVolumeClaim", "ServiceAccount"}, gk.Kind)
 	case builtIn(gk.Group):
-		return slices.Contains([]string{"networking.k8s.io", "extensions", "discovery.k8s.io", "storage.k8s.io"}, gk.Group)
+		return slices.Contains([]string{"networking.k8s.io", "extensions", "discovery.k8s.io", "storage.k8s.io", "resource.k8s.io"}, gk.Group)
 	}
 	return true
 }

@@ -143,9 +143,16 @@ func (w *World) effective(r Role) []rbacv1.PolicyRule {
 
 // contained reports whether every rule is among others.
 func contained(some, all []rbacv1.PolicyRule) bool {
-	return !slices.ContainsFunc(some, func(r rbacv1.PolicyRule) bool {
-		return !slices.ContainsFunc(all, func(o rbacv1.PolicyRule) bool { return equalJSON(o, r) })
-	})
+	known := make(map[string]bool, len(all))
+	for i := range all {
+		known[canonical(&all[i])] = true
+	}
+	return !slices.ContainsFunc(some, func(r rbacv1.PolicyRule) bool { return !known[canonical(&r)] })
+}
+
+// canonical writes a rule in a way in which no two rules are the same; a role may hold thousands of them.
+func canonical(r *rbacv1.PolicyRule) string {
+	return fmt.Sprintf("%q", [][]string{r.Verbs, r.APIGroups, r.Resources, r.ResourceNames, r.NonResourceURLs})
 }
 
 // flowsInto returns the roles into which the rules of one flow, itself included, sorted: those that aggregate it, and those

@@ -15,6 +15,7 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
 // boundaryTampering objects to weakening the boundary, whoever asks, without an approved window in Firebreak's
@@ -64,12 +65,21 @@ func (c *Case) weakenings() []string {
 // takesAccount: a token of Firebreak's own account or of one of Kubernetes' own controllers, asked for, kept in a Secret
 // or mounted into a Pod, makes whoever has it that account.
 func (c *Case) takesAccount() string {
-	account, how := c.accountTaken()
+	accounts, how := c.accountsTaken()
+	for _, account := range accounts {
+		if why := c.takes(account, how); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+func (c *Case) takes(account, how string) string {
 	switch {
-	case account == "" || c.req.Username() == userControllerManager || c.req.Operation == Delete:
+	case account == "" || how == runsAs && c.requester.Controller || c.req.Username() == userControllerManager || c.req.Operation == Delete:
 	case c.pillar(c.req.Namespace, account) != "":
 		return "it " + how + " " + c.pillar(c.req.Namespace, account)
-	case c.trusted(account) && !c.isSelf(account) && (how != runsAs || c.takesAnotherAccount() && (c.requester.Person || c.requester.impersonated())):
+	case c.trusted(account) && !c.isSelf(account) && (how != runsAs || (c.requester.Person || c.requester.impersonated())):
 		return fmt.Sprintf("it %s %q, an automation whose work in production is routine", how, c.req.Namespace+"/"+account)
 	}
 	return ""
@@ -89,21 +99,34 @@ func (c *Case) pillar(namespace, account string) string {
 
 const runsAs = "runs as"
 
-// accountTaken returns the service account that a request takes, and how.
-func (c *Case) accountTaken() (account, how string) {
+// accountsTaken returns the service accounts that a request takes, and how. What runs as before, and the same, takes nothing.
+func (c *Case) accountsTaken() (accounts []string, how string) {
 	switch {
 	case c.req.SubResource == "token":
-		return c.req.Name, "takes a token of"
-	case c.isKind(secretKind()) && c.new != nil:
-		account = c.new.meta.Annotations[corev1.ServiceAccountNameKey]
-		if c.old != nil && c.old.meta.Annotations[corev1.ServiceAccountNameKey] == account {
-			return "", "" // it was there, and its type cannot change
+		return []string{c.req.Name}, "takes a token of"
+	case c.req.SubResource != "" || c.new == nil || c.req.Operation == Delete:
+	case c.isKind(secretKind()):
+		account := c.new.meta.Annotations[corev1.ServiceAccountNameKey]
+		if account == "" || c.old != nil && c.old.meta.Annotations[corev1.ServiceAccountNameKey] == account {
+			return nil, "" // it was there, and its type cannot change
 		}
-		return account, "keeps a token of"
-	case c.new != nil && c.new.work != nil && !c.requester.Controller:
-		return c.new.work.Template.ServiceAccount(), runsAs
+		return []string{account}, "keeps a token of"
+	case c.new.work != nil:
+		if c.old != nil && sameTemplate(c.new.work, c.old.work) {
+			return nil, ""
+		}
+		return []string{c.new.work.Template.ServiceAccount()}, runsAs
+	case c.new.tree != nil && !builtIn(c.req.Kind.Group):
+		if c.old != nil && reflect.DeepEqual(c.new.tree["spec"], c.old.tree["spec"]) {
+			return nil, ""
+		}
+		accounts = workload.Accounts(c.new.tree)
+		if len(accounts) == 0 && len(templatesOf(c.new.embedded)) > 0 {
+			accounts = []string{"default"}
+		}
+		return accounts, runsAs
 	}
-	return "", ""
+	return nil, ""
 }
 
 // isSelf: the account itself, by a token of its own, asks.

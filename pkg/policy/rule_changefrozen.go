@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -9,6 +10,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
@@ -67,7 +69,7 @@ func (c *Case) stoppable() bool {
 	if what, _ := c.session(); what != "" || c.req.Operation == Connect {
 		return what != ""
 	}
-	if c.req.SubResource != "" && c.req.SubResource != "scale" {
+	if c.req.SubResource != "scale" && !c.writes() {
 		return false
 	}
 	return !c.requester.Controller || c.autoscaler()
@@ -85,7 +87,7 @@ func (c *Case) freezable() bool {
 // configuration, RBAC, routes, budgets, and custom resources of whatever kind. What keeps running things running is no change:
 // Pods of existing workloads, evictions, autoscaling, renewals by operators.
 func (c *Case) changes() bool {
-	if len(c.Production()) == 0 || c.same || c.outsider || c.requester.Controller || c.operates() || c.req.SubResource != "" {
+	if len(c.Production()) == 0 || c.same || c.outsider || c.requester.Controller || c.operates() || !c.writes() {
 		return false
 	}
 	if c.isKind(podKind()) && c.req.Operation == Delete || c.isKind(podKind(), jobKind()) && c.launches() {
@@ -93,6 +95,9 @@ func (c *Case) changes() bool {
 	}
 	return c.bindable() && (c.req.Operation != Update || c.changesMatter())
 }
+
+// writes: the object itself is written, or what a Pod of it may use.
+func (c *Case) writes() bool { return c.req.SubResource == "" || c.req.SubResource == "resize" }
 
 // bindable reports whether writing objects of a kind changes anything that runs: all do, but for Firebreak's own, whose rules
 // are elsewhere, and those by which programs only talk to each other.
@@ -121,7 +126,12 @@ func (c *Case) changesMatter() bool {
 	case isData(gk):
 		return !sameData(c.new.data, c.old.data)
 	}
-	return !sameBody(c.new, c.old)
+	return !sameBody(c.new, c.old) || acts(gk) && !maps.Equal(reference.Acting(c.new.meta.Annotations), reference.Acting(c.old.meta.Annotations))
+}
+
+// acts reports whether the annotations of a kind say what is done with it: where a route leads, and as whom an account acts.
+func acts(gk schema.GroupKind) bool {
+	return gk == schema.GroupKind{Kind: "ServiceAccount"} || reference.RoutesOf(gk)
 }
 
 // sameBody compares everything but the metadata.

@@ -53,20 +53,17 @@ func (c *Case) guarded() []*estate.Environment {
 	switch c.req.SubResource {
 	case "exec", "attach", "portforward", "proxy", "ephemeralcontainers":
 		return c.est.NamespaceGuards(c.req.Namespace)
-	case "token":
-		return c.powers(c.req.Name)
-	case "":
-		switch {
-		case c.new == nil || c.req.Operation == Delete:
-		case c.isKind(secretKind()):
-			if account, how := c.accountTaken(); how != "" {
-				return c.powers(account)
+	}
+	accounts, _ := c.accountsTaken()
+	var out []*estate.Environment
+	for _, account := range accounts {
+		for _, e := range c.powers(account) {
+			if !slices.Contains(out, e) {
+				out = append(out, e)
 			}
-		case c.new.work != nil && c.takesAnotherAccount():
-			return c.powers(c.new.work.Template.ServiceAccount())
 		}
 	}
-	return nil
+	return out
 }
 
 // powers returns the Production environments that a service account of the object's namespace has power in.
@@ -75,11 +72,6 @@ func (c *Case) powers(account string) []*estate.Environment {
 		return envs
 	}
 	return c.world.powers(c.req.Namespace, account)
-}
-
-// takesAnotherAccount: a workload that runs as who it ran as before, and runs the same, takes nothing.
-func (c *Case) takesAnotherAccount() bool {
-	return c.old == nil || c.old.work == nil || !sameTemplate(c.new.work, c.old.work)
 }
 
 // refusedAsOutsider: the rule denies, and no exemption suspends it.

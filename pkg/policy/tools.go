@@ -83,17 +83,17 @@ func toolOf(words []string, tools []string) string {
 				return t
 			}
 		}
-		if !starter(program) && !skippable(words[i]) && !interpreter(program) && (i == 0 || !takesUser(words[i-1])) {
+		if !starter(program) && !skippable(words[i]) && !interpreter(program) && (i == 0 || !takesValue(words[i-1])) {
 			return ""
 		}
 	}
 	return ""
 }
 
-// takesUser: behind these stands a user or a group, whose name says nothing of what runs.
-func takesUser(w string) bool {
+// takesValue: behind these stands a user, a signal or a folder, whose name says nothing of what runs.
+func takesValue(w string) bool {
 	switch path.Base(w) {
-	case "su-exec", "gosu", "-u", "-g", "--user", "--group":
+	case "su-exec", "gosu", "chroot", "-u", "-g", "-s", "-k", "-C", "--user", "--group", "--signal", "--kill-after", "--chdir", "--root", "--adjustment", "--target":
 		return true
 	}
 	return false
@@ -108,7 +108,7 @@ func matchArg(pattern, arg string) bool {
 func starter(p string) bool {
 	switch p {
 	case "env", "exec", "sudo", "doas", "nohup", "nice", "ionice", "timeout", "time", "command", "tini", "dumb-init", "setsid",
-		"stdbuf", "xargs", "su-exec", "gosu", "chpst", "strace", "watch", "bundle", "npx", "yarn", "pnpm", "poetry", "uv", "pipenv", "run", "sh", "bash":
+		"stdbuf", "xargs", "chroot", "nsenter", "unshare", "eval", "su-exec", "gosu", "chpst", "strace", "watch", "bundle", "npx", "yarn", "pnpm", "poetry", "uv", "pipenv", "run", "sh", "bash":
 		return true
 	}
 	return false

@@ -131,7 +131,7 @@ func inputOf(t testing.TB, raw []byte) reference.Input {
 		if err := json.Unmarshal(raw, &in.Object); err != nil {
 			t.Fatal(err)
 		}
-		in.Embedded = workload.Embedded(in.Object)
+		in.Embedded = workload.Embedded(in.Object, budget.New())
 	}
 	return in
 }

@@ -122,7 +122,7 @@ func FuzzObject(f *testing.F) {
 			return
 		}
 		gk := schema.GroupKind{Group: group, Kind: kind}
-		refs := reference.Extract(reference.Input{Namespace: "dev", Kind: gk, Object: object, Embedded: workload.Embedded(object)})
+		refs := reference.Extract(reference.Input{Namespace: "dev", Kind: gk, Object: object, Embedded: workload.Embedded(object, budget.New())})
 		for _, r := range refs {
 			if r.Name == "" || r.Path == "" {
 				t.Errorf("%s: %q names %q", gk, r.Path, r.Name)

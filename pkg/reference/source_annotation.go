@@ -29,6 +29,17 @@ func (r *reader) annotations(path string, all map[string]string, kind string) []
 	return out
 }
 
+// Acting returns the annotations of an object that something may act on.
+func Acting(annotations map[string]string) map[string]string {
+	out := make(map[string]string, len(annotations))
+	for key, value := range annotations {
+		if !documentation(key) {
+			out[key] = value
+		}
+	}
+	return out
+}
+
 // documentation: annotations that tell people or tools something about the object, and that nothing acts on.
 func documentation(key string) bool {
 	domain, name, ok := strings.Cut(strings.ToLower(key), "/")

@@ -8,6 +8,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 )
 
@@ -30,6 +31,9 @@ func object(in *Input) []Reference {
 	}
 	return w.out
 }
+
+// RoutesOf reports whether objects of a kind say where traffic goes.
+func RoutesOf(gk schema.GroupKind) bool { return useOf(gk.Group, gk.Kind) == Routes }
 
 // useOf says what the references of a kind are for.
 func useOf(group, kind string) Use {

@@ -2,9 +2,7 @@ package workload
 
 import (
 	"errors"
-	"io"
 	"iter"
-	"path"
 	"strconv"
 	"strings"
 
@@ -60,101 +58,9 @@ func (c *commands) command(words []string, env Lookup, depth int) {
 		return
 	}
 	c.tell(Call{Words: words})
-	for i := 0; i < len(words) && depth < maxNesting; i++ {
-		if Script(words, i) {
-			c.script(words[i], env, depth+1)
-		}
+	if depth < maxNesting {
+		c.starts(words, env, depth+1)
 	}
-}
-
-// Script reports whether the word at index i is a script that a shell is given, rather than a plain word.
-func Script(words []string, i int) bool {
-	return i > 0 && isScriptFlag(words[i-1]) && (i == 1 || hasShell(words[:min(i-1, maxBefore)]))
-}
-
-// maxBefore is among how many words the shell is looked for that a script is given to.
-const maxBefore = 32
-
-// isScriptFlag matches -c and its combinations, such as -ec, -lc and -ceu.
-func isScriptFlag(w string) bool {
-	if len(w) < 2 || len(w) > 8 || w[0] != '-' || w[1] == '-' {
-		return false
-	}
-	return strings.HasSuffix(w, "c") || strings.Contains(w, "c") && strings.Trim(w, "-aceilnuvx") == ""
-}
-
-func hasShell(words []string) bool {
-	for _, w := range words {
-		switch path.Base(w) {
-		case "sh", "bash", "ash", "dash", "zsh", "ksh", "mksh", "busybox", "su", "runuser", "chroot", "script":
-			return true
-		}
-	}
-	return false
-}
-
-const (
-	// maxDepth bounds what is given to the parser, which calls itself for every bracket: a program whose stack overflows
-	// cannot recover.
-	maxDepth = 100
-	// wordCost is what one word of a script costs in units: the parser makes a small tree of it.
-	wordCost = 16
-)
-
-// nesting returns how deep brackets, and the words that open a command within a command, lie within each other.
-func nesting(script string) int {
-	deepest, brackets, open := 0, 0, 0
-	start := true // a command begins here
-	for i := 0; i < len(script); i++ {
-		switch script[i] {
-		case '(', '{', '[', '`':
-			brackets++
-			start = true
-		case ')', '}', ']':
-			brackets = max(0, brackets-1)
-		case '\n', ';', '|', '&':
-			start = true
-		case ' ', '\t':
-		default:
-			if !start {
-				continue
-			}
-			n := wordLength(script[i:])
-			var by int
-			by, start = opens(script[i : i+n])
-			open = max(0, open+by)
-			i += n - 1
-		}
-		deepest = max(deepest, brackets+open)
-	}
-	return deepest
-}
-
-func wordLength(s string) int {
-	n := strings.IndexAny(s[:min(len(s), 16)], " \t\n;|&(){}[]`")
-	switch {
-	case n > 0:
-		return n
-	case n == 0:
-		return 1
-	}
-	return min(len(s), 16)
-}
-
-// opens says by how many a word at the beginning of a command makes commands lie deeper, and whether a command begins behind
-// it.
-func opens(w string) (by int, start bool) {
-	switch w {
-	case "if", "while", "until", "!", "time", "coproc":
-		return 1, true
-	case "for", "case", "select", "function":
-		return 1, false
-	case "fi", "done", "esac":
-		return -1, false
-	case "then", "do", "else", "elif":
-		return 0, true
-	}
-	return 0, false
 }
 
 // script reads the commands of a script. The variables that it sets are known to the scripts within it.
@@ -182,54 +88,6 @@ func (c *commands) script(script string, env Lookup, depth int) {
 	case err != nil:
 		c.lines(script, env, depth)
 	}
-}
-
-// statements gives the parser a script, and no more than maxStatement of a single statement: the parser calls itself for each
-// operator, and a program whose stack overflows cannot recover.
-type statements struct {
-	io.Reader
-	// read since the last statement ended.
-	read int
-}
-
-// maxStatement is how many bytes one statement of a script may have, a here-document included.
-const maxStatement = 64 << 10
-
-var errLong = errors.New("a statement is longer than can be read")
-
-// Read implements io.Reader.
-func (s *statements) Read(p []byte) (int, error) {
-	if s.read > maxStatement {
-		return 0, errLong
-	}
-	n, err := s.Reader.Read(p)
-	s.read += n
-	return n, err
-}
-
-// countWords returns how many words a script can hold at most.
-func countWords(script string) int {
-	n, in := 0, false
-	for i := 0; i < len(script); i++ {
-		switch script[i] {
-		case '\n', ';', '|', '&', '(', '`':
-			if n++; in {
-				n += 2 // a command of its own
-			}
-			in = false
-		case '$':
-			n += 3 // the parser makes a part of a word, a variable and its name of it
-			in = false
-		case ' ', '\t', '\r', ')', '<', '>', '{', '}', '[', ']', '"', '\'', '=':
-			if in || script[i] != ' ' {
-				n++
-			}
-			in = false
-		default:
-			in = true
-		}
-	}
-	return n + 1
 }
 
 // lines reads a script that no parser accepts: quotes fall away, words are what blanks and operators separate.
@@ -281,6 +139,8 @@ func (r *reader) node(n syntax.Node) bool {
 		return false
 	}
 	switch n := n.(type) {
+	case *syntax.Stmt:
+		r.fed(n)
 	case *syntax.CallExpr:
 		r.call(n.Args, n.Assigns)
 	case *syntax.DeclClause:

@@ -87,7 +87,7 @@ func TestCalls(t *testing.T) {
 		"a socket of bash":         {"it is opened", "a < /dev/tcp/$DOMAIN/80", []string{"{/dev/tcp/example.com/80}", "a"}},
 		"a shell in the shell":     {"at any depth", `sh -c "a 'b c'"`, []string{"sh | -c | a 'b c'", "a | b c"}},
 		"three shells":             {"at any depth", `sh -c "sh -c \"sh -c a\""`, []string{`sh | -c | sh -c "sh -c a"`, "sh | -c | sh -c a", "sh | -c | a", "a"}},
-		"eval":                     {"a word that its caller reads", `eval "a b"`, []string{"eval | a b"}},
+		"eval":                     {"its words are a script", `eval "a b"`, []string{"eval | a b", "a | b"}},
 		"no script":                {"line by line, quotes fall away", "if a 'b'; then (((", []string{"if | a | b", "then"}},
 		"no script, comments":      {"they are none of it", "((( \n# a b\nc", []string{"c"}},
 		"nothing":                  {"nothing", "", nil},
