@@ -16,6 +16,9 @@ const (
 	maxReferences     = 1 << 14
 	// maxGrowth is how many bytes the variables of one request may grow to when they are put in.
 	maxGrowth = 1 << 20
+	// maxParts is how many objects in lists may be decoded into Kubernetes' own types, beside one for each partSize bytes of what
+	// is sent: a container takes three bytes in JSON at least, and a kilobyte decoded.
+	maxParts, partSize = 512, 50
 )
 
 // Limit names what a request has too much of, as a phrase. Empty: nothing.
@@ -28,13 +31,15 @@ const (
 	Nodes      Limit = "texts in YAML with more values than can be read"
 	References Limit = "more references than can be looked up"
 	Growth     Limit = "variables that repeat each other until nobody can tell what they say"
+	Parts      Limit = "more parts of lists than an object of its length has"
 	Depth      Limit = "parts that lie within each other until nobody can tell what they say"
 )
 
 // Budget is what is left for one request. It is not safe for concurrent use.
 type Budget struct {
-	units, words, nodes, references, growth int
-	exceeded                                Limit
+	units, words, nodes, references, growth, parts, size int
+
+	exceeded Limit
 }
 
 // New returns the budget of one request.
@@ -56,6 +61,15 @@ func (b *Budget) Word(n int) bool {
 func (b *Budget) Node(n int) bool {
 	b.nodes += n
 	return b.within(b.nodes <= maxNodes, Nodes)
+}
+
+// Sent says that n bytes more have been sent, which may hold parts of lists.
+func (b *Budget) Sent(n int) { b.size += n }
+
+// Part charges n objects in lists that are decoded into Kubernetes' own types, before they are.
+func (b *Budget) Part(n int) bool {
+	b.parts += n
+	return b.within(b.parts <= maxParts+b.size/partSize, Parts)
 }
 
 // Grow charges n bytes that a variable adds where it is put in.

@@ -214,7 +214,7 @@ func (c *Case) madeOf(owner metav1.OwnerReference, o *OwnerObject) made {
 	}
 	var tree map[string]any
 	var meta metav1.PartialObjectMetadata
-	if o.JSON == nil || !c.budget.Spend(len(o.JSON)) || json.Unmarshal(o.JSON, &tree) != nil || json.Unmarshal(o.JSON, &meta) != nil || meta.UID != owner.UID {
+	if o.JSON == nil || !c.spend(o.JSON) || json.Unmarshal(o.JSON, &tree) != nil || json.Unmarshal(o.JSON, &meta) != nil || meta.UID != owner.UID {
 		return unowned
 	}
 	embedded := workload.Embedded(tree, c.budget)
@@ -229,6 +229,12 @@ func (c *Case) madeOf(owner metav1.OwnerReference, o *OwnerObject) made {
 		return planned
 	}
 	return strayed
+}
+
+// spend charges the reading of another object.
+func (c *Case) spend(raw []byte) bool {
+	c.budget.Sent(len(raw))
+	return c.budget.Spend(len(raw))
 }
 
 // followsStores reports whether each of production's stores that is named is named in the owner, too.

@@ -37,7 +37,8 @@ func decode(gk schema.GroupKind, raw []byte, whole bool, b *budget.Budget) (*obj
 	if len(raw) == 0 || bytes.Equal(raw, []byte("null")) {
 		return nil, nil
 	}
-	if workload.HasTemplate(gk) && !b.Spend(bytes.Count(raw, []byte("{"))*workload.PartCost) {
+	b.Sent(len(raw))
+	if workload.HasTemplate(gk) && !b.Part(workload.CountParts(raw)) {
 		return nil, tooMuch(b.Exceeded())
 	}
 	o := &object{raw: raw}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
@@ -208,7 +209,7 @@ func serviceKind() schema.GroupKind { return schema.GroupKind{Kind: "Service"} }
 
 func helmRelease(o *object) bool {
 	var s corev1.Secret
-	return kjson.UnmarshalCaseSensitivePreserveInts(o.raw, &s) == nil && s.Type == "helm.sh/release.v1" && strings.HasPrefix(s.Name, "sh.helm.release.v1.")
+	return kjson.UnmarshalCaseSensitivePreserveInts(o.raw, &s) == nil && reference.HelmRelease(&s)
 }
 
 // changesSpec: creation adds a kind and takes nothing away.

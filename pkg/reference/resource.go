@@ -185,23 +185,6 @@ func (r *reader) resource(word string) []Target {
 	return nil
 }
 
-// schemeless reads an object store as restic and cloud SDKs write it: a host of it, or its name behind a scheme alone.
-func schemeless(lower string) []string {
-	if strings.Contains(lower, "://") {
-		return nil
-	}
-	host, rest, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(lower, "s3:"), "gs:"), "/")
-	if keys := objectURL(dropPort(host), rest); len(keys) > 0 {
-		return keys
-	}
-	for _, scheme := range []string{"s3", "gs"} {
-		if name, ok := strings.CutPrefix(lower, scheme+":"); ok && len(name) > 2 {
-			return under(scheme+"://"+strings.Trim(strings.SplitN(name, "/", 2)[0], ":"), "")
-		}
-	}
-	return nil
-}
-
 // lowerASCII keeps every byte in its place, which letters of other scripts do not when they change case.
 func lowerASCII(s string) string {
 	return strings.Map(func(r rune) rune {
@@ -310,92 +293,7 @@ func prefixes(path string, depth int) []string {
 	return out
 }
 
-// bucketSchemes maps the spellings of a scheme to one.
-func bucketScheme(scheme string) string {
-	switch scheme {
-	case "s3", "s3a", "s3n":
-		return "s3"
-	case "gs", "gcs":
-		return "gs"
-	case "wasb", "wasbs", "abfs", "abfss":
-		return "azure"
-	case "oss", "cos", "cosn", "obs", "swift", "b2":
-		return scheme
-	}
-	return ""
-}
-
-// bucket reads the URL of a bucket, or of something in it, in lower case.
-func bucket(url string) []string {
-	scheme, rest, ok := strings.Cut(url, "://")
-	if !ok {
-		return nil
-	}
-	if i := strings.LastIndexAny(scheme, ":+/"); i >= 0 {
-		scheme = scheme[i+1:]
-	}
-	host, path, _ := strings.Cut(rest, "/")
-	if host == "" || strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_@:%") != "" || strings.Trim(host, ".:@-") == "" {
-		return nil
-	}
-	switch s := bucketScheme(scheme); s {
-	case "":
-	case "azure":
-		container, account, ok := strings.Cut(host, "@")
-		if !ok {
-			return nil
-		}
-		return under("https://"+blobHost(account)+"/"+container, path)
-	default:
-		return under(s+"://"+host, path)
-	}
-	if scheme != "http" && scheme != "https" {
-		return nil
-	}
-	if i := strings.LastIndexByte(host, '@'); i >= 0 {
-		host = host[i+1:]
-	}
-	return objectURL(dropPort(host), path)
-}
-
-// objectURL reads the addresses that the providers give buckets on the web.
-func objectURL(host, path string) []string {
-	first, rest, _ := strings.Cut(path, "/")
-	switch {
-	case strings.HasSuffix(host, ".amazonaws.com") && s3Host.MatchString(host):
-		name := strings.TrimSuffix(s3Host.ReplaceAllString(host, ""), ".")
-		if name == "" {
-			return under("s3://"+first, rest)
-		}
-		return under("s3://"+name, path)
-	case host == "storage.googleapis.com" || host == "storage.cloud.google.com":
-		return under("gs://"+first, rest)
-	case strings.HasSuffix(host, ".storage.googleapis.com"):
-		return under("gs://"+strings.TrimSuffix(host, ".storage.googleapis.com"), path)
-	case strings.HasSuffix(host, ".core.windows.net"):
-		return under("https://"+blobHost(host)+"/"+first, rest)
-	}
-	return nil
-}
-
 var s3Host = regexp.MustCompile(`(^|\.)s3([.-](dualstack\.)?[a-z0-9-]+)?\.amazonaws\.com$`)
-
-// blobHost: the data lake's address of an account is the same account.
-func blobHost(host string) string { return strings.Replace(host, ".dfs.", ".blob.", 1) }
-
-// under returns the names of a path in a bucket, the longest first, and of the bucket.
-func under(bucket, path string) []string {
-	path = strings.Trim(path, "/*")
-	bucket = strings.TrimRight(bucket, "/")
-	if path == "" {
-		return []string{bucket}
-	}
-	out := prefixes(path, 0)
-	for i := range out {
-		out[i] = bucket + "/" + out[i]
-	}
-	return append(out, bucket)
-}
 
 // connection finds project:region:instance, as Cloud SQL's proxy takes it, also in the path of its socket.
 func (r *reader) connection(word string) []Target {

@@ -9,7 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/yaml"
 )
 
 // object walks over every text of an object that has no template of its own: routes, volumes, accounts and whatever
@@ -28,6 +27,9 @@ func object(in *Input) []Reference {
 		default:
 			w.value(in.Object[key], trail{nil, key, 0}, key, "", 1)
 		}
+	}
+	if len(w.parameters) > 0 {
+		w.fill(in.Object["spec"], trail{nil, "spec", 0}, "", 1)
 	}
 	return w.out
 }
@@ -67,8 +69,23 @@ type trail struct {
 
 func segments(text string) trail { return trail{nil, text, 0} }
 
+// maxKey is how many characters of a key a path shows: nobody reads more, and each reference has a path of its own.
+const maxKey = 128
+
+// size returns how long the text is at most.
+func (p trail) size() int {
+	n := 0
+	for at := &p; at != nil; at = at.up {
+		n += min(len(at.key), maxKey) + 16
+	}
+	return n
+}
+
 func (p trail) String() string {
 	own := p.key
+	if len(own) > maxKey {
+		own = strings.ToValidUTF8(own[:maxKey], "") + "…"
+	}
 	if own == "" {
 		own = "[" + strconv.Itoa(p.index) + "]"
 	}
@@ -94,11 +111,16 @@ type walker struct {
 	out  []Reference
 	// inner: what is read stands in a text itself.
 	inner bool
+	// parameters are those that stand in the place of a namespace, whose values the object may hold elsewhere.
+	parameters map[string]bool
 }
 
 func (w *walker) found(p trail, text string, targets []Target) {
 	path := ""
 	if len(targets) > 0 {
+		if !w.budget.Spend(p.size()) {
+			return
+		}
 		path = p.String()
 	}
 	refs := w.at(path, text, targets)
@@ -132,7 +154,7 @@ func (w *walker) value(v any, p trail, key, above string, depth int) {
 }
 
 func (w *walker) node(m map[string]any, p trail, key string, depth int) {
-	if action, _ := m["action"].(string); strings.EqualFold(action, "deny") {
+	if action, _ := m["action"].(string); w.use == Routes && strings.EqualFold(action, "deny") {
 		return // what is kept out
 	}
 	if key == "matchLabels" {
@@ -147,7 +169,11 @@ func (w *walker) node(m map[string]any, p trail, key string, depth int) {
 		w.refersTo(m, name, p, key)
 	}
 	for _, k := range slices.Sorted(maps.Keys(m)) {
-		if silent(k) {
+		w.spoken(k, trail{&p, k, 0})
+		if silent(k) || w.use == Routes && keptOut(k) {
+			if text, ok := m[k].(string); ok && !wordless(k) {
+				w.spoken(text, trail{&p, k, 0})
+			}
 			continue
 		}
 		hint := k
@@ -158,15 +184,11 @@ func (w *walker) node(m map[string]any, p trail, key string, depth int) {
 	}
 }
 
-// silent: fields that name the object's own parts, or that are written for people.
-func silent(key string) bool {
-	switch key {
-	case "name", "apiVersion", "apiGroup", "apiGroups", "kind", "labels", "labelSelector", "finalizers", "ownerReferences",
-		"image", "description", "documentation", "summary", "help", "title", "comment", "displayName", "openAPIV3Schema", "creationTimestamp",
-		"managedFields", "uid", "resourceVersion", "fieldPath", "protocol", "caBundle", "nodeName", "clusterIP", "clusterIPs", "loadBalancerSourceRanges", "except", "egressDeny", "ingressDeny", "exclude", "notes":
-		return true
+// spoken reads a text that names a part of the object, such as a key, and takes it for an address only where it says so by itself.
+func (w *walker) spoken(text string, p trail) {
+	if strings.Contains(text, "://") || strings.Contains(text, ".") && (fullName(text) || strings.Contains(text, ":")) {
+		w.found(p, text, w.find(text, "", Word))
 	}
-	return false
 }
 
 // refersTo reads {name, namespace} as the reference that the field's own name says it is.
@@ -196,6 +218,7 @@ func (w *walker) text(v string, p trail, key, above string) {
 func (w *walker) byName(v, l, above string) (targets []Target, only bool) {
 	switch {
 	case namespaceKey(l):
+		w.parameter(v)
 		return w.namespaceList(v), true
 	case l == "volumename" && (w.kind == "PersistentVolumeClaim" || above == "spec" && w.use == Stores):
 		return w.keep(nil, Target{Kind: Volume, Name: v, Strong: true}), true
@@ -217,16 +240,6 @@ func (w *walker) byName(v, l, above string) (targets []Target, only bool) {
 	return nil, false
 }
 
-// opens: fields whose {name, key} is that of a Secret.
-func opens(l string) bool {
-	for _, word := range []string{"password", "token", "credential", "accesskey", "secretkey", "username", "auth", "privatekey", "key"} {
-		if strings.Contains(l, word) {
-			return true
-		}
-	}
-	return false
-}
-
 // podLabels reads the labels by which some policies choose the namespace of Pods.
 func (w *walker) podLabels(m map[string]any, p trail) {
 	for _, key := range []string{"k8s:io.kubernetes.pod.namespace", "io.kubernetes.pod.namespace", "kubernetes.io/metadata.name"} {
@@ -234,10 +247,6 @@ func (w *walker) podLabels(m map[string]any, p trail) {
 			w.found(trail{&p, key, 0}, ns, w.namespace(ns))
 		}
 	}
-}
-
-func roleKey(l string) bool {
-	return strings.HasSuffix(l, "rolearn") || strings.HasSuffix(l, "iamrole") || l == "gcpserviceaccount" || l == "clientid"
 }
 
 // free reads a text for all that texts can name.
@@ -254,58 +263,6 @@ func (w *walker) free(v string, p trail, key string) {
 	w.found(p, v, append(targets, w.meshIdentities(v)...))
 }
 
-// nested reads texts that hold an object of their own: values of a chart, manifests, templates.
-func (w *walker) nested(v string, p trail, key string) {
-	if w.inner || !strings.Contains(v, ":") || !strings.Contains(strings.TrimSpace(v), "\n") || isScript(key, v) {
-		return
-	}
-	if !w.spend(v) || !w.budget.Node(countNodes(v)) {
-		return
-	}
-	var tree map[string]any
-	if yaml.Unmarshal([]byte(v), &tree) != nil {
-		return
-	}
-	inside := walker{reader: w.reader, use: w.use, kind: w.kind, inner: true}
-	inside.node(tree, trail{nil, "", 0}, key, 1)
-	var targets []Target
-	for _, r := range inside.out {
-		targets = append(targets, r.Target)
-	}
-	w.found(p, v, targets)
-}
-
-// countNodes returns how many values a text in YAML can hold at most.
-func countNodes(text string) int {
-	n := 1
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case '\n', ',', '[', '{', '*', '-', ':', '?':
-			n++
-		}
-	}
-	return n
-}
-
-// position: the fields in which only a host can stand, whatever it looks like.
-func position(key string) Position {
-	switch strings.ToLower(key) {
-	case "host", "hosts", "hostname", "hostnames", "externalname", "externalips", "addresses", "ip", "server", "monitors", "targetportal", "portals", "endpoint", "endpoints":
-		return HostPosition
-	}
-	return Value
-}
-
-// handleKey: the fields by which a volume's driver finds it, in the cloud's or the array's own words.
-func handleKey(l string) bool {
-	switch l {
-	case "volumehandle", "volumeid", "pdname", "pdid", "diskname", "diskuri", "fsid", "filesystemid", "sharename", "datasetname", "datasetuuid",
-		"volume", "share", "iqn", "targetwwns", "wwids", "volumepath", "location", "source", "snapshothandle", "subsystemnqn":
-		return true
-	}
-	return false
-}
-
 // handles reads a handle, and the parts that drivers join in one.
 func (r *reader) handles(v string) []Target {
 	if len(v) > maxResource {
@@ -318,43 +275,6 @@ func (r *reader) handles(v string) []Target {
 		}
 	}
 	return out
-}
-
-func namespaceKey(l string) bool {
-	if strings.HasSuffix(l, "namespace") && !strings.Contains(l, "metric") && !strings.Contains(l, "exclud") && !strings.Contains(l, "ignor") {
-		return true
-	}
-	switch l {
-	case "includednamespaces", "matchnamespace", "intons", "appns", "namespaceoverride":
-		return true
-	}
-	switch l {
-	case "namespace", "namespaces", "targetnamespace", "targetnamespaces", "destinationnamespace", "sourcenamespace", "sourcenamespaces",
-		"watchnamespace", "watchnamespaces", "jobnamespace", "jobnamespaces", "namespacename", "namespacenames", "matchnames", "fromnamespaces",
-		"allowednamespaces", "secretnamespace", "releasenamespace", "storagenamespace", "installnamespace", "namespacesallow":
-		return true
-	}
-	return false
-}
-
-func secretNameKey(l string) bool {
-	return strings.HasSuffix(l, "secretname") || strings.HasSuffix(l, "secret-name") || strings.HasSuffix(l, "varssecret") || strings.HasSuffix(l, "fromsecret") || l == "existingsecret" || l == "credentialssecret" || l == "credentialname" ||
-		l == "secretref" || l == "tlssecret" || l == "passwordsecret" || l == "authsecret"
-}
-
-// storeKey: where ExternalSecrets, SecretProviderClasses and their like say which entry of a store they read.
-func storeKey(l, above string) bool {
-	switch l {
-	case "key":
-		return above == "remoteref" || above == "extract"
-	case "secretpath", "objectname", "vaultpath", "secretkeypath", "path", "remotekey", "property":
-		return l != "path" && l != "property" || strings.Contains(above, "vault") || above == "kv" || above == "find"
-	}
-	return false
-}
-
-func selector(key string) bool {
-	return key == "namespaceSelector"
 }
 
 // selects reads a selector of namespaces, of labels or by names.

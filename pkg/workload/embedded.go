@@ -2,6 +2,7 @@ package workload
 
 import (
 	"encoding/json"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -19,7 +20,7 @@ func Embedded(tree map[string]any, b *budget.Budget) []Template {
 	f := finder{budget: b}
 	for _, key := range slices.Sorted(maps.Keys(tree)) {
 		if key != "metadata" && key != "status" {
-			f.node(tree[key], key, key, nil, 1)
+			f.node(tree[key], place{key: key}, nil)
 		}
 	}
 	return f.out
@@ -28,15 +29,46 @@ func Embedded(tree map[string]any, b *budget.Budget) []Template {
 // maxEmbedded is how deep templates are looked for.
 const maxEmbedded = 128
 
+// maxMistaken is how many values may lie within each other that look like a part of a pod spec and are none.
+const maxMistaken = 4
+
 type finder struct {
 	budget *budget.Budget
 	out    []Template
 }
 
-// node looks at one value. key is the nearest name above it, and metadata what stands beside it: that of a template, if it is a
-// pod spec.
-func (f *finder) node(v any, path, key string, metadata map[string]any, depth int) {
-	if depth > maxEmbedded {
+// place is where a value stands. It becomes text only where something is found.
+type place struct {
+	up *place
+	// key is the nearest name, and index that in a list; the name is then that of the list.
+	key   string
+	index int
+	item  bool
+	// depth, and how many values above were mistaken for a part of a pod spec: each was written down as a whole.
+	depth, mistaken int
+}
+
+func (p *place) within(key string) place {
+	return place{up: p, key: key, depth: p.depth + 1, mistaken: p.mistaken}
+}
+
+func (p *place) at(index int) place {
+	return place{up: p, key: p.key, index: index, item: true, depth: p.depth + 1, mistaken: p.mistaken}
+}
+
+func (p *place) String() string {
+	switch {
+	case p.up == nil:
+		return p.key
+	case p.item:
+		return p.up.String() + "[" + strconv.Itoa(p.index) + "]"
+	}
+	return join(p.up.String(), p.key)
+}
+
+// node looks at one value. metadata is what stands beside it: that of a template, if it is a pod spec.
+func (f *finder) node(v any, p place, metadata map[string]any) {
+	if p.depth > maxEmbedded || p.mistaken > maxMistaken {
 		f.budget.TooDeep()
 		return
 	}
@@ -46,17 +78,32 @@ func (f *finder) node(v any, path, key string, metadata map[string]any, depth in
 	switch v := v.(type) {
 	case []any:
 		for i, item := range v {
-			f.node(item, path+"["+strconv.Itoa(i)+"]", key, nil, depth+1)
+			if !composite(item) {
+				continue // most of a long list is: not even its path is needed
+			}
+			f.node(item, p.at(i), nil)
 		}
 	case map[string]any:
-		taken := f.take(v, path, key, metadata)
+		taken := f.take(v, p, metadata)
 		beside, _ := v["metadata"].(map[string]any)
 		for _, k := range slices.Sorted(maps.Keys(v)) {
-			if !taken[k] {
-				f.node(v[k], join(path, k), k, beside, depth+1)
+			if !taken[k] && composite(v[k]) {
+				below := p.within(k)
+				if mistook, tried := taken[k]; tried && !mistook {
+					below.mistaken++
+				}
+				f.node(v[k], below, beside)
 			}
 		}
 	}
+}
+
+func composite(v any) bool {
+	switch v.(type) {
+	case map[string]any, []any:
+		return true
+	}
+	return false
 }
 
 func join(path, key string) string {
@@ -66,32 +113,44 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// take reads the parts of a map that are those of a pod spec or of a container, and returns which.
-func (f *finder) take(m map[string]any, path, above string, metadata map[string]any) map[string]bool {
-	taken := map[string]bool{}
+// take reads the parts of a map that are those of a pod spec or of a container. It returns true for each, and false for what looks
+// like one and is none.
+func (f *finder) take(m map[string]any, p place, metadata map[string]any) map[string]bool {
+	pod, container := podFields(m), looksLikeContainer(m, p.key)
+	if len(pod) == 0 && !container {
+		return nil
+	}
+	path := p.String()
+	if !f.budget.Spend(len(path)) {
+		return nil
+	}
+	tried := map[string]bool{}
 	t := Template{Path: strings.TrimSuffix(path, ".spec"), at: path}
 	if metadata != nil {
 		t.Labels, t.Annotations = texts(metadata["labels"]), texts(metadata["annotations"])
 	}
-	for _, key := range podFields(m) {
-		if f.decodeInto(&t.Spec, key, m[key]) {
-			taken[key] = true
+	for _, key := range pod {
+		if shape(key, m[key]) {
+			tried[key] = f.decodeInto(&t.Spec, key, m[key])
 		}
 	}
-	if looksLikeContainer(m, above) {
+	if container {
 		var c corev1.Container
 		for _, key := range containerFields() {
-			if v, ok := m[key]; ok && f.decodeInto(&c, key, v) {
-				taken[key] = true
+			if v, ok := m[key]; ok && shape(key, v) {
+				tried[key] = f.decodeInto(&c, key, v)
 			}
 		}
 		key, script := scriptOf(m)
 		t.loose = append(t.loose, Container{Path: path, Container: &c, Script: script, scriptKey: key})
 	}
-	if len(taken) > 0 {
-		f.out = append(f.out, t)
+	for _, taken := range tried {
+		if taken {
+			f.out = append(f.out, t)
+			break
+		}
 	}
-	return taken
+	return tried
 }
 
 func texts(v any) map[string]string {
@@ -167,27 +226,11 @@ func containerFields() []string {
 	return []string{"name", "image", "command", "args", "env", "envFrom", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "volumeMounts", "securityContext"}
 }
 
-// nodeCost is what it costs to look at one value, and PartCost what Kubernetes' own types make of one part of a list, such as a
-// container, in bytes. It is more than most take.
-const nodeCost, PartCost = 16, 2048
+// nodeCost is what it costs to look at one value.
+const nodeCost = 16
 
-// decodeInto decodes one field. What has another shape is no such field, and stays a text like any other.
+// decodeInto decodes one field. What cannot be decoded is no such field, and stays a text like any other.
 func (f *finder) decodeInto(into any, key string, value any) bool {
-	switch v := value.(type) {
-	case []any:
-		for _, part := range v {
-			if !shaped(part, key) {
-				return false
-			}
-		}
-	case map[string]any:
-	case string, bool:
-		if !scalar(key) {
-			return false
-		}
-	default:
-		return false
-	}
 	if !f.charge(value, 1) {
 		return false
 	}
@@ -201,23 +244,38 @@ func (f *finder) decodeInto(into any, key string, value any) bool {
 	return true
 }
 
-// shaped reports whether a part of a list can be what the key says: all lists but those of words hold objects.
-func shaped(part any, key string) bool {
-	if key == "command" || key == "args" {
-		_, word := part.(string)
-		return word
+// shape reports whether a value has the shape that its key says: what has another is not worth decoding.
+func shape(key string, value any) bool {
+	switch key {
+	case "name", "image", "priorityClassName", "runtimeClassName", "schedulerName", "nodeName", "serviceAccountName":
+		_, text := value.(string)
+		return text
+	case "hostNetwork", "hostPID", "hostIPC":
+		_, yes := value.(bool)
+		return yes
+	case "affinity", "dnsConfig", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "securityContext":
+		_, object := value.(map[string]any)
+		return object
+	case "nodeSelector":
+		labels, object := value.(map[string]any)
+		return object && all(maps.Values(labels), isText)
+	case "command", "args":
+		words, list := value.([]any)
+		return list && all(slices.Values(words), isText)
 	}
-	_, object := part.(map[string]any)
-	return object
+	parts, list := value.([]any)
+	return list && all(slices.Values(parts), func(v any) bool { _, object := v.(map[string]any); return object })
 }
 
-// scalar: the fields that are no objects and no lists.
-func scalar(key string) bool {
-	switch key {
-	case "name", "image", "priorityClassName", "runtimeClassName", "schedulerName", "nodeName", "serviceAccountName", "hostNetwork", "hostPID", "hostIPC":
-		return true
+func isText(v any) bool { _, text := v.(string); return text }
+
+func all(values iter.Seq[any], is func(any) bool) bool {
+	for v := range values {
+		if !is(v) {
+			return false
+		}
 	}
-	return false
+	return true
 }
 
 // charge spends what it costs to write a value down and to read it again.
@@ -228,7 +286,7 @@ func (f *finder) charge(value any, depth int) bool {
 	switch v := value.(type) {
 	case []any:
 		for _, part := range v {
-			if _, object := part.(map[string]any); object && !f.budget.Spend(PartCost) || !f.charge(part, depth+1) {
+			if _, object := part.(map[string]any); object && !f.budget.Part(1) || !f.charge(part, depth+1) {
 				return false
 			}
 		}
@@ -278,4 +336,22 @@ func accounts(v any, found map[string]bool, depth int) {
 func accountKey(key string) bool {
 	l := strings.ToLower(key)
 	return strings.HasSuffix(l, "serviceaccountname") || strings.HasSuffix(l, "serviceaccount") || l == "serviceaccountref"
+}
+
+// CountParts returns how many objects stand in lists of a text in JSON, at most: each is decoded into a type that is larger.
+func CountParts(raw []byte) int {
+	n := 0
+	before := byte(0)
+	for _, c := range raw {
+		switch c {
+		case ' ', '\t', '\n', '\r':
+			continue
+		case '{':
+			if before == '[' || before == ',' {
+				n++
+			}
+		}
+		before = c
+	}
+	return n
 }

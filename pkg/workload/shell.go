@@ -45,6 +45,17 @@ type commands struct {
 	yield  func(Call) bool
 	// stopped: nobody wants to hear more.
 	stopped bool
+	// parsers by the depth of what they read: while one reads a script, another reads a script within that.
+	parsers [maxNesting + 2]*syntax.Parser
+}
+
+// parser returns the parser of a depth: each keeps buffers that are larger than most scripts.
+func (c *commands) parser(depth int) *syntax.Parser {
+	p := &c.parsers[min(depth, len(c.parsers)-1)]
+	if *p == nil {
+		*p = syntax.NewParser(syntax.Variant(syntax.LangBash))
+	}
+	return *p
 }
 
 func (c *commands) tell(call Call) {
@@ -75,7 +86,7 @@ func (c *commands) script(script string, env Lookup, depth int) {
 	r := reader{commands: c, env: env, vars: map[string]string{}, depth: depth}
 	text := statements{Reader: strings.NewReader(script)}
 	var err error
-	for s, broken := range syntax.NewParser(syntax.Variant(syntax.LangBash)).StmtsSeq(&text) {
+	for s, broken := range c.parser(depth).StmtsSeq(&text) {
 		text.read = 0
 		// The loop runs to its end, which is paid for: a parser that is left within a here-document goes on to say that it is broken.
 		if err = broken; err == nil && !c.over() {

@@ -46,6 +46,9 @@ func (c *commands) starts(words []string, env Lookup, depth int) {
 		c.script(words[i], env, depth)
 		c.arguments(words[i], words[i+1:], env, depth)
 	}
+	if len(words) == 1 {
+		return
+	}
 	switch path.Base(words[0]) {
 	case "eval":
 		c.script(strings.Join(words[1:], " "), env, depth)

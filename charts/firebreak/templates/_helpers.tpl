@@ -165,7 +165,8 @@ looked for with has() before it is read.
   expression: >-
     !(has(request.namespace) && request.namespace == '{{ .Release.Namespace }}' &&
       ((request.resource.group == 'apps' && request.resource.resource == 'deployments' && has(request.name) && request.name == 'firebreak') ||
-       (request.resource.group == '' && request.resource.resource == 'secrets' && has(request.name) && request.name.startsWith('sh.helm.release.v1.{{ .Release.Name }}.')) ||
+       (request.resource.group == '' && request.resource.resource == 'secrets' && has(request.name) && request.name.startsWith('sh.helm.release.v1.{{ .Release.Name }}.') &&
+        (request.operation == 'DELETE' ? has(oldObject.type) && oldObject.type == 'helm.sh/release.v1' : has(object.type) && object.type == 'helm.sh/release.v1')) ||
        (request.resource.resource == 'pods' && !has(request.subResource) && request.operation == 'DELETE')))
 {{- end }}
 

@@ -153,6 +153,27 @@ func Forms() map[string]Place {
 		}},
 		"many items": {shop, "shops",
 			func(text string) any { return m{"metadata": meta(), "spec": m{"items": anys(strings.Fields(text))}} }},
+		"many empty containers": {shop, "shops", func(text string) any {
+			containers := make([]any, len(strings.Fields(text)))
+			for i := range containers {
+				containers[i] = m{}
+			}
+			return m{"metadata": meta(), "spec": m{"containers": containers}}
+		}},
+		"containers within containers": {shop, "shops", func(text string) any {
+			var inner any = anys(strings.Fields(text))
+			for range 60 {
+				inner = m{"containers": m{"tolerations": inner, "env": []any{m{"name": text[:1]}}}}
+			}
+			return m{"metadata": meta(), "spec": inner}
+		}},
+		"many hosts under a long key": {shop, "shops", func(text string) any {
+			hosts := make([]any, len(text)/100)
+			for i := range hosts {
+				hosts[i] = "orders.prod.db.example.com"
+			}
+			return m{"metadata": meta(), "spec": m{text: hosts}}
+		}},
 		"nested": {shop, "shops", func(text string) any {
 			var inner any = text
 			for range len(text) / 100 {

@@ -1,0 +1,102 @@
+package reference
+
+import "strings"
+
+// silent: fields that name the object's own parts, or that are written for people.
+func silent(key string) bool {
+	switch key {
+	case "name", "apiVersion", "apiGroup", "apiGroups", "kind", "labels", "labelSelector", "finalizers", "ownerReferences",
+		"image", "description", "documentation", "summary", "help", "title", "comment", "displayName", "openAPIV3Schema", "creationTimestamp",
+		"managedFields", "uid", "resourceVersion", "fieldPath", "protocol", "caBundle", "nodeName", "clusterIP", "clusterIPs", "loadBalancerSourceRanges", "notes":
+		return true
+	}
+	return false
+}
+
+// wordless: silent fields that hold no name even where they look like one: prose, images, and what the API server fills in.
+func wordless(key string) bool {
+	switch key {
+	case "name", "protocol":
+		return false
+	}
+	return true
+}
+
+// keptOut: fields of a route or a policy that say whom it does not concern.
+func keptOut(key string) bool {
+	switch key {
+	case "except", "egressDeny", "ingressDeny", "exclude":
+		return true
+	}
+	return false
+}
+
+// opens: fields whose {name, key} is that of a Secret.
+func opens(l string) bool {
+	for _, word := range []string{"password", "token", "credential", "accesskey", "secretkey", "username", "auth", "privatekey", "key"} {
+		if strings.Contains(l, word) {
+			return true
+		}
+	}
+	return false
+}
+
+func roleKey(l string) bool {
+	return strings.HasSuffix(l, "rolearn") || strings.HasSuffix(l, "iamrole") || l == "gcpserviceaccount" || l == "clientid"
+}
+
+// position: the fields in which only a host can stand, whatever it looks like.
+func position(key string) Position {
+	switch strings.ToLower(key) {
+	case "host", "hosts", "hostname", "hostnames", "externalname", "externalips", "addresses", "ip", "server", "monitors", "targetportal", "portals", "endpoint", "endpoints":
+		return HostPosition
+	}
+	return Value
+}
+
+// handleKey: the fields by which a volume's driver finds it, in the cloud's or the array's own words.
+func handleKey(l string) bool {
+	switch l {
+	case "volumehandle", "volumeid", "pdname", "pdid", "diskname", "diskuri", "fsid", "filesystemid", "sharename", "datasetname", "datasetuuid",
+		"volume", "share", "iqn", "targetwwns", "wwids", "volumepath", "location", "source", "snapshothandle", "subsystemnqn":
+		return true
+	}
+	return false
+}
+
+func namespaceKey(l string) bool {
+	if strings.HasSuffix(l, "namespace") && !strings.Contains(l, "metric") && !strings.Contains(l, "exclud") && !strings.Contains(l, "ignor") {
+		return true
+	}
+	switch l {
+	case "includednamespaces", "matchnamespace", "intons", "appns", "namespaceoverride":
+		return true
+	}
+	switch l {
+	case "namespace", "namespaces", "targetnamespace", "targetnamespaces", "destinationnamespace", "sourcenamespace", "sourcenamespaces",
+		"watchnamespace", "watchnamespaces", "jobnamespace", "jobnamespaces", "namespacename", "namespacenames", "matchnames", "fromnamespaces",
+		"allowednamespaces", "secretnamespace", "releasenamespace", "storagenamespace", "installnamespace", "namespacesallow":
+		return true
+	}
+	return false
+}
+
+func secretNameKey(l string) bool {
+	return strings.HasSuffix(l, "secretname") || strings.HasSuffix(l, "secret-name") || strings.HasSuffix(l, "varssecret") || strings.HasSuffix(l, "fromsecret") || l == "existingsecret" || l == "credentialssecret" || l == "credentialname" ||
+		l == "secretref" || l == "tlssecret" || l == "passwordsecret" || l == "authsecret"
+}
+
+// storeKey: where ExternalSecrets, SecretProviderClasses and their like say which entry of a store they read.
+func storeKey(l, above string) bool {
+	switch l {
+	case "key":
+		return above == "remoteref" || above == "extract"
+	case "secretpath", "objectname", "vaultpath", "secretkeypath", "path", "remotekey", "property":
+		return l != "path" && l != "property" || strings.Contains(above, "vault") || above == "kv" || above == "find"
+	}
+	return false
+}
+
+func selector(key string) bool {
+	return key == "namespaceSelector"
+}
