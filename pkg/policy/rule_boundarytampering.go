@@ -107,27 +107,38 @@ func (c *Case) accountsTaken() (accounts []string, how string) {
 		return []string{c.req.Name}, "takes a token of"
 	case c.req.SubResource != "" || c.new == nil || c.req.Operation == Delete:
 	case c.isKind(secretKind()):
-		account := c.new.meta.Annotations[corev1.ServiceAccountNameKey]
-		if account == "" || c.old != nil && c.old.meta.Annotations[corev1.ServiceAccountNameKey] == account {
-			return nil, "" // it was there, and its type cannot change
-		}
-		return []string{account}, "keeps a token of"
-	case c.new.work != nil:
-		if c.old != nil && sameTemplate(c.new.work, c.old.work) {
-			return nil, ""
-		}
-		return []string{c.new.work.Template.ServiceAccount()}, runsAs
-	case c.new.tree != nil && !builtIn(c.req.Kind.Group):
-		if c.old != nil && reflect.DeepEqual(c.new.tree["spec"], c.old.tree["spec"]) {
-			return nil, ""
-		}
-		accounts = workload.Accounts(c.new.tree)
-		if len(accounts) == 0 && len(templatesOf(c.new.embedded)) > 0 {
-			accounts = []string{"default"}
-		}
-		return accounts, runsAs
+		return c.accountKept(), "keeps a token of"
+	default:
+		return c.accountsRun(), runsAs
 	}
 	return nil, ""
+}
+
+// accountKept returns the account whose token a Secret is to hold.
+func (c *Case) accountKept() []string {
+	account := c.new.meta.Annotations[corev1.ServiceAccountNameKey]
+	if account == "" || c.old != nil && c.old.meta.Annotations[corev1.ServiceAccountNameKey] == account {
+		return nil // it was there, and its type cannot change
+	}
+	return []string{account}
+}
+
+// accountsRun returns the accounts that a workload runs as, or that a custom resource has something run as.
+func (c *Case) accountsRun() []string {
+	switch {
+	case c.new.work != nil:
+		if c.old != nil && sameTemplate(c.new.work, c.old.work) {
+			return nil
+		}
+		return []string{c.new.work.Template.ServiceAccount()}
+	case c.new.tree == nil || builtIn(c.req.Kind.Group), c.old != nil && reflect.DeepEqual(c.new.tree["spec"], c.old.tree["spec"]):
+		return nil
+	}
+	accounts := workload.Accounts(c.new.tree)
+	if len(accounts) == 0 && len(templatesOf(c.new.embedded)) > 0 {
+		return []string{"default"}
+	}
+	return accounts
 }
 
 // isSelf: the account itself, by a token of its own, asks.

@@ -130,6 +130,14 @@ func (w *walker) found(p trail, text string, targets []Target) {
 	w.out = append(w.out, refs...)
 }
 
+// field returns a key as far as it can be the name of a field: each text below it is read by it, however long it is.
+func field(key string) string {
+	if len(key) > maxKey {
+		return ""
+	}
+	return key
+}
+
 // value reads a node. key is the nearest name above it, and above the one above that.
 func (w *walker) value(v any, p trail, key, above string, depth int) {
 	if depth > maxNesting {
@@ -176,7 +184,7 @@ func (w *walker) node(m map[string]any, p trail, key string, depth int) {
 			}
 			continue
 		}
-		hint := k
+		hint := field(k)
 		if name, ok := m["name"].(string); ok && (k == "value" || k == "default") {
 			hint = name // a parameter: its name says what the value is
 		}

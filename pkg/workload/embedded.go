@@ -48,7 +48,13 @@ type place struct {
 	depth, mistaken int
 }
 
+// maxKey is how many characters of a key a path shows.
+const maxKey = 128
+
 func (p *place) within(key string) place {
+	if len(key) > maxKey {
+		key = strings.ToValidUTF8(key[:maxKey], "") + "…"
+	}
 	return place{up: p, key: key, depth: p.depth + 1, mistaken: p.mistaken}
 }
 

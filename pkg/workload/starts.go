@@ -80,9 +80,9 @@ func (r *reader) fed(s *syntax.Stmt) {
 	}
 	if pipe, ok := s.Cmd.(*syntax.BinaryCmd); ok && (pipe.Op == syntax.Pipe || pipe.Op == syntax.PipeAll) && r.runsShell(pipe.Y) {
 		r.input(pipe.X.Redirs)
-		if print, ok := pipe.X.Cmd.(*syntax.CallExpr); ok && len(print.Args) > 1 {
-			words := make([]string, 0, len(print.Args))
-			for _, w := range print.Args[1:] {
+		if prints, ok := pipe.X.Cmd.(*syntax.CallExpr); ok && len(prints.Args) > 1 {
+			words := make([]string, 0, len(prints.Args))
+			for _, w := range prints.Args[1:] {
 				words = append(words, r.word(w))
 			}
 			r.script(strings.Join(words, " "), r.lookup, r.depth+1)

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
@@ -48,33 +49,7 @@ var the *stage.Stage //nolint:gochecknoglobals // TestMain sets up one for all: 
 // now is when the tests began, to the second.
 var now = time.Now().UTC().Truncate(time.Second) //nolint:gochecknoglobals // never written again
 
-func TestMain(m *testing.M) {
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	ctx := context.Background()
-	s, err := stage.Start(ctx, stage.Options{})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	the = s
-	code := 1
-	if err := populate(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	} else {
-		code = m.Run()
-	}
-	if code != 0 && testing.Verbose() {
-		fmt.Fprintf(os.Stderr, "the server's log:\n%s\n", s.Pods.Logs())
-	}
-	if err := s.Stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return code
-}
+func TestMain(m *testing.M) { os.Exit(fixture.On(m, stage.Options{}, &the, populate)) }
 
 // machines is how the machines reach the API server: their tokens are minted while nothing guards them yet.
 var machines = map[string]*rest.Config{} //nolint:gochecknoglobals // written once, before the tests

@@ -122,6 +122,17 @@ func TestNodesJoin(t *testing.T) {
 	refused(t, sam(), "", []string{`BoundaryTampering: this weakens the boundary (it moves node "joining" into or out of the pool of environment "production")`}, "taint", "node", "joining", "dedicated-")
 }
 
+// TestASecretThatLooksLikeHelms: Helm's records are left to RBAC, and a token of Firebreak's own account that is called like one is
+// not.
+func TestASecretThatLooksLikeHelms(t *testing.T) {
+	secret := func(more string) string {
+		return "{apiVersion: v1, kind: Secret, metadata: {name: sh.helm.release.v1.firebreak.v9, namespace: " + stage.Namespace + more
+	}
+	refused(t, sam(), secret(", annotations: {kubernetes.io/service-account.name: firebreak}}, type: kubernetes.io/service-account-token}"),
+		[]string{"BoundaryTampering", "it keeps a token of Firebreak's own service account"}, "create", "-f", "-")
+	done(t, sam(), secret("}, type: helm.sh/release.v1, data: {release: SDRzSUFBQUE=}}"), "create", "-f", "-", "--dry-run=server")
+}
+
 // TestForgottenAutomation: what nobody has listed is admitted with a warning, and can be found: what has written by the metric,
 // what may write by the audit.
 func TestForgottenAutomation(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
@@ -22,30 +23,8 @@ var (
 	tokens = map[string]*rest.Config{}
 )
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	ctx := context.Background()
-	s, err := stage.Start(ctx, stage.Options{Files: []string{filepath.Join("testdata", "estate.yaml")}, Before: before})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	the = s
-	code := 1
-	if err := inForce(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	} else {
-		code = m.Run()
-	}
-	if code != 0 && testing.Verbose() {
-		fmt.Fprintf(os.Stderr, "the server's log:\n%s\n", s.Pods.Logs())
-	}
-	if err := s.Stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return code
+func TestMain(m *testing.M) {
+	os.Exit(fixture.On(m, stage.Options{Files: []string{filepath.Join("testdata", "estate.yaml")}, Before: before}, &the, inForce))
 }
 
 // before is what the cluster has before Firebreak comes to it: software with its accounts, and rights that are far too wide.

@@ -19,6 +19,8 @@ func TestNoConditionFails(t *testing.T) {
 		"a controller manager asks for a token":   {"without one no controller runs", "", append([]string{"create", "token", "default", "-n", "staging"}, manager...)},
 		"somebody deletes a Pod of Firebreak's":   {"it must be repairable", "", []string{"delete", "pods", "-n", stage.Namespace, "-l", "app.kubernetes.io/name=firebreak", "--dry-run=server"}},
 		"somebody deletes all Pods there":         {"a review of a collection has no name", "", []string{"delete", "pods", "--all", "-n", stage.Namespace, "--dry-run=server"}},
+		"somebody stores a Secret as Helm does":   {"it has no type of Helm's", `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"sh.helm.release.v1.firebreak.v99"}}`, []string{"create", "-f", "-", "-n", stage.Namespace, "--dry-run=server"}},
+		"somebody deletes a record of Helm's":     {"there is no new object", "", []string{"delete", "secret", "sh.helm.release.v1.firebreak.v1", "-n", stage.Namespace, "--dry-run=server"}},
 		"a Deployment there has no name yet":      {"generateName", `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"generateName":"a-"},"spec":{"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"a","image":"x"}]}}}}`, []string{"create", "-f", "-", "-n", stage.Namespace, "--dry-run=server"}},
 		"something lies in no namespace":          {"and so names none", "", []string{"create", "clusterrole", "conditions", "--verb=get", "--resource=pods", "--dry-run=server"}},
 		"an environment is deleted":               {"there is no new object", "", []string{"delete", "environment", "development", "--dry-run=server"}},

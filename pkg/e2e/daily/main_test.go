@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
@@ -21,33 +22,7 @@ var the *stage.Stage //nolint:gochecknoglobals // TestMain sets up one for all: 
 // machines gives the credentials of service accounts, by namespace/name. They are minted while nothing guards them.
 var machines map[string]*rest.Config //nolint:gochecknoglobals // written once, before the tests
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	ctx := context.Background()
-	s, err := stage.Start(ctx, stage.Options{})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	the = s
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	code, ran := 1, false
-	if err := populate(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	} else {
-		code, ran = m.Run(), true
-	}
-	if code != 0 && ran && testing.Verbose() {
-		fmt.Fprintf(os.Stderr, "the server's log:\n%s\n", s.Pods.Logs())
-	}
-	if err := s.Stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return code
-}
+func TestMain(m *testing.M) { os.Exit(fixture.On(m, stage.Options{}, &the, populate)) }
 
 // populate declares the shop beside the sample estate, whose seal comes last: a second production, its namespaces and
 // its nodes would need a window afterwards, and so would the rights that a stage gives its developers.

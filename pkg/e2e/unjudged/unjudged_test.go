@@ -2,7 +2,6 @@ package unjudged
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"strings"
 	"syscall"
@@ -11,6 +10,7 @@ import (
 
 	"k8s.io/client-go/rest"
 
+	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
@@ -21,27 +21,8 @@ var (
 	bot *rest.Config
 )
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	ctx := context.Background()
-	s, err := stage.Start(ctx, stage.Options{Replicas: 1, Before: mint})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	the = s
-	code := 1
-	if err := populate(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	} else {
-		code = m.Run()
-	}
-	if err := s.Stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return code
+func TestMain(m *testing.M) {
+	os.Exit(fixture.On(m, stage.Options{Replicas: 1, Before: mint}, &the, populate))
 }
 
 // crd is a kind that nobody has told Firebreak of.

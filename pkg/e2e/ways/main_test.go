@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
@@ -29,30 +30,8 @@ var (
 // the is the stage that every test of the package plays on.
 var the *stage.Stage //nolint:gochecknoglobals // TestMain sets up one for all: it takes ten seconds
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	ctx := context.Background()
-	s, err := stage.Start(ctx, stage.Options{Replicas: 2, Values: []string{"secrets.read=true"}})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	the = s
-	code, ran := 1, false
-	if err := populate(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	} else {
-		code, ran = m.Run(), true
-	}
-	if code != 0 && ran && testing.Verbose() {
-		fmt.Fprintf(os.Stderr, "the server's log:\n%s\n", s.Pods.Logs())
-	}
-	if err := s.Stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return code
+func TestMain(m *testing.M) {
+	os.Exit(fixture.On(m, stage.Options{Replicas: 2, Values: []string{"secrets.read=true"}}, &the, populate))
 }
 
 func populate(ctx context.Context) error {
