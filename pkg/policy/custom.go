@@ -145,6 +145,8 @@ func recurs(kind string) bool {
 // refersToTemplates reports whether a custom resource runs what another object says, which whoever judges it has not read.
 func refersToTemplates(v any, depth int) bool {
 	switch v := v.(type) {
+	case workload.Text:
+		return depth < maxRefers && refersToTemplates(v.Trees, depth+1)
 	case []any:
 		return depth < maxRefers && slices.ContainsFunc(v, func(item any) bool { return refersToTemplates(item, depth+1) })
 	case map[string]any:
@@ -217,6 +219,7 @@ func (c *Case) madeOf(owner metav1.OwnerReference, o *OwnerObject) made {
 	if o.JSON == nil || !c.spend(o.JSON) || json.Unmarshal(o.JSON, &tree) != nil || json.Unmarshal(o.JSON, &meta) != nil || meta.UID != owner.UID {
 		return unowned
 	}
+	workload.Unfold(tree, c.budget)
 	embedded := workload.Embedded(tree, c.budget)
 	templates := templatesOf(embedded)
 	borrowed := len(templates) == 0 && refersToTemplates(tree["spec"], 1)

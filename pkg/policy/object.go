@@ -66,6 +66,7 @@ func decode(gk schema.GroupKind, raw []byte, whole bool, b *budget.Budget) (*obj
 	if err := json.Unmarshal(raw, &o.tree); err != nil {
 		return nil, fmt.Errorf("decode %s: %w", gk.Kind, err)
 	}
+	workload.Unfold(o.tree, b)
 	if !builtIn(gk.Group) {
 		o.embedded = workload.Embedded(o.tree, b)
 	}

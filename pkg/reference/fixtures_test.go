@@ -132,6 +132,7 @@ func inputOf(t testing.TB, raw []byte) reference.Input {
 		if err := json.Unmarshal(raw, &in.Object); err != nil {
 			t.Fatal(err)
 		}
+		workload.Unfold(in.Object, budget.New())
 		in.Embedded = workload.Embedded(in.Object, budget.New())
 	}
 	return in

@@ -123,6 +123,7 @@ func FuzzObject(f *testing.F) {
 			return
 		}
 		gk := schema.GroupKind{Group: group, Kind: kind}
+		workload.Unfold(object, budget.New())
 		refs := reference.Extract(reference.Input{Namespace: "dev", Kind: gk, Object: object, Embedded: workload.Embedded(object, budget.New())})
 		for _, r := range refs {
 			if r.Name == "" || r.Path == "" {

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
 // parameter notes the last name of each {{.a.name}} in a text that is to be a namespace.
@@ -41,6 +43,10 @@ func (w *walker) fill(v any, p trail, key string, depth int) {
 	case []any:
 		for i, item := range v {
 			w.fill(item, trail{&p, "", i}, key, depth+1)
+		}
+	case workload.Text:
+		for _, tree := range v.Trees {
+			w.fill(tree, p, key, depth+1)
 		}
 	case string:
 		if w.parameters[key] {

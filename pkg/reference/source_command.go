@@ -117,20 +117,6 @@ func (r *reader) scriptText(text string) []Target {
 	return r.script(text, func(string) (string, bool) { return "", false })
 }
 
-// isScript reports whether the text of a key is a script for a shell.
-func isScript(key, text string) bool {
-	if strings.HasPrefix(text, "#!") {
-		line, _, _ := strings.Cut(text, "\n")
-		line = strings.TrimPrefix(strings.TrimPrefix(line, "#!/usr/bin/env"), " -S")
-		return strings.HasSuffix(strings.TrimSpace(strings.SplitN(line, " -", 2)[0]), "sh")
-	}
-	switch strings.ToLower(key) {
-	case "script", "source", "run", "cmd", "command", "inline":
-		return true
-	}
-	return strings.HasSuffix(key, ".sh") || strings.HasSuffix(key, ".bash")
-}
-
 // wordTargets reads one word of a command line; behind a host flag it is a host, whatever it looks like. A word with
 // blanks in it is a text of its own.
 func (r *reader) wordTargets(words []string, i int) []Target {

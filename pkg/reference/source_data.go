@@ -1,6 +1,10 @@
 package reference
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/firebreak-dev/firebreak/pkg/workload"
+)
 
 // data finds hosts in the keys of ConfigMaps and Secrets.
 func data(in *Input) []Reference {
@@ -22,7 +26,7 @@ func (r *reader) dataTargets(key, value string) []Target {
 	if digits(key) {
 		out = append(out, r.portMapping(value)...)
 	}
-	if isScript(key, value) {
+	if workload.IsScript(key, value) {
 		out = append(out, r.scriptText(value)...)
 	}
 	return out

@@ -9,6 +9,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
 // object walks over every text of an object that has no template of its own: routes, volumes, accounts and whatever
@@ -109,8 +111,6 @@ type walker struct {
 	use  Use
 	kind string
 	out  []Reference
-	// inner: what is read stands in a text itself.
-	inner bool
 	// parameters are those that stand in the place of a namespace, whose values the object may hold elsewhere.
 	parameters map[string]bool
 }
@@ -158,6 +158,25 @@ func (w *walker) value(v any, p trail, key, above string, depth int) {
 		if v != "" {
 			w.text(v, p, key, above)
 		}
+	case workload.Text:
+		w.text(v.Raw, p, key, above)
+		w.folded(v, p, key, depth)
+	}
+}
+
+// folded reads the objects that a text holds. What they name, the text as a whole names.
+func (w *walker) folded(text workload.Text, p trail, key string, depth int) {
+	inside := walker{reader: w.reader, use: w.use, kind: w.kind}
+	for _, tree := range text.Trees {
+		inside.value(tree, trail{nil, "", 0}, key, "", depth+1)
+	}
+	var targets []Target
+	for _, r := range inside.out {
+		targets = append(targets, r.Target)
+	}
+	w.found(p, text.Raw, targets)
+	for name := range inside.parameters {
+		w.parameter("{{" + name + "}}")
 	}
 }
 
@@ -261,13 +280,12 @@ func (w *walker) podLabels(m map[string]any, p trail) {
 func (w *walker) free(v string, p trail, key string) {
 	targets := append(w.find(v, key, position(key)), w.namespaceVariable(key, v)...)
 	targets = append(targets, w.find(unwrapped(v), key, Value)...)
-	if isScript(key, v) {
+	if workload.IsScript(key, v) {
 		targets = append(targets, w.scriptText(v)...)
 	}
 	if ns, _, ok := namespacedName(v); ok && (pointsElsewhere(key) || key == "hosts" && w.use == Routes) {
 		targets = append(targets, w.namespace(ns)...)
 	}
-	w.nested(v, p, key)
 	w.found(p, v, append(targets, w.meshIdentities(v)...))
 }
 

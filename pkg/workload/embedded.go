@@ -89,6 +89,10 @@ func (f *finder) node(v any, p place, metadata map[string]any) {
 			}
 			f.node(item, p.at(i), nil)
 		}
+	case Text:
+		for _, tree := range v.Trees {
+			f.node(tree, p, nil)
+		}
 	case map[string]any:
 		taken := f.take(v, p, metadata)
 		beside, _ := v["metadata"].(map[string]any)
@@ -106,7 +110,7 @@ func (f *finder) node(v any, p place, metadata map[string]any) {
 
 func composite(v any) bool {
 	switch v.(type) {
-	case map[string]any, []any:
+	case map[string]any, []any, Text:
 		return true
 	}
 	return false
@@ -273,7 +277,13 @@ func shape(key string, value any) bool {
 	return list && all(slices.Values(parts), func(v any) bool { _, object := v.(map[string]any); return object })
 }
 
-func isText(v any) bool { _, text := v.(string); return text }
+func isText(v any) bool {
+	switch v.(type) {
+	case string, Text:
+		return true
+	}
+	return false
+}
 
 func all(values iter.Seq[any], is func(any) bool) bool {
 	for v := range values {
@@ -304,6 +314,8 @@ func (f *finder) charge(value any, depth int) bool {
 		}
 	case string:
 		return f.budget.Spend(len(v))
+	case Text:
+		return f.budget.Spend(len(v.Raw))
 	}
 	return true
 }
@@ -320,6 +332,10 @@ func accounts(v any, found map[string]bool, depth int) {
 		return // Embedded says that nobody can tell
 	}
 	switch v := v.(type) {
+	case Text:
+		for _, tree := range v.Trees {
+			accounts(tree, found, depth+1)
+		}
 	case []any:
 		for _, item := range v {
 			accounts(item, found, depth+1)

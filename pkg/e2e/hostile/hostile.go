@@ -174,6 +174,12 @@ func Forms() map[string]Place {
 			}
 			return m{"metadata": meta(), "spec": m{text: hosts}}
 		}},
+		"texts within texts": {shop, "shops", func(text string) any {
+			for range 3 {
+				text = "a: b\nc: " + strconv.Quote(text) + "\n"
+			}
+			return m{"metadata": meta(), "spec": m{"values": text}}
+		}},
 		"nested": {shop, "shops", func(text string) any {
 			var inner any = text
 			for range len(text) / 100 {

@@ -1,0 +1,148 @@
+package workload
+
+import (
+	"encoding/json"
+	"iter"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/firebreak-dev/firebreak/pkg/budget"
+)
+
+// Text is a text of an object that holds objects of its own: values of a chart, manifests, patches of a template.
+type Text struct {
+	// Raw is the text itself.
+	Raw string
+	// Trees are the objects and lists in it, one for each document.
+	Trees []any
+}
+
+// MarshalJSON implements json.Marshaler: to whoever decodes it, it is a text.
+func (t Text) MarshalJSON() ([]byte, error) { return json.Marshal(t.Raw) }
+
+// maxFolds is how many texts may lie within each other.
+const maxFolds = 4
+
+// Unfold puts a Text in the place of each text of an object that holds objects, but for its metadata and its status. What it costs
+// is charged to the budget.
+func Unfold(tree map[string]any, b *budget.Budget) {
+	u := unfolder{b}
+	for key, v := range tree {
+		if key != "metadata" && key != "status" {
+			tree[key] = u.value(v, key, 1, 0)
+		}
+	}
+}
+
+type unfolder struct{ budget *budget.Budget }
+
+func (u unfolder) value(v any, key string, depth, folds int) any {
+	if depth > maxEmbedded {
+		u.budget.TooDeep()
+		return v
+	}
+	if !u.budget.Spend(nodeCost) {
+		return v
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		for k, item := range v {
+			if item = u.value(item, k, depth+1, folds); isUnfolded(item) {
+				v[k] = item
+			}
+		}
+	case []any:
+		for i, item := range v {
+			if item = u.value(item, key, depth+1, folds); isUnfolded(item) {
+				v[i] = item
+			}
+		}
+	case string:
+		if trees := u.trees(v, key, depth, folds); len(trees) > 0 {
+			return Text{v, trees}
+		}
+	}
+	return v
+}
+
+func isUnfolded(v any) bool { _, is := v.(Text); return is }
+
+func (u unfolder) trees(text, key string, depth, folds int) []any {
+	if !folded(text) || IsScript(key, text) {
+		return nil
+	}
+	if folds >= maxFolds {
+		u.budget.TooDeep()
+		return nil
+	}
+	if !u.budget.Spend(len(text)) || !u.budget.Node(countNodes(text)) {
+		return nil
+	}
+	var out []any
+	for document := range documents(text) {
+		var tree any
+		if yaml.Unmarshal([]byte(document), &tree) != nil {
+			continue
+		}
+		switch tree.(type) {
+		case map[string]any, []any:
+			out = append(out, u.value(tree, key, depth+1, folds+1))
+		}
+	}
+	return out
+}
+
+// folded reports whether a text can hold an object: it has several lines, or begins as one in JSON does.
+func folded(text string) bool {
+	if !strings.Contains(text, ":") {
+		return false
+	}
+	text = strings.TrimSpace(text)
+	return strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[") || strings.Contains(text, "\n")
+}
+
+// IsScript reports whether the text of a key is a script for a shell.
+func IsScript(key, text string) bool {
+	if strings.HasPrefix(text, "#!") {
+		line, _, _ := strings.Cut(text, "\n")
+		line = strings.TrimPrefix(strings.TrimPrefix(line, "#!/usr/bin/env"), " -S")
+		return strings.HasSuffix(strings.TrimSpace(strings.SplitN(line, " -", 2)[0]), "sh")
+	}
+	switch strings.ToLower(key) {
+	case "script", "source", "run", "cmd", "command", "inline":
+		return true
+	}
+	return strings.HasSuffix(key, ".sh") || strings.HasSuffix(key, ".bash")
+}
+
+// documents yields the documents of a text in YAML.
+func documents(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		begin, at := 0, 0
+		for line := range strings.Lines(text) {
+			if strings.HasPrefix(line, "---") {
+				if at > begin && !yield(text[begin:at]) {
+					return
+				}
+				begin = at + len("---")
+			}
+			at += len(line)
+		}
+		if begin < len(text) {
+			yield(text[begin:])
+		}
+	}
+}
+
+// countNodes returns how many values a text in YAML can hold at most.
+func countNodes(text string) int {
+	n := 1
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '\n', ',', '[', '{', '*', '-', ':', '?':
+			n++
+		}
+	}
+	return n
+}
