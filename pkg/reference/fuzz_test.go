@@ -96,10 +96,12 @@ func FuzzExtract(f *testing.F) {
 			if err != nil {
 				continue
 			}
+			b := budget.New()
 			checkExtracted(t, gk, object, reference.Extract(reference.Input{
-				Namespace: "dev", Template: &w.Template, Kind: gk,
+				Namespace: "dev", Template: &w.Template, Kind: gk, Budget: b,
 				ConfigMaps: func(_, name string) (reference.Contents, bool) { return known, name == "known" },
 			}))
+			bounded(t, b, raw)
 		}
 	})
 }
@@ -123,14 +125,27 @@ func FuzzObject(f *testing.F) {
 			return
 		}
 		gk := schema.GroupKind{Group: group, Kind: kind}
-		workload.Unfold(object, budget.New())
-		refs := reference.Extract(reference.Input{Namespace: "dev", Kind: gk, Object: object, Embedded: workload.Embedded(object, budget.New())})
+		b := budget.New()
+		b.Sent(len(raw))
+		workload.Unfold(object, b)
+		refs := reference.Extract(reference.Input{Namespace: "dev", Kind: gk, Object: object, Embedded: workload.Embedded(object, b), Budget: b})
+		bounded(t, b, raw)
 		for _, r := range refs {
 			if r.Name == "" || r.Path == "" {
 				t.Errorf("%s: %q names %q", gk, r.Path, r.Name)
 			}
 		}
 	})
+}
+
+// bounded: an object costs what its length allows. A byte of the costliest text that the generator of pkg/e2e/hostile makes costs
+// 50 units.
+func bounded(t *testing.T, b *budget.Budget, raw []byte) {
+	t.Helper()
+	const most, base = 500, 64 << 10
+	if units := b.Units(); units > most*len(raw)+base {
+		t.Errorf("%d bytes cost %d units, want at most %d for each: %.200q", len(raw), units, most, raw)
+	}
 }
 
 // FuzzResource: the names of cloud resources are found in the form in which they are declared, and a declared name is
