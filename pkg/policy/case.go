@@ -41,6 +41,9 @@ type Case struct {
 	// outsider: the requester is refused for being no member. Then nothing else that rests on who asks is said: no
 	// window would help.
 	outsider bool
+	// accounts are the service accounts that the request takes, and how it takes them.
+	accounts []string
+	taken    string
 }
 
 // demand is what only a change window can permit.
@@ -110,6 +113,7 @@ func (c *Case) know() error {
 	if err := c.extract(); err != nil {
 		return err
 	}
+	c.accounts, c.taken = c.accountsTaken()
 	if err := c.knownRole(); err != nil {
 		return err
 	}

@@ -66,9 +66,8 @@ func (c *Case) weakenings() []string {
 // takesAccount: a token of Firebreak's own account or of one of Kubernetes' own controllers, asked for, kept in a Secret
 // or mounted into a Pod, makes whoever has it that account.
 func (c *Case) takesAccount() string {
-	accounts, how := c.accountsTaken()
-	for _, account := range accounts {
-		if why := c.takes(account, how); why != "" {
+	for _, account := range c.accounts {
+		if why := c.takes(account, c.taken); why != "" {
 			return why
 		}
 	}

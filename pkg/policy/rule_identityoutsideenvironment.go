@@ -54,9 +54,8 @@ func (c *Case) guarded() []*estate.Environment {
 	case "exec", "attach", "portforward", "proxy", "ephemeralcontainers":
 		return c.est.NamespaceGuards(c.req.Namespace)
 	}
-	accounts, _ := c.accountsTaken()
 	var out []*estate.Environment
-	for _, account := range accounts {
+	for _, account := range c.accounts {
 		for _, e := range c.powers(account) {
 			if !slices.Contains(out, e) {
 				out = append(out, e)
