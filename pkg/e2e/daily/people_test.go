@@ -192,6 +192,7 @@ spec:
     metadata: {labels: {app: web}}
     spec:
       nodeSelector: {pool: drain}
+      tolerations: [{key: pool, value: drain, effect: NoSchedule}]
       topologySpreadConstraints: [{maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {app: web}}}]
       containers: [{name: web, image: "registry.example.com/shop/web:4.1", env: [{name: DATABASE_HOST, value: ledger.prod.db.example.com}]}]
 ---
