@@ -162,6 +162,7 @@ func estateKinds() []schema.GroupVersionKind {
 		v1alpha1.GVK(v1alpha1.KindChangeWindow), v1alpha1.GVK(v1alpha1.KindChangeApproval), v1alpha1.GVK(v1alpha1.KindChangeFreeze),
 		{Version: "v1", Kind: "Namespace"}, {Version: "v1", Kind: "Service"}, {Version: "v1", Kind: "ConfigMap"},
 		{Version: "v1", Kind: "PersistentVolume"}, {Version: "v1", Kind: claim}, {Version: "v1", Kind: "Node"},
+		{Group: "scheduling.k8s.io", Version: "v1", Kind: "PriorityClass"},
 		apps("Deployment"), apps("ReplicaSet"), apps("StatefulSet"), apps("DaemonSet"), rbac("Role"), rbac("ClusterRole"), rbac("RoleBinding"), rbac("ClusterRoleBinding"),
 	}
 }
@@ -191,7 +192,7 @@ func (k *known) compile(objects []*unstructured.Unstructured, o *checkOptions) e
 	in := estate.Input{
 		Cluster: o.cluster, DefaultEnvironment: o.defaultEnv, FirebreakNamespace: o.home, FirebreakAccount: "firebreak",
 		Namespaces: map[string]map[string]string{}, Services: map[string]estate.Service{},
-		Volumes: map[string]estate.Volume{}, Nodes: map[string]estate.Node{},
+		Volumes: map[string]estate.Volume{}, Nodes: map[string]estate.Node{}, Priorities: map[string]estate.PriorityClass{},
 	}
 	k.state = &change.State{ConfigMaps: map[string]map[string][]byte{}}
 	p := &pieces{

@@ -8,6 +8,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
@@ -160,6 +161,8 @@ func (p *pieces) sortCluster(u *unstructured.Unstructured) error {
 		return with(u, func(v *corev1.PersistentVolume) { p.in.Volumes[u.GetName()] = estate.VolumeOf(v) })
 	case corev1.SchemeGroupVersion.WithKind("Node"):
 		return with(u, func(n *corev1.Node) { p.in.Nodes[u.GetName()] = estate.NodeOf(n) })
+	case schedulingv1.SchemeGroupVersion.WithKind("PriorityClass"):
+		return with(u, func(c *schedulingv1.PriorityClass) { p.in.Priorities[u.GetName()] = estate.PriorityClassOf(c) })
 	case corev1.SchemeGroupVersion.WithKind("ConfigMap"):
 		return with(u, func(cm *corev1.ConfigMap) {
 			p.configMaps[key], p.known.state.ConfigMaps[key] = reference.Remembered(cm), change.ConfigMapContent(cm)

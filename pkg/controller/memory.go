@@ -51,6 +51,7 @@ type Memory struct {
 	services     *mirror[estate.Service]
 	volumes      *mirror[estate.Volume]
 	nodes        *mirror[estate.Node]
+	priorities   *mirror[estate.PriorityClass]
 	pods         *mirror[tenant]
 	configMaps   *mirror[reference.Contents]
 	// secrets is nil unless Firebreak was told to read them.
@@ -176,7 +177,7 @@ type syncer interface {
 }
 
 func (m *Memory) mirrors() []syncer {
-	out := []syncer{m.environments, m.stores, m.exemptions, m.namespaces, m.services, m.volumes, m.nodes, m.pods, m.configMaps, m.accounts, m.executions}
+	out := []syncer{m.environments, m.stores, m.exemptions, m.namespaces, m.services, m.volumes, m.nodes, m.priorities, m.pods, m.configMaps, m.accounts, m.executions}
 	if m.secrets != nil {
 		out = append(out, m.secrets)
 	}
@@ -248,7 +249,7 @@ func (m *Memory) NeedLeaderElection() bool { return false }
 
 // readable: an estate compiled before everything in it was read would forget production.
 func (m *Memory) readable() bool {
-	for _, s := range []syncer{m.environments, m.stores, m.exemptions, m.namespaces, m.services, m.volumes, m.nodes} {
+	for _, s := range []syncer{m.environments, m.stores, m.exemptions, m.namespaces, m.services, m.volumes, m.nodes, m.priorities} {
 		if !s.synced() {
 			return false
 		}
@@ -265,6 +266,7 @@ func (m *Memory) compile() {
 		Services:           m.services.all(),
 		Volumes:            m.volumes.all(),
 		Nodes:              m.nodes.all(),
+		Priorities:         m.priorities.all(),
 		Cluster:            m.settings.Cluster,
 		DefaultEnvironment: m.settings.DefaultEnvironment,
 		FirebreakNamespace: m.settings.Namespace,

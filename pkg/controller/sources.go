@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -38,6 +39,7 @@ func NewMemory(c client.WithWatch, s Settings, clock func() time.Time, log logr.
 	m.services = mirrorOf(c, "services", &corev1.Service{}, &corev1.ServiceList{}, only(estate.ServiceOf), m.touch)
 	m.volumes = mirrorOf(c, "volumes", &corev1.PersistentVolume{}, &corev1.PersistentVolumeList{}, only(estate.VolumeOf), m.touch)
 	m.nodes = mirrorOf(c, "nodes", &corev1.Node{}, &corev1.NodeList{}, only(estate.NodeOf), m.touch)
+	m.priorities = mirrorOf(c, "priority classes", &schedulingv1.PriorityClass{}, &schedulingv1.PriorityClassList{}, only(estate.PriorityClassOf), m.touch)
 	m.pods = mirrorOf(c, "pods", &corev1.Pod{}, &corev1.PodList{}, only(tenantOf), quiet)
 	m.accounts = metadataMirror(c, "service accounts of kube-system", corev1.SchemeGroupVersion.WithKind("ServiceAccount"),
 		func(o *metav1.PartialObjectMetadata) string { return string(o.UID) }, quiet, client.InNamespace(metav1.NamespaceSystem))

@@ -24,6 +24,8 @@ type Input struct {
 	// Volumes are the PersistentVolumes of the cluster, by name, and Nodes its nodes.
 	Volumes map[string]Volume
 	Nodes   map[string]Node
+	// Priorities are the PriorityClasses of the cluster, by name.
+	Priorities map[string]PriorityClass
 
 	// Cluster is the cluster's own name.
 	Cluster string
@@ -58,6 +60,7 @@ type Estate struct {
 	volumes      map[string]Volume
 	claimed      map[string]string
 	nodes        map[string]Node
+	priorities   map[string]PriorityClass
 	pools        pools
 	// production: some namespace of the cluster is of that tier.
 	production bool
@@ -82,6 +85,7 @@ func Compile(in Input) *Estate {
 		namespaces:         make(map[string]Membership, len(in.Namespaces)),
 		labels:             in.Namespaces,
 		nodes:              in.Nodes,
+		priorities:         in.Priorities,
 		exemptions:         in.Exemptions,
 		conflicts:          map[objectKey]string{},
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -25,8 +26,8 @@ func (c *Case) placementLeads(refs []reference.Reference) []lead {
 			out = append(out, c.namespacesOf(r)...)
 		case r.Kind == reference.HostAccess:
 			out = append(out, c.hostLeads(r, refs)...)
-		case r.Kind == reference.PriorityClass && systemPriority(r.Name):
-			out = append(out, c.preemptionLeads(r)...)
+		case r.Kind == reference.PriorityClass:
+			out = append(out, c.priorityLeads(r)...)
 		case r.Kind == reference.Taint && r.Name == "*" && (c.place.Tier == v1alpha1.TierShared || c.agent()):
 			// Agents run on every node there is, and name nobody's pool.
 		case r.Kind == reference.Node && c.putByDaemonSet():
@@ -110,23 +111,36 @@ func (c *Case) hostLeads(r reference.Reference, refs []reference.Reference) []le
 	return nil
 }
 
-// systemPriority: the classes that come before all others, which every cluster has.
-func systemPriority(class string) bool {
-	return class == "system-cluster-critical" || class == "system-node-critical"
-}
-
-// preemptionLeads: what comes before production's workloads may have them evicted.
-func (c *Case) preemptionLeads(r reference.Reference) []lead {
-	if c.place.Tier != v1alpha1.TierNonProduction || !c.est.HostsProduction() {
+// priorityLeads: a class is a pool's, or comes before production's workloads and may have them evicted.
+func (c *Case) priorityLeads(r reference.Reference) []lead {
+	if leads := c.poolLeads(r); len(leads) > 0 || c.place.Tier != v1alpha1.TierNonProduction {
+		return leads
+	}
+	class, known := c.priorityOf(r)
+	if !known {
+		return nil // its Pods will say what it is, or will not be made
+	}
+	e := c.est.Outranked(class)
+	if e == nil || c.sharesPool(r) {
 		return nil
 	}
-	var out []lead
-	for _, e := range c.est.Production()[:1] {
-		out = append(out, lead{
-			ref: r, target: "priority/" + r.Name, environment: e.Name, env: e, tier: v1alpha1.TierProduction,
-			what:   fmt.Sprintf("a priority class that comes before the workloads of environment %q (%s) and may have them evicted", e.Name, e.Tier),
-			remedy: "use a class of its own environment, or ask for an Exemption",
-		})
+	return []lead{{
+		ref: r, target: "priority/" + r.Name, environment: e.Name, env: e, tier: v1alpha1.TierProduction,
+		what:   fmt.Sprintf("a priority class that comes before the workloads of environment %q (%s) and may have them evicted", e.Name, e.Tier),
+		remedy: "use a class of its own environment, or ask for an Exemption",
+	}}
+}
+
+// priorityOf gives what a class is worth. A Pod itself says so, for the API server writes it into the Pod before anybody is asked.
+func (c *Case) priorityOf(r reference.Reference) (estate.PriorityClass, bool) {
+	if c.isKind(schema.GroupKind{Kind: "Pod"}) && c.new.work != nil && c.new.work.Template.Spec.Priority != nil {
+		s := c.new.work.Template.Spec
+		return estate.PriorityClass{Value: *s.Priority, Preempts: s.PreemptionPolicy == nil || *s.PreemptionPolicy != corev1.PreemptNever}, true
 	}
-	return out
+	return c.est.PriorityClass(r.Name)
+}
+
+// sharesPool: both sides declare what a placement names, so that it is nobody's.
+func (c *Case) sharesPool(r reference.Reference) bool {
+	return slices.ContainsFunc(c.est.Pools(r.Target), func(e *estate.Environment) bool { return e.Tier == v1alpha1.TierProduction })
 }

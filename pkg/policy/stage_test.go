@@ -16,6 +16,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -73,7 +74,7 @@ func newStage(t testing.TB) *stage {
 	in := estate.Input{
 		Cluster: "prod-eu-1", FirebreakNamespace: "firebreak-system", FirebreakAccount: "firebreak",
 		Namespaces: map[string]map[string]string{}, Services: map[string]estate.Service{},
-		Volumes: map[string]estate.Volume{}, Nodes: map[string]estate.Node{},
+		Volumes: map[string]estate.Volume{}, Nodes: map[string]estate.Node{}, Priorities: map[string]estate.PriorityClass{},
 	}
 	p := pieces{input: &in, stage: s, configMaps: map[string]reference.Contents{}, owners: map[string]owner{}, accounts: map[string]string{},
 		roles: map[string]policy.Role{}, bindings: map[string][]policy.Binding{}}
@@ -137,6 +138,9 @@ func (p *pieces) add(t testing.TB, d document) {
 	case "Node":
 		n := decode[corev1.Node](t, d)
 		p.input.Nodes[d.Metadata.Name] = estate.NodeOf(&n)
+	case "PriorityClass":
+		pc := decode[schedulingv1.PriorityClass](t, d)
+		p.input.Priorities[d.Metadata.Name] = estate.PriorityClassOf(&pc)
 	case "ServiceAccount":
 		p.accounts[d.Metadata.Name] = string(d.Metadata.UID)
 	case "ClusterRole":

@@ -122,6 +122,16 @@ func TestNodesJoin(t *testing.T) {
 	refused(t, sam(), "", []string{`BoundaryTampering: this weakens the boundary (it moves node "joining" into or out of the pool of environment "production")`}, "taint", "node", "joining", "dedicated-")
 }
 
+// TestPriorities: what comes before production's Pods may have them evicted; the taint of their pool keeps all away but the system's own.
+func TestPriorities(t *testing.T) {
+	done(t, the.AdminConfig(), "{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {name: turbo}, value: 1000000}", "create", "-f", "-")
+	pod := func(class string) string {
+		return "{apiVersion: v1, kind: Pod, metadata: {name: first, namespace: dev}, spec: {priorityClassName: " + class + ", containers: [{name: a, image: a}]}}"
+	}
+	refused(t, dana(), pod("system-cluster-critical"), []string{`PlacementAcrossTiers: spec.priorityClassName names "system-cluster-critical", a priority class that comes before the workloads of environment "production" (Production) and may have them evicted`}, "create", "-f", "-")
+	done(t, dana(), pod("turbo"), "create", "-f", "-")
+}
+
 // TestASecretThatLooksLikeHelms: Helm's records are left to RBAC, and a token of Firebreak's own account that is called like one is
 // not.
 func TestASecretThatLooksLikeHelms(t *testing.T) {

@@ -64,6 +64,7 @@ func expected() map[string]string {
 		"create,patch,delete environments,datastores everywhere":                        applies,
 		"get,list,watch namespaces,configmaps everywhere":                               getsReady,
 		"list,watch services,persistentvolumes,persistentvolumeclaims,nodes everywhere": getsReady,
+		"list,watch priorityclasses everywhere":                                         getsReady,
 		"get,list,watch roles,clusterroles everywhere":                                  getsReady,
 		"list,watch rolebindings,clusterrolebindings everywhere":                        getsReady,
 		"get,list,watch secrets everywhere":                                             getsReady,
