@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/yaml"
 
@@ -67,29 +68,51 @@ func TestBypassByWhatAnOperatorMakes(t *testing.T) {
 		psql     = `{name: wait, image: "argoexec:3", command: [psql, -h, db.prod.db.example.com]}`
 		instance = `{name: postgres, image: "postgres:17", command: [/controller/manager, instance, run], env: [{name: HOST, value: db.prod.db.example.com}]}`
 	)
+	unreadable := func(r *policy.Request) { r.Owner = &policy.OwnerObject{Unreadable: true} }
 	of := func(y string) func(*policy.Request) {
 		return func(r *policy.Request) { r.Owner = ownerObject(t, y) }
 	}
 	const cluster = `{apiVersion: argoproj.io/v1alpha1, kind: Cluster, metadata: {name: orders, namespace: payments, uid: c-1}, spec: {instances: 3}}`
 	parameterised := strings.Replace(workflow, "REINDEX DATABASE orders", "REINDEX DATABASE {{inputs.parameters.db}}", 1)
 	runRequests(t, map[string]request{
-		"what the template says":             {reason: "it was judged when the resource was written", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said), edit: of(workflow), want: "admitted"},
-		"what the template's script says":    {reason: "the controller has put it into a file", header: by("cert-manager"), objects: pod("Workflow", "vacuum", "w-3", staged), edit: of(scripted), want: "admitted"},
-		"another program than the script's":  {reason: "nobody has judged it", header: by("cert-manager"), objects: pod("Workflow", "vacuum", "w-3", strings.Replace(staged, "bash, /", "psql, /", 1)), edit: of(scripted), want: window},
-		"with the executor's own container":  {reason: "a helper that runs no tool", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said+", "+helper), edit: of(workflow), want: "admitted"},
-		"with a helper that is none":         {reason: "it runs psql", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said+", "+psql), edit: of(workflow), want: window},
-		"another command":                    {reason: "nobody has judged it", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", another), edit: of(workflow), want: window},
-		"another image":                      {reason: "nobody has judged it", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", image), edit: of(workflow), want: window},
-		"with the value of a parameter":      {reason: "the rest is as it was written", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said), edit: of(parameterised), want: "admitted"},
-		"a store that comes by a parameter":  {reason: "the resource did not name it when it was judged", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said), edit: of(strings.Replace(workflow, "db.prod.db.example.com", `"db.{{x}}.db.example.com"`, 1)), want: window},
-		"of a resource that there is not":    {reason: "a name is soon made up", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said), edit: func(r *policy.Request) { r.Owner = &policy.OwnerObject{} }, want: window},
-		"of another one of that name":        {reason: "it was deleted and made again", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-9", said), edit: of(workflow), want: window},
-		"a Cluster's own Pods":               {reason: "a database operator replaces its Pods", header: by("cert-manager"), objects: pod("Cluster", "orders", "c-1", instance), edit: of(cluster), want: "admitted"},
-		"of a kind that it may not read":     {reason: "it was judged when it was written, and what keeps production running goes on", header: by("cert-manager"), objects: pod("Thing", "x", "x-1", said), edit: func(r *policy.Request) { r.Owner = &policy.OwnerObject{Unreadable: true} }, want: "admitted"},
-		"a launcher's, as the template says": {reason: "it was judged when the resource was written", header: by("airflow"), objects: pod("Workflow", "reindex", "w-1", said), edit: of(workflow), want: "admitted"},
-		"a launcher's, otherwise":            {reason: "that it is listed is no leave to run something else", header: by("airflow"), objects: pod("Workflow", "reindex", "w-1", another), edit: of(workflow), want: window},
-		"before it was read":                 {reason: "somebody must read it first", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said), want: `undecided: Workflow "reindex" is not known yet`},
+		"what the template says":               {reason: "it was judged when the resource was written", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said), edit: of(workflow), want: "admitted"},
+		"what the template's script says":      {reason: "the controller has put it into a file", header: by("cert-manager"), objects: pod("Workflow", "vacuum", "w-3", staged), edit: of(scripted), want: "admitted"},
+		"another program than the script's":    {reason: "nobody has judged it", header: by("cert-manager"), objects: pod("Workflow", "vacuum", "w-3", strings.Replace(staged, "bash, /", "psql, /", 1)), edit: of(scripted), want: window},
+		"with the executor's own container":    {reason: "a helper that runs no tool", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said+", "+helper), edit: of(workflow), want: "admitted"},
+		"with a helper that is none":           {reason: "it runs psql", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said+", "+psql), edit: of(workflow), want: window},
+		"another command":                      {reason: "nobody has judged it", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", another), edit: of(workflow), want: window},
+		"another image":                        {reason: "nobody has judged it", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", image), edit: of(workflow), want: window},
+		"with the value of a parameter":        {reason: "the rest is as it was written", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said), edit: of(parameterised), want: "admitted"},
+		"a store that comes by a parameter":    {reason: "the resource did not name it when it was judged", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said), edit: of(strings.Replace(workflow, "db.prod.db.example.com", `"db.{{x}}.db.example.com"`, 1)), want: window},
+		"of a resource that there is not":      {reason: "a name is soon made up", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said), edit: func(r *policy.Request) { r.Owner = &policy.OwnerObject{} }, want: window},
+		"of another one of that name":          {reason: "it was deleted and made again", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-9", said), edit: of(workflow), want: window},
+		"a Cluster's own Pods":                 {reason: "a database operator replaces its Pods", header: by("cert-manager"), objects: pod("Cluster", "orders", "c-1", instance), edit: of(cluster), want: "admitted"},
+		"of a kind that it may not read":       {reason: "nobody can say that its templates say so", header: by("cert-manager"), objects: pod("Thing", "x", "x-1", said), edit: unreadable, want: window},
+		"a Pod of a kind that it may not read": {reason: "what keeps production running goes on", header: by("cert-manager"), objects: pod("Thing", "x", "x-1", instance), edit: unreadable, want: "admitted"},
+		"a launcher's, as the template says":   {reason: "it was judged when the resource was written", header: by("airflow"), objects: pod("Workflow", "reindex", "w-1", said), edit: of(workflow), want: "admitted"},
+		"a launcher's, otherwise":              {reason: "that it is listed is no leave to run something else", header: by("airflow"), objects: pod("Workflow", "reindex", "w-1", another), edit: of(workflow), want: window},
+		"before it was read":                   {reason: "somebody must read it first", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said), want: `undecided: Workflow "reindex" is not known yet`},
 	})
+}
+
+// TestAnUnreadableOwnerIsSaid: who reads the denial must learn which list lacks what.
+func TestAnUnreadableOwnerIsSaid(t *testing.T) {
+	s := newStage(t)
+	owned := `{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: payments, ownerReferences: [{apiVersion: acme.example.com/v1, kind: Thing, name: x, uid: x-1, controller: true}]}, ` +
+		`spec: {containers: [{name: main, image: a, command: [psql, -h, db.prod.db.example.com]}]}}`
+	req := newRequest(t, s, by("cert-manager"), documents(t, []byte(owned)), now())
+	req.Owner = &policy.OwnerObject{Unreadable: true}
+	d, err := policy.Evaluate(req, s.world, s.state(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `pods "p" is forbidden: violates change control: ChangeWindowRequired: this is maintenance in environment "production" (Production) ` +
+		`(it runs psql and names production data store "orders", and Thing "x", which it is made of, cannot be read: webhook.extraOwners of the chart lacks its kind), ` +
+		`and no change window in namespace "payments" has it in scope; request one, for another member of environment "production" (RBAC verb approve) to approve: ` +
+		`kubectl firebreak request -f MANIFEST -n payments --for-service-account cert-manager/cert-manager --environment ENVIRONMENT --start TIME --duration 1h --reason WHY`
+	if diff := cmp.Diff(want, policy.DenialMessage(req, d.Denied())); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func ownerObject(t *testing.T, y string) *policy.OwnerObject {

@@ -63,11 +63,31 @@ func (c *Case) whyMaintenance(controls *estate.Controls) string {
 	}
 	// For everything else that has a template, a data store and a tool together make maintenance. What Kubernetes' own
 	// controllers make of a template was judged when the template was written: a rollout must not hang half-way.
+	if c.made == unread {
+		return c.whyUnreadIsMaintenance(controls)
+	}
 	if c.requester.Controller || controls.Maintenance == v1alpha1.MaintenanceLabeled || !c.touchesStore() || c.isKind(podKind(), jobKind()) {
 		return ""
 	}
 	if tool := c.tool(controls); tool != "" {
 		return fmt.Sprintf("it runs %s and names %s", tool, c.storeTouched())
+	}
+	return ""
+}
+
+// whyUnreadIsMaintenance: what an operator makes of a resource that Firebreak may not read passes unless it shows by itself that it is
+// maintenance. An operator that nobody has told Firebreak of must be able to replace its Pods.
+func (c *Case) whyUnreadIsMaintenance(controls *estate.Controls) string {
+	owner := c.new.controller()
+	unread := fmt.Sprintf("%s %q, which it is made of, cannot be read: webhook.extraOwners of the chart lacks its kind", owner.Kind, owner.Name)
+	switch {
+	case labelled(c.new):
+		return fmt.Sprintf("it is labelled %s, and %s", v1alpha1.LabelMaintenance, unread)
+	case controls.Maintenance == v1alpha1.MaintenanceLabeled || !c.touchesStore():
+		return ""
+	}
+	if tool := c.tool(controls); tool != "" {
+		return fmt.Sprintf("it runs %s and names %s, and %s", tool, c.storeTouched(), unread)
 	}
 	return ""
 }

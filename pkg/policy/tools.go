@@ -84,6 +84,10 @@ func toolOf(words []string, tools []string) string {
 			}
 		}
 		if !starter(program) && !skippable(words[i]) && !interpreter(program) && (i == 0 || !takesValue(words[i-1])) {
+			// Behind -- stands what a program starts that nobody has told of: an executor's, or one that waits or reads secrets first.
+			if end := slices.Index(words[i:], "--"); end >= 0 {
+				return toolOf(words[i+end+1:], tools)
+			}
 			return ""
 		}
 	}
