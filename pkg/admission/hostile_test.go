@@ -98,8 +98,6 @@ const (
 	maxRatio = 2
 	// maxAlloc is how many bytes may be allocated for each byte of the input, beside allocBase, which every request costs.
 	maxAlloc, allocBase = 40, 4 << 20
-	// maxFormAlloc is the same for an object of very many small parts: a container takes 50 bytes in JSON, and 1 KB in Go.
-	maxFormAlloc = 100
 )
 
 // Whatever is sent costs work and memory in proportion to its length. What costs more is refused unread, which is counted too.
@@ -138,11 +136,7 @@ func (h *judge) check(p hostile.Place, name, part string, big int) {
 		h.t.Errorf("%s: a byte of %d costs %.1f units, and one of %d %.1f", name, big, many.units/many.input, small10, few.units/few.input)
 	}
 	for _, c := range []cost{few, many} {
-		most := float64(maxAlloc)
-		if strings.HasPrefix(name, "many ") {
-			most = maxFormAlloc
-		}
-		if c.bytes > most*c.input+allocBase {
+		if c.bytes > maxAlloc*c.input+allocBase {
 			h.t.Errorf("%s: %.0f bytes allocated for %.0f, %.1f times as many", name, c.bytes, c.input, c.bytes/c.input)
 		}
 	}

@@ -17,7 +17,7 @@ const (
 	// maxGrowth is how many bytes the variables of one request may grow to when they are put in.
 	maxGrowth = 1 << 20
 	// maxParts is how many objects in lists may be decoded into Kubernetes' own types, beside one for each partSize bytes of what
-	// is sent: a container takes three bytes in JSON at least, and a kilobyte decoded.
+	// is sent. A container, which takes three bytes in JSON at least and a kilobyte decoded, counts for eight.
 	maxParts, partSize = 512, 50
 )
 
@@ -66,7 +66,7 @@ func (b *Budget) Node(n int) bool {
 // Sent says that n bytes more have been sent, which may hold parts of lists.
 func (b *Budget) Sent(n int) { b.size += n }
 
-// Part charges n objects in lists that are decoded into Kubernetes' own types, before they are.
+// Part charges n parts: objects in lists that are decoded into Kubernetes' own types, before they are.
 func (b *Budget) Part(n int) bool {
 	b.parts += n
 	return b.within(b.parts <= maxParts+b.size/partSize, Parts)

@@ -40,6 +40,7 @@ func TestBypassByCustomResource(t *testing.T) {
 		"a definition":                     {reason: "nothing runs yet", header: by("bob"), objects: template, want: "admitted"},
 		"a labelled Workflow":              {reason: "it says so itself", header: by("argocd"), objects: strings.Replace(calmWorkflow, "uid: w-2", `uid: w-2, labels: {firebreak.dev/maintenance: "true"}`, 1), want: window},
 		"a Workflow where everything is":   {reason: "maintenance: All", header: by("pia"), objects: strings.Replace(calmWorkflow, "namespace: payments", "namespace: cards", 1), want: window},
+		"a Workflow in a shared namespace": {reason: "what it works on is production's, and the denial comes where somebody reads it", header: by("bob"), objects: strings.Replace(workflow, "namespace: payments", "namespace: monitoring", 1), want: window},
 		"a relabelled Workflow":            {reason: "nothing starts", header: updating("bob"), objects: then(strings.Replace(workflow, "uid: w-1", "uid: w-1, labels: {a: b}", 1), workflow), want: "admitted"},
 		"another command in it":            {reason: "something else would run", header: updating("bob"), objects: then(strings.Replace(calmWorkflow, "[make]", "[make, x]", 1), calmWorkflow), want: window},
 		"a released Workflow":              {reason: "it was staged, and starts now", header: updating("bob"), objects: then(calmWorkflow, strings.Replace(calmWorkflow, "spec: {", "spec: {suspend: true, ", 1)), want: window},

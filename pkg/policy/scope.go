@@ -18,7 +18,7 @@ func (c *Case) concerned() []*estate.Environment {
 
 // shared returns the Production environments whose data stores something names that is started in a Shared namespace.
 func (c *Case) shared() []*estate.Environment {
-	if c.place.Tier != v1alpha1.TierShared || c.req.Namespace == "" || c.new == nil || c.new.work == nil {
+	if c.place.Tier != v1alpha1.TierShared || c.req.Namespace == "" || c.new == nil || c.new.work == nil && !c.runsTemplates() {
 		return nil
 	}
 	var out []*estate.Environment

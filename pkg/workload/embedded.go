@@ -241,7 +241,7 @@ const nodeCost = 16
 
 // decodeInto decodes one field. What cannot be decoded is no such field, and stays a text like any other.
 func (f *finder) decodeInto(into any, key string, value any) bool {
-	if !f.charge(value, 1) {
+	if !f.charge(key, value, 1) {
 		return false
 	}
 	raw, err := json.Marshal(map[string]any{key: value})
@@ -295,20 +295,20 @@ func all(values iter.Seq[any], is func(any) bool) bool {
 }
 
 // charge spends what it costs to write a value down and to read it again.
-func (f *finder) charge(value any, depth int) bool {
+func (f *finder) charge(key string, value any, depth int) bool {
 	if depth > maxEmbedded || !f.budget.Spend(nodeCost) {
 		return false
 	}
 	switch v := value.(type) {
 	case []any:
 		for _, part := range v {
-			if _, object := part.(map[string]any); object && !f.budget.Part(1) || !f.charge(part, depth+1) {
+			if _, object := part.(map[string]any); object && !f.budget.Part(weight(key)) || !f.charge("", part, depth+1) {
 				return false
 			}
 		}
 	case map[string]any:
 		for k, part := range v {
-			if !f.budget.Spend(len(k)) || !f.charge(part, depth+1) {
+			if !f.budget.Spend(len(k)) || !f.charge(k, part, depth+1) {
 				return false
 			}
 		}
@@ -358,22 +358,4 @@ func accounts(v any, found map[string]bool, depth int) {
 func accountKey(key string) bool {
 	l := strings.ToLower(key)
 	return strings.HasSuffix(l, "serviceaccountname") || strings.HasSuffix(l, "serviceaccount") || l == "serviceaccountref"
-}
-
-// CountParts returns how many objects stand in lists of a text in JSON, at most: each is decoded into a type that is larger.
-func CountParts(raw []byte) int {
-	n := 0
-	before := byte(0)
-	for _, c := range raw {
-		switch c {
-		case ' ', '\t', '\n', '\r':
-			continue
-		case '{':
-			if before == '[' || before == ',' {
-				n++
-			}
-		}
-		before = c
-	}
-	return n
 }

@@ -1,0 +1,35 @@
+package workload_test
+
+import (
+	"testing"
+
+	"github.com/firebreak-dev/firebreak/pkg/workload"
+)
+
+func TestCountParts(t *testing.T) {
+	for sentence, tc := range map[string]struct {
+		text string
+		want int
+	}{
+		"an object in no list":                  {`{"spec":{"containers":{}}}`, 0},
+		"objects in a list":                     {`{"env":[{},{}, {"a":{"b":1}}]}`, 3},
+		"containers":                            {`{"containers":[{}],"initContainers":[{}],"ephemeralContainers":[{}]}`, 24},
+		"a list behind containers":              {`{"containers":[{}],"volumes":[{}]}`, 9},
+		"a list in a container":                 {`{"containers":[{"env":[{},{}]},{}]}`, 18},
+		"in another case":                       {`{"CONTAINERS" : [{}]}`, 8},
+		"in escapes":                            {`{"\u0063ontainers":[{}]}`, 8},
+		"brackets in a text":                    {`{"a":"[{\"containers\":[{}]}]","b":[{}]}`, 1},
+		"a text that ends with an escape":       {`{"a":"[{\\","b":[{}]}`, 1},
+		"no JSON":                               {`]]}}[{"`, 1},
+		"a text without an end":                 {`{"a":[{},{},"\`, 2},
+		"a list as a value of another's":        {`{"containers":"x","a":[{}]}`, 1},
+		"lists in a list called containers":     {`{"containers":[[{}]]}`, 1},
+		"a key that is longer than any of ours": {`{"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa":[{}]}`, 1},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			if got := workload.CountParts([]byte(tc.text)); got != tc.want {
+				t.Errorf("got %d, want %d", got, tc.want)
+			}
+		})
+	}
+}
