@@ -8,8 +8,9 @@ const (
 	maxUnits = 160 << 20
 	// maxWords is how many words the scripts of one request may hold. The parser makes some 200 bytes of each.
 	maxWords = 1 << 16
-	// maxNodes is how many values the texts in YAML of one request may hold.
-	maxNodes = 1 << 15
+	// maxNodes is how many values the texts in YAML of one request may hold. Of both, a request may hold one more for each
+	// wordSize bytes of what is sent: what is written for people and programs to read has fewer.
+	maxNodes, wordSize = 1 << 15, 8
 	// maxTextReferences and maxReferences are how many references one text and one object may make that somebody must look
 	// at. What the estate does not know is not counted.
 	maxTextReferences = 1 << 13
@@ -40,6 +41,8 @@ type Budget struct {
 	units, words, nodes, references, growth, parts, size int
 
 	exceeded Limit
+	// beside are the budgets of what is read for the same request.
+	beside []*Budget
 }
 
 // New returns the budget of one request.
@@ -54,13 +57,13 @@ func (b *Budget) Spend(units int) bool {
 // Word charges n words of a script, before the script is parsed.
 func (b *Budget) Word(n int) bool {
 	b.words += n
-	return b.within(b.words <= maxWords, Words)
+	return b.within(b.words <= maxWords+b.size/wordSize, Words)
 }
 
 // Node charges n values of a text in YAML, before it is parsed.
 func (b *Budget) Node(n int) bool {
 	b.nodes += n
-	return b.within(b.nodes <= maxNodes, Nodes)
+	return b.within(b.nodes <= maxNodes+b.size/wordSize, Nodes)
 }
 
 // Sent says that n bytes more have been sent, which may hold parts of lists.
@@ -90,8 +93,21 @@ func (b *Budget) TooDeep() { b.within(false, Depth) }
 // Exceeded names the first limit that was exceeded; empty: none, and everything was read.
 func (b *Budget) Exceeded() Limit { return b.exceeded }
 
-// Units returns how many units of work were spent.
-func (b *Budget) Units() int { return b.units }
+// Beside returns a budget of its own for something else that is read for the same request.
+func (b *Budget) Beside() *Budget {
+	other := New()
+	b.beside = append(b.beside, other)
+	return other
+}
+
+// Units returns how many units of work were spent, of the budgets beside this one too.
+func (b *Budget) Units() int {
+	units := b.units
+	for _, other := range b.beside {
+		units += other.Units()
+	}
+	return units
+}
 
 func (b *Budget) within(ok bool, l Limit) bool {
 	if !ok && b.exceeded == "" {

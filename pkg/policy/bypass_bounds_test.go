@@ -34,6 +34,28 @@ func TestVariablesThatRepeatEachOther(t *testing.T) {
 	}
 }
 
+// TestWhatCannotBeReadCanGo: what was stored before there was a limit is not held for ever by it.
+func TestWhatCannotBeReadCanGo(t *testing.T) {
+	object := func(namespace, meta, settings string) string {
+		return "{apiVersion: example.com/v1, kind: Shop, metadata: {name: shop, namespace: " + namespace + ", " + meta + "}, spec: {settings: " + quoted(settings) + "}}"
+	}
+	long := "x: " + strings.Repeat("[", 60_000)
+	const (
+		going = "deletionTimestamp: '2026-11-28T01:00:00Z', finalizers: [a/b, c/d]"
+		gone  = "deletionTimestamp: '2026-11-28T01:00:00Z', finalizers: [c/d]"
+	)
+	runRequests(t, map[string]request{
+		"it goes":                             {reason: "who it is and where says enough", header: header{Requester: "argocd", Operation: "delete"}, objects: object("payments", "a: b", long), want: "admitted"},
+		"an outsider lets it go":              {reason: "they may not", header: header{Requester: "dora", Operation: "delete"}, objects: object("payments", "a: b", long), want: "IdentityOutsideEnvironment"},
+		"its finalizer goes":                  {reason: "it is being deleted", header: updating("argocd"), objects: then(object("payments", gone, long), object("payments", going, long)), want: "admitted"},
+		"its finalizer goes, by an outsider":  {reason: "they may not", header: updating("dora"), objects: then(object("payments", gone, long), object("payments", going, long)), want: "IdentityOutsideEnvironment"},
+		"it is cut down":                      {reason: "as the message says", header: updating("argocd"), objects: then(object("payments", "a: b", "x: y"), object("payments", "a: b", long)), want: "admitted"},
+		"it is cut down to a production host": {reason: "nobody can tell that it stood there before", header: updating("dora"), objects: then(object("dev", "a: b", host), object("dev", "a: b", long+host)), want: "DataStoreAcrossTiers"},
+		"it grows":                            {reason: "nobody can tell what it says", header: updating("argocd"), objects: then(object("payments", "a: b", long+"]"), object("payments", "a: b", long)), want: "undecided: it holds texts in YAML with more values than can be read, so nobody can tell what it names; split it, or take out of it what no program reads"},
+		"a finalizer goes and something else": {reason: "nobody can tell what it says", header: updating("argocd"), objects: then(object("payments", gone, long+"]"), object("payments", going, long)), want: "undecided: it holds texts in YAML with more values than can be read, so nobody can tell what it names; split it, or take out of it what no program reads"},
+	})
+}
+
 // What is sent to wear the reader out ends with a production host, and must not be admitted for want of reading it.
 func TestBypassByExhaustion(t *testing.T) {
 	type burden struct {
@@ -54,8 +76,12 @@ func TestBypassByExhaustion(t *testing.T) {
 	}
 	s := newStage(t)
 	for name, test := range map[string]burden{
-		"YAML aliases that double forty times": {"a parser may refuse them, the reader may not", aliases + "db: " + host + "\n", custom, denied},
-		"brackets in YAML":                     {"more values than are read", "db: " + host + "\nx: " + strings.Repeat("[", 60_000), custom, undecided},
+		"YAML aliases that double forty times":  {"nobody can tell what it says", aliases + "db: " + host + "\n", custom, undecided},
+		"a long text that is repeated by alias": {"each use of it is a text of its own to whoever reads it", "a: &a " + strings.Repeat("x", 100_000) + "\nb: [" + strings.Repeat("*a,", 8_000) + "*a]\n", custom, undecided},
+		"containers that are repeated by alias": {"each use of them is a container of its own", strings.Repeat("---\na: &a {image: a, args: ["+strings.Repeat("x,", 100)+"x]}\ncontainers: ["+strings.Repeat("*a,", 300)+"*a]\n", 60), custom, undecided},
+		"one text in two places by alias":       {"as people write it", "a: &a {host: " + host + "}\nb: *a\n", custom, denied},
+		"fields that a template shares":         {"<< puts them in", "a: &a {hostname: " + host + "}\nb: {<<: *a, c: d}\n", custom, denied},
+		"brackets in YAML":                      {"more values than are read", "db: " + host + "\nx: " + strings.Repeat("[", 60_000), custom, undecided},
 		"an object nested 900 deep": {"deeper than is read, so refused", "", func(string) string {
 			return inObject("example.com/v1", "Shop", "spec: "+strings.Repeat("{a: ", 900)+host+strings.Repeat("}", 900))
 		}, undecided},

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -19,15 +20,18 @@ import (
 
 // Case is a request made ready to be judged. It is made once and may be decided several times, with fresher state.
 type Case struct {
-	req       *Request
-	world     *World
-	budget    *budget.Budget
+	req    *Request
+	world  *World
+	budget *budget.Budget
+	// bare: of the object, only who it is and what the cluster does with it is read, not what it names.
+	bare      bool
 	est       *estate.Estate
 	requester *Requester
 	// place is what the object's namespace belongs to.
 	place estate.Membership
-	// new and old are the object as it is to be and as it was; either may be nil.
+	// new and old are the object as it is to be and as it was; either may be nil. past pays for the reading of old.
 	new, old *object
+	past     *budget.Budget
 	// same: the update stores what is stored already.
 	same bool
 	// maintenance says why this is maintenance; empty: it is not. hook says that it would be, were it no hook.
@@ -63,10 +67,37 @@ type demand struct {
 
 // Prepare decodes a request and classifies it. Its error means that the request cannot be judged.
 func Prepare(req *Request, w *World) (*Case, error) {
-	c := &Case{req: req, world: w, est: w.Estate, budget: req.Budget}
-	if c.budget == nil {
-		c.budget = budget.New()
+	b := req.Budget
+	if b == nil {
+		b = budget.New()
 	}
+	c, err := prepare(req, w, b, false)
+	if err != nil && b.Exceeded() != "" && namesNothingNew(req) {
+		// What was stored before Firebreak came, or by another version of it, must be able to go.
+		return prepare(req, w, b.Beside(), true)
+	}
+	return c, err
+}
+
+// namesNothingNew: the object goes, or all that changes is what its deletion waits for.
+func namesNothingNew(req *Request) bool {
+	switch req.Operation {
+	case Delete:
+		return true
+	case Update:
+		a, b := generic(req.Object), generic(req.OldObject)
+		for _, o := range []map[string]any{a, b} {
+			if meta, ok := o["metadata"].(map[string]any); ok {
+				delete(meta, "finalizers")
+			}
+		}
+		return a != nil && b != nil && req.SubResource == "" && reflect.DeepEqual(a, b)
+	}
+	return false
+}
+
+func prepare(req *Request, w *World, b *budget.Budget, bare bool) (*Case, error) {
+	c := &Case{req: req, world: w, est: w.Estate, budget: b, bare: bare}
 	var err error
 	if c.requester, err = w.requester(req.User); err != nil {
 		return nil, err
@@ -99,10 +130,12 @@ func Prepare(req *Request, w *World) (*Case, error) {
 // decode reads both states of the object. What a session sends is not an object of the cluster.
 func (c *Case) decode() error {
 	var err error
-	if c.new, err = decode(c.req.Kind.GroupKind(), c.req.Object, whole(c.req), c.budget); err != nil && c.req.Operation != Connect {
+	all := whole(c.req) && !c.bare
+	if c.new, err = decode(c.req.Kind.GroupKind(), c.req.Object, all, c.budget); err != nil && c.req.Operation != Connect {
 		return err
 	}
-	if c.old, err = decode(c.req.Kind.GroupKind(), c.req.OldObject, whole(c.req), c.budget); err != nil && c.req.Operation != Connect {
+	c.past = c.budget.Beside()
+	if c.old, err = decode(c.req.Kind.GroupKind(), c.req.OldObject, all, c.past); err != nil && c.req.Operation != Connect && (c.past.Exceeded() == "" || c.req.Operation == Update) {
 		return err
 	}
 	return c.complete()
@@ -132,10 +165,18 @@ func (c *Case) extract() error {
 	if c.req.Operation == Connect {
 		return c.readSession()
 	}
-	for _, o := range []*object{c.new, c.old} {
-		if err := c.read(o); err != nil {
-			return err
-		}
+	if c.bare {
+		return nil
+	}
+	if err := c.read(c.new, c.budget); err != nil {
+		return err
+	}
+	if err := c.read(c.old, c.past); err != nil && c.past.Exceeded() == "" {
+		return err
+	}
+	if c.old != nil && c.past.Exceeded() != "" {
+		// What it was cannot be told, so whatever it is to be counts as new.
+		c.old.refs, c.old.embedded, c.old.tree = nil, nil, nil
 	}
 	if c.new != nil && c.req.Kind.Kind == "Binding" {
 		c.new.refs = append(c.new.refs, bound(c.new)...)

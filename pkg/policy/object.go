@@ -38,9 +38,6 @@ func decode(gk schema.GroupKind, raw []byte, whole bool, b *budget.Budget) (*obj
 		return nil, nil
 	}
 	b.Sent(len(raw))
-	if workload.HasTemplate(gk) && !b.Part(workload.CountParts(raw)) {
-		return nil, tooMuch(b.Exceeded())
-	}
 	o := &object{raw: raw}
 	var m metav1.PartialObjectMetadata
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(raw, &m); err != nil {
@@ -50,6 +47,9 @@ func decode(gk schema.GroupKind, raw []byte, whole bool, b *budget.Budget) (*obj
 		return nil, fmt.Errorf("decode metadata: %w", err)
 	}
 	o.meta = m.ObjectMeta
+	if workload.HasTemplate(gk) && !b.Part(workload.CountParts(raw)) {
+		return o, tooMuch(b.Exceeded())
+	}
 	var err error
 	if o.work, err = workload.Of(gk, raw); err != nil {
 		return nil, err
@@ -142,11 +142,12 @@ func secretKind() schema.GroupKind    { return schema.GroupKind{Kind: "Secret"} 
 var errNoSecret = errors.New("decode Secret: it is no valid Secret")
 
 // read reads an object for what it names.
-func (c *Case) read(o *object) error {
+func (c *Case) read(o *object, b *budget.Budget) error {
 	if o == nil {
 		return nil
 	}
 	in := c.input()
+	in.Budget = b
 	in.Data, in.Object, in.Embedded, in.Annotations = o.data, o.tree, o.embedded, o.meta.Annotations
 	if o.work != nil {
 		in.Template = &o.work.Template

@@ -1,9 +1,6 @@
 package workload
 
-import (
-	"bytes"
-	"strings"
-)
+import "strings"
 
 // weight says how many parts an object in a list counts for: a container is decoded into a kilobyte, and most else into a tenth
 // of it.
@@ -43,16 +40,14 @@ func CountParts(raw []byte) int {
 const longestKey = 160
 
 // stringEnd returns where the string ends that begins at i: at its closing quote, or the end of the text.
-func stringEnd(raw []byte, i int) int {
-	for i < len(raw) {
-		next := bytes.IndexAny(raw[i:], `"\`)
-		if next < 0 {
-			return len(raw)
-		}
-		if i += next; raw[i] == '"' {
+func stringEnd[T string | []byte](raw T, i int) int {
+	for ; i < len(raw); i++ {
+		switch raw[i] {
+		case '"':
 			return i
+		case '\\':
+			i++
 		}
-		i += 2
 	}
 	return len(raw)
 }

@@ -2,10 +2,7 @@ package workload
 
 import (
 	"encoding/json"
-	"iter"
 	"strings"
-
-	"sigs.k8s.io/yaml"
 
 	"github.com/firebreak-dev/firebreak/pkg/budget"
 )
@@ -69,22 +66,18 @@ func (u unfolder) value(v any, key string, depth, folds int) any {
 func isUnfolded(v any) bool { _, is := v.(Text); return is }
 
 func (u unfolder) trees(text, key string, depth, folds int) []any {
-	if !folded(text) || IsScript(key, text) {
+	if !folded(text) || IsScript(key, text) && !looksLikeObject(text) {
 		return nil
 	}
 	if folds >= maxFolds {
 		u.budget.TooDeep()
 		return nil
 	}
-	if !u.budget.Spend(len(text)) || !u.budget.Node(countNodes(text)) {
+	if !u.budget.Spend(len(text)) {
 		return nil
 	}
 	var out []any
-	for document := range documents(text) {
-		var tree any
-		if yaml.Unmarshal([]byte(document), &tree) != nil {
-			continue
-		}
+	for _, tree := range readTrees(text, u.budget) {
 		switch tree.(type) {
 		case map[string]any, []any:
 			out = append(out, u.value(tree, key, depth+1, folds+1))
@@ -93,13 +86,25 @@ func (u unfolder) trees(text, key string, depth, folds int) []any {
 	return out
 }
 
-// folded reports whether a text can hold an object: it has several lines, or begins as one in JSON does.
+// folded reports whether a text can hold an object: it has several lines, one of a field or an item, or begins as one in JSON does.
 func folded(text string) bool {
-	if !strings.Contains(text, ":") {
-		return false
-	}
 	text = strings.TrimSpace(text)
-	return strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[") || strings.Contains(text, "\n")
+	switch {
+	case !strings.Contains(text, ":") && !strings.HasPrefix(text, "["):
+		return false
+	case strings.HasPrefix(text, "{"), strings.HasPrefix(text, "["), strings.HasPrefix(text, "- "):
+		return true
+	}
+	return strings.Contains(text, "\n") || strings.Contains(text, ": ")
+}
+
+// looksLikeObject reports whether the first line of a text begins a field or a document, as no command of a script does.
+func looksLikeObject(text string) bool {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	line = strings.TrimSpace(line)
+	field, _, found := strings.Cut(line, ":")
+	return line == "---" || strings.HasPrefix(line, "{") && strings.Contains(line, ":") ||
+		found && field != "" && !strings.ContainsAny(field, " ;|&$(){}<>=") && (strings.HasSuffix(line, ":") || strings.Contains(line, ": "))
 }
 
 // IsScript reports whether the text of a key is a script for a shell.
@@ -114,35 +119,4 @@ func IsScript(key, text string) bool {
 		return true
 	}
 	return strings.HasSuffix(key, ".sh") || strings.HasSuffix(key, ".bash")
-}
-
-// documents yields the documents of a text in YAML.
-func documents(text string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		begin, at := 0, 0
-		for line := range strings.Lines(text) {
-			if strings.HasPrefix(line, "---") {
-				if at > begin && !yield(text[begin:at]) {
-					return
-				}
-				begin = at + len("---")
-			}
-			at += len(line)
-		}
-		if begin < len(text) {
-			yield(text[begin:])
-		}
-	}
-}
-
-// countNodes returns how many values a text in YAML can hold at most.
-func countNodes(text string) int {
-	n := 1
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case '\n', ',', '[', '{', '*', '-', ':', '?':
-			n++
-		}
-	}
-	return n
 }

@@ -1,0 +1,228 @@
+package workload
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"iter"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/firebreak-dev/firebreak/pkg/budget"
+)
+
+// readTrees reads the objects and lists of a text, in JSON or in YAML, of as many documents as there are. What is neither has
+// none. Each value is charged before it is read, and each use of an alias by what it repeats.
+func readTrees(text string, b *budget.Budget) []any {
+	text = strings.TrimPrefix(text, "\ufeff")
+	if begin := strings.TrimSpace(text); strings.HasPrefix(begin, "{") || strings.HasPrefix(begin, "[") {
+		if !b.Node(countJSON(begin)) {
+			return nil
+		}
+		if out, err := readJSON(begin); err == nil {
+			return out
+		}
+	}
+	if !b.Node(countYAML(text)) {
+		return nil
+	}
+	var out []any
+	for document := range documents(text) {
+		tree, err := readYAML(document, b)
+		if err != nil && strings.Contains(document, "{{") && b.Spend(len(document)) {
+			tree, err = readYAML(filled(document), b) // a template of Helm's or of a workflow
+		}
+		if err == nil {
+			out = append(out, tree)
+		}
+	}
+	return out
+}
+
+func readJSON(text string) ([]any, error) {
+	var out []any
+	for d := json.NewDecoder(strings.NewReader(text)); ; {
+		var tree any
+		switch err := d.Decode(&tree); {
+		case errors.Is(err, io.EOF):
+			return out, nil
+		case err != nil:
+			return nil, err
+		}
+		out = append(out, tree)
+	}
+}
+
+// filled puts a word in the place of each template's parameter. A line that holds nothing else is taken out.
+func filled(text string) string {
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		rest, word := line, strings.TrimSpace(line)
+		if strings.HasPrefix(word, "{{") && strings.HasSuffix(word, "}}") {
+			continue
+		}
+		for {
+			before, after, open := strings.Cut(rest, "{{")
+			_, behind, closed := strings.Cut(after, "}}")
+			if !open || !closed {
+				break
+			}
+			out.WriteString(before + parameterWord)
+			rest = behind
+		}
+		out.WriteString(rest)
+	}
+	return out.String()
+}
+
+// parameterWord stands for a parameter whose value nobody knows: a number, so that it can stand wherever a word or a number can.
+const parameterWord = "0"
+
+// readYAML reads one document.
+func readYAML(text string, b *budget.Budget) (any, error) {
+	var node yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &node); err != nil {
+		return nil, err //nolint:wrapcheck // nobody is told
+	}
+	return expanded{budget: b}.value(&node, 0), nil
+}
+
+// expanded turns nodes into values. Within an alias, whatever it repeats is charged once more.
+type expanded struct {
+	budget  *budget.Budget
+	aliased bool
+}
+
+func (e expanded) value(n *yaml.Node, depth int) any {
+	if depth > maxEmbedded {
+		e.budget.TooDeep()
+		return nil
+	}
+	if e.aliased && (!e.budget.Node(1) || !e.budget.Grow(len(n.Value))) {
+		return nil
+	}
+	switch n.Kind {
+	case yaml.DocumentNode:
+		if len(n.Content) > 0 {
+			return e.value(n.Content[0], depth)
+		}
+	case yaml.AliasNode:
+		return expanded{e.budget, true}.value(n.Alias, depth+1)
+	case yaml.SequenceNode:
+		out := make([]any, 0, len(n.Content))
+		for _, item := range n.Content {
+			out = append(out, e.value(item, depth+1))
+		}
+		return out
+	case yaml.MappingNode:
+		return e.mapping(n, depth)
+	case yaml.ScalarNode:
+		return scalar(n)
+	}
+	return nil
+}
+
+func (e expanded) mapping(n *yaml.Node, depth int) any {
+	out := make(map[string]any, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if key.Tag != "!!merge" {
+			out[keyOf(key)] = e.value(value, depth+1)
+			continue
+		}
+		for _, from := range merged(value) {
+			m, _ := e.value(from, depth+1).(map[string]any)
+			for k, v := range m {
+				if _, has := out[k]; !has {
+					out[k] = v
+				}
+			}
+		}
+	}
+	return out
+}
+
+// merged returns what << puts in: a mapping, or several.
+func merged(n *yaml.Node) []*yaml.Node {
+	if n.Kind == yaml.SequenceNode {
+		return n.Content
+	}
+	return []*yaml.Node{n}
+}
+
+func keyOf(n *yaml.Node) string {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	return n.Value
+}
+
+// scalar reads numbers and the like as JSON does; everything else is a text.
+func scalar(n *yaml.Node) any {
+	var v any
+	switch n.Tag {
+	case "!!null":
+		return nil
+	case "!!bool", "!!int", "!!float":
+		if n.Decode(&v) != nil {
+			return n.Value
+		}
+	}
+	switch v := v.(type) {
+	case bool, float64:
+		return v
+	case int:
+		return float64(v)
+	case int64:
+		return float64(v)
+	case uint64:
+		return float64(v)
+	}
+	return n.Value
+}
+
+// documents yields the documents of a text in YAML.
+func documents(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		begin, at := 0, 0
+		for line := range strings.Lines(text) {
+			if strings.HasPrefix(line, "---") {
+				if at > begin && !yield(text[begin:at]) {
+					return
+				}
+				begin = at + len("---")
+			}
+			at += len(line)
+		}
+		if begin < len(text) {
+			yield(text[begin:])
+		}
+	}
+}
+
+// countYAML returns how many values a text in YAML can hold at most.
+func countYAML(text string) int {
+	n := 1
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '\n', ',', '[', '{', '*', '-', ':', '?':
+			n++
+		}
+	}
+	return n
+}
+
+// countJSON does the same for JSON, where marks within strings count for nothing.
+func countJSON(text string) int {
+	n := 1
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			i = stringEnd(text, i+1)
+		case ',', '[', '{', ':':
+			n++
+		}
+	}
+	return n
+}
