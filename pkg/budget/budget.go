@@ -8,9 +8,8 @@ const (
 	maxUnits = 160 << 20
 	// maxWords is how many words the scripts of one request may hold. The parser makes some 200 bytes of each.
 	maxWords = 1 << 16
-	// maxNodes is how many values the texts in YAML of one request may hold. Of both, a request may hold one more for each
-	// wordSize bytes of what is sent: what is written for people and programs to read has fewer.
-	maxNodes, wordSize = 1 << 15, 8
+	// maxNodes is how many values the texts in YAML of one request may hold, beside one for each nodeSize bytes of what is sent.
+	maxNodes, nodeSize = 1 << 15, 16
 	// maxTextReferences and maxReferences are how many references one text and one object may make that somebody must look
 	// at. What the estate does not know is not counted.
 	maxTextReferences = 1 << 13
@@ -57,13 +56,13 @@ func (b *Budget) Spend(units int) bool {
 // Word charges n words of a script, before the script is parsed.
 func (b *Budget) Word(n int) bool {
 	b.words += n
-	return b.within(b.words <= maxWords+b.size/wordSize, Words)
+	return b.within(b.words <= maxWords, Words)
 }
 
 // Node charges n values of a text in YAML, before it is parsed.
 func (b *Budget) Node(n int) bool {
 	b.nodes += n
-	return b.within(b.nodes <= maxNodes+b.size/wordSize, Nodes)
+	return b.within(b.nodes <= maxNodes+b.size/nodeSize, Nodes)
 }
 
 // Sent says that n bytes more have been sent, which may hold parts of lists.

@@ -102,7 +102,9 @@ func countWords(script string) int {
 			if n++; in {
 				n += 2 // a command of its own
 			}
-			in = false
+			if in = false; script[i] == '(' {
+				n += 3 // a shell within the shell, and what it runs
+			}
 		case '$':
 			n += 3 // the parser makes a part of a word, a variable and its name of it
 			in = false

@@ -180,6 +180,14 @@ func Forms() map[string]Place {
 			}
 			return m{"metadata": meta(), "spec": m{"values": text}}
 		}},
+		"a text that aliases repeat": {shop, "shops", func(text string) any {
+			half := len(text) / 2
+			return m{"metadata": meta(), "spec": m{"values": "a: &a " + strconv.Quote(text[:half]) + "\nb: [" + strings.Repeat("*a,", half/3) + "*a]\n"}}
+		}},
+		"containers that aliases repeat": {shop, "shops", func(text string) any {
+			half := len(text) / 2
+			return m{"metadata": meta(), "spec": m{"values": "a: &a {image: x, args: [" + strings.Repeat("x,", half/2) + "x]}\ncontainers: [" + strings.Repeat("*a,", half/3) + "*a]\n"}}
+		}},
 		"nested": {shop, "shops", func(text string) any {
 			var inner any = text
 			for range len(text) / 100 {
