@@ -73,6 +73,12 @@ func TestBypassByWhatAnOperatorMakes(t *testing.T) {
 	of := func(y string) func(*policy.Request) {
 		return func(r *policy.Request) { r.Owner = ownerObject(t, y) }
 	}
+	const (
+		making = `{apiVersion: argoproj.io/v1alpha1, kind: Workflow, metadata: {name: make, namespace: payments, uid: w-4}, spec: {templates: [{name: m, container: {image: "builder:1", command: [make]}}]}}`
+		plain  = `{apiVersion: argoproj.io/v1alpha1, kind: Workflow, metadata: {name: make, namespace: payments, uid: w-5}, spec: {templates: [{name: m, container: {image: "builder:1"}}]}}`
+		open   = `{apiVersion: argoproj.io/v1alpha1, kind: Workflow, metadata: {name: make, namespace: payments, uid: w-6}, spec: {templates: [{name: m, container: {image: "builder:1", command: [sh, -c, "{{inputs.parameters.cmd}}"]}}]}}`
+		step   = `{apiVersion: argoproj.io/v1alpha1, kind: TaskRun, metadata: {name: build, namespace: payments, uid: t-1}, spec: {taskSpec: {steps: [{name: a, image: "golang:1.23", command: [make], args: [build, "--destination=$(params.v)"]}]}}}`
+	)
 	const cluster = `{apiVersion: argoproj.io/v1alpha1, kind: Cluster, metadata: {name: orders, namespace: payments, uid: c-1}, spec: {instances: 3}}`
 	parameterised := strings.Replace(workflow, "REINDEX DATABASE orders", "REINDEX DATABASE {{inputs.parameters.db}}", 1)
 	runRequests(t, map[string]request{
@@ -92,6 +98,13 @@ func TestBypassByWhatAnOperatorMakes(t *testing.T) {
 		"a Pod of a kind that it may not read": {reason: "what keeps production running goes on", header: by("cert-manager"), objects: pod("Thing", "x", "x-1", instance), edit: unreadable, want: "admitted"},
 		"a launcher's, as the template says":   {reason: "it was judged when the resource was written", header: by("airflow"), objects: pod("Workflow", "reindex", "w-1", said), edit: of(workflow), want: "admitted"},
 		"a launcher's, otherwise":              {reason: "that it is listed is no leave to run something else", header: by("airflow"), objects: pod("Workflow", "reindex", "w-1", another), edit: of(workflow), want: window},
+		"a shell before the template's words":  {reason: "no template runs psql", header: by("cert-manager"), objects: pod("Workflow", "make", "w-4", `{name: main, image: "builder:1", command: [sh, -c, "psql -c x"], args: [make]}`), edit: of(making), want: window},
+		"a tool before the template's words":   {reason: "no template runs psql", header: by("cert-manager"), objects: pod("Workflow", "make", "w-4", `{name: main, image: "builder:1", command: [/usr/bin/psql, -c, x, make]}`), edit: of(making), want: window},
+		"a tool in the place of nothing":       {reason: "the template leaves it to the image", header: by("cert-manager"), objects: pod("Workflow", "make", "w-5", `{name: main, image: "builder:1", command: [/usr/bin/psql, -c, x]}`), edit: of(plain), want: window},
+		"a hook that the template has not":     {reason: "nobody has judged it", header: by("cert-manager"), objects: pod("Workflow", "make", "w-4", `{name: main, image: "builder:1", command: [make], lifecycle: {postStart: {exec: {command: [psql, -c, x]}}}}`), edit: of(making), want: window},
+		"a tool in the place of a parameter":   {reason: "the resource did not name it when it was judged", header: by("cert-manager"), objects: pod("Workflow", "make", "w-6", `{name: main, image: "builder:1", command: [sh, -c, "psql -c x"]}`), edit: of(open), want: window},
+		"Tekton's step":                        {reason: "its entry point is put before, and a mark between", header: by("cert-manager"), objects: pod("TaskRun", "build", "t-1", `{name: step-a, image: "golang:1.23", command: [/tekton/bin/entrypoint], args: [-wait_file, /tekton/downward/ready, -entrypoint, make, "--", build, "--destination=1.23"]}`), edit: of(step), want: "admitted"},
+		"another than Tekton's step":           {reason: "nobody has judged it", header: by("cert-manager"), objects: pod("TaskRun", "build", "t-1", `{name: step-a, image: "golang:1.23", command: [/tekton/bin/entrypoint], args: [-entrypoint, make, "--", destroy, "--destination=1.23"]}`), edit: of(step), want: window},
 		"before it was read":                   {reason: "somebody must read it first", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said), want: `undecided: Workflow "reindex" is not known yet`},
 	})
 }

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	kjson "sigs.k8s.io/json"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -46,7 +47,7 @@ type Case struct {
 	// window would help.
 	outsider bool
 	// accounts are the service accounts that the request takes, and how it takes them.
-	accounts []string
+	accounts []types.NamespacedName
 	taken    string
 }
 

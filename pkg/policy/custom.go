@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -66,10 +67,22 @@ func (c *Case) runsCustom() bool {
 // runsTemplates reports whether a custom resource has templates of its own, or runs those of another object.
 func (c *Case) runsTemplates() bool { return len(templatesOf(c.new.embedded)) > 0 || c.borrows() }
 
-// borrows reports whether a custom resource that is called like something that runs names the templates of another object.
+// borrows reports whether a custom resource that is called like something that runs runs what stands in another object.
 func (c *Case) borrows() bool {
-	kind := c.req.Kind.Kind
-	return c.new.tree != nil && (recurs(kind) || runsByName(kind)) && refersToTemplates(c.new.tree["spec"], 1)
+	return c.new.tree != nil && runsElsewhere(c.req.Kind.Kind, c.new.tree, c.new.embedded)
+}
+
+// runsElsewhere: a kind is called like something that runs, and its object names the templates of another one, or none at all.
+func runsElsewhere(kind string, tree map[string]any, embedded []workload.Template) bool {
+	if !recurs(kind) && !runsByName(kind) {
+		return false
+	}
+	return refersToTemplates(tree["spec"], 1) || len(templatesOf(embedded)) == 0 && !keepsData(kind)
+}
+
+// keepsData: a database operator's own work on its own objects, which has no templates.
+func keepsData(kind string) bool {
+	return strings.HasSuffix(kind, "Backup") || strings.HasSuffix(kind, "Restore")
 }
 
 func suspended(o *object) bool {
@@ -81,7 +94,7 @@ func suspended(o *object) bool {
 // whyCustomIsMaintenance judges the templates of a custom resource: like those of a Job where it runs them once, and like those of a
 // Deployment where it keeps them running or is only written down for later.
 func (c *Case) whyCustomIsMaintenance(controls *estate.Controls) string {
-	if !lasts(c.req.Kind.GroupKind(), c.new.tree) {
+	if !lasts(c.req.Kind.GroupKind(), c.new.tree, controls) {
 		return c.whyRunIsMaintenance(controls)
 	}
 	if controls.Maintenance == v1alpha1.MaintenanceLabeled || !c.touchesStore() {
@@ -93,21 +106,21 @@ func (c *Case) whyCustomIsMaintenance(controls *estate.Controls) string {
 	return ""
 }
 
-// lasts reports whether a custom resource keeps what it runs running, or is a definition that something else runs. Of a kind that
-// nobody has told of it is believed by what it says of itself, unless it is called like something that runs once: a definition
-// that keeps unknown fields would let whoever writes it say anything.
-func lasts(gk schema.GroupKind, tree map[string]any) bool {
+// lasts reports whether a custom resource keeps what it runs running, or is a definition that something else runs. Whoever defines a
+// kind that runs something once calls it so, or has fields for its end. Where everything that runs is maintenance, a kind that
+// nobody has told of is believed only if it says how many of it there are to be.
+func lasts(gk schema.GroupKind, tree map[string]any, controls *estate.Controls) bool {
 	if known(gk) || strings.HasSuffix(gk.Kind, "Template") {
 		return true
 	}
-	if recurs(gk.Kind) || runsByName(gk.Kind) {
+	spec, _ := tree["spec"].(map[string]any)
+	has := func(fields ...string) bool {
+		return slices.ContainsFunc(fields, func(field string) bool { _, ok := spec[field]; return ok })
+	}
+	if recurs(gk.Kind) || runsByName(gk.Kind) || has("backoffLimit", "completions", "activeDeadlineSeconds", "ttlSecondsAfterFinished", "jobTemplate", "runPolicy", "restartPolicy") {
 		return false
 	}
-	spec, _ := tree["spec"].(map[string]any)
-	return slices.ContainsFunc([]string{"replicas", "instances", "size", "minReplicas", "replicaCount", "workloadRef", "serviceName"}, func(field string) bool {
-		_, ok := spec[field]
-		return ok
-	})
+	return controls.Maintenance != v1alpha1.MaintenanceAll || has("replicas", "instances", "size", "minReplicas", "replicaCount", "workloadRef", "serviceName")
 }
 
 // known lists what lasts, by group and kind.
@@ -132,7 +145,8 @@ func known(gk schema.GroupKind) bool {
 
 // runsByName: whoever defines a kind calls it by what it does.
 func runsByName(kind string) bool {
-	return slices.ContainsFunc([]string{"Workflow", "Run", "Job", "JobSet", "Task", "Build", "Test", "Backup", "Restore", "Migration", "Execution"}, func(s string) bool {
+	return slices.ContainsFunc([]string{"Workflow", "Run", "Job", "JobSet", "JobFlow", "Task", "Build", "Test", "Backup", "Restore", "Migration", "Execution",
+		"OpsRequest", "Experiment", "Trial", "ActionSet", "SparkApplication"}, func(s string) bool {
 		return strings.HasSuffix(kind, s)
 	})
 }
@@ -151,14 +165,22 @@ func refersToTemplates(v any, depth int) bool {
 		return depth < maxRefers && slices.ContainsFunc(v, func(item any) bool { return refersToTemplates(item, depth+1) })
 	case map[string]any:
 		for key, value := range v {
-			_, object := value.(map[string]any)
-			if l := strings.ToLower(key); object && (strings.HasSuffix(l, "templateref") || l == "taskref" || l == "pipelineref" || l == "workflowref") ||
-				depth < maxRefers && refersToTemplates(value, depth+1) {
+			if templateKey(key) && value != nil || depth < maxRefers && refersToTemplates(value, depth+1) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// templateKey: the fields that name the templates of another object.
+func templateKey(key string) bool {
+	switch l := strings.ToLower(key); l {
+	case "taskref", "pipelineref", "workflowref", "customref", "templatename", "opsdefinitionname", "blueprint":
+		return true
+	default:
+		return strings.HasSuffix(l, "templateref")
+	}
 }
 
 // maxRefers is how deep references to templates are looked for; what lies deeper than is read is refused elsewhere.
@@ -222,8 +244,7 @@ func (c *Case) madeOf(owner metav1.OwnerReference, o *OwnerObject) made {
 	workload.Unfold(tree, c.budget)
 	embedded := workload.Embedded(tree, c.budget)
 	templates := templatesOf(embedded)
-	borrowed := len(templates) == 0 && refersToTemplates(tree["spec"], 1)
-	if len(templates) == 0 && !borrowed {
+	if len(templates) == 0 && !refersToTemplates(tree["spec"], 1) && !runsElsewhere(owner.Kind, tree, embedded) {
 		return housekeeping
 	}
 	in := c.input()
@@ -259,52 +280,98 @@ func (c *Case) followsStores(owners []reference.Reference) bool {
 }
 
 // follows reports whether each container is one of the templates' own, or a helper that runs no tool. A controller may put its own
-// program before the words of a template, and values in the place of its parameters.
+// program before the words of a template, and values in the place of its parameters; a tool that no template runs comes from
+// nobody who was judged.
 func (c *Case) follows(templates []*workload.Template) bool {
 	controls := estate.StrictestControls(c.Production())
+	var all []said
+	for _, t := range templates {
+		for _, o := range t.Containers() {
+			all = append(all, c.says(o, &controls))
+		}
+	}
 	for _, container := range c.new.work.Template.Containers() {
-		if slices.ContainsFunc(templates, func(t *workload.Template) bool {
-			return slices.ContainsFunc(t.Containers(), func(o workload.Container) bool { return sameRun(o, container) })
-		}) {
+		runs := c.says(container, &controls)
+		if !c.budget.Spend(len(all) * compareCost) {
+			return false
+		}
+		if slices.ContainsFunc(all, func(o said) bool { return c.explains(o, runs, &controls) }) {
 			continue
 		}
-		in := c.input()
-		in.Template = &workload.Template{}
-		in.Template.Spec.Containers = append(in.Template.Spec.Containers, *container.Container)
-		if FindTool(in, controls.MaintenanceTools) != "" || slices.ContainsFunc(templates, func(t *workload.Template) bool { return sameImage(t, container.Image) }) {
+		if runs.tool != "" || slices.ContainsFunc(all, func(o said) bool { return o.Image != "" && o.Image == container.Image }) {
 			return false
 		}
 	}
 	return true
 }
 
-func sameImage(t *workload.Template, image string) bool {
-	return slices.ContainsFunc(t.Containers(), func(o workload.Container) bool { return o.Image == image })
+// compareCost is what it costs to compare two containers, at least.
+const compareCost = 32
+
+// said is what a container says that it runs.
+type said struct {
+	workload.Container
+	// words of its command, without the marks that end somebody's flags.
+	words []string
+	// tool of maintenance that it runs, if any, and beside its command.
+	tool, besides string
 }
 
-// sameRun reports whether a container runs what a template says.
-func sameRun(template, container workload.Container) bool {
-	if !fills(template.Image, container.Image) {
+func (c *Case) says(o workload.Container, controls *estate.Controls) said {
+	out := said{Container: o, words: bare(slices.Concat(o.Command, o.Args))}
+	in := c.input()
+	in.Template = templateOf(o)
+	out.tool = FindTool(in, controls.MaintenanceTools)
+	hooks := *o.Container
+	hooks.Command, hooks.Args, hooks.Image = nil, nil, ""
+	in.Template = templateOf(workload.Container{Container: &hooks})
+	out.besides = FindTool(in, controls.MaintenanceTools)
+	return out
+}
+
+// templateOf is a template of one container.
+func templateOf(o workload.Container) *workload.Template {
+	t := &workload.Template{}
+	t.Spec.Containers = append(t.Spec.Containers, *o.Container)
+	return t
+}
+
+func bare(words []string) []string {
+	return slices.DeleteFunc(words, func(w string) bool { return w == "--" })
+}
+
+// explains reports whether a container runs what a template says.
+func (c *Case) explains(t, runs said, controls *estate.Controls) bool {
+	words := runs.words
+	if t.Image == "" && t.Script != "" { // a line of words, which its controller has another container start
+		return runs.besides == "" && strings.HasSuffix(strings.Join(words, " "), t.Script)
+	}
+	if t.Image != "" && !fills(t.Image, runs.Image) || runs.tool != t.tool || runs.besides != t.besides {
 		return false
 	}
-	said, runs := slices.Concat(template.Command, template.Args), slices.Concat(container.Command, container.Args)
-	if template.Script != "" && len(runs) > 0 && strings.HasPrefix(runs[len(runs)-1], "/") {
-		runs = runs[:len(runs)-1] // the script, which the controller has put into a file
+	if t.Script != "" && len(words) > 0 && strings.HasPrefix(words[len(words)-1], "/") {
+		words = words[:len(words)-1] // the script, which the controller has put into a file
 	}
-	if len(said) > len(runs) || len(template.Command) == 0 && len(container.Command) > 0 && len(said) != len(runs) && !strings.Contains(runs[0], "/") {
+	if len(t.words) > len(words) || len(t.Command) == 0 && len(runs.Command) > 0 && len(t.words) != len(words) && !strings.Contains(words[0], "/") {
 		return false
 	}
-	for i, w := range said {
-		if !fills(w, runs[len(runs)-len(said)+i]) {
+	before := len(words) - len(t.words)
+	for i, w := range t.words {
+		if !fills(w, words[before+i]) {
 			return false
 		}
 	}
-	return true
+	if t.tool == "" || before == 0 {
+		return true
+	}
+	in := c.input()
+	in.Template = templateOf(workload.Container{Container: &corev1.Container{Command: words[:before]}})
+	return FindTool(in, controls.MaintenanceTools) == ""
 }
 
-// fills reports whether a text is a template's, with something in the place of each {{parameter}}.
+// fills reports whether a text is a template's, with something in the place of each {{parameter}} and $(parameter).
 func fills(template, text string) bool {
-	before, rest, open := strings.Cut(template, "{{")
+	before, rest, open := cutParameter(template)
 	if !open {
 		return template == text
 	}
@@ -312,12 +379,8 @@ func fills(template, text string) bool {
 		return false
 	}
 	text = text[len(before):]
-	_, rest, closed := strings.Cut(rest, "}}")
-	if !closed {
-		return false
-	}
-	for rest != "" {
-		literal, more, again := strings.Cut(rest, "{{")
+	for {
+		literal, more, again := cutParameter(rest)
 		if !again {
 			return strings.HasSuffix(text, literal)
 		}
@@ -325,10 +388,27 @@ func fills(template, text string) bool {
 		if i < 0 {
 			return false
 		}
-		text = text[i+len(literal):]
-		if _, rest, closed = strings.Cut(more, "}}"); !closed {
-			return false
-		}
+		text, rest = text[i+len(literal):], more
 	}
-	return true
+}
+
+// cutParameter cuts a text around its first parameter.
+func cutParameter(text string) (before, after string, found bool) {
+	for i := 0; i+1 < len(text); i++ {
+		end := ""
+		switch text[i : i+2] {
+		case "{{":
+			end = "}}"
+		case "$(":
+			end = ")"
+		default:
+			continue
+		}
+		n := strings.Index(text[i:], end)
+		if n < 0 {
+			return text, "", false
+		}
+		return text[:i], text[i+n+len(end):], true
+	}
+	return text, "", false
 }

@@ -33,7 +33,7 @@ func (c *Case) classify() {
 	case c.new.work != nil && c.starts():
 		c.maintenance = c.whyMaintenance(&controls)
 	}
-	if c.maintenance != "" && controls.Maintenance != v1alpha1.MaintenanceAll && c.isHook() && !c.touchesStore() && c.tool(&controls) == "" && !labelled(c.new) {
+	if c.maintenance != "" && controls.Maintenance != v1alpha1.MaintenanceAll && c.isHook() && (c.new.work != nil || !c.borrows()) && !c.touchesStore() && c.tool(&controls) == "" && !labelled(c.new) {
 		c.maintenance = ""
 		c.hook = fmt.Sprintf("%s is admitted as a deployment hook that touches no data store and runs no maintenance tool; anything more needs a change window", Describe(c.req))
 	}

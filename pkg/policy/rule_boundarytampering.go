@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	kjson "sigs.k8s.io/json"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -74,13 +75,13 @@ func (c *Case) takesAccount() string {
 	return ""
 }
 
-func (c *Case) takes(account, how string) string {
+func (c *Case) takes(account types.NamespacedName, how string) string {
 	switch {
-	case account == "" || how == runsAs && c.requester.Controller || c.req.Username() == userControllerManager || c.req.Operation == Delete:
-	case c.pillar(c.req.Namespace, account) != "":
-		return "it " + how + " " + c.pillar(c.req.Namespace, account)
+	case account.Name == "" || how == runsAs && c.requester.Controller || c.req.Username() == userControllerManager || c.req.Operation == Delete:
+	case c.pillar(account.Namespace, account.Name) != "":
+		return "it " + how + " " + c.pillar(account.Namespace, account.Name)
 	case c.trusted(account) && !c.isSelf(account) && (how != runsAs || (c.requester.Person || c.requester.impersonated())):
-		return fmt.Sprintf("it %s %q, an automation whose work in production is routine", how, c.req.Namespace+"/"+account)
+		return fmt.Sprintf("it %s %q, an automation whose work in production is routine", how, account)
 	}
 	return ""
 }
@@ -100,10 +101,10 @@ func (c *Case) pillar(namespace, account string) string {
 const runsAs = "runs as"
 
 // accountsTaken returns the service accounts that a request takes, and how. What runs as before, and the same, takes nothing.
-func (c *Case) accountsTaken() (accounts []string, how string) {
+func (c *Case) accountsTaken() (accounts []types.NamespacedName, how string) {
 	switch {
 	case c.req.SubResource == "token":
-		return []string{c.req.Name}, "takes a token of"
+		return c.ofNamespace(c.req.Name), "takes a token of"
 	case c.req.SubResource != "" || c.new == nil || c.req.Operation == Delete:
 	case c.isKind(secretKind()):
 		return c.accountKept(), "keeps a token of"
@@ -114,41 +115,58 @@ func (c *Case) accountsTaken() (accounts []string, how string) {
 }
 
 // accountKept returns the account whose token a Secret is to hold.
-func (c *Case) accountKept() []string {
+func (c *Case) accountKept() []types.NamespacedName {
 	account := c.new.meta.Annotations[corev1.ServiceAccountNameKey]
 	if account == "" || c.old != nil && c.old.meta.Annotations[corev1.ServiceAccountNameKey] == account {
 		return nil // it was there, and its type cannot change
 	}
-	return []string{account}
+	return c.ofNamespace(account)
 }
 
 // accountsRun returns the accounts that a workload runs as, or that a custom resource has something run as.
-func (c *Case) accountsRun() []string {
+func (c *Case) accountsRun() []types.NamespacedName {
 	switch {
 	case c.new.work != nil:
 		if c.old != nil && sameTemplate(c.new.work, c.old.work) {
 			return nil
 		}
-		return []string{c.new.work.Template.ServiceAccount()}
-	case c.new.tree == nil || builtIn(c.req.Kind.Group), c.old != nil && reflect.DeepEqual(c.new.tree["spec"], c.old.tree["spec"]):
+		return c.ofNamespace(c.new.work.Template.ServiceAccount())
+	case c.new.tree == nil || builtIn(c.req.Kind.Group), c.old != nil && sameTree(c.new.tree, c.old.tree):
 		return nil
 	}
-	accounts := workload.Accounts(c.new.tree)
-	if len(accounts) == 0 && len(templatesOf(c.new.embedded)) > 0 {
-		return []string{"default"}
+	accounts := workload.Accounts(c.new.tree, c.req.Namespace)
+	if c.runsTemplates() && !slices.ContainsFunc(accounts, func(a types.NamespacedName) bool { return a.Namespace == c.req.Namespace }) {
+		accounts = append(accounts, c.ofNamespace("default")...)
 	}
 	return accounts
 }
 
-// isSelf: the account itself, by a token of its own, asks.
-func (c *Case) isSelf(account string) bool {
-	return !c.requester.Borrowed && c.requester.AccountNamespace == c.req.Namespace && c.requester.Account == account
+// ofNamespace is an account of the object's own namespace.
+func (c *Case) ofNamespace(name string) []types.NamespacedName {
+	return []types.NamespacedName{{Namespace: c.req.Namespace, Name: name}}
 }
 
-// trusted: an account of the object's namespace that some Production environment lists as operator or launcher of Jobs: what
+// sameTree compares two custom resources but for what every write changes, and what their controllers say.
+func sameTree(a, b map[string]any) bool {
+	for _, pair := range [][2]map[string]any{{a, b}, {b, a}} {
+		for key, v := range pair[0] {
+			if key != "metadata" && key != "status" && !reflect.DeepEqual(v, pair[1][key]) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// isSelf: the account itself, by a token of its own, asks.
+func (c *Case) isSelf(account types.NamespacedName) bool {
+	return !c.requester.Borrowed && c.requester.AccountNamespace == account.Namespace && c.requester.Account == account.Name
+}
+
+// trusted: an account that some Production environment lists as operator or launcher of Jobs: what
 // it does is no maintenance, so who has a token of it needs no window.
-func (c *Case) trusted(account string) bool {
-	id := c.est.Identity(estate.AccountUser(c.req.Namespace, account), nil)
+func (c *Case) trusted(account types.NamespacedName) bool {
+	id := c.est.Identity(estate.AccountUser(account.Namespace, account.Name), nil)
 	return anyListed(id.Operator, c.est.Production()) || anyListed(id.JobLauncher, c.est.Production())
 }
 

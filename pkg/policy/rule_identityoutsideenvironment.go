@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
@@ -65,12 +67,12 @@ func (c *Case) guarded() []*estate.Environment {
 	return out
 }
 
-// powers returns the Production environments that a service account of the object's namespace has power in.
-func (c *Case) powers(account string) []*estate.Environment {
-	if envs := c.est.Guards(c.req.Namespace, account); len(envs) > 0 || account == "" {
+// powers returns the Production environments that a service account has power in.
+func (c *Case) powers(account types.NamespacedName) []*estate.Environment {
+	if envs := c.est.Guards(account.Namespace, account.Name); len(envs) > 0 || account.Name == "" {
 		return envs
 	}
-	return c.world.powers(c.req.Namespace, account)
+	return c.world.powers(account.Namespace, account.Name)
 }
 
 // refusedAsOutsider: the rule denies, and no exemption suspends it.

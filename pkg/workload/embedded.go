@@ -140,15 +140,17 @@ func (f *finder) take(m map[string]any, p place, metadata map[string]any) map[st
 		t.Labels, t.Annotations = texts(metadata["labels"]), texts(metadata["annotations"])
 	}
 	for _, key := range pod {
-		if shape(key, m[key]) {
-			tried[key] = f.decodeInto(&t.Spec, key, m[key])
+		if v := usual(key, m[key]); shape(key, v) {
+			tried[key] = f.decodeInto(&t.Spec, key, v)
 		}
 	}
 	if container {
 		var c corev1.Container
 		for _, key := range containerFields() {
-			if v, ok := m[key]; ok && shape(key, v) {
-				tried[key] = f.decodeInto(&c, key, v)
+			if v, ok := m[key]; ok {
+				if v = usual(key, v); shape(key, v) {
+					tried[key] = f.decodeInto(&c, key, v)
+				}
 			}
 		}
 		key, script := scriptOf(m)
@@ -195,17 +197,21 @@ func podFields(m map[string]any) []string {
 	return out
 }
 
-// looksLikeContainer: an image with something that is done with it, or variables alone, as operators take them.
+// looksLikeContainer: an image with something that is done with it, a command or a script, or variables alone, as operators take them.
 func looksLikeContainer(m map[string]any, above string) bool {
-	_, env := m["env"].([]any)
-	_, from := m["envFrom"].([]any)
-	if env || from {
+	if _, ok := variables(m["env"]).([]any); ok {
 		return true
 	}
-	_, image := m["image"].(string)
+	if _, ok := m["envFrom"].([]any); ok {
+		return true
+	}
+	if words, ok := words(m["command"]).([]any); ok && len(words) > 0 {
+		return true // whatever its image: a hook runs in somebody else's container
+	}
+	_, image := imageOf(m["image"]).(string)
 	_, name := m["name"].(string)
-	if key, _ := scriptOf(m); image && key != "" || name && key == "script" {
-		return true // a step may have its image from a template of all steps
+	if key, script := scriptOf(m); key != "" && (image || name && key == "script" || strings.ContainsAny(script, " \n") && !isFileScript(key)) {
+		return true // a step may have its image from a template of all steps, or run in a cluster of its own
 	}
 	if !image {
 		return false
@@ -222,15 +228,19 @@ func looksLikeContainer(m map[string]any, above string) bool {
 	return false
 }
 
-// scriptOf returns the script of a step, and its field: Tekton calls it script, and Argo Workflows source.
+// scriptOf returns the script of a step, and its field: Tekton calls it script, and Argo Workflows source, and others give the
+// command as a line of words.
 func scriptOf(m map[string]any) (key, script string) {
-	for _, key := range []string{"script", "source"} {
+	for _, key := range []string{"script", "source", "entrypoint", "run", "shell", "command"} {
 		if s, ok := m[key].(string); ok && s != "" {
 			return key, s
 		}
 	}
 	return "", ""
 }
+
+// isFileScript: what stands there is put into a file, which the command runs.
+func isFileScript(key string) bool { return key == "script" || key == "source" }
 
 func containerFields() []string {
 	return []string{"name", "image", "command", "args", "env", "envFrom", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "volumeMounts", "securityContext"}
@@ -318,44 +328,4 @@ func (f *finder) charge(key string, value any, depth int) bool {
 		return f.budget.Spend(len(v.Raw))
 	}
 	return true
-}
-
-// Accounts returns the service accounts of its own namespace that a custom resource names to run as, or to act as, sorted.
-func Accounts(tree map[string]any) []string {
-	found := map[string]bool{}
-	accounts(tree["spec"], found, 1)
-	return slices.Sorted(maps.Keys(found))
-}
-
-func accounts(v any, found map[string]bool, depth int) {
-	if depth > maxEmbedded {
-		return // Embedded says that nobody can tell
-	}
-	switch v := v.(type) {
-	case Text:
-		for _, tree := range v.Trees {
-			accounts(tree, found, depth+1)
-		}
-	case []any:
-		for _, item := range v {
-			accounts(item, found, depth+1)
-		}
-	case map[string]any:
-		for key, value := range v {
-			name, _ := value.(string)
-			if ref, ok := value.(map[string]any); ok && strings.EqualFold(key, "serviceAccountRef") {
-				name, _ = ref["name"].(string)
-			}
-			if name != "" && accountKey(key) {
-				found[name] = true
-			}
-			accounts(value, found, depth+1)
-		}
-	}
-}
-
-// accountKey: the fields in which a service account stands.
-func accountKey(key string) bool {
-	l := strings.ToLower(key)
-	return strings.HasSuffix(l, "serviceaccountname") || strings.HasSuffix(l, "serviceaccount") || l == "serviceaccountref"
 }

@@ -1,0 +1,83 @@
+package workload
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Accounts returns the service accounts that a custom resource of a namespace names to run as, or to act as, sorted. One that is
+// said to be of no namespace is of that of the object that it stands in.
+func Accounts(tree map[string]any, namespace string) []types.NamespacedName {
+	found := map[types.NamespacedName]bool{}
+	for key, v := range tree {
+		if key != "metadata" && key != "status" {
+			accountsIn(v, key, namespace, found, 1)
+		}
+	}
+	out := make([]types.NamespacedName, 0, len(found))
+	for account := range found {
+		out = append(out, account)
+	}
+	slices.SortFunc(out, func(a, b types.NamespacedName) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	return out
+}
+
+// accountsIn looks at one value and the name that it stands under.
+func accountsIn(v any, key, namespace string, found map[types.NamespacedName]bool, depth int) {
+	if depth > maxEmbedded {
+		return // Embedded says that nobody can tell
+	}
+	named := accountKey(key)
+	switch v := v.(type) {
+	case Text:
+		for _, tree := range v.Trees {
+			accountsIn(tree, key, namespace, found, depth+1)
+		}
+	case []any:
+		for _, item := range v {
+			accountsIn(item, key, namespace, found, depth+1)
+		}
+	case string:
+		if named && v != "" {
+			found[account(v, namespace)] = true
+		}
+	case map[string]any:
+		namespace = cmp.Or(textAt(v, "namespace"), textAt(v, "targetNamespace"), textAt(v, "metadata", "namespace"), namespace)
+		if name := cmp.Or(textAt(v, "name"), textAt(v, "metadata", "name")); named && name != "" {
+			found[account(name, namespace)] = true
+		}
+		for key, value := range v {
+			accountsIn(value, key, namespace, found, depth+1)
+		}
+	}
+}
+
+func textAt(m map[string]any, keys ...string) string {
+	for _, key := range keys[:len(keys)-1] {
+		m, _ = m[key].(map[string]any)
+	}
+	text, _ := m[keys[len(keys)-1]].(string)
+	return text
+}
+
+// account reads a name, alone or with its namespace before it.
+func account(name, namespace string) types.NamespacedName {
+	name = strings.TrimPrefix(name, "system:serviceaccount:")
+	if ns, of, ok := strings.Cut(name, ":"); ok {
+		return types.NamespacedName{Namespace: ns, Name: of}
+	}
+	return types.NamespacedName{Namespace: namespace, Name: name}
+}
+
+// accountKey: the fields in which a service account stands, or several.
+func accountKey(key string) bool {
+	l := strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(key))
+	l = strings.TrimSuffix(l, "s")
+	return strings.HasSuffix(l, "serviceaccountname") || strings.HasSuffix(l, "serviceaccount") || strings.HasSuffix(l, "serviceaccountref") ||
+		l == "serviceaccounttemplate"
+}
