@@ -249,7 +249,12 @@ func (c *Case) madeOf(owner metav1.OwnerReference, o *OwnerObject) made {
 	}
 	in := c.input()
 	in.Object, in.Embedded, in.Kind = tree, embedded, schema.FromAPIVersionAndKind(owner.APIVersion, owner.Kind).GroupKind()
-	if c.followsStores(reference.Extract(in)) && c.follows(templates) {
+	stores := reference.Extract(in)
+	// Its controller has put the values of its parameters in.
+	workload.Fill(tree, c.budget)
+	filled := workload.Embedded(tree, c.budget)
+	in.Object, in.Embedded = tree, filled
+	if c.followsStores(append(stores, reference.Extract(in)...)) && c.follows(append(templates, templatesOf(filled)...)) {
 		return planned
 	}
 	return strayed
@@ -371,7 +376,7 @@ func (c *Case) explains(t, runs said, controls *estate.Controls) bool {
 
 // fills reports whether a text is a template's, with something in the place of each {{parameter}} and $(parameter).
 func fills(template, text string) bool {
-	before, rest, open := cutParameter(template)
+	before, _, rest, open := workload.CutParameter(template)
 	if !open {
 		return template == text
 	}
@@ -380,7 +385,7 @@ func fills(template, text string) bool {
 	}
 	text = text[len(before):]
 	for {
-		literal, more, again := cutParameter(rest)
+		literal, _, more, again := workload.CutParameter(rest)
 		if !again {
 			return strings.HasSuffix(text, literal)
 		}
@@ -390,25 +395,4 @@ func fills(template, text string) bool {
 		}
 		text, rest = text[i+len(literal):], more
 	}
-}
-
-// cutParameter cuts a text around its first parameter.
-func cutParameter(text string) (before, after string, found bool) {
-	for i := 0; i+1 < len(text); i++ {
-		end := ""
-		switch text[i : i+2] {
-		case "{{":
-			end = "}}"
-		case "$(":
-			end = ")"
-		default:
-			continue
-		}
-		n := strings.Index(text[i:], end)
-		if n < 0 {
-			return text, "", false
-		}
-		return text[:i], text[i+n+len(end):], true
-	}
-	return text, "", false
 }

@@ -68,6 +68,7 @@ func decode(gk schema.GroupKind, raw []byte, whole bool, b *budget.Budget) (*obj
 	}
 	workload.Unfold(o.tree, b)
 	if !builtIn(gk.Group) {
+		workload.Fill(o.tree, b)
 		o.embedded = workload.Embedded(o.tree, b)
 	}
 	return o, nil

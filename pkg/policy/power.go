@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 
@@ -45,17 +46,32 @@ func (w *World) commands(b BoundRole) bool {
 	}
 	return slices.ContainsFunc(w.effective(r), func(r rbacv1.PolicyRule) bool {
 		writes := slices.ContainsFunc(r.Verbs, func(v string) bool { return v != "get" && v != "list" && v != "watch" })
-		return slices.ContainsFunc(r.Resources, func(resource string) bool {
-			return resource == "secrets" || writes && runs(resource)
+		if writes && slices.ContainsFunc(r.APIGroups, runsCustom) {
+			return true
+		}
+		return slices.Contains(r.Verbs, "impersonate") || slices.ContainsFunc(r.Resources, func(resource string) bool {
+			return resource == "secrets" || resource == "nodes/proxy" || writes && (runs(resource) || runs(strings.TrimPrefix(resource, "*/")))
 		})
 	})
+}
+
+// runsCustom lists the groups of custom resources from which a controller makes Pods, or applies what somebody has written.
+func runsCustom(group string) bool {
+	switch group {
+	case "argoproj.io", "tekton.dev", "jobset.x-k8s.io", "batch.volcano.sh", "ray.io", "sparkoperator.k8s.io", "kubeflow.org", "flink.apache.org", "keda.sh",
+		"serving.knative.dev", "apps.kruise.io", "helm.toolkit.fluxcd.io", "kustomize.toolkit.fluxcd.io":
+		return true
+	}
+	return false
 }
 
 // runs lists the resources by which whoever may write them decides what runs, or as whom.
 func runs(resource string) bool {
 	switch resource {
 	case "*", "*/*", "pods", "pods/exec", "pods/attach", "pods/ephemeralcontainers", "deployments", "statefulsets", "daemonsets", "replicasets",
-		"replicationcontrollers", "jobs", "cronjobs", "serviceaccounts/token", "rolebindings", "roles", "clusterrolebindings", "clusterroles":
+		"replicationcontrollers", "jobs", "cronjobs", "serviceaccounts/token", "rolebindings", "roles", "clusterrolebindings", "clusterroles",
+		"exec", "attach", "ephemeralcontainers", "token", // of */exec and the like
+		"namespaces", "certificatesigningrequests/approval", "mutatingwebhookconfigurations", "validatingwebhookconfigurations":
 		return true
 	}
 	return false

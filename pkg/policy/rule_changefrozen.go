@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -121,17 +123,72 @@ func isData(gk schema.GroupKind) bool {
 func (c *Case) changesMatter() bool {
 	gk := c.req.Kind.GroupKind()
 	switch {
+	case c.adopted():
+		return true // the garbage collector deletes it with its new owner
 	case workload.HasTemplate(gk):
-		return !sameTemplate(c.new.work, c.old.work) || c.starts()
+		return !sameTemplate(c.new.work, c.old.work) || c.starts() || !c.isKind(podKind()) && !sameBesides(c.new, c.old)
 	case isData(gk):
 		return !sameData(c.new.data, c.old.data)
+	case gk == schema.GroupKind{Group: "discovery.k8s.io", Kind: "EndpointSlice"} && !maps.Equal(c.new.meta.Labels, c.old.meta.Labels):
+		return true // they say which Service leads there
 	}
-	return !sameBody(c.new, c.old) || acts(gk) && !maps.Equal(reference.Acting(c.new.meta.Annotations), reference.Acting(c.old.meta.Annotations))
+	return !sameBody(c.new, c.old) || acts(gk) && !maps.Equal(acting(c.new), acting(c.old))
 }
 
-// acts reports whether the annotations of a kind say what is done with it: where a route leads, and as whom an account acts.
+// adopted reports whether an update names an owner that the object did not have.
+func (c *Case) adopted() bool {
+	return slices.ContainsFunc(c.new.meta.OwnerReferences, func(o metav1.OwnerReference) bool {
+		return !slices.ContainsFunc(c.old.meta.OwnerReferences, func(p metav1.OwnerReference) bool { return p.UID == o.UID })
+	})
+}
+
+// acts reports whether the annotations of a kind say what is done with it: where a route leads, as whom an account acts, and what an
+// operator does with its resources.
 func acts(gk schema.GroupKind) bool {
-	return gk == schema.GroupKind{Kind: "ServiceAccount"} || reference.RoutesOf(gk)
+	return gk == schema.GroupKind{Kind: "ServiceAccount"} || reference.RoutesOf(gk) || !builtIn(gk.Group)
+}
+
+// acting returns the annotations that something may act on, but for those that ask a controller to look again, or to restart what
+// runs.
+func acting(o *object) map[string]string {
+	out := reference.Acting(o.meta.Annotations)
+	maps.DeleteFunc(out, func(key, _ string) bool {
+		_, name, _ := strings.Cut(strings.ToLower(key), "/")
+		return key == restartedAt || name == "refresh" || name == "requestedat" || name == "force-sync"
+	})
+	return out
+}
+
+// sameBesides compares what workloads say beside their template and the number of their replicas. That one is held is no change.
+func sameBesides(a, b *object) bool {
+	x, y := generic(a.raw), generic(b.raw)
+	for _, m := range []map[string]any{x, y} {
+		delete(m, "metadata")
+		delete(m, "status")
+		spec, _ := m["spec"].(map[string]any)
+		delete(spec, "replicas")
+		delete(spec, "template")
+		if job, ok := spec["jobTemplate"].(map[string]any); ok {
+			inner, _ := job["spec"].(map[string]any)
+			delete(inner, "template")
+			delete(job, "metadata")
+		}
+	}
+	before, _ := y["spec"].(map[string]any)
+	after, _ := x["spec"].(map[string]any)
+	for _, held := range []string{"paused", "suspend"} {
+		if after[held] == true {
+			delete(after, held)
+			delete(before, held)
+		}
+		if after[held] == false {
+			delete(after, held) // as if it were not said
+		}
+		if before[held] == false {
+			delete(before, held)
+		}
+	}
+	return x != nil && y != nil && equalJSON(x, y)
 }
 
 // sameBody compares everything but the metadata.

@@ -1,6 +1,11 @@
 package reference
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/firebreak-dev/firebreak/pkg/workload"
+)
 
 // silent: fields that name the object's own parts, or that are written for people.
 func silent(key string) bool {
@@ -11,6 +16,38 @@ func silent(key string) bool {
 		return true
 	}
 	return false
+}
+
+// keeps reports whether a silent field is somebody's own name for what lies below it. What Kubernetes calls so has texts alone, or
+// names nothing.
+func keeps(key string, v any) bool {
+	switch key {
+	case "openAPIV3Schema", "managedFields", "ownerReferences", "finalizers", "apiGroups", "clusterIPs", "loadBalancerSourceRanges":
+		return false
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		for _, below := range v {
+			if _, text := below.(string); !text || key != "labels" {
+				return !isSelector(v)
+			}
+		}
+	case []any:
+		for _, item := range v {
+			if _, text := item.(string); !text {
+				return true
+			}
+		}
+	case workload.Text:
+		return !wordless(key)
+	}
+	return false
+}
+
+func isSelector(m map[string]any) bool {
+	_, labels := m["matchLabels"]
+	_, expressions := m["matchExpressions"]
+	return labels || expressions
 }
 
 // wordless: silent fields that hold no name even where they look like one: prose, images, and what the API server fills in.
@@ -99,4 +136,13 @@ func storeKey(l, above string) bool {
 
 func selector(key string) bool {
 	return key == "namespaceSelector"
+}
+
+// isAddress reports whether a text is an address or a range of them, and nothing else.
+func isAddress(text string) bool {
+	if _, err := netip.ParseAddr(text); err == nil {
+		return true
+	}
+	_, err := netip.ParsePrefix(text)
+	return err == nil
 }

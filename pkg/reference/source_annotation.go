@@ -51,14 +51,23 @@ func documentation(key string) bool {
 			return true
 		}
 	}
-	if strings.Contains(domain, "vault") || strings.Contains(name, "inject") || strings.Contains(name, "secret") || strings.Contains(name, "template") {
+	if strings.Contains(domain, "vault") || strings.Contains(domain, "ingress") || strings.Contains(name, "inject") || strings.Contains(name, "secret") || strings.Contains(name, "template") {
 		return false // an agent acts on it, and the rest of its name is a file's
 	}
-	for _, word := range []string{"last-applied", "description", "documentation", "checksum", "changelog", "maintainer", "support", "contact",
-		"runbook", "link", "repository", "homepage", "icon", "source-url", "note", "change-cause", "summary", "message", "release-name"} {
-		if strings.Contains(name, word) {
+	for _, words := range []string{"last-applied", "source-url", "change-cause", "release-name"} {
+		if strings.Contains(name, words) {
 			return true
 		}
+	}
+	return slices.ContainsFunc(strings.FieldsFunc(name, func(r rune) bool { return !isWordRune(r) || r == '-' || r == '_' }), documents)
+}
+
+// documents: words of the names of annotations that are written for people.
+func documents(word string) bool {
+	switch strings.TrimSuffix(word, "s") {
+	case "description", "documentation", "checksum", "changelog", "maintainer", "support", "contact", "runbook", "link", "repository", "homepage",
+		"icon", "note", "summary", "message":
+		return true
 	}
 	return false
 }

@@ -161,19 +161,31 @@ func braces(w string) []string {
 	return out
 }
 
-// unwrapped decodes a word that is a text in base64: scripts pass such words to base64 -d. Empty: it is none.
+// unwrapped decodes a word that is a text in base64, as base64 prints it or as URLs have it: scripts pass such words to base64 -d.
+// Empty: it is none.
 func unwrapped(w string) string {
-	if len(w) < 12 || len(w)%4 != 0 || strings.ContainsAny(w, " .:-_@") {
+	if before, after, ok := strings.Cut(w, ";base64,"); ok && strings.HasPrefix(before, "data:") {
+		w = after
+	}
+	w = strings.TrimRight(strings.NewReplacer("\n", "", "\r", "", "-", "+", "_", "/").Replace(strings.TrimSpace(w)), "=")
+	if len(w) < 11 || len(w)%4 == 1 || strings.ContainsAny(w, " .:@\t") {
 		return ""
 	}
-	raw, err := base64.StdEncoding.DecodeString(w)
+	raw, err := base64.RawStdEncoding.DecodeString(w)
 	if err != nil {
 		return ""
 	}
-	for _, c := range raw {
+	odd := 0
+	for i, c := range raw {
 		if c >= 0x7f || c < ' ' && c != '\n' && c != '\t' && c != '\r' {
-			return ""
+			raw[i], odd = ' ', odd+1
 		}
+	}
+	if odd > len(raw)/maxOdd {
+		return "" // a key or a picture
 	}
 	return string(raw)
 }
+
+// maxOdd is one in how many characters of a text may be none that people type in English.
+const maxOdd = 10

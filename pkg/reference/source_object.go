@@ -201,7 +201,9 @@ func (w *walker) node(m map[string]any, p trail, key string, depth int) {
 			if text, ok := m[k].(string); ok && !wordless(k) {
 				w.spoken(text, trail{&p, k, 0})
 			}
-			continue
+			if !keeps(k, m[k]) || w.use == Routes && keptOut(k) {
+				continue
+			}
 		}
 		hint := field(k)
 		if name, ok := m["name"].(string); ok && (k == "value" || k == "default") {
@@ -213,7 +215,7 @@ func (w *walker) node(m map[string]any, p trail, key string, depth int) {
 
 // spoken reads a text that names a part of the object, such as a key, and takes it for an address only where it says so by itself.
 func (w *walker) spoken(text string, p trail) {
-	if strings.Contains(text, "://") || strings.Contains(text, ".") && (fullName(text) || strings.Contains(text, ":")) {
+	if strings.Contains(text, "://") || strings.HasPrefix(text, "arn:") || strings.Contains(text, ".") && (fullName(text) || strings.Contains(text, ":") || isAddress(text)) {
 		w.found(p, text, w.find(text, "", Word))
 	}
 }

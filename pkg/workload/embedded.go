@@ -155,12 +155,12 @@ func (f *finder) take(m map[string]any, p place, metadata map[string]any) map[st
 		}
 		key, script := scriptOf(m)
 		t.loose = append(t.loose, Container{Path: path, Container: &c, Script: script, scriptKey: key})
-	}
-	for _, taken := range tried {
-		if taken {
-			f.out = append(f.out, t)
-			break
+		if key != "" && script != "" {
+			tried[key] = true
 		}
+	}
+	if slices.Contains(slices.Collect(maps.Values(tried)), true) {
+		f.out = append(f.out, t)
 	}
 	return tried
 }
