@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/firebreak-dev/firebreak/pkg/reference"
+	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
 // MaintenanceTools lists the command words that make a run maintenance. An entry of two words matches a program and
@@ -71,62 +72,42 @@ func imageName(image string) string {
 
 // toolOf looks at the program of a command and, behind programs that only start another one, at what they start.
 func toolOf(words []string, tools []string) string {
-	for i := range words {
-		program := path.Base(words[i])
-		next := ""
-		if i+1 < len(words) {
-			next = path.Base(words[i+1])
+	for len(words) > 0 {
+		i := workload.Starts(words)
+		if i >= len(words) {
+			return ""
 		}
+		name, file := workload.Program(words[i]), path.Base(words[i])
 		for _, t := range tools {
-			name, arg, two := strings.Cut(t, " ")
-			if program == name && (!two || matchArg(arg, next)) {
+			program, arg, two := strings.Cut(t, " ")
+			if (program == name || program == file) && (!two || hasArgument(words[i+1:], arg)) {
 				return t
 			}
 		}
-		if !starter(program) && !skippable(words[i]) && !interpreter(program) && (i == 0 || !takesValue(words[i-1])) {
-			// Behind -- stands what a program starts that nobody has told of: an executor's, or one that waits or reads secrets first.
-			if end := slices.Index(words[i:], "--"); end >= 0 {
-				return toolOf(words[i+end+1:], tools)
-			}
+		// Behind -- stands what a program starts that nobody has told of: an executor's, or one that waits or reads secrets first.
+		end := slices.Index(words[i:], "--")
+		if end < 0 {
 			return ""
 		}
+		words = words[i+end+1:]
 	}
 	return ""
 }
 
-// takesValue: behind these stands a user, a signal or a folder, whose name says nothing of what runs.
-func takesValue(w string) bool {
-	switch path.Base(w) {
-	case "su-exec", "gosu", "chroot", "-u", "-g", "-s", "-k", "-C", "--user", "--group", "--signal", "--kill-after", "--chdir", "--root", "--adjustment", "--target":
-		return true
+// hasArgument reports whether the first plain word of a command is an argument. What stands behind a flag may be its value, or not.
+func hasArgument(words []string, arg string) bool {
+	prefix, open := strings.CutSuffix(arg, "*")
+	for i, w := range words[:min(len(words), maxFlags)] {
+		switch {
+		case strings.HasPrefix(w, "-"):
+		case w == prefix || open && strings.HasPrefix(w, prefix):
+			return true
+		case i == 0 || !strings.HasPrefix(words[i-1], "-"):
+			return false
+		}
 	}
 	return false
 }
 
-func matchArg(pattern, arg string) bool {
-	prefix, open := strings.CutSuffix(pattern, "*")
-	return arg == prefix || open && strings.HasPrefix(arg, prefix)
-}
-
-// starter: programs whose argument is the program that runs.
-func starter(p string) bool {
-	switch p {
-	case "env", "exec", "sudo", "doas", "nohup", "nice", "ionice", "timeout", "time", "command", "tini", "dumb-init", "setsid",
-		"stdbuf", "xargs", "chroot", "nsenter", "unshare", "eval", "su-exec", "gosu", "chpst", "strace", "watch", "bundle", "npx", "yarn", "pnpm", "poetry", "uv", "pipenv", "run", "sh", "bash":
-		return true
-	}
-	return false
-}
-
-func interpreter(p string) bool {
-	switch p {
-	case "python", "python3", "php", "ruby", "node", "java", "perl":
-		return true
-	}
-	return false
-}
-
-// skippable: flags, assignments, and the durations and users that starters take.
-func skippable(w string) bool {
-	return strings.HasPrefix(w, "-") || strings.Contains(w, "=") || strings.Trim(w, "0123456789.smhd") == "" && w != ""
-}
+// maxFlags is among how many words the argument is looked for that says what a program does.
+const maxFlags = 16

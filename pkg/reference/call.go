@@ -1,9 +1,10 @@
 package reference
 
 import (
-	"path"
 	"slices"
 	"strings"
+
+	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
 // command is one simple command whose words are read by the meaning that its program gives them.
@@ -54,23 +55,13 @@ func (c command) program(program string, rest []string, first int) {
 	}
 }
 
-// programOf skips what only runs another program, with its options, and variables that are set for it.
-// It returns the index of the first of its words.
+// programOf returns the program that a command runs, and the index of the first of its words.
 func programOf(words []string) (program string, begin int) {
-	for i, w := range words {
-		base := path.Base(w)
-		switch base {
-		case "sudo", "env", "nohup", "exec", "time", "nice", "ionice", "timeout", "xargs", "command", "eval", "then", "do", "if", "while", "!", "tini", "dumb-init", "k3s":
-			if base != "k3s" {
-				continue
-			}
-		}
-		if i > 0 && (strings.HasPrefix(w, "-") || strings.Trim(w, "0123456789.smh") == "") || strings.Contains(w, "=") {
-			continue
-		}
-		return base, i + 1
+	i := workload.Starts(words)
+	if i >= len(words) {
+		return "", len(words)
 	}
-	return "", len(words)
+	return workload.Program(words[i]), i + 1
 }
 
 // texted reads commands that stand in a text which some shell will run: here-documents, aliases, what eval is given.

@@ -3,6 +3,7 @@ package reference
 import (
 	"encoding/base64"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/firebreak-dev/firebreak/pkg/workload"
@@ -34,8 +35,9 @@ func (in *Input) words(cmd workload.Command, lookup workload.Lookup) []Reference
 		}
 		out = append(out, in.at(path, cmd.Words[i], targets)...)
 	}
+	scripts := workload.Scripts(plain)
 	for i := range plain {
-		if workload.Script(plain, i) {
+		if slices.Contains(scripts, i) {
 			add(i, in.script(plain[i], lookup))
 			if strings.ContainsAny(plain[i], " \t\n;") {
 				continue
@@ -45,7 +47,7 @@ func (in *Input) words(cmd workload.Command, lookup workload.Lookup) []Reference
 		if i == 0 && cmd.HasProgram() && !strings.Contains(plain[i], "://") {
 			continue
 		}
-		add(i, in.wordTargets(plain, i))
+		add(i, append(in.wordTargets(plain, i), in.texted(plain[i])...))
 	}
 	c := command{in.reader, add}
 	c.read(plain, 0)

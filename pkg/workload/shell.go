@@ -18,7 +18,7 @@ type Lookup func(name string) (string, bool)
 // name, so what surrounds it never matches by accident.
 const Unknown = "\x01"
 
-// maxNesting bounds scripts within scripts; what lies deeper is read as plain words.
+// maxNesting is how many scripts may lie within each other.
 const maxNesting = 4
 
 // Call is one simple command.
@@ -46,7 +46,7 @@ type commands struct {
 	// stopped: nobody wants to hear more.
 	stopped bool
 	// parsers by the depth of what they read: while one reads a script, another reads a script within that.
-	parsers [maxNesting + 2]*syntax.Parser
+	parsers [maxNesting + 3]*syntax.Parser
 }
 
 // parser returns the parser of a depth: each keeps buffers that are larger than most scripts.
@@ -69,13 +69,15 @@ func (c *commands) command(words []string, env Lookup, depth int) {
 		return
 	}
 	c.tell(Call{Words: words})
-	if depth < maxNesting {
-		c.starts(words, env, depth+1)
-	}
+	c.starts(words, env, depth+1)
 }
 
 // script reads the commands of a script. The variables that it sets are known to the scripts within it.
 func (c *commands) script(script string, env Lookup, depth int) {
+	if depth > maxNesting+1 {
+		c.budget.TooDeep()
+		return
+	}
 	if n := countWords(script); !c.budget.Spend(len(script)+n*wordCost) || !c.budget.Word(n) {
 		return
 	}
@@ -124,6 +126,8 @@ type reader struct {
 	*commands
 	env  Lookup
 	vars map[string]string
+	// passes are the functions of the script that run their arguments.
+	passes map[string]bool
 	// depth of the script within scripts.
 	depth int
 }
@@ -134,6 +138,13 @@ func (r *reader) found(call Call) {
 		r.tell(Call{Texts: call.Texts})
 	}
 	r.command(call.Words, r.lookup, r.depth)
+	switch {
+	case len(call.Words) < 2:
+	case r.passes[call.Words[0]]:
+		r.command(call.Words[1:], r.lookup, r.depth)
+	case call.Words[0] == "set" && call.Words[1] == "--":
+		r.vars["@"] = strings.Join(call.Words[2:], " ")
+	}
 }
 
 func (r *reader) lookup(name string) (string, bool) {
@@ -156,6 +167,8 @@ func (r *reader) node(n syntax.Node) bool {
 		r.call(n.Args, n.Assigns)
 	case *syntax.DeclClause:
 		r.call(nil, n.Args)
+	case *syntax.FuncDecl:
+		r.function(n)
 	case *syntax.Redirect:
 		r.redirect(n)
 	case *syntax.ForClause:
@@ -169,6 +182,19 @@ func (r *reader) node(n syntax.Node) bool {
 		}
 	}
 	return true
+}
+
+// function notes whether a function runs what it is given.
+func (r *reader) function(f *syntax.FuncDecl) {
+	syntax.Walk(f.Body, func(n syntax.Node) bool {
+		if p, ok := n.(*syntax.ParamExp); ok && p.Param != nil && (p.Param.Value == "@" || p.Param.Value == "*") {
+			if r.passes == nil {
+				r.passes = map[string]bool{}
+			}
+			r.passes[f.Name.Value] = true
+		}
+		return !r.over() && r.budget.Spend(1)
+	})
 }
 
 // redirect reads here-documents, here-strings and the sockets that bash opens by itself. Other files name no host.
@@ -215,17 +241,41 @@ func (r *reader) loop(n *syntax.WordIter, body []*syntax.Stmt) {
 	}
 }
 
-// values splits a word into what the shell makes of it in a list: one unless a variable holds several.
+// values splits a word into what the shell makes of it in a list: one unless a variable or a list in braces holds several.
 func (r *reader) values(w *syntax.Word) []string {
 	text := r.word(w)
-	if len(w.Parts) == 1 {
-		if _, variable := w.Parts[0].(*syntax.ParamExp); variable {
-			if several := strings.Fields(text); len(several) > 0 {
-				return several
-			}
+	if len(w.Parts) == 1 && splits(w.Parts[0]) {
+		if several := strings.Fields(text); len(several) > 0 && r.budget.Grow(len(text)) {
+			return several
+		}
+	}
+	if inner, open := strings.CutPrefix(text, "{"); open && len(w.Parts) == 1 {
+		if inner, closed := strings.CutSuffix(inner, "}"); closed && strings.Contains(inner, ",") && !strings.ContainsAny(inner, "{} ") && r.budget.Grow(len(text)) {
+			return strings.Split(inner, ",")
 		}
 	}
 	return []string{text}
+}
+
+// splits reports whether the shell makes several words of a part of one: of a variable without quotes, and of all arguments in them.
+func splits(part syntax.WordPart) bool {
+	switch p := part.(type) {
+	case *syntax.ParamExp, *syntax.CmdSubst:
+		return true
+	case *syntax.DblQuoted:
+		if len(p.Parts) == 1 {
+			inner, ok := p.Parts[0].(*syntax.ParamExp)
+			return ok && inner.Param != nil && (inner.Param.Value == "@" || indexOf(inner.Index) == "@")
+		}
+	}
+	return false
+}
+
+func indexOf(i syntax.ArithmExpr) string {
+	if w, ok := i.(*syntax.Word); ok {
+		return w.Lit()
+	}
+	return ""
 }
 
 func (r *reader) call(args []*syntax.Word, assigns []*syntax.Assign) {
@@ -245,14 +295,14 @@ func (r *reader) call(args []*syntax.Word, assigns []*syntax.Assign) {
 		c.Texts = append(c.Texts, a.Name.Value+"="+value)
 	}
 	for _, w := range args {
-		c.Words = append(c.Words, r.word(w))
+		c.Words = append(c.Words, r.values(w)...)
 	}
 	r.found(c)
 }
 
 // array reads the elements of an array. Where its variable is used, it is the first of them.
 func (r *reader) array(a *syntax.Assign) []string {
-	var out []string
+	var out, all []string
 	for i, e := range a.Array.Elems {
 		if e.Value == nil {
 			continue
@@ -261,8 +311,11 @@ func (r *reader) array(a *syntax.Assign) []string {
 		if i == 0 {
 			r.vars[a.Name.Value] = text
 		}
+		r.vars[a.Name.Value+"["+strconv.Itoa(i)+"]"] = text
+		all = append(all, text)
 		out = append(out, a.Name.Value+"="+text)
 	}
+	r.vars[a.Name.Value+"[@]"] = strings.Join(all, " ")
 	return out
 }
 
@@ -295,15 +348,43 @@ func (r *reader) parts(b *strings.Builder, parts []syntax.WordPart) {
 			if v := r.param(p); r.budget.Grow(len(v)) {
 				b.WriteString(v)
 			}
+		case *syntax.CmdSubst:
+			b.WriteString(r.printedBy(p))
 		default:
 			b.WriteString(Unknown)
 		}
 	}
 }
 
+// printedBy returns what a command prints that says so itself: echo, and which.
+func (r *reader) printedBy(p *syntax.CmdSubst) string {
+	if len(p.Stmts) != 1 {
+		return Unknown
+	}
+	call, ok := p.Stmts[0].Cmd.(*syntax.CallExpr)
+	if !ok || len(call.Args) < 2 || len(call.Args) > maxBefore {
+		return Unknown
+	}
+	last := r.word(call.Args[len(call.Args)-1])
+	switch call.Args[0].Lit() {
+	case "echo", "printf":
+		if len(call.Args) == 2 && r.budget.Grow(len(last)) {
+			return last
+		}
+	case "which", "command", "type":
+		return last
+	}
+	return Unknown
+}
+
 func (r *reader) param(p *syntax.ParamExp) string {
 	if p.Param == nil {
 		return Unknown
+	}
+	if i := indexOf(p.Index); i != "" {
+		if v, ok := r.vars[p.Param.Value+"["+i+"]"]; ok {
+			return v
+		}
 	}
 	if v, ok := r.lookup(p.Param.Value); ok {
 		return v

@@ -1,62 +1,176 @@
 package workload
 
 import (
-	"path"
 	"slices"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// Script reports whether the word at index i is a script that a shell is given, rather than a plain word.
-func Script(words []string, i int) bool {
-	if i > 1 && words[i-1] == "--" {
-		i-- // the end of the shell's own flags
+// Scripts returns the indexes of the words that are scripts which a shell is given, rather than plain words.
+func Scripts(words []string) []int {
+	var out []int
+	if len(words) > 1 && isScriptFlag(words[0]) {
+		out = append(out, 1) // what a container's own program is given
 	}
-	return i > 0 && isScriptFlag(words[i-1]) && (i == 1 || hasShell(words[:min(i-1, maxBefore)]))
+	for at, w := range words {
+		if !isShell(Program(w)) {
+			continue
+		}
+		if i := scriptOfShell(words, at); i > 0 && (len(out) == 0 || out[len(out)-1] != i) {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
-// maxBefore is among how many words the shell is looked for that a script is given to.
+// maxBefore is how far behind a shell its script is looked for.
 const maxBefore = 32
+
+// scriptOfShell returns the index of the script of the shell at an index: the first plain word, if a flag says that it is one. -1:
+// it has none.
+func scriptOfShell(words []string, shell int) int {
+	given := false
+	for i := shell + 1; i < min(len(words), shell+maxBefore); i++ {
+		w := words[i]
+		switch {
+		case w == "--command" || w == "-Command" || w == "--session-command":
+			given = true
+		case w == "--" && given:
+			return min(i+1, len(words)-1)
+		case strings.HasPrefix(w, "--"):
+		case len(w) > 1 && (w[0] == '-' || w[0] == '+'):
+			given = given || isScriptFlag(w)
+			if last := w[len(w)-1]; last == 'o' || last == 'O' {
+				i++ // the option that it sets
+			}
+		case given:
+			return i
+		case !takesOperands(Program(words[shell])):
+			return -1 // a file
+		}
+	}
+	return -1
+}
+
+// takesOperands: before its script, such a program is told as whom or where it runs.
+func takesOperands(shell string) bool {
+	return slices.Contains([]string{"su", "runuser", "chroot", "busybox", "script", "flock"}, shell)
+}
 
 // isScriptFlag matches -c and its combinations, such as -ec, -lc and -ceu.
 func isScriptFlag(w string) bool {
 	if len(w) < 2 || len(w) > 8 || w[0] != '-' || w[1] == '-' {
 		return false
 	}
-	return strings.HasSuffix(w, "c") || strings.Contains(w, "c") && strings.Trim(w, "-aceilnuvx") == ""
-}
-
-func hasShell(words []string) bool {
-	for _, w := range words {
-		switch path.Base(w) {
-		case "sh", "bash", "ash", "dash", "zsh", "ksh", "mksh", "busybox", "su", "runuser", "chroot", "script":
-			return true
-		}
-	}
-	return false
+	return strings.HasSuffix(w, "c") || strings.Contains(w, "c") && strings.Trim(w, "-aceilnouvx") == ""
 }
 
 // starts reads what a command makes of its own words: a script for the shell, with its arguments, or a command.
 func (c *commands) starts(words []string, env Lookup, depth int) {
-	for i := 0; i < len(words); i++ {
-		if !Script(words, i) {
-			continue
-		}
+	if l, ok := launcherOf(Program(words[0])); ok {
+		c.launched(l, words, env, depth)
+	}
+	for _, i := range Scripts(words) {
 		c.script(words[i], env, depth)
 		c.arguments(words[i], words[i+1:], env, depth)
 	}
 	if len(words) == 1 {
 		return
 	}
-	switch path.Base(words[0]) {
-	case "eval":
-		c.script(strings.Join(words[1:], " "), env, depth)
+	switch Program(words[0]) {
 	case "find":
 		for i, w := range words {
 			if slices.Contains([]string{"-exec", "-execdir", "-ok", "-okdir"}, w) {
 				c.command(words[i+1:], env, depth)
 			}
+		}
+	case "alias":
+		for _, w := range words[1:] {
+			if _, script, ok := strings.Cut(w, "="); ok {
+				c.script(script, env, depth)
+			}
+		}
+	}
+	c.interpreted(words, env, depth)
+}
+
+// launched reads the command that a launcher starts, where that is a script or gives one to a shell.
+func (c *commands) launched(l launcher, words []string, env Lookup, depth int) {
+	for i, w := range words[1:] { // env -S
+		switch value, joined := strings.CutPrefix(w, "--split-string="); {
+		case joined:
+			c.script(value, env, depth)
+		case (w == "-S" || w == "--split-string") && Program(words[0]) == "env" && i+2 < len(words):
+			c.script(words[i+2], env, depth)
+		}
+	}
+	begin, ok := l.command(words, 1)
+	if !ok || begin >= len(words) {
+		return
+	}
+	if l.joins {
+		c.script(strings.Join(words[begin:], " "), env, depth)
+		return
+	}
+	if at := Starts(words); at > 0 && at < len(words) {
+		c.again(words[at:], env, depth)
+	}
+}
+
+// again reads a command that another one starts, whose words were told with that.
+func (c *commands) again(words []string, env Lookup, depth int) {
+	if _, launches := launcherOf(Program(words[0])); launches || Program(words[0]) == "find" || interprets(Program(words[0])) {
+		if depth >= maxNesting {
+			c.budget.TooDeep()
+			return
+		}
+		c.starts(words, env, depth+1)
+	}
+}
+
+// interpreted reads the texts in a script of an interpreter's: it may give any of them to a shell.
+func (c *commands) interpreted(words []string, env Lookup, depth int) {
+	program := Starts(words)
+	for at := range words[:min(program+1, len(words))] {
+		name := Program(words[at])
+		if !interprets(name) {
+			continue
+		}
+		for i := at + 1; i < len(words); i++ {
+			awk := strings.HasSuffix(name, "awk")
+			if flag := words[i-1]; flag == "-c" || flag == "-e" || flag == "-r" || awk && i == at+1 {
+				for text := range quotedIn(words[i]) {
+					c.script(text, env, depth)
+				}
+			}
+		}
+		return
+	}
+}
+
+// quotedIn yields the texts in quotes of a script in any language.
+func quotedIn(script string) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for i := 0; i < len(script); i++ {
+			quote := script[i]
+			if quote != '"' && quote != '\'' && quote != '`' {
+				continue
+			}
+			end := i + 1
+			for end < len(script) && script[end] != quote {
+				if script[end] == '\\' {
+					end++
+				}
+				end++
+			}
+			if end >= len(script) {
+				return
+			}
+			if text := script[i+1 : end]; text != "" && !yield(text) {
+				return
+			}
+			i = end
 		}
 	}
 }
@@ -73,42 +187,70 @@ func (c *commands) arguments(script string, words []string, env Lookup, depth in
 	c.command(words, env, depth)
 }
 
-// fed reads what a shell is given to run as its input: a here-document, or what a pipe prints into it.
+// fed reads what a shell is given to run as its input: a here-document, a file that the script writes, what a pipe or another
+// process prints.
 func (r *reader) fed(s *syntax.Stmt) {
 	if r.runsShell(s) {
-		r.input(s.Redirs)
+		r.printed(s)
 	}
-	if pipe, ok := s.Cmd.(*syntax.BinaryCmd); ok && (pipe.Op == syntax.Pipe || pipe.Op == syntax.PipeAll) && r.runsShell(pipe.Y) {
-		r.input(pipe.X.Redirs)
-		if prints, ok := pipe.X.Cmd.(*syntax.CallExpr); ok && len(prints.Args) > 1 {
-			words := make([]string, 0, len(prints.Args))
-			for _, w := range prints.Args[1:] {
+	pipe, ok := s.Cmd.(*syntax.BinaryCmd)
+	if !ok || pipe.Op != syntax.Pipe && pipe.Op != syntax.PipeAll || !r.runsShell(pipe.Y) {
+		return
+	}
+	r.printed(pipe.X)
+	for _, d := range s.Redirs {
+		r.document(d)
+	}
+}
+
+// printed reads as a script whatever a statement prints: the words of its commands, and their here-documents.
+func (r *reader) printed(s *syntax.Stmt) {
+	shell := r.runsShell(s)
+	syntax.Walk(s, func(n syntax.Node) bool {
+		switch n := n.(type) {
+		case *syntax.Redirect:
+			r.document(n)
+		case *syntax.CallExpr:
+			if shell && len(n.Args) > 0 && n == s.Cmd {
+				return true // the shell itself
+			}
+			var words []string
+			for _, w := range n.Args {
 				words = append(words, r.word(w))
 			}
-			r.script(strings.Join(words, " "), r.lookup, r.depth+1)
+			if len(words) > 1 && slices.Contains([]string{"echo", "printf", "cat", "print"}, Program(words[0])) {
+				r.script(strings.Join(words[1:], "\n"), r.lookup, r.depth+1)
+				r.script(strings.ReplaceAll(strings.Join(words[1:], " "), `\n`, "\n"), r.lookup, r.depth+1)
+			}
 		}
-	}
+		return !r.over()
+	})
 }
 
 func (r *reader) runsShell(s *syntax.Stmt) bool {
 	call, ok := s.Cmd.(*syntax.CallExpr)
-	if !ok || r.depth >= maxNesting {
+	if !ok {
 		return false
 	}
 	words := make([]string, 0, min(len(call.Args), maxBefore))
 	for _, w := range call.Args[:min(len(call.Args), maxBefore)] {
 		words = append(words, r.word(w))
 	}
-	return hasShell(words)
+	if len(words) == 0 {
+		return false
+	}
+	if words[0] == "source" || words[0] == "." {
+		return true
+	}
+	return slices.ContainsFunc(words, func(w string) bool { return isShell(Program(w)) })
 }
 
-func (r *reader) input(redirects []*syntax.Redirect) {
-	for _, d := range redirects {
-		switch {
-		case d.Hdoc != nil:
-			r.script(r.word(d.Hdoc), r.lookup, r.depth+1)
-		case d.Op == syntax.WordHdoc && d.Word != nil:
-			r.script(r.word(d.Word), r.lookup, r.depth+1)
-		}
+// document reads a here-document, or a text in its place.
+func (r *reader) document(d *syntax.Redirect) {
+	switch {
+	case d.Hdoc != nil:
+		r.script(r.word(d.Hdoc), r.lookup, r.depth+1)
+	case d.Op == syntax.WordHdoc && d.Word != nil:
+		r.script(r.word(d.Word), r.lookup, r.depth+1)
 	}
 }
