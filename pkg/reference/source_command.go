@@ -169,8 +169,12 @@ func unwrapped(w string) string {
 	if before, after, ok := strings.Cut(w, ";base64,"); ok && strings.HasPrefix(before, "data:") {
 		w = after
 	}
-	w = strings.TrimRight(strings.NewReplacer("\n", "", "\r", "", "-", "+", "_", "/").Replace(strings.TrimSpace(w)), "=")
-	if len(w) < 11 || len(w)%4 == 1 || strings.ContainsAny(w, " .:@\t") {
+	w = strings.TrimRight(strings.TrimSpace(w), "=")
+	if len(w) < 11 || strings.ContainsAny(w, " .:@\t") {
+		return ""
+	}
+	w = strings.Map(standard, w)
+	if len(w)%4 == 1 {
 		return ""
 	}
 	raw, err := base64.RawStdEncoding.DecodeString(w)
@@ -187,6 +191,19 @@ func unwrapped(w string) string {
 		return "" // a key or a picture
 	}
 	return string(raw)
+}
+
+// standard makes base64 for URLs and in lines base64 as the standard has it.
+func standard(c rune) rune {
+	switch c {
+	case '-':
+		return '+'
+	case '_':
+		return '/'
+	case '\n', '\r':
+		return -1
+	}
+	return c
 }
 
 // maxOdd is one in how many characters of a text may be none that people type in English.

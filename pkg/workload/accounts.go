@@ -14,7 +14,7 @@ func Accounts(tree map[string]any, namespace string) []types.NamespacedName {
 	found := map[types.NamespacedName]bool{}
 	for key, v := range tree {
 		if key != "metadata" && key != "status" {
-			accountsIn(v, key, namespace, found, 1)
+			accountsIn(v, accountKey(key), namespace, found, 1)
 		}
 	}
 	out := make([]types.NamespacedName, 0, len(found))
@@ -27,20 +27,19 @@ func Accounts(tree map[string]any, namespace string) []types.NamespacedName {
 	return out
 }
 
-// accountsIn looks at one value and the name that it stands under.
-func accountsIn(v any, key, namespace string, found map[types.NamespacedName]bool, depth int) {
+// accountsIn looks at one value. named: it stands under a name of accounts.
+func accountsIn(v any, named bool, namespace string, found map[types.NamespacedName]bool, depth int) {
 	if depth > maxEmbedded {
 		return // Embedded says that nobody can tell
 	}
-	named := accountKey(key)
 	switch v := v.(type) {
 	case Text:
 		for _, tree := range v.Trees {
-			accountsIn(tree, key, namespace, found, depth+1)
+			accountsIn(tree, named, namespace, found, depth+1)
 		}
 	case []any:
 		for _, item := range v {
-			accountsIn(item, key, namespace, found, depth+1)
+			accountsIn(item, named, namespace, found, depth+1)
 		}
 	case string:
 		if named && v != "" {
@@ -52,7 +51,7 @@ func accountsIn(v any, key, namespace string, found map[types.NamespacedName]boo
 			found[account(name, namespace)] = true
 		}
 		for key, value := range v {
-			accountsIn(value, key, namespace, found, depth+1)
+			accountsIn(value, accountKey(key), namespace, found, depth+1)
 		}
 	}
 }
@@ -76,8 +75,21 @@ func account(name, namespace string) types.NamespacedName {
 
 // accountKey: the fields in which a service account stands, or several.
 func accountKey(key string) bool {
-	l := strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(key))
-	l = strings.TrimSuffix(l, "s")
+	if len(key) > maxKey {
+		return false
+	}
+	l := strings.TrimSuffix(strings.Map(smallLetter, key), "s")
 	return strings.HasSuffix(l, "serviceaccountname") || strings.HasSuffix(l, "serviceaccount") || strings.HasSuffix(l, "serviceaccountref") ||
 		l == "serviceaccounttemplate"
+}
+
+// smallLetter makes one spelling of serviceAccount, service_account and service-account.
+func smallLetter(c rune) rune {
+	switch {
+	case c == '_' || c == '-':
+		return -1
+	case c >= 'A' && c <= 'Z':
+		return c + 'a' - 'A'
+	}
+	return c
 }

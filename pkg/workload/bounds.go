@@ -102,8 +102,12 @@ func countWords(script string) int {
 			if n++; in {
 				n += 2 // a command of its own
 			}
-			if in = false; script[i] == '(' {
+			in = false
+			switch script[i] {
+			case '(':
 				n += 3 // a shell within the shell, and what it runs
+			case '|', '&':
+				n += 2 // what joins two commands
 			}
 		case '$':
 			n += 3 // the parser makes a part of a word, a variable and its name of it

@@ -16,6 +16,10 @@ import (
 // none. Each value is charged before it is read, and each use of an alias by what it repeats.
 func readTrees(text string, b *budget.Budget) []any {
 	text = strings.TrimPrefix(text, "\ufeff")
+	if brackets(text) > maxBrackets {
+		b.TooDeep()
+		return nil
+	}
 	if begin := strings.TrimSpace(text); strings.HasPrefix(begin, "{") || strings.HasPrefix(begin, "[") {
 		if !b.Node(countJSON(begin)) {
 			return nil
@@ -33,11 +37,32 @@ func readTrees(text string, b *budget.Budget) []any {
 		if err != nil && strings.Contains(document, "{{") && b.Spend(len(document)) {
 			tree, err = readYAML(filled(document), b) // a template of Helm's or of a workflow
 		}
-		if err == nil {
+		switch {
+		case err == nil:
 			out = append(out, tree)
+		case strings.Contains(err.Error(), "exceeded max depth"):
+			b.TooDeep()
 		}
 	}
 	return out
+}
+
+// maxBrackets is how many brackets may be open in a text: what the parsers keep of each is far larger than a bracket.
+const maxBrackets = 512
+
+// brackets returns how many brackets are open at once in a text, at most.
+func brackets(text string) int {
+	most, open := 0, 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '[', '{':
+			open++
+			most = max(most, open)
+		case ']', '}':
+			open = max(open-1, 0)
+		}
+	}
+	return most
 }
 
 func readJSON(text string) ([]any, error) {
