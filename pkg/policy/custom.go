@@ -354,17 +354,9 @@ func (c *Case) explains(t, runs said, controls *estate.Controls) bool {
 	if t.Image != "" && !fills(t.Image, runs.Image) || runs.tool != t.tool || runs.besides != t.besides {
 		return false
 	}
-	if t.Script != "" && len(words) > 0 && strings.HasPrefix(words[len(words)-1], "/") {
-		words = words[:len(words)-1] // the script, which the controller has put into a file
-	}
-	if len(t.words) > len(words) || len(t.Command) == 0 && len(runs.Command) > 0 && len(t.words) != len(words) && !strings.Contains(words[0], "/") {
+	before, ends := t.ends(words)
+	if !ends || before > 0 && len(t.Command) == 0 && len(runs.Command) > 0 && !strings.Contains(words[0], "/") {
 		return false
-	}
-	before := len(words) - len(t.words)
-	for i, w := range t.words {
-		if !fills(w, words[before+i]) {
-			return false
-		}
 	}
 	if t.tool == "" || before == 0 {
 		return true
@@ -372,6 +364,23 @@ func (c *Case) explains(t, runs said, controls *estate.Controls) bool {
 	in := c.input()
 	in.Template = templateOf(workload.Container{Container: &corev1.Container{Command: words[:before]}})
 	return FindTool(in, controls.MaintenanceTools) == ""
+}
+
+// ends reports whether a command ends with the words of a template, and how many stand before them.
+func (t said) ends(words []string) (before int, ends bool) {
+	if t.Script != "" && len(words) > 0 && strings.HasPrefix(words[len(words)-1], "/") {
+		words = words[:len(words)-1] // the script, which the controller has put into a file
+	}
+	before = len(words) - len(t.words)
+	if before < 0 {
+		return 0, false
+	}
+	for i, w := range t.words {
+		if !fills(w, words[before+i]) {
+			return before, false
+		}
+	}
+	return before, true
 }
 
 // fills reports whether a text is a template's, with something in the place of each {{parameter}} and $(parameter).

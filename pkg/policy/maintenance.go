@@ -33,10 +33,15 @@ func (c *Case) classify() {
 	case c.new.work != nil && c.starts():
 		c.maintenance = c.whyMaintenance(&controls)
 	}
-	if c.maintenance != "" && controls.Maintenance != v1alpha1.MaintenanceAll && c.isHook() && (c.new.work != nil || !c.borrows()) && !c.touchesStore() && c.tool(&controls) == "" && !labelled(c.new) {
+	if c.maintenance != "" && controls.Maintenance != v1alpha1.MaintenanceAll && c.harmlessHook(&controls) {
 		c.maintenance = ""
 		c.hook = fmt.Sprintf("%s is admitted as a deployment hook that touches no data store and runs no maintenance tool; anything more needs a change window", Describe(c.req))
 	}
+}
+
+// harmlessHook: a hook of a release that touches no data store and runs no tool, by all that it says itself.
+func (c *Case) harmlessHook(controls *estate.Controls) bool {
+	return c.isHook() && (c.new.work != nil || !c.borrows()) && !c.touchesStore() && c.tool(controls) == "" && !labelled(c.new)
 }
 
 // starts reports whether the request makes something run that did not run so before: it is created, its template

@@ -197,13 +197,8 @@ func (w *walker) node(m map[string]any, p trail, key string, depth int) {
 	}
 	for _, k := range slices.Sorted(maps.Keys(m)) {
 		w.spoken(k, trail{&p, k, 0})
-		if silent(k) || w.use == Routes && keptOut(k) {
-			if text, ok := m[k].(string); ok && !wordless(k) {
-				w.spoken(text, trail{&p, k, 0})
-			}
-			if !keeps(k, m[k]) || w.use == Routes && keptOut(k) {
-				continue
-			}
+		if w.skips(k, m[k], p) {
+			continue
 		}
 		hint := field(k)
 		if name, ok := m["name"].(string); ok && (k == "value" || k == "default") {
@@ -211,6 +206,18 @@ func (w *walker) node(m map[string]any, p trail, key string, depth int) {
 		}
 		w.value(m[k], trail{&p, k, 0}, hint, key, depth+1)
 	}
+}
+
+// skips reports whether what stands under a key names nothing, apart from what it says by itself.
+func (w *walker) skips(key string, v any, p trail) bool {
+	out := w.use == Routes && keptOut(key)
+	if !silent(key) && !out {
+		return false
+	}
+	if text, ok := v.(string); ok && !wordless(key) {
+		w.spoken(text, trail{&p, key, 0})
+	}
+	return out || !keeps(key, v)
 }
 
 // spoken reads a text that names a part of the object, such as a key, and takes it for an address only where it says so by itself.

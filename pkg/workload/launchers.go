@@ -20,7 +20,7 @@ type launcher struct {
 
 // launcherOf is the one list of programs that start others. What another program starts stands behind --.
 //
-//nolint:cyclop,funlen // data
+//nolint:gocyclo,funlen // data
 func launcherOf(program string) (launcher, bool) {
 	switch program {
 	case "nohup", "command", "builtin", "setsid", "unbuffer", "torify", "with-contenv", "busybox", "toybox", "k3s", "microk8s", "catatonit", "vault-env", "uvx",

@@ -169,7 +169,7 @@ func parameterName(inside string) string {
 // CutParameter cuts a text around its first {{parameter}} or $(parameter), and returns what stands between the marks.
 func CutParameter(text string) (before, inside, after string, found bool) {
 	for i := 0; i+1 < len(text); i++ {
-		end := ""
+		var end string
 		switch text[i : i+2] {
 		case "{{":
 			end = "}}"

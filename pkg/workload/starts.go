@@ -34,14 +34,11 @@ func scriptOfShell(words []string, shell int) int {
 	for i := shell + 1; i < min(len(words), shell+maxBefore); i++ {
 		w := words[i]
 		switch {
-		case w == "--command" || w == "-Command" || w == "--session-command":
-			given = true
 		case w == "--" && given:
 			return min(i+1, len(words)-1)
-		case strings.HasPrefix(w, "--"):
 		case len(w) > 1 && (w[0] == '-' || w[0] == '+'):
 			given = given || isScriptFlag(w)
-			if last := w[len(w)-1]; last == 'o' || last == 'O' {
+			if setsOption(w) {
 				i++ // the option that it sets
 			}
 		case given:
@@ -53,13 +50,21 @@ func scriptOfShell(words []string, shell int) int {
 	return -1
 }
 
+// setsOption matches -o and +O, and what ends with them, such as -ceo.
+func setsOption(w string) bool {
+	return !strings.HasPrefix(w, "--") && strings.ContainsRune("oO", rune(w[len(w)-1]))
+}
+
 // takesOperands: before its script, such a program is told as whom or where it runs.
 func takesOperands(shell string) bool {
 	return slices.Contains([]string{"su", "runuser", "chroot", "busybox", "script", "flock"}, shell)
 }
 
-// isScriptFlag matches -c and its combinations, such as -ec, -lc and -ceu.
+// isScriptFlag matches -c and its combinations, such as -ec, -lc and -ceu, and the long flags of some.
 func isScriptFlag(w string) bool {
+	if w == "--command" || w == "-Command" || w == "--session-command" {
+		return true
+	}
 	if len(w) < 2 || len(w) > 8 || w[0] != '-' || w[1] == '-' {
 		return false
 	}

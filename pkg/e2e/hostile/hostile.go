@@ -135,6 +135,27 @@ func Places() map[string]Place {
 
 // Forms are objects that make very many parts of a text, or lay them within each other.
 func Forms() map[string]Place {
+	out := aliases()
+	maps.Copy(out, parts())
+	return out
+}
+
+// aliases repeat what a text in YAML says.
+func aliases() map[string]Place {
+	return map[string]Place{
+		"a text that aliases repeat": {shop, "shops", func(text string) any {
+			half := len(text) / 2
+			return m{"metadata": meta(), "spec": m{"values": "a: &a " + strconv.Quote(text[:half]) + "\nb: [" + strings.Repeat("*a,", half/3) + "*a]\n"}}
+		}},
+		"containers that aliases repeat": {shop, "shops", func(text string) any {
+			half := len(text) / 2
+			return m{"metadata": meta(), "spec": m{"values": "a: &a {image: x, args: [" + strings.Repeat("x,", half/2) + "x]}\ncontainers: [" + strings.Repeat("*a,", half/3) + "*a]\n"}}
+		}},
+	}
+}
+
+// parts are many, or lie within each other.
+func parts() map[string]Place {
 	return map[string]Place{
 		"many keys": {configMap, "configmaps", func(text string) any { return m{"metadata": meta(), "data": keys(text)} }},
 		"many variables": {apps, "deployments", func(text string) any {
@@ -179,14 +200,6 @@ func Forms() map[string]Place {
 				text = "a: b\nc: " + strconv.Quote(text) + "\n"
 			}
 			return m{"metadata": meta(), "spec": m{"values": text}}
-		}},
-		"a text that aliases repeat": {shop, "shops", func(text string) any {
-			half := len(text) / 2
-			return m{"metadata": meta(), "spec": m{"values": "a: &a " + strconv.Quote(text[:half]) + "\nb: [" + strings.Repeat("*a,", half/3) + "*a]\n"}}
-		}},
-		"containers that aliases repeat": {shop, "shops", func(text string) any {
-			half := len(text) / 2
-			return m{"metadata": meta(), "spec": m{"values": "a: &a {image: x, args: [" + strings.Repeat("x,", half/2) + "x]}\ncontainers: [" + strings.Repeat("*a,", half/3) + "*a]\n"}}
 		}},
 		"nested": {shop, "shops", func(text string) any {
 			var inner any = text
