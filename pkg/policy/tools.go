@@ -80,7 +80,7 @@ func toolOf(words []string, tools []string) string {
 		name, file := workload.Program(words[i]), path.Base(words[i])
 		for _, t := range tools {
 			program, arg, two := strings.Cut(t, " ")
-			if (program == name || program == file) && (!two || hasArgument(words[i+1:], arg)) {
+			if (program == name || program == file) && (!two || hasArgument(words[i+1:], arg)) && !asks(program, words[i+1:]) {
 				return t
 			}
 		}
@@ -92,6 +92,28 @@ func toolOf(words []string, tools []string) string {
 		words = words[i+end+1:]
 	}
 	return ""
+}
+
+// asks reports whether a tool is only asked whether its server lives, as probes do, or runs beside a workload, as an agent does. Each
+// of its plain words must say so: mysqladmin takes several commands at once.
+func asks(program string, words []string) bool {
+	valued, commands := "", ""
+	switch program {
+	case "redis-cli", "valkey-cli":
+		valued, commands = "-h -p -a -n -u -s --user --pass", "ping PING"
+	case "mysqladmin", "mariadb-admin":
+		valued, commands = "-h -P -u -S", "ping status"
+	case "rabbitmqctl":
+		valued, commands = "-n -t", "status ping node_health_check version"
+	case "etcdctl":
+		commands = "endpoint health status version"
+	case "vault":
+		return len(words) > 0 && (words[0] == "agent" || words[0] == "proxy" || words[0] == "status")
+	case "consul":
+		return len(words) > 0 && (words[0] == "agent" || words[0] == "connect")
+	}
+	plain := workload.Plain(words, valued)
+	return len(plain) > 0 && !slices.ContainsFunc(plain, func(w string) bool { return !slices.Contains(strings.Fields(commands), w) })
 }
 
 // hasArgument reports whether the first plain word of a command is an argument. What stands behind a flag may be its value, or not.

@@ -195,10 +195,25 @@ func (l launcher) options(words []string, i int) int {
 	return len(words)
 }
 
+// Plain returns the words of a command that are neither flags nor the values of those flags that take one.
+func Plain(words []string, valued string) []string {
+	l := launcher{valued: valued}
+	var out []string
+	for i := 0; i < len(words); i++ {
+		switch w := words[i]; {
+		case strings.HasPrefix(w, "-") && l.takesValue(w):
+			i++
+		case !strings.HasPrefix(w, "-"):
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
 // takesValue: the next word is the value of a flag, or of the last of several short ones in one word.
 func (l launcher) takesValue(w string) bool {
 	has := func(flag string) bool { return slices.Contains(strings.Fields(l.valued), flag) }
-	if strings.HasPrefix(w, "--") || len(w) == 2 {
+	if strings.HasPrefix(w, "--") || len(w) <= 2 {
 		return has(w)
 	}
 	return has(w) || !has(w[:2]) && has("-"+w[len(w)-1:])
