@@ -67,6 +67,7 @@ func TestBypassByAnotherForm(t *testing.T) {
 		"a hook of another's template":  {reason: "nobody has read what it runs", header: by("bob"), objects: hooked, want: window},
 		"a run of a name":               {reason: "nobody has read what it runs", header: by("bob"), objects: custom("x.io/v1", "OpsRequest", "payments", "type: Restart, opsDefinitionName: a"), want: window},
 		"a run of a list":               {reason: "nobody has read what it runs", header: by("bob"), objects: custom("flow.volcano.sh/v1alpha1", "JobFlow", "payments", "flows: [{name: reindex}]"), want: window},
+		"a run of no namespace":         {reason: "its controller runs it wherever it likes", header: by("bob"), objects: `{apiVersion: x.io/v1, kind: ClusterJob, metadata: {name: x}, spec: {template: {spec: {containers: [{name: c, image: x, command: [psql, -h, db.prod.db.example.com]}]}}}}`, want: window},
 		"a backup":                      {reason: "the operator's own work on its own objects", header: by("bob"), objects: custom("postgresql.cnpg.io/v1", "Backup", "payments", "cluster: {name: orders}"), want: "admitted"},
 		"an entry point that is a name": {reason: "it runs nothing by itself", header: by("argocd"), objects: web("entrypoint: psql, templates: [{name: psql, container: {image: x, command: [make]}}]"), want: "admitted"},
 	}
@@ -151,6 +152,7 @@ func TestBypassOfAFreezeBesideTheTemplate(t *testing.T) {
 		"an owner that is gone":           {reason: "the garbage collector deletes it", header: frozen, objects: then(work("apps/v1", "Deployment", "ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: gone, uid: gone-1}]", "replicas: 3"), work("apps/v1", "Deployment", "a: b", "replicas: 3")), want: stopped},
 		"an annotation of an operator":    {reason: "it stops the database", header: frozen, objects: then(cr(`cnpg.io/hibernation: "on"`), cr("")), want: stopped},
 		"a note on a custom resource":     {reason: "nothing acts on it", header: frozen, objects: then(cr(`example.com/description: "the shop's"`), cr("")), want: "admitted"},
+		"a Secret that is copied":         {reason: "another namespace gets it", header: frozen, objects: then(`{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: payments, annotations: {replicator.v1.mittwald.de/replicate-to: cards}}}`, `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: payments}}`), want: stopped},
 		"what kubectl applied":            {reason: "nothing acts on it", header: frozen, objects: then(cr(`kubectl.kubernetes.io/last-applied-configuration: "{}"`), cr("")), want: "admitted"},
 		"an action called like a note":    {reason: "the load balancer's controller takes any name", header: frozen, objects: then(ingress(`alb.ingress.kubernetes.io/actions.note: '{"type":"redirect"}'`), ingress("")), want: stopped},
 		"the Service of an EndpointSlice": {reason: "what it leads to is another", header: frozen, objects: then(slice("web"), slice("none")), want: stopped},
@@ -167,6 +169,9 @@ func TestBypassByANameOfNoUse(t *testing.T) {
 		"an action called support": {reason: "the load balancer's controller takes any name", header: by("dora"), objects: `{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web, namespace: dev, annotations: {alb.ingress.kubernetes.io/actions.support: '{"type":"redirect","redirectConfig":{"host":"orders.prod.db.example.com"}}'}}, spec: {defaultBackend: {service: {name: web, port: {number: 80}}}}}`, want: store},
 		"a secret below a summary": {reason: "it is an object", header: by("dora"), objects: release("summary: {secretName: orders-prod-app}"), want: secret},
 		"an image":                 {reason: "it is an image, not a place", header: by("dora"), objects: release("image: orders.prod.db.example.com/shop:1"), want: "admitted"},
+		"a secret of many":         {reason: "its name stands in a list", header: by("dora"), objects: release("secretNames: [orders-prod-app]"), want: secret},
+		"an existing one":          {reason: "its name is spelt with underscores", header: by("dora"), objects: release("existing_secret: orders-prod-app"), want: secret},
+		"one of a password":        {reason: "it is a reference", header: by("dora"), objects: release("passwordSecretRef: orders-prod-app"), want: secret},
 		"a description":            {reason: "prose", header: by("dora"), objects: release("description: 'not orders.prod.db.example.com'"), want: "admitted"},
 	}
 	for name, values := range map[string]string{

@@ -38,7 +38,7 @@ func (c *Case) demands() *demand {
 	if c.maintenance != "" {
 		return &demand{
 			rule: v1alpha1.RuleChangeWindowRequired, why: c.maintenance,
-			environments: c.concerned(), operation: c.operation(),
+			environments: c.concerned(), operation: c.operation(), clusterWide: c.req.Namespace == "",
 		}
 	}
 	if why := c.whyScoped(); why != "" {

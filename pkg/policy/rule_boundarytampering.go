@@ -135,7 +135,7 @@ func (c *Case) accountsRun() []types.NamespacedName {
 		return nil
 	}
 	accounts := workload.Accounts(c.new.tree, c.req.Namespace)
-	if c.runsTemplates() && !slices.ContainsFunc(accounts, func(a types.NamespacedName) bool { return a.Namespace == c.req.Namespace }) {
+	if c.runsTemplates() && !workload.NamesAccount(c.new.tree) {
 		accounts = append(accounts, c.ofNamespace("default")...)
 	}
 	return accounts

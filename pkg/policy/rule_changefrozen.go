@@ -128,7 +128,7 @@ func (c *Case) changesMatter() bool {
 	case workload.HasTemplate(gk):
 		return !sameTemplate(c.new.work, c.old.work) || c.starts() || !c.isKind(podKind()) && !sameBesides(c.new, c.old)
 	case isData(gk):
-		return !sameData(c.new.data, c.old.data)
+		return !sameData(c.new.data, c.old.data) || !maps.Equal(reference.Replicating(c.new.meta.Annotations), reference.Replicating(c.old.meta.Annotations))
 	case gk == schema.GroupKind{Group: "discovery.k8s.io", Kind: "EndpointSlice"} && !maps.Equal(c.new.meta.Labels, c.old.meta.Labels):
 		return true // they say which Service leads there
 	}

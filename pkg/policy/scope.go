@@ -18,7 +18,7 @@ func (c *Case) concerned() []*estate.Environment {
 
 // shared returns the Production environments whose data stores something names that is started in a Shared namespace.
 func (c *Case) shared() []*estate.Environment {
-	if c.place.Tier != v1alpha1.TierShared || c.req.Namespace == "" || c.new == nil || c.new.work == nil && !c.runsTemplates() {
+	if c.new == nil || c.new.work == nil && !c.runsTemplates() || c.place.Tier != v1alpha1.TierShared && !c.runsNowhere() {
 		return nil
 	}
 	var out []*estate.Environment
@@ -32,6 +32,9 @@ func (c *Case) shared() []*estate.Environment {
 	}
 	return out
 }
+
+// runsNowhere: a custom resource of no namespace runs something, in whatever namespace its controller likes.
+func (c *Case) runsNowhere() bool { return c.req.Namespace == "" && !builtIn(c.req.Kind.Group) }
 
 func ownedBy(owners []estate.Owner, env *estate.Environment) bool {
 	for _, o := range owners {

@@ -119,8 +119,13 @@ func namespaceKey(l string) bool {
 }
 
 func secretNameKey(l string) bool {
-	return strings.HasSuffix(l, "secretname") || strings.HasSuffix(l, "secret-name") || strings.HasSuffix(l, "varssecret") || strings.HasSuffix(l, "fromsecret") || l == "existingsecret" || l == "credentialssecret" || l == "credentialname" ||
-		l == "secretref" || l == "tlssecret" || l == "passwordsecret" || l == "authsecret"
+	l = strings.TrimSuffix(l, "s")
+	for _, suffix := range []string{"secret", "secretname", "secret-name", "secret_name", "secretref", "secret-ref", "secret_ref", "credentialname"} {
+		if strings.HasSuffix(l, suffix) {
+			return true
+		}
+	}
+	return false
 }
 
 // storeKey: where ExternalSecrets, SecretProviderClasses and their like say which entry of a store they read.

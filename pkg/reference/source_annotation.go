@@ -40,6 +40,17 @@ func Acting(annotations map[string]string) map[string]string {
 	return out
 }
 
+// Replicating returns the annotations by which something copies an object to other namespaces, or from one.
+func Replicating(annotations map[string]string) map[string]string {
+	out := map[string]string{}
+	for key, value := range annotations {
+		if _, name, _ := strings.Cut(strings.ToLower(key), "/"); replicates(name) {
+			out[key] = value
+		}
+	}
+	return out
+}
+
 // documentation: annotations that tell people or tools something about the object, and that nothing acts on.
 func documentation(key string) bool {
 	domain, name, ok := strings.Cut(strings.ToLower(key), "/")

@@ -80,7 +80,7 @@ func accountKey(key string) bool {
 	}
 	l := strings.TrimSuffix(strings.Map(smallLetter, key), "s")
 	return strings.HasSuffix(l, "serviceaccountname") || strings.HasSuffix(l, "serviceaccount") || strings.HasSuffix(l, "serviceaccountref") ||
-		l == "serviceaccounttemplate"
+		l == "serviceaccounttemplate" || l == "saname"
 }
 
 // smallLetter makes one spelling of serviceAccount, service_account and service-account.
@@ -92,4 +92,24 @@ func smallLetter(c rune) rune {
 		return c + 'a' - 'A'
 	}
 	return c
+}
+
+// NamesAccount reports whether a custom resource says for all that it runs as whom: in its spec, or in that of its one template.
+func NamesAccount(tree map[string]any) bool {
+	spec, _ := tree["spec"].(map[string]any)
+	for _, m := range []map[string]any{spec, below(spec, "template", "spec"), below(spec, "workflowSpec"), below(spec, "taskRunTemplate")} {
+		for key, v := range m {
+			if name, ok := v.(string); ok && name != "" && accountKey(key) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func below(m map[string]any, keys ...string) map[string]any {
+	for _, key := range keys {
+		m, _ = m[key].(map[string]any)
+	}
+	return m
 }

@@ -85,7 +85,7 @@ func (c *commands) script(script string, env Lookup, depth int) {
 		c.lines(script, env, depth)
 		return
 	}
-	r := reader{commands: c, env: env, vars: map[string]string{}, depth: depth}
+	r := reader{commands: c, text: script, env: env, vars: map[string]string{}, depth: depth}
 	text := statements{Reader: strings.NewReader(script)}
 	var err error
 	for s, broken := range c.parser(depth).StmtsSeq(&text) {
@@ -124,8 +124,12 @@ func (c *commands) lines(script string, env Lookup, depth int) {
 
 type reader struct {
 	*commands
-	env  Lookup
-	vars map[string]string
+	// text is the script itself.
+	text string
+	// files that it prints into, so far.
+	files int
+	env   Lookup
+	vars  map[string]string
 	// passes are the functions of the script that run their arguments.
 	passes map[string]bool
 	// depth of the script within scripts.

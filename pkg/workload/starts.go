@@ -76,6 +76,11 @@ func (c *commands) starts(words []string, env Lookup, depth int) {
 	if l, ok := launcherOf(Program(words[0])); ok {
 		c.launched(l, words, env, depth)
 	}
+	for _, w := range words[1:] {
+		if script, ok := strings.CutPrefix(w, "--command="); ok && isShell(Program(words[0])) {
+			c.script(script, env, depth)
+		}
+	}
 	for _, i := range Scripts(words) {
 		c.script(words[i], env, depth)
 		c.arguments(words[i], words[i+1:], env, depth)
@@ -103,7 +108,11 @@ func (c *commands) starts(words []string, env Lookup, depth int) {
 // launched reads the command that a launcher starts, where that is a script or gives one to a shell.
 func (c *commands) launched(l launcher, words []string, env Lookup, depth int) {
 	for i, w := range words[1:] { // env -S
-		switch value, joined := strings.CutPrefix(w, "--split-string="); {
+		value, joined := strings.CutPrefix(w, "--split-string=")
+		if !joined && Program(words[0]) == "env" && len(w) > 2 {
+			value, joined = strings.CutPrefix(w, "-S")
+		}
+		switch {
 		case joined:
 			c.script(value, env, depth)
 		case (w == "-S" || w == "--split-string") && Program(words[0]) == "env" && i+2 < len(words):
@@ -195,7 +204,15 @@ func (c *commands) arguments(script string, words []string, env Lookup, depth in
 // fed reads what a shell is given to run as its input: a here-document, a file that the script writes, what a pipe or another
 // process prints.
 func (r *reader) fed(s *syntax.Stmt) {
-	if r.runsShell(s) {
+	_, loop := s.Cmd.(*syntax.WhileClause)
+	switch {
+	case r.runsShell(s):
+		r.printed(s)
+	case loop: // each line that it reads may be a command
+		for _, d := range s.Redirs {
+			r.document(d)
+		}
+	case r.fills(s):
 		r.printed(s)
 	}
 	pipe, ok := s.Cmd.(*syntax.BinaryCmd)
@@ -207,6 +224,26 @@ func (r *reader) fed(s *syntax.Stmt) {
 		r.document(d)
 	}
 }
+
+// fills reports whether a statement prints into a file that the script runs.
+func (r *reader) fills(s *syntax.Stmt) bool {
+	return slices.ContainsFunc(s.Redirs, func(d *syntax.Redirect) bool {
+		if d.Op != syntax.RdrOut && d.Op != syntax.AppOut && d.Op != syntax.RdrAll || d.Word == nil {
+			return false
+		}
+		if r.files++; r.files > maxFiles {
+			return true // of so many, one may be run
+		}
+		if !r.budget.Spend(len(r.text)) {
+			return false
+		}
+		file := r.word(d.Word)
+		return file != "" && slices.ContainsFunc([]string{"sh ", ". ", "source ", "+x ", "eval "}, func(runs string) bool { return strings.Contains(r.text, runs+file) })
+	})
+}
+
+// maxFiles is of how many files a script is searched for what runs them.
+const maxFiles = 16
 
 // printed reads as a script whatever a statement prints: the words of its commands, and their here-documents.
 func (r *reader) printed(s *syntax.Stmt) {
