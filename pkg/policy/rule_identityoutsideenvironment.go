@@ -69,7 +69,8 @@ func (c *Case) guarded() []*estate.Environment {
 
 // powers returns the Production environments that a service account has power in.
 func (c *Case) powers(account types.NamespacedName) []*estate.Environment {
-	if envs := c.est.Guards(account.Namespace, account.Name); len(envs) > 0 || account.Name == "" {
+	envs := c.est.Guards(account.Namespace, account.Name)
+	if len(envs) > 0 || account.Name == "" || c.pillar(account.Namespace, account.Name) != "" { // which is BoundaryTampering's business
 		return envs
 	}
 	return c.world.powers(account.Namespace, account.Name)
