@@ -171,6 +171,21 @@ func TestSummarise(t *testing.T) {
 			window: func(w *v1alpha1.ChangeWindow) { w.Spec.Scope.Clusters = []string{"prod-us-1"} },
 			want:   want{v1alpha1.WindowPending, "OtherCluster", `it is for cluster "prod-us-1", and this is "prod-eu-1"`, "approved by oidc:sre-alice"},
 		},
+		"being deleted": {
+			reason: "a finalizer keeps it, and nobody may use it any more", clock: "02:30:00",
+			window: func(w *v1alpha1.ChangeWindow) { w.DeletionTimestamp = instant("02:10:00") },
+			want:   want{v1alpha1.WindowClosed, "Deleted", "it is being deleted", "approved by oidc:sre-alice"},
+		},
+		"too late to begin": {
+			reason: "what begins now would not be over in time", clock: "02:30:00",
+			window: func(w *v1alpha1.ChangeWindow) { w.Spec.StartBefore = ptr(metav1.Duration{Duration: 15 * time.Minute}) },
+			want:   want{v1alpha1.WindowClosed, "StartPassed", "executions had to start before 2026-11-28 02:15:00 UTC", "approved by oidc:sre-alice"},
+		},
+		"of Firebreak's own namespace, for no cluster": {
+			reason: "it must say for which", clock: "02:30:00",
+			window: func(w *v1alpha1.ChangeWindow) { w.Namespace = "firebreak-system" },
+			want:   want{v1alpha1.WindowPending, "OtherCluster", "it names no cluster, which a window in Firebreak's own namespace must", "approved by oidc:sre-alice"},
+		},
 		"malformed": {
 			reason: "it will never open", clock: "02:30:00",
 			window: func(w *v1alpha1.ChangeWindow) { w.Spec.Schedule.End = instant("01:00:00") },
@@ -190,7 +205,7 @@ func TestSummarise(t *testing.T) {
 			for range test.used {
 				used = append(used, execution(w, "0", "k", v1alpha1.ExecutionUsed))
 			}
-			s := change.Summarise(w, &change.State{Approvals: words, Executions: used}, estate.ControlsOf(nil), "prod-eu-1", at(test.clock), unfit)
+			s := change.Summarise(w, change.Query{At: at(test.clock), Cluster: "prod-eu-1", FirebreakNamespace: "firebreak-system", Controls: estate.ControlsOf(nil), Unfit: unfit}, &change.State{Approvals: words, Executions: used})
 			if diff := cmp.Diff(test.want, want{s.Phase, s.Reason, s.Message, s.ApprovalMessage()}); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
 			}

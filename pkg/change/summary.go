@@ -2,12 +2,10 @@ package change
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
-	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
 // Summary is what a window's status tells people.
@@ -34,47 +32,51 @@ func (s Summary) ApprovalMessage() string {
 	return fmt.Sprintf("%d approvals are needed", s.Approvals.Required)
 }
 
-// Summarise asks a window how it stands, for nobody and nothing in particular. The state holds the window's own executions
-// that hold a slot, and no others.
-func Summarise(w *v1alpha1.ChangeWindow, state *State, c estate.Controls, cluster string, at time.Time, unfit Unfit) Summary {
-	s := Summary{Approvals: CountApprovals(w, state.Approvals, c, nil, unfit, at)}
-	v := Verdict{Window: w, Approvals: s.Approvals, Max: maxExecutions(w)}
-	v.occur(at, state)
-	s.Opens, s.Closes = v.Opens, v.Closes
-	q := &Query{At: at, Cluster: cluster, Controls: c}
-	s.Phase, s.Reason, s.Message = phase(&v, q, state.Executions)
+// Summarise asks a window how it stands, for nobody and nothing in particular: by the same checks that Judge asks, but for those
+// about who asks and what for. The query says when and where: At, Cluster, FirebreakNamespace, Controls and Unfit.
+func Summarise(w *v1alpha1.ChangeWindow, q Query, state *State) Summary {
+	q.Requester = Party{Controller: true}
+	v := Verdict{Window: w, Max: maxExecutions(w), Stage: Covers}
+	v.occur(q.At, state)
+	for _, c := range checks() {
+		if c.asker {
+			continue
+		}
+		if v.Why = c.ask(&v, &q, state); v.Why != "" {
+			v.Stage = c.stage
+			break
+		}
+	}
+	s := Summary{Approvals: CountApprovals(w, state.Approvals, q.Controls, nil, q.Unfit, q.At), Opens: v.Opens, Closes: v.Closes}
+	s.Phase, s.Reason, s.Message = phase(&v, q.At)
 	return s
 }
 
-func phase(v *Verdict, q *Query, used []v1alpha1.ChangeExecution) (v1alpha1.WindowPhase, string, string) {
-	w := v.Window
-	if why := inForce(v, q, nil); why != "" {
-		return v1alpha1.WindowInvalid, "Malformed", why
-	}
-	if named := w.Spec.Scope.Clusters; len(named) > 0 && !slices.Contains(named, q.Cluster) {
-		return v1alpha1.WindowPending, "OtherCluster", fmt.Sprintf("it is for cluster %s, and this is %q", quoted(named), q.Cluster)
-	}
-	switch {
-	case v.Approvals.RejectedBy != "":
-		return v1alpha1.WindowRejected, "Rejected", "rejected by " + v.Approvals.RejectedBy
-	case v.over:
-		return v1alpha1.WindowClosed, "Closed", "closed at " + Instant(v.Closes)
-	case !v.Approvals.Enough():
-		return v1alpha1.WindowPending, "ApprovalsMissing", fmt.Sprintf("%d of %d approvals", len(v.Approvals.Names), v.Approvals.Required)
-	case q.At.Before(v.Opens):
-		return v1alpha1.WindowApproved, "NotYetOpen", "opens at " + Instant(v.Opens)
-	case v.Max > 0 && inOccurrence(used, v.Occurrence) >= v.Max:
-		return v1alpha1.WindowExhausted, "Exhausted", "used " + times(inOccurrence(used, v.Occurrence), v.Max)
-	}
-	return v1alpha1.WindowOpen, "Open", "until " + Instant(v.Closes)
-}
-
-func inOccurrence(used []v1alpha1.ChangeExecution, number int64) int {
-	n := 0
-	for i := range used {
-		if used[i].Spec.Occurrence == number {
-			n++
+// phase says in the words of a status what a verdict says in those of a denial.
+func phase(v *Verdict, at time.Time) (v1alpha1.WindowPhase, string, string) {
+	why := strings.TrimPrefix(v.Why, "it ")
+	switch v.Stage {
+	case OtherCluster:
+		return v1alpha1.WindowPending, "OtherCluster", v.Why
+	case NotInForce:
+		if v.Window.DeletionTimestamp != nil {
+			return v1alpha1.WindowClosed, "Deleted", v.Why
 		}
+		return v1alpha1.WindowInvalid, "Malformed", v.Why
+	case Rejected:
+		return v1alpha1.WindowRejected, "Rejected", "rejected by " + v.Approvals.RejectedBy
+	case Closed:
+		return v1alpha1.WindowClosed, "Closed", why
+	case Unapproved:
+		return v1alpha1.WindowPending, "ApprovalsMissing", fmt.Sprintf("%d of %d approvals", len(v.Approvals.Names), v.Approvals.Required)
+	case NotYetOpen:
+		if at.Before(v.Opens) {
+			return v1alpha1.WindowApproved, "NotYetOpen", why
+		}
+		return v1alpha1.WindowClosed, "StartPassed", v.Why
+	case Exhausted:
+		return v1alpha1.WindowExhausted, "Exhausted", strings.TrimPrefix(why, "has been ")
+	default: // the other stages are about who asks
+		return v1alpha1.WindowOpen, "Open", "until " + Instant(v.Closes)
 	}
-	return n
 }

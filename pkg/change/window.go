@@ -135,23 +135,25 @@ func Judge(w *v1alpha1.ChangeWindow, q *Query, s *State) Verdict {
 type check struct {
 	stage Stage
 	ask   func(*Verdict, *Query, *State) string
+	// asker: it is about who asks, or what for, which a window that is asked how it stands cannot know.
+	asker bool
 }
 
 // checks lists what a window must meet, in the order of the stages.
 func checks() []check {
 	return []check{
-		{OutOfScope, scope},
-		{OtherCluster, cluster},
-		{OtherEnvironment, environment},
-		{NotInForce, alive},
-		{NotInForce, inForce},
-		{Rejected, rejected},
-		{NotYours, subject},
-		{Closed, closed},
-		{Unapproved, approved},
-		{NotYetOpen, opened},
-		{PlanDiffers, planned},
-		{Exhausted, exhausted},
+		{stage: OutOfScope, ask: scope, asker: true},
+		{stage: OtherCluster, ask: cluster},
+		{stage: OtherEnvironment, ask: environment, asker: true},
+		{stage: NotInForce, ask: alive},
+		{stage: NotInForce, ask: inForce},
+		{stage: Rejected, ask: rejected},
+		{stage: NotYours, ask: subject, asker: true},
+		{stage: Closed, ask: closed},
+		{stage: Unapproved, ask: approved},
+		{stage: NotYetOpen, ask: opened},
+		{stage: PlanDiffers, ask: planned, asker: true},
+		{stage: Exhausted, ask: exhausted},
 	}
 }
 

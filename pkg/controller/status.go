@@ -250,7 +250,9 @@ func (s *Statuses) window(e *estate.Estate, w *v1alpha1.ChangeWindow, state *cha
 	if env, ok := e.Environment(w.Spec.Environment); ok {
 		envs = append(envs, env)
 	}
-	sum := change.Summarise(w, state, estate.StrictestControls(envs), e.Cluster, s.memory.clock(), policy.Unfit(e))
+	sum := change.Summarise(w, change.Query{
+		At: s.memory.clock(), Cluster: e.Cluster, FirebreakNamespace: e.FirebreakNamespace, Controls: estate.StrictestControls(envs), Unfit: policy.Unfit(e),
+	}, state)
 	st := &w.Status
 	st.ObservedGeneration, st.Digest, st.Phase = w.Generation, change.WindowDigest(&w.Spec), sum.Phase
 	st.Approvals = fmt.Sprintf("%d/%d", len(sum.Approvals.Names), sum.Approvals.Required)

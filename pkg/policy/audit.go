@@ -100,7 +100,7 @@ func windowAt(w *v1alpha1.ChangeWindow, e *estate.Estate, s *change.State, at ti
 	own.Executions = slices.DeleteFunc(slices.Clone(s.Executions), func(x v1alpha1.ChangeExecution) bool {
 		return x.Spec.Window.UID != w.UID || x.Status.State == v1alpha1.ExecutionReleased
 	})
-	sum := change.Summarise(w, &own, estate.StrictestControls(envs), e.Cluster, at, Unfit(e))
+	sum := change.Summarise(w, change.Query{At: at, Cluster: e.Cluster, FirebreakNamespace: e.FirebreakNamespace, Controls: estate.StrictestControls(envs), Unfit: Unfit(e)}, &own)
 	out := Standing{Kind: v1alpha1.KindChangeWindow, Namespace: w.Namespace, Name: w.Name, Why: sum.Message}
 	switch sum.Phase {
 	case v1alpha1.WindowOpen, v1alpha1.WindowApproved, v1alpha1.WindowExhausted:

@@ -167,8 +167,8 @@ type Parent struct {
 	// template itself could not be read whole, or names more than is remembered.
 	Unread  []reference.Via
 	Partial bool
-	// Tool of maintenance that it runs; empty: none.
-	Tool string
+	// Programs that it runs, as many as are remembered: which of them are tools of maintenance, the environment says when somebody asks.
+	Programs []Program
 	// Replicas that the workload asks for, and the most that it asked for within the last hour, as far as that was seen.
 	Replicas, Peak int64
 	// Labels of its Pods.
@@ -183,7 +183,13 @@ const maxParent = 512
 func ParentOf(in reference.Input) Parent {
 	in.Budget = budget.New()
 	found := reference.ExtractAll(in)
-	out := Parent{Unread: found.Unread, Partial: found.Limit != "" || len(found.References) > maxParent, Tool: FindTool(in, nil)}
+	out := Parent{Unread: found.Unread, Partial: found.Limit != "" || len(found.References) > maxParent}
+	for p := range programs(in) {
+		out.Programs = append(out.Programs, p.remembered())
+		if len(out.Programs) == maxPrograms {
+			break
+		}
+	}
 	seen := map[reference.Reference]bool{}
 	for _, r := range found.References[:min(len(found.References), maxParent)] {
 		kept := reference.Reference{Target: r.Target, Use: r.Use}

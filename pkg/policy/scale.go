@@ -2,9 +2,12 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	kjson "sigs.k8s.io/json"
+
+	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
 // whyScaleIsMaintenance: a workload that was written at zero and is scaled up through its scale subresource runs then,
@@ -16,18 +19,25 @@ func (c *Case) whyScaleIsMaintenance() string {
 		return ""
 	}
 	p, ok := c.world.Parents(c.req.Namespace, parentKind(c.req.Resource.Resource), c.req.Name)
-	if !ok || p.Tool == "" {
+	if !ok {
+		return ""
+	}
+	tool := firstTool(slices.Values(p.Programs), estate.StrictestControls(c.Production()).MaintenanceTools)
+	if tool == "" && len(p.Programs) == maxPrograms {
+		tool = "more than can be remembered"
+	}
+	if tool == "" {
 		return ""
 	}
 	store := c.storeIn(p.References)
 	switch {
 	case store != "":
 	case p.Partial || len(p.Unread) > 0:
-		return fmt.Sprintf("it starts what runs %s from zero, and nobody can tell what that names: it holds more than can be remembered", p.Tool)
+		return fmt.Sprintf("it starts what runs %s from zero, and nobody can tell what that names: it holds more than can be remembered", tool)
 	default:
 		return ""
 	}
-	return fmt.Sprintf("it starts what runs %s and names %s from zero", p.Tool, store)
+	return fmt.Sprintf("it starts what runs %s and names %s from zero", tool, store)
 }
 
 func replicasOf(o *object) int32 {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -40,26 +41,71 @@ func toolImages() map[string]string {
 // FindTool names the first maintenance tool that a template would run, in a container, hook or exec probe; empty if
 // there is none. more are added to the built-in list. Words are compared, never parts of words.
 func FindTool(in reference.Input, more []string) string {
+	return firstTool(programs(in), more)
+}
+
+func firstTool(runs iter.Seq[Program], more []string) string {
 	tools := append(MaintenanceTools(), more...)
-	for _, c := range in.Containers() {
-		name := imageName(c.Image)
-		if tool, ok := toolImages()[name]; ok && len(c.Command) == 0 {
+	for p := range runs {
+		if t := p.tool(tools, more); t != "" {
+			return t
+		}
+	}
+	return ""
+}
+
+// Program is a program that a template runs, as far as it matters for whether that is maintenance.
+type Program struct {
+	// Name of the program, and of its file where that is another one. Of an image, its name.
+	Name, File string
+	// Arguments that may say what it does.
+	Arguments []string
+	// Asks is true where it only asks whether a server lives, or is an agent.
+	Asks bool
+	// Image is true for the image of a container, and Alone where the container has no command besides.
+	Image, Alone bool
+}
+
+// tool returns the first of a list of tools that a program is; empty: none.
+func (p Program) tool(tools, more []string) string {
+	if p.Image {
+		if tool, ok := toolImages()[p.Name]; ok && p.Alone {
 			return tool
 		}
-		if slices.Contains(more, name) {
-			return name
+		if slices.Contains(more, p.Name) {
+			return p.Name
 		}
-		vars := in.Environment(c)
-		lookup := func(n string) (string, bool) { v, ok := vars[n]; return v, ok }
-		for _, cmd := range c.Commands() {
-			for call := range in.Calls(in.Expanded(cmd, lookup), lookup) {
-				if t := toolOf(call.Words, tools); t != "" {
-					return t
+		return ""
+	}
+	for _, t := range tools {
+		program, arg, two := strings.Cut(t, " ")
+		if (program == p.Name || program == p.File) && (!two || hasArgument(p.Arguments, arg)) && !p.Asks {
+			return t
+		}
+	}
+	return ""
+}
+
+// programs yields the programs that the templates of an input run.
+func programs(in reference.Input) iter.Seq[Program] {
+	return func(yield func(Program) bool) {
+		for _, c := range in.Containers() {
+			if c.Image != "" && !yield(Program{Name: imageName(c.Image), Image: true, Alone: len(c.Command) == 0}) {
+				return
+			}
+			vars := in.Environment(c)
+			lookup := func(n string) (string, bool) { v, ok := vars[n]; return v, ok }
+			for _, cmd := range c.Commands() {
+				for call := range in.Calls(in.Expanded(cmd, lookup), lookup) {
+					for p := range programsOf(call.Words) {
+						if !yield(p) {
+							return
+						}
+					}
 				}
 			}
 		}
 	}
-	return ""
 }
 
 // imageName returns the last part of an image's repository.
@@ -70,28 +116,44 @@ func imageName(image string) string {
 	return name
 }
 
-// toolOf looks at the program of a command and, behind programs that only start another one, at what they start.
-func toolOf(words []string, tools []string) string {
-	for len(words) > 0 {
-		i := workload.Starts(words)
-		if i >= len(words) {
-			return ""
-		}
-		name, file := workload.Program(words[i]), path.Base(words[i])
-		for _, t := range tools {
-			program, arg, two := strings.Cut(t, " ")
-			if (program == name || program == file) && (!two || hasArgument(words[i+1:], arg)) && !asks(program, words[i+1:]) {
-				return t
+// programsOf yields the program of a command, behind programs that only start another one.
+func programsOf(words []string) iter.Seq[Program] {
+	return func(yield func(Program) bool) {
+		for len(words) > 0 {
+			i := workload.Starts(words)
+			if i >= len(words) {
+				return
 			}
+			name, rest := workload.Program(words[i]), words[i+1:]
+			if !yield(Program{Name: name, File: path.Base(words[i]), Arguments: rest[:min(len(rest), maxFlags)], Asks: asks(name, rest)}) {
+				return
+			}
+			// Behind -- stands what a program starts that nobody has told of: an executor's, or one that waits or reads secrets first.
+			end := slices.Index(words[i:], "--")
+			if end < 0 {
+				return
+			}
+			words = words[i+end+1:]
 		}
-		// Behind -- stands what a program starts that nobody has told of: an executor's, or one that waits or reads secrets first.
-		end := slices.Index(words[i:], "--")
-		if end < 0 {
-			return ""
-		}
-		words = words[i+end+1:]
 	}
-	return ""
+}
+
+// maxPrograms is how many programs are remembered of one template, and maxWord how many bytes of a word of theirs.
+const (
+	maxPrograms = 64
+	maxWord     = 64
+)
+
+// remembered keeps what matters of a program, and holds on to no text of it.
+func (p Program) remembered() Program {
+	short := func(w string) string { return strings.Clone(w[:min(len(w), maxWord)]) }
+	p.Name, p.File = short(p.Name), short(p.File)
+	var kept []string
+	for _, w := range p.Arguments {
+		kept = append(kept, short(w))
+	}
+	p.Arguments = kept
+	return p
 }
 
 // asks reports whether a tool is only asked whether its server lives, as probes do, or runs beside a workload, as an agent does. Each

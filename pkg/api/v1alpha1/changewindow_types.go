@@ -274,7 +274,7 @@ type ChangeWindowStatus struct {
 	// +optional
 	Executions ExecutionSummary `json:"executions,omitempty"`
 	// Conditions: Approved (reasons Approved, ApprovalsMissing, Rejected) and Ready (reasons Open, NotYetOpen,
-	// Closed, ApprovalsMissing, Rejected, Exhausted, Malformed, OtherCluster); of Emergency windows also Reviewed
+	// Closed, StartPassed, Deleted, ApprovalsMissing, Rejected, Exhausted, Malformed, OtherCluster); of Emergency windows also Reviewed
 	// (reasons Reviewed, Unreviewed), which says whether somebody other than who opened it has looked at it.
 	// +optional
 	// +listType=map
