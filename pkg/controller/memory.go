@@ -163,7 +163,8 @@ func (m *Memory) Remember(name, uid string) { m.accounts.set(metav1.NamespaceSys
 // Synced reports whether everything has been read once.
 func (m *Memory) Synced() bool {
 	for _, s := range m.mirrors() {
-		if !s.synced() {
+		// A chart from before gives no right to read priority classes. Without them Pods are judged by the value that they carry.
+		if s != syncer(m.priorities) && !s.synced() {
 			return false
 		}
 	}
@@ -249,7 +250,7 @@ func (m *Memory) NeedLeaderElection() bool { return false }
 
 // readable: an estate compiled before everything in it was read would forget production.
 func (m *Memory) readable() bool {
-	for _, s := range []syncer{m.environments, m.stores, m.exemptions, m.namespaces, m.services, m.volumes, m.nodes, m.priorities} {
+	for _, s := range []syncer{m.environments, m.stores, m.exemptions, m.namespaces, m.services, m.volumes, m.nodes} {
 		if !s.synced() {
 			return false
 		}

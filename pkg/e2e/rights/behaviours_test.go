@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -48,6 +50,7 @@ const (
 	releases      = "it gives an execution back that an approver has released"
 	certifies     = "it keeps its certificate"
 	leads         = "one replica leads"
+	ranks         = "it knows which priority classes come before production's"
 	compares      = "it compares what a controller makes of a custom resource with the resource"
 )
 
@@ -64,7 +67,7 @@ func expected() map[string]string {
 		"create,patch,delete environments,datastores everywhere":                        applies,
 		"get,list,watch namespaces,configmaps everywhere":                               getsReady,
 		"list,watch services,persistentvolumes,persistentvolumeclaims,nodes everywhere": getsReady,
-		"list,watch priorityclasses everywhere":                                         getsReady,
+		"list,watch priorityclasses everywhere":                                         ranks,
 		"get,list,watch roles,clusterroles everywhere":                                  getsReady,
 		"list,watch rolebindings,clusterrolebindings everywhere":                        getsReady,
 		"get,list,watch secrets everywhere":                                             getsReady,
@@ -107,13 +110,14 @@ func behaviours() map[string]behaviour {
 		releases:      {does: doesRelease},
 		certifies:     {does: doesCertify, heals: true},
 		compares:      {does: doesCompare},
+		ranks:         {does: doesRank, afresh: true},
 	}
 }
 
 // inOrder is the behaviours in the order in which none disturbs another: after what takes the registrations or the certificate
 // away, it takes a moment until requests are judged again.
 func inOrder() []string {
-	return []string{writesStatus, lifts, applies, tells, compares, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
+	return []string{writesStatus, lifts, applies, tells, compares, ranks, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
 }
 
 func kubectl(t *testing.T, args ...string) string {
@@ -395,6 +399,28 @@ func employ(ctx context.Context, s *stage.Stage) error {
 
 // doesCompare has an operator make something else of a custom resource than its templates say, which is refused only if the
 // resource can be read.
+func doesRank(t *testing.T) func() bool {
+	class := &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: fresh("first")}, Value: 1000}
+	admin, err := the.Client(the.AdminConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := admin.Create(t.Context(), class); err != nil {
+		t.Fatal(err)
+	}
+	return func() bool {
+		labels := map[string]string{"a": "b"}
+		err := people.Developer.Create(t.Context(), &appsv1.Deployment{
+			ObjectMeta: metav1.ObjectMeta{Name: fresh("first"), Namespace: "dev"},
+			Spec: appsv1.DeploymentSpec{Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				Spec:       corev1.PodSpec{PriorityClassName: class.Name, Containers: []corev1.Container{{Name: "a", Image: fixture.Image}}},
+			}},
+		}, client.DryRunAll)
+		return err != nil && strings.Contains(err.Error(), "PlacementAcrossTiers")
+	}
+}
+
 func doesCompare(t *testing.T) func() bool {
 	w := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "argoproj.io/v1", "kind": "Workflow", "metadata": map[string]any{"name": fresh("compared"), "namespace": fixture.Production},
