@@ -138,11 +138,13 @@ func doesWriteStatus(t *testing.T) func() bool {
 		t.Fatal(err)
 	}
 	f := &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: fresh("written")}, Spec: v1alpha1.ChangeFreezeSpec{Environments: []string{e.Name}, Reason: "test"}}
-	for _, o := range []client.Object{e, d, w, f} {
+	for _, o := range []client.Object{e, d, w} {
 		if err := people.SRE.Create(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
 	}
+	// A replica that has not seen the Environment yet refuses the freeze that names it.
+	eventually(t, "the freeze is written", func() bool { return people.SRE.Create(t.Context(), f) == nil })
 	return func() bool {
 		for _, o := range []client.Object{e, d, w, f} {
 			if err := people.Admin.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
