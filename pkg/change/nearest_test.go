@@ -177,9 +177,9 @@ func TestSummarise(t *testing.T) {
 			want:   want{v1alpha1.WindowClosed, "Deleted", "it is being deleted", "approved by oidc:sre-alice"},
 		},
 		"too late to begin": {
-			reason: "what begins now would not be over in time", clock: "02:30:00",
-			window: func(w *v1alpha1.ChangeWindow) { w.Spec.StartBefore = ptr(metav1.Duration{Duration: 15 * time.Minute}) },
-			want:   want{v1alpha1.WindowClosed, "StartPassed", "executions had to start before 2026-11-28 02:15:00 UTC", "approved by oidc:sre-alice"},
+			reason: "what begins now would not be over in time", clock: "03:30:00",
+			window: func(w *v1alpha1.ChangeWindow) { w.Spec.StartBefore = hours(1) },
+			want:   want{v1alpha1.WindowClosed, "StartPassed", "executions had to start before 2026-11-28 03:00:00 UTC", "approved by oidc:sre-alice"},
 		},
 		"of Firebreak's own namespace, for no cluster": {
 			reason: "it must say for which", clock: "02:30:00",
