@@ -143,19 +143,20 @@ func TestBypassOfAFreezeBesideTheTemplate(t *testing.T) {
 	}
 	const stopped = "ChangeFrozen"
 	runRequests(t, map[string]request{
-		"a Deployment that was held":      {reason: "its rollout goes on", header: frozen, objects: then(work("apps/v1", "Deployment", "a: b", "replicas: 3"), work("apps/v1", "Deployment", "a: b", "replicas: 3, paused: true")), want: stopped},
-		"a Deployment that is held":       {reason: "it stops a rollout", header: frozen, objects: then(work("apps/v1", "Deployment", "a: b", "replicas: 3, paused: true"), work("apps/v1", "Deployment", "a: b", "replicas: 3")), want: "admitted"},
-		"a StatefulSet's partition":       {reason: "its rollout goes on", header: frozen, objects: then(work("apps/v1", "StatefulSet", "a: b", "updateStrategy: {rollingUpdate: {partition: 0}}"), work("apps/v1", "StatefulSet", "a: b", "updateStrategy: {rollingUpdate: {partition: 2}}")), want: stopped},
-		"a DaemonSet's strategy":          {reason: "its rollout goes on", header: frozen, objects: then(work("apps/v1", "DaemonSet", "a: b", "updateStrategy: {type: RollingUpdate}"), work("apps/v1", "DaemonSet", "a: b", "updateStrategy: {type: OnDelete}")), want: stopped},
-		"a schedule":                      {reason: "it runs at once", header: frozen, objects: then(cron("* * * * *"), cron("@yearly")), want: stopped},
-		"more replicas":                   {reason: "they keep running what runs", header: frozen, objects: then(work("apps/v1", "Deployment", "a: b", "replicas: 4"), work("apps/v1", "Deployment", "a: b", "replicas: 3")), want: "admitted"},
-		"an owner that is gone":           {reason: "the garbage collector deletes it", header: frozen, objects: then(work("apps/v1", "Deployment", "ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: gone, uid: gone-1}]", "replicas: 3"), work("apps/v1", "Deployment", "a: b", "replicas: 3")), want: stopped},
-		"an annotation of an operator":    {reason: "it stops the database", header: frozen, objects: then(cr(`cnpg.io/hibernation: "on"`), cr("")), want: stopped},
-		"a note on a custom resource":     {reason: "nothing acts on it", header: frozen, objects: then(cr(`example.com/description: "the shop's"`), cr("")), want: "admitted"},
-		"a Secret that is copied":         {reason: "another namespace gets it", header: frozen, objects: then(`{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: payments, annotations: {replicator.v1.mittwald.de/replicate-to: cards}}}`, `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: payments}}`), want: stopped},
-		"what kubectl applied":            {reason: "nothing acts on it", header: frozen, objects: then(cr(`kubectl.kubernetes.io/last-applied-configuration: "{}"`), cr("")), want: "admitted"},
-		"an action called like a note":    {reason: "the load balancer's controller takes any name", header: frozen, objects: then(ingress(`alb.ingress.kubernetes.io/actions.note: '{"type":"redirect"}'`), ingress("")), want: stopped},
-		"the Service of an EndpointSlice": {reason: "what it leads to is another", header: frozen, objects: then(slice("web"), slice("none")), want: stopped},
+		"a Deployment that was held":         {reason: "its rollout goes on", header: frozen, objects: then(work("apps/v1", "Deployment", "a: b", "replicas: 3"), work("apps/v1", "Deployment", "a: b", "replicas: 3, paused: true")), want: stopped},
+		"a Deployment that is held":          {reason: "it stops a rollout", header: frozen, objects: then(work("apps/v1", "Deployment", "a: b", "replicas: 3, paused: true"), work("apps/v1", "Deployment", "a: b", "replicas: 3")), want: "admitted"},
+		"a StatefulSet's partition":          {reason: "its rollout goes on", header: frozen, objects: then(work("apps/v1", "StatefulSet", "a: b", "updateStrategy: {rollingUpdate: {partition: 0}}"), work("apps/v1", "StatefulSet", "a: b", "updateStrategy: {rollingUpdate: {partition: 2}}")), want: stopped},
+		"a DaemonSet's strategy":             {reason: "its rollout goes on", header: frozen, objects: then(work("apps/v1", "DaemonSet", "a: b", "updateStrategy: {type: RollingUpdate}"), work("apps/v1", "DaemonSet", "a: b", "updateStrategy: {type: OnDelete}")), want: stopped},
+		"a schedule":                         {reason: "it runs at once", header: frozen, objects: then(cron("* * * * *"), cron("@yearly")), want: stopped},
+		"more replicas":                      {reason: "they keep running what runs", header: frozen, objects: then(work("apps/v1", "Deployment", "a: b", "replicas: 4"), work("apps/v1", "Deployment", "a: b", "replicas: 3")), want: "admitted"},
+		"an owner that is gone":              {reason: "the garbage collector deletes it", header: frozen, objects: then(work("apps/v1", "Deployment", "ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: gone, uid: gone-1}]", "replicas: 3"), work("apps/v1", "Deployment", "a: b", "replicas: 3")), want: stopped},
+		"an annotation of an operator":       {reason: "it stops the database", header: frozen, objects: then(cr(`cnpg.io/hibernation: "on"`), cr("")), want: stopped},
+		"a note on a custom resource":        {reason: "nothing acts on it", header: frozen, objects: then(cr(`example.com/description: "the shop's"`), cr("")), want: "admitted"},
+		"a Secret that is copied":            {reason: "another namespace gets it", header: frozen, objects: then(`{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: payments, annotations: {replicator.v1.mittwald.de/replicate-to: cards}}}`, `{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: payments}}`), want: stopped},
+		"a resource that is looked at again": {reason: "its controller is only asked to look", header: frozen, objects: then(cr(`argocd.argoproj.io/refresh: hard`), cr("")), want: "admitted"},
+		"what kubectl applied":               {reason: "nothing acts on it", header: frozen, objects: then(cr(`kubectl.kubernetes.io/last-applied-configuration: "{}"`), cr("")), want: "admitted"},
+		"an action called like a note":       {reason: "the load balancer's controller takes any name", header: frozen, objects: then(ingress(`alb.ingress.kubernetes.io/actions.note: '{"type":"redirect"}'`), ingress("")), want: stopped},
+		"the Service of an EndpointSlice":    {reason: "what it leads to is another", header: frozen, objects: then(slice("web"), slice("none")), want: stopped},
 	})
 }
 

@@ -79,6 +79,7 @@ func TestBypassByWhatAnOperatorMakes(t *testing.T) {
 		open   = `{apiVersion: argoproj.io/v1alpha1, kind: Workflow, metadata: {name: make, namespace: payments, uid: w-6}, spec: {templates: [{name: m, container: {image: "builder:1", command: [sh, -c, "{{inputs.parameters.cmd}}"]}}]}}`
 		step   = `{apiVersion: argoproj.io/v1alpha1, kind: TaskRun, metadata: {name: build, namespace: payments, uid: t-1}, spec: {taskSpec: {steps: [{name: a, image: "golang:1.23", command: [make], args: [build, "--destination=$(params.v)"]}]}}}`
 	)
+	const ray = `{apiVersion: argoproj.io/v1alpha1, kind: RayJob, metadata: {name: r, namespace: payments, uid: r-1}, spec: {entrypoint: "python app.py", clusterSelector: {a: b}}}`
 	const cluster = `{apiVersion: argoproj.io/v1alpha1, kind: Cluster, metadata: {name: orders, namespace: payments, uid: c-1}, spec: {instances: 3}}`
 	parameterised := strings.Replace(workflow, "REINDEX DATABASE orders", "REINDEX DATABASE {{inputs.parameters.db}}", 1)
 	runRequests(t, map[string]request{
@@ -105,6 +106,8 @@ func TestBypassByWhatAnOperatorMakes(t *testing.T) {
 		"a tool in the place of a parameter":   {reason: "the resource did not name it when it was judged", header: by("cert-manager"), objects: pod("Workflow", "make", "w-6", `{name: main, image: "builder:1", command: [sh, -c, "psql -c x"]}`), edit: of(open), want: window},
 		"Tekton's step":                        {reason: "its entry point is put before, and a mark between", header: by("cert-manager"), objects: pod("TaskRun", "build", "t-1", `{name: step-a, image: "golang:1.23", command: [/tekton/bin/entrypoint], args: [-wait_file, /tekton/downward/ready, -entrypoint, make, "--", build, "--destination=1.23"]}`), edit: of(step), want: "admitted"},
 		"another than Tekton's step":           {reason: "nobody has judged it", header: by("cert-manager"), objects: pod("TaskRun", "build", "t-1", `{name: step-a, image: "golang:1.23", command: [/tekton/bin/entrypoint], args: [-entrypoint, make, "--", destroy, "--destination=1.23"]}`), edit: of(step), want: window},
+		"a line of words, behind a tool":       {reason: "the resource did not say so", header: by("cert-manager"), objects: pod("RayJob", "r", "r-1", `{name: a, image: x, command: [sh, -c, "psql -c x; python app.py"]}`), edit: of(ray), want: window},
+		"a line of words":                      {reason: "its submitter runs what the resource says", header: by("cert-manager"), objects: pod("RayJob", "r", "r-1", `{name: a, image: x, command: [ray, job, submit, "--", python, app.py]}`), edit: of(ray), want: "admitted"},
 		"before it was read":                   {reason: "somebody must read it first", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said), want: `undecided: Workflow "reindex" is not known yet`},
 	})
 }

@@ -46,6 +46,8 @@ type Case struct {
 	// outsider: the requester is refused for being no member. Then nothing else that rests on who asks is said: no
 	// window would help.
 	outsider bool
+	// elsewhere: what the custom resource runs stands in another object.
+	elsewhere bool
 	// accounts are the service accounts that the request takes, and how it takes them.
 	accounts []types.NamespacedName
 	taken    string
@@ -147,6 +149,7 @@ func (c *Case) know() error {
 	if err := c.extract(); err != nil {
 		return err
 	}
+	c.elsewhere = c.new != nil && c.new.tree != nil && runsElsewhere(c.req.Kind.Kind, c.new.tree, c.new.embedded)
 	c.accounts, c.taken = c.accountsTaken()
 	if err := c.knownRole(); err != nil {
 		return err

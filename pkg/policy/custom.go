@@ -1,40 +1,17 @@
 package policy
 
 import (
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
-	"github.com/firebreak-dev/firebreak/pkg/reference"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
-
-// OwnerUnknownError says that an automation makes something of a custom resource that has not been read yet. The caller reads it
-// live and asks again.
-type OwnerUnknownError struct {
-	Namespace string
-	Owner     metav1.OwnerReference
-}
-
-func (e OwnerUnknownError) Error() string {
-	return fmt.Sprintf("%s %q is not known yet", e.Owner.Kind, e.Owner.Name)
-}
-
-// OwnerObject is the custom resource that controls what is judged, as it was read for the request.
-type OwnerObject struct {
-	// JSON of it; nil: there is none of that name.
-	JSON []byte
-	// Unreadable is true where Firebreak has no right to read it, or does not know its kind.
-	Unreadable bool
-}
 
 // templatesOf returns the pod templates and containers that stand in a custom resource and run something.
 func templatesOf(all []workload.Template) []*workload.Template {
@@ -68,9 +45,7 @@ func (c *Case) runsCustom() bool {
 func (c *Case) runsTemplates() bool { return len(templatesOf(c.new.embedded)) > 0 || c.borrows() }
 
 // borrows reports whether a custom resource that is called like something that runs runs what stands in another object.
-func (c *Case) borrows() bool {
-	return c.new.tree != nil && runsElsewhere(c.req.Kind.Kind, c.new.tree, c.new.embedded)
-}
+func (c *Case) borrows() bool { return c.elsewhere }
 
 // runsElsewhere: a kind is called like something that runs, and its object names the templates of another one, or none at all.
 func runsElsewhere(kind string, tree map[string]any, embedded []workload.Template) bool {
@@ -185,223 +160,3 @@ func templateKey(key string) bool {
 
 // maxRefers is how deep references to templates are looked for; what lies deeper than is read is refused elsewhere.
 const maxRefers = 128
-
-// customOwner returns the custom resource that an automation names as the controlling owner of a Job or Pod in Production; nil:
-// none.
-func (c *Case) customOwner() *metav1.OwnerReference {
-	if c.req.Operation != Create || c.req.SubResource != "" || !c.isKind(podKind(), jobKind()) || len(c.Production()) == 0 || !c.operates() && !c.launches() {
-		return nil
-	}
-	owner := c.new.controller()
-	if owner == nil {
-		return nil
-	}
-	gv, err := schema.ParseGroupVersion(owner.APIVersion)
-	if err != nil || builtIn(gv.Group) {
-		return nil
-	}
-	return owner
-}
-
-// knownOwner asks for the custom resource that something is made of.
-func (c *Case) knownOwner() error {
-	owner := c.customOwner()
-	if owner == nil || c.req.Stored {
-		return nil
-	}
-	if c.req.Owner == nil {
-		return OwnerUnknownError{c.req.Namespace, *owner}
-	}
-	c.made = c.madeOf(*owner, c.req.Owner)
-	return nil
-}
-
-// made says what the custom resource is worth that an automation names as the owner of what it makes.
-type made int
-
-const (
-	// unowned: it names none, or none that exists.
-	unowned made = iota
-	// housekeeping: the resource exists and has no templates of its own; what is made of it is its operator's business.
-	housekeeping
-	// planned: what is made is what the resource's templates say, which were judged when it was written.
-	planned
-	// strayed: it is something else.
-	strayed
-	// unread: the resource exists, as far as anybody says, and Firebreak may not read it.
-	unread
-)
-
-func (c *Case) madeOf(owner metav1.OwnerReference, o *OwnerObject) made {
-	if o.Unreadable {
-		return unread
-	}
-	var tree map[string]any
-	var meta metav1.PartialObjectMetadata
-	if o.JSON == nil || !c.spend(o.JSON) || json.Unmarshal(o.JSON, &tree) != nil || json.Unmarshal(o.JSON, &meta) != nil || meta.UID != owner.UID {
-		return unowned
-	}
-	workload.Unfold(tree, c.budget)
-	embedded := workload.Embedded(tree, c.budget)
-	templates := templatesOf(embedded)
-	if len(templates) == 0 && !refersToTemplates(tree["spec"], 1) && !runsElsewhere(owner.Kind, tree, embedded) {
-		return housekeeping
-	}
-	in := c.input()
-	in.Object, in.Embedded, in.Kind = tree, embedded, schema.FromAPIVersionAndKind(owner.APIVersion, owner.Kind).GroupKind()
-	stores := reference.Extract(in)
-	// Its controller has put the values of its parameters in.
-	workload.Fill(tree, c.budget)
-	filled := workload.Embedded(tree, c.budget)
-	in.Object, in.Embedded = tree, filled
-	if c.followsStores(append(stores, reference.Extract(in)...)) && c.follows(append(templates, templatesOf(filled)...)) {
-		return planned
-	}
-	return strayed
-}
-
-// spend charges the reading of another object.
-func (c *Case) spend(raw []byte) bool {
-	c.budget.Sent(len(raw))
-	return c.budget.Spend(len(raw))
-}
-
-// followsStores reports whether each of production's stores that is named is named in the owner, too.
-func (c *Case) followsStores(owners []reference.Reference) bool {
-	named := map[string]bool{}
-	for _, r := range owners {
-		for _, o := range c.est.Resolve(r.Target, c.req.Namespace).Owners {
-			named[o.Store] = true
-		}
-	}
-	for _, r := range c.new.refs {
-		for _, o := range c.est.Resolve(r.Target, c.req.Namespace).Owners {
-			if o.Tier() == v1alpha1.TierProduction && !named[o.Store] {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// follows reports whether each container is one of the templates' own, or a helper that runs no tool. A controller may put its own
-// program before the words of a template, and values in the place of its parameters; a tool that no template runs comes from
-// nobody who was judged.
-func (c *Case) follows(templates []*workload.Template) bool {
-	controls := estate.StrictestControls(c.Production())
-	var all []said
-	for _, t := range templates {
-		for _, o := range t.Containers() {
-			all = append(all, c.says(o, &controls))
-		}
-	}
-	for _, container := range c.new.work.Template.Containers() {
-		runs := c.says(container, &controls)
-		if !c.budget.Spend(len(all) * compareCost) {
-			return false
-		}
-		if slices.ContainsFunc(all, func(o said) bool { return c.explains(o, runs, &controls) }) {
-			continue
-		}
-		if runs.tool != "" || slices.ContainsFunc(all, func(o said) bool { return o.Image != "" && o.Image == container.Image }) {
-			return false
-		}
-	}
-	return true
-}
-
-// compareCost is what it costs to compare two containers, at least.
-const compareCost = 32
-
-// said is what a container says that it runs.
-type said struct {
-	workload.Container
-	// words of its command, without the marks that end somebody's flags.
-	words []string
-	// tool of maintenance that it runs, if any, and beside its command.
-	tool, besides string
-}
-
-func (c *Case) says(o workload.Container, controls *estate.Controls) said {
-	out := said{Container: o, words: bare(slices.Concat(o.Command, o.Args))}
-	in := c.input()
-	in.Template = templateOf(o)
-	out.tool = FindTool(in, controls.MaintenanceTools)
-	hooks := *o.Container
-	hooks.Command, hooks.Args, hooks.Image = nil, nil, ""
-	in.Template = templateOf(workload.Container{Container: &hooks})
-	out.besides = FindTool(in, controls.MaintenanceTools)
-	return out
-}
-
-// templateOf is a template of one container.
-func templateOf(o workload.Container) *workload.Template {
-	t := &workload.Template{}
-	t.Spec.Containers = append(t.Spec.Containers, *o.Container)
-	return t
-}
-
-func bare(words []string) []string {
-	return slices.DeleteFunc(words, func(w string) bool { return w == "--" })
-}
-
-// explains reports whether a container runs what a template says.
-func (c *Case) explains(t, runs said, controls *estate.Controls) bool {
-	words := runs.words
-	if t.Image == "" && t.Script != "" { // a line of words, which its controller has another container start
-		return runs.besides == "" && strings.HasSuffix(strings.Join(words, " "), t.Script)
-	}
-	if t.Image != "" && !fills(t.Image, runs.Image) || runs.tool != t.tool || runs.besides != t.besides {
-		return false
-	}
-	before, ends := t.ends(words)
-	if !ends || before > 0 && len(t.Command) == 0 && len(runs.Command) > 0 && !strings.Contains(words[0], "/") {
-		return false
-	}
-	if t.tool == "" || before == 0 {
-		return true
-	}
-	in := c.input()
-	in.Template = templateOf(workload.Container{Container: &corev1.Container{Command: words[:before]}})
-	return FindTool(in, controls.MaintenanceTools) == ""
-}
-
-// ends reports whether a command ends with the words of a template, and how many stand before them.
-func (t said) ends(words []string) (before int, ends bool) {
-	if t.Script != "" && len(words) > 0 && strings.HasPrefix(words[len(words)-1], "/") {
-		words = words[:len(words)-1] // the script, which the controller has put into a file
-	}
-	before = len(words) - len(t.words)
-	if before < 0 {
-		return 0, false
-	}
-	for i, w := range t.words {
-		if !fills(w, words[before+i]) {
-			return before, false
-		}
-	}
-	return before, true
-}
-
-// fills reports whether a text is a template's, with something in the place of each {{parameter}} and $(parameter).
-func fills(template, text string) bool {
-	before, _, rest, open := workload.CutParameter(template)
-	if !open {
-		return template == text
-	}
-	if !strings.HasPrefix(text, before) {
-		return false
-	}
-	text = text[len(before):]
-	for {
-		literal, _, more, again := workload.CutParameter(rest)
-		if !again {
-			return strings.HasSuffix(text, literal)
-		}
-		i := strings.Index(text, literal)
-		if i < 0 {
-			return false
-		}
-		text, rest = text[i+len(literal):], more
-	}
-}

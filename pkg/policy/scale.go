@@ -22,10 +22,7 @@ func (c *Case) whyScaleIsMaintenance() string {
 	if !ok {
 		return ""
 	}
-	tool := firstTool(slices.Values(p.Programs), estate.StrictestControls(c.Production()).MaintenanceTools)
-	if tool == "" && len(p.Programs) == maxPrograms {
-		tool = "more than can be remembered"
-	}
+	tool := p.tool(estate.StrictestControls(c.Production()).MaintenanceTools)
 	if tool == "" {
 		return ""
 	}
@@ -38,6 +35,15 @@ func (c *Case) whyScaleIsMaintenance() string {
 		return ""
 	}
 	return fmt.Sprintf("it starts what runs %s and names %s from zero", tool, store)
+}
+
+// tool of maintenance that a stored template runs, as far as that is remembered; empty: none.
+func (p *Parent) tool(more []string) string {
+	tool := firstTool(slices.Values(p.Programs), more)
+	if tool == "" && (p.Partial || len(p.Programs) == maxPrograms) {
+		return "more than can be remembered"
+	}
+	return tool
 }
 
 func replicasOf(o *object) int32 {

@@ -45,6 +45,7 @@ func TestFindTool(t *testing.T) {
 		"an image's part":                {"names are compared whole", `image: "x/kubectl-proxy"`, ""},
 		"a probe":                        {"it only asks whether the server lives", "command: [server], livenessProbe: {exec: {command: [mysqladmin, -uroot, ping]}}", ""},
 		"a probe that does more":         {"it runs again and again", "command: [server], livenessProbe: {exec: {command: [mysqladmin, ping, shutdown]}}", "mysqladmin"},
+		"a probe with a second command":  {"each command counts", `command: [server], livenessProbe: {exec: {command: [sh, -c, "mysqladmin ping && mysqladmin shutdown"]}}`, "mysqladmin"},
 		"a probe with a password":        {"shutdown is not its value", "command: [server], livenessProbe: {exec: {command: [mysqladmin, -p, shutdown]}}", "mysqladmin"},
 		"a probe of a cache":             {"it only asks whether the server lives", `command: [server], readinessProbe: {exec: {command: [sh, -c, "redis-cli -h localhost -p 6379 ping"]}}`, ""},
 		"a cache's command":              {"it does more", "command: [redis-cli, -h, ping, flushall]", "redis-cli"},
