@@ -76,7 +76,7 @@ func Prepare(req *Request, w *World) (*Case, error) {
 	}
 	c, err := prepare(req, w, b, false)
 	if err != nil && b.Exceeded() != "" && namesNothingNew(req) {
-		// What was stored before Firebreak came, or by another version of it, must be able to go.
+		// An object that was stored before Firebreak came, or by another version of it, must be able to go.
 		return prepare(req, w, b.Beside(), true)
 	}
 	return c, err
@@ -179,7 +179,7 @@ func (c *Case) extract() error {
 		return err
 	}
 	if c.old != nil && c.past.Exceeded() != "" {
-		// What it was cannot be told, so whatever it is to be counts as new.
+		// Nobody can tell what the stored object names, so all that the new one names counts as new.
 		c.old.refs, c.old.embedded, c.old.tree = nil, nil, nil
 	}
 	if c.new != nil && c.req.Kind.Kind == "Binding" {

@@ -159,7 +159,7 @@ func acting(o *object) map[string]string {
 	return out
 }
 
-// sameBesides compares what workloads say beside their template and the number of their replicas. That one is held is no change.
+// sameBesides compares what workloads say beside their template and the number of their replicas. Holding a workload is not a change.
 func sameBesides(a, b *object) bool {
 	x, y := generic(a.raw), generic(b.raw)
 	for _, m := range []map[string]any{x, y} {

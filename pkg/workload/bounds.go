@@ -107,7 +107,7 @@ func countWords(script string) int {
 			case '(':
 				n += 3 // a shell within the shell, and what it runs
 			case '|', '&':
-				n += 2 // what joins two commands
+				n += 2 // the node that joins two commands
 			}
 		case '$':
 			n += 3 // the parser makes a part of a word, a variable and its name of it

@@ -15,7 +15,7 @@ import (
 
 // Embedded finds the pod templates, the pod specs and the lone containers that stand anywhere in a custom resource. It
 // goes by their shape, so that no kind need be known: a workflow's step runs like any other container.
-// What it costs to decode them is charged to the budget, whose end shows that they were not all found.
+// The budget pays for decoding them; where it ends, they were not all found.
 func Embedded(tree map[string]any, b *budget.Budget) []Template {
 	f := finder{budget: b}
 	for _, key := range slices.Sorted(maps.Keys(tree)) {
@@ -218,7 +218,7 @@ func looksLikeContainer(m map[string]any, above string) bool {
 	}
 	switch above {
 	case "container", "containers", "initContainers", "steps", "sidecars", "script":
-		return true // what it runs, the image itself says
+		return true // the image itself says what it runs
 	}
 	for _, key := range []string{"command", "args", "volumeMounts", "livenessProbe", "readinessProbe", "lifecycle"} {
 		if _, ok := m[key]; ok {
@@ -249,7 +249,7 @@ func containerFields() []string {
 // nodeCost is what it costs to look at one value.
 const nodeCost = 16
 
-// decodeInto decodes one field. What cannot be decoded is no such field, and stays a text like any other.
+// decodeInto decodes one field. A value that cannot be decoded is not such a field, and stays a text like any other.
 func (f *finder) decodeInto(into any, key string, value any) bool {
 	if !f.charge(key, value, 1) {
 		return false

@@ -38,7 +38,7 @@ type filler struct {
 // collect finds what parameters are set to, or are by default.
 func (f *filler) collect(v any, key string, depth int) {
 	if depth > maxEmbedded || !f.budget.Spend(nodeCost) {
-		return // what lies deeper is refused elsewhere
+		return // deeper values are refused elsewhere
 	}
 	switch v := v.(type) {
 	case Text:
@@ -153,7 +153,7 @@ func (f *filler) with(text string, turn int) (string, int) {
 	}
 }
 
-// parameterName returns the last name of what stands between the marks of a parameter; empty: it is none.
+// parameterName returns the last name between the marks of a parameter; empty: the text is not a parameter.
 func parameterName(inside string) string {
 	inside = strings.Trim(inside, " =.")
 	if inside != "item" && !strings.Contains(inside, "param") {

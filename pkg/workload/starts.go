@@ -11,7 +11,7 @@ import (
 func Scripts(words []string) []int {
 	var out []int
 	if len(words) > 1 && isScriptFlag(words[0]) {
-		out = append(out, 1) // what a container's own program is given
+		out = append(out, 1) // the script of the container's own program
 	}
 	for at, w := range words {
 		if !isShell(Program(w)) {
