@@ -44,6 +44,8 @@ type Live interface {
 	Contents(ctx context.Context, namespace string, of []reference.Via, known func(reference.Target) bool) (map[reference.Via]reference.Contents, error)
 	// Owner reads the custom resource that an owner reference names.
 	Owner(ctx context.Context, namespace string, ref metav1.OwnerReference) (*policy.OwnerObject, error)
+	// Scale reads how many replicas the workload asks for that an autoscaler scales.
+	Scale(ctx context.Context, namespace string, of policy.ScaleTarget) (*policy.TargetScale, error)
 	// ControllerUID reads the UID of a service account of kube-system into memory.
 	ControllerUID(ctx context.Context, name string) error
 }
@@ -143,6 +145,7 @@ func (h *Handler) prepare(ctx context.Context, req *policy.Request, w *policy.Wo
 		var role policy.RoleUnknownError
 		var contents policy.ContentsUnknownError
 		var owner policy.OwnerUnknownError
+		var scale policy.ScaleUnknownError
 		switch {
 		case errors.As(err, &namespace):
 			labels, _, err := h.Live.NamespaceLabels(ctx, namespace.Namespace)
@@ -165,6 +168,10 @@ func (h *Handler) prepare(ctx context.Context, req *policy.Request, w *policy.Wo
 			}
 		case errors.As(err, &owner):
 			if req.Owner, err = h.Live.Owner(ctx, owner.Namespace, owner.Owner); err != nil {
+				return nil, unavailable{err}
+			}
+		case errors.As(err, &scale):
+			if req.Scale, err = h.Live.Scale(ctx, scale.Namespace, scale.Target); err != nil {
 				return nil, unavailable{err}
 			}
 		case errors.As(err, &controller):

@@ -82,6 +82,9 @@ func (live) Contents(context.Context, string, []reference.Via, func(reference.Ta
 func (live) Owner(context.Context, string, metav1.OwnerReference) (*policy.OwnerObject, error) {
 	return nil, errDown
 }
+func (live) Scale(context.Context, string, policy.ScaleTarget) (*policy.TargetScale, error) {
+	return nil, errDown
+}
 func (live) ControllerUID(context.Context, string) error { return errDown }
 
 type noLedger struct{}

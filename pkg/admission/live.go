@@ -21,10 +21,16 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
+// Client is what a Reader reads with.
+type Client interface {
+	client.Reader
+	client.SubResourceClientConstructor
+}
+
 // Reader reads change state from the API server itself, never from a cache: the first request that is sent after an
 // approval's answer has arrived must find it, through every replica.
 type Reader struct {
-	client client.Reader
+	client Client
 	// namespace is Firebreak's own.
 	namespace string
 	// remember puts the UID of a controller's account into memory.
@@ -40,7 +46,7 @@ type Reader struct {
 var _ Live = (*Reader)(nil)
 
 // NewReader returns a reader. c must not read from a cache.
-func NewReader(c client.Reader, namespace string, remember func(name, uid string)) *Reader {
+func NewReader(c Client, namespace string, remember func(name, uid string)) *Reader {
 	return &Reader{client: c, namespace: namespace, remember: remember}
 }
 

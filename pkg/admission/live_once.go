@@ -16,6 +16,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/budget"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
+	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
 // Role implements Live.
@@ -113,4 +114,9 @@ func (r *Reader) Owner(ctx context.Context, namespace string, ref metav1.OwnerRe
 		return nil, fmt.Errorf("encode %s %q: %w", ref.Kind, ref.Name, err)
 	}
 	return &policy.OwnerObject{JSON: raw}, nil
+}
+
+// Scale implements Live.
+func (r *Reader) Scale(ctx context.Context, namespace string, of policy.ScaleTarget) (*policy.TargetScale, error) {
+	return view.Scale(ctx, r.client, namespace, of)
 }

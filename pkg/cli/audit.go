@@ -46,7 +46,7 @@ func (e *env) runAudit(ctx context.Context, o *checkOptions) error {
 	if err != nil {
 		return err
 	}
-	known, err := e.known(ctx, o)
+	known, err := e.known(ctx, o, at)
 	if err != nil {
 		return err
 	}

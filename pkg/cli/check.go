@@ -97,7 +97,7 @@ func (e *env) runCheck(ctx context.Context, o *checkOptions) error {
 	if err != nil {
 		return err
 	}
-	known, err := e.known(ctx, o)
+	known, err := e.known(ctx, o, at)
 	if err != nil {
 		return err
 	}
@@ -142,6 +142,7 @@ func (k *known) evaluate(req *policy.Request) (*policy.Decision, error) {
 		var role policy.RoleUnknownError
 		var contents policy.ContentsUnknownError
 		var owner policy.OwnerUnknownError
+		var scale policy.ScaleUnknownError
 		switch {
 		case errors.As(err, &contents) && req.Contents == nil:
 			req.Contents = map[reference.Via]reference.Contents{}
@@ -154,6 +155,10 @@ func (k *known) evaluate(req *policy.Request) (*policy.Decision, error) {
 			gk := schema.FromAPIVersionAndKind(owner.Owner.APIVersion, owner.Owner.Kind).GroupKind()
 			raw, there := k.objects[objectKey(gk, owner.Namespace, owner.Owner.Name)]
 			req.Owner = &policy.OwnerObject{JSON: raw, Unreadable: !there}
+		case errors.As(err, &scale) && req.Scale == nil:
+			if req.Scale, err = k.scale(scale); err != nil {
+				return nil, err
+			}
 		case errors.As(err, &namespace) && !req.NamespaceRead:
 			req.NamespaceRead = true
 		case errors.As(err, &role) && !req.RoleRead:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -25,6 +26,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
+	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
 // known is what check knows of the world: from files, or from the cluster.
@@ -58,7 +60,7 @@ type large struct {
 	namespace string
 }
 
-func (e *env) known(ctx context.Context, o *checkOptions) (*known, error) {
+func (e *env) known(ctx context.Context, o *checkOptions, at time.Time) (*known, error) {
 	k := &known{objects: map[string][]byte{}, accounts: map[types.NamespacedName]bool{}, large: map[large]func(func(reference.Target) bool) reference.Contents{}, namespace: metav1.NamespaceDefault, ctx: ctx}
 	var objects []*unstructured.Unstructured
 	if len(o.with) > 0 {
@@ -72,7 +74,7 @@ func (e *env) known(ctx context.Context, o *checkOptions) (*known, error) {
 			return nil, err
 		}
 	}
-	return k, k.compile(objects, o)
+	return k, k.compile(objects, o, at)
 }
 
 // given reads the estate and the change state from files: manifests, what the chart renders, and its values.
@@ -188,7 +190,7 @@ func apps(kind string) schema.GroupVersionKind { return appsv1.SchemeGroupVersio
 func rbac(kind string) schema.GroupVersionKind { return rbacv1.SchemeGroupVersion.WithKind(kind) }
 
 // compile sorts objects into estate and change state. What it does not know it keeps as the object before an update.
-func (k *known) compile(objects []*unstructured.Unstructured, o *checkOptions) error {
+func (k *known) compile(objects []*unstructured.Unstructured, o *checkOptions, at time.Time) error {
 	in := estate.Input{
 		Cluster: o.cluster, DefaultEnvironment: o.defaultEnv, FirebreakNamespace: o.home, FirebreakAccount: "firebreak",
 		Namespaces: map[string]map[string]string{}, Services: map[string]estate.Service{},
@@ -196,7 +198,7 @@ func (k *known) compile(objects []*unstructured.Unstructured, o *checkOptions) e
 	}
 	k.state = &change.State{ConfigMaps: map[string]map[string][]byte{}}
 	p := &pieces{
-		known: k, in: &in, readSecrets: o.readSecrets, configMaps: map[string]reference.Contents{}, secrets: map[string]reference.Contents{},
+		known: k, at: at, in: &in, readSecrets: o.readSecrets, configMaps: map[string]reference.Contents{}, secrets: map[string]reference.Contents{},
 		owners: map[string]ownerTemplate{}, roles: map[string]policy.Role{}, bindings: map[string][]policy.Binding{},
 	}
 	for _, u := range objects {
@@ -289,4 +291,25 @@ func (k *known) old(gvk schema.GroupVersionKind, ns, name string) ([]byte, error
 		return nil, fmt.Errorf("look for the object before the request: %w", err)
 	}
 	return json.Marshal(u.Object)
+}
+
+// scale reads how many replicas something asks for: from the cluster, else as its object says.
+func (k *known) scale(e policy.ScaleUnknownError) (*policy.TargetScale, error) {
+	if k.cluster != nil {
+		return view.Scale(k.ctx, k.cluster, e.Namespace, e.Target)
+	}
+	gk := schema.FromAPIVersionAndKind(e.Target.APIVersion, e.Target.Kind).GroupKind()
+	raw, there := k.objects[objectKey(gk, e.Namespace, e.Target.Name)]
+	if !there {
+		return &policy.TargetScale{}, nil
+	}
+	var o struct {
+		Spec struct {
+			Replicas *int64 `json:"replicas"`
+		} `json:"spec"`
+	}
+	if json.Unmarshal(raw, &o) != nil || o.Spec.Replicas == nil {
+		return &policy.TargetScale{Unreadable: true}, nil
+	}
+	return &policy.TargetScale{Replicas: *o.Spec.Replicas}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -20,6 +21,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
+	"github.com/firebreak-dev/firebreak/pkg/view"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
@@ -36,6 +38,8 @@ type pieces struct {
 	roles    map[string]policy.Role
 	bindings map[string][]policy.Binding
 	held     []held
+	peaks    view.Peaks
+	at       time.Time
 }
 
 type ownerTemplate struct {
@@ -52,7 +56,7 @@ func (p *pieces) world() *policy.World {
 		ClusterRoles: p.clusterRoles,
 		Bindings:     func(ns, role string) []policy.Binding { return p.bindings[qualified(ns, role)] },
 		BindingsOf:   p.bindingsOf,
-		Parents:      p.parent, Running: p.running, Owned: p.owned, Claim: p.claim,
+		Parents:      p.parent, Peaks: p.peak, Running: p.running, Owned: p.owned, Claim: p.claim,
 	}
 	if p.readSecrets {
 		w.Secrets = lookup(p.secrets)
@@ -104,6 +108,10 @@ func (p *pieces) parent(namespace, kind, name string) (policy.Parent, bool) {
 	return out, true
 }
 
+func (p *pieces) peak(namespace, kind, name string) int64 {
+	return p.peaks.Of(view.Workload{Namespace: namespace, Kind: kind, Name: name}, p.at)
+}
+
 // running counts what the workloads ask for whose Pods a selector matches; what a Deployment makes is counted with it.
 func (p *pieces) running(namespace string, sel labels.Selector) int64 {
 	var n int64
@@ -130,7 +138,11 @@ func (p *pieces) sort(u *unstructured.Unstructured) error {
 	state := p.known.state
 	switch u.GroupVersionKind() {
 	case v1alpha1.GVK(v1alpha1.KindEnvironment):
-		return appendTo(&p.in.Environments, u)
+		if err := appendTo(&p.in.Environments, u); err != nil {
+			return err
+		}
+		p.peaks.Recall(p.in.Environments[len(p.in.Environments)-1].Status.RecentReplicas, p.at)
+		return nil
 	case v1alpha1.GVK(v1alpha1.KindDataStore):
 		return appendTo(&p.in.DataStores, u)
 	case v1alpha1.GVK(v1alpha1.KindExemption):

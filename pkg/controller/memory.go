@@ -21,6 +21,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
+	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
 // Settings are what a cluster's Firebreak is told when it starts.
@@ -52,6 +53,7 @@ type Memory struct {
 	volumes      *mirror[estate.Volume]
 	nodes        *mirror[estate.Node]
 	priorities   *mirror[estate.PriorityClass]
+	autoscalers  *mirror[view.Workload]
 	pods         *mirror[tenant]
 	configMaps   *mirror[reference.Contents]
 	// secrets is nil unless Firebreak was told to read them.
@@ -64,7 +66,7 @@ type Memory struct {
 	// held are claims, then stateful sets.
 	held []*mirror[held]
 
-	peaks peaks
+	peaks view.Peaks
 	dirty chan struct{}
 	est   atomic.Pointer[estate.Estate]
 	// seen tells the marker of objects that exist; it never blocks a request. awaited are the UIDs that it waits for:
@@ -101,6 +103,7 @@ func (m *Memory) World() (*policy.World, bool) {
 		PodAt:         m.podAt,
 		Owners:        m.owner,
 		Parents:       m.parent,
+		Peaks:         m.peak,
 		Running:       m.running,
 		ControllerUID: m.controllerUID,
 		Owned:         m.owned,
@@ -135,12 +138,14 @@ func (m *Memory) controllerUID(name string) (string, bool) {
 func (m *Memory) parent(namespace, kind, name string) (policy.Parent, bool) {
 	for _, o := range m.owners {
 		if v, ok := o.get(namespace + "/" + name); ok && v.kind == kind {
-			out := v.Parent
-			out.Peak = m.peaks.of(kind+"/"+namespace+"/"+name, m.clock())
-			return out, true
+			return v.Parent, true
 		}
 	}
 	return policy.Parent{}, false
+}
+
+func (m *Memory) peak(namespace, kind, name string) int64 {
+	return m.peaks.Of(view.Workload{namespace, kind, name}, m.clock())
 }
 
 // running counts what the workloads of a namespace ask for whose Pods a selector matches; what a Deployment makes is counted
@@ -163,13 +168,16 @@ func (m *Memory) Remember(name, uid string) { m.accounts.set(metav1.NamespaceSys
 // Synced reports whether everything has been read once.
 func (m *Memory) Synced() bool {
 	for _, s := range m.mirrors() {
-		// A chart from before gives no right to read priority classes. Without them Pods are judged by the value that they carry.
-		if s != syncer(m.priorities) && !s.synced() {
+		if !slices.Contains(m.later(), s) && !s.synced() {
 			return false
 		}
 	}
 	return m.est.Load() != nil
 }
+
+// later are the mirrors without which requests are judged all the same: a chart from before gives no right to read these. Pods are
+// then judged by the priority that they carry, and autoscalers by what runs now.
+func (m *Memory) later() []syncer { return []syncer{m.priorities, m.autoscalers} }
 
 type syncer interface {
 	synced() bool
@@ -178,7 +186,7 @@ type syncer interface {
 }
 
 func (m *Memory) mirrors() []syncer {
-	out := []syncer{m.environments, m.stores, m.exemptions, m.namespaces, m.services, m.volumes, m.nodes, m.priorities, m.pods, m.configMaps, m.accounts, m.executions}
+	out := []syncer{m.environments, m.stores, m.exemptions, m.namespaces, m.services, m.volumes, m.nodes, m.priorities, m.autoscalers, m.pods, m.configMaps, m.accounts, m.executions}
 	if m.secrets != nil {
 		out = append(out, m.secrets)
 	}

@@ -19,9 +19,10 @@ type mirror[T any] struct {
 	sample runtime.Object
 	// reduce must not keep its argument.
 	reduce func(runtime.Object) (T, bool)
-	// shelve, if any, returns what may be kept of an object; unshelve is then called when it is gone.
-	shelve   func(key string, v T) T
-	unshelve func(key string)
+	// shelve, if any, returns what may be kept of an object.
+	shelve func(key string, v T) T
+	// gone, if any, is called with what was kept of an object that is there no more.
+	gone func(key string, v T)
 	// changed is called after every change; it must not block.
 	changed func()
 
@@ -142,12 +143,13 @@ func (m *mirror[T]) drop(in any) {
 	if err != nil {
 		return
 	}
-	if m.unshelve != nil {
-		m.unshelve(k)
-	}
 	m.mu.Lock()
+	v := m.items[k]
 	delete(m.items, k)
 	m.mu.Unlock()
+	if m.gone != nil {
+		m.gone(k, v)
+	}
 	m.changed()
 }
 

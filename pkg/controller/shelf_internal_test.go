@@ -54,7 +54,8 @@ func TestAMirrorWithAShelf(t *testing.T) {
 	limit := 20 * int64(contents(0).Size())
 	m := newMirror("config maps", nil, &corev1.ConfigMap{}, only(reference.Remembered), func() {})
 	s := newShelf(limit)
-	m.shelve, m.unshelve = s.put, s.remove
+	m.shelve = s.put
+	m.gone = func(key string, _ reference.Contents) { s.remove(key) }
 	add := func(ns, name string) {
 		out, err := m.transform(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}, Data: map[string]string{"key-000": "0123456789"}})
 		if err != nil {

@@ -3,10 +3,12 @@ package controller
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
@@ -22,6 +24,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
+	"github.com/firebreak-dev/firebreak/pkg/view"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
@@ -29,7 +32,7 @@ import (
 func NewMemory(c client.WithWatch, s Settings, clock func() time.Time, log logr.Logger) *Memory {
 	m := &Memory{settings: s, clock: clock, log: log, dirty: make(chan struct{}, 1), seen: make(chan types.UID, 1024)}
 	quiet := func() {}
-	m.environments = mirrorOf(c, "environments", &v1alpha1.Environment{}, &v1alpha1.EnvironmentList{}, copyOf[v1alpha1.Environment], m.touch)
+	m.environments = mirrorOf(c, "environments", &v1alpha1.Environment{}, &v1alpha1.EnvironmentList{}, m.recall, m.touch)
 	m.stores = mirrorOf(c, "data stores", &v1alpha1.DataStore{}, &v1alpha1.DataStoreList{}, copyOf[v1alpha1.DataStore], m.touch)
 	m.exemptions = mirrorOf(c, "exemptions", &v1alpha1.Exemption{}, &v1alpha1.ExemptionList{}, copyOf[v1alpha1.Exemption], m.touch)
 	m.executions = mirrorOf(c, "executions", &v1alpha1.ChangeExecution{}, &v1alpha1.ChangeExecutionList{}, copyOf[v1alpha1.ChangeExecution], m.await,
@@ -40,6 +43,8 @@ func NewMemory(c client.WithWatch, s Settings, clock func() time.Time, log logr.
 	m.volumes = mirrorOf(c, "volumes", &corev1.PersistentVolume{}, &corev1.PersistentVolumeList{}, only(estate.VolumeOf), m.touch)
 	m.nodes = mirrorOf(c, "nodes", &corev1.Node{}, &corev1.NodeList{}, only(estate.NodeOf), m.touch)
 	m.priorities = mirrorOf(c, "priority classes", &schedulingv1.PriorityClass{}, &schedulingv1.PriorityClassList{}, only(estate.PriorityClassOf), m.touch)
+	m.autoscalers = mirrorOf(c, "autoscalers", &autoscalingv2.HorizontalPodAutoscaler{}, &autoscalingv2.HorizontalPodAutoscalerList{}, m.scaledBy, quiet)
+	m.autoscalers.gone = func(_ string, target view.Workload) { m.peaks.Gone(target, m.clock()) }
 	m.pods = mirrorOf(c, "pods", &corev1.Pod{}, &corev1.PodList{}, only(tenantOf), quiet)
 	m.accounts = metadataMirror(c, "service accounts of kube-system", corev1.SchemeGroupVersion.WithKind("ServiceAccount"),
 		func(o *metav1.PartialObjectMetadata) string { return string(o.UID) }, quiet, client.InNamespace(metav1.NamespaceSystem))
@@ -50,7 +55,8 @@ func NewMemory(c client.WithWatch, s Settings, clock func() time.Time, log logr.
 	for _, contents := range []*mirror[reference.Contents]{m.configMaps, m.secrets} {
 		if contents != nil && s.Remembered > 0 {
 			shelf := newShelf(s.Remembered)
-			contents.shelve, contents.unshelve = shelf.put, shelf.remove
+			contents.shelve = shelf.put
+			contents.gone = func(key string, _ reference.Contents) { shelf.remove(key) }
 		}
 	}
 	m.roles = []*mirror[policy.Role]{
@@ -72,6 +78,12 @@ func NewMemory(c client.WithWatch, s Settings, clock func() time.Time, log logr.
 		mirrorOf(c, "stateful sets", &appsv1.StatefulSet{}, &appsv1.StatefulSetList{}, m.reduceOwner("StatefulSet"), quiet),
 		mirrorOf(c, "daemon sets", &appsv1.DaemonSet{}, &appsv1.DaemonSetList{}, m.reduceOwner("DaemonSet"), quiet),
 		mirrorOf(c, "replication controllers", &corev1.ReplicationController{}, &corev1.ReplicationControllerList{}, m.reduceOwner("ReplicationController"), quiet),
+	}
+	for _, o := range m.owners {
+		o.gone = func(key string, v owner) {
+			namespace, name, _ := strings.Cut(key, "/")
+			m.peaks.Gone(view.Workload{namespace, v.kind, name}, m.clock())
+		}
 	}
 	return m
 }
@@ -117,9 +129,35 @@ func (m *Memory) reduceOwner(kind string) func(runtime.Object) (owner, bool) {
 		}
 		out := owner{uid: meta.UID, kind: kind, Parent: policy.ParentOf(in)}
 		out.Replicas, out.Labels = replicasOf(o), t.Labels
-		m.peaks.note(kind+"/"+meta.Namespace+"/"+meta.Name, out.Replicas, m.clock())
+		m.peaks.Note(view.Workload{meta.Namespace, kind, meta.Name}, out.Replicas, m.clock())
 		return out, true
 	}
+}
+
+// recall keeps an Environment, and what its status says of replicas that workloads asked for.
+func (m *Memory) recall(o runtime.Object) (v1alpha1.Environment, bool) {
+	e, ok := copyOf[v1alpha1.Environment](o)
+	m.peaks.Recall(e.Status.RecentReplicas, m.clock())
+	return e, ok
+}
+
+// scaledBy notes how many replicas an autoscaler saw of what it scales. Of custom resources nothing else tells; of other kinds nothing
+// is kept.
+func (m *Memory) scaledBy(o runtime.Object) (view.Workload, bool) {
+	a, ok := o.(*autoscalingv2.HorizontalPodAutoscaler)
+	if !ok {
+		return view.Workload{}, false
+	}
+	t := a.Spec.ScaleTargetRef
+	if gv, err := schema.ParseGroupVersion(t.APIVersion); err != nil || gv.Group == appsv1.GroupName || gv.Group == "" {
+		return view.Workload{}, false
+	}
+	key := view.Workload{a.Namespace, t.Kind, t.Name}
+	if before, known := m.autoscalers.get(a.Namespace + "/" + a.Name); known && before != key {
+		m.peaks.Gone(before, m.clock())
+	}
+	m.peaks.Note(key, int64(a.Status.CurrentReplicas), m.clock())
+	return key, true
 }
 
 // namedHosts gives the hosts that a ConfigMap names, and not its values: what $(VAR) composes of values that came later

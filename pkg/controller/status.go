@@ -20,6 +20,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
 // Statuses writes the statuses of Firebreak's kinds, for people. Nothing is decided on them. It works through all
@@ -69,8 +70,9 @@ func (s *Statuses) Start(ctx context.Context) error {
 }
 
 func (s *Statuses) pass(ctx context.Context, e *estate.Estate) error {
+	past := s.pastReplicas(e)
 	for _, env := range values(s.memory.environments) {
-		if err := s.environment(ctx, e, &env); err != nil {
+		if err := s.environment(ctx, e, &env, past[env.Name]); err != nil {
 			return err
 		}
 	}
@@ -127,11 +129,25 @@ func readiness(e *estate.Estate, kind, name, clash string, list *[]metav1.Condit
 	condition(list, "Conflict", why != "", clash, cmp.Or(why, "nothing else claims the same"), generation)
 }
 
-func (s *Statuses) environment(ctx context.Context, e *estate.Estate, env *v1alpha1.Environment) error {
+// pastReplicas returns, by Production environment, what its workloads asked for within the last hour and ask for no more.
+func (s *Statuses) pastReplicas(e *estate.Estate) map[string][]v1alpha1.ReplicaPeak {
+	out := map[string][]v1alpha1.ReplicaPeak{}
+	for namespace, past := range s.memory.peaks.Past(s.memory.clock()) {
+		if m, ok := e.Namespace(namespace); ok {
+			for _, env := range m.Production() {
+				out[env.Name] = append(out[env.Name], past...)
+			}
+		}
+	}
+	return out
+}
+
+func (s *Statuses) environment(ctx context.Context, e *estate.Estate, env *v1alpha1.Environment, past []v1alpha1.ReplicaPeak) error {
 	before := env.DeepCopy()
 	st := &env.Status
 	st.ObservedGeneration = env.Generation
 	st.Namespaces, st.DataStores = e.CountNamespaces(env.Name), e.CountStores(env.Name)
+	st.RecentReplicas = view.Recorded(past)
 	readiness(e, v1alpha1.KindEnvironment, env.Name, "NamespaceClaimedTwice", &st.Conditions, env.Generation)
 	s.waiting.condition(v1alpha1.KindEnvironment, env.Name, &st.Conditions, env.Generation)
 	return s.write(ctx, before, env)

@@ -1,15 +1,12 @@
 package policy
 
 import (
-	"fmt"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	kjson "sigs.k8s.io/json"
-
-	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
 func autoscalerKind() schema.GroupKind {
@@ -22,54 +19,21 @@ func budgetKind() schema.GroupKind {
 // bounds says, as a predicate, how an autoscaler or a disruption budget is written so that it takes away more than the
 // environment allows; empty: it does not.
 func (c *Case) bounds() string {
-	prod := c.Production()
-	if len(prod) == 0 || c.outsider || c.requester.Controller || c.new == nil || c.req.SubResource != "" || sameBody(c.new, c.old) {
+	if !c.boundsAreJudged() {
 		return ""
 	}
 	switch {
 	case c.isKind(autoscalerKind()):
-		return c.autoscales(prod)
+		return c.autoscales(c.Production())
 	case c.isKind(budgetKind()) && c.blocksEvictions(c.new) && !c.blocksEvictions(c.old):
 		return "lets no Pod be evicted, so that no node can be drained"
 	}
 	return ""
 }
 
-// autoscales compares the bounds of an autoscaler with what its workload asks for, and asked for within the last hour: in small
-// steps as well, it must not take away what one step may not.
-func (c *Case) autoscales(prod []*estate.Environment) string {
-	var a struct {
-		Spec struct {
-			ScaleTargetRef struct {
-				Kind string `json:"kind"`
-				Name string `json:"name"`
-			} `json:"scaleTargetRef"`
-			MinReplicas *int64 `json:"minReplicas"`
-			MaxReplicas int64  `json:"maxReplicas"`
-		} `json:"spec"`
-	}
-	if kjson.UnmarshalCaseSensitivePreserveInts(c.new.raw, &a) != nil || c.world.Parents == nil {
-		return ""
-	}
-	p, ok := c.world.Parents(c.req.Namespace, a.Spec.ScaleTargetRef.Kind, a.Spec.ScaleTargetRef.Name)
-	if !ok {
-		return ""
-	}
-	least, most := int64(1), a.Spec.MaxReplicas
-	if a.Spec.MinReplicas != nil {
-		least = *a.Spec.MinReplicas
-	}
-	peak := max(p.Replicas, p.Peak)
-	for _, e := range prod {
-		b := estate.BlastRadiusOf(e.Spec().ChangeControl)
-		switch {
-		case most < peak && (peak-most)*100 > peak*b.DownPercent:
-			return fmt.Sprintf("lets at most %d run where %d did within the last hour, fewer by more than %d %%", most, peak, b.DownPercent)
-		case p.Replicas > 0 && least > p.Replicas*b.UpFactor && least-p.Replicas > b.Up:
-			return fmt.Sprintf("has at least %d run where %d do, beyond %d times as many", least, p.Replicas, b.UpFactor)
-		}
-	}
-	return ""
+// boundsAreJudged: somebody changes what an object of Production asks for. Kubernetes' own controllers only follow it.
+func (c *Case) boundsAreJudged() bool {
+	return len(c.Production()) > 0 && !c.outsider && !c.requester.Controller && c.new != nil && c.req.SubResource == "" && !sameBody(c.new, c.old)
 }
 
 // blocksEvictions reports whether a disruption budget lets none of its Pods be evicted.

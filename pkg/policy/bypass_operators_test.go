@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -146,41 +147,78 @@ func TestBypassByAutoscaler(t *testing.T) {
 	hpa := func(spec string) string {
 		return `{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web, namespace: payments}, spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, ` + spec + `}}`
 	}
+	rollout := func(spec string) string {
+		return strings.Replace(hpa(spec), "apiVersion: apps/v1, kind: Deployment, name: web", "apiVersion: argoproj.io/v1alpha1, kind: Rollout, name: shop", 1)
+	}
 	pdb := func(spec string) string {
 		return `{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: web, namespace: payments}, spec: {selector: {matchLabels: {app: web}}, ` + spec + `}}`
 	}
 	s := newStage(t)
 	s.world.Parents = func(_, kind, name string) (policy.Parent, bool) {
-		return policy.Parent{Replicas: 4, Peak: 10}, kind == "Deployment" && name == "web"
+		return policy.Parent{Replicas: 4}, kind == "Deployment" && name == "web"
 	}
+	s.world.Peaks = func(_, _, name string) int64 { return map[string]int64{"web": 10, "shop": 16}[name] }
 	s.world.Running = func(_ string, sel labels.Selector) int64 {
 		if sel.Matches(labels.Set{"app": "web"}) {
 			return 4
 		}
 		return 0
 	}
-	for name, tc := range map[string]struct{ reason, requester, objects, operation, want string }{
-		"at most one":                   {"ten ran within the last hour", "bob", hpa("minReplicas: 1, maxReplicas: 1"), "", "BlastRadius"},
-		"at most half of the peak":      {"as far as one step may go", "bob", hpa("maxReplicas: 5"), "", "admitted"},
-		"less than half of the peak":    {"small steps add up", "bob", hpa("maxReplicas: 4"), "", "BlastRadius"},
-		"many at least":                 {"more than four times as many", "bob", hpa("minReplicas: 40, maxReplicas: 50"), "", "BlastRadius"},
-		"some more at least":            {"a few more are nobody's business", "bob", hpa("minReplicas: 12, maxReplicas: 50"), "", "admitted"},
-		"relabelled":                    {"its bounds stay", "bob", strings.Replace(hpa("maxReplicas: 1"), "name: web,", "name: web, labels: {a: b},", 1) + "\n---\n" + hpa("maxReplicas: 1"), "update", "admitted"},
-		"by an operator":                {"the environment says what happens to those", "cert-manager", hpa("maxReplicas: 1"), "", "admitted"},
-		"of what is not there":          {"nothing runs that could be fewer", "bob", strings.Replace(hpa("maxReplicas: 1"), "kind: Deployment, name: web", "kind: Deployment, name: none", 1), "", "admitted"},
-		"by who is no member":           {"they may do nothing there", "dora", hpa("maxReplicas: 20"), "", "IdentityOutsideEnvironment"},
-		"a budget of nothing":           {"no node could be drained", "bob", pdb("maxUnavailable: 0"), "", "BlastRadius"},
-		"a budget of no per cent":       {"no node could be drained", "bob", pdb(`maxUnavailable: "0%"`), "", "BlastRadius"},
-		"a budget that wants all":       {"no node could be drained", "bob", pdb(`minAvailable: "100%"`), "", "BlastRadius"},
-		"a budget as high as there are": {"no node could be drained", "bob", pdb("minAvailable: 4"), "", "BlastRadius"},
-		"a budget that leaves one":      {"nodes can be drained", "bob", pdb("minAvailable: 3"), "", "admitted"},
+	for name, tc := range map[string]struct {
+		reason, requester, objects, operation, want string
+		scale                                       *policy.TargetScale
+	}{
+		"at most one":                    {"ten ran within the last hour", "bob", hpa("minReplicas: 1, maxReplicas: 1"), "", "BlastRadius", nil},
+		"at most half of the peak":       {"as far as one step may go", "bob", hpa("maxReplicas: 5"), "", "admitted", nil},
+		"less than half of the peak":     {"small steps add up", "bob", hpa("maxReplicas: 4"), "", "BlastRadius", nil},
+		"many at least":                  {"more than four times as many", "bob", hpa("minReplicas: 40, maxReplicas: 50"), "", "BlastRadius", nil},
+		"some more at least":             {"a few more are nobody's business", "bob", hpa("minReplicas: 12, maxReplicas: 50"), "", "admitted", nil},
+		"relabelled":                     {"its bounds stay", "bob", strings.Replace(hpa("maxReplicas: 1"), "name: web,", "name: web, labels: {a: b},", 1) + "\n---\n" + hpa("maxReplicas: 1"), "update", "admitted", nil},
+		"by an operator":                 {"the environment says what happens to those", "cert-manager", hpa("maxReplicas: 1"), "", "admitted", nil},
+		"of what is not there":           {"nothing runs that could be fewer", "bob", strings.Replace(hpa("maxReplicas: 1"), "kind: Deployment, name: web", "kind: Deployment, name: none", 1), "", "admitted", &policy.TargetScale{}},
+		"of a custom resource":           {"of ten, one would be left", "bob", rollout("maxReplicas: 1"), "", "BlastRadius", &policy.TargetScale{Replicas: 10}},
+		"of a custom resource, by half":  {"as far as one step may go", "bob", rollout("maxReplicas: 5"), "", "admitted", &policy.TargetScale{Replicas: 10}},
+		"of a custom resource, by steps": {"sixteen ran within the last hour", "bob", rollout("maxReplicas: 5"), "", "BlastRadius", &policy.TargetScale{Replicas: 8}},
+		"of a custom resource, many":     {"more than four times as many", "bob", rollout("minReplicas: 40, maxReplicas: 50"), "", "BlastRadius", &policy.TargetScale{Replicas: 8}},
+		"of one that is not readable":    {"nobody can tell how many run", "bob", rollout("maxReplicas: 100"), "", "BlastRadius", &policy.TargetScale{Unreadable: true}},
+		"by who is no member":            {"they may do nothing there", "dora", hpa("maxReplicas: 20"), "", "IdentityOutsideEnvironment", nil},
+		"a budget of nothing":            {"no node could be drained", "bob", pdb("maxUnavailable: 0"), "", "BlastRadius", nil},
+		"a budget of no per cent":        {"no node could be drained", "bob", pdb(`maxUnavailable: "0%"`), "", "BlastRadius", nil},
+		"a budget that wants all":        {"no node could be drained", "bob", pdb(`minAvailable: "100%"`), "", "BlastRadius", nil},
+		"a budget as high as there are":  {"no node could be drained", "bob", pdb("minAvailable: 4"), "", "BlastRadius", nil},
+		"a budget that leaves one":       {"nodes can be drained", "bob", pdb("minAvailable: 3"), "", "admitted", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			req := newRequest(t, s, header{Requester: tc.requester, Operation: tc.operation}, documents(t, []byte(tc.objects)), now())
+			req.Scale = tc.scale
 			if got := verdict(req, s, nil, t); got != tc.want {
 				t.Errorf("%s, want %s: %s", got, tc.want, tc.reason)
 			}
 		})
+	}
+}
+
+// What an autoscaler scales that is not remembered is asked for.
+func TestScalesAreAskedFor(t *testing.T) {
+	s := newStage(t)
+	s.world.Parents = func(string, string, string) (policy.Parent, bool) { return policy.Parent{}, false }
+	req := newRequest(t, s, by("bob"), documents(t, []byte(`{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web, namespace: payments}, spec: {scaleTargetRef: {apiVersion: argoproj.io/v1alpha1, kind: Rollout, name: web}, maxReplicas: 1}}`)), now())
+	_, err := policy.Evaluate(req, s.world, nil)
+	var unknown policy.ScaleUnknownError
+	if !errors.As(err, &unknown) || unknown.Namespace != "payments" || unknown.Target != (policy.ScaleTarget{APIVersion: "argoproj.io/v1alpha1", Kind: "Rollout", Name: "web"}) {
+		t.Fatalf("%v, want the Rollout to be asked for", err)
+	}
+	if got := err.Error(); got != `the scale of Rollout "web" is not known yet` {
+		t.Error(got)
+	}
+	req.Scale = &policy.TargetScale{Unreadable: true}
+	d, err := policy.Evaluate(req, s.world, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `horizontalpodautoscalers.autoscaling "web" is forbidden: violates change control: BlastRadius: this may let far fewer of Rollout "web" run than do: Firebreak cannot read how many do, which is more than environment "production" (Production) allows at once; do it under a window: `
+	if got := policy.DenialMessage(req, d.Denied()); !strings.HasPrefix(got, want) {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 

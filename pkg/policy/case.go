@@ -158,7 +158,10 @@ func (c *Case) know() error {
 	if c.own, err = c.decodeOwn(); err != nil {
 		return err
 	}
-	return c.knownOwner()
+	if err := c.knownOwner(); err != nil {
+		return err
+	}
+	return c.knownTarget()
 }
 
 // extract reads both states of the object for what they name.

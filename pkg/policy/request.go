@@ -59,6 +59,8 @@ type Request struct {
 	NamespaceRead bool
 	// Owner is the custom resource that controls the object, where it had to be read; nil: it was not.
 	Owner *OwnerObject
+	// Scale is that of the workload that an autoscaler scales, where it had to be read; nil: it was not.
+	Scale *TargetScale
 	// Budget that reading the object is paid from; nil: one of its own.
 	Budget *budget.Budget
 	// Contents are the ConfigMaps and Secrets of the object's namespace that were read for this request, since they are too
@@ -95,6 +97,9 @@ type World struct {
 	// Parents gives what is known of the stored template of a workload, by namespace, kind and name: the payload of its
 	// scale subresource carries none. Nil: nothing is known of any.
 	Parents func(namespace, kind, name string) (Parent, bool)
+	// Peaks gives the most replicas that a workload asked for within the last hour, by namespace, kind and name, as far as that was
+	// seen. Nil: nothing was.
+	Peaks func(namespace, kind, name string) int64
 	// Running gives how many Pods the workloads of a namespace ask for whose labels a selector matches. Nil: nothing is known of any.
 	Running func(namespace string, selector labels.Selector) int64
 	// Owned gives what holds state and names an owner by its UID: claims and stateful sets. Nil: nothing is known of any.
@@ -169,8 +174,8 @@ type Parent struct {
 	Partial bool
 	// Programs that it runs, as many as are remembered: which of them are tools of maintenance, the environment says when somebody asks.
 	Programs []Program
-	// Replicas that the workload asks for, and the most that it asked for within the last hour, as far as that was seen.
-	Replicas, Peak int64
+	// Replicas that the workload asks for.
+	Replicas int64
 	// Labels of its Pods.
 	Labels map[string]string
 }

@@ -244,6 +244,12 @@ type EnvironmentStatus struct {
 	// DataStores counts the data stores that name this environment.
 	// +optional
 	DataStores int32 `json:"dataStores,omitempty"`
+	// RecentReplicas are the numbers of replicas that workloads of this environment asked for within the last hour and ask for no
+	// more: what BlastRadius adds small steps up by. Of more than 500, those that ended last.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=500
+	RecentReplicas []ReplicaPeak `json:"recentReplicas,omitempty"`
 	// Conditions: Ready (reasons Compiled, Malformed) says whether the whole spec is in force; Conflict (reasons
 	// NoOverlap, NamespaceClaimedTwice) whether another Environment claims one of its namespaces; PendingApproval
 	// (reasons Applied, PendingApproval, Refused) whether what the chart's values declare waits for a window.
@@ -252,6 +258,23 @@ type EnvironmentStatus struct {
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// MaxReplicaPeaks is how many numbers of replicas the status of an Environment holds.
+const MaxReplicaPeaks = 500
+
+// ReplicaPeak is a number of replicas that a workload asked for.
+type ReplicaPeak struct {
+	// Namespace of the workload.
+	Namespace string `json:"namespace"`
+	// Kind of the workload, such as Deployment.
+	Kind string `json:"kind"`
+	// Name of the workload.
+	Name string `json:"name"`
+	// Replicas that it asked for.
+	Replicas int64 `json:"replicas"`
+	// Until is when it began to ask for fewer.
+	Until metav1.Time `json:"until"`
 }
 
 // EnvironmentList is a list of Environments.

@@ -2,7 +2,6 @@ package attack
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -52,21 +51,6 @@ func TestExecOutsideProduction(t *testing.T) {
 	done(t, dana(), "", "wait", "pod/shell", "-n", "dev", "--for=condition=Ready", "--timeout=60s")
 	refused(t, dana(), "", []string{`DataStoreAcrossTiers: command[2] names "orders.prod.db.example.com", data store "orders" of environment "production" (Production), but namespace "dev" belongs to "development" (NonProduction)`},
 		"exec", "-n", "dev", "shell", "--", "psql", "-h", "orders.prod.db.example.com", "-c", "TRUNCATE orders")
-}
-
-// An autoscaler takes away no more than a person may, at once or in small steps.
-func TestAutoscalers(t *testing.T) {
-	hpa := func(name string, most int) string {
-		return fmt.Sprintf("{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: %s, namespace: payments}, spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: %[1]s}, minReplicas: 1, maxReplicas: %d}}", name, most)
-	}
-	done(t, sam(), "", "create", "deployment", "web", "-n", "payments", "--image=nginx", "--replicas=10")
-	refused(t, dana(), hpa("web", 1), []string{"IdentityOutsideEnvironment"}, "apply", "-f", "-")
-	refused(t, sam(), hpa("web", 1), []string{"BlastRadius: this lets at most 1 run where 10 did within the last hour"}, "apply", "-f", "-")
-	done(t, sam(), "", "scale", "deployment/web", "-n", "payments", "--replicas=6")
-	done(t, sam(), hpa("web", 5), "apply", "-f", "-")
-	done(t, sam(), "", "scale", "deployment/web", "-n", "payments", "--replicas=4")
-	refused(t, sam(), hpa("web", 2), []string{"BlastRadius: this lets at most 2 run where 10 did within the last hour"}, "apply", "-f", "-")
-	done(t, sam(), "", "delete", "hpa", "web", "-n", "payments")
 }
 
 // The red button stops whatever is written, whoever has defined it.

@@ -38,6 +38,9 @@ func before(ctx context.Context, s *stage.Stage) error {
 		all = append(all, fmt.Sprintf(`{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: %[3]s.%[1]s}, spec: {group: %[1]s, scope: Namespaced, names: {plural: %[3]s, singular: %[4]s, kind: %[2]s},
   versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]}}`, f[0], f[1], f[2], strings.ToLower(f[1])))
 	}
+	all = append(all, `{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: rollouts.argoproj.io}, spec: {group: argoproj.io, scope: Namespaced, names: {plural: rollouts, singular: rollout, kind: Rollout},
+  versions: [{name: v1, served: true, storage: true, subresources: {scale: {specReplicasPath: .spec.replicas, statusReplicasPath: .status.replicas, labelSelectorPath: .spec.selector}},
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]}}`)
 	for _, account := range []string{"argo/argo", "jobset-system/controller", "kustomize-system/default", "platform/deployer", "karpenter/karpenter", "argocd/none"} {
 		ns, name, _ := strings.Cut(account, "/")
 		all = append(all, fmt.Sprintf("{apiVersion: v1, kind: Namespace, metadata: {name: %s}}", ns))

@@ -40,7 +40,9 @@ func (a *asked) resource() string {
 
 // within reports whether a rule of a role allows the request.
 func (a *asked) within(r *role, rule *rbacv1.PolicyRule) bool {
-	return slices.Contains(rule.APIGroups, a.ObjectRef.APIGroup) && slices.Contains(rule.Resources, a.resource()) && slices.Contains(rule.Verbs, a.Verb) &&
+	group := slices.Contains(rule.APIGroups, a.ObjectRef.APIGroup) || slices.Contains(rule.APIGroups, rbacv1.APIGroupAll)
+	resource := slices.Contains(rule.Resources, a.resource()) || slices.Contains(rule.Resources, "*/"+a.ObjectRef.Subresource)
+	return group && resource && slices.Contains(rule.Verbs, a.Verb) &&
 		(r.namespace == "" || r.namespace == a.ObjectRef.Namespace) &&
 		(len(rule.ResourceNames) == 0 || slices.Contains(rule.ResourceNames, a.ObjectRef.Name))
 }

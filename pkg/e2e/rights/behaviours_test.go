@@ -10,6 +10,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -51,6 +52,8 @@ const (
 	certifies     = "it keeps its certificate"
 	leads         = "one replica leads"
 	ranks         = "it knows which priority classes come before production's"
+	measures      = "it remembers what autoscalers of custom resources saw"
+	scales        = "it reads how many of a custom resource an autoscaler would take away"
 	compares      = "it compares what a controller makes of a custom resource with the resource"
 )
 
@@ -68,6 +71,8 @@ func expected() map[string]string {
 		"get,list,watch namespaces,configmaps everywhere":                               getsReady,
 		"list,watch services,persistentvolumes,persistentvolumeclaims,nodes everywhere": getsReady,
 		"list,watch priorityclasses everywhere":                                         ranks,
+		"list,watch horizontalpodautoscalers everywhere":                                measures,
+		"get */scale everywhere":                                                        scales,
 		"get,list,watch roles,clusterroles everywhere":                                  getsReady,
 		"list,watch rolebindings,clusterrolebindings everywhere":                        getsReady,
 		"get,list,watch secrets everywhere":                                             getsReady,
@@ -111,13 +116,15 @@ func behaviours() map[string]behaviour {
 		certifies:     {does: doesCertify, heals: true},
 		compares:      {does: doesCompare},
 		ranks:         {does: doesRank, afresh: true},
+		measures:      {does: doesMeasure, afresh: true},
+		scales:        {does: doesScale},
 	}
 }
 
 // inOrder is the behaviours in the order in which none disturbs another: after what takes the registrations or the certificate
 // away, it takes a moment until requests are judged again.
 func inOrder() []string {
-	return []string{writesStatus, lifts, applies, tells, compares, ranks, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
+	return []string{writesStatus, lifts, applies, tells, compares, ranks, measures, scales, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
 }
 
 func kubectl(t *testing.T, args ...string) string {
@@ -384,7 +391,7 @@ const employed = `
 {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: employed}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}, subjects: [{kind: ServiceAccount, name: cert-manager, namespace: cert-manager}]}
 ---
 {apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: workflows.argoproj.io}, spec: {group: argoproj.io, scope: Namespaced, names: {plural: workflows, singular: workflow, kind: Workflow},
-  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]}}
+  versions: [{name: v1, served: true, storage: true, subresources: {scale: {specReplicasPath: .spec.replicas, statusReplicasPath: .status.replicas, labelSelectorPath: .spec.selector}}, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]}}
 `
 
 func employ(ctx context.Context, s *stage.Stage) error {
@@ -399,8 +406,6 @@ func employ(ctx context.Context, s *stage.Stage) error {
 	return err
 }
 
-// doesCompare has an operator make something else of a custom resource than its templates say, which is refused only if the
-// resource can be read.
 func doesRank(t *testing.T) func() bool {
 	class := &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: fresh("first")}, Value: 1000}
 	admin, err := the.Client(the.AdminConfig())
@@ -423,6 +428,68 @@ func doesRank(t *testing.T) func() bool {
 	}
 }
 
+// autoscaled makes a custom resource of ten and an autoscaler for it that allows more.
+func autoscaled(t *testing.T) (name string) {
+	t.Helper()
+	name = fresh("scaled")
+	w := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "argoproj.io/v1", "kind": "Workflow", "metadata": map[string]any{"name": name, "namespace": fixture.Production},
+		"spec": map[string]any{"replicas": int64(10), "selector": "a=b"},
+	}}
+	if err := operator.Create(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func bounded(name string, most int32) *autoscalingv2.HorizontalPodAutoscaler {
+	return &autoscalingv2.HorizontalPodAutoscaler{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: fixture.Production},
+		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "argoproj.io/v1", Kind: "Workflow", Name: name}, MaxReplicas: most,
+		},
+	}
+}
+
+// doesMeasure has Kubernetes' autoscaler see ten, and then four: fewer than half of the ten are too few.
+func doesMeasure(t *testing.T) func() bool {
+	name := autoscaled(t)
+	hpa := bounded(name, 20)
+	if err := people.SRE.Create(t.Context(), hpa); err != nil {
+		t.Fatal(err)
+	}
+	sees := func(n int32) func() bool {
+		return func() bool {
+			if err := people.Admin.Get(t.Context(), client.ObjectKeyFromObject(hpa), hpa); err != nil {
+				t.Fatal(err)
+			}
+			return hpa.Status.CurrentReplicas == n
+		}
+	}
+	eventually(t, "the autoscaler sees ten", sees(10))
+	w := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "argoproj.io/v1", "kind": "Workflow", "metadata": map[string]any{"name": name, "namespace": fixture.Production}}}
+	if err := operator.Patch(t.Context(), w, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"replicas":4}}`))); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the autoscaler sees four", sees(4))
+	return func() bool {
+		hpa.Spec.MaxReplicas = 4
+		err := people.SRE.Update(t.Context(), hpa)
+		return err != nil && strings.Contains(err.Error(), "at most 4 run where 10 did")
+	}
+}
+
+// doesScale says how many run when fewer are to.
+func doesScale(t *testing.T) func() bool {
+	name := autoscaled(t)
+	return func() bool {
+		err := people.SRE.Create(t.Context(), bounded(name, 1))
+		return err != nil && strings.Contains(err.Error(), "at most 1 run where 10 did")
+	}
+}
+
+// doesCompare has an operator make something else of a custom resource than its templates say, which is refused only if the
+// resource can be read.
 func doesCompare(t *testing.T) func() bool {
 	w := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "argoproj.io/v1", "kind": "Workflow", "metadata": map[string]any{"name": fresh("compared"), "namespace": fixture.Production},
