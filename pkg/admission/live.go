@@ -73,11 +73,7 @@ func (r *Reader) State(ctx context.Context, c *policy.Case, namespace string) (*
 			return nil, err
 		}
 	}
-	q, demands := c.Query(s)
-	if !demands {
-		return s, nil
-	}
-	return s, r.second(ctx, s, change.Candidates(q, s), needs, namespace)
+	return s, r.second(ctx, s, change.Candidates(c.Queries(s), s), needs, namespace)
 }
 
 // windowReads are the reads of the windows that are needed.

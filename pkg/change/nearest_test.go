@@ -117,7 +117,7 @@ func TestNextOpening(t *testing.T) {
 func TestCandidates(t *testing.T) {
 	s := several("open", "elsewhere", "closed", "us")
 	var got []string
-	for _, w := range change.Candidates(question(), s) {
+	for _, w := range change.Candidates([]*change.Query{question()}, s) {
 		got = append(got, w.Name)
 	}
 	if diff := cmp.Diff([]string{"open", "closed", "us"}, got); diff != "" {

@@ -138,7 +138,7 @@ func question() *change.Query {
 		At: at("02:30:00"), Cluster: "prod-eu-1", FirebreakNamespace: "firebreak-system",
 		Environments: []string{"production"}, Controls: estate.ControlsOf(nil),
 		Group: "batch", Kind: "Job", Namespace: "payments", Name: "reindex-orders",
-		Operation: v1alpha1.OperationCreate, Requester: party(bob()), Plan: plannedJob(), Key: "job-1", Unfit: unfit,
+		Operations: []v1alpha1.Operation{v1alpha1.OperationCreate}, Requester: party(bob()), Plan: plannedJob(), Key: "job-1", Unfit: unfit,
 	}
 }
 

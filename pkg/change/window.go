@@ -29,7 +29,8 @@ type Query struct {
 
 	// Group, Kind, Namespace and Name of the object; Namespace is empty for cluster-scoped ones.
 	Group, Kind, Namespace, Name string
-	Operation                    v1alpha1.Operation
+	// Operations that the window must let happen, all of them.
+	Operations []v1alpha1.Operation
 	// Requester who asks.
 	Requester Party
 	// Session is true for what is bounded by time and not counted; Debugger for a container that is added to a Pod that runs.
@@ -160,8 +161,13 @@ func checks() []check {
 func scope(v *Verdict, q *Query, _ *State) string {
 	w := v.Window
 	const out = "its scope does not include this"
-	if !slices.Contains(w.Spec.Scope.Operations, q.Operation) || !inNamespace(w, q) {
+	if len(q.Operations) == 0 || !inNamespace(w, q) {
 		return out
+	}
+	for _, op := range q.Operations {
+		if !slices.Contains(w.Spec.Scope.Operations, op) {
+			return out
+		}
 	}
 	for _, r := range w.Spec.Scope.Resources {
 		if r.Group == q.Group && r.Kind == q.Kind && matchName(r.Names, q.Name) {
@@ -304,11 +310,12 @@ func Short(d time.Duration) string {
 	return s
 }
 
-// Candidates returns the windows that have the query's object in their scope.
-func Candidates(q *Query, s *State) []*v1alpha1.ChangeWindow {
+// Candidates returns the windows that have the object of one of the queries in their scope.
+func Candidates(queries []*Query, s *State) []*v1alpha1.ChangeWindow {
 	var out []*v1alpha1.ChangeWindow
 	for i := range s.Windows {
-		if scope(&Verdict{Window: &s.Windows[i]}, q, s) == "" {
+		v := &Verdict{Window: &s.Windows[i]}
+		if slices.ContainsFunc(queries, func(q *Query) bool { return scope(v, q, s) == "" }) {
 			out = append(out, &s.Windows[i])
 		}
 	}

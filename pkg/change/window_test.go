@@ -58,7 +58,7 @@ func TestScope(t *testing.T) {
 		},
 		"another operation": {
 			reason: "who may create may not delete",
-			ask:    func(q *change.Query) { q.Operation = v1alpha1.OperationDelete },
+			ask:    func(q *change.Query) { q.Operations = []v1alpha1.Operation{v1alpha1.OperationDelete} },
 			stage:  change.OutOfScope, why: out,
 		},
 		"another kind": {

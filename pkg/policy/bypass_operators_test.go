@@ -177,7 +177,7 @@ func TestBypassByAutoscaler(t *testing.T) {
 		"by an operator":                 {"the environment says what happens to those", "cert-manager", hpa("maxReplicas: 1"), "", "admitted", nil},
 		"of what is not there":           {"nothing runs that could be fewer", "bob", strings.Replace(hpa("maxReplicas: 1"), "kind: Deployment, name: web", "kind: Deployment, name: none", 1), "", "admitted", &policy.TargetScale{}},
 		"of a custom resource":           {"of ten, one would be left", "bob", rollout("maxReplicas: 1"), "", "BlastRadius", &policy.TargetScale{Replicas: 10}},
-		"of a custom resource, by half":  {"as far as one step may go", "bob", rollout("maxReplicas: 5"), "", "admitted", &policy.TargetScale{Replicas: 10}},
+		"of a custom resource, by half":  {"as far as one step may go", "bob", rollout("maxReplicas: 8"), "", "admitted", &policy.TargetScale{Replicas: 10}},
 		"of a custom resource, by steps": {"sixteen ran within the last hour", "bob", rollout("maxReplicas: 5"), "", "BlastRadius", &policy.TargetScale{Replicas: 8}},
 		"of a custom resource, many":     {"more than four times as many", "bob", rollout("minReplicas: 40, maxReplicas: 50"), "", "BlastRadius", &policy.TargetScale{Replicas: 8}},
 		"of one that is not readable":    {"nobody can tell how many run", "bob", rollout("maxReplicas: 100"), "", "BlastRadius", &policy.TargetScale{Unreadable: true}},

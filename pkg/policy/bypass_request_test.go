@@ -246,7 +246,7 @@ func TestBypassStages(t *testing.T) {
 		},
 		"an ephemeral container": {
 			reason: "it runs in a running Pod", header: header{Requester: "bob", Operation: "update", SubResource: "ephemeralcontainers"},
-			objects: then(with(calmPod, "image: x}]", "image: x}], ephemeralContainers: [{name: e, image: x, command: [psql, -h, orders.prod.db.example.com]}]"), calmPod), want: "InteractiveAccess",
+			objects: then(with(calmPod, "image: x}]", "image: x}], ephemeralContainers: [{name: e, image: x, command: [psql, -h, orders.prod.db.example.com]}]"), calmPod), want: "ChangeWindowRequired, InteractiveAccess",
 		},
 		"an ephemeral container across": {
 			reason: "content is judged in subresources too", header: header{Requester: "dora", Operation: "update", SubResource: "ephemeralcontainers"},

@@ -19,7 +19,7 @@ func TestBypassRunningPods(t *testing.T) {
 		},
 		"a container beside it": {
 			reason: "an ephemeral container runs what its author likes", header: updating("bob"), objects: then(pod("shop", debugger), pod("shop", "")),
-			edit: func(r *policy.Request) { r.SubResource = "ephemeralcontainers" }, want: "InteractiveAccess",
+			edit: func(r *policy.Request) { r.SubResource = "ephemeralcontainers" }, want: "ChangeWindowRequired, InteractiveAccess",
 		},
 		"a label": {
 			reason: "labels run nothing, but controllers select by them; what no rule reads is admitted", header: updating("bob"),

@@ -37,7 +37,8 @@ type Case struct {
 	same bool
 	// maintenance says why this is maintenance; empty: it is not. hook says that it would be, were it no hook.
 	maintenance, hook string
-	demand            *demand
+	// demands are what the rules of change control want a window for, in the order of the rules.
+	demands []*demand
 	// worksOn are the Production environments that something works on which runs in a Shared namespace.
 	worksOn []*estate.Environment
 	own     ownKind
@@ -51,21 +52,6 @@ type Case struct {
 	// accounts are the service accounts that the request takes, and how it takes them.
 	accounts []types.NamespacedName
 	taken    string
-}
-
-// demand is what only a change window can permit.
-type demand struct {
-	rule v1alpha1.RuleName
-	// why, as a clause.
-	why string
-	// environments, one of which the window must name.
-	environments []*estate.Environment
-	boundary     bool
-	// scoped: it is no maintenance, but a change that the environment wants a window for.
-	scoped bool
-	// clusterWide: what is endangered lies in no namespace, so the window lies in Firebreak's.
-	clusterWide bool
-	operation   v1alpha1.Operation
 }
 
 // Prepare decodes a request and classifies it. Its error means that the request cannot be judged.
@@ -123,7 +109,15 @@ func prepare(req *Request, w *World, b *budget.Budget, bare bool) (*Case, error)
 	c.outsider = c.refusedAsOutsider()
 	c.worksOn = c.shared()
 	c.classify()
-	c.demand = c.demands()
+	for _, r := range Rules() {
+		if r.Demand == nil {
+			continue
+		}
+		if d := r.Demand(c); d != nil {
+			d.rule = r.Name
+			c.demands = append(c.demands, d)
+		}
+	}
 	if l := c.budget.Exceeded(); l != "" {
 		return nil, tooMuch(l)
 	}

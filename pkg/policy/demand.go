@@ -18,33 +18,63 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// demands says what only a window can permit; nil: the request is in nobody's way.
-func (c *Case) demands() *demand {
-	if why := c.weakening(); why != "" {
-		return &demand{
-			rule: v1alpha1.RuleBoundaryTampering, why: why, boundary: true,
-			environments: c.boundaryEnvironments(), operation: c.operation(),
+// demand is what a rule of change control objects to unless a window permits it.
+type demand struct {
+	rule v1alpha1.RuleName
+	// why, as a clause.
+	why string
+	// environments, one of which the window must name.
+	environments []*estate.Environment
+	boundary     bool
+	// scoped: it is no maintenance, but a change that the environment wants a window for.
+	scoped bool
+	// clusterWide: what is endangered lies in no namespace, so the window lies in Firebreak's.
+	clusterWide bool
+	// barred: no window permits it.
+	barred    bool
+	operation v1alpha1.Operation
+}
+
+// demanded returns what a rule wants a window for; nil: nothing.
+func (c *Case) demanded(rule v1alpha1.RuleName) *demand {
+	i := slices.IndexFunc(c.demands, func(d *demand) bool { return d.rule == rule })
+	if i < 0 {
+		return nil
+	}
+	return c.demands[i]
+}
+
+// enforced reports whether a demand that is not met denies.
+func (c *Case) enforced(d *demand) bool {
+	return d != nil && estate.Strictest(d.environments, d.rule) == v1alpha1.ActionDeny && !c.exempted(d.rule)
+}
+
+// questions are what windows are asked, in groups of demands that one window must meet together: all that deny, and each of the others
+// by itself. Where none denies, one window is asked for all, so that its use is recorded.
+func (c *Case) questions(s *change.State) [][]*demand {
+	var deny, others []*demand
+	for _, d := range c.demands {
+		switch {
+		case d.barred:
+		case c.enforced(d):
+			deny = append(deny, d)
+		default:
+			others = append(others, d)
 		}
 	}
-	if what, op := c.session(); what != "" && !c.operates() && estate.StrictestControls(c.Production()).InteractiveAccess == v1alpha1.InteractiveWindowRequired {
-		return &demand{rule: v1alpha1.RuleInteractiveAccess, why: what, environments: c.Production(), operation: op}
+	switch {
+	case len(deny) == 0 && len(others) == 0 && c.freeze(s) != nil:
+		return [][]*demand{{{rule: v1alpha1.RuleChangeFrozen, environments: c.concerned(), operation: c.operation()}}}
+	case len(deny) == 0 && len(others) == 0:
+		return nil
+	case len(deny) == 0:
+		return [][]*demand{others}
 	}
-	if envs, why := c.endangers(); why != "" && !c.requester.Controller {
-		return &demand{rule: v1alpha1.RuleProtectedState, why: why, environments: envs, operation: c.operation(), clusterWide: c.req.Namespace == "" || c.isKind(namespaceKind())}
+	out := [][]*demand{deny}
+	for _, d := range others {
+		out = append(out, []*demand{d})
 	}
-	if why := c.blast(); why != "" && !c.scalesByItself() && c.maintenance == "" {
-		return &demand{rule: v1alpha1.RuleBlastRadius, why: why, environments: c.Production(), operation: c.scaling()}
-	}
-	if c.maintenance != "" {
-		return &demand{
-			rule: v1alpha1.RuleChangeWindowRequired, why: c.maintenance,
-			environments: c.concerned(), operation: c.operation(), clusterWide: c.req.Namespace == "",
-		}
-	}
-	if why := c.whyScoped(); why != "" {
-		return &demand{rule: v1alpha1.RuleChangeWindowRequired, why: why, scoped: true, environments: c.Production(), operation: c.operation()}
-	}
-	return nil
+	return out
 }
 
 // scaling is what a window must let happen for more to be scaled at once than the environment allows.
@@ -71,6 +101,9 @@ func (c *Case) operation() v1alpha1.Operation {
 	case ephemeralContainers:
 		return v1alpha1.OperationDebug
 	}
+	if c.hostLevel() && len(c.Production()) > 0 {
+		return v1alpha1.OperationDebug // what kubectl debug makes for a node
+	}
 	return windowOperation(c.req.Operation)
 }
 
@@ -84,27 +117,20 @@ func windowOperation(op Operation) v1alpha1.Operation {
 	return v1alpha1.OperationUpdate
 }
 
-// asked is what windows are asked for: what the request demands, else whether one overrides the freeze that binds it.
-func (c *Case) asked(s *change.State) *demand {
-	if c.demand != nil || c.freeze(s) == nil {
-		return c.demand
-	}
-	return &demand{rule: v1alpha1.RuleChangeFrozen, environments: c.concerned(), operation: c.operation()}
-}
-
-// query turns a demand into the question that windows are asked.
-func (c *Case) query(d *demand, s *change.State) *change.Query {
+// query turns demands into the question that windows are asked: whether one permits all of them.
+func (c *Case) query(together []*demand, s *change.State) *change.Query {
+	envs := inAll(together)
 	q := &change.Query{
 		At: c.At(), Cluster: c.est.Cluster, FirebreakNamespace: c.est.FirebreakNamespace,
-		Environments: names(d.environments), Controls: estate.StrictestControls(d.environments),
-		Boundary: d.boundary || d.clusterWide,
+		Environments: names(envs), Controls: estate.StrictestControls(envs),
+		Boundary: inFirebreaks(together),
 		Group:    c.inScope().Group, Kind: c.inScope().Kind, Namespace: c.req.Namespace, Name: c.req.Name,
-		Operation: d.operation, Requester: c.party(), Unfit: Unfit(c.est),
+		Operations: operations(together), Requester: c.party(), Unfit: Unfit(c.est),
 		// A debugger is an execution of its own; what else opens a session is bounded by time alone.
 		Session: c.req.Operation == Connect, Debugger: c.req.SubResource == ephemeralContainers,
 	}
 	switch {
-	case c.new == nil || c.new.work == nil || d.operation == v1alpha1.OperationScale:
+	case c.new == nil || c.new.work == nil || slices.Equal(q.Operations, []v1alpha1.Operation{v1alpha1.OperationScale}):
 	case c.req.SubResource == ephemeralContainers:
 		q.Plan = change.PlanOf(workload.Debuggers(c.new.work, c.before()), s.Contents(c.req.Namespace))
 	default:
@@ -117,6 +143,33 @@ func (c *Case) query(d *demand, s *change.State) *change.Query {
 	q.Pin, q.MustPin = c.pin(), c.firebreak()
 	q.Key = c.key(q)
 	return q
+}
+
+// inAll returns the environments that all demands concern.
+func inAll(demands []*demand) []*estate.Environment {
+	var out []*estate.Environment
+	for _, e := range demands[0].environments {
+		if !slices.ContainsFunc(demands[1:], func(d *demand) bool { return !slices.Contains(d.environments, e) }) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// inFirebreaks: the window must lie in Firebreak's own namespace.
+func inFirebreaks(demands []*demand) bool {
+	return slices.ContainsFunc(demands, func(d *demand) bool { return d.boundary || d.clusterWide })
+}
+
+// operations that a window must let happen for all demands, each once.
+func operations(demands []*demand) []v1alpha1.Operation {
+	var out []v1alpha1.Operation
+	for _, d := range demands {
+		if !slices.Contains(out, d.operation) {
+			out = append(out, d.operation)
+		}
+	}
+	return out
 }
 
 // firebreak: its own account asks, which applies what the values declare.

@@ -30,6 +30,8 @@ func (c *Case) classify() {
 	switch {
 	case c.runsCustom():
 		c.maintenance = c.whyCustomIsMaintenance(&controls)
+	case c.new.work != nil && c.req.SubResource == ephemeralContainers:
+		c.maintenance = c.whyDebuggingIsMaintenance(&controls)
 	case c.new.work != nil && c.starts():
 		c.maintenance = c.whyMaintenance(&controls)
 	}
@@ -48,7 +50,7 @@ func (c *Case) harmlessHook(controls *estate.Controls) bool {
 // changes, it is released or it asks for more at once.
 func (c *Case) starts() bool {
 	switch {
-	case c.req.SubResource != "" && c.req.SubResource != ephemeralContainers:
+	case c.req.SubResource != "":
 		return false
 	case c.req.Operation == Create:
 		return true
@@ -76,6 +78,19 @@ func (c *Case) whyMaintenance(controls *estate.Controls) string {
 	}
 	if tool := c.tool(controls); tool != "" {
 		return fmt.Sprintf("it runs %s and names %s", tool, c.storeTouched())
+	}
+	return ""
+}
+
+// whyDebuggingIsMaintenance: a container that is added to a Pod that runs is a session, and maintenance as well if it runs a tool.
+func (c *Case) whyDebuggingIsMaintenance(controls *estate.Controls) string {
+	if c.requester.Controller || controls.Maintenance == v1alpha1.MaintenanceLabeled {
+		return ""
+	}
+	in := c.input()
+	in.Template = &workload.Debuggers(c.new.work, c.before()).Template
+	if tool := FindTool(in, controls.MaintenanceTools); tool != "" {
+		return fmt.Sprintf("it runs %s in a Pod that runs already", tool)
 	}
 	return ""
 }

@@ -66,11 +66,11 @@ func TestKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		q, demands := c.Query(s.state(t))
-		if !demands {
-			t.Fatal("demands no window")
+		queries := c.Queries(s.state(t))
+		if len(queries) != 1 {
+			t.Fatalf("windows are asked %d questions", len(queries))
 		}
-		return q.Key
+		return queries[0].Key
 	}
 	suspended := `{apiVersion: batch/v1, kind: Job, metadata: {name: j, namespace: payments, uid: u, generation: 4}, spec: {suspend: true, template: {spec: {containers: [{name: c, image: x, command: [psql, -h, orders.prod.db.example.com]}]}}}}`
 	released := replacing("suspend: true", "suspend: false")(suspended)

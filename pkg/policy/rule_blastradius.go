@@ -9,26 +9,33 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// blastRadius objects to scaling that removes or adds more at once than the environment allows, unless an open window
-// covers it. Autoscalers are bounded by their own minimum and maximum, and the operators that the environment lists scale by
-// what they watch: no window would help either, so the environment says what happens to them.
-func blastRadius(c *Case, j *judgement) []Finding {
+// blastDemand: more at once than the environment allows needs a window. What scales by itself has nobody to ask for one.
+func blastDemand(c *Case) *demand {
 	why := c.blast()
 	if why == "" {
 		return nil
 	}
-	prod := c.Production()
-	if c.scalesByItself() {
+	return &demand{why: why, environments: c.Production(), operation: c.scaling(), barred: c.scalesByItself()}
+}
+
+// blastRadius objects to scaling that removes or adds more at once than the environment allows, unless an open window
+// covers it. Autoscalers are bounded by their own minimum and maximum, and the operators that the environment lists scale by
+// what they watch: no window would help either, so the environment says what happens to them.
+func blastRadius(c *Case, j *judgement) []Finding {
+	d := c.demanded(v1alpha1.RuleBlastRadius)
+	switch {
+	case d == nil:
+		return nil
+	case d.barred:
 		return []Finding{{
-			Rule: v1alpha1.RuleBlastRadius, Action: autoscalerAction(prod), Target: c.req.Name, Environment: prod[0].Name,
-			Message: fmt.Sprintf("this %s, which is more than environment %s allows at once; bound what scales it, or let it go in smaller steps", why, named(prod)),
+			Rule: d.rule, Action: autoscalerAction(d.environments), Target: c.req.Name, Environment: d.environments[0].Name,
+			Message: fmt.Sprintf("this %s, which is more than environment %s allows at once; bound what scales it, or let it go in smaller steps", d.why, named(d.environments)),
 		}}
-	}
-	if c.demand == nil || c.demand.rule != v1alpha1.RuleBlastRadius || j.settled() {
+	case j.spoken(d):
 		return nil
 	}
-	return []Finding{c.changeFinding(v1alpha1.RuleBlastRadius, j, fmt.Sprintf(
-		"this %s, which is more than environment %s allows at once; %s: %s", why, named(prod), c.smallerSteps(), c.noWindow(j)))}
+	return []Finding{c.demandFinding(d, j, fmt.Sprintf(
+		"this %s, which is more than environment %s allows at once; %s: %s", d.why, named(d.environments), c.smallerSteps(), c.noWindow(j, d)))}
 }
 
 // smallerSteps is the advice to who scales by hand. From one, there is no smaller step.

@@ -20,14 +20,23 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
+// boundaryDemand: weakening the boundary needs a window, whoever asks.
+func boundaryDemand(c *Case) *demand {
+	why := c.weakening()
+	if why == "" {
+		return nil
+	}
+	return &demand{why: why, boundary: true, environments: c.boundaryEnvironments(), operation: c.operation()}
+}
+
 // boundaryTampering objects to weakening the boundary, whoever asks, without an approved window in Firebreak's
 // namespace.
 func boundaryTampering(c *Case, j *judgement) []Finding {
-	if c.demand == nil || !c.demand.boundary || j.covered() {
+	d := c.demanded(v1alpha1.RuleBoundaryTampering)
+	if d == nil || j.spoken(d) {
 		return nil
 	}
-	return []Finding{c.changeFinding(v1alpha1.RuleBoundaryTampering, j, fmt.Sprintf(
-		"this weakens the boundary (%s), and %s", c.demand.why, c.noWindow(j)))}
+	return []Finding{c.demandFinding(d, j, fmt.Sprintf("this weakens the boundary (%s), and %s", d.why, c.noWindow(j, d)))}
 }
 
 // weakening says what the request would weaken; empty: nothing, or the boundary may still be edited freely.

@@ -20,7 +20,7 @@ import (
 // overrides it.
 func changeFrozen(c *Case, j *judgement) []Finding {
 	f := j.freeze
-	if f == nil || j.nearest != nil && j.nearest.Overrides(j.query) {
+	if f == nil || j.overridden() {
 		return nil
 	}
 	prod := c.concerned()
@@ -40,15 +40,22 @@ func (c *Case) freeze(s *change.State) *v1alpha1.ChangeFreeze {
 	return change.Frozen(binding(s.Freezes, changes, everything), names(c.concerned()), c.req.Namespace, c.At())
 }
 
+// overridden: the window that the request is admitted under passes the freeze.
+func (j *judgement) overridden() bool {
+	a := j.main()
+	return a.nearest != nil && a.nearest.Overrides(a.query)
+}
+
 // wayOut of a freeze: an emergency that overrides it, once it is approved.
 func wayOut(j *judgement) string {
-	if !j.covered() || j.nearest.Window.Spec.Type != v1alpha1.WindowEmergency || !j.nearest.Window.Spec.OverridesFreeze {
+	a := j.main()
+	if !a.covered() || a.nearest.Window.Spec.Type != v1alpha1.WindowEmergency || !a.nearest.Window.Spec.OverridesFreeze {
 		return "wait until it is over, or ask who froze it"
 	}
-	w := j.nearest.Window
-	missing := max(1, int(j.query.Controls.RequiredApprovals)) - len(j.nearest.Approvals.Names)
+	w := a.nearest.Window
+	missing := max(1, int(a.query.Controls.RequiredApprovals)) - len(a.nearest.Approvals.Names)
 	return fmt.Sprintf("window %q overrides it once approved by %s: kubectl firebreak approve %s -n %s", w.Name,
-		j.query.Approvers(missing, w.Spec.RequestedBy.Username), w.Name, w.Namespace)
+		a.query.Approvers(missing, w.Spec.RequestedBy.Username), w.Name, w.Namespace)
 }
 
 // binding returns the freezes whose level binds a request.

@@ -18,23 +18,35 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
-// protectedState objects to what leads to the deletion of protected state, unless an open window covers it. A deletion by
-// the garbage collector or the namespace controller is reported and never denied: denying it wedges the namespace.
-func protectedState(c *Case, j *judgement) []Finding {
+// protectionDemand: what leads to the deletion of protected state needs a window. What Kubernetes' own controllers delete has been
+// decided before.
+func protectionDemand(c *Case) *demand {
 	envs, why := c.endangers()
 	if why == "" {
 		return nil
 	}
-	if c.requester.Controller {
-		return []Finding{{
-			Rule: v1alpha1.RuleProtectedState, Action: weaker(estate.Strictest(envs, v1alpha1.RuleProtectedState), v1alpha1.ActionAudit),
-			Target: c.req.Name, Environment: envs[0].Name, Message: fmt.Sprintf("this %s in environment %s, for %s", why, named(envs), c.req.Username()),
-		}}
+	return &demand{
+		why: why, environments: envs, operation: c.operation(), barred: c.requester.Controller,
+		clusterWide: c.req.Namespace == "" || c.isKind(namespaceKind()),
 	}
-	if c.demand == nil || c.demand.rule != v1alpha1.RuleProtectedState || j.settled() {
+}
+
+// protectedState objects to what leads to the deletion of protected state, unless an open window covers it. A deletion by
+// the garbage collector or the namespace controller is reported and never denied: denying it wedges the namespace.
+func protectedState(c *Case, j *judgement) []Finding {
+	d := c.demanded(v1alpha1.RuleProtectedState)
+	switch {
+	case d == nil:
+		return nil
+	case d.barred:
+		return []Finding{{
+			Rule: d.rule, Action: weaker(estate.Strictest(d.environments, d.rule), v1alpha1.ActionAudit),
+			Target: c.req.Name, Environment: d.environments[0].Name, Message: fmt.Sprintf("this %s in environment %s, for %s", d.why, named(d.environments), c.req.Username()),
+		}}
+	case j.spoken(d):
 		return nil
 	}
-	return []Finding{c.changeFinding(v1alpha1.RuleProtectedState, j, fmt.Sprintf("this %s in environment %s, and %s", why, named(envs), c.noWindow(j)))}
+	return []Finding{c.demandFinding(d, j, fmt.Sprintf("this %s in environment %s, and %s", d.why, named(d.environments), c.noWindow(j, d)))}
 }
 
 // endangers says, as a predicate, how a request leads to the deletion of protected state, and in which environments.

@@ -21,13 +21,14 @@ func targetNotConfirmed(c *Case, j *judgement) []Finding {
 			"says that this is meant for environment %q, but namespace %q belongs to %s; check your kubectl context, or correct the annotation",
 			target, c.req.Namespace, c.place))}
 	}
-	if c.maintenance == "" || j.covered() {
+	d := c.demanded(v1alpha1.RuleChangeWindowRequired)
+	if c.maintenance == "" || j.to(d).covered() {
 		return nil
 	}
 	if controls := estate.StrictestControls(c.concerned()); !controls.ConfirmTarget {
 		return nil
 	}
-	if a := estate.Strictest(c.concerned(), v1alpha1.RuleChangeWindowRequired); a == v1alpha1.ActionDeny {
+	if estate.Strictest(d.environments, d.rule) == v1alpha1.ActionDeny {
 		return nil // a window is demanded already, and it will confirm the target
 	}
 	return []Finding{c.targetFinding("", "", fmt.Sprintf(

@@ -11,6 +11,8 @@ import (
 type Rule struct {
 	Name  v1alpha1.RuleName
 	Class Class
+	// Demand says what the rule wants a window for; nil: it wants none for anything. It is asked once, before windows are read.
+	Demand func(*Case) *demand
 	// Judge returns what the rule objects to. The actions of its findings are final.
 	Judge func(*Case, *judgement) []Finding
 }
@@ -18,51 +20,82 @@ type Rule struct {
 // Rules lists every rule, in the order of the design. The names of the API that have no line here are not judged yet.
 func Rules() []Rule {
 	return []Rule{
-		{v1alpha1.RuleIdentityOutsideEnvironment, Segregation, identityOutsideEnvironment},
-		{v1alpha1.RuleGrantAcrossTiers, Segregation, grantAcrossTiers},
-		{v1alpha1.RuleBoundaryTampering, Segregation, boundaryTampering},
-		{v1alpha1.RuleDataStoreAcrossTiers, Segregation, dataStoreAcrossTiers},
-		{v1alpha1.RuleNamespaceAcrossTiers, Segregation, namespaceAcrossTiers},
-		{v1alpha1.RuleCredentialAcrossTiers, Segregation, credentialAcrossTiers},
-		{v1alpha1.RulePlacementAcrossTiers, Segregation, placementAcrossTiers},
-		{v1alpha1.RuleRouteAcrossTiers, Segregation, routeAcrossTiers},
-		{v1alpha1.RuleStorageAcrossTiers, Segregation, storageAcrossTiers},
-		{v1alpha1.RuleChangeWindowRequired, ChangeControl, changeWindowRequired},
-		{v1alpha1.RulePlanMismatch, ChangeControl, planMismatch},
-		{v1alpha1.RuleTargetNotConfirmed, ChangeControl, targetNotConfirmed},
-		{v1alpha1.RuleExecutionsExhausted, ChangeControl, executionsExhausted},
-		{v1alpha1.RuleInteractiveAccess, ChangeControl, interactiveAccess},
-		{v1alpha1.RuleChangeFrozen, ChangeControl, changeFrozen},
-		{v1alpha1.RuleProtectedState, ChangeControl, protectedState},
-		{v1alpha1.RuleBlastRadius, ChangeControl, blastRadius},
+		{v1alpha1.RuleIdentityOutsideEnvironment, Segregation, nil, identityOutsideEnvironment},
+		{v1alpha1.RuleGrantAcrossTiers, Segregation, nil, grantAcrossTiers},
+		{v1alpha1.RuleBoundaryTampering, Segregation, boundaryDemand, boundaryTampering},
+		{v1alpha1.RuleDataStoreAcrossTiers, Segregation, nil, dataStoreAcrossTiers},
+		{v1alpha1.RuleNamespaceAcrossTiers, Segregation, nil, namespaceAcrossTiers},
+		{v1alpha1.RuleCredentialAcrossTiers, Segregation, nil, credentialAcrossTiers},
+		{v1alpha1.RulePlacementAcrossTiers, Segregation, nil, placementAcrossTiers},
+		{v1alpha1.RuleRouteAcrossTiers, Segregation, nil, routeAcrossTiers},
+		{v1alpha1.RuleStorageAcrossTiers, Segregation, nil, storageAcrossTiers},
+		{v1alpha1.RuleChangeWindowRequired, ChangeControl, maintenanceDemand, changeWindowRequired},
+		{v1alpha1.RulePlanMismatch, ChangeControl, nil, planMismatch},
+		{v1alpha1.RuleTargetNotConfirmed, ChangeControl, nil, targetNotConfirmed},
+		{v1alpha1.RuleExecutionsExhausted, ChangeControl, nil, executionsExhausted},
+		{v1alpha1.RuleInteractiveAccess, ChangeControl, sessionDemand, interactiveAccess},
+		{v1alpha1.RuleChangeFrozen, ChangeControl, nil, changeFrozen},
+		{v1alpha1.RuleProtectedState, ChangeControl, protectionDemand, protectedState},
+		{v1alpha1.RuleBlastRadius, ChangeControl, blastDemand, blastRadius},
 	}
 }
 
 // judgement is what the rules share while one decision is made.
 type judgement struct {
 	state *change.State
-	// query and nearest are set where the request demands a window.
-	query   *change.Query
-	nearest *change.Verdict
 	// freeze binds the request; nil: none does.
 	freeze *v1alpha1.ChangeFreeze
+	// answers of windows to the questions of the request. The first is what it is admitted under.
+	answers []answer
 }
 
-// covered reports whether a window covers the request.
-func (j *judgement) covered() bool { return j.nearest != nil && j.nearest.Stage == change.Covers }
-
-// settled reports whether a window covers the request, or its own rules say why it nearly does: what would run is not what
-// was approved, or it has been used up.
-func (j *judgement) settled() bool {
-	return slices.Contains([]change.Stage{change.PlanDiffers, change.Exhausted, change.Covers}, j.stage())
+// answer is what windows say to demands that one of them must meet together.
+type answer struct {
+	demands []*demand
+	query   *change.Query
+	// nearest window; nil: none has the request in its scope.
+	nearest *change.Verdict
 }
+
+// main is the answer that the request is admitted under; an empty one where it demands no window.
+func (j *judgement) main() *answer {
+	if len(j.answers) == 0 {
+		return &answer{}
+	}
+	return &j.answers[0]
+}
+
+// to is the answer to a demand.
+func (j *judgement) to(d *demand) *answer {
+	for i := range j.answers {
+		if slices.Contains(j.answers[i].demands, d) {
+			return &j.answers[i]
+		}
+	}
+	return &answer{}
+}
+
+// covered reports whether a window covers the demands.
+func (a *answer) covered() bool { return a.stage() == change.Covers }
 
 // stage is how near the nearest window came.
-func (j *judgement) stage() change.Stage {
-	if j.nearest == nil {
+func (a *answer) stage() change.Stage {
+	if a.nearest == nil {
 		return change.OutOfScope
 	}
-	return j.nearest.Stage
+	return a.nearest.Stage
+}
+
+// spoken reports whether nothing is to be said about a demand: a window covers it, or another rule says why the window under which the
+// request would be admitted does not: what would run is not what was approved, or it has been used up.
+func (j *judgement) spoken(d *demand) bool {
+	a := j.to(d)
+	return a.covered() || a == j.main() && !d.boundary && (a.stage() == change.Exhausted || a.stage() == change.PlanDiffers && a.query.Plan != nil)
+}
+
+// leads reports whether a demand is the first of those that one window must meet: it says how to get that window.
+func (a *answer) leads(d *demand) bool {
+	return !slices.ContainsFunc(a.demands, func(other *demand) bool { return other.rule < d.rule })
 }
 
 // Needs says what must be read live before a request can be decided.
@@ -85,8 +118,12 @@ func (c *Case) Needs() Needs {
 	if c.same {
 		return Needs{}
 	}
-	n := Needs{Freezes: c.freezable() || c.stoppable() || c.demand != nil && !c.demand.boundary, Windows: c.demand != nil}
-	if c.demand != nil && c.new != nil && c.new.work != nil {
+	windowed := slices.DeleteFunc(slices.Clone(c.demands), func(d *demand) bool { return d.barred })
+	n := Needs{
+		Freezes: c.freezable() || c.stoppable() || slices.ContainsFunc(windowed, func(d *demand) bool { return !d.boundary }),
+		Windows: len(windowed) > 0,
+	}
+	if n.Windows && c.new != nil && c.new.work != nil {
 		n.ConfigMaps = change.ConfigMapsOf(&c.new.work.Template)
 	}
 	n.WindowNamespace, n.WindowName = c.ownWindow()
@@ -96,14 +133,14 @@ func (c *Case) Needs() Needs {
 // Frozen reports whether a freeze binds the request: only then are windows read for one that demands none.
 func (c *Case) Frozen(s *change.State) bool { return c.freeze(s) != nil }
 
-// Query returns the question that windows are asked, and whether the request demands one. The state gives the
-// contents of ConfigMaps that the plan pins.
-func (c *Case) Query(s *change.State) (*change.Query, bool) {
-	d := c.asked(s)
-	if d == nil {
-		return nil, false
+// Queries returns the questions that windows are asked; none: the request demands no window. The state gives the contents of
+// ConfigMaps that the plan pins.
+func (c *Case) Queries(s *change.State) []*change.Query {
+	var out []*change.Query
+	for _, together := range c.questions(s) {
+		out = append(out, c.query(together, s))
 	}
-	return c.query(d, s), true
+	return out
 }
 
 // Evaluate judges a request with all state given: what the offline check and tests call. The error means that the
@@ -127,10 +164,11 @@ func (c *Case) Decide(s *change.State) *Decision {
 		s = &change.State{}
 	}
 	j := &judgement{state: s, freeze: c.freeze(s)}
-	if d := c.asked(s); d != nil {
-		j.query = c.query(d, s)
-		j.query.Frozen = j.freeze != nil
-		j.nearest = change.Nearest(j.query, s)
+	for _, together := range c.questions(s) {
+		a := answer{demands: together, query: c.query(together, s)}
+		a.query.Frozen = j.freeze != nil
+		a.nearest = change.Nearest(a.query, s)
+		j.answers = append(j.answers, a)
 	}
 	for _, r := range Rules() {
 		d.Findings = append(d.Findings, r.Judge(c, j)...)
@@ -156,13 +194,21 @@ func (c *Case) conclude(d *Decision, j *judgement) {
 		d.Allowed = true
 		d.Warnings = append(d.Warnings, "would need a window: "+sentence("would violate", denied))
 	}
-	if d.Allowed && j.covered() {
-		d.Use = &Use{Verdict: *j.nearest, Key: j.query.Key, Operation: j.query.Operation}
-		d.Use.Digest = j.query.Pin
-		if j.query.Plan != nil {
-			d.Use.Digest = j.query.Plan.Digest
+	if a := j.main(); d.Allowed && a.covered() {
+		d.Use = &Use{Verdict: *a.nearest, Key: a.query.Key, Operation: c.recorded(a.query)}
+		d.Use.Digest = a.query.Pin
+		if a.query.Plan != nil {
+			d.Use.Digest = a.query.Plan.Digest
 		}
 	}
+}
+
+// recorded is the operation by which the use of a window is recorded.
+func (c *Case) recorded(q *change.Query) v1alpha1.Operation {
+	if len(q.Operations) == 1 {
+		return q.Operations[0]
+	}
+	return c.operation()
 }
 
 func onlyChangeControl(findings []Finding) bool {

@@ -45,25 +45,30 @@ func ownedBy(owners []estate.Owner, env *estate.Environment) bool {
 	return false
 }
 
-// whyScoped says why a request needs a window although it is no maintenance: the environment wants one for every change of what
-// runs, or for every write. Empty: it needs none. Under Workloads that is what a freeze of level Changes binds, and scaling.
-func (c *Case) whyScoped() string {
+// whyScoped says why a request needs a window although it is no maintenance, and for which operation: the environment wants one for
+// every change of what runs, or for every write. Empty: it needs none. Under Workloads that is what a freeze of level Changes binds,
+// and scaling.
+func (c *Case) whyScoped() (string, v1alpha1.Operation) {
 	prod := c.Production()
 	if len(prod) == 0 {
-		return ""
+		return "", ""
 	}
 	switch estate.StrictestControls(prod).Scope {
 	case v1alpha1.ScopeWorkloads:
-		if c.changes() || c.rescales() {
-			return fmt.Sprintf("it changes what runs there, and changeControl.scope is %s", v1alpha1.ScopeWorkloads)
+		why := fmt.Sprintf("it changes what runs there, and changeControl.scope is %s", v1alpha1.ScopeWorkloads)
+		switch {
+		case c.changes():
+			return why, c.operation()
+		case c.rescales():
+			return why, c.scaling()
 		}
 	case v1alpha1.ScopeEverything:
 		session, _ := c.session()
 		if c.stoppable() && session == "" && !c.autoscaler() && !c.operates() && !c.launches() {
-			return fmt.Sprintf("every write does there, since changeControl.scope is %s", v1alpha1.ScopeEverything)
+			return fmt.Sprintf("every write does there, since changeControl.scope is %s", v1alpha1.ScopeEverything), c.operation()
 		}
 	}
-	return ""
+	return "", ""
 }
 
 // rescales reports whether somebody sets another number of replicas by hand, or what bounds it.

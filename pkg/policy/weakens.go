@@ -238,10 +238,10 @@ func credentialClaims(c *v1alpha1.Credentials, e *estate.Estate, other func(stri
 	}
 }
 
-func texts(globs []v1alpha1.Glob) []string {
-	out := make([]string, len(globs))
-	for i, g := range globs {
-		out[i] = string(g)
+func texts[T ~string](list []T) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = string(s)
 	}
 	return out
 }

@@ -152,7 +152,7 @@ func (r request) send(t *testing.T, cfg *rest.Config, namespace string) ([]strin
 	return e.heard, err
 }
 
-func rawClient(t *testing.T, cfg *rest.Config, e *ears) *rest.RESTClient {
+func rawClient(t testing.TB, cfg *rest.Config, e *ears) *rest.RESTClient {
 	t.Helper()
 	cfg = rest.CopyConfig(cfg)
 	cfg.GroupVersion, cfg.APIPath, cfg.NegotiatedSerializer = &schema.GroupVersion{}, "/", scheme.Codecs.WithoutConversion()

@@ -481,11 +481,8 @@ func doesMeasure(t *testing.T) func() bool {
 
 // doesScale says how many run when fewer are to.
 func doesScale(t *testing.T) func() bool {
-	name := autoscaled(t)
-	return func() bool {
-		err := people.SRE.Create(t.Context(), bounded(name, 1))
-		return err != nil && strings.Contains(err.Error(), "at most 1 run where 10 did")
-	}
+	err := people.SRE.Create(t.Context(), bounded(autoscaled(t), 1))
+	return func() bool { return err != nil && strings.Contains(err.Error(), "at most 1 run where 10 did") }
 }
 
 // doesCompare has an operator make something else of a custom resource than its templates say, which is refused only if the

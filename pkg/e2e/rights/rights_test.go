@@ -163,7 +163,7 @@ func implied() map[string]string {
 		out["get "+r+" everywhere"] = absent
 	}
 	for _, r := range []string{
-		"exemptions", "namespaces", "configmaps", "services", "persistentvolumes", "persistentvolumeclaims", "nodes", "priorityclasses", "roles", "clusterroles", "rolebindings", "clusterrolebindings",
+		"exemptions", "namespaces", "configmaps", "services", "persistentvolumes", "persistentvolumeclaims", "nodes", "priorityclasses", "horizontalpodautoscalers", "roles", "clusterroles", "rolebindings", "clusterrolebindings",
 		"secrets", "validatingwebhookconfigurations", "mutatingwebhookconfigurations",
 	} {
 		out["list "+r+" everywhere"] = stream

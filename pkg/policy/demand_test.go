@@ -1,0 +1,172 @@
+package policy_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+)
+
+// enforcing is the world of one Production environment whose rules have the given actions, Deny where nothing is given, and of one
+// exemption of Bob from the given rules.
+func enforcing(actions map[v1alpha1.RuleName]v1alpha1.Action, exempt ...v1alpha1.RuleName) *policy.World {
+	in := estate.Input{
+		Environments: []v1alpha1.Environment{{
+			ObjectMeta: metav1.ObjectMeta{Name: "production"},
+			Spec: v1alpha1.EnvironmentSpec{
+				Tier: v1alpha1.TierProduction, Namespaces: v1alpha1.NamespaceMembers{Names: []v1alpha1.Glob{"payments"}},
+				Identities:    v1alpha1.IdentityMembers{Groups: []v1alpha1.Glob{"sre"}},
+				ChangeControl: &v1alpha1.ChangeControl{InteractiveAccess: v1alpha1.InteractiveWindowRequired, RequiredApprovals: new(int32), RequirePlan: new(bool), ConfirmTarget: new(bool)},
+				Enforcement:   v1alpha1.Enforcement{Default: v1alpha1.ActionDeny, Rules: actions},
+			},
+		}},
+		DataStores: []v1alpha1.DataStore{{ObjectMeta: metav1.ObjectMeta{Name: "orders"}, Spec: v1alpha1.DataStoreSpec{Environment: "production", Hosts: []string{"orders.prod.db.example.com"}}}},
+		Namespaces: map[string]map[string]string{"payments": nil}, Cluster: "prod-eu-1", FirebreakNamespace: "firebreak-system",
+	}
+	if len(exempt) > 0 {
+		for _, kind := range []string{"Pod", "StatefulSet"} {
+			group := map[string]string{"StatefulSet": "apps"}[kind]
+			in.Exemptions = append(in.Exemptions, v1alpha1.Exemption{ObjectMeta: metav1.ObjectMeta{Name: strings.ToLower(kind)}, Spec: v1alpha1.ExemptionSpec{
+				Rules: exempt, Subjects: v1alpha1.Subjects{Users: []v1alpha1.Glob{"oidc:sre-bob"}}, Reason: "test", ExpiresAt: metav1.NewTime(now().Add(time.Hour)),
+				Objects: v1alpha1.ExemptObjects{Group: group, Kind: kind, Namespaces: []v1alpha1.Glob{"payments"}, Names: []v1alpha1.Glob{"*"}},
+			}})
+		}
+	}
+	return &policy.World{Estate: estate.Compile(in)}
+}
+
+const (
+	psqlPod      = `{apiVersion: v1, kind: Pod, metadata: {name: fix, namespace: payments, uid: f-1}, spec: {containers: [{name: c, image: "postgres:17", command: [psql, -h, orders.prod.db.example.com]}]}}`
+	keptSet      = `{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: ledger, namespace: payments, uid: l-1, labels: {firebreak.dev/protected: "true"}}, spec: {replicas: 10, template: {spec: {containers: [{name: c, image: "ledger:1"}]}}}}`
+	droppedImage = `containers: [{name: c, image: "postgres:17", command: [psql, -h, orders.prod.db.example.com, -c, "drop table x"]}]`
+)
+
+// TestEachRuleStatesItsOwn: what one rule wants a window for hides nothing that another does, and suspending one suspends no other.
+func TestEachRuleStatesItsOwn(t *testing.T) {
+	const window, session, protection, blast = v1alpha1.RuleChangeWindowRequired, v1alpha1.RuleInteractiveAccess, v1alpha1.RuleProtectedState, v1alpha1.RuleBlastRadius
+	warn := func(rules ...v1alpha1.RuleName) map[v1alpha1.RuleName]v1alpha1.Action {
+		out := map[v1alpha1.RuleName]v1alpha1.Action{}
+		for _, r := range rules {
+			out[r] = v1alpha1.ActionWarn
+		}
+		return out
+	}
+	onHost := strings.Replace(psqlPod, "spec: {", "spec: {hostNetwork: true, ", 1)
+	dropped := strings.NewReplacer(`containers: [{name: c, image: "ledger:1"}]`, droppedImage).Replace(keptSet)
+	unprotected := strings.Replace(dropped, `, labels: {firebreak.dev/protected: "true"}`, "", 1)
+	scaled := strings.Replace(dropped, "replicas: 10", "replicas: 1", 1)
+	for name, tc := range map[string]struct {
+		reason        string
+		world         *policy.World
+		objects       string
+		denied, other string
+	}{
+		"a Pod":                       {"psql on production's store", enforcing(nil), psqlPod, "ChangeWindowRequired", ""},
+		"a Pod on its node's network": {"both deny", enforcing(nil), onHost, "ChangeWindowRequired InteractiveAccess", ""},
+		"sessions warn":               {"it is maintenance all the same", enforcing(warn(session)), onHost, "ChangeWindowRequired", "InteractiveAccess=Warn"},
+		"maintenance warns":           {"it is a session all the same", enforcing(warn(window)), onHost, "InteractiveAccess", "ChangeWindowRequired=Warn"},
+		"both warn":                   {"so they were told to", enforcing(warn(window, session)), onHost, "", "ChangeWindowRequired=Warn InteractiveAccess=Warn"},
+		"exempt from sessions":        {"an Exemption suspends what it names", enforcing(nil, session), onHost, "ChangeWindowRequired", "InteractiveAccess=Audit"},
+		"exempt from both":            {"it names both", enforcing(nil, session, window), onHost, "", "ChangeWindowRequired=Audit InteractiveAccess=Audit"},
+		"a set that drops a table":    {"psql on production's store", enforcing(warn(protection)), then(dropped, keptSet), "ChangeWindowRequired", ""},
+		"and its protection":          {"one warns, the other denies", enforcing(warn(protection)), then(unprotected, keptSet), "ChangeWindowRequired", "ProtectedState=Warn"},
+		"and most of its replicas":    {"each is told", enforcing(nil), then(scaled, keptSet), "BlastRadius ChangeWindowRequired", ""},
+		"the scaling alone denies":    {"maintenance hides it no more", enforcing(warn(window)), then(scaled, keptSet), "BlastRadius", "ChangeWindowRequired=Warn"},
+		"exempt from scaling":         {"the rest stays", enforcing(nil, blast), then(scaled, keptSet), "ChangeWindowRequired", "BlastRadius=Audit"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, err := policy.Evaluate(demanding(t, tc.objects), tc.world, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var denied, other []string
+			for _, f := range d.Findings {
+				if f.Action == v1alpha1.ActionDeny {
+					denied = append(denied, string(f.Rule))
+				} else {
+					other = append(other, string(f.Rule)+"="+string(f.Action))
+				}
+			}
+			if got := strings.Join(denied, " "); got != tc.denied || d.Allowed != (got == "") {
+				t.Errorf("denied by %q (admitted: %t), want %q: %s", got, d.Allowed, tc.denied, tc.reason)
+			}
+			if got := strings.Join(other, " "); got != tc.other {
+				t.Errorf("told besides: %q, want %q: %s", got, tc.other, tc.reason)
+			}
+		})
+	}
+}
+
+func demanding(t *testing.T, objects string) *policy.Request {
+	t.Helper()
+	h := by("bob")
+	if strings.Contains(objects, "\n---\n") {
+		h = updating("bob")
+	}
+	req := newRequest(t, newStage(t), h, documents(t, []byte(objects)), now())
+	req.User.Groups = append(req.User.Groups, "sre")
+	return req
+}
+
+// TestOneWindowMeetsAll: the window must permit every operation that is demanded, and its use is recorded once. What only warns needs
+// none of them.
+func TestOneWindowMeetsAll(t *testing.T) {
+	scaled := then(strings.NewReplacer(`containers: [{name: c, image: "ledger:1"}]`, droppedImage, "replicas: 10", "replicas: 1").Replace(keptSet), keptSet)
+	warned := map[v1alpha1.RuleName]v1alpha1.Action{v1alpha1.RuleChangeWindowRequired: v1alpha1.ActionWarn}
+	for name, tc := range map[string]struct {
+		reason     string
+		world      *policy.World
+		operations []v1alpha1.Operation
+		want       string
+	}{
+		"both":                     {"one window permits all", enforcing(nil), []v1alpha1.Operation{v1alpha1.OperationUpdate, v1alpha1.OperationScale}, "w Update"},
+		"only the update":          {"scaling is not permitted", enforcing(nil), []v1alpha1.Operation{v1alpha1.OperationUpdate}, ""},
+		"only the scaling":         {"the update is not permitted", enforcing(nil), []v1alpha1.Operation{v1alpha1.OperationScale}, ""},
+		"the scaling, as demanded": {"maintenance only warns", enforcing(warned), []v1alpha1.Operation{v1alpha1.OperationScale}, "w Scale"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			state := &change.State{Windows: []v1alpha1.ChangeWindow{{
+				ObjectMeta: metav1.ObjectMeta{Name: "w", Namespace: "payments", UID: "w-1"},
+				Spec: v1alpha1.ChangeWindowSpec{
+					Type: v1alpha1.WindowNormal, Environment: "production", Reason: "test", RequestedBy: &v1alpha1.Stamp{Username: "oidc:sre-bob", Groups: []string{"sre"}},
+					Subjects: v1alpha1.Subjects{Users: []v1alpha1.Glob{"oidc:sre-bob"}},
+					Schedule: v1alpha1.Schedule{Start: &metav1.Time{Time: now().Add(-time.Minute)}, End: &metav1.Time{Time: now().Add(time.Minute)}},
+					Scope:    v1alpha1.Scope{Operations: tc.operations, Resources: []v1alpha1.ScopedResource{{Group: "apps", Kind: "StatefulSet", Names: []v1alpha1.Glob{"ledger"}}}},
+				},
+			}}}
+			d, err := policy.Evaluate(demanding(t, scaled), tc.world, state)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			if d.Use != nil {
+				got = d.Use.Verdict.Window.Name + " " + string(d.Use.Operation)
+			}
+			if got != tc.want || d.Allowed != (tc.want != "") {
+				t.Errorf("used: %q, admitted: %t; want %q: %s\n%v", got, d.Allowed, tc.want, tc.reason, d.Findings)
+			}
+		})
+	}
+}
+
+// TestSeveralDemandsAreTold: the sentence names one window for all, with every operation that it must permit.
+func TestSeveralDemandsAreTold(t *testing.T) {
+	req := demanding(t, then(strings.NewReplacer(`containers: [{name: c, image: "ledger:1"}]`, droppedImage, "replicas: 10", "replicas: 1").Replace(keptSet), keptSet))
+	d, err := policy.Evaluate(req, enforcing(nil), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `statefulsets.apps "ledger" is forbidden: violates change control: ` +
+		`BlastRadius: this scales from 10 to 1, by more than 50 %, which is more than environment "production" (Production) allows at once; do it in smaller steps, or under a window: ` +
+		`no change window in namespace "payments" has it in scope; request one: kubectl firebreak request -f MANIFEST -n payments --operation Update,Scale --environment ENVIRONMENT --start TIME --duration 1h --reason WHY; ` +
+		`ChangeWindowRequired: this is maintenance in environment "production" (Production) (it runs psql and names production data store "orders"), and the same window must permit that, too`
+	if got := policy.DenialMessage(req, d.Denied()); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
