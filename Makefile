@@ -68,7 +68,7 @@ soak: build kube ## Send hostile texts to three replicas for SOAK, ten minutes b
 BENCH_PKGS = $(addprefix ./,$(sort $(dir $(shell grep -rl --include='*_test.go' '^func Benchmark' pkg cmd hack))))
 
 .PHONY: bench
-bench: ## Run all benchmarks; BENCH is a pattern, BENCHTIME a duration.
+bench: build kube ## Run all benchmarks; BENCH is a pattern, BENCHTIME a duration.
 	$(GO) test -p 1 -timeout 30m -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(BENCH_PKGS)
 
 .PHONY: lint

@@ -48,6 +48,7 @@ type Memory struct {
 	environments *mirror[v1alpha1.Environment]
 	stores       *mirror[v1alpha1.DataStore]
 	exemptions   *mirror[v1alpha1.Exemption]
+	freezes      *mirror[v1alpha1.ChangeFreeze]
 	namespaces   *mirror[map[string]string]
 	services     *mirror[estate.Service]
 	volumes      *mirror[estate.Volume]
@@ -106,6 +107,7 @@ func (m *Memory) World() (*policy.World, bool) {
 		Peaks:         m.peak,
 		Running:       m.running,
 		ControllerUID: m.controllerUID,
+		Freezes:       func() []v1alpha1.ChangeFreeze { return values(m.freezes) },
 		Owned:         m.owned,
 		Claim:         m.claim,
 	}
@@ -186,7 +188,7 @@ type syncer interface {
 }
 
 func (m *Memory) mirrors() []syncer {
-	out := []syncer{m.environments, m.stores, m.exemptions, m.namespaces, m.services, m.volumes, m.nodes, m.priorities, m.autoscalers, m.pods, m.configMaps, m.accounts, m.executions}
+	out := []syncer{m.environments, m.stores, m.exemptions, m.freezes, m.namespaces, m.services, m.volumes, m.nodes, m.priorities, m.autoscalers, m.pods, m.configMaps, m.accounts, m.executions}
 	if m.secrets != nil {
 		out = append(out, m.secrets)
 	}

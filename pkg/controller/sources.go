@@ -35,6 +35,7 @@ func NewMemory(c client.WithWatch, s Settings, clock func() time.Time, log logr.
 	m.environments = mirrorOf(c, "environments", &v1alpha1.Environment{}, &v1alpha1.EnvironmentList{}, m.recall, m.touch)
 	m.stores = mirrorOf(c, "data stores", &v1alpha1.DataStore{}, &v1alpha1.DataStoreList{}, copyOf[v1alpha1.DataStore], m.touch)
 	m.exemptions = mirrorOf(c, "exemptions", &v1alpha1.Exemption{}, &v1alpha1.ExemptionList{}, copyOf[v1alpha1.Exemption], m.touch)
+	m.freezes = mirrorOf(c, "freezes", &v1alpha1.ChangeFreeze{}, &v1alpha1.ChangeFreezeList{}, copyOf[v1alpha1.ChangeFreeze], quiet)
 	m.executions = mirrorOf(c, "executions", &v1alpha1.ChangeExecution{}, &v1alpha1.ChangeExecutionList{}, copyOf[v1alpha1.ChangeExecution], m.await,
 		client.InNamespace(s.Namespace))
 	m.namespaces = metadataMirror(c, "namespaces", corev1.SchemeGroupVersion.WithKind("Namespace"),

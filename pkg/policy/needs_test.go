@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
@@ -52,6 +53,38 @@ func TestNeeds(t *testing.T) {
 			}
 			if got.Any() != (got.Freezes || got.Windows || got.WindowName != "") {
 				t.Errorf("%s: any: %t", test.reason, got.Any())
+			}
+		})
+	}
+}
+
+// TestKnownFreezes: what machines do as a routine needs nothing read live while no freeze is known that binds it. For everybody else the
+// freezes are read, whatever is known.
+func TestKnownFreezes(t *testing.T) {
+	const secret = `{apiVersion: v1, kind: Secret, metadata: {name: c, namespace: payments}}`
+	freeze := func(level v1alpha1.FreezeLevel, namespaces ...v1alpha1.Glob) v1alpha1.ChangeFreeze {
+		return v1alpha1.ChangeFreeze{Spec: v1alpha1.ChangeFreezeSpec{Environments: []string{"production"}, Namespaces: namespaces, Level: level, Reason: "INC-1"}}
+	}
+	for name, test := range map[string]struct {
+		reason, requester string
+		known             []v1alpha1.ChangeFreeze
+		want              policy.Needs
+	}{
+		"an operator":                           {"its routine waits for nothing", "cert-manager", nil, policy.Needs{}},
+		"an operator, a freeze of changes":      {"that does not bind operators", "cert-manager", []v1alpha1.ChangeFreeze{freeze(v1alpha1.FreezeChanges)}, policy.Needs{}},
+		"an operator, the red button":           {"whether it still holds is read", "cert-manager", []v1alpha1.ChangeFreeze{freeze(v1alpha1.FreezeEverything)}, policy.Needs{Freezes: true}},
+		"an operator, the red button elsewhere": {"it binds another namespace", "cert-manager", []v1alpha1.ChangeFreeze{freeze(v1alpha1.FreezeEverything, "other")}, policy.Needs{}},
+		"a person":                              {"a freeze that was written a moment ago binds", "bob", nil, policy.Needs{Freezes: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.world.Freezes = func() []v1alpha1.ChangeFreeze { return test.known }
+			c, err := policy.Prepare(newRequest(t, s, by(test.requester), documents(t, []byte(secret)), now()), s.world)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, c.Needs(), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
 			}
 		})
 	}

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/budget"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
@@ -102,6 +103,9 @@ type World struct {
 	Peaks func(namespace, kind, name string) int64
 	// Running gives how many Pods the workloads of a namespace ask for whose labels a selector matches. Nil: nothing is known of any.
 	Running func(namespace string, selector labels.Selector) int64
+	// Freezes are those that a watch has told of. They only spare reading the freezes for what nobody waits for: what operators,
+	// launchers and Kubernetes' own autoscaler write. Nil: nothing is known of any, and they are read.
+	Freezes func() []v1alpha1.ChangeFreeze
 	// Owned gives what holds state and names an owner by its UID: claims and stateful sets. Nil: nothing is known of any.
 	Owned func(owner types.UID) []Owned
 	// Claim gives a PersistentVolumeClaim. Nil: none is known.

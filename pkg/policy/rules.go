@@ -120,7 +120,7 @@ func (c *Case) Needs() Needs {
 	}
 	windowed := slices.DeleteFunc(slices.Clone(c.demands), func(d *demand) bool { return d.barred })
 	n := Needs{
-		Freezes: c.freezable() || c.stoppable() || slices.ContainsFunc(windowed, func(d *demand) bool { return !d.boundary }),
+		Freezes: c.freezable() || c.stoppable() && !c.knownUnfrozen() || slices.ContainsFunc(windowed, func(d *demand) bool { return !d.boundary }),
 		Windows: len(windowed) > 0,
 	}
 	if n.Windows && c.new != nil && c.new.work != nil {
