@@ -47,7 +47,7 @@ func small() *policy.World {
 			},
 		}
 	}
-	return &policy.World{Estate: estate.Compile(estate.Input{
+	return policy.NewWorld(estate.Compile(estate.Input{
 		Environments: []v1alpha1.Environment{
 			environment("production", v1alpha1.TierProduction, "payments"), environment("development", v1alpha1.TierNonProduction, "dev"),
 		},
@@ -57,7 +57,7 @@ func small() *policy.World {
 		}},
 		Namespaces: map[string]map[string]string{"payments": nil, "dev": nil},
 		Cluster:    "prod-eu-1", FirebreakNamespace: "firebreak-system",
-	})}
+	}))
 }
 
 // live answers every live read with an error, or panics.

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	authenticationv1 "k8s.io/api/authentication/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -105,6 +104,11 @@ func (e *env) runCheck(ctx context.Context, o *checkOptions) error {
 		return err
 	}
 	known.addRoles(docs, o.namespace)
+	for _, d := range docs {
+		if err := known.define(d.Object); err != nil {
+			return err
+		}
+	}
 	report := Report{Results: []Result{}}
 	for _, d := range docs {
 		report.add(known.judge(d, o, at))
@@ -174,10 +178,10 @@ func (k *known) evaluate(req *policy.Request) (*policy.Decision, error) {
 
 func (k *known) requestOf(u *unstructured.Unstructured, o *checkOptions, at time.Time) (*policy.Request, error) {
 	gvk := u.GroupVersionKind()
-	plural, _ := meta.UnsafeGuessKindToResource(gvk)
+	resource, clusterWide := k.resource(gvk)
 	ns := u.GetNamespace()
 	switch {
-	case clusterScoped(gvk.GroupKind()):
+	case clusterWide:
 		ns = ""
 		if gvk.Kind == "Namespace" {
 			ns = u.GetName()
@@ -200,7 +204,7 @@ func (k *known) requestOf(u *unstructured.Unstructured, o *checkOptions, at time
 		return nil, err
 	}
 	req := &policy.Request{
-		Operation: policy.Create, Kind: gvk, Resource: plural, Namespace: ns, Name: u.GetName(),
+		Operation: policy.Create, Kind: gvk, Resource: resource, Namespace: ns, Name: u.GetName(),
 		User: k.user(o), Object: raw, OldObject: old, Now: at,
 	}
 	return req, operate(req, o.operation, old)
@@ -232,6 +236,9 @@ func operate(req *policy.Request, operation string, old []byte) error {
 	return nil
 }
 
+// genuine is the UID of a service account that is only named.
+const genuine = "genuine"
+
 // user is who is judged. A service account is taken for the genuine one.
 func (k *known) user(o *checkOptions) authenticationv1.UserInfo {
 	if o.as == "" {
@@ -242,23 +249,9 @@ func (k *known) user(o *checkOptions) authenticationv1.UserInfo {
 	}
 	u := authenticationv1.UserInfo{Username: o.as, Groups: append(append([]string{}, o.groups...), "system:authenticated")}
 	if ns, _, ok := estate.ServiceAccount(o.as); ok {
-		u.UID = "genuine"
-		u.Extra = map[string]authenticationv1.ExtraValue{"authentication.kubernetes.io/credential-id": {"genuine"}}
+		u.UID = genuine
+		u.Extra = map[string]authenticationv1.ExtraValue{"authentication.kubernetes.io/credential-id": {genuine}}
 		u.Groups = append(u.Groups, "system:serviceaccounts", "system:serviceaccounts:"+ns)
 	}
 	return u
-}
-
-func clusterScoped(gk schema.GroupKind) bool {
-	switch gk.Group {
-	case "":
-		return gk.Kind == "Namespace" || gk.Kind == "Node" || gk.Kind == "PersistentVolume"
-	case "firebreak.dev":
-		return gk.Kind == "Environment" || gk.Kind == "DataStore" || gk.Kind == "ChangeFreeze" || gk.Kind == "Exemption"
-	case "rbac.authorization.k8s.io":
-		return gk.Kind == "ClusterRole" || gk.Kind == "ClusterRoleBinding"
-	case "apiextensions.k8s.io", "apiregistration.k8s.io", "admissionregistration.k8s.io", "storage.k8s.io", "scheduling.k8s.io", "node.k8s.io", "certificates.k8s.io":
-		return true
-	}
-	return false
 }

@@ -123,3 +123,34 @@ func TestCheckRefusesHalfAnEstate(t *testing.T) {
 		t.Errorf("exit %d: %s", code, out)
 	}
 }
+
+// TestCheckSeesWhatTheServerSees: Pods, nodes, and whose objects lie in no namespace.
+func TestCheckSeesWhatTheServerSees(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "cluster.yaml")
+	const objects = `{apiVersion: v1, kind: Pod, metadata: {name: till, namespace: payments}, spec: {nodeName: node-7, containers: [{name: c, image: x}]}, status: {podIPs: [{ip: 10.1.2.3}]}}
+---
+{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: shops.example.com}, spec: {group: example.com, scope: Cluster, names: {kind: Shop, plural: shopz}}}
+---
+{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: seen, namespace: payments}, spec: {scaleTargetRef: {apiVersion: argoproj.io/v1alpha1, kind: Rollout, name: seen}, maxReplicas: 10}, status: {currentReplicas: 10}}
+`
+	if err := os.WriteFile(file, []byte(objects), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct{ reason, as, stdin, says string }{
+		"an endpoint": {"it leads to production's Pod", "dana", `{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: till, namespace: dev, labels: {kubernetes.io/service-name: till}}, addressType: IPv4, endpoints: [{addresses: [10.1.2.3]}]}`,
+			`deny  RouteAcrossTiers: endpoints[0].addresses[0] names "10.1.2.3", in namespace "payments"`},
+		"a node": {"production's Pods run on it", "dana", `{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: dev}, spec: {nodeName: node-7, containers: [{name: c, image: x}]}}`,
+			`deny  PlacementAcrossTiers: spec.nodeName`},
+		"a kind of no namespace": {"its definition says so", "dana", `{apiVersion: example.com/v1, kind: Shop, metadata: {name: all}, spec: {}}`, `Shop "all": allow`},
+		"an autoscaler": {"what another one saw", "sam", `{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: new, namespace: payments}, spec: {scaleTargetRef: {apiVersion: argoproj.io/v1alpha1, kind: Rollout, name: seen}, maxReplicas: 1}}`,
+			`deny  BlastRadius: this lets at most 1 run where 10 did within the last hour`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			group := map[string]string{"dana": "developers", "sam": "sre"}[tc.as]
+			out, _ := run(t, tc.stdin, "check", "-f", "-", "--with", estate, "--with", file, "--as", tc.as, "--as-group", group)
+			if !strings.Contains(out, tc.says) {
+				t.Errorf("%s: it lacks %q:\n%s", tc.reason, tc.says, out)
+			}
+		})
+	}
+}

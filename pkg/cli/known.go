@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -23,7 +22,6 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
-	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 	"github.com/firebreak-dev/firebreak/pkg/view"
@@ -43,6 +41,8 @@ type known struct {
 	roles map[string]policy.Role
 	// accounts are the service accounts that are bound to a role.
 	accounts map[types.NamespacedName]bool
+	// defined are the custom kinds whose definitions are given.
+	defined map[schema.GroupKind]defined
 	// self is who runs the command; nil offline.
 	self *authenticationv1.UserInfo
 	// namespace of objects that name none.
@@ -61,7 +61,7 @@ type large struct {
 }
 
 func (e *env) known(ctx context.Context, o *checkOptions, at time.Time) (*known, error) {
-	k := &known{objects: map[string][]byte{}, accounts: map[types.NamespacedName]bool{}, large: map[large]func(func(reference.Target) bool) reference.Contents{}, namespace: metav1.NamespaceDefault, ctx: ctx}
+	k := &known{objects: map[string][]byte{}, defined: map[schema.GroupKind]defined{}, accounts: map[types.NamespacedName]bool{}, large: map[large]func(func(reference.Target) bool) reference.Contents{}, namespace: metav1.NamespaceDefault, ctx: ctx}
 	var objects []*unstructured.Unstructured
 	if len(o.with) > 0 {
 		var err error
@@ -70,7 +70,7 @@ func (e *env) known(ctx context.Context, o *checkOptions, at time.Time) (*known,
 		}
 	} else {
 		var err error
-		if objects, err = e.fetch(ctx, k, o.audit); err != nil {
+		if objects, err = e.fetch(ctx, k, o); err != nil {
 			return nil, err
 		}
 	}
@@ -116,7 +116,7 @@ func (e *env) given(with []string) ([]*unstructured.Unstructured, error) {
 }
 
 // fetch reads the estate and the change state from the cluster.
-func (e *env) fetch(ctx context.Context, k *known, audit bool) ([]*unstructured.Unstructured, error) {
+func (e *env) fetch(ctx context.Context, k *known, o *checkOptions) ([]*unstructured.Unstructured, error) {
 	c, ns, err := e.client()
 	if err != nil {
 		return nil, err
@@ -126,26 +126,52 @@ func (e *env) fetch(ctx context.Context, k *known, audit bool) ([]*unstructured.
 		return nil, err
 	}
 	var out []*unstructured.Unstructured
-	kinds := estateKinds()
-	if audit {
-		kinds = append(kinds, auditedKinds()...)
-	}
-	for _, gvk := range kinds {
+	for _, kind := range kindsToRead(o) {
 		list := &unstructured.UnstructuredList{}
-		list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
-		err := c.List(ctx, list)
-		if apierrors.IsForbidden(err) && !needed(gvk) {
-			k.unread = append(k.unread, gvk.Kind)
+		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+		err := c.List(ctx, list, client.InNamespace(kind.namespace))
+		if apierrors.IsForbidden(err) && !needed(kind.GroupVersionKind) {
+			k.unread = append(k.unread, kind.Kind)
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("list %s: %w; or give the estate with --with", strings.ToLower(gvk.Kind), err)
+			return nil, fmt.Errorf("list %s: %w; or give the estate with --with", strings.ToLower(kind.Kind), err)
 		}
 		for i := range list.Items {
 			out = append(out, &list.Items[i])
 		}
 	}
+	if len(k.unread) > 0 && !o.audit {
+		fmt.Fprintf(e.ErrOut, "Warning: you may not list objects of these kinds, so what rests on them is not judged as the cluster judges it: %s\n", strings.Join(k.unread, ", "))
+	}
 	return out, nil
+}
+
+// readKind is a kind of objects that is read, and where.
+type readKind struct {
+	schema.GroupVersionKind
+	namespace string
+}
+
+// kindsToRead are those that the server's view is made of, windows and approvals and, for an audit, those whose objects are looked at
+// again besides.
+func kindsToRead(o *checkOptions) []readKind {
+	var out []readKind
+	for _, kind := range viewOf(o, time.Time{}).Kinds() {
+		namespace := kind.Namespace
+		if o.audit && namespace == metav1.NamespaceSystem {
+			namespace = metav1.NamespaceAll
+		}
+		out = append(out, readKind{kind.GroupVersionKind, namespace})
+	}
+	more := []schema.GroupVersionKind{v1alpha1.GVK(v1alpha1.KindChangeWindow), v1alpha1.GVK(v1alpha1.KindChangeApproval)}
+	if o.audit {
+		more = append(more, auditedKinds()...)
+	}
+	for _, gvk := range more {
+		out = append(out, readKind{gvk, metav1.NamespaceAll})
+	}
+	return out
 }
 
 // whoAmI asks the cluster as whom it sees who runs the command.
@@ -157,70 +183,20 @@ func whoAmI(ctx context.Context, c client.Client) (*authenticationv1.UserInfo, e
 	return &review.Status.UserInfo, nil
 }
 
-// estateKinds are the kinds from which the world is compiled.
-func estateKinds() []schema.GroupVersionKind {
-	return []schema.GroupVersionKind{
-		v1alpha1.GVK(v1alpha1.KindEnvironment), v1alpha1.GVK(v1alpha1.KindDataStore), v1alpha1.GVK(v1alpha1.KindExemption),
-		v1alpha1.GVK(v1alpha1.KindChangeWindow), v1alpha1.GVK(v1alpha1.KindChangeApproval), v1alpha1.GVK(v1alpha1.KindChangeFreeze),
-		{Version: "v1", Kind: "Namespace"}, {Version: "v1", Kind: "Service"}, {Version: "v1", Kind: "ConfigMap"},
-		{Version: "v1", Kind: "PersistentVolume"}, {Version: "v1", Kind: claim}, {Version: "v1", Kind: "Node"},
-		{Group: "scheduling.k8s.io", Version: "v1", Kind: "PriorityClass"},
-		apps("Deployment"), apps("ReplicaSet"), apps("StatefulSet"), apps("DaemonSet"), rbac("Role"), rbac("ClusterRole"), rbac("RoleBinding"), rbac("ClusterRoleBinding"),
-	}
-}
-
 // auditedKinds are those whose objects are looked at again besides.
 func auditedKinds() []schema.GroupVersionKind {
 	return []schema.GroupVersionKind{
-		v1alpha1.GVK(v1alpha1.KindChangeExecution), {Version: "v1", Kind: "Pod"}, {Version: "v1", Kind: "ReplicationController"},
-		{Version: "v1", Kind: "ServiceAccount"}, {Version: "v1", Kind: "Endpoints"}, {Group: "batch", Version: "v1", Kind: "Job"},
-		{Group: "batch", Version: "v1", Kind: "CronJob"}, {Group: "networking.k8s.io", Version: "v1", Kind: "Ingress"},
-		{Group: "networking.k8s.io", Version: "v1", Kind: "NetworkPolicy"},
+		{Version: "v1", Kind: "Endpoints"}, {Group: "batch", Version: "v1", Kind: "Job"}, {Group: "batch", Version: "v1", Kind: "CronJob"},
+		{Group: "networking.k8s.io", Version: "v1", Kind: "Ingress"}, {Group: "networking.k8s.io", Version: "v1", Kind: "NetworkPolicy"},
 	}
 }
 
-// needed: without these nothing can be told. Volumes, nodes and roles are the administrators', and who may not see them is
-// told what can be told without.
+// needed: without these nothing can be told. Whoever may not see the others is told what can be told without.
 func needed(gvk schema.GroupVersionKind) bool {
-	return gvk.Group == v1alpha1.GroupName || gvk.Group == "" && gvk.Kind != "PersistentVolume" && gvk.Kind != claim && gvk.Kind != "Node" && !slices.Contains(auditedKinds(), gvk)
+	return gvk.Group == v1alpha1.GroupName || gvk.Group == "" && slices.Contains([]string{"Namespace", "Service", "ConfigMap"}, gvk.Kind)
 }
-
-func apps(kind string) schema.GroupVersionKind { return appsv1.SchemeGroupVersion.WithKind(kind) }
 
 func rbac(kind string) schema.GroupVersionKind { return rbacv1.SchemeGroupVersion.WithKind(kind) }
-
-// compile sorts objects into estate and change state. What it does not know it keeps as the object before an update.
-func (k *known) compile(objects []*unstructured.Unstructured, o *checkOptions, at time.Time) error {
-	in := estate.Input{
-		Cluster: o.cluster, DefaultEnvironment: o.defaultEnv, FirebreakNamespace: o.home, FirebreakAccount: "firebreak",
-		Namespaces: map[string]map[string]string{}, Services: map[string]estate.Service{},
-		Volumes: map[string]estate.Volume{}, Nodes: map[string]estate.Node{}, Priorities: map[string]estate.PriorityClass{},
-	}
-	k.state = &change.State{ConfigMaps: map[string]map[string][]byte{}}
-	p := &pieces{
-		known: k, at: at, in: &in, readSecrets: o.readSecrets, configMaps: map[string]reference.Contents{}, secrets: map[string]reference.Contents{},
-		owners: map[string]ownerTemplate{}, roles: map[string]policy.Role{}, bindings: map[string][]policy.Binding{},
-	}
-	for _, u := range objects {
-		if err := k.keep(u); err != nil {
-			return err
-		}
-		if err := p.sort(u); err != nil {
-			return fmt.Errorf("read %s %q: %w", u.GetKind(), u.GetName(), err)
-		}
-	}
-	k.world, k.stored = p.world(), objects
-	return nil
-}
-
-func appendTo[T any](list *[]T, u *unstructured.Unstructured) error {
-	var v T
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(u.Object, &v, false); err != nil {
-		return err
-	}
-	*list = append(*list, v)
-	return nil
-}
 
 func objectKey(gk schema.GroupKind, ns, name string) string {
 	return gk.String() + "|" + ns + "|" + name
@@ -280,7 +256,7 @@ func (k *known) old(gvk schema.GroupVersionKind, ns, name string) ([]byte, error
 	u := &unstructured.Unstructured{}
 	u.SetGroupVersionKind(gvk)
 	key := client.ObjectKey{Namespace: ns, Name: name}
-	if clusterScoped(gvk.GroupKind()) {
+	if _, everywhere := k.resource(gvk); everywhere {
 		key.Namespace = ""
 	}
 	err := k.cluster.Get(k.ctx, key, u)

@@ -2,49 +2,71 @@ package controller
 
 import (
 	"context"
-	"fmt"
-	"reflect"
-	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
-// mirror keeps a reduced copy of every object of one kind: only what the reduction leaves stays in memory.
-type mirror[T any] struct {
-	name   string
+// mirror keeps one kind of the view true by a watch: only what the view's reduction leaves of an object stays in memory.
+type mirror struct {
+	kind   *view.Kind
 	source cache.ListerWatcher
-	sample runtime.Object
-	// reduce must not keep its argument.
-	reduce func(runtime.Object) (T, bool)
-	// shelve, if any, returns what may be kept of an object.
-	shelve func(key string, v T) T
-	// gone, if any, is called with what was kept of an object that is there no more.
-	gone func(key string, v T)
 	// changed is called after every change; it must not block.
 	changed func()
-
-	mu    sync.RWMutex
-	items map[string]T
+	// after are the mirrors of what this one's objects are reduced by.
+	after []*mirror
 	sync  chan struct{}
 }
 
-func newMirror[T any](name string, source cache.ListerWatcher, sample runtime.Object, reduce func(runtime.Object) (T, bool), changed func()) *mirror[T] {
-	return &mirror[T]{
-		name: name, source: source, sample: sample, reduce: reduce, changed: changed,
-		items: map[string]T{}, sync: make(chan struct{}),
+func newMirror(c client.WithWatch, k *view.Kind, changed func()) *mirror {
+	m := &mirror{kind: k, changed: changed, sync: make(chan struct{})}
+	if c != nil {
+		m.source = listWatch(c, k)
+	}
+	return m
+}
+
+func listWatch(c client.WithWatch, k *view.Kind) cache.ListerWatcher {
+	with := func(o metav1.ListOptions) []client.ListOption {
+		out := []client.ListOption{&client.ListOptions{Raw: &o}}
+		if k.Namespace != "" {
+			out = append(out, client.InNamespace(k.Namespace))
+		}
+		return out
+	}
+	return &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			l, err := k.NewList()
+			if err != nil {
+				return nil, err
+			}
+			return l, c.List(ctx, l, with(o)...)
+		},
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			l, err := k.NewList()
+			if err != nil {
+				return nil, err
+			}
+			return c.Watch(ctx, l, with(o)...)
+		},
 	}
 }
 
 // reduced is what the informer's own store keeps.
-type reduced[T any] struct {
+type reduced struct {
 	metav1.ObjectMeta
-	value T
+	value any
+	// dropped: the reduction left nothing of the object.
+	dropped bool
 }
 
-func (m *mirror[T]) transform(in any) (any, error) {
+func (m *mirror) transform(in any) (any, error) {
 	o, ok := in.(runtime.Object)
 	if !ok {
 		return in, nil // already reduced, or the marker of a deletion that was missed
@@ -53,29 +75,27 @@ func (m *mirror[T]) transform(in any) (any, error) {
 	if !ok {
 		return in, nil
 	}
-	value, keep := m.reduce(o)
-	r := &reduced[T]{ObjectMeta: metav1.ObjectMeta{
-		Namespace: meta.GetNamespace(), Name: meta.GetName(), UID: meta.GetUID(), ResourceVersion: meta.GetResourceVersion(),
-	}}
-	if keep {
-		if m.shelve != nil {
-			value = m.shelve(key(r), value)
-		}
-		r.value = value
-		return r, nil
-	}
-	r.Annotations = map[string]string{dropped: ""}
-	return r, nil
+	value, keep := m.kind.Reduce(o)
+	return &reduced{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: meta.GetNamespace(), Name: meta.GetName(), UID: meta.GetUID(), ResourceVersion: meta.GetResourceVersion(),
+		},
+		value: value, dropped: !keep,
+	}, nil
 }
 
-// dropped marks an object that the reduction left nothing of.
-const dropped = "dropped"
-
 // Start runs until the context ends.
-func (m *mirror[T]) Start(ctx context.Context) error {
+func (m *mirror) Start(ctx context.Context) error {
+	for _, other := range m.after {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-other.sync:
+		}
+	}
 	_, c := cache.NewInformerWithOptions(cache.InformerOptions{
 		ListerWatcher: m.source,
-		ObjectType:    m.sample,
+		ObjectType:    m.kind.Sample(),
 		Transform:     m.transform,
 		Handler: cache.ResourceEventHandlerFuncs{
 			AddFunc:    m.put,
@@ -89,9 +109,9 @@ func (m *mirror[T]) Start(ctx context.Context) error {
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable: every replica answers requests, so every replica needs it.
-func (m *mirror[T]) NeedLeaderElection() bool { return false }
+func (m *mirror) NeedLeaderElection() bool { return false }
 
-func (m *mirror[T]) awaitSync(ctx context.Context, c cache.Controller) {
+func (m *mirror) awaitSync(ctx context.Context, c cache.Controller) {
 	t := time.NewTicker(20 * time.Millisecond)
 	defer t.Stop()
 	for {
@@ -109,7 +129,7 @@ func (m *mirror[T]) awaitSync(ctx context.Context, c cache.Controller) {
 }
 
 // synced reports whether everything has been read once.
-func (m *mirror[T]) synced() bool {
+func (m *mirror) synced() bool {
 	select {
 	case <-m.sync:
 		return true
@@ -118,88 +138,25 @@ func (m *mirror[T]) synced() bool {
 	}
 }
 
-func (m *mirror[T]) put(in any) {
-	r, ok := in.(*reduced[T])
-	if !ok {
-		return
-	}
-	m.mu.Lock()
-	before, known := m.items[key(r)]
-	_, gone := r.Annotations[dropped]
-	if gone {
-		delete(m.items, key(r))
-	} else {
-		m.items[key(r)] = r.value
-	}
-	m.mu.Unlock()
-	// Heartbeats and statuses change nothing of what is kept, and must not have the estate compiled again.
-	if known == gone || !reflect.DeepEqual(before, r.value) {
+func (m *mirror) put(in any) {
+	r, ok := in.(*reduced)
+	switch {
+	case !ok:
+	case r.dropped:
+		m.kind.Drop(view.Key(r))
+		m.changed()
+	case m.kind.Put(view.Key(r), r.value):
 		m.changed()
 	}
 }
 
-func (m *mirror[T]) drop(in any) {
+func (m *mirror) drop(in any) {
 	k, err := cache.DeletionHandlingMetaNamespaceKeyFunc(in)
 	if err != nil {
 		return
 	}
-	m.mu.Lock()
-	v := m.items[k]
-	delete(m.items, k)
-	m.mu.Unlock()
-	if m.gone != nil {
-		m.gone(k, v)
-	}
+	m.kind.Drop(k)
 	m.changed()
 }
 
-func key(o metav1.Object) string {
-	if o.GetNamespace() == "" {
-		return o.GetName()
-	}
-	return o.GetNamespace() + "/" + o.GetName()
-}
-
-func (m *mirror[T]) get(k string) (T, bool) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	v, ok := m.items[k]
-	return v, ok
-}
-
-func (m *mirror[T]) set(k string, v T) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.items[k] = v
-}
-
-// each calls f for every item; f must not call the mirror.
-func (m *mirror[T]) each(f func(T)) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	for _, v := range m.items {
-		f(v)
-	}
-}
-
-// eachKey does the same with the key of each.
-func (m *mirror[T]) eachKey(f func(string, T)) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	for k, v := range m.items {
-		f(k, v)
-	}
-}
-
-// all returns a copy of everything.
-func (m *mirror[T]) all() map[string]T {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	out := make(map[string]T, len(m.items))
-	for k, v := range m.items {
-		out[k] = v
-	}
-	return out
-}
-
-func (m *mirror[T]) String() string { return fmt.Sprintf("mirror of %s", m.name) }
+func (m *mirror) String() string { return "mirror of " + m.kind.Name }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/view"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
@@ -68,12 +69,12 @@ func (s *Settler) Start(ctx context.Context) error {
 
 func (s *Settler) sweep(ctx context.Context) {
 	now := s.memory.clock()
-	all := s.memory.executions.all()
+	all := s.memory.view.Executions.All()
 	for _, x := range repeats(all) {
 		if err := s.client.Delete(ctx, x, client.Preconditions{UID: &x.UID}); client.IgnoreNotFound(err) != nil && ctx.Err() == nil {
 			s.log.Error(err, "could not clear a repeated reservation", "execution", x.Name)
 		}
-		delete(all, key(x))
+		delete(all, view.Key(x))
 	}
 	for _, x := range all {
 		var err error
@@ -239,7 +240,7 @@ func (s *Settler) observe(ctx context.Context, uid types.UID, job *batchv1.JobSt
 }
 
 func (s *Settler) finished(ctx context.Context, uid types.UID, result string, at metav1.Time) {
-	for _, x := range s.memory.executions.all() {
+	for _, x := range s.memory.view.Executions.All() {
 		if x.Spec.Object.UID != uid || x.Status.FinishedAt != nil {
 			continue
 		}
@@ -280,7 +281,7 @@ func (k *Marker) Start(ctx context.Context) error {
 }
 
 func (k *Marker) mark(ctx context.Context, uid types.UID) {
-	for _, x := range k.memory.executions.all() {
+	for _, x := range k.memory.view.Executions.All() {
 		if x.Spec.Object.UID != uid || !pending(&x) || x.Spec.Operation != v1alpha1.OperationCreate {
 			continue
 		}

@@ -71,17 +71,17 @@ func (s *Statuses) Start(ctx context.Context) error {
 
 func (s *Statuses) pass(ctx context.Context, e *estate.Estate) error {
 	past := s.pastReplicas(e)
-	for _, env := range values(s.memory.environments) {
+	for _, env := range s.memory.view.Environments.Values() {
 		if err := s.environment(ctx, e, &env, past[env.Name]); err != nil {
 			return err
 		}
 	}
-	for _, d := range values(s.memory.stores) {
+	for _, d := range s.memory.view.Stores.Values() {
 		if err := s.store(ctx, e, &d); err != nil {
 			return err
 		}
 	}
-	for _, x := range values(s.memory.exemptions) {
+	for _, x := range s.memory.view.Exemptions.Values() {
 		if err := s.exemption(ctx, &x); err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func readiness(e *estate.Estate, kind, name, clash string, list *[]metav1.Condit
 // pastReplicas returns, by Production environment, what its workloads asked for within the last hour and ask for no more.
 func (s *Statuses) pastReplicas(e *estate.Estate) map[string][]v1alpha1.ReplicaPeak {
 	out := map[string][]v1alpha1.ReplicaPeak{}
-	for namespace, past := range s.memory.peaks.Past(s.memory.clock()) {
+	for namespace, past := range s.memory.view.Peaks.Past(s.memory.clock()) {
 		if m, ok := e.Namespace(namespace); ok {
 			for _, env := range m.Production() {
 				out[env.Name] = append(out[env.Name], past...)
@@ -216,7 +216,7 @@ func (s *Statuses) windows(ctx context.Context, e *estate.Estate) error {
 		return fmt.Errorf("list approvals: %w", err)
 	}
 	used := map[string][]v1alpha1.ChangeExecution{}
-	for _, x := range s.memory.executions.all() {
+	for _, x := range s.memory.view.Executions.All() {
 		if x.Status.State != v1alpha1.ExecutionReleased {
 			used[string(x.Spec.Window.UID)] = append(used[string(x.Spec.Window.UID)], x)
 		}
@@ -235,7 +235,7 @@ func (s *Statuses) windows(ctx context.Context, e *estate.Estate) error {
 
 // count tells how many emergencies nobody else has looked at, all at once: a scrape must not see half of them.
 func (s *Statuses) count(windows []v1alpha1.ChangeWindow, approvals []v1alpha1.ChangeApproval) {
-	state := &change.State{Windows: windows, Approvals: approvals, Executions: values(s.memory.executions)}
+	state := &change.State{Windows: windows, Approvals: approvals, Executions: s.memory.view.Executions.Values()}
 	type which struct{ environment, second string }
 	counts := map[which]float64{}
 	for _, e := range s.memory.Estate().Production() {

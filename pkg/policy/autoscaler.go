@@ -70,9 +70,6 @@ func (c *Case) targetReplicas(t ScaleTarget) (int64, bool) {
 	if c.req.Scale != nil {
 		return c.req.Scale.Replicas, true
 	}
-	if c.world.Parents == nil {
-		return 0, false
-	}
 	p, ok := c.world.Parents(c.req.Namespace, t.Kind, t.Name)
 	return p.Replicas, ok
 }
@@ -93,10 +90,7 @@ func (c *Case) autoscales(prod []*estate.Environment) string {
 	if a.Spec.MinReplicas != nil {
 		least = *a.Spec.MinReplicas
 	}
-	peak := running
-	if c.world.Peaks != nil {
-		peak = max(peak, c.world.Peaks(c.req.Namespace, t.Kind, t.Name))
-	}
+	peak := max(running, c.world.Peaks(c.req.Namespace, t.Kind, t.Name))
 	for _, e := range prod {
 		b := estate.BlastRadiusOf(e.Spec().ChangeControl)
 		switch {

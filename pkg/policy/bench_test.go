@@ -32,10 +32,10 @@ func benchWorld(hosts int) *policy.World {
 	}
 	production := environment("production", v1alpha1.TierProduction)
 	production.Spec.ChangeControl = &v1alpha1.ChangeControl{MaintenanceTools: []string{"shard-mover"}}
-	return &policy.World{Estate: estate.Compile(estate.Input{
+	return policy.NewWorld(estate.Compile(estate.Input{
 		Environments: []v1alpha1.Environment{production, environment("development", v1alpha1.TierNonProduction)},
 		DataStores:   stores, Namespaces: map[string]map[string]string{"production": nil, "development": nil},
-	})}
+	}))
 }
 
 // benchRequest creates a Deployment of about 8 KB.

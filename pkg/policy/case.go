@@ -86,6 +86,9 @@ func namesNothingNew(req *Request) bool {
 }
 
 func prepare(req *Request, w *World, b *budget.Budget, bare bool) (*Case, error) {
+	if err := w.complete(); err != nil {
+		return nil, err
+	}
 	c := &Case{req: req, world: w, est: w.Estate, budget: b, bare: bare}
 	var err error
 	if c.requester, err = w.requester(req.User); err != nil {

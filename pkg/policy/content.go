@@ -158,7 +158,7 @@ func (c *Case) sameIdentity() bool {
 // Jobs are no healing.
 func (c *Case) ownerTargets(leads func([]reference.Reference) []lead) healing {
 	owner := c.new.controller()
-	if owner == nil || c.world.Owners == nil || c.req.Operation != Create || owner.Kind == "Job" || owner.Kind == "CronJob" ||
+	if owner == nil || c.req.Operation != Create || owner.Kind == "Job" || owner.Kind == "CronJob" ||
 		!c.requester.Controller && !c.operates() {
 		return healing{}
 	}

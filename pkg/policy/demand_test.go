@@ -38,7 +38,7 @@ func enforcing(actions map[v1alpha1.RuleName]v1alpha1.Action, exempt ...v1alpha1
 			}})
 		}
 	}
-	return &policy.World{Estate: estate.Compile(in)}
+	return policy.NewWorld(estate.Compile(in))
 }
 
 const (

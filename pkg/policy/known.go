@@ -46,9 +46,6 @@ func (w *World) guards(namespace string) bool {
 }
 
 func (w *World) holdsPod(t reference.Target) bool {
-	if w.PodAt == nil {
-		return false
-	}
 	_, ok := w.PodAt(t.Addr)
 	return ok
 }

@@ -146,7 +146,7 @@ func (c *Case) ownerExists() bool {
 	}
 	switch gv.Group {
 	case "", "apps", "batch":
-		if c.world.Owners == nil || !makes(owner.Kind, c.req.Kind.Kind) {
+		if !makes(owner.Kind, c.req.Kind.Kind) {
 			return false
 		}
 		_, ok := c.world.Owners(c.req.Namespace, *owner)

@@ -31,7 +31,7 @@ func TestNeeds(t *testing.T) {
 		"a Service":               {"a freeze could bind it", by("bob"), `{apiVersion: v1, kind: Service, metadata: {name: c, namespace: payments}}`, freezesOnly},
 		"a claim":                 {"a freeze of level Everything binds it", by("bob"), `{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: c, namespace: payments}}`, policy.Needs{Freezes: true}},
 		"a Pod of a controller":   {"a freeze never binds what replaces Pods", by("replicaset-controller"), calmPod, policy.Needs{}},
-		"a Secret of an operator": {"a freeze of level Everything binds operators too", by("cert-manager"), `{apiVersion: v1, kind: Secret, metadata: {name: c, namespace: payments}}`, policy.Needs{Freezes: true}},
+		"a Secret of an operator": {"no freeze is known that could bind it", by("cert-manager"), `{apiVersion: v1, kind: Secret, metadata: {name: c, namespace: payments}}`, policy.Needs{}},
 		"a Pod is deleted":        {"a freeze of level Everything binds it", header{Requester: "bob", Operation: "delete"}, calmPod, policy.Needs{Freezes: true}},
 		"a status":                {"status writes are never blocked", header{Requester: "bob", Operation: "update", SubResource: "status"}, then(calmPod, calmPod), policy.Needs{}},
 		"nothing changes":         {"what is stored already is admitted by every rule", updating("bob"), then(prodJob, prodJob), policy.Needs{}},

@@ -12,7 +12,7 @@ import (
 // powers returns the Production environments in whose namespaces a service account may change what runs, or read what opens
 // it, by the bindings of the cluster.
 func (w *World) powers(namespace, account string) []*estate.Environment {
-	if w.BindingsOf == nil || !w.Estate.HostsProduction() {
+	if !w.Estate.HostsProduction() {
 		return nil
 	}
 	var out []*estate.Environment
@@ -36,9 +36,6 @@ func (w *World) powers(namespace, account string) []*estate.Environment {
 // commands reports whether the role of a binding lets somebody change what runs, or read what opens it. One that is not known may
 // hold anything.
 func (w *World) commands(b BoundRole) bool {
-	if w.Roles == nil {
-		return true
-	}
 	r, known := w.Roles(b.RoleNamespace, b.Role)
 	if !known {
 		p, builtIn := builtInPower(b.RoleNamespace, b.Role)

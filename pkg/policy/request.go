@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -12,11 +11,9 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/budget"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
@@ -71,49 +68,6 @@ type Request struct {
 
 // Username returns who sends the request.
 func (r *Request) Username() string { return r.User.Username }
-
-// World is what is known apart from the request. Its functions answer from memory.
-type World struct {
-	Estate *estate.Estate
-	// ConfigMaps gives what is known of a ConfigMap's keys; nil: nothing of any.
-	ConfigMaps func(namespace, name string) (reference.Contents, bool)
-	// Secrets gives what is known of a Secret's keys; nil, the default: nothing of any.
-	Secrets func(namespace, name string) (reference.Contents, bool)
-	// Roles gives a Role, or a ClusterRole where the namespace is empty. Nil: nothing is known of any.
-	Roles func(namespace, name string) (Role, bool)
-	// ClusterRoles gives all ClusterRoles by name. Nil: none is known.
-	ClusterRoles func() map[string]Role
-	// Bindings gives who is bound to a Role, or to a ClusterRole where the namespace is empty. Nil: nobody is known.
-	Bindings func(namespace, role string) []Binding
-	// BindingsOf gives the roles that are bound to a service account, by its own name or by a group that every such account is in.
-	// Nil: none is known.
-	BindingsOf func(namespace, account string) []BoundRole
-	// Tenants gives the namespaces whose Pods run on a node; nil: nothing is known of any.
-	Tenants func(node string) []string
-	// PodAt gives the namespace of the Pod that has an address; nil: nothing is known of any.
-	PodAt func(address netip.Addr) (string, bool)
-	// Owners gives what is known of the stored template of a controlling owner, if that owner exists with that
-	// UID; nil: nothing of any.
-	Owners func(namespace string, owner metav1.OwnerReference) (Parent, bool)
-	// Parents gives what is known of the stored template of a workload, by namespace, kind and name: the payload of its
-	// scale subresource carries none. Nil: nothing is known of any.
-	Parents func(namespace, kind, name string) (Parent, bool)
-	// Peaks gives the most replicas that a workload asked for within the last hour, by namespace, kind and name, as far as that was
-	// seen. Nil: nothing was.
-	Peaks func(namespace, kind, name string) int64
-	// Running gives how many Pods the workloads of a namespace ask for whose labels a selector matches. Nil: nothing is known of any.
-	Running func(namespace string, selector labels.Selector) int64
-	// Freezes are those that a watch has told of. They only spare reading the freezes for what nobody waits for: what operators,
-	// launchers and Kubernetes' own autoscaler write. Nil: nothing is known of any, and they are read.
-	Freezes func() []v1alpha1.ChangeFreeze
-	// Owned gives what holds state and names an owner by its UID: claims and stateful sets. Nil: nothing is known of any.
-	Owned func(owner types.UID) []Owned
-	// Claim gives a PersistentVolumeClaim. Nil: none is known.
-	Claim func(namespace, name string) (Owned, bool)
-	// ControllerUID gives the UID of a service account of kube-system; nil: names alone are believed, as an offline
-	// check must.
-	ControllerUID func(name string) (string, bool)
-}
 
 // Role is what matters of a Role or ClusterRole.
 type Role struct {
@@ -363,9 +317,6 @@ func subset(some, all []string) bool {
 // genuine compares the UID that a controller shows with that of the service account of its name: a deleted and
 // re-created account is another one.
 func (w *World) genuine(name, uid string) (bool, error) {
-	if w.ControllerUID == nil {
-		return true, nil
-	}
 	known, ok := w.ControllerUID(name)
 	if !ok {
 		return false, ControllerUnknownError{name}

@@ -29,10 +29,8 @@ const (
 // powerOf returns the power of a role. One that does not exist may come to hold anything: if it is written at the same
 // time as its binding, neither sees the other.
 func (c *Case) powerOf(namespace, role string) power {
-	if c.world.Roles != nil {
-		if r, ok := c.world.Roles(namespace, role); ok {
-			return powerOfRules(c.world.effective(r))
-		}
+	if r, ok := c.world.Roles(namespace, role); ok {
+		return powerOfRules(c.world.effective(r))
 	}
 	p, builtIn := builtInPower(namespace, role)
 	switch {
@@ -62,7 +60,7 @@ func builtInPower(namespace, role string) (power, bool) {
 
 // knownRole asks for the role that a binding binds, where it is not known: it may have been written a moment ago.
 func (c *Case) knownRole() error {
-	if c.world.Roles == nil || c.req.RoleRead || c.req.Operation == Delete || c.new == nil || !isBinding(c) {
+	if c.req.RoleRead || c.req.Operation == Delete || c.new == nil || !isBinding(c) {
 		return nil
 	}
 	var b rbacv1.RoleBinding // a ClusterRoleBinding has the same fields
@@ -122,7 +120,7 @@ func clusterRole(o *object) (Role, bool) {
 // afterwards, unjudged.
 func (w *World) effective(r Role) []rbacv1.PolicyRule {
 	rules := slices.Clone(r.Rules)
-	if len(r.Collects) == 0 || w.ClusterRoles == nil {
+	if len(r.Collects) == 0 {
 		return rules
 	}
 	all := w.ClusterRoles()
@@ -162,10 +160,7 @@ func (c *Case) flowsInto(name string, r Role) []string {
 	if c.req.Namespace != "" {
 		return []string{name} // a Role is aggregated into nothing
 	}
-	var all map[string]Role
-	if c.world.ClusterRoles != nil {
-		all = c.world.ClusterRoles()
-	}
+	all := c.world.ClusterRoles()
 	pending := []map[string]string{r.Labels}
 	for len(pending) > 0 {
 		l := pending[0]

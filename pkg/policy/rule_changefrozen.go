@@ -44,7 +44,7 @@ func (c *Case) freeze(s *change.State) *v1alpha1.ChangeFreeze {
 // second in a cluster in which much is written, for an API server answers such a read once its cache has caught up. Operators write
 // all the time; that the red button stops them some milliseconds after it was pressed is soon enough.
 func (c *Case) knownUnfrozen() bool {
-	if c.world.Freezes == nil || !c.operates() && !c.launches() && !c.autoscaler() {
+	if !c.operates() && !c.launches() && !c.autoscaler() {
 		return false
 	}
 	return c.freeze(&change.State{Freezes: c.world.Freezes()}) == nil

@@ -56,7 +56,7 @@ func (c *Case) bindingGrants() []Finding {
 // roleGrants: a role that is bound across gives what is added to it at once, and so does one that is aggregated into it.
 func (c *Case) roleGrants() []Finding {
 	r, ok := clusterRole(c.new)
-	if c.world.Bindings == nil || !ok {
+	if !ok {
 		return nil
 	}
 	rules, into := c.world.effective(r), c.flowsInto(c.req.Name, r)

@@ -54,7 +54,7 @@ func (c *Case) namespacesOf(r reference.Reference) []lead {
 
 // podAt: routes may be pointed at Pods by their addresses.
 func (c *Case) podAt(r reference.Reference) (string, bool) {
-	if r.Use != reference.Routes || !r.Addr.IsValid() || c.world.PodAt == nil {
+	if r.Use != reference.Routes || !r.Addr.IsValid() {
 		return "", false
 	}
 	return c.world.PodAt(r.Addr)

@@ -72,9 +72,6 @@ func (c *Case) poolLeads(r reference.Reference) []lead {
 
 // tenantLeads: where no pool is declared, a node on which production runs is production's.
 func (c *Case) tenantLeads(r reference.Reference) []lead {
-	if c.world.Tenants == nil {
-		return nil
-	}
 	for _, ns := range c.world.Tenants(r.Name) {
 		m := c.est.NamespaceOrName(ns)
 		prod := m.Production()

@@ -72,7 +72,7 @@ func (c *Case) endangers() ([]*estate.Environment, string) {
 // deletesOwned: what the garbage collector deletes with its owner, unless the request leaves it orphaned.
 func (c *Case) deletesOwned() ([]*estate.Environment, string) {
 	inProduction := c.req.Namespace == "" || len(c.Production()) > 0 // an owner lies where what it owns does, or in no namespace
-	if !inProduction || c.world.Owned == nil || c.old.meta.UID == "" || c.orphans() {
+	if !inProduction || c.old.meta.UID == "" || c.orphans() {
 		return nil, ""
 	}
 	owners := []types.UID{c.old.meta.UID}
@@ -164,7 +164,7 @@ func protectsAny(e *estate.Environment, claims []map[string]string) bool {
 // protectsClaim reports whether an environment protects the claim that a volume is bound to.
 func (c *Case) protectsClaim(e *estate.Environment) bool {
 	ref := claimOf(c.old)
-	if c.world.Claim == nil || ref == nil {
+	if ref == nil {
 		return false
 	}
 	held, known := c.world.Claim(ref.Namespace, ref.Name)

@@ -14,7 +14,7 @@ import (
 // not before, so it is judged then. The payload has no template; the parent's is looked up. Autoscalers never scale
 // from zero by themselves, and Kubernetes' own controllers are no maintenance.
 func (c *Case) whyScaleIsMaintenance() string {
-	if len(c.Production()) == 0 || c.outsider || c.requester.Controller || c.req.Operation != Update || c.world.Parents == nil ||
+	if len(c.Production()) == 0 || c.outsider || c.requester.Controller || c.req.Operation != Update ||
 		replicasOf(c.old) != 0 || replicasOf(c.new) == 0 {
 		return ""
 	}

@@ -16,7 +16,7 @@ import (
 
 // scoped is the world of one Production environment of a scope.
 func scoped(scope v1alpha1.ChangeScope) *policy.World {
-	return &policy.World{Estate: estate.Compile(estate.Input{
+	return policy.NewWorld(estate.Compile(estate.Input{
 		Environments: []v1alpha1.Environment{{
 			ObjectMeta: metav1.ObjectMeta{Name: "production"},
 			Spec: v1alpha1.EnvironmentSpec{
@@ -28,7 +28,7 @@ func scoped(scope v1alpha1.ChangeScope) *policy.World {
 			},
 		}},
 		Namespaces: map[string]map[string]string{"payments": nil}, Cluster: "prod-eu-1", FirebreakNamespace: "firebreak-system",
-	})}
+	}))
 }
 
 // TestScope tells, for each scope, whose writes of what need a window.

@@ -179,34 +179,33 @@ func (p *pieces) addHeld(t testing.TB, d document, key string) {
 
 func (p *pieces) world() *policy.World {
 	configMaps := func(ns, name string) (reference.Contents, bool) { cm, ok := p.configMaps[ns+"/"+name]; return cm, ok }
-	return &policy.World{
-		Estate:     estate.Compile(*p.input),
-		ConfigMaps: configMaps,
-		Owners: func(ns string, ref metav1.OwnerReference) (policy.Parent, bool) {
-			o, ok := p.owners[ref.Kind+"/"+ns+"/"+ref.Name]
-			if !ok || o.uid != string(ref.UID) {
-				return policy.Parent{}, false
-			}
-			return policy.ParentOf(reference.Input{Namespace: ns, Template: &o.work.Template, ConfigMaps: configMaps}), true
-		},
-		Roles: func(ns, name string) (policy.Role, bool) {
-			r, ok := p.roles[strings.TrimPrefix(ns+"/"+name, "/")]
-			return r, ok
-		},
-		Owned:        p.owned,
-		ClusterRoles: func() map[string]policy.Role { return p.roles },
-		Claim: func(ns, name string) (policy.Owned, bool) {
-			for _, d := range p.claims {
-				if d.Metadata.Namespace == ns && d.Metadata.Name == name {
-					return policy.Owned{UID: d.Metadata.UID, Labels: d.Metadata.Labels}, true
-				}
-			}
-			return policy.Owned{}, false
-		},
-		Bindings:      func(ns, role string) []policy.Binding { return p.bindings[strings.TrimPrefix(ns+"/"+role, "/")] },
-		BindingsOf:    p.bindingsOf,
-		ControllerUID: func(name string) (string, bool) { uid, ok := p.accounts[name]; return uid, ok },
+	w := policy.NewWorld(estate.Compile(*p.input))
+	w.ConfigMaps = configMaps
+	w.Owners = func(ns string, ref metav1.OwnerReference) (policy.Parent, bool) {
+		o, ok := p.owners[ref.Kind+"/"+ns+"/"+ref.Name]
+		if !ok || o.uid != string(ref.UID) {
+			return policy.Parent{}, false
+		}
+		return policy.ParentOf(reference.Input{Namespace: ns, Template: &o.work.Template, ConfigMaps: configMaps}), true
 	}
+	w.Roles = func(ns, name string) (policy.Role, bool) {
+		r, ok := p.roles[strings.TrimPrefix(ns+"/"+name, "/")]
+		return r, ok
+	}
+	w.Owned = p.owned
+	w.ClusterRoles = func() map[string]policy.Role { return p.roles }
+	w.Claim = func(ns, name string) (policy.Owned, bool) {
+		for _, d := range p.claims {
+			if d.Metadata.Namespace == ns && d.Metadata.Name == name {
+				return policy.Owned{UID: d.Metadata.UID, Labels: d.Metadata.Labels}, true
+			}
+		}
+		return policy.Owned{}, false
+	}
+	w.Bindings = func(ns, role string) []policy.Binding { return p.bindings[strings.TrimPrefix(ns+"/"+role, "/")] }
+	w.BindingsOf = p.bindingsOf
+	w.ControllerUID = func(name string) (string, bool) { uid, ok := p.accounts[name]; return uid, ok }
+	return w
 }
 
 func (p *pieces) bindingsOf(namespace, account string) []policy.BoundRole {

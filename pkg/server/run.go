@@ -30,6 +30,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/controller"
 	"github.com/firebreak-dev/firebreak/pkg/ledger"
 	"github.com/firebreak-dev/firebreak/pkg/scheme"
+	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
 // config reads the kubeconfig, else the Pod's own service account.
@@ -128,7 +129,7 @@ func build(cfg *rest.Config, o Options, log logr.Logger) (*parts, error) {
 	if p.direct, err = client.NewWithWatch(cfg, client.Options{Scheme: scheme}); err != nil {
 		return nil, fmt.Errorf("make the client: %w", err)
 	}
-	p.memory = controller.NewMemory(p.direct, controller.Settings{
+	p.memory = controller.NewMemory(p.direct, view.Settings{
 		Cluster: o.ClusterName, DefaultEnvironment: o.DefaultEnvironment, Namespace: o.Namespace, ServiceAccount: o.ServiceAccount,
 		ReadSecrets: o.ReadSecrets, Remembered: o.memory() / 8,
 	}, time.Now, log.WithName("memory"))

@@ -246,3 +246,16 @@ func all[T any, P interface {
 func selects(with *client.ListOptions, o client.Object) bool {
 	return with.LabelSelector == nil || with.LabelSelector.Matches(labels.Set(o.GetLabels()))
 }
+
+// SubResource implements what the webhook reads with: nothing in the store has a subresource to be read.
+func (s *Store) SubResource(name string) client.SubResourceClient { return noSubResource{name: name} }
+
+type noSubResource struct {
+	client.SubResourceClient // whoever writes a subresource of this store has a test to mend
+	name                     string
+}
+
+// Get finds none.
+func (n noSubResource) Get(_ context.Context, o, _ client.Object, _ ...client.SubResourceGetOption) error {
+	return apierrors.NewNotFound(schema.GroupResource{Resource: n.name}, o.GetName())
+}

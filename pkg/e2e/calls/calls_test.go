@@ -31,6 +31,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 	"github.com/firebreak-dev/firebreak/pkg/ledger"
 	"github.com/firebreak-dev/firebreak/pkg/scheme"
+	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
 // most is how many round trips, one after the other, a change-controlled request may take.
@@ -113,7 +114,7 @@ func handler(t *testing.T) (*admission.Handler, *counter) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	memory := controller.NewMemory(plain, controller.Settings{Cluster: stage.Cluster, Namespace: stage.Namespace, ServiceAccount: "firebreak"}, time.Now, logr.Discard())
+	memory := controller.NewMemory(plain, view.Settings{Cluster: stage.Cluster, Namespace: stage.Namespace, ServiceAccount: "firebreak"}, time.Now, logr.Discard())
 	for _, r := range memory.Runnables() {
 		go func() { _ = r.Start(t.Context()) }()
 	}

@@ -75,7 +75,7 @@ func (m *memory) clock() time.Time {
 }
 
 func (m *memory) compile() {
-	w := &policy.World{Estate: estate.Compile(estate.Input{
+	w := policy.NewWorld(estate.Compile(estate.Input{
 		Environments: []v1alpha1.Environment{*m.env},
 		DataStores: []v1alpha1.DataStore{{
 			ObjectMeta: metav1.ObjectMeta{Name: "orders"},
@@ -83,7 +83,7 @@ func (m *memory) compile() {
 		}},
 		Namespaces: map[string]map[string]string{payments: nil, stage.Namespace: nil},
 		Cluster:    stage.Cluster, FirebreakNamespace: stage.Namespace, FirebreakAccount: "firebreak",
-	})}
+	}))
 	m.mu.Lock()
 	m.world = w
 	m.mu.Unlock()

@@ -44,10 +44,14 @@ type server struct {
 	http.Handler
 }
 
+// controllerUID is that of the cronjob controller's account in the recording.
+const controllerUID = "d59edb14-ac8e-4360-b657-187d2ed03546"
+
 func serverOf(t *testing.T, in estate.Input, objects ...client.Object) *server {
 	t.Helper()
 	in.Cluster, in.FirebreakNamespace, in.FirebreakAccount = cluster, namespace, "firebreak"
-	s := &server{t: t, world: &policy.World{Estate: estate.Compile(in)}}
+	s := &server{t: t, world: policy.NewWorld(estate.Compile(in))}
+	s.world.ControllerUID = func(string) (string, bool) { return controllerUID, true }
 	clock := func() time.Time { return s.at }
 	s.store = apistore.New(clock)
 	for _, o := range objects {

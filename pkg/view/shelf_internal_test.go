@@ -1,13 +1,13 @@
-package controller
+package view
 
 import (
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/tools/cache"
 
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
@@ -49,22 +49,21 @@ func TestShelf(t *testing.T) {
 	}
 }
 
-// However many ConfigMaps there are, what is kept of them stays within the limit, in the mirror too.
-func TestAMirrorWithAShelf(t *testing.T) {
-	limit := 20 * int64(contents(0).Size())
-	m := newMirror("config maps", nil, &corev1.ConfigMap{}, only(reference.Remembered), func() {})
-	s := newShelf(limit)
-	m.shelve = s.put
-	m.gone = func(key string, _ reference.Contents) { s.remove(key) }
+// However many ConfigMaps there are, what the view keeps of them stays within the limit.
+func TestTheViewIsBounded(t *testing.T) {
+	v := New(Settings{Remembered: 20 * int64(contents(0).Size())}, time.Now)
+	i := slices.IndexFunc(v.Kinds(), func(k *Kind) bool { return k.Kind == "ConfigMap" })
+	k := v.Kinds()[i]
 	add := func(ns, name string) {
-		out, err := m.transform(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}, Data: map[string]string{"key-000": "0123456789"}})
-		if err != nil {
-			t.Fatal(err)
+		t.Helper()
+		value, keep := k.Reduce(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}, Data: map[string]string{"key-000": "0123456789"}})
+		if !keep {
+			t.Fatal("nothing is kept")
 		}
-		m.put(out)
+		k.Put(ns+"/"+name, value)
 	}
 	large := func() (n int) {
-		m.each(func(c reference.Contents) {
+		v.configMaps.Each(func(_ string, c reference.Contents) {
 			if c.Large {
 				n++
 			}
@@ -78,14 +77,14 @@ func TestAMirrorWithAShelf(t *testing.T) {
 	if got := large(); got != 95 {
 		t.Errorf("%d are to be read again, want 95: one namespace holds a quarter at most", got)
 	}
-	if c, ok := m.get("payments/settings"); !ok || c.Large {
+	if c, ok := v.configMap("payments", "settings"); !ok || c.Large {
 		t.Error("what one namespace holds is at another's expense")
 	}
 	for i := range 100 {
-		m.drop(cache.DeletedFinalStateUnknown{Key: fmt.Sprintf("dev/x%d", i), Obj: runtime.Object(nil)})
+		k.Drop(fmt.Sprintf("dev/x%d", i))
 	}
 	add("dev", "again")
-	if c, _ := m.get("dev/again"); c.Large {
+	if c, _ := v.configMap("dev", "again"); c.Large {
 		t.Error("what was deleted holds its place")
 	}
 }

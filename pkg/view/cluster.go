@@ -1,4 +1,4 @@
-package controller
+package view
 
 import (
 	"net/netip"
@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
@@ -33,9 +34,9 @@ func tenantOf(p *corev1.Pod) tenant {
 
 // tenants returns the namespaces whose Pods run on a node. It looks at every Pod: it is asked for the few Pods that name
 // their node themselves.
-func (m *Memory) tenants(node string) []string {
+func (v *View) tenants(node string) []string {
 	var out []string
-	m.pods.each(func(t tenant) {
+	v.pods.Each(func(_ string, t tenant) {
 		if t.node == node && !slices.Contains(out, t.namespace) {
 			out = append(out, t.namespace)
 		}
@@ -46,9 +47,9 @@ func (m *Memory) tenants(node string) []string {
 
 // podAt returns the namespace of the Pod that has an address. It looks at every Pod: it is asked for endpoints that
 // somebody writes by hand.
-func (m *Memory) podAt(a netip.Addr) (string, bool) {
+func (v *View) podAt(a netip.Addr) (string, bool) {
 	found := ""
-	m.pods.each(func(t tenant) {
+	v.pods.Each(func(_ string, t tenant) {
 		if slices.Contains(t.addresses, a) {
 			found = t.namespace
 		}
@@ -73,61 +74,61 @@ func bindingOf(namespace, name string, ref rbacv1.RoleRef, subjects []rbacv1.Sub
 
 // bound returns who is bound to a Role, or to a ClusterRole where the namespace is empty, sorted. It looks at every
 // binding: it is asked when a role is written.
-func (m *Memory) bound(namespace, role string) []policy.Binding {
-	if namespace != "" {
-		role = namespace + "/" + role
-	}
+func (v *View) bound(namespace, role string) []policy.Binding {
+	role = qualified(namespace, role)
 	var out []policy.Binding
-	for _, b := range m.bindings {
-		b.each(func(b binding) {
-			if b.role == role {
-				out = append(out, b.Binding)
-			}
-		})
-	}
+	v.bindings.Each(func(_ string, b binding) {
+		if b.role == role {
+			out = append(out, b.Binding)
+		}
+	})
 	slices.SortFunc(out, func(a, b policy.Binding) int { return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name) })
 	return out
 }
 
 // bindingsOf returns the roles that are bound to a service account. It looks at every binding: it is asked for accounts that
 // somebody takes.
-func (m *Memory) bindingsOf(namespace, account string) []policy.BoundRole {
+func (v *View) bindingsOf(namespace, account string) []policy.BoundRole {
 	var out []policy.BoundRole
-	for _, b := range m.bindings {
-		b.each(func(b binding) {
-			if policy.Holds(b.Subjects, b.Namespace, namespace, account) {
-				ns, role, ok := strings.Cut(b.role, "/")
-				if !ok {
-					ns, role = "", b.role
-				}
-				out = append(out, policy.BoundRole{Namespace: b.Namespace, RoleNamespace: ns, Role: role})
+	v.bindings.Each(func(_ string, b binding) {
+		if policy.Holds(b.Subjects, b.Namespace, namespace, account) {
+			ns, role, ok := strings.Cut(b.role, "/")
+			if !ok {
+				ns, role = "", b.role
 			}
-		})
-	}
+			out = append(out, policy.BoundRole{Namespace: b.Namespace, RoleNamespace: ns, Role: role})
+		}
+	})
 	return out
 }
 
-func (m *Memory) role(namespace, name string) (policy.Role, bool) {
-	key := name
-	if namespace != "" {
-		key = namespace + "/" + name
-	}
-	for _, r := range m.roles {
-		if rules, ok := r.get(key); ok {
-			return rules, true
+func (v *View) role(namespace, name string) (policy.Role, bool) {
+	return v.roles.Get(qualified(namespace, name))
+}
+
+func (v *View) clusterRoles() map[string]policy.Role {
+	out := map[string]policy.Role{}
+	v.roles.Each(func(key string, r policy.Role) {
+		if !strings.Contains(key, "/") {
+			out[key] = r
 		}
-	}
-	return policy.Role{}, false
+	})
+	return out
 }
 
-func (m *Memory) secret(namespace, name string) (reference.Contents, bool) {
-	return m.secrets.get(namespace + "/" + name)
+func (v *View) configMap(namespace, name string) (reference.Contents, bool) {
+	return v.configMaps.Get(namespace + "/" + name)
 }
 
-// secretOrNone is how owners' templates are read for Secrets: not at all, unless Firebreak was told to.
-func (m *Memory) secretOrNone() func(namespace, name string) (reference.Contents, bool) {
-	if m.secrets == nil {
-		return nil
-	}
-	return m.secret
+// secret gives what is known of a Secret: nothing of any, unless Firebreak was told to read them.
+func (v *View) secret(namespace, name string) (reference.Contents, bool) {
+	return v.secrets.Get(namespace + "/" + name)
 }
+
+// controllerUID gives the UID of a service account of kube-system.
+func (v *View) controllerUID(name string) (string, bool) {
+	return v.accounts.Get(metav1.NamespaceSystem + "/" + name)
+}
+
+// Remember keeps the UID of a service account of kube-system that was read live; empty: there is none.
+func (v *View) Remember(name, uid string) { v.accounts.Put(metav1.NamespaceSystem+"/"+name, uid) }

@@ -1,8 +1,11 @@
-package controller
+package view
 
 import (
 	"strings"
 	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
@@ -23,6 +26,24 @@ type shelf struct {
 // newShelf gives one namespace at most a quarter of what there is.
 func newShelf(limit int64) *shelf {
 	return &shelf{limit: limit, share: limit / 4, sizes: map[string]int64{}, used: map[string]int64{}}
+}
+
+// bound has a kind keep no more than finds place.
+func (s *shelf) bound(k *Kind) {
+	reduce, drop := k.reduce, k.drop
+	k.reduce = func(o runtime.Object) (any, bool) {
+		value, keep := reduce(o)
+		contents, ok := value.(reference.Contents)
+		meta, named := o.(metav1.Object)
+		if !keep || !ok || !named {
+			return nil, false
+		}
+		return s.put(Key(meta), contents), true
+	}
+	k.drop = func(key string) {
+		s.remove(key)
+		drop(key)
+	}
 }
 
 // put returns what may be kept of an object, in place of what was kept before.

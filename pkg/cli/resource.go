@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+)
+
+// defined is what a CustomResourceDefinition says of its kind.
+type defined struct {
+	plural      string
+	clusterWide bool
+}
+
+// define takes in a CustomResourceDefinition among what is given; other objects it leaves alone.
+func (k *known) define(u *unstructured.Unstructured) error {
+	if u == nil || u.GroupVersionKind().GroupKind() != (schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}) {
+		return nil
+	}
+	return with(u, func(crd *definition) {
+		gk := schema.GroupKind{Group: crd.Spec.Group, Kind: crd.Spec.Names.Kind}
+		k.defined[gk] = defined{crd.Spec.Names.Plural, crd.Spec.Scope == "Cluster"}
+	})
+}
+
+// definition is what of a CustomResourceDefinition says where its objects lie.
+type definition struct {
+	Spec struct {
+		Group string `json:"group"`
+		Scope string `json:"scope"`
+		Names struct {
+			Kind   string `json:"kind"`
+			Plural string `json:"plural"`
+		} `json:"names"`
+	} `json:"spec"`
+}
+
+// resource returns the resource of a kind, and whether its objects lie in no namespace: as its definition says that is given, as the
+// cluster says, else as Kubernetes has it.
+func (k *known) resource(gvk schema.GroupVersionKind) (schema.GroupVersionResource, bool) {
+	if d, ok := k.defined[gvk.GroupKind()]; ok {
+		return gvk.GroupVersion().WithResource(d.plural), d.clusterWide
+	}
+	if k.cluster != nil {
+		if m, err := k.cluster.RESTMapper().RESTMapping(gvk.GroupKind(), gvk.Version); err == nil {
+			return m.Resource, m.Scope.Name() == meta.RESTScopeNameRoot
+		}
+	}
+	plural, _ := meta.UnsafeGuessKindToResource(gvk)
+	return plural, clusterWide(gvk.GroupKind())
+}
+
+// clusterWide reports whether objects of one of Kubernetes' or Firebreak's own kinds lie in no namespace.
+func clusterWide(gk schema.GroupKind) bool {
+	switch gk.Group {
+	case "":
+		return gk.Kind == "Namespace" || gk.Kind == "Node" || gk.Kind == "PersistentVolume"
+	case v1alpha1.GroupName:
+		return gk.Kind == "Environment" || gk.Kind == "DataStore" || gk.Kind == "ChangeFreeze" || gk.Kind == "Exemption"
+	case "rbac.authorization.k8s.io":
+		return gk.Kind == "ClusterRole" || gk.Kind == "ClusterRoleBinding"
+	case "storage.k8s.io":
+		return gk.Kind != "CSIStorageCapacity"
+	case "networking.k8s.io":
+		return gk.Kind == "IngressClass" || gk.Kind == "IPAddress" || gk.Kind == "ServiceCIDR"
+	case "resource.k8s.io":
+		return gk.Kind == "DeviceClass" || gk.Kind == "ResourceSlice"
+	case "apiextensions.k8s.io", "apiregistration.k8s.io", "admissionregistration.k8s.io", "scheduling.k8s.io", "node.k8s.io", "certificates.k8s.io", "flowcontrol.apiserver.k8s.io":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,118 @@
+package view
+
+import (
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Kind is one kind of object of which the view keeps something.
+type Kind struct {
+	schema.GroupVersionKind
+	// Name in the plural, for people.
+	Name string
+	// Namespace whose objects are kept; empty: those of all.
+	Namespace string
+	// Estate is true for kinds of which the estate is compiled, Later for those without which requests are judged all the same: a
+	// chart from before gives no right to read them.
+	Estate, Later bool
+	// Contents is true for kinds by which others are reduced, Uses for those others: they are watched once all contents were read.
+	Contents, Uses bool
+
+	sample client.Object
+	list   client.ObjectList
+	reduce func(o runtime.Object) (any, bool)
+	put    func(key string, v any) (changed bool)
+	drop   func(key string)
+}
+
+// Sample returns an empty object of the type that Reduce reads.
+func (k *Kind) Sample() client.Object { return k.sample }
+
+// NewList returns an empty list of such objects.
+func (k *Kind) NewList() (client.ObjectList, error) {
+	l, ok := k.list.DeepCopyObject().(client.ObjectList)
+	if !ok {
+		return nil, fmt.Errorf("%T is not a list", k.list)
+	}
+	return l, nil
+}
+
+// Reduce returns what is kept of an object, which does not hold on to it; false: nothing is.
+func (k *Kind) Reduce(o runtime.Object) (any, bool) { return k.reduce(o) }
+
+// Put keeps what Reduce returned, and reports whether that is news.
+func (k *Kind) Put(key string, v any) (changed bool) { return k.put(key, v) }
+
+// Drop forgets an object that is there no more.
+func (k *Kind) Drop(key string) { k.drop(key) }
+
+// Key is what objects are kept under.
+func Key(o metav1.Object) string { return qualified(o.GetNamespace(), o.GetName()) }
+
+func qualified(namespace, name string) string {
+	if namespace == "" {
+		return name
+	}
+	return namespace + "/" + name
+}
+
+// kept describes a kind of which reduce makes what is kept in a table. gone, which may be nil, is called with what is dropped.
+func kept[P client.Object, T any](name string, gvk schema.GroupVersionKind, sample P, list client.ObjectList, t *Table[T],
+	reduce func(P) (T, bool), gone func(key string, v T)) *Kind {
+	return &Kind{
+		GroupVersionKind: gvk, Name: name, sample: sample, list: list,
+		reduce: func(o runtime.Object) (any, bool) {
+			p, ok := o.(P)
+			if !ok {
+				return nil, false
+			}
+			return reduce(p)
+		},
+		put: func(key string, v any) bool {
+			value, ok := v.(T)
+			return ok && t.Put(key, value)
+		},
+		drop: func(key string) {
+			if v, ok := t.Delete(key); ok && gone != nil {
+				gone(key, v)
+			}
+		},
+	}
+}
+
+// always makes a reduction of one that keeps something of every object.
+func always[P client.Object, T any](reduce func(P) T) func(P) (T, bool) {
+	return func(p P) (T, bool) { return reduce(p), true }
+}
+
+// metadata describes a kind of which nothing but the metadata is needed.
+func metadata[T any](name string, gvk schema.GroupVersionKind, t *Table[T], reduce func(*metav1.PartialObjectMetadata) T) *Kind {
+	sample := &metav1.PartialObjectMetadata{}
+	sample.SetGroupVersionKind(gvk)
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+	return kept(name, gvk, sample, list, t, always(reduce), nil)
+}
+
+// Add keeps what is needed of an object that was read by other means than a watch. Objects of other kinds are left alone. ConfigMaps
+// and Secrets come before the workloads that use them.
+func (v *View) Add(u *unstructured.Unstructured) error {
+	for _, k := range v.kinds {
+		if k.GroupVersionKind != u.GroupVersionKind() || k.Namespace != "" && k.Namespace != u.GetNamespace() {
+			continue
+		}
+		o := k.sample.DeepCopyObject()
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, o); err != nil {
+			return fmt.Errorf("read %s %q: %w", u.GetKind(), u.GetName(), err)
+		}
+		if value, keep := k.Reduce(o); keep {
+			k.Put(Key(u), value)
+		}
+	}
+	return nil
+}

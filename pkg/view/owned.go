@@ -1,0 +1,55 @@
+package view
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+)
+
+// held is what is kept of what holds state, in every cluster claims and stateful sets: whose it is, and what protects it.
+type held struct {
+	policy.Owned
+	owners []types.UID
+}
+
+func heldOf(o *metav1.PartialObjectMetadata) held {
+	return heldBy(corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaim"), &o.ObjectMeta)
+}
+
+func heldBy(gvk schema.GroupVersionKind, o *metav1.ObjectMeta) held {
+	h := held{Owned: policy.Owned{GroupVersionKind: gvk, Namespace: o.Namespace, Name: o.Name, UID: o.UID, Labels: o.Labels}}
+	for _, ref := range o.OwnerReferences {
+		h.owners = append(h.owners, ref.UID)
+	}
+	return h
+}
+
+// owned returns what holds state and names one as its owner. It looks at every claim: it is asked when something of production's
+// is deleted.
+func (v *View) owned(by types.UID) []policy.Owned {
+	var out []policy.Owned
+	v.claims.Each(func(_ string, h held) { out = h.ownedBy(by, out) })
+	v.workloads.Each(func(_ string, o owner) {
+		if o.held != nil {
+			out = o.held.ownedBy(by, out)
+		}
+	})
+	return out
+}
+
+func (h *held) ownedBy(by types.UID, all []policy.Owned) []policy.Owned {
+	if slices.Contains(h.owners, by) {
+		all = append(all, h.Owned)
+	}
+	return all
+}
+
+func (v *View) claim(namespace, name string) (policy.Owned, bool) {
+	h, ok := v.claims.Get(namespace + "/" + name)
+	return h.Owned, ok
+}

@@ -1,0 +1,72 @@
+package view
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+)
+
+// Table keeps what the view needs of the objects of one kind, by namespace/name, or by name where they lie in no namespace. Its zero
+// value is empty. It may be used by many at once.
+type Table[T any] struct {
+	mu    sync.RWMutex
+	items map[string]T
+}
+
+// Get returns what is kept under a key.
+func (t *Table[T]) Get(key string) (T, bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	v, ok := t.items[key]
+	return v, ok
+}
+
+// Put keeps a value, and reports whether it differs from what was kept before: heartbeats and statuses change nothing of most kinds.
+func (t *Table[T]) Put(key string, v T) (changed bool) {
+	t.mu.Lock()
+	before, known := t.items[key]
+	if t.items == nil {
+		t.items = map[string]T{}
+	}
+	t.items[key] = v
+	t.mu.Unlock()
+	return !known || !reflect.DeepEqual(before, v)
+}
+
+// Delete removes what is kept under a key, and returns it.
+func (t *Table[T]) Delete(key string) (T, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	v, ok := t.items[key]
+	delete(t.items, key)
+	return v, ok
+}
+
+// Each calls f for everything that is kept; f must not call the table.
+func (t *Table[T]) Each(f func(key string, v T)) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for k, v := range t.items {
+		f(k, v)
+	}
+}
+
+// All returns a copy of the table.
+func (t *Table[T]) All() map[string]T {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	out := make(map[string]T, len(t.items))
+	maps.Copy(out, t.items)
+	return out
+}
+
+// Values returns everything that is kept, in the order of the keys.
+func (t *Table[T]) Values() []T {
+	all := t.All()
+	out := make([]T, 0, len(all))
+	for _, k := range slices.Sorted(maps.Keys(all)) {
+		out = append(out, all[k])
+	}
+	return out
+}

@@ -1,0 +1,232 @@
+package view
+
+import (
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+)
+
+// Settings are what a cluster's Firebreak is told when it starts.
+type Settings struct {
+	// Cluster is the cluster's own name.
+	Cluster string
+	// DefaultEnvironment of namespaces that none claims; empty: they are unassigned.
+	DefaultEnvironment string
+	// Namespace and ServiceAccount that Firebreak itself runs in and as.
+	Namespace, ServiceAccount string
+	// ReadSecrets: Secrets are read like ConfigMaps, so that what they name is known of the workloads that use them.
+	ReadSecrets bool
+	// Remembered is how many bytes may be remembered of all ConfigMaps, and as many of all Secrets. What goes beyond is read by the
+	// request that uses it. 0: without a bound, for tests and for commands that end.
+	Remembered int64
+}
+
+// View is what is kept of a cluster's objects. Make one with New.
+type View struct {
+	settings Settings
+	clock    func() time.Time
+	kinds    []*Kind
+
+	// What of Firebreak's own kinds is kept whole.
+	Environments Table[v1alpha1.Environment]
+	Stores       Table[v1alpha1.DataStore]
+	Exemptions   Table[v1alpha1.Exemption]
+	Freezes      Table[v1alpha1.ChangeFreeze]
+	Executions   Table[v1alpha1.ChangeExecution]
+	// Peaks are the numbers of replicas of the last hour.
+	Peaks Peaks
+
+	namespaces  Table[map[string]string]
+	services    Table[estate.Service]
+	volumes     Table[estate.Volume]
+	nodes       Table[estate.Node]
+	priorities  Table[estate.PriorityClass]
+	autoscalers Table[Workload]
+	pods        Table[tenant]
+	configMaps  Table[reference.Contents]
+	secrets     Table[reference.Contents]
+	roles       Table[policy.Role] // of both kinds: a Role's key has a namespace
+	bindings    Table[binding]
+	accounts    Table[string]
+	workloads   Table[owner] // by namespace/kind/name
+	claims      Table[held]
+}
+
+// New returns an empty view. The clock dates what is seen.
+func New(s Settings, clock func() time.Time) *View {
+	v := &View{settings: s, clock: clock}
+	v.kinds = append(v.ownKinds(), v.clusterKinds()...)
+	v.kinds = append(v.kinds, v.contentKinds()...)
+	v.kinds = append(v.kinds, v.roleKinds()...)
+	v.kinds = append(v.kinds, v.workloadKinds()...)
+	return v
+}
+
+// Kinds lists the kinds of objects that the view keeps something of. Those that others are reduced by come first.
+func (v *View) Kinds() []*Kind { return v.kinds }
+
+// Tables returns a copy of what is kept, by table, so that two views can be compared.
+func (v *View) Tables() map[string]any {
+	return map[string]any{
+		"environments": v.Environments.All(), "stores": v.Stores.All(), "exemptions": v.Exemptions.All(), "freezes": v.Freezes.All(), "executions": v.Executions.All(),
+		"namespaces": v.namespaces.All(), "services": v.services.All(), "volumes": v.volumes.All(), "nodes": v.nodes.All(), "priorities": v.priorities.All(),
+		"autoscalers": v.autoscalers.All(), "pods": v.pods.All(), "configMaps": v.configMaps.All(), "secrets": v.secrets.All(), "roles": v.roles.All(),
+		"bindings": v.bindings.All(), "accounts": v.accounts.All(), "workloads": v.workloads.All(), "claims": v.claims.All(), "peaks": v.Peaks.Past(v.clock()),
+	}
+}
+
+// whole keeps an object without what only the API server needs, or only files say.
+func whole[T any, P interface {
+	*T
+	client.Object
+}](p P) (T, bool) {
+	p.SetManagedFields(nil)
+	p.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{})
+	return *p, true
+}
+
+// estates marks kinds of which the estate is compiled.
+func estates(kinds ...*Kind) []*Kind {
+	for _, k := range kinds {
+		k.Estate = true
+	}
+	return kinds
+}
+
+func (v *View) ownKinds() []*Kind {
+	executions := kept("executions", v1alpha1.GVK(v1alpha1.KindChangeExecution), &v1alpha1.ChangeExecution{}, &v1alpha1.ChangeExecutionList{}, &v.Executions, whole[v1alpha1.ChangeExecution], nil)
+	executions.Namespace = v.settings.Namespace
+	return append(estates(
+		kept("environments", v1alpha1.GVK(v1alpha1.KindEnvironment), &v1alpha1.Environment{}, &v1alpha1.EnvironmentList{}, &v.Environments, v.environment, nil),
+		kept("data stores", v1alpha1.GVK(v1alpha1.KindDataStore), &v1alpha1.DataStore{}, &v1alpha1.DataStoreList{}, &v.Stores, whole[v1alpha1.DataStore], nil),
+		kept("exemptions", v1alpha1.GVK(v1alpha1.KindExemption), &v1alpha1.Exemption{}, &v1alpha1.ExemptionList{}, &v.Exemptions, whole[v1alpha1.Exemption], nil),
+	),
+		kept("freezes", v1alpha1.GVK(v1alpha1.KindChangeFreeze), &v1alpha1.ChangeFreeze{}, &v1alpha1.ChangeFreezeList{}, &v.Freezes, whole[v1alpha1.ChangeFreeze], nil),
+		executions)
+}
+
+// environment keeps an Environment, and takes in what its status says of replicas that workloads asked for.
+func (v *View) environment(e *v1alpha1.Environment) (v1alpha1.Environment, bool) {
+	v.Peaks.Recall(e.Status.RecentReplicas, v.clock())
+	return whole(e)
+}
+
+func (v *View) clusterKinds() []*Kind {
+	core := corev1.SchemeGroupVersion.WithKind
+	priorities := kept("priority classes", schedulingv1.SchemeGroupVersion.WithKind("PriorityClass"), &schedulingv1.PriorityClass{}, &schedulingv1.PriorityClassList{}, &v.priorities, always(estate.PriorityClassOf), nil)
+	priorities.Estate, priorities.Later = true, true
+	return append(estates(
+		metadata("namespaces", core("Namespace"), &v.namespaces, func(o *metav1.PartialObjectMetadata) map[string]string { return o.Labels }),
+		kept("services", core("Service"), &corev1.Service{}, &corev1.ServiceList{}, &v.services, always(estate.ServiceOf), nil),
+		kept("volumes", core("PersistentVolume"), &corev1.PersistentVolume{}, &corev1.PersistentVolumeList{}, &v.volumes, always(estate.VolumeOf), nil),
+		kept("nodes", core("Node"), &corev1.Node{}, &corev1.NodeList{}, &v.nodes, always(estate.NodeOf), nil),
+	),
+		priorities,
+		kept("pods", core("Pod"), &corev1.Pod{}, &corev1.PodList{}, &v.pods, always(tenantOf), nil),
+		v.accountsKind(), metadata("claims", core("PersistentVolumeClaim"), &v.claims, heldOf),
+	)
+}
+
+func (v *View) accountsKind() *Kind {
+	k := metadata("service accounts of kube-system", corev1.SchemeGroupVersion.WithKind("ServiceAccount"), &v.accounts, func(o *metav1.PartialObjectMetadata) string { return string(o.UID) })
+	k.Namespace = metav1.NamespaceSystem
+	return k
+}
+
+func (v *View) contentKinds() []*Kind {
+	out := []*Kind{
+		kept("config maps", corev1.SchemeGroupVersion.WithKind("ConfigMap"), &corev1.ConfigMap{}, &corev1.ConfigMapList{}, &v.configMaps, always(reference.Remembered), nil),
+	}
+	if v.settings.ReadSecrets {
+		out = append(out, kept("secrets", corev1.SchemeGroupVersion.WithKind("Secret"), &corev1.Secret{}, &corev1.SecretList{}, &v.secrets, always(reference.RememberedSecret), nil))
+	}
+	for _, k := range out {
+		k.Contents = true
+		if v.settings.Remembered > 0 {
+			newShelf(v.settings.Remembered).bound(k)
+		}
+	}
+	return out
+}
+
+func (v *View) roleKinds() []*Kind {
+	rbac := rbacv1.SchemeGroupVersion.WithKind
+	return []*Kind{
+		kept("roles", rbac("Role"), &rbacv1.Role{}, &rbacv1.RoleList{}, &v.roles, always(func(r *rbacv1.Role) policy.Role { return policy.Role{Rules: r.Rules} }), nil),
+		kept("cluster roles", rbac("ClusterRole"), &rbacv1.ClusterRole{}, &rbacv1.ClusterRoleList{}, &v.roles, always(policy.RoleOf), nil),
+		kept("role bindings", rbac("RoleBinding"), &rbacv1.RoleBinding{}, &rbacv1.RoleBindingList{}, &v.bindings, always(func(b *rbacv1.RoleBinding) binding {
+			return bindingOf(b.Namespace, b.Name, b.RoleRef, b.Subjects)
+		}), nil),
+		kept("cluster role bindings", rbac("ClusterRoleBinding"), &rbacv1.ClusterRoleBinding{}, &rbacv1.ClusterRoleBindingList{}, &v.bindings, always(func(b *rbacv1.ClusterRoleBinding) binding {
+			return bindingOf("", b.Name, b.RoleRef, b.Subjects)
+		}), nil),
+	}
+}
+
+func (v *View) workloadKinds() []*Kind {
+	apps := appsv1.SchemeGroupVersion.WithKind
+	autoscalers := kept("autoscalers", autoscalingv2.SchemeGroupVersion.WithKind("HorizontalPodAutoscaler"), &autoscalingv2.HorizontalPodAutoscaler{}, &autoscalingv2.HorizontalPodAutoscalerList{}, &v.autoscalers,
+		v.scaledBy, func(_ string, target Workload) { v.Peaks.Gone(target, v.clock()) })
+	autoscalers.Later = true
+	return []*Kind{
+		v.workload(kept("deployments", apps("Deployment"), &appsv1.Deployment{}, &appsv1.DeploymentList{}, &v.workloads, always(v.deployment), v.gone)),
+		v.workload(kept("replica sets", apps("ReplicaSet"), &appsv1.ReplicaSet{}, &appsv1.ReplicaSetList{}, &v.workloads, always(v.replicaSet), v.gone)),
+		v.workload(kept("stateful sets", apps("StatefulSet"), &appsv1.StatefulSet{}, &appsv1.StatefulSetList{}, &v.workloads, always(v.statefulSet), v.gone)),
+		v.workload(kept("daemon sets", apps("DaemonSet"), &appsv1.DaemonSet{}, &appsv1.DaemonSetList{}, &v.workloads, always(v.daemonSet), v.gone)),
+		v.workload(kept("replication controllers", corev1.SchemeGroupVersion.WithKind("ReplicationController"), &corev1.ReplicationController{}, &corev1.ReplicationControllerList{}, &v.workloads, always(v.replicationController), v.gone)),
+		autoscalers,
+	}
+}
+
+// Compile makes the estate of what is kept.
+func (v *View) Compile() *estate.Estate {
+	return estate.Compile(estate.Input{
+		Environments:       v.Environments.Values(),
+		DataStores:         v.Stores.Values(),
+		Exemptions:         v.Exemptions.Values(),
+		Namespaces:         v.namespaces.All(),
+		Services:           v.services.All(),
+		Volumes:            v.volumes.All(),
+		Nodes:              v.nodes.All(),
+		Priorities:         v.priorities.All(),
+		Cluster:            v.settings.Cluster,
+		DefaultEnvironment: v.settings.DefaultEnvironment,
+		FirebreakNamespace: v.settings.Namespace,
+		FirebreakAccount:   v.settings.ServiceAccount,
+	})
+}
+
+// World returns what requests are judged by: an estate, and the view as it is when it is asked.
+func (v *View) World(e *estate.Estate) *policy.World {
+	return &policy.World{
+		Estate:        e,
+		ConfigMaps:    v.configMap,
+		Secrets:       v.secret,
+		Roles:         v.role,
+		ClusterRoles:  v.clusterRoles,
+		Bindings:      v.bound,
+		BindingsOf:    v.bindingsOf,
+		Tenants:       v.tenants,
+		PodAt:         v.podAt,
+		Owners:        v.owner,
+		Parents:       v.parent,
+		Peaks:         v.peak,
+		Running:       v.running,
+		ControllerUID: v.controllerUID,
+		Freezes:       v.Freezes.Values,
+		Owned:         v.owned,
+		Claim:         v.claim,
+	}
+}

@@ -1,0 +1,141 @@
+package view
+
+import (
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+	"github.com/firebreak-dev/firebreak/pkg/workload"
+)
+
+// owner is what is kept of an object that may own Pods: what identifies it, what matters of its template, and what it holds if it is a
+// StatefulSet.
+type owner struct {
+	Workload
+	uid types.UID
+	policy.Parent
+	held *held
+}
+
+// workload keeps a kind of workloads under keys that say the kind.
+func (v *View) workload(k *Kind) *Kind {
+	at := func(key string) string {
+		namespace, name, _ := strings.Cut(key, "/")
+		return Workload{namespace, k.Kind, name}.key()
+	}
+	k.Uses = true
+	put, drop := k.put, k.drop
+	k.put = func(key string, value any) bool { return put(at(key), value) }
+	k.drop = func(key string) { drop(at(key)) }
+	return k
+}
+
+func (w Workload) key() string { return w.Namespace + "/" + w.Kind + "/" + w.Name }
+
+func (v *View) deployment(o *appsv1.Deployment) owner {
+	return v.keep("Deployment", &o.ObjectMeta, &o.Spec.Template, o.Spec.Replicas)
+}
+
+func (v *View) replicaSet(o *appsv1.ReplicaSet) owner {
+	return v.keep("ReplicaSet", &o.ObjectMeta, &o.Spec.Template, o.Spec.Replicas)
+}
+
+func (v *View) daemonSet(o *appsv1.DaemonSet) owner {
+	return v.keep("DaemonSet", &o.ObjectMeta, &o.Spec.Template, nil)
+}
+
+func (v *View) statefulSet(o *appsv1.StatefulSet) owner {
+	out := v.keep("StatefulSet", &o.ObjectMeta, &o.Spec.Template, o.Spec.Replicas)
+	h := heldBy(appsv1.SchemeGroupVersion.WithKind("StatefulSet"), &o.ObjectMeta)
+	out.held = &h
+	return out
+}
+
+func (v *View) replicationController(o *corev1.ReplicationController) owner {
+	template := o.Spec.Template
+	if template == nil {
+		template = &corev1.PodTemplateSpec{}
+	}
+	return v.keep("ReplicationController", &o.ObjectMeta, template, o.Spec.Replicas)
+}
+
+// keep what the template of a workload refers to, and note how many replicas it asks for: one, where it does not say.
+func (v *View) keep(kind string, meta *metav1.ObjectMeta, t *corev1.PodTemplateSpec, replicas *int32) owner {
+	out := owner{
+		Workload: Workload{meta.Namespace, kind, meta.Name}, uid: meta.UID,
+		Parent: policy.ParentOf(reference.Input{
+			Namespace: meta.Namespace, ConfigMaps: v.hostsOf(v.configMap), Secrets: v.hostsOf(v.secret),
+			Template: &workload.Template{Path: "spec.template", Labels: t.Labels, Annotations: t.Annotations, Spec: t.Spec},
+		}),
+	}
+	out.Labels, out.Replicas = t.Labels, 1
+	if replicas != nil {
+		out.Replicas = int64(*replicas)
+	}
+	v.Peaks.Note(out.Workload, out.Replicas, v.clock())
+	return out
+}
+
+func (v *View) gone(_ string, o owner) { v.Peaks.Gone(o.Workload, v.clock()) }
+
+// hostsOf gives the hosts that a ConfigMap or Secret names, and not its values: what $(VAR) composes of values that came later than
+// the owner is nothing that the owner had, and heals nothing.
+func (v *View) hostsOf(contents func(namespace, name string) (reference.Contents, bool)) func(namespace, name string) (reference.Contents, bool) {
+	return func(namespace, name string) (reference.Contents, bool) {
+		c, ok := contents(namespace, name)
+		out := reference.Contents{Keys: make(map[string]reference.Content, len(c.Keys)), Large: c.Large}
+		for k, content := range c.Keys {
+			out.Keys[k] = reference.Content{Targets: content.Targets, Long: true}
+		}
+		return out, ok
+	}
+}
+
+// scaledBy notes how many replicas an autoscaler saw of what it scales. Of custom resources nothing else tells; of other kinds nothing
+// is kept.
+func (v *View) scaledBy(a *autoscalingv2.HorizontalPodAutoscaler) (Workload, bool) {
+	t := a.Spec.ScaleTargetRef
+	if gv, err := schema.ParseGroupVersion(t.APIVersion); err != nil || gv.Group == appsv1.GroupName || gv.Group == "" {
+		return Workload{}, false
+	}
+	target := Workload{a.Namespace, t.Kind, t.Name}
+	if before, known := v.autoscalers.Get(Key(a)); known && before != target {
+		v.Peaks.Gone(before, v.clock())
+	}
+	v.Peaks.Note(target, int64(a.Status.CurrentReplicas), v.clock())
+	return target, true
+}
+
+func (v *View) owner(namespace string, ref metav1.OwnerReference) (policy.Parent, bool) {
+	o, ok := v.workloads.Get(Workload{namespace, ref.Kind, ref.Name}.key())
+	return o.Parent, ok && o.uid == ref.UID
+}
+
+func (v *View) parent(namespace, kind, name string) (policy.Parent, bool) {
+	o, ok := v.workloads.Get(Workload{namespace, kind, name}.key())
+	return o.Parent, ok
+}
+
+func (v *View) peak(namespace, kind, name string) int64 {
+	return v.Peaks.Of(Workload{namespace, kind, name}, v.clock())
+}
+
+// running counts what the workloads of a namespace ask for whose Pods a selector matches; what a Deployment makes is counted
+// with it. It looks at every workload: it is asked when a disruption budget is written.
+func (v *View) running(namespace string, sel labels.Selector) int64 {
+	var n int64
+	v.workloads.Each(func(_ string, o owner) {
+		if o.Namespace == namespace && o.Kind != "ReplicaSet" && sel.Matches(labels.Set(o.Labels)) {
+			n += o.Replicas
+		}
+	})
+	return n
+}
