@@ -108,9 +108,10 @@ func (q quiet) State(context.Context, *policy.Case, string) (*change.State, erro
 	return &change.State{}, nil
 }
 
-func (q quiet) Owner(context.Context, string, metav1.OwnerReference) (*policy.OwnerObject, error) {
+func (q quiet) Read(_ context.Context, _ *policy.Missing, _ *policy.World, f *policy.Facts) error {
 	*q.reads++
-	return &policy.OwnerObject{Unreadable: true}, nil
+	f.Owner, f.Scale = &policy.OwnerObject{Unreadable: true}, &policy.TargetScale{}
+	return nil
 }
 
 // BenchmarkOperators measures what it costs that everything is sent: what operators were recorded to send, the POSTs and patches

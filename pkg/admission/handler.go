@@ -10,16 +10,13 @@ import (
 
 	"github.com/go-logr/logr"
 	admissionv1 "k8s.io/api/admission/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
-	"github.com/firebreak-dev/firebreak/pkg/budget"
 	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/ledger"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
-	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
 // Memory is what is known without asking the API server.
@@ -36,18 +33,8 @@ type Live interface {
 	State(ctx context.Context, c *policy.Case, namespace string) (*change.State, error)
 	// Approvals reads the approvals of one namespace again.
 	Approvals(ctx context.Context, s *change.State, namespace string) error
-	// NamespaceLabels reads the labels of a namespace; false if it does not exist.
-	NamespaceLabels(ctx context.Context, name string) (map[string]string, bool, error)
-	// Role reads a Role, or a ClusterRole where the namespace is empty; nil if it does not exist.
-	Role(ctx context.Context, namespace, name string) (*policy.Role, error)
-	// Contents reads ConfigMaps and Secrets of a namespace for what they name, as far as known tells that it matters.
-	Contents(ctx context.Context, namespace string, of []reference.Via, known func(reference.Target) bool) (map[reference.Via]reference.Contents, error)
-	// Owner reads the custom resource that an owner reference names.
-	Owner(ctx context.Context, namespace string, ref metav1.OwnerReference) (*policy.OwnerObject, error)
-	// Scale reads how many replicas the workload asks for that an autoscaler scales.
-	Scale(ctx context.Context, namespace string, of policy.ScaleTarget) (*policy.TargetScale, error)
-	// ControllerUID reads the UID of a service account of kube-system into memory.
-	ControllerUID(ctx context.Context, name string) error
+	// Read reads what is missing about a request.
+	policy.Reader
 }
 
 // Ledger reserves executions.
@@ -133,64 +120,26 @@ func (h *Handler) handle(ctx context.Context, req *policy.Request) admission.Res
 	return h.answer(ctx, req, c, a)
 }
 
-// prepare reads live, once, what the memory does not have yet: a namespace created a moment ago, a controller's
-// account.
+// prepare makes a request ready, and has read live what the memory does not have yet: a namespace created a moment ago, a
+// controller's account.
 func (h *Handler) prepare(ctx context.Context, req *policy.Request, w *policy.World) (*policy.Case, error) {
-	for range maxRounds {
-		req.Budget = budget.New()
-		c, err := policy.Prepare(req, w)
-		h.Metrics.work.Observe(float64(req.Budget.Units()))
-		var namespace policy.NamespaceUnknownError
-		var controller policy.ControllerUnknownError
-		var role policy.RoleUnknownError
-		var contents policy.ContentsUnknownError
-		var owner policy.OwnerUnknownError
-		var scale policy.ScaleUnknownError
-		switch {
-		case errors.As(err, &namespace):
-			labels, _, err := h.Live.NamespaceLabels(ctx, namespace.Namespace)
-			if err != nil {
-				return nil, unavailable{err}
-			}
-			req.NamespaceLabels, req.NamespaceRead = labels, true
-		case errors.As(err, &role):
-			r, err := h.Live.Role(ctx, role.Namespace, role.Name)
-			if err != nil {
-				return nil, unavailable{err}
-			}
-			req.Role, req.RoleRead = r, true
-		case errors.As(err, &contents):
-			if req.Contents != nil || len(contents.Of) > maxContents {
-				return nil, policy.UndecidedError{Why: contents.Error()}
-			}
-			if req.Contents, err = h.Live.Contents(ctx, contents.Namespace, contents.Of, w.Known(contents.Namespace)); err != nil {
-				return nil, unavailable{err}
-			}
-		case errors.As(err, &owner):
-			if req.Owner, err = h.Live.Owner(ctx, owner.Namespace, owner.Owner); err != nil {
-				return nil, unavailable{err}
-			}
-		case errors.As(err, &scale):
-			if req.Scale, err = h.Live.Scale(ctx, scale.Namespace, scale.Target); err != nil {
-				return nil, unavailable{err}
-			}
-		case errors.As(err, &controller):
-			if err := h.Live.ControllerUID(ctx, controller.Name); err != nil {
-				return nil, unavailable{err}
-			}
-		default:
-			return c, err
-		}
+	c, err := policy.PrepareWith(ctx, req, w, liveReads{h.Live})
+	if err == nil {
+		h.Metrics.work.Observe(float64(c.Work()))
 	}
-	return nil, unavailable{errors.New("what was read live did not last")}
+	return c, err
 }
 
-const (
-	// maxRounds is how often a request is made ready: once for each sort of thing that may have to be read first, and once more.
-	maxRounds = 6
-	// maxContents is how many ConfigMaps and Secrets are read live for one request.
-	maxContents = 16
-)
+// liveReads marks the errors of live reads.
+type liveReads struct{ policy.Reader }
+
+// Read implements policy.Reader.
+func (l liveReads) Read(ctx context.Context, m *policy.Missing, w *policy.World, f *policy.Facts) error {
+	if err := l.Reader.Read(ctx, m, w, f); err != nil {
+		return unavailable{err}
+	}
+	return nil
+}
 
 // unavailable is a failed live read: the request is refused for now, and a retry helps.
 type unavailable struct{ error }

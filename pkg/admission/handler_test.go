@@ -25,7 +25,6 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/ledger"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
-	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
 // memory knows one small estate.
@@ -72,20 +71,9 @@ func (l live) State(context.Context, *policy.Case, string) (*change.State, error
 	return nil, errDown
 }
 func (live) Approvals(context.Context, *change.State, string) error { return errDown }
-func (live) NamespaceLabels(context.Context, string) (map[string]string, bool, error) {
-	return nil, false, errDown
+func (live) Read(context.Context, *policy.Missing, *policy.World, *policy.Facts) error {
+	return errDown
 }
-func (live) Role(context.Context, string, string) (*policy.Role, error) { return nil, errDown }
-func (live) Contents(context.Context, string, []reference.Via, func(reference.Target) bool) (map[reference.Via]reference.Contents, error) {
-	return nil, errDown
-}
-func (live) Owner(context.Context, string, metav1.OwnerReference) (*policy.OwnerObject, error) {
-	return nil, errDown
-}
-func (live) Scale(context.Context, string, policy.ScaleTarget) (*policy.TargetScale, error) {
-	return nil, errDown
-}
-func (live) ControllerUID(context.Context, string) error { return errDown }
 
 type noLedger struct{}
 

@@ -19,18 +19,13 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/view"
 )
-
-// Client is what a Reader reads with.
-type Client interface {
-	client.Reader
-	client.SubResourceClientConstructor
-}
 
 // Reader reads change state from the API server itself, never from a cache: the first request that is sent after an
 // approval's answer has arrived must find it, through every replica.
 type Reader struct {
-	client Client
+	client view.Client
 	// namespace is Firebreak's own.
 	namespace string
 	// remember puts the UID of a controller's account into memory.
@@ -46,7 +41,7 @@ type Reader struct {
 var _ Live = (*Reader)(nil)
 
 // NewReader returns a reader. c must not read from a cache.
-func NewReader(c Client, namespace string, remember func(name, uid string)) *Reader {
+func NewReader(c view.Client, namespace string, remember func(name, uid string)) *Reader {
 	return &Reader{client: c, namespace: namespace, remember: remember}
 }
 

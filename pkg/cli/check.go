@@ -11,11 +11,9 @@ import (
 	"github.com/spf13/pflag"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
-	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
 type checkOptions struct {
@@ -137,43 +135,13 @@ func (k *known) judge(d document, o *checkOptions, at time.Time) Result {
 	return r.decided(req, decision)
 }
 
-// evaluate judges a request. What the estate does not know is looked for in what is checked; of the rest, nobody can be
-// asked: of a namespace the name alone decides, and a role may hold anything.
+// evaluate judges a request.
 func (k *known) evaluate(req *policy.Request) (*policy.Decision, error) {
-	for {
-		d, err := policy.Evaluate(req, k.world, k.state)
-		var namespace policy.NamespaceUnknownError
-		var role policy.RoleUnknownError
-		var contents policy.ContentsUnknownError
-		var owner policy.OwnerUnknownError
-		var scale policy.ScaleUnknownError
-		switch {
-		case errors.As(err, &contents) && req.Contents == nil:
-			req.Contents = map[reference.Via]reference.Contents{}
-			for _, v := range contents.Of {
-				if read, ok := k.large[large{v, contents.Namespace}]; ok {
-					req.Contents[v] = read(k.world.Known(contents.Namespace))
-				}
-			}
-		case errors.As(err, &owner) && req.Owner == nil:
-			gk := schema.FromAPIVersionAndKind(owner.Owner.APIVersion, owner.Owner.Kind).GroupKind()
-			raw, there := k.objects[objectKey(gk, owner.Namespace, owner.Owner.Name)]
-			req.Owner = &policy.OwnerObject{JSON: raw, Unreadable: !there}
-		case errors.As(err, &scale) && req.Scale == nil:
-			if req.Scale, err = k.scale(scale); err != nil {
-				return nil, err
-			}
-		case errors.As(err, &namespace) && !req.NamespaceRead:
-			req.NamespaceRead = true
-		case errors.As(err, &role) && !req.RoleRead:
-			req.RoleRead = true
-			if r, ok := k.roles[qualified(role.Namespace, role.Name)]; ok {
-				req.Role = &r
-			}
-		default:
-			return d, err
-		}
+	c, err := policy.PrepareWith(k.ctx, req, k.world, k)
+	if err != nil {
+		return nil, err
 	}
+	return c.Decide(k.state), nil
 }
 
 func (k *known) requestOf(u *unstructured.Unstructured, o *checkOptions, at time.Time) (*policy.Request, error) {

@@ -24,7 +24,6 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
-	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
 // known is what check knows of the world: from files, or from the cluster.
@@ -267,25 +266,4 @@ func (k *known) old(gvk schema.GroupVersionKind, ns, name string) ([]byte, error
 		return nil, fmt.Errorf("look for the object before the request: %w", err)
 	}
 	return json.Marshal(u.Object)
-}
-
-// scale reads how many replicas something asks for: from the cluster, else as its object says.
-func (k *known) scale(e policy.ScaleUnknownError) (*policy.TargetScale, error) {
-	if k.cluster != nil {
-		return view.Scale(k.ctx, k.cluster, e.Namespace, e.Target)
-	}
-	gk := schema.FromAPIVersionAndKind(e.Target.APIVersion, e.Target.Kind).GroupKind()
-	raw, there := k.objects[objectKey(gk, e.Namespace, e.Target.Name)]
-	if !there {
-		return &policy.TargetScale{}, nil
-	}
-	var o struct {
-		Spec struct {
-			Replicas *int64 `json:"replicas"`
-		} `json:"spec"`
-	}
-	if json.Unmarshal(raw, &o) != nil || o.Spec.Replicas == nil {
-		return &policy.TargetScale{Unreadable: true}, nil
-	}
-	return &policy.TargetScale{Replicas: *o.Spec.Replicas}, nil
 }

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"slices"
+
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -54,21 +56,14 @@ func (k *known) resource(gvk schema.GroupVersionKind) (schema.GroupVersionResour
 
 // clusterWide reports whether objects of one of Kubernetes' or Firebreak's own kinds lie in no namespace.
 func clusterWide(gk schema.GroupKind) bool {
-	switch gk.Group {
-	case "":
-		return gk.Kind == "Namespace" || gk.Kind == "Node" || gk.Kind == "PersistentVolume"
-	case v1alpha1.GroupName:
-		return gk.Kind == "Environment" || gk.Kind == "DataStore" || gk.Kind == "ChangeFreeze" || gk.Kind == "Exemption"
-	case "rbac.authorization.k8s.io":
-		return gk.Kind == "ClusterRole" || gk.Kind == "ClusterRoleBinding"
-	case "storage.k8s.io":
-		return gk.Kind != "CSIStorageCapacity"
-	case "networking.k8s.io":
-		return gk.Kind == "IngressClass" || gk.Kind == "IPAddress" || gk.Kind == "ServiceCIDR"
-	case "resource.k8s.io":
-		return gk.Kind == "DeviceClass" || gk.Kind == "ResourceSlice"
-	case "apiextensions.k8s.io", "apiregistration.k8s.io", "admissionregistration.k8s.io", "scheduling.k8s.io", "node.k8s.io", "certificates.k8s.io", "flowcontrol.apiserver.k8s.io":
-		return true
-	}
-	return false
+	kinds, all := map[string][]string{
+		"":                          {"Namespace", "Node", "PersistentVolume"},
+		v1alpha1.GroupName:          {v1alpha1.KindEnvironment, v1alpha1.KindDataStore, v1alpha1.KindChangeFreeze, v1alpha1.KindExemption},
+		"rbac.authorization.k8s.io": {"ClusterRole", "ClusterRoleBinding"},
+		"storage.k8s.io":            {"StorageClass", "VolumeAttachment", "VolumeAttributesClass", "CSIDriver", "CSINode"},
+		"networking.k8s.io":         {"IngressClass", "IPAddress", "ServiceCIDR"},
+		"resource.k8s.io":           {"DeviceClass", "DeviceTaintRule", "ResourceSlice"},
+		"certificates.k8s.io":       {"CertificateSigningRequest", "ClusterTrustBundle"},
+	}, []string{"apiextensions.k8s.io", "apiregistration.k8s.io", "admissionregistration.k8s.io", "scheduling.k8s.io", "node.k8s.io", "flowcontrol.apiserver.k8s.io"}
+	return slices.Contains(kinds[gk.Group], gk.Kind) || slices.Contains(all, gk.Group)
 }

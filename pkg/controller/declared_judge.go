@@ -44,6 +44,8 @@ func (d *Declared) judge(ctx context.Context, before, after *unstructured.Unstru
 	}
 	decision := c.Decide(state)
 	switch denied := decision.Denied(); {
+	case decision.Missing != nil:
+		return obstacle{}, fmt.Errorf("%s", decision.Missing)
 	case len(decision.Invalid) > 0:
 		return obstacle{reasonRefused, decision.Invalid.ToAggregate().Error()}, nil
 	case len(denied) > 0:

@@ -77,8 +77,8 @@ func TestWatchedAndReadAreTheSame(t *testing.T) {
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, typed); err != nil {
 			t.Fatal(err)
 		}
-		objects = append(objects, typed.(client.Object)) //nolint:forcetypeassert // every kind of the scheme is one
-		u.SetResourceVersion("999")                      // as the API server of this test counts
+		objects = append(objects, typed.(client.Object))
+		u.SetResourceVersion("999") // as the API server of this test counts
 		if err := read.Add(u); err != nil {
 			t.Fatal(err)
 		}

@@ -21,7 +21,7 @@ import (
 func Audit(gvk schema.GroupVersionKind, resource schema.GroupVersionResource, namespace, name string, raw []byte, w *World, at time.Time) (*Decision, error) {
 	req := &Request{
 		Operation: Create, Kind: gvk, Resource: resource, Namespace: namespace, Name: name, Object: raw, Now: at, Stored: true,
-		User: authenticationv1.UserInfo{Username: userControllerManager}, NamespaceRead: true, RoleRead: true,
+		User: authenticationv1.UserInfo{Username: userControllerManager}, Facts: Facts{NamespaceRead: true, RoleRead: true},
 	}
 	d, err := Evaluate(req, w, nil)
 	if err != nil {

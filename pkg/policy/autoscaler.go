@@ -8,17 +8,6 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
-// ScaleUnknownError says that an autoscaler scales something that is not known from memory: a custom resource, or what was made a
-// moment ago. The caller reads its scale live and asks again.
-type ScaleUnknownError struct {
-	Namespace string
-	Target    ScaleTarget
-}
-
-func (e ScaleUnknownError) Error() string {
-	return fmt.Sprintf("the scale of %s %q is not known yet", e.Target.Kind, e.Target.Name)
-}
-
 // ScaleTarget names what an autoscaler scales, in its own namespace.
 type ScaleTarget struct {
 	APIVersion string `json:"apiVersion"`
@@ -54,21 +43,20 @@ func (c *Case) autoscalerBounds() (autoscalerBounds, bool) {
 }
 
 // knownTarget asks for the scale of what an autoscaler scales.
-func (c *Case) knownTarget() error {
+func (c *Case) knownTarget() {
 	a, ok := c.autoscalerBounds()
-	if !ok || c.req.Scale != nil || c.req.Stored {
-		return nil
+	if !ok || c.req.Stored {
+		return
 	}
-	if _, known := c.targetReplicas(a.Spec.ScaleTargetRef); known {
-		return nil
+	if _, known := c.targetReplicas(a.Spec.ScaleTargetRef); !known {
+		c.lack(Missing{Scale: &MissingScale{c.req.Namespace, a.Spec.ScaleTargetRef}})
 	}
-	return ScaleUnknownError{c.req.Namespace, a.Spec.ScaleTargetRef}
 }
 
 // targetReplicas is how many replicas the workload asks for that an autoscaler scales; false: nothing is known of it.
 func (c *Case) targetReplicas(t ScaleTarget) (int64, bool) {
-	if c.req.Scale != nil {
-		return c.req.Scale.Replicas, true
+	if c.req.Facts.Scale != nil {
+		return c.req.Facts.Scale.Replicas, true
 	}
 	p, ok := c.world.Parents(c.req.Namespace, t.Kind, t.Name)
 	return p.Replicas, ok
@@ -83,7 +71,7 @@ func (c *Case) autoscales(prod []*estate.Environment) string {
 	}
 	t := a.Spec.ScaleTargetRef
 	running, known := c.targetReplicas(t)
-	if !known || c.req.Scale != nil && c.req.Scale.Unreadable {
+	if !known || c.req.Facts.Scale != nil && c.req.Facts.Scale.Unreadable {
 		return fmt.Sprintf("may let far fewer of %s %q run than do: Firebreak cannot read how many do", t.Kind, t.Name)
 	}
 	least, most := int64(1), a.Spec.MaxReplicas

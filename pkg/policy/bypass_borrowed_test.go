@@ -32,7 +32,7 @@ func TestBypassByABorrowedTemplate(t *testing.T) {
 		return `{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: payments, ownerReferences: [{apiVersion: argoproj.io/v1alpha1, kind: Workflow, name: reindex, uid: w-1, controller: true}]}, spec: {containers: [` + container + `]}}`
 	}
 	of := func(y string) func(*policy.Request) {
-		return func(r *policy.Request) { r.Owner = ownerObject(t, y) }
+		return func(r *policy.Request) { r.Facts.Owner = ownerObject(t, y) }
 	}
 	cards := strings.ReplaceAll(run, "db.prod.db", "cards.pci.db")
 	runRequests(t, map[string]request{

@@ -1,7 +1,6 @@
 package policy_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
@@ -70,9 +69,9 @@ func TestBypassByWhatAnOperatorMakes(t *testing.T) {
 		psql     = `{name: wait, image: "argoexec:3", command: [psql, -h, db.prod.db.example.com]}`
 		instance = `{name: postgres, image: "postgres:17", command: [/controller/manager, instance, run], env: [{name: HOST, value: db.prod.db.example.com}]}`
 	)
-	unreadable := func(r *policy.Request) { r.Owner = &policy.OwnerObject{Unreadable: true} }
+	unreadable := func(r *policy.Request) { r.Facts.Owner = &policy.OwnerObject{Unreadable: true} }
 	of := func(y string) func(*policy.Request) {
-		return func(r *policy.Request) { r.Owner = ownerObject(t, y) }
+		return func(r *policy.Request) { r.Facts.Owner = ownerObject(t, y) }
 	}
 	const (
 		making = `{apiVersion: argoproj.io/v1alpha1, kind: Workflow, metadata: {name: make, namespace: payments, uid: w-4}, spec: {templates: [{name: m, container: {image: "builder:1", command: [make]}}]}}`
@@ -93,7 +92,7 @@ func TestBypassByWhatAnOperatorMakes(t *testing.T) {
 		"another image":                        {reason: "nobody has judged it", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", image), edit: of(workflow), want: window},
 		"with the value of a parameter":        {reason: "the rest is as it was written", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said), edit: of(parameterised), want: "admitted"},
 		"a store that comes by a parameter":    {reason: "the resource did not name it when it was judged", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said), edit: of(strings.Replace(workflow, "db.prod.db.example.com", `"db.{{x}}.db.example.com"`, 1)), want: window},
-		"of a resource that there is not":      {reason: "a name is soon made up", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said), edit: func(r *policy.Request) { r.Owner = &policy.OwnerObject{} }, want: window},
+		"of a resource that there is not":      {reason: "a name is soon made up", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said), edit: func(r *policy.Request) { r.Facts.Owner = &policy.OwnerObject{} }, want: window},
 		"of another one of that name":          {reason: "it was deleted and made again", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-9", said), edit: of(workflow), want: window},
 		"a Cluster's own Pods":                 {reason: "a database operator replaces its Pods", header: by("cert-manager"), objects: pod("Cluster", "orders", "c-1", instance), edit: of(cluster), want: "admitted"},
 		"of a kind that it may not read":       {reason: "nobody can say that its templates say so", header: by("cert-manager"), objects: pod("Thing", "x", "x-1", said), edit: unreadable, want: window},
@@ -109,7 +108,7 @@ func TestBypassByWhatAnOperatorMakes(t *testing.T) {
 		"another than Tekton's step":           {reason: "nobody has judged it", header: by("cert-manager"), objects: pod("TaskRun", "build", "t-1", `{name: step-a, image: "golang:1.23", command: [/tekton/bin/entrypoint], args: [-entrypoint, make, "--", destroy, "--destination=1.23"]}`), edit: of(step), want: window},
 		"a line of words, behind a tool":       {reason: "the resource did not say so", header: by("cert-manager"), objects: pod("RayJob", "r", "r-1", `{name: a, image: x, command: [sh, -c, "psql -c x; python app.py"]}`), edit: of(ray), want: window},
 		"a line of words":                      {reason: "its submitter runs what the resource says", header: by("cert-manager"), objects: pod("RayJob", "r", "r-1", `{name: a, image: x, command: [ray, job, submit, "--", python, app.py]}`), edit: of(ray), want: "admitted"},
-		"before it was read":                   {reason: "somebody must read it first", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said), want: `undecided: Workflow "reindex" is not known yet`},
+		"before it was read":                   {reason: "somebody must read it first", header: by("cert-manager"), objects: pod("Workflow", "reindex", "w-1", said), want: `missing: Workflow "reindex" is not known yet`},
 	})
 }
 
@@ -119,7 +118,7 @@ func TestAnUnreadableOwnerIsSaid(t *testing.T) {
 	owned := `{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: payments, ownerReferences: [{apiVersion: acme.example.com/v1, kind: Thing, name: x, uid: x-1, controller: true}]}, ` +
 		`spec: {containers: [{name: main, image: a, command: [psql, -h, db.prod.db.example.com]}]}}`
 	req := newRequest(t, s, by("cert-manager"), documents(t, []byte(owned)), now())
-	req.Owner = &policy.OwnerObject{Unreadable: true}
+	req.Facts.Owner = &policy.OwnerObject{Unreadable: true}
 	d, err := policy.Evaluate(req, s.world, s.state(t))
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +189,7 @@ func TestBypassByAutoscaler(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			req := newRequest(t, s, header{Requester: tc.requester, Operation: tc.operation}, documents(t, []byte(tc.objects)), now())
-			req.Scale = tc.scale
+			req.Facts.Scale = tc.scale
 			if got := verdict(req, s, nil, t); got != tc.want {
 				t.Errorf("%s, want %s: %s", got, tc.want, tc.reason)
 			}
@@ -203,15 +202,10 @@ func TestScalesAreAskedFor(t *testing.T) {
 	s := newStage(t)
 	s.world.Parents = func(string, string, string) (policy.Parent, bool) { return policy.Parent{}, false }
 	req := newRequest(t, s, by("bob"), documents(t, []byte(`{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web, namespace: payments}, spec: {scaleTargetRef: {apiVersion: argoproj.io/v1alpha1, kind: Rollout, name: web}, maxReplicas: 1}}`)), now())
-	_, err := policy.Evaluate(req, s.world, nil)
-	var unknown policy.ScaleUnknownError
-	if !errors.As(err, &unknown) || unknown.Namespace != "payments" || unknown.Target != (policy.ScaleTarget{APIVersion: "argoproj.io/v1alpha1", Kind: "Rollout", Name: "web"}) {
-		t.Fatalf("%v, want the Rollout to be asked for", err)
-	}
-	if got := err.Error(); got != `the scale of Rollout "web" is not known yet` {
+	if got := missing(t, req, s.world); got != `the scale of Rollout "web" is not known yet` {
 		t.Error(got)
 	}
-	req.Scale = &policy.TargetScale{Unreadable: true}
+	req.Facts.Scale = &policy.TargetScale{Unreadable: true}
 	d, err := policy.Evaluate(req, s.world, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -43,6 +43,9 @@ func verdict(req *policy.Request, s *stage, state []string, t *testing.T) string
 	if err != nil {
 		return "undecided: " + err.Error()
 	}
+	if d.Missing != nil {
+		return "missing: " + d.Missing.String()
+	}
 	var rules []string
 	for _, f := range d.Denied() {
 		rules = append(rules, string(f.Rule))
@@ -104,7 +107,7 @@ func TestBypassIdentity(t *testing.T) {
 		"a controller that the server does not know yet": {
 			reason: "its account is read live once, before it is believed", header: by("job-controller"), objects: prodJob,
 			edit: func(r *policy.Request) { r.User.Username = "system:serviceaccount:kube-system:ttl-controller" },
-			want: "undecided: service account kube-system/ttl-controller is not known yet",
+			want: "missing: service account kube-system/ttl-controller is not known yet",
 		},
 		"a user that is called like the controller manager": {
 			reason: "another capital is another user", header: by("dora"), objects: prodJob,

@@ -98,16 +98,20 @@ func TestBypassReviews(t *testing.T) {
 		},
 		"an unknown namespace": {
 			reason: "it is read live, never taken for nobody's", header: by("dora"), objects: strings.Replace(devPod, "namespace: dev", "namespace: dev-new", 1),
-			want: `undecided: namespace "dev-new" is not known yet`,
+			want: `missing: namespace "dev-new" is not known yet`,
 		},
 		"an unknown namespace that was read": {
 			reason: "then its labels decide", header: by("dora"), objects: strings.Replace(devPod, "namespace: dev", "namespace: fresh", 1),
-			edit: func(r *policy.Request) { r.NamespaceRead, r.NamespaceLabels = true, map[string]string{"env": "prod"} },
+			edit: func(r *policy.Request) {
+				r.Facts.NamespaceRead, r.Facts.NamespaceLabels = true, map[string]string{"env": "prod"}
+			},
 			want: "IdentityOutsideEnvironment",
 		},
 		"labels that the sender claims for a known namespace": {
 			reason: "what the estate knows wins", header: by("dora"), objects: devPod,
-			edit: func(r *policy.Request) { r.NamespaceRead, r.NamespaceLabels = true, map[string]string{"env": "prod"} },
+			edit: func(r *policy.Request) {
+				r.Facts.NamespaceRead, r.Facts.NamespaceLabels = true, map[string]string{"env": "prod"}
+			},
 			want: "DataStoreAcrossTiers",
 		},
 		"an older version of the kind": {
@@ -130,20 +134,30 @@ func TestBypassReviews(t *testing.T) {
 	})
 }
 
-// TestErrorsSayWhatToReadLive: the webhook reads what is missing, once, and asks again.
-func TestErrorsSayWhatToReadLive(t *testing.T) {
+// missing says what has to be read before a request can be decided. Until then it is not admitted.
+func missing(t *testing.T, req *policy.Request, w *policy.World) string {
+	t.Helper()
+	d, err := policy.Evaluate(req, w, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Missing == nil || d.Allowed {
+		t.Fatalf("missing: %v, admitted: %t", d.Missing, d.Allowed)
+	}
+	return d.Missing.String()
+}
+
+// TestWhatIsMissingIsTold: the webhook reads it, once, and asks again.
+func TestWhatIsMissingIsTold(t *testing.T) {
 	s := newStage(t)
 	pod := documents(t, []byte(strings.Replace(devPod, "namespace: dev", "namespace: nobody-knows", 1)))
-	_, err := policy.Prepare(newRequest(t, s, by("dora"), pod, now()), s.world)
-	var namespace policy.NamespaceUnknownError
-	if !errors.As(err, &namespace) || namespace.Namespace != "nobody-knows" {
-		t.Errorf("an unknown namespace is named: %v", err)
+	if got := missing(t, newRequest(t, s, by("dora"), pod, now()), s.world); got != `namespace "nobody-knows" is not known yet` {
+		t.Errorf("an unknown namespace is named: %s", got)
 	}
 	req := newRequest(t, s, by("job-controller"), documents(t, []byte(devPod)), now())
 	req.User.Username = "system:serviceaccount:kube-system:node-controller"
-	var controller policy.ControllerUnknownError
-	if _, err := policy.Prepare(req, s.world); !errors.As(err, &controller) || controller.Name != "node-controller" {
-		t.Errorf("an unknown controller is named: %v", err)
+	if got := missing(t, req, s.world); got != "service account kube-system/node-controller is not known yet" {
+		t.Errorf("an unknown controller is named: %s", got)
 	}
 	req = newRequest(t, s, updating("bob"), documents(t, []byte(then(calmPod, calmPod))), now())
 	req.SubResource = "teleport"

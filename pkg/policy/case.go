@@ -24,6 +24,8 @@ type Case struct {
 	req    *Request
 	world  *World
 	budget *budget.Budget
+	// missing has to be read first; nil: nothing has.
+	missing *Missing
 	// bare: of the object, only who it is and what the cluster does with it is read, not what it names.
 	bare      bool
 	est       *estate.Estate
@@ -53,6 +55,12 @@ type Case struct {
 	accounts []types.NamespacedName
 	taken    string
 }
+
+// Missing is what has to be read before the request can be decided, and is then prepared again; nil: nothing has.
+func (c *Case) Missing() *Missing { return c.missing }
+
+// Work is how many units of work reading the object took.
+func (c *Case) Work() int { return c.budget.Units() }
 
 // Prepare decodes a request and classifies it. Its error means that the request cannot be judged.
 func Prepare(req *Request, w *World) (*Case, error) {
@@ -90,15 +98,14 @@ func prepare(req *Request, w *World, b *budget.Budget, bare bool) (*Case, error)
 		return nil, err
 	}
 	c := &Case{req: req, world: w, est: w.Estate, budget: b, bare: bare}
-	var err error
-	if c.requester, err = w.requester(req.User); err != nil {
-		return nil, err
+	if c.requester, c.missing = w.requester(req.User); c.missing != nil {
+		return c, nil
 	}
 	if err := c.decode(); err != nil {
 		return nil, err
 	}
-	if c.place, err = c.placeOf(); err != nil {
-		return nil, err
+	if c.place, c.missing = c.placeOf(); c.missing != nil {
+		return c, nil
 	}
 	if err := c.knownSubresource(); err != nil {
 		return nil, err
@@ -106,8 +113,8 @@ func prepare(req *Request, w *World, b *budget.Budget, bare bool) (*Case, error)
 	if c.same = req.Operation == Update && req.SubResource == "" && sameAsStored(req.Object, req.OldObject); c.same {
 		return c, nil
 	}
-	if err := c.know(); err != nil {
-		return nil, err
+	if err := c.know(); err != nil || c.missing != nil {
+		return c, err
 	}
 	c.outsider = c.refusedAsOutsider()
 	c.worksOn = c.shared()
@@ -155,10 +162,9 @@ func (c *Case) know() error {
 	if c.own, err = c.decodeOwn(); err != nil {
 		return err
 	}
-	if err := c.knownOwner(); err != nil {
-		return err
-	}
-	return c.knownTarget()
+	c.knownOwner()
+	c.knownTarget()
+	return nil
 }
 
 // extract reads both states of the object for what they name.
@@ -238,7 +244,7 @@ func (c *Case) complete() error {
 	return nil
 }
 
-func (c *Case) placeOf() (estate.Membership, error) {
+func (c *Case) placeOf() (estate.Membership, *Missing) {
 	r := c.req
 	if r.Kind.GroupKind() == (schema.GroupKind{Kind: "Namespace"}) {
 		if c.old != nil {
@@ -252,10 +258,10 @@ func (c *Case) placeOf() (estate.Membership, error) {
 	if m, ok := c.est.Namespace(r.Namespace); ok {
 		return m, nil
 	}
-	if !r.NamespaceRead {
-		return estate.Membership{}, NamespaceUnknownError{r.Namespace}
+	if !r.Facts.NamespaceRead {
+		return estate.Membership{}, &Missing{Namespace: r.Namespace}
 	}
-	return c.est.NamespaceWith(r.Namespace, r.NamespaceLabels), nil
+	return c.est.NamespaceWith(r.Namespace, r.Facts.NamespaceLabels), nil
 }
 
 // At is the instant by which the request is judged. For a CREATE it is the object's own creationTimestamp, which the

@@ -101,7 +101,7 @@ func documentsOf(path string, text []byte) []manifest {
 func (m *manifest) from(w *policy.World) (*policy.Decision, error) {
 	plural, _ := meta.UnsafeGuessKindToResource(m.gvk)
 	req := &policy.Request{
-		Operation: policy.Create, Kind: m.gvk, Resource: plural, Namespace: "fb-dev", Name: m.name, Object: m.raw, Now: now(), NamespaceRead: true,
+		Operation: policy.Create, Kind: m.gvk, Resource: plural, Namespace: "fb-dev", Name: m.name, Object: m.raw, Now: now(), Facts: policy.Facts{NamespaceRead: true},
 		User: authenticationv1.UserInfo{Username: "dana", Groups: []string{"fb-developers", "system:authenticated"}},
 	}
 	if m.gvk.Kind == "Namespace" {

@@ -49,6 +49,8 @@ type Decision struct {
 	Warnings []string
 	// Use is set if the request is admitted under a window.
 	Use *Use
+	// Missing has to be read before the request can be decided; nil: nothing has. Until then the request is not allowed.
+	Missing *Missing
 	// Maintenance says why the request counts as maintenance; empty: it does not.
 	Maintenance string
 	// Unlisted is the requester where it is a service account that acts in production and that no Environment lists yet, as

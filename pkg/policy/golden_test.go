@@ -96,7 +96,7 @@ func newRequest(t testing.TB, s *stage, h header, objects []document, at time.Ti
 	req := &policy.Request{
 		Operation: policy.Create, Kind: o.gvk(), Resource: plural, SubResource: h.SubResource,
 		Namespace: o.Metadata.Namespace, Name: o.Metadata.Name, User: s.as(t, h.Requester),
-		Object: o.json, DryRun: h.DryRun, RoleRead: h.RoleRead, Now: at,
+		Object: o.json, DryRun: h.DryRun, Facts: policy.Facts{RoleRead: h.RoleRead}, Now: at,
 	}
 	if o.Kind == "Namespace" {
 		req.Namespace = o.Metadata.Name

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -15,17 +14,6 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
-
-// OwnerUnknownError says that an automation makes something of a custom resource that has not been read yet. The caller reads it
-// live and asks again.
-type OwnerUnknownError struct {
-	Namespace string
-	Owner     metav1.OwnerReference
-}
-
-func (e OwnerUnknownError) Error() string {
-	return fmt.Sprintf("%s %q is not known yet", e.Owner.Kind, e.Owner.Name)
-}
 
 // OwnerObject is the custom resource that controls what is judged, as it was read for the request.
 type OwnerObject struct {
@@ -53,16 +41,15 @@ func (c *Case) customOwner() *metav1.OwnerReference {
 }
 
 // knownOwner asks for the custom resource that something is made of.
-func (c *Case) knownOwner() error {
+func (c *Case) knownOwner() {
 	owner := c.customOwner()
-	if owner == nil || c.req.Stored {
-		return nil
+	switch {
+	case owner == nil || c.req.Stored:
+	case c.req.Facts.Owner == nil:
+		c.lack(Missing{Owner: &MissingOwner{c.req.Namespace, *owner}})
+	default:
+		c.made = c.madeOf(*owner, c.req.Facts.Owner)
 	}
-	if c.req.Owner == nil {
-		return OwnerUnknownError{c.req.Namespace, *owner}
-	}
-	c.made = c.madeOf(*owner, c.req.Owner)
-	return nil
 }
 
 // made says what the custom resource is worth that an automation names as the owner of what it makes.

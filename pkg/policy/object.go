@@ -158,7 +158,7 @@ func (c *Case) read(o *object, b *budget.Budget) error {
 		return tooMuch(found.Limit)
 	}
 	if len(found.Unread) > 0 {
-		return ContentsUnknownError{c.req.Namespace, found.Unread}
+		c.lack(Missing{Contents: &MissingContents{c.req.Namespace, found.Unread}})
 	}
 	o.refs = found.References
 	return nil
@@ -174,11 +174,8 @@ func (c *Case) input() reference.Input {
 
 // contents gives what was read for this request, else what is remembered.
 func (c *Case) contents(kind string, remembered func(namespace, name string) (reference.Contents, bool)) func(namespace, name string) (reference.Contents, bool) {
-	if remembered == nil {
-		return nil
-	}
 	return func(namespace, name string) (reference.Contents, bool) {
-		if read, ok := c.req.Contents[reference.Via{Kind: kind, Name: name}]; ok {
+		if read, ok := c.req.Facts.Contents[reference.Via{Kind: kind, Name: name}]; ok {
 			return read, true
 		}
 		return remembered(namespace, name)

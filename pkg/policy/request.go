@@ -48,22 +48,10 @@ type Request struct {
 	Stored bool
 	// Now is the server's clock, by which everything but a CREATE is judged.
 	Now time.Time
-	// NamespaceLabels are the labels of the object's namespace, where the estate does not know it yet.
-	NamespaceLabels map[string]string
-	// Role that a binding binds, where it was not known yet; nil with RoleRead set: it does not exist.
-	Role     *Role
-	RoleRead bool
-	// NamespaceRead is true once NamespaceLabels were read.
-	NamespaceRead bool
-	// Owner is the custom resource that controls the object, where it had to be read; nil: it was not.
-	Owner *OwnerObject
-	// Scale is that of the workload that an autoscaler scales, where it had to be read; nil: it was not.
-	Scale *TargetScale
+	// Facts are what was read for this request, since it was missing.
+	Facts Facts
 	// Budget that reading the object is paid from; nil: one of its own.
 	Budget *budget.Budget
-	// Contents are the ConfigMaps and Secrets of the object's namespace that were read for this request, since they are too
-	// large to be remembered. The key has no Key.
-	Contents map[reference.Via]reference.Contents
 }
 
 // Username returns who sends the request.
@@ -165,44 +153,6 @@ func ParentOf(in reference.Input) Parent {
 	return out
 }
 
-// NamespaceUnknownError says that a request is about a namespace that the estate does not know yet. The caller reads
-// it live once and asks again.
-type NamespaceUnknownError struct{ Namespace string }
-
-func (e NamespaceUnknownError) Error() string {
-	return fmt.Sprintf("namespace %q is not known yet", e.Namespace)
-}
-
-// ControllerUnknownError says that a request comes from a service account of kube-system that is not known yet.
-type ControllerUnknownError struct{ Name string }
-
-func (e ControllerUnknownError) Error() string {
-	return fmt.Sprintf("service account kube-system/%s is not known yet", e.Name)
-}
-
-// RoleUnknownError says that a binding binds a role that is not known yet: it may have been written a moment ago.
-type RoleUnknownError struct {
-	// Namespace is empty for a ClusterRole.
-	Namespace, Name string
-}
-
-func (e RoleUnknownError) Error() string { return fmt.Sprintf("role %q is not known yet", e.Name) }
-
-// ContentsUnknownError says that an object uses ConfigMaps or Secrets that are too large to be remembered. The caller reads them
-// live and asks again.
-type ContentsUnknownError struct {
-	Namespace string
-	Of        []reference.Via
-}
-
-func (e ContentsUnknownError) Error() string {
-	names := make([]string, len(e.Of))
-	for i, v := range e.Of {
-		names[i] = fmt.Sprintf("%s %q", v.Kind, v.Name)
-	}
-	return fmt.Sprintf("%s cannot be read for what it names: it is too large; split it, or take out of it what no program reads", enumerate(names))
-}
-
 // errNoObject: a review without the object that its operation must carry.
 var errNoObject = errors.New("the request carries no object")
 
@@ -262,7 +212,7 @@ func (r *Requester) String() string {
 	return fmt.Sprintf("user %q", r.Username)
 }
 
-func (w *World) requester(u authenticationv1.UserInfo) (*Requester, error) {
+func (w *World) requester(u authenticationv1.UserInfo) (*Requester, *Missing) {
 	r := &Requester{UserInfo: u, Identity: w.Estate.Identity(u.Username, u.Groups)}
 	ns, name, machine := estate.ServiceAccount(u.Username)
 	if machine && u.UID == "" {
@@ -277,11 +227,11 @@ func (w *World) requester(u authenticationv1.UserInfo) (*Requester, error) {
 	case isControlPlane(u.Username, u.Groups), isNode(u.Username, u.Groups):
 		r.Controller = true
 	case machine && ns == controllerNamespace && !r.Borrowed && slices.Contains(Controllers(), name):
-		genuine, err := w.genuine(name, u.UID)
-		if err != nil {
-			return nil, err
+		known, ok := w.ControllerUID(name)
+		if !ok {
+			return nil, &Missing{Controller: name}
 		}
-		r.Controller = genuine
+		r.Controller = known == u.UID // a deleted and re-created account is another one
 	}
 	r.Person = !machine && !r.Automation && !r.Controller
 	return r, nil
@@ -312,14 +262,4 @@ func NodeGroups() []string {
 
 func subset(some, all []string) bool {
 	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
-}
-
-// genuine compares the UID that a controller shows with that of the service account of its name: a deleted and
-// re-created account is another one.
-func (w *World) genuine(name, uid string) (bool, error) {
-	known, ok := w.ControllerUID(name)
-	if !ok {
-		return false, ControllerUnknownError{name}
-	}
-	return known == uid, nil
 }

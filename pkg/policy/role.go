@@ -36,8 +36,8 @@ func (c *Case) powerOf(namespace, role string) power {
 	switch {
 	case builtIn:
 		return p
-	case c.req.Role != nil:
-		return powerOfRules(c.world.effective(*c.req.Role))
+	case c.req.Facts.Role != nil:
+		return powerOfRules(c.world.effective(*c.req.Facts.Role))
 	case c.req.DryRun:
 		return reads // a dry run of a whole manifest stores the role no more than its binding
 	}
@@ -60,7 +60,7 @@ func builtInPower(namespace, role string) (power, bool) {
 
 // knownRole asks for the role that a binding binds, where it is not known: it may have been written a moment ago.
 func (c *Case) knownRole() error {
-	if c.req.RoleRead || c.req.Operation == Delete || c.new == nil || !isBinding(c) {
+	if c.req.Facts.RoleRead || c.req.Operation == Delete || c.new == nil || !isBinding(c) {
 		return nil
 	}
 	var b rbacv1.RoleBinding // a ClusterRoleBinding has the same fields
@@ -77,7 +77,8 @@ func (c *Case) knownRole() error {
 	if _, builtIn := builtInPower(from, b.RoleRef.Name); builtIn {
 		return nil
 	}
-	return RoleUnknownError{from, b.RoleRef.Name}
+	c.lack(Missing{Role: &MissingRole{from, b.RoleRef.Name}})
+	return nil
 }
 
 func isBinding(c *Case) bool {

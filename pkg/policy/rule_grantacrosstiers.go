@@ -44,7 +44,7 @@ func (c *Case) bindingGrants() []Finding {
 		if f, ok := c.grant(Binding{Namespace: c.req.Namespace, Name: c.req.Name}, s, power); ok {
 			f.Path = fmt.Sprintf("subjects[%d]", i)
 			f.Message = fmt.Sprintf("gives %s %s %q %s", describeSubject(s), strings.ToLower(b.RoleRef.Kind), b.RoleRef.Name, f.Message)
-			if c.req.RoleRead && c.req.Role == nil {
+			if c.req.Facts.RoleRead && c.req.Facts.Role == nil {
 				f.Message += "; the role does not exist yet and may come to hold anything: create it first"
 			}
 			out = append(out, f)

@@ -115,7 +115,7 @@ func (n Needs) Any() bool { return n.Freezes || n.Windows || n.WindowName != "" 
 
 // Needs says what must be read live. Most requests need nothing.
 func (c *Case) Needs() Needs {
-	if c.same {
+	if c.same || c.missing != nil {
 		return Needs{}
 	}
 	windowed := slices.DeleteFunc(slices.Clone(c.demands), func(d *demand) bool { return d.barred })
@@ -143,8 +143,8 @@ func (c *Case) Queries(s *change.State) []*change.Query {
 	return out
 }
 
-// Evaluate judges a request with all state given: what the offline check and tests call. The error means that the
-// request could not be judged.
+// Evaluate judges a request with all state given: what tests and programs call that have read everything. A decision that lacks something
+// admits nothing: its Missing says what to read. The error means that the request cannot be judged.
 func Evaluate(req *Request, w *World, s *change.State) (*Decision, error) {
 	c, err := Prepare(req, w)
 	if err != nil {
@@ -155,7 +155,10 @@ func Evaluate(req *Request, w *World, s *change.State) (*Decision, error) {
 
 // Decide judges a prepared request with what was read live; nil where nothing was needed.
 func (c *Case) Decide(s *change.State) *Decision {
-	d := &Decision{Maintenance: c.maintenance}
+	d := &Decision{Maintenance: c.maintenance, Missing: c.missing}
+	if c.missing != nil {
+		return d
+	}
 	if c.same {
 		d.Allowed = true
 		return d

@@ -5,22 +5,146 @@ import (
 	"fmt"
 
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/firebreak-dev/firebreak/pkg/budget"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-// Scale reads how many replicas the workload asks for that an autoscaler scales. What is not there, or cannot be scaled, runs nothing
-// that an autoscaler could take away.
-func Scale(ctx context.Context, c client.SubResourceClientConstructor, namespace string, of policy.ScaleTarget) (*policy.TargetScale, error) {
+// Client is what is read with. It must not read from a cache.
+type Client interface {
+	client.Reader
+	client.SubResourceClientConstructor
+}
+
+// Read reads from the API server what is missing about a request. The UIDs of controllers are read by ControllerUID.
+func Read(ctx context.Context, c Client, m *policy.Missing, w *policy.World, f *policy.Facts) (err error) {
+	switch {
+	case m.Namespace != "":
+		f.NamespaceLabels, err = namespaceLabels(ctx, c, m.Namespace)
+		f.NamespaceRead = err == nil
+	case m.Role != nil:
+		f.Role, err = readRole(ctx, c, m.Role)
+		f.RoleRead = err == nil
+	case m.Contents != nil:
+		f.Contents, err = readContents(ctx, c, m.Contents, w.Known(m.Contents.Namespace))
+	case m.Owner != nil:
+		f.Owner, err = readOwner(ctx, c, m.Owner)
+	case m.Scale != nil:
+		f.Scale, err = readScale(ctx, c, m.Scale)
+	default:
+		err = fmt.Errorf("nothing reads that %s", m)
+	}
+	return err
+}
+
+// readRole returns nil for a role that does not exist.
+func readRole(ctx context.Context, c Client, m *policy.MissingRole) (*policy.Role, error) {
+	var out policy.Role
+	var err error
+	if m.Namespace == "" {
+		var role rbacv1.ClusterRole
+		err = c.Get(ctx, client.ObjectKey{Name: m.Name}, &role)
+		out = policy.RoleOf(&role)
+	} else {
+		var role rbacv1.Role
+		err = c.Get(ctx, client.ObjectKey{Namespace: m.Namespace, Name: m.Name}, &role)
+		out.Rules = role.Rules
+	}
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("get role %q: %w", m.Name, err)
+	}
+	return &out, nil
+}
+
+// namespaceLabels returns none for a namespace that does not exist.
+func namespaceLabels(ctx context.Context, c Client, name string) (map[string]string, error) {
+	ns := &metav1.PartialObjectMetadata{}
+	ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	if err := c.Get(ctx, client.ObjectKey{Name: name}, ns); client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("get namespace %q: %w", name, err)
+	}
+	return ns.Labels, nil
+}
+
+// ControllerUID reads the UID of a service account of kube-system; empty: there is none.
+func ControllerUID(ctx context.Context, c client.Reader, name string) (string, error) {
+	sa := &metav1.PartialObjectMetadata{}
+	sa.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ServiceAccount"))
+	if err := c.Get(ctx, client.ObjectKey{Namespace: metav1.NamespaceSystem, Name: name}, sa); client.IgnoreNotFound(err) != nil {
+		return "", fmt.Errorf("get service account kube-system/%s: %w", name, err)
+	}
+	return string(sa.UID), nil
+}
+
+// readContents reads ConfigMaps and Secrets for what they name, as far as known tells that it matters. What does not exist names
+// nothing.
+func readContents(ctx context.Context, c Client, m *policy.MissingContents, known func(reference.Target) bool) (map[reference.Via]reference.Contents, error) {
+	out := make(map[reference.Via]reference.Contents, len(m.Of))
+	b := budget.New()
+	for _, v := range m.Of {
+		key := client.ObjectKey{Namespace: m.Namespace, Name: v.Name}
+		var err error
+		if v.Kind == "Secret" {
+			var s corev1.Secret
+			if err = c.Get(ctx, key, &s); err == nil {
+				out[v] = reference.ReadSecret(&s, b, known)
+			}
+		} else {
+			var cm corev1.ConfigMap
+			if err = c.Get(ctx, key, &cm); err == nil {
+				out[v] = reference.ReadConfigMap(&cm, b, known)
+			}
+		}
+		if client.IgnoreNotFound(err) != nil {
+			return nil, fmt.Errorf("get %s %s: %w", v.Kind, key, err)
+		}
+		if err != nil {
+			out[v] = reference.Contents{}
+		}
+	}
+	return out, nil
+}
+
+// readOwner reads a custom resource. A kind that is not served, or that Firebreak may not read, is no failure: others have judged it
+// when it was written.
+func readOwner(ctx context.Context, c Client, m *policy.MissingOwner) (*policy.OwnerObject, error) {
+	u := &unstructured.Unstructured{}
+	u.SetGroupVersionKind(schema.FromAPIVersionAndKind(m.APIVersion, m.Kind))
+	err := c.Get(ctx, client.ObjectKey{Namespace: m.Namespace, Name: m.Name}, u)
+	switch {
+	case apierrors.IsNotFound(err):
+		return &policy.OwnerObject{}, nil
+	case apierrors.IsForbidden(err), meta.IsNoMatchError(err):
+		return &policy.OwnerObject{Unreadable: true}, nil
+	case err != nil:
+		return nil, fmt.Errorf("get %s %q: %w", m.Kind, m.Name, err)
+	}
+	raw, err := u.MarshalJSON()
+	if err != nil {
+		return nil, fmt.Errorf("encode %s %q: %w", m.Kind, m.Name, err)
+	}
+	return &policy.OwnerObject{JSON: raw}, nil
+}
+
+// readScale reads how many replicas a workload asks for. What is not there, or cannot be scaled, runs nothing that an autoscaler could
+// take away.
+func readScale(ctx context.Context, c Client, m *policy.MissingScale) (*policy.TargetScale, error) {
 	u, scale := &unstructured.Unstructured{}, &unstructured.Unstructured{}
-	u.SetGroupVersionKind(schema.FromAPIVersionAndKind(of.APIVersion, of.Kind))
-	u.SetNamespace(namespace)
-	u.SetName(of.Name)
+	u.SetGroupVersionKind(schema.FromAPIVersionAndKind(m.APIVersion, m.Kind))
+	u.SetNamespace(m.Namespace)
+	u.SetName(m.Name)
 	scale.SetGroupVersionKind(autoscalingv1.SchemeGroupVersion.WithKind("Scale"))
 	err := c.SubResource("scale").Get(ctx, u, scale)
 	switch {
@@ -29,11 +153,11 @@ func Scale(ctx context.Context, c client.SubResourceClientConstructor, namespace
 	case apierrors.IsForbidden(err):
 		return &policy.TargetScale{Unreadable: true}, nil
 	case err != nil:
-		return nil, fmt.Errorf("get the scale of %s %q: %w", of.Kind, of.Name, err)
+		return nil, fmt.Errorf("get the scale of %s %q: %w", m.Kind, m.Name, err)
 	}
 	n, _, err := unstructured.NestedInt64(scale.Object, "spec", "replicas")
 	if err != nil {
-		return nil, fmt.Errorf("read the scale of %s %q: %w", of.Kind, of.Name, err)
+		return nil, fmt.Errorf("read the scale of %s %q: %w", m.Kind, m.Name, err)
 	}
 	return &policy.TargetScale{Replicas: n}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -64,7 +65,7 @@ type recordedObject struct {
 	object         map[string]any
 }
 
-// recordedObjects are those that operators were recorded to make, but for what makes Pods: that was always sent.
+// recordedObjects are those that were recorded to be made, but for what makes Pods: that was always sent.
 func recordedObjects(b *testing.B) (routine, deploys []recordedObject) {
 	b.Helper()
 	files, err := filepath.Glob(filepath.Join("testdata", "requests", "*.yaml"))
@@ -80,22 +81,29 @@ func recordedObjects(b *testing.B) (routine, deploys []recordedObject) {
 		if err := yaml.Unmarshal(raw, &r); err != nil {
 			b.Fatalf("%s: %v", file, err)
 		}
+		group := &routine
+		if strings.HasPrefix(r.As, "flux-system/") || strings.HasPrefix(r.As, "argocd/") || strings.HasPrefix(r.As, "velero/") {
+			group = &deploys
+		}
 		for _, q := range r.Requests {
-			collection, made := strings.CutPrefix(q.Send, "POST ")
-			switch kind := filepath.Base(collection); {
-			case !made, !strings.Contains(collection, "/namespaces/NAMESPACE/"), strings.Contains(fmt.Sprint(q.Body), "UID("):
-			case kind == "pods" || kind == "eviction" || kind == "events" || strings.HasPrefix(collection, "/apis/apps/") || strings.HasPrefix(collection, "/apis/batch/"):
-			default:
-				o := recordedObject{r.As, strings.ReplaceAll(collection, "NAMESPACE", r.Rounds[0].Namespace), q.Body}
-				if strings.HasPrefix(r.As, "flux-system/") || strings.HasPrefix(r.As, "argocd/") || strings.HasPrefix(r.As, "velero/") {
-					deploys = append(deploys, o)
-				} else {
-					routine = append(routine, o)
-				}
+			if collection, ok := replayed(q); ok {
+				*group = append(*group, recordedObject{r.As, strings.ReplaceAll(collection, "NAMESPACE", r.Rounds[0].Namespace), q.Body})
 			}
 		}
 	}
 	return routine, deploys
+}
+
+// replayed returns where a request makes an object that can be made again and makes no Pod.
+func replayed(q request) (collection string, ok bool) {
+	collection, made := strings.CutPrefix(q.Send, "POST ")
+	if !made || !strings.Contains(collection, "/namespaces/NAMESPACE/") || strings.Contains(fmt.Sprint(q.Body), "UID(") {
+		return "", false
+	}
+	if strings.HasPrefix(collection, "/apis/apps/") || strings.HasPrefix(collection, "/apis/batch/") {
+		return "", false
+	}
+	return collection, !slices.Contains([]string{"pods", "eviction", "events"}, filepath.Base(collection))
 }
 
 // measured is what Firebreak says of itself.
@@ -168,9 +176,9 @@ func (p *player) live(o recordedObject) {
 	namespace, _, _ = strings.Cut(namespace, "/")
 	p.send(cfg, http.MethodPost, o.collection, plain, o.object)
 	p.event(cfg, namespace, name)
-	p.renew(cfg)
+	p.renew()
 	p.send(cfg, http.MethodPatch, one, merge, map[string]any{"metadata": map[string]any{"annotations": map[string]any{"operator/observed": name}}})
-	p.renew(cfg)
+	p.renew()
 	p.send(cfg, http.MethodPatch, one, merge, map[string]any{"metadata": map[string]any{"labels": map[string]any{"operator/ready": "true"}}})
 	p.send(cfg, http.MethodDelete, one, plain, nil)
 }
@@ -195,7 +203,7 @@ func (p *player) event(cfg *rest.Config, namespace, name string) {
 }
 
 // renew the lease by which the sender leads, in its own namespace.
-func (p *player) renew(cfg *rest.Config) {
+func (p *player) renew() {
 	const leases = "/apis/coordination.k8s.io/v1/namespaces/ingress-nginx/leases"
 	if !p.renewed {
 		p.send(machines["ingress-nginx/ingress-nginx"], http.MethodPost, leases, plain, map[string]any{"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": map[string]any{"name": p.lease}, "spec": map[string]any{}})
@@ -225,7 +233,7 @@ var clients sync.Map //nolint:gochecknoglobals // one connection for each machin
 
 func caller(b *testing.B, cfg *rest.Config) *rest.RESTClient {
 	if c, ok := clients.Load(cfg); ok {
-		return c.(*rest.RESTClient) //nolint:forcetypeassert // nothing else is stored
+		return c.(*rest.RESTClient)
 	}
 	fast := rest.CopyConfig(cfg)
 	fast.QPS = -1

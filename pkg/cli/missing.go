@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+	"github.com/firebreak-dev/firebreak/pkg/view"
+)
+
+// Read implements policy.Reader. What is not known is looked for in what is given and checked, and in the cluster; of the rest,
+// nobody can be asked: of a namespace the name alone decides, and a role may hold anything.
+func (k *known) Read(ctx context.Context, m *policy.Missing, w *policy.World, f *policy.Facts) error {
+	switch {
+	case m.Namespace != "":
+		f.NamespaceRead = true
+	case m.Role != nil:
+		f.RoleRead = true
+		if r, ok := k.roles[qualified(m.Role.Namespace, m.Role.Name)]; ok {
+			f.Role = &r
+		}
+	case m.Contents != nil:
+		f.Contents = map[reference.Via]reference.Contents{}
+		for _, v := range m.Contents.Of {
+			if read, ok := k.large[large{v, m.Contents.Namespace}]; ok {
+				f.Contents[v] = read(w.Known(m.Contents.Namespace))
+			}
+		}
+	case k.cluster != nil && m.Controller == "":
+		return view.Read(ctx, k.cluster, m, w, f)
+	case m.Owner != nil:
+		gk := schema.FromAPIVersionAndKind(m.Owner.APIVersion, m.Owner.Kind).GroupKind()
+		raw, there := k.objects[objectKey(gk, m.Owner.Namespace, m.Owner.Name)]
+		f.Owner = &policy.OwnerObject{JSON: raw, Unreadable: !there}
+	case m.Scale != nil:
+		f.Scale = k.scale(m.Scale)
+	default:
+		return fmt.Errorf("%s", m)
+	}
+	return nil
+}
+
+// scale reads how many replicas something asks for that is given; none, where it is not.
+func (k *known) scale(m *policy.MissingScale) *policy.TargetScale {
+	gk := schema.FromAPIVersionAndKind(m.APIVersion, m.Kind).GroupKind()
+	raw, there := k.objects[objectKey(gk, m.Namespace, m.Name)]
+	if !there {
+		return &policy.TargetScale{}
+	}
+	var o struct {
+		Spec struct {
+			Replicas *int64 `json:"replicas"`
+		} `json:"spec"`
+	}
+	if err := json.Unmarshal(raw, &o); err != nil || o.Spec.Replicas == nil {
+		return &policy.TargetScale{Unreadable: true}
+	}
+	return &policy.TargetScale{Replicas: *o.Spec.Replicas}
+}

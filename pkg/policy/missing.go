@@ -1,0 +1,126 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+)
+
+// Missing is what has to be read from the cluster before a request can be judged, since it is not remembered. One field is set. The
+// caller reads it, puts the answer into the request's Facts and prepares the request again.
+type Missing struct {
+	// Namespace whose labels are not known yet.
+	Namespace string
+	// Controller is a service account of kube-system whose UID is not known yet. Its answer goes into the World.
+	Controller string
+	// Role that a binding binds, and that may have been written a moment ago.
+	Role *MissingRole
+	// Contents are ConfigMaps and Secrets that are too large to be remembered.
+	Contents *MissingContents
+	// Owner is the custom resource of which an automation makes something.
+	Owner *MissingOwner
+	// Scale is that of the workload that an autoscaler scales: a custom resource, or one that was made a moment ago.
+	Scale *MissingScale
+}
+
+// MissingRole names a role; its Namespace is empty for a ClusterRole.
+type MissingRole struct{ Namespace, Name string }
+
+// MissingContents names ConfigMaps and Secrets of a namespace.
+type MissingContents struct {
+	Namespace string
+	Of        []reference.Via
+}
+
+// MissingOwner names the owner of an object in a namespace.
+type MissingOwner struct {
+	Namespace string
+	metav1.OwnerReference
+}
+
+// MissingScale names a workload in a namespace.
+type MissingScale struct {
+	Namespace string
+	ScaleTarget
+}
+
+// String says what is not known, as a clause.
+func (m *Missing) String() string {
+	switch {
+	case m.Controller != "":
+		return fmt.Sprintf("service account kube-system/%s is not known yet", m.Controller)
+	case m.Role != nil:
+		return fmt.Sprintf("role %q is not known yet", m.Role.Name)
+	case m.Contents != nil:
+		return m.Contents.String()
+	case m.Owner != nil:
+		return fmt.Sprintf("%s %q is not known yet", m.Owner.Kind, m.Owner.Name)
+	case m.Scale != nil:
+		return fmt.Sprintf("the scale of %s %q is not known yet", m.Scale.Kind, m.Scale.Name)
+	}
+	return fmt.Sprintf("namespace %q is not known yet", m.Namespace)
+}
+
+// String says why they cannot be judged by what is remembered.
+func (m *MissingContents) String() string {
+	names := make([]string, len(m.Of))
+	for i, v := range m.Of {
+		names[i] = fmt.Sprintf("%s %q", v.Kind, v.Name)
+	}
+	return fmt.Sprintf("%s cannot be read for what it names: it is too large; split it, or take out of it what no program reads", enumerate(names))
+}
+
+// lack notes what is missing; what was found missing before is read first.
+func (c *Case) lack(m Missing) {
+	if c.missing == nil {
+		c.missing = &m
+	}
+}
+
+// Facts are what was read for one request, since it was missing.
+type Facts struct {
+	// NamespaceLabels are the labels of the object's namespace, once NamespaceRead is set.
+	NamespaceLabels map[string]string
+	NamespaceRead   bool
+	// Role that a binding binds; nil with RoleRead set: it does not exist.
+	Role     *Role
+	RoleRead bool
+	// Contents are ConfigMaps and Secrets of the object's namespace. The key has no Key. Nil: they were not read.
+	Contents map[reference.Via]reference.Contents
+	// Owner is the custom resource that controls the object; nil: it was not read.
+	Owner *OwnerObject
+	// Scale is that of the workload that an autoscaler scales; nil: it was not read.
+	Scale *TargetScale
+}
+
+// Reader reads what is missing into the facts. known tells of the targets in a namespace that matter.
+type Reader interface {
+	Read(ctx context.Context, m *Missing, w *World, f *Facts) error
+}
+
+// maxRounds is how often a request is made ready: once for each sort of thing that may have to be read first, and once more.
+const maxRounds = 7
+
+// PrepareWith prepares a request, and has read into its Facts what is missing. An UndecidedError says that what was read does not last,
+// or that it is too much; any other error is that of the reader, or of Prepare.
+func PrepareWith(ctx context.Context, req *Request, w *World, r Reader) (*Case, error) {
+	for range maxRounds {
+		c, err := Prepare(req, w)
+		if err != nil || c.Missing() == nil {
+			return c, err
+		}
+		if m := c.Missing().Contents; m != nil && (req.Facts.Contents != nil || len(m.Of) > maxContents) {
+			return nil, UndecidedError{Why: m.String()}
+		}
+		if err := r.Read(ctx, c.Missing(), w, &req.Facts); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Missing(), err)
+		}
+	}
+	return nil, UndecidedError{Why: "what was read about it changes faster than it can be judged; try again"}
+}
+
+// maxContents is how many ConfigMaps and Secrets are read for one request.
+const maxContents = 16
