@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime/debug"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/firebreak-dev/firebreak/pkg/server"
+	"github.com/firebreak-dev/firebreak/pkg/version"
 )
 
 func main() {
@@ -27,7 +27,7 @@ func command() *cobra.Command {
 		Short:         "Keeps production and non-production apart",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Version:       version(),
+		Version:       version.Read().Version,
 	}
 	o := server.Default()
 	serve := &cobra.Command{
@@ -47,19 +47,11 @@ func command() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return test.Run(cmd.Context(), cmd.OutOrStdout()) },
 	}
 	test.Flags(selftest.Flags())
-	root.AddCommand(serve, selftest)
+	root.AddCommand(serve, selftest, version.Command(os.Stdout))
 	return root
 }
 
 func logger(level int) logr.Logger {
 	h := slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.Level(-level)})
 	return logr.FromSlogHandler(h)
-}
-
-// version is the module's, as the go command recorded it.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
 }

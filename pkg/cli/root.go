@@ -19,6 +19,7 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/scheme"
+	"github.com/firebreak-dev/firebreak/pkg/version"
 )
 
 // ExitError carries an exit status. Its text, if any, has been printed.
@@ -68,7 +69,7 @@ func New(streams genericiooptions.IOStreams) (*cobra.Command, error) {
 		e.flags.AddFlags(c.Flags())
 		root.AddCommand(c)
 	}
-	root.AddCommand(e.check(), e.audit())
+	root.AddCommand(e.check(), e.audit(), version.Command(streams.Out))
 	return root, nil
 }
 
