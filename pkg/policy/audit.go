@@ -28,7 +28,7 @@ func Audit(gvk schema.GroupVersionKind, resource schema.GroupVersionResource, na
 		return nil, err
 	}
 	d.Findings = slices.DeleteFunc(d.Findings, func(f Finding) bool {
-		return classOf(f.Rule) != Segregation || f.Rule == v1alpha1.RuleBoundaryTampering
+		return f.Class != Segregation || f.Rule == v1alpha1.RuleBoundaryTampering
 	})
 	d.Allowed, d.Invalid, d.Warnings, d.Use = len(d.Denied()) == 0, nil, nil, nil
 	return d, nil

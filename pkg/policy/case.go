@@ -21,7 +21,9 @@ import (
 
 // Case is a request made ready to be judged. It is made once and may be decided several times, with fresher state.
 type Case struct {
-	req    *Request
+	req *Request
+	// by are the rules that it is judged by.
+	by     []Rule
 	world  *World
 	budget *budget.Budget
 	// missing has to be read first; nil: nothing has.
@@ -40,7 +42,7 @@ type Case struct {
 	// maintenance says why this is maintenance; empty: it is not. hook says that it would be, were it no hook.
 	maintenance, hook string
 	// demands are what the rules of change control want a window for, in the order of the rules.
-	demands []*demand
+	demands []*Demand
 	// worksOn are the Production environments that something works on which runs in a Shared namespace.
 	worksOn []*estate.Environment
 	own     ownKind
@@ -62,16 +64,23 @@ func (c *Case) Missing() *Missing { return c.missing }
 // Work is how many units of work reading the object took.
 func (c *Case) Work() int { return c.budget.Units() }
 
-// Prepare decodes a request and classifies it. Its error means that the request cannot be judged.
-func Prepare(req *Request, w *World) (*Case, error) {
+// Prepare decodes a request and classifies it, to be judged by the rules of this package. Its error means that the request cannot be
+// judged.
+func Prepare(req *Request, w *World) (*Case, error) { return NewEvaluator(Rules()...).Prepare(req, w) }
+
+// Prepare does what the function of the same name does, by the evaluator's rules.
+func (e *Evaluator) Prepare(req *Request, w *World) (*Case, error) {
+	if e == nil || len(e.rules) == 0 {
+		return nil, UndecidedError{Why: "there are no rules to judge by"}
+	}
 	b := req.Budget
 	if b == nil {
 		b = budget.New()
 	}
-	c, err := prepare(req, w, b, false)
+	c, err := e.prepare(req, w, b, false)
 	if err != nil && b.Exceeded() != "" && namesNothingNew(req) {
 		// An object that was stored before Firebreak came, or by another version of it, must be able to go.
-		return prepare(req, w, b.Beside(), true)
+		return e.prepare(req, w, b.Beside(), true)
 	}
 	return c, err
 }
@@ -93,11 +102,11 @@ func namesNothingNew(req *Request) bool {
 	return false
 }
 
-func prepare(req *Request, w *World, b *budget.Budget, bare bool) (*Case, error) {
+func (e *Evaluator) prepare(req *Request, w *World, b *budget.Budget, bare bool) (*Case, error) {
 	if err := w.complete(); err != nil {
 		return nil, err
 	}
-	c := &Case{req: req, world: w, est: w.Estate, budget: b, bare: bare}
+	c := &Case{req: req, by: e.rules, world: w, est: w.Estate, budget: b, bare: bare}
 	if c.requester, c.missing = w.requester(req.User); c.missing != nil {
 		return c, nil
 	}
@@ -119,12 +128,9 @@ func prepare(req *Request, w *World, b *budget.Budget, bare bool) (*Case, error)
 	c.outsider = c.refusedAsOutsider()
 	c.worksOn = c.shared()
 	c.classify()
-	for _, r := range Rules() {
-		if r.Demand == nil {
-			continue
-		}
+	for _, r := range c.by {
 		if d := r.Demand(c); d != nil {
-			d.rule = r.Name
+			d.rule = r.Name()
 			c.demands = append(c.demands, d)
 		}
 	}

@@ -15,7 +15,9 @@ import (
 
 // Finding is one rule's objection.
 type Finding struct {
-	Rule   v1alpha1.RuleName
+	Rule v1alpha1.RuleName
+	// Class of the rule.
+	Class  Class
 	Action v1alpha1.Action
 	// Path of the field; empty where the request as a whole is objected to.
 	Path string
@@ -97,15 +99,6 @@ func (c Class) String() string {
 	return "environment segregation"
 }
 
-func classOf(name v1alpha1.RuleName) Class {
-	for _, r := range Rules() {
-		if r.Name == name {
-			return r.Class
-		}
-	}
-	return Segregation
-}
-
 // DenialMessage is the sentence that the sender of a denied request reads.
 func DenialMessage(req *Request, findings []Finding) string {
 	return fmt.Sprintf("%s is forbidden: %s", Describe(req), sentence("violates", findings))
@@ -127,7 +120,7 @@ func sentence(verb string, findings []Finding) string {
 	for _, class := range []Class{Segregation, ChangeControl} {
 		n := 0
 		for _, f := range findings {
-			if classOf(f.Rule) != class {
+			if f.Class != class {
 				continue
 			}
 			switch {
@@ -156,7 +149,7 @@ const maxSpelledOut = 10
 func count(findings []Finding, class Class) int {
 	n := 0
 	for _, f := range findings {
-		if classOf(f.Rule) == class {
+		if f.Class == class {
 			n++
 		}
 	}

@@ -18,26 +18,27 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// demand is what a rule of change control objects to unless a window permits it.
-type demand struct {
+// Demand is what a rule objects to unless a window permits it.
+type Demand struct {
 	rule v1alpha1.RuleName
-	// why, as a clause.
-	why string
-	// environments, one of which the window must name.
-	environments []*estate.Environment
-	boundary     bool
+	// Why, as a clause.
+	Why string
+	// Environments, one of which the window must name.
+	Environments []*estate.Environment
+	// Operation that the window must let happen.
+	Operation v1alpha1.Operation
+	// Boundary is true for a change of the boundary, ClusterWide where what is endangered lies in no namespace: the window lies in
+	// Firebreak's own namespace then.
+	Boundary, ClusterWide bool
+	// Barred: no window permits it.
+	Barred bool
 	// scoped: it is no maintenance, but a change that the environment wants a window for.
 	scoped bool
-	// clusterWide: what is endangered lies in no namespace, so the window lies in Firebreak's.
-	clusterWide bool
-	// barred: no window permits it.
-	barred    bool
-	operation v1alpha1.Operation
 }
 
 // demanded returns what a rule wants a window for; nil: nothing.
-func (c *Case) demanded(rule v1alpha1.RuleName) *demand {
-	i := slices.IndexFunc(c.demands, func(d *demand) bool { return d.rule == rule })
+func (c *Case) demanded(rule v1alpha1.RuleName) *Demand {
+	i := slices.IndexFunc(c.demands, func(d *Demand) bool { return d.rule == rule })
 	if i < 0 {
 		return nil
 	}
@@ -45,17 +46,17 @@ func (c *Case) demanded(rule v1alpha1.RuleName) *demand {
 }
 
 // enforced reports whether a demand that is not met denies.
-func (c *Case) enforced(d *demand) bool {
-	return d != nil && estate.Strictest(d.environments, d.rule) == v1alpha1.ActionDeny && !c.exempted(d.rule)
+func (c *Case) enforced(d *Demand) bool {
+	return d != nil && estate.Strictest(d.Environments, d.rule) == v1alpha1.ActionDeny && !c.exempted(d.rule)
 }
 
 // questions are what windows are asked, in groups of demands that one window must meet together: all that deny, and each of the others
 // by itself. Where none denies, one window is asked for all, so that its use is recorded.
-func (c *Case) questions(s *change.State) [][]*demand {
-	var deny, others []*demand
+func (c *Case) questions(s *change.State) [][]*Demand {
+	var deny, others []*Demand
 	for _, d := range c.demands {
 		switch {
-		case d.barred:
+		case d.Barred:
 		case c.enforced(d):
 			deny = append(deny, d)
 		default:
@@ -64,15 +65,15 @@ func (c *Case) questions(s *change.State) [][]*demand {
 	}
 	switch {
 	case len(deny) == 0 && len(others) == 0 && c.freeze(s) != nil:
-		return [][]*demand{{{rule: v1alpha1.RuleChangeFrozen, environments: c.concerned(), operation: c.operation()}}}
+		return [][]*Demand{{{rule: v1alpha1.RuleChangeFrozen, Environments: c.concerned(), Operation: c.operation()}}}
 	case len(deny) == 0 && len(others) == 0:
 		return nil
 	case len(deny) == 0:
-		return [][]*demand{others}
+		return [][]*Demand{others}
 	}
-	out := [][]*demand{deny}
+	out := [][]*Demand{deny}
 	for _, d := range others {
-		out = append(out, []*demand{d})
+		out = append(out, []*Demand{d})
 	}
 	return out
 }
@@ -118,7 +119,7 @@ func windowOperation(op Operation) v1alpha1.Operation {
 }
 
 // query turns demands into the question that windows are asked: whether one permits all of them.
-func (c *Case) query(together []*demand, s *change.State) *change.Query {
+func (c *Case) query(together []*Demand, s *change.State) *change.Query {
 	envs := inAll(together)
 	q := &change.Query{
 		At: c.At(), Cluster: c.est.Cluster, FirebreakNamespace: c.est.FirebreakNamespace,
@@ -146,10 +147,10 @@ func (c *Case) query(together []*demand, s *change.State) *change.Query {
 }
 
 // inAll returns the environments that all demands concern.
-func inAll(demands []*demand) []*estate.Environment {
+func inAll(demands []*Demand) []*estate.Environment {
 	var out []*estate.Environment
-	for _, e := range demands[0].environments {
-		if !slices.ContainsFunc(demands[1:], func(d *demand) bool { return !slices.Contains(d.environments, e) }) {
+	for _, e := range demands[0].Environments {
+		if !slices.ContainsFunc(demands[1:], func(d *Demand) bool { return !slices.Contains(d.Environments, e) }) {
 			out = append(out, e)
 		}
 	}
@@ -157,16 +158,16 @@ func inAll(demands []*demand) []*estate.Environment {
 }
 
 // inFirebreaks: the window must lie in Firebreak's own namespace.
-func inFirebreaks(demands []*demand) bool {
-	return slices.ContainsFunc(demands, func(d *demand) bool { return d.boundary || d.clusterWide })
+func inFirebreaks(demands []*Demand) bool {
+	return slices.ContainsFunc(demands, func(d *Demand) bool { return d.Boundary || d.ClusterWide })
 }
 
 // operations that a window must let happen for all demands, each once.
-func operations(demands []*demand) []v1alpha1.Operation {
+func operations(demands []*Demand) []v1alpha1.Operation {
 	var out []v1alpha1.Operation
 	for _, d := range demands {
-		if !slices.Contains(out, d.operation) {
-			out = append(out, d.operation)
+		if !slices.Contains(out, d.Operation) {
+			out = append(out, d.Operation)
 		}
 	}
 	return out

@@ -3,6 +3,8 @@ package policy
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
 // UID returns the UID of the object; empty where the request carries none.
@@ -39,3 +41,23 @@ func (c *Case) Owner() *metav1.OwnerReference {
 
 // FromController reports whether one of Kubernetes' own controllers sent the request.
 func (c *Case) FromController() bool { return c.requester.Controller }
+
+// Request returns what is judged. It is not to be changed.
+func (c *Case) Request() *Request { return c.req }
+
+// Requester returns who sent the request, and what of the estate they are members of.
+func (c *Case) Requester() *Requester { return c.requester }
+
+// World returns what the request is judged by.
+func (c *Case) World() *World { return c.world }
+
+// References returns what the object names as it is to be; nil where it goes.
+func (c *Case) References() []reference.Reference { return c.refs() }
+
+// Stored returns what the object names as it is stored; nil where it is new.
+func (c *Case) Stored() []reference.Reference {
+	if c.old == nil {
+		return nil
+	}
+	return c.old.refs
+}

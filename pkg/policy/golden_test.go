@@ -161,18 +161,18 @@ func TestFixtures(t *testing.T) {
 	s := newStage(t)
 	for _, rule := range policy.Rules() {
 		for _, side := range []string{"allow", "deny"} {
-			for _, path := range glob(t, "testdata", folderOf(rule.Name), side, "*.yaml") {
-				t.Run(folderOf(rule.Name)+"/"+side+"/"+strings.TrimSuffix(filepath.Base(path), ".yaml"), func(t *testing.T) {
+			for _, path := range glob(t, "testdata", folderOf(rule.Name()), side, "*.yaml") {
+				t.Run(folderOf(rule.Name())+"/"+side+"/"+strings.TrimSuffix(filepath.Base(path), ".yaml"), func(t *testing.T) {
 					f := readFixture(t, path)
 					req := f.request(t, s)
 					d, err := policy.Evaluate(req, s.world, s.state(t, f.State...))
 					if err != nil {
 						t.Fatalf("%s: %v", f.Reason, err)
 					}
-					denies := slices.ContainsFunc(d.Denied(), func(f policy.Finding) bool { return f.Rule == rule.Name })
+					denies := slices.ContainsFunc(d.Denied(), func(f policy.Finding) bool { return f.Rule == rule.Name() })
 					denies = denies && !f.DryRun // it is told, and admitted
 					if want := side == "deny"; denies != want || d.Allowed == want {
-						t.Errorf("%s: %s denies: %t, admitted: %t", f.Reason, rule.Name, denies, d.Allowed)
+						t.Errorf("%s: %s denies: %t, admitted: %t", f.Reason, rule.Name(), denies, d.Allowed)
 					}
 					compareGolden(t, strings.TrimSuffix(path, ".yaml")+".golden", render(req, d), f.Reason)
 				})

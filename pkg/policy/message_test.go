@@ -20,7 +20,7 @@ import (
 func TestMessages(t *testing.T) {
 	req := &policy.Request{Resource: schema.GroupVersionResource{Group: "batch", Resource: "jobs"}, Name: "reindex"}
 	store := policy.Finding{Rule: v1alpha1.RuleDataStoreAcrossTiers, Path: "spec.x", Message: "names it"}
-	window := policy.Finding{Rule: v1alpha1.RuleChangeWindowRequired, Message: "needs one"}
+	window := policy.Finding{Rule: v1alpha1.RuleChangeWindowRequired, Class: policy.ChangeControl, Message: "needs one"}
 	var many []policy.Finding
 	for i := range 13 {
 		many = append(many, policy.Finding{Rule: v1alpha1.RuleDataStoreAcrossTiers, Path: fmt.Sprintf("p%02d", i), Message: "m"})

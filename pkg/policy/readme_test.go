@@ -26,8 +26,8 @@ func TestReadmeListsEveryTool(t *testing.T) {
 		t.Errorf("README.md lists\n%s\nwant\n%s", got, strings.Join(want, ", "))
 	}
 	for _, r := range policy.Rules() {
-		if !strings.Contains(string(raw), "`"+string(r.Name)+"`") {
-			t.Errorf("README.md does not describe %s", r.Name)
+		if !strings.Contains(string(raw), "`"+string(r.Name())+"`") {
+			t.Errorf("README.md does not describe %s", r.Name())
 		}
 	}
 }

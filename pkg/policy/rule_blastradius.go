@@ -10,32 +10,32 @@ import (
 )
 
 // blastDemand: more at once than the environment allows needs a window. What scales by itself has nobody to ask for one.
-func blastDemand(c *Case) *demand {
+func blastDemand(c *Case) *Demand {
 	why := c.blast()
 	if why == "" {
 		return nil
 	}
-	return &demand{why: why, environments: c.Production(), operation: c.scaling(), barred: c.scalesByItself()}
+	return &Demand{Why: why, Environments: c.Production(), Operation: c.scaling(), Barred: c.scalesByItself()}
 }
 
 // blastRadius objects to scaling that removes or adds more at once than the environment allows, unless an open window
 // covers it. Autoscalers are bounded by their own minimum and maximum, and the operators that the environment lists scale by
 // what they watch: no window would help either, so the environment says what happens to them.
-func blastRadius(c *Case, j *judgement) []Finding {
+func blastRadius(c *Case, j *Judgement) []Finding {
 	d := c.demanded(v1alpha1.RuleBlastRadius)
 	switch {
 	case d == nil:
 		return nil
-	case d.barred:
+	case d.Barred:
 		return []Finding{{
-			Rule: d.rule, Action: autoscalerAction(d.environments), Target: c.req.Name, Environment: d.environments[0].Name,
-			Message: fmt.Sprintf("this %s, which is more than environment %s allows at once; bound what scales it, or let it go in smaller steps", d.why, named(d.environments)),
+			Rule: d.rule, Action: autoscalerAction(d.Environments), Target: c.req.Name, Environment: d.Environments[0].Name,
+			Message: fmt.Sprintf("this %s, which is more than environment %s allows at once; bound what scales it, or let it go in smaller steps", d.Why, named(d.Environments)),
 		}}
 	case j.spoken(d):
 		return nil
 	}
 	return []Finding{c.demandFinding(d, j, fmt.Sprintf(
-		"this %s, which is more than environment %s allows at once; %s: %s", d.why, named(d.environments), c.smallerSteps(), c.noWindow(j, d)))}
+		"this %s, which is more than environment %s allows at once; %s: %s", d.Why, named(d.Environments), c.smallerSteps(), c.noWindow(j, d)))}
 }
 
 // smallerSteps is the advice to who scales by hand. From one, there is no smaller step.

@@ -21,22 +21,22 @@ import (
 )
 
 // boundaryDemand: weakening the boundary needs a window, whoever asks.
-func boundaryDemand(c *Case) *demand {
+func boundaryDemand(c *Case) *Demand {
 	why := c.weakening()
 	if why == "" {
 		return nil
 	}
-	return &demand{why: why, boundary: true, environments: c.boundaryEnvironments(), operation: c.operation()}
+	return &Demand{Why: why, Boundary: true, Environments: c.boundaryEnvironments(), Operation: c.operation()}
 }
 
 // boundaryTampering objects to weakening the boundary, whoever asks, without an approved window in Firebreak's
 // namespace.
-func boundaryTampering(c *Case, j *judgement) []Finding {
+func boundaryTampering(c *Case, j *Judgement) []Finding {
 	d := c.demanded(v1alpha1.RuleBoundaryTampering)
 	if d == nil || j.spoken(d) {
 		return nil
 	}
-	return []Finding{c.demandFinding(d, j, fmt.Sprintf("this weakens the boundary (%s), and %s", d.why, c.noWindow(j, d)))}
+	return []Finding{c.demandFinding(d, j, fmt.Sprintf("this weakens the boundary (%s), and %s", d.Why, c.noWindow(j, d)))}
 }
 
 // weakening says what the request would weaken; empty: nothing, or the boundary may still be edited freely.

@@ -18,7 +18,7 @@ import (
 
 // changeFrozen objects to a change during a freeze. A freeze wins over every window but an approved Emergency one that
 // overrides it.
-func changeFrozen(c *Case, j *judgement) []Finding {
+func changeFrozen(c *Case, j *Judgement) []Finding {
 	f := j.freeze
 	if f == nil || j.overridden() {
 		return nil
@@ -51,13 +51,13 @@ func (c *Case) knownUnfrozen() bool {
 }
 
 // overridden: the window that the request is admitted under passes the freeze.
-func (j *judgement) overridden() bool {
+func (j *Judgement) overridden() bool {
 	a := j.main()
 	return a.nearest != nil && a.nearest.Overrides(a.query)
 }
 
 // wayOut of a freeze: an emergency that overrides it, once it is approved.
-func wayOut(j *judgement) string {
+func wayOut(j *Judgement) string {
 	a := j.main()
 	if !a.covered() || a.nearest.Window.Spec.Type != v1alpha1.WindowEmergency || !a.nearest.Window.Spec.OverridesFreeze {
 		return "wait until it is over, or ask who froze it"

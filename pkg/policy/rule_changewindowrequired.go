@@ -1,31 +1,24 @@
 package policy
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
-	"strings"
-
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
-	"github.com/firebreak-dev/firebreak/pkg/change"
-	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
 // maintenanceDemand: maintenance needs a window, and so does whatever else the environment wants one for.
-func maintenanceDemand(c *Case) *demand {
+func maintenanceDemand(c *Case) *Demand {
 	if c.maintenance != "" {
-		return &demand{why: c.maintenance, environments: c.concerned(), operation: c.operation(), clusterWide: c.req.Namespace == ""}
+		return &Demand{Why: c.maintenance, Environments: c.concerned(), Operation: c.operation(), ClusterWide: c.req.Namespace == ""}
 	}
 	if why, op := c.whyScoped(); why != "" {
-		return &demand{why: why, scoped: true, environments: c.Production(), operation: op}
+		return &Demand{Why: why, scoped: true, Environments: c.Production(), Operation: op}
 	}
 	return nil
 }
 
 // changeWindowRequired objects to maintenance that no open, approved window covers.
-func changeWindowRequired(c *Case, j *judgement) []Finding {
+func changeWindowRequired(c *Case, j *Judgement) []Finding {
 	d := c.demanded(v1alpha1.RuleChangeWindowRequired)
 	if d == nil || j.spoken(d) {
 		return nil
@@ -34,138 +27,5 @@ func changeWindowRequired(c *Case, j *judgement) []Finding {
 	if d.scoped {
 		what = "a change"
 	}
-	return []Finding{c.demandFinding(d, j, fmt.Sprintf("this is %s in environment %s (%s), and %s", what, named(d.environments), d.why, c.noWindow(j, d)))}
-}
-
-// planMismatch objects to a run that is not what was approved.
-func planMismatch(c *Case, j *judgement) []Finding {
-	a := j.main()
-	if a.stage() != change.PlanDiffers || a.query.Plan == nil {
-		return nil
-	}
-	w := a.nearest.Window
-	return []Finding{a.finding(v1alpha1.RulePlanMismatch, fmt.Sprintf(
-		"window %q covers it, but what would run is not what was approved: %s; run what was approved, or request a window for this (its digest is %s) with: %s",
-		w.Name, a.nearest.Why, a.query.Plan.Digest, c.requestCommand(a)))}
-}
-
-// executionsExhausted objects to one run more than a window allows.
-func executionsExhausted(c *Case, j *judgement) []Finding {
-	a := j.main()
-	if a.stage() != change.Exhausted {
-		return nil
-	}
-	return []Finding{a.finding(v1alpha1.RuleExecutionsExhausted, fmt.Sprintf(
-		"window %q covers it, but %s; request another window with: %s", a.nearest.Window.Name, a.nearest.Why, c.requestCommand(a)))}
-}
-
-// finding of a rule about the window that came nearest to what is demanded.
-func (a *answer) finding(rule v1alpha1.RuleName, message string) Finding {
-	envs := a.demands[0].environments
-	f := Finding{Rule: rule, Action: estate.Strictest(envs, rule), Message: message}
-	if len(envs) > 0 {
-		f.Environment = envs[0].Name
-	}
-	if a.nearest != nil {
-		f.Target = a.nearest.Window.Namespace + "/" + a.nearest.Window.Name
-	}
-	return f
-}
-
-// demandFinding is the objection of the rule that wants a window.
-func (c *Case) demandFinding(d *demand, j *judgement, message string) Finding {
-	f := j.to(d).finding(d.rule, message)
-	f.Action = estate.Strictest(d.environments, d.rule)
-	if len(d.environments) > 0 {
-		f.Environment = d.environments[0].Name
-	}
-	return f
-}
-
-// noWindow says which window nearly covered the request and why it did not, when one opens next, who may approve, and how
-// to ask for one. Where one window must meet several demands, the first of them says so.
-func (c *Case) noWindow(j *judgement, d *demand) string {
-	a := j.to(d)
-	if !a.leads(d) {
-		return "the same window must permit that, too"
-	}
-	v := a.nearest
-	if v == nil {
-		return fmt.Sprintf("no change window in namespace %q has it in scope; %s", c.windowNamespace(a), c.howToRequest(a))
-	}
-	said := fmt.Sprintf("no open, approved window covers it: window %q does not, since %s", v.Window.Name, v.Why)
-	next := change.NextOpening(a.query, j.state)
-	switch {
-	case next != nil && next.Window.UID == v.Window.UID && v.Stage == change.NotYetOpen && next.Opens.Equal(v.Opens):
-		return said
-	case next != nil:
-		said += fmt.Sprintf("; window %q can be used from %s on", next.Window.Name, next.OpensAt())
-	}
-	if v.Stage == change.Unapproved {
-		return said // and who approves it, and how, was said
-	}
-	return said + "; " + c.howToRequest(a)
-}
-
-// howToRequest says how to get a window, and who approves it.
-func (c *Case) howToRequest(a *answer) string {
-	n := int(a.query.Controls.RequiredApprovals)
-	if n == 0 {
-		return "request one: " + c.requestCommand(a)
-	}
-	return fmt.Sprintf("request one, for %s to approve: %s", a.query.Approvers(n, ""), c.requestCommand(a))
-}
-
-// windowNamespace is where a window for the request would lie.
-func (c *Case) windowNamespace(a *answer) string {
-	if a.query.Boundary {
-		return c.est.FirebreakNamespace
-	}
-	return c.req.Namespace
-}
-
-// requestCommand is what to type to get a window.
-func (c *Case) requestCommand(a *answer) string {
-	words := []string{"kubectl firebreak request", c.requested(a), "-n", c.windowNamespace(a)}
-	if a.query.Boundary {
-		words = append(words, "--for-cluster", cmp.Or(c.est.Cluster, "CLUSTER"))
-	}
-	if ops := a.query.Operations; !slices.Equal(ops, []v1alpha1.Operation{v1alpha1.OperationCreate}) {
-		words = append(words, "--operation", strings.Join(texts(ops), ","))
-	}
-	// Who requests a window is who may use it; a machine has somebody request it.
-	switch r := c.requester; {
-	case r.Person || r.Borrowed || r.Controller:
-	case r.Account != "":
-		words = append(words, "--for-service-account", r.AccountNamespace+"/"+r.Account)
-		if pin := c.pin(); pin != "" {
-			words = append(words, "--digest", pin)
-		}
-	default:
-		words = append(words, "--for-user", r.Username)
-	}
-	return strings.Join(append(words, "--environment ENVIRONMENT --start TIME --duration 1h --reason WHY"), " ")
-}
-
-// requested names what a window is requested for: what is created or changed by its manifest, which the plan is made of,
-// anything else by its kind and name.
-func (c *Case) requested(a *answer) string {
-	manifest := slices.Contains(a.query.Operations, v1alpha1.OperationCreate) || slices.Contains(a.query.Operations, v1alpha1.OperationUpdate)
-	declared := c.req.Kind.Group == v1alpha1.GroupName && !c.requester.Person // nobody at a terminal has its manifest
-	if manifest && !declared && c.req.SubResource != "token" {
-		return "-f MANIFEST"
-	}
-	gk := c.inScope()
-	return fmt.Sprintf("--resource %s/%s", gk, c.req.Name)
-}
-
-// inScope is the kind that a window must have in scope: of the workload that is scaled, of what a session is opened with.
-func (c *Case) inScope() schema.GroupKind {
-	switch {
-	case c.req.SubResource == "scale":
-		return schema.GroupKind{Group: c.req.Resource.Group, Kind: parentKind(c.req.Resource.Resource)}
-	case c.req.Operation == Connect, c.req.SubResource == ephemeralContainers:
-		return c.sessionObject()
-	}
-	return c.req.Kind.GroupKind()
+	return []Finding{c.demandFinding(d, j, fmt.Sprintf("this is %s in environment %s (%s), and %s", what, named(d.Environments), d.Why, c.noWindow(j, d)))}
 }

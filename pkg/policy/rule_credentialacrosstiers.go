@@ -9,7 +9,7 @@ import (
 
 // credentialAcrossTiers objects to the use of the other tier's credentials: its Secrets, its paths in a secret store, its
 // roles in a cloud. Who asks for a token of its service accounts is IdentityOutsideEnvironment's business.
-func credentialAcrossTiers(c *Case, _ *judgement) []Finding {
+func credentialAcrossTiers(c *Case, _ *Judgement) []Finding {
 	return c.judgeContent(v1alpha1.RuleCredentialAcrossTiers, c.credentialLeads)
 }
 

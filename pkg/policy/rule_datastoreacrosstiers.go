@@ -10,7 +10,7 @@ import (
 
 // dataStoreAcrossTiers objects to a reference to a data store of the other tier, in both directions: non-production
 // to production, and production to non-production, the quiet one.
-func dataStoreAcrossTiers(c *Case, _ *judgement) []Finding {
+func dataStoreAcrossTiers(c *Case, _ *Judgement) []Finding {
 	return c.judgeContent(v1alpha1.RuleDataStoreAcrossTiers, c.storeLeads(reference.Connects))
 }
 

@@ -14,7 +14,7 @@ import (
 
 // grantAcrossTiers objects to giving an identity of one tier power in the other: by a binding, by widening a role that is
 // bound so, and by a certificate for a name of production's.
-func grantAcrossTiers(c *Case, _ *judgement) []Finding {
+func grantAcrossTiers(c *Case, _ *Judgement) []Finding {
 	if c.new == nil || c.req.Operation == Delete {
 		return nil
 	}

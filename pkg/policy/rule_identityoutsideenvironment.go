@@ -12,7 +12,7 @@ import (
 
 // identityOutsideEnvironment objects to a requester that acts in a Production namespace without being a member of it.
 // It never ratchets and judges deletion too.
-func identityOutsideEnvironment(c *Case, _ *judgement) []Finding {
+func identityOutsideEnvironment(c *Case, _ *Judgement) []Finding {
 	prod := c.Production()
 	if len(prod) == 0 {
 		prod = c.ownEnvironments()

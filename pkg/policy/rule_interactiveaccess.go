@@ -11,35 +11,35 @@ import (
 
 // sessionDemand: a session in Production needs a window, or is not allowed at all. Operators act on their own objects and never need
 // one.
-func sessionDemand(c *Case) *demand {
+func sessionDemand(c *Case) *Demand {
 	what, op := c.session()
 	if what == "" {
 		return nil
 	}
 	prod := c.Production()
-	return &demand{why: what, environments: prod, operation: op, barred: c.operates() || estate.StrictestControls(prod).InteractiveAccess == v1alpha1.InteractiveDeny}
+	return &Demand{Why: what, Environments: prod, Operation: op, Barred: c.operates() || estate.StrictestControls(prod).InteractiveAccess == v1alpha1.InteractiveDeny}
 }
 
 // interactiveAccess objects to sessions in Production: where the environment forbids them, to all; where it wants a window,
 // to those that none covers.
-func interactiveAccess(c *Case, j *judgement) []Finding {
+func interactiveAccess(c *Case, j *Judgement) []Finding {
 	d := c.demanded(v1alpha1.RuleInteractiveAccess)
 	switch {
 	case d == nil:
 		return nil
-	case d.barred:
+	case d.Barred:
 		why := "sessions are not allowed there"
 		if c.operates() {
 			why = fmt.Sprintf("%s is listed among its operators, which act on their own objects and never so", c.requester)
 		}
 		return []Finding{{
-			Rule: d.rule, Action: estate.Strictest(d.environments, d.rule), Target: c.req.Name, Environment: d.environments[0].Name,
-			Message: fmt.Sprintf("this is %s in environment %s, and %s; find out what you need from logs and metrics, or ask its owners for an Exemption", d.why, named(d.environments), why),
+			Rule: d.rule, Action: estate.Strictest(d.Environments, d.rule), Target: c.req.Name, Environment: d.Environments[0].Name,
+			Message: fmt.Sprintf("this is %s in environment %s, and %s; find out what you need from logs and metrics, or ask its owners for an Exemption", d.Why, named(d.Environments), why),
 		}}
 	case j.spoken(d):
 		return nil
 	}
-	return []Finding{c.demandFinding(d, j, fmt.Sprintf("this is %s in environment %s, and %s", d.why, named(d.environments), c.noWindow(j, d)))}
+	return []Finding{c.demandFinding(d, j, fmt.Sprintf("this is %s in environment %s, and %s", d.Why, named(d.Environments), c.noWindow(j, d)))}
 }
 
 // session says which session a request opens in Production, as a phrase, and which operation a window must let happen for

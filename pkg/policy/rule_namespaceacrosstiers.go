@@ -10,7 +10,7 @@ import (
 
 // namespaceAcrossTiers objects to a reference to a namespace of the other tier, or to a Service in it. Services that
 // a data store claims are DataStoreAcrossTiers' business.
-func namespaceAcrossTiers(c *Case, _ *judgement) []Finding {
+func namespaceAcrossTiers(c *Case, _ *Judgement) []Finding {
 	return c.judgeContent(v1alpha1.RuleNamespaceAcrossTiers, c.namespaceLeads(reference.Connects))
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // placementAcrossTiers objects to what puts a workload on the other tier's nodes, or before its workloads.
-func placementAcrossTiers(c *Case, _ *judgement) []Finding {
+func placementAcrossTiers(c *Case, _ *Judgement) []Finding {
 	return c.judgeContent(v1alpha1.RulePlacementAcrossTiers, c.placementLeads)
 }
 

@@ -20,33 +20,33 @@ import (
 
 // protectionDemand: what leads to the deletion of protected state needs a window. What Kubernetes' own controllers delete has been
 // decided before.
-func protectionDemand(c *Case) *demand {
+func protectionDemand(c *Case) *Demand {
 	envs, why := c.endangers()
 	if why == "" {
 		return nil
 	}
-	return &demand{
-		why: why, environments: envs, operation: c.operation(), barred: c.requester.Controller,
-		clusterWide: c.req.Namespace == "" || c.isKind(namespaceKind()),
+	return &Demand{
+		Why: why, Environments: envs, Operation: c.operation(), Barred: c.requester.Controller,
+		ClusterWide: c.req.Namespace == "" || c.isKind(namespaceKind()),
 	}
 }
 
 // protectedState objects to what leads to the deletion of protected state, unless an open window covers it. A deletion by
 // the garbage collector or the namespace controller is reported and never denied: denying it wedges the namespace.
-func protectedState(c *Case, j *judgement) []Finding {
+func protectedState(c *Case, j *Judgement) []Finding {
 	d := c.demanded(v1alpha1.RuleProtectedState)
 	switch {
 	case d == nil:
 		return nil
-	case d.barred:
+	case d.Barred:
 		return []Finding{{
-			Rule: d.rule, Action: weaker(estate.Strictest(d.environments, d.rule), v1alpha1.ActionAudit),
-			Target: c.req.Name, Environment: d.environments[0].Name, Message: fmt.Sprintf("this %s in environment %s, for %s", d.why, named(d.environments), c.req.Username()),
+			Rule: d.rule, Action: weaker(estate.Strictest(d.Environments, d.rule), v1alpha1.ActionAudit),
+			Target: c.req.Name, Environment: d.Environments[0].Name, Message: fmt.Sprintf("this %s in environment %s, for %s", d.Why, named(d.Environments), c.req.Username()),
 		}}
 	case j.spoken(d):
 		return nil
 	}
-	return []Finding{c.demandFinding(d, j, fmt.Sprintf("this %s in environment %s, and %s", d.why, named(d.environments), c.noWindow(j, d)))}
+	return []Finding{c.demandFinding(d, j, fmt.Sprintf("this %s in environment %s, and %s", d.Why, named(d.Environments), c.noWindow(j, d)))}
 }
 
 // endangers says, as a predicate, how a request leads to the deletion of protected state, and in which environments.

@@ -15,7 +15,7 @@ import (
 
 // routeAcrossTiers objects to Services, endpoints, routes, network policies, mesh entries and answers of the name server that
 // lead across.
-func routeAcrossTiers(c *Case, _ *judgement) []Finding {
+func routeAcrossTiers(c *Case, _ *Judgement) []Finding {
 	return append(c.judgeContent(v1alpha1.RuleRouteAcrossTiers, c.routeLeads), c.takesServerAddress()...)
 }
 

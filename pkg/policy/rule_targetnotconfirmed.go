@@ -9,7 +9,7 @@ import (
 
 // targetNotConfirmed objects to the manifest that was meant for one environment and went to another, and to
 // maintenance whose target nothing confirms.
-func targetNotConfirmed(c *Case, j *judgement) []Finding {
+func targetNotConfirmed(c *Case, j *Judgement) []Finding {
 	if c.new == nil || c.req.Operation == Delete || c.req.SubResource != "" {
 		return nil
 	}
@@ -28,7 +28,7 @@ func targetNotConfirmed(c *Case, j *judgement) []Finding {
 	if controls := estate.StrictestControls(c.concerned()); !controls.ConfirmTarget {
 		return nil
 	}
-	if estate.Strictest(d.environments, d.rule) == v1alpha1.ActionDeny {
+	if estate.Strictest(d.Environments, d.rule) == v1alpha1.ActionDeny {
 		return nil // a window is demanded already, and it will confirm the target
 	}
 	return []Finding{c.targetFinding("", "", fmt.Sprintf(

@@ -1,0 +1,103 @@
+package policy
+
+import (
+	"slices"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+)
+
+// Evaluate judges a request with all state given: what tests and programs call that have read everything. A decision that lacks something
+// admits nothing: its Missing says what to read. The error means that the request cannot be judged.
+func Evaluate(req *Request, w *World, s *change.State) (*Decision, error) {
+	return NewEvaluator(Rules()...).Evaluate(req, w, s)
+}
+
+// Evaluator judges requests by rules. Its zero value has none, and judges nothing. Make one with NewEvaluator.
+type Evaluator struct{ rules []Rule }
+
+// NewEvaluator returns an evaluator of the rules that are given: those of Rules, some of them, or others. It may be used by many at
+// once.
+func NewEvaluator(rules ...Rule) *Evaluator { return &Evaluator{rules: slices.Clone(rules)} }
+
+// Evaluate does what the function of the same name does, by the evaluator's rules.
+func (e *Evaluator) Evaluate(req *Request, w *World, s *change.State) (*Decision, error) {
+	c, err := e.Prepare(req, w)
+	if err != nil {
+		return nil, err
+	}
+	return c.Decide(s), nil
+}
+
+// Decide judges a prepared request with what was read live; nil where nothing was needed.
+func (c *Case) Decide(s *change.State) *Decision {
+	d := &Decision{Maintenance: c.maintenance, Missing: c.missing}
+	if c.missing != nil {
+		return d
+	}
+	if c.same {
+		d.Allowed = true
+		return d
+	}
+	if s == nil {
+		s = &change.State{}
+	}
+	j := &Judgement{state: s, freeze: c.freeze(s)}
+	for _, together := range c.questions(s) {
+		a := answer{demands: together, query: c.query(together, s)}
+		a.query.Frozen = j.freeze != nil
+		a.nearest = change.Nearest(a.query, s)
+		j.answers = append(j.answers, a)
+	}
+	for _, r := range c.by {
+		for _, f := range r.Judge(c, j) {
+			f.Class = r.Class()
+			d.Findings = append(d.Findings, f)
+		}
+	}
+	if c.unlistedAutomation() && slices.ContainsFunc(d.Findings, func(f Finding) bool { return f.Rule == v1alpha1.RuleIdentityOutsideEnvironment }) {
+		d.Unlisted = c.requester.AccountNamespace + "/" + c.requester.Account
+	}
+	c.exempt(d.Findings)
+	sortFindings(d.Findings)
+	d.Invalid = c.validateOwn(s)
+	if c.hook != "" {
+		d.Warnings = append(d.Warnings, c.hook)
+	}
+	c.conclude(d, j)
+	return d
+}
+
+func (c *Case) conclude(d *Decision, j *Judgement) {
+	denied := d.Denied()
+	d.Allowed = len(denied) == 0 && len(d.Invalid) == 0
+	if !d.Allowed && c.req.DryRun && len(d.Invalid) == 0 && onlyChangeControl(denied) {
+		// A dry run stores nothing: kubectl diff, GitOps diffs and request must be able to look.
+		d.Allowed = true
+		d.Warnings = append(d.Warnings, "would need a window: "+sentence("would violate", denied))
+	}
+	if a := j.main(); d.Allowed && a.covered() {
+		d.Use = &Use{Verdict: *a.nearest, Key: a.query.Key, Operation: c.recorded(a.query)}
+		d.Use.Digest = a.query.Pin
+		if a.query.Plan != nil {
+			d.Use.Digest = a.query.Plan.Digest
+		}
+	}
+}
+
+// recorded is the operation by which the use of a window is recorded.
+func (c *Case) recorded(q *change.Query) v1alpha1.Operation {
+	if len(q.Operations) == 1 {
+		return q.Operations[0]
+	}
+	return c.operation()
+}
+
+func onlyChangeControl(findings []Finding) bool {
+	for _, f := range findings {
+		if f.Class != ChangeControl {
+			return false
+		}
+	}
+	return true
+}

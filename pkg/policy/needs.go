@@ -1,0 +1,52 @@
+package policy
+
+import (
+	"slices"
+
+	"github.com/firebreak-dev/firebreak/pkg/change"
+)
+
+// Needs says what must be read live before a request can be decided.
+type Needs struct {
+	// Freezes must be read.
+	Freezes bool
+	// Windows must be read: those of the object's namespace (empty: none) and those of Firebreak's own.
+	Windows bool
+	// Window is one window, by namespace and name, that an approval is about; empty: none.
+	WindowNamespace, WindowName string
+	// ConfigMaps, by name in the object's namespace, that a window's plan may pin.
+	ConfigMaps []string
+}
+
+// Any reports whether anything must be read.
+func (n Needs) Any() bool { return n.Freezes || n.Windows || n.WindowName != "" }
+
+// Needs says what must be read live. Most requests need nothing.
+func (c *Case) Needs() Needs {
+	if c.same || c.missing != nil {
+		return Needs{}
+	}
+	windowed := slices.DeleteFunc(slices.Clone(c.demands), func(d *Demand) bool { return d.Barred })
+	n := Needs{
+		Freezes: c.freezable() || c.stoppable() && !c.knownUnfrozen() || slices.ContainsFunc(windowed, func(d *Demand) bool { return !d.Boundary }),
+		Windows: len(windowed) > 0,
+	}
+	if n.Windows && c.new != nil && c.new.work != nil {
+		n.ConfigMaps = change.ConfigMapsOf(&c.new.work.Template)
+	}
+	n.WindowNamespace, n.WindowName = c.ownWindow()
+	return n
+}
+
+// Frozen reports whether a freeze binds the request: only then are windows read for one that demands none.
+func (c *Case) Frozen(s *change.State) bool { return c.freeze(s) != nil }
+
+// Queries returns the questions that windows are asked; none: the request demands no window. The state gives the contents of
+// ConfigMaps that the plan pins.
+func (c *Case) Queries(s *change.State) []*change.Query {
+	var out []*change.Query
+	for _, together := range c.questions(s) {
+		out = append(out, c.query(together, s))
+	}
+	return out
+}

@@ -1,0 +1,20 @@
+package policy
+
+import (
+	"fmt"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+)
+
+// planMismatch objects to a run that is not what was approved.
+func planMismatch(c *Case, j *Judgement) []Finding {
+	a := j.main()
+	if a.stage() != change.PlanDiffers || a.query.Plan == nil {
+		return nil
+	}
+	w := a.nearest.Window
+	return []Finding{a.finding(v1alpha1.RulePlanMismatch, fmt.Sprintf(
+		"window %q covers it, but what would run is not what was approved: %s; run what was approved, or request a window for this (its digest is %s) with: %s",
+		w.Name, a.nearest.Why, a.query.Plan.Digest, c.requestCommand(a)))}
+}
