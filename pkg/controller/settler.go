@@ -40,9 +40,8 @@ const patience = 2 * time.Minute
 // NewSettler returns the settler of the leading replica.
 func NewSettler(m *Memory, c client.WithWatch, log logr.Logger) *Settler {
 	s := &Settler{memory: m, client: c, live: c, log: log, watch: map[schema.GroupKind]*objectWatch{}, patience: patience}
-	for _, gk := range workload.Kinds() {
-		gvk := gk.WithVersion("v1")
-		s.watch[gk] = newObjectWatch(c, gvk, s.observe, log)
+	for _, k := range workload.Kinds() {
+		s.watch[k.GroupKind] = newObjectWatch(c, k.GroupVersionKind(), s.observe, log)
 	}
 	return s
 }

@@ -102,7 +102,7 @@ func newRequest(t testing.TB, s *stage, h header, objects []document, at time.Ti
 		req.Namespace = o.Metadata.Name
 	}
 	if h.Resource != "" {
-		req.Resource = schema.GroupVersionResource{Version: "v1", Resource: h.Resource}
+		req.Resource = schema.ParseGroupResource(h.Resource).WithVersion("v1")
 	}
 	if h.Name != "" {
 		req.Name = h.Name

@@ -144,9 +144,9 @@ func (c *Case) ownerExists() bool {
 	if err != nil {
 		return false
 	}
-	switch gv.Group {
-	case "", "apps", "batch":
-		if !makes(owner.Kind, c.req.Kind.Kind) {
+	gk := schema.GroupKind{Group: gv.Group, Kind: owner.Kind}
+	if builtIn(gv.Group) {
+		if !makes(gk, c.req.Kind.GroupKind()) {
 			return false
 		}
 		_, ok := c.world.Owners(c.req.Namespace, *owner)
@@ -155,13 +155,10 @@ func (c *Case) ownerExists() bool {
 	return c.req.Stored // who made what is stored, nobody asks any more
 }
 
-// makes reports whether objects of a built-in kind make objects of another.
-func makes(owner, kind string) bool {
-	switch owner {
-	case "ReplicaSet", "StatefulSet", "DaemonSet", "ReplicationController":
-		return kind == "Pod"
-	}
-	return false // Jobs and CronJobs are the business of Kubernetes' own controllers, which nobody else may name as owners
+// makes reports whether objects of a kind make objects of another, and others than Kubernetes' own controllers may name them as owners.
+func makes(owner, of schema.GroupKind) bool {
+	k, ok := workload.KindOf(owner)
+	return ok && k.Owns() && slices.Contains(k.Makes, of)
 }
 
 func (c *Case) whyRunIsMaintenance(controls *estate.Controls) string {

@@ -117,7 +117,7 @@ func (c *Case) requested(a *answer) string {
 func (c *Case) inScope() schema.GroupKind {
 	switch {
 	case c.req.SubResource == "scale":
-		return schema.GroupKind{Group: c.req.Resource.Group, Kind: parentKind(c.req.Resource.Resource)}
+		return c.scaledKind()
 	case c.req.Operation == Connect, c.req.SubResource == ephemeralContainers:
 		return c.sessionObject()
 	}

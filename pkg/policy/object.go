@@ -96,7 +96,7 @@ func claimTemplates(raw []byte) map[string]any {
 func whole(r *Request) bool {
 	gk := r.Kind.GroupKind()
 	switch {
-	case r.SubResource != "" || workload.HasTemplate(gk) || gk.Group == v1alpha1.GroupName:
+	case r.SubResource != "" || builtIn(gk.Group) && workload.HasTemplate(gk) || gk.Group == v1alpha1.GroupName:
 		return false
 	case gk.Group == "":
 		return slices.Contains([]string{"Service", "Endpoints", "PersistentVolume", "PersistentVolumeClaim", "ServiceAccount"}, gk.Kind)

@@ -5,9 +5,11 @@ import (
 	"slices"
 
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	kjson "sigs.k8s.io/json"
 
 	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
 // whyScaleIsMaintenance: a workload that was written at zero and is scaled up through its scale subresource runs then,
@@ -18,7 +20,7 @@ func (c *Case) whyScaleIsMaintenance() string {
 		replicasOf(c.old) != 0 || replicasOf(c.new) == 0 {
 		return ""
 	}
-	p, ok := c.world.Parents(c.req.Namespace, parentKind(c.req.Resource.Resource), c.req.Name)
+	p, ok := c.world.Parents(c.req.Namespace, c.scaledKind().Kind, c.req.Name)
 	if !ok {
 		return ""
 	}
@@ -54,17 +56,10 @@ func replicasOf(o *object) int32 {
 	return s.Spec.Replicas
 }
 
-// parentKind returns the kind whose scale subresource a resource has.
-func parentKind(resource string) string {
-	switch resource {
-	case "deployments":
-		return "Deployment"
-	case "replicasets":
-		return "ReplicaSet"
-	case "statefulsets":
-		return "StatefulSet"
-	case "replicationcontrollers":
-		return "ReplicationController"
+// scaledKind is the kind of the workload whose scale is written; empty for a custom resource.
+func (c *Case) scaledKind() schema.GroupKind {
+	if k, ok := workload.KindOfResource(c.req.Resource.GroupResource()); ok && k.Scaled {
+		return k.GroupKind
 	}
-	return ""
+	return schema.GroupKind{Group: c.req.Resource.Group}
 }

@@ -91,7 +91,8 @@ func FuzzExtract(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, gk := range workload.Kinds() {
+		for _, k := range workload.Kinds() {
+			gk := k.GroupKind
 			w, err := workload.Of(gk, canonical)
 			if err != nil {
 				continue

@@ -41,8 +41,8 @@ func samples() map[string]struct {
 
 func TestEveryKindIsRead(t *testing.T) {
 	var kinds []string
-	for _, gk := range workload.Kinds() {
-		kinds = append(kinds, gk.String())
+	for _, k := range workload.Kinds() {
+		kinds = append(kinds, k.String())
 	}
 	var want []string
 	for k := range samples() {
@@ -104,8 +104,8 @@ func FuzzOf(f *testing.F) {
 		f.Add([]byte(s.object))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		for _, gk := range workload.Kinds() {
-			w, err := workload.Of(gk, raw)
+		for _, k := range workload.Kinds() {
+			w, err := workload.Of(k.GroupKind, raw)
 			if err != nil || w == nil {
 				continue
 			}

@@ -52,24 +52,11 @@ type Workload struct {
 	RunsToCompletion bool
 }
 
-// HasTemplate reports whether objects of a kind run Pods.
-func HasTemplate(gk schema.GroupKind) bool { return find(gk) != nil }
-
-// Kinds lists the kinds that have a pod template, in a fixed order.
-func Kinds() []schema.GroupKind {
-	all := kinds()
-	out := make([]schema.GroupKind, len(all))
-	for i := range all {
-		out[i] = all[i].GroupKind
-	}
-	return out
-}
-
 // Of decodes an object of a kind. It returns nil for a kind without a pod template, and an error for JSON that is
 // not such an object: the caller then cannot decide.
 func Of(gk schema.GroupKind, raw []byte) (*Workload, error) {
-	k := find(gk)
-	if k == nil || len(raw) == 0 {
+	k, ok := KindOf(gk)
+	if !ok || len(raw) == 0 {
 		return nil, nil
 	}
 	w, err := k.decode(raw)
@@ -92,35 +79,6 @@ func Debuggers(w, before *Workload) *Workload {
 		}
 	}
 	return out
-}
-
-type kind struct {
-	schema.GroupKind
-	decode func([]byte) (*Workload, error)
-}
-
-func find(gk schema.GroupKind) *kind {
-	for _, k := range kinds() {
-		if k.GroupKind == gk {
-			return &k
-		}
-	}
-	return nil
-}
-
-// kinds is the list of built-in kinds that have a pod template. Served versions do not differ in what is read here:
-// the webhook is registered with matchPolicy Equivalent, so it sees the registered one.
-func kinds() []kind {
-	return []kind{
-		{schema.GroupKind{Kind: "Pod"}, pod},
-		{schema.GroupKind{Group: "batch", Kind: "Job"}, job},
-		{schema.GroupKind{Group: "batch", Kind: "CronJob"}, cronJob},
-		{schema.GroupKind{Group: "apps", Kind: "Deployment"}, deployment},
-		{schema.GroupKind{Group: "apps", Kind: "StatefulSet"}, statefulSet},
-		{schema.GroupKind{Group: "apps", Kind: "DaemonSet"}, daemonSet},
-		{schema.GroupKind{Group: "apps", Kind: "ReplicaSet"}, replicaSet},
-		{schema.GroupKind{Kind: "ReplicationController"}, replicationController},
-	}
 }
 
 func of(path string, meta metav1.ObjectMeta, spec corev1.PodSpec) Template {

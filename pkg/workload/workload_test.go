@@ -69,7 +69,7 @@ func TestKinds(t *testing.T) {
 			name = k.Group + "/" + k.Kind
 		}
 		got = append(got, name)
-		if !workload.HasTemplate(k) {
+		if !workload.HasTemplate(k.GroupKind) {
 			t.Errorf("%s is listed and has no template", name)
 		}
 	}
@@ -131,7 +131,7 @@ func TestOddObjects(t *testing.T) { //nolint:gocyclo // one check for each oddit
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, k := range workload.Kinds() {
-				w, err := workload.Of(k, []byte(test.json))
+				w, err := workload.Of(k.GroupKind, []byte(test.json))
 				switch {
 				case test.err == "" && (err != nil || w == nil):
 					t.Errorf("%s: %s: %v", test.reason, k.Kind, err)

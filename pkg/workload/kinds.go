@@ -1,0 +1,76 @@
+package workload
+
+import (
+	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// Kind is one kind of object that runs Pods. All that Firebreak does about kinds of workloads follows this table, or is tested
+// against it: what is read of them, which are watched as owners, which are settled, which can be scaled, and the chart's rights.
+type Kind struct {
+	schema.GroupKind
+	// Version that is watched. Served versions do not differ in what is read here: the webhook is registered with matchPolicy
+	// Equivalent, so it sees the registered one.
+	Version string
+	// Resource in the plural.
+	Resource string
+	// Scaled is true if it has a scale subresource.
+	Scaled bool
+	// Makes are the kinds that its controller makes of it, and which name it as their controlling owner. What those say is compared with
+	// what it says, so an owner is watched.
+	Makes []schema.GroupKind
+	// Scheduled is true for what a controller of Kubernetes' own makes others of later, at an instant: nobody else may name it as an owner.
+	Scheduled bool
+
+	decode func([]byte) (*Workload, error)
+}
+
+// GroupVersionKind is the kind in the version that is watched.
+func (k *Kind) GroupVersionKind() schema.GroupVersionKind { return k.WithVersion(k.Version) }
+
+// Owns reports whether its Pods, or what makes them, are compared with it.
+func (k *Kind) Owns() bool { return len(k.Makes) > 0 && !k.Scheduled }
+
+// Kinds lists the kinds that have a pod template, in a fixed order.
+func Kinds() []Kind {
+	pods, jobs := schema.GroupKind{Kind: "Pod"}, schema.GroupKind{Group: "batch", Kind: "Job"}
+	sets := schema.GroupKind{Group: "apps", Kind: "ReplicaSet"}
+	apps := func(kind string) schema.GroupKind { return schema.GroupKind{Group: "apps", Kind: kind} }
+	return []Kind{
+		{GroupKind: pods, Version: "v1", Resource: "pods", decode: pod},
+		{GroupKind: jobs, Version: "v1", Resource: "jobs", Makes: []schema.GroupKind{pods}, Scheduled: true, decode: job},
+		{GroupKind: schema.GroupKind{Group: "batch", Kind: "CronJob"}, Version: "v1", Resource: "cronjobs", Makes: []schema.GroupKind{jobs}, Scheduled: true, decode: cronJob},
+		{GroupKind: apps("Deployment"), Version: "v1", Resource: "deployments", Scaled: true, Makes: []schema.GroupKind{sets}, decode: deployment},
+		{GroupKind: apps("StatefulSet"), Version: "v1", Resource: "statefulsets", Scaled: true, Makes: []schema.GroupKind{pods}, decode: statefulSet},
+		{GroupKind: apps("DaemonSet"), Version: "v1", Resource: "daemonsets", Makes: []schema.GroupKind{pods}, decode: daemonSet},
+		{GroupKind: sets, Version: "v1", Resource: "replicasets", Scaled: true, Makes: []schema.GroupKind{pods}, decode: replicaSet},
+		{GroupKind: schema.GroupKind{Kind: "ReplicationController"}, Version: "v1", Resource: "replicationcontrollers", Scaled: true, Makes: []schema.GroupKind{pods}, decode: replicationController},
+	}
+}
+
+// KindOf returns the line of a kind in the table; false: its objects have no pod template that is known.
+func KindOf(gk schema.GroupKind) (Kind, bool) {
+	all := Kinds()
+	i := slices.IndexFunc(all, func(k Kind) bool { return k.GroupKind == gk })
+	if i < 0 {
+		return Kind{}, false
+	}
+	return all[i], true
+}
+
+// KindOfResource returns the kind that a resource is of; false: it is not in the table.
+func KindOfResource(r schema.GroupResource) (Kind, bool) {
+	all := Kinds()
+	i := slices.IndexFunc(all, func(k Kind) bool { return k.Group == r.Group && k.Resource == r.Resource })
+	if i < 0 {
+		return Kind{}, false
+	}
+	return all[i], true
+}
+
+// HasTemplate reports whether objects of a kind run Pods.
+func HasTemplate(gk schema.GroupKind) bool {
+	_, ok := KindOf(gk)
+	return ok
+}
