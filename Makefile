@@ -19,6 +19,8 @@ SOAK := 10m
 # Which benchmarks make bench runs, and for how long each.
 BENCH := .
 BENCHTIME := 1s
+# How long make fuzz runs each target.
+FUZZTIME := 30s
 # What make image makes.
 IMAGE := ghcr.io/firebreak-dev/firebreak
 VERSION = $(shell awk '/^appVersion:/ {print $$2}' charts/firebreak/Chart.yaml)
@@ -70,6 +72,18 @@ BENCH_PKGS = $(addprefix ./,$(sort $(dir $(shell grep -rl --include='*_test.go' 
 .PHONY: bench
 bench: build kube ## Run all benchmarks; BENCH is a pattern, BENCHTIME a duration.
 	$(GO) test -p 1 -timeout 30m -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(BENCH_PKGS)
+
+# What each package covers by its own tests. Those of pkg/e2e cover the same again, on a real control plane.
+COVER_PKGS = $(shell $(GO) list ./pkg/... | grep -v -e /e2e -e /controlplane -e /api/)
+
+.PHONY: cover
+cover: ## Print what share of each package its own tests cover.
+	$(GO) test -cover $(COVER_PKGS) | awk '{print $$2, $$5}' | column -t
+
+# One target after the other; the memory of each is bounded, since what they look for is what needs too much.
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME, 30 s by default.
+	hack/fuzz.sh $(FUZZTIME)
 
 .PHONY: lint
 lint: ## Run golangci-lint, and the linters of the chart and the Dockerfile.

@@ -3,25 +3,23 @@ package admission
 import (
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Limiter lets one set of live reads a second through for each namespace, with a small burst. Controllers retry what
 // is refused with backoff, so nothing is lost; persons are never limited.
 type Limiter struct {
-	mu      sync.Mutex
-	every   time.Duration
-	burst   int
-	buckets map[string]bucket
-}
+	every rate.Limit
+	burst int
 
-type bucket struct {
-	tokens float64
-	at     time.Time
+	mu      sync.Mutex
+	buckets map[string]*rate.Limiter
 }
 
 // NewLimiter returns a limiter that refills one token in every interval, up to burst.
 func NewLimiter(every time.Duration, burst int) *Limiter {
-	return &Limiter{every: every, burst: burst, buckets: map[string]bucket{}}
+	return &Limiter{every: rate.Every(every), burst: burst, buckets: map[string]*rate.Limiter{}}
 }
 
 // maxBuckets bounds the memory of the limiter; beyond it, full buckets are dropped, which says nothing new.
@@ -33,24 +31,11 @@ func (l *Limiter) Allow(namespace string, now time.Time) bool {
 	defer l.mu.Unlock()
 	b, ok := l.buckets[namespace]
 	if !ok {
-		b = bucket{tokens: float64(l.burst), at: now}
 		l.sweep(now)
+		b = rate.NewLimiter(l.every, l.burst)
+		l.buckets[namespace] = b
 	}
-	b = l.refill(b, now)
-	allowed := b.tokens >= 1
-	if allowed {
-		b.tokens--
-	}
-	l.buckets[namespace] = b
-	return allowed
-}
-
-func (l *Limiter) refill(b bucket, now time.Time) bucket {
-	if d := now.Sub(b.at); d > 0 {
-		b.tokens = min(float64(l.burst), b.tokens+float64(d)/float64(l.every))
-		b.at = now
-	}
-	return b
+	return b.AllowN(now, 1)
 }
 
 func (l *Limiter) sweep(now time.Time) {
@@ -58,7 +43,7 @@ func (l *Limiter) sweep(now time.Time) {
 		return
 	}
 	for k, b := range l.buckets {
-		if l.refill(b, now).tokens >= float64(l.burst) {
+		if b.TokensAt(now) >= float64(l.burst) {
 			delete(l.buckets, k)
 		}
 	}
