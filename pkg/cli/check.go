@@ -54,8 +54,7 @@ func (e *env) worldFlags(f *pflag.FlagSet, o *checkOptions) {
 	f.StringVar(&o.defaultEnv, "default-environment", "", "environment of namespaces that none claims")
 	f.StringVar(&o.home, "firebreak-namespace", "firebreak-system", "namespace that Firebreak runs in")
 	f.BoolVar(&o.readSecrets, "read-secrets", false, "judge what workloads take from Secrets, as a server with --read-secrets does; the Secrets come from --with")
-	f.StringVar(e.flags.KubeConfig, "kubeconfig", "", "kubeconfig file, for the live estate")
-	f.StringVar(e.flags.Context, "context", "", "kubeconfig context, for the live estate")
+	e.config.worldFlags(f)
 }
 
 func (e *env) check() *cobra.Command {

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -42,7 +41,7 @@ func Code(err error) int {
 // env is what the commands share.
 type env struct {
 	genericiooptions.IOStreams
-	flags  *genericclioptions.ConfigFlags
+	config *kubeconfig
 	clock  func() time.Time
 	scheme *runtime.Scheme
 }
@@ -53,7 +52,7 @@ func New(streams genericiooptions.IOStreams) (*cobra.Command, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &env{IOStreams: streams, flags: genericclioptions.NewConfigFlags(true), clock: time.Now, scheme: scheme}
+	e := &env{IOStreams: streams, config: &kubeconfig{}, clock: time.Now, scheme: scheme}
 	root := &cobra.Command{
 		Use:   "kubectl-firebreak",
 		Short: "Ask for changes in production, approve them, and check manifests beforehand",
@@ -66,7 +65,7 @@ func New(streams genericiooptions.IOStreams) (*cobra.Command, error) {
 	root.SetOut(streams.Out)
 	root.SetErr(streams.ErrOut)
 	for _, c := range []*cobra.Command{e.request(), e.approve(), e.reject(), e.freeze(), e.unfreeze(), e.init(), e.seal(), e.emergency(), e.log(), e.release()} {
-		e.flags.AddFlags(c.Flags())
+		e.config.flags(c.Flags())
 		root.AddCommand(c)
 	}
 	root.AddCommand(e.check(), e.audit(), version.Command(streams.Out))
@@ -75,7 +74,8 @@ func New(streams genericiooptions.IOStreams) (*cobra.Command, error) {
 
 // client returns a client for the kubeconfig's current context, and its default namespace.
 func (e *env) client() (client.Client, string, error) {
-	cfg, err := e.flags.ToRESTConfig()
+	loader := e.config.loader()
+	cfg, err := loader.ClientConfig()
 	if err != nil {
 		return nil, "", fmt.Errorf("load the kubeconfig: %w", err)
 	}
@@ -88,7 +88,7 @@ func (e *env) client() (client.Client, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("connect: %w", err)
 	}
-	ns, _, err := e.flags.ToRawKubeConfigLoader().Namespace()
+	ns, _, err := loader.Namespace()
 	if err != nil {
 		return nil, "", fmt.Errorf("read the namespace of the kubeconfig: %w", err)
 	}

@@ -1,0 +1,39 @@
+package cli
+
+import (
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// kubeconfig is which cluster is meant, and as whom. It takes kubectl's flags, without kubectl's machinery: that would bring kustomize
+// into the plugin.
+type kubeconfig struct {
+	path      string
+	overrides clientcmd.ConfigOverrides
+}
+
+// flags adds all of kubectl's that say it.
+func (k *kubeconfig) flags(f *pflag.FlagSet) {
+	k.pathFlag(f)
+	names := clientcmd.RecommendedConfigOverrideFlags("")
+	names.ClusterOverrideFlags.APIServer.ShortName = "s"
+	names.AuthOverrideFlags.Username.LongName, names.AuthOverrideFlags.Password.LongName = "", "" // API servers know them no more
+	clientcmd.BindOverrideFlags(&k.overrides, f, names)
+}
+
+// worldFlags adds those of a command that has flags of the same names of its own: --as is who is judged there.
+func (k *kubeconfig) worldFlags(f *pflag.FlagSet) {
+	k.pathFlag(f)
+	f.StringVar(&k.overrides.CurrentContext, clientcmd.FlagContext, "", "kubeconfig context, for the live estate")
+}
+
+func (k *kubeconfig) pathFlag(f *pflag.FlagSet) {
+	f.StringVar(&k.path, clientcmd.RecommendedConfigPathFlag, "", "Path to the kubeconfig file to use for CLI requests.")
+}
+
+func (k *kubeconfig) loader() clientcmd.ClientConfig {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = k.path
+	k.overrides.ClusterDefaults = clientcmd.ClusterDefaults
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &k.overrides)
+}
