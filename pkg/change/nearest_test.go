@@ -212,3 +212,29 @@ func TestSummarise(t *testing.T) {
 		})
 	}
 }
+
+// An emergency passes a freeze only if somebody else has approved it, also where the environment wants no approval of windows.
+func TestOverridingNeedsAnApproval(t *testing.T) {
+	for name, tc := range map[string]struct {
+		required  int32
+		approvals int
+		want      bool
+	}{
+		"none wanted, none given": {0, 0, false},
+		"none wanted, one given":  {0, 1, true},
+		"one wanted, one given":   {1, 1, true},
+		"two wanted, one given":   {2, 1, false},
+	} {
+		w, q := emergency("fire", at("02:00:00")), question()
+		w.Spec.OverridesFreeze = true
+		q.Controls.RequiredApprovals = tc.required
+		s := &change.State{Windows: []v1alpha1.ChangeWindow{*w}}
+		if tc.approvals > 0 {
+			s.Approvals = []v1alpha1.ChangeApproval{approval(w, alice())}
+		}
+		v := change.Judge(w, q, s)
+		if got := v.Overrides(q); v.Stage != change.Covers || got != tc.want {
+			t.Errorf("%s: it overrides: %t (%s), want %t", name, got, v.Why, tc.want)
+		}
+	}
+}

@@ -171,3 +171,26 @@ func TestEmergenciesThatAreGone(t *testing.T) {
 		})
 	}
 }
+
+// What is left of the whole bounds what a night may still use, to the last execution.
+func TestTheLastOfTheWhole(t *testing.T) {
+	three := int32(3)
+	w := nightly()
+	w.Spec.MaxExecutions, w.Spec.MaxExecutionsPerOccurrence = &three, &three
+	for tonight, want := range map[int]change.Stage{0: change.Covers, 1: change.Exhausted} {
+		q := question()
+		q.Key = "another"
+		s := &change.State{Windows: []v1alpha1.ChangeWindow{*w}, Approvals: []v1alpha1.ChangeApproval{approval(w, alice())}}
+		s.Executions = used(w, -1, "a", "b")
+		for i := range tonight {
+			s.Executions = append(s.Executions, used(w, 0, string(rune('c'+i)))...)
+		}
+		v := change.Judge(w, q, s)
+		if v.Stage != want {
+			t.Errorf("two of three used on other nights, %d tonight: stage %v (%s), want %v", tonight, v.Stage, v.Why, want)
+		}
+		if want == change.Covers && v.Max != 1 {
+			t.Errorf("tonight %d are left, want 1", v.Max)
+		}
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
@@ -273,5 +275,43 @@ func TestBoundaryFree(t *testing.T) {
 				t.Errorf("%s: free: %t", test.reason, got)
 			}
 		})
+	}
+}
+
+// A range belongs to a store only as a whole: one that is wider than the store's does not.
+func TestWithin(t *testing.T) {
+	e := draft(t, estateOfStores)
+	for cidr, want := range map[string]string{
+		"10.20.1.0/24":   "exact@staging",
+		"10.20.1.128/25": "exact@staging",
+		"10.20.0.0/16":   "orders@production",
+		"10.0.0.0/7":     "",
+		"0.0.0.0/0":      "",
+		"203.0.113.0/24": "",
+		"no range":       "",
+	} {
+		if got := owners(e.Within(cidr)); got != want {
+			t.Errorf("%s is within %q, want %q", cidr, got, want)
+		}
+	}
+}
+
+// Two Services may share a load balancer: whatever their names, the one in production counts.
+func TestSharedLoadBalancers(t *testing.T) {
+	address, environment := netip.MustParseAddr("192.0.2.7"), func(name string, tier v1alpha1.Tier, namespaces ...v1alpha1.Glob) v1alpha1.Environment {
+		return v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.EnvironmentSpec{Tier: tier, Namespaces: v1alpha1.NamespaceMembers{Names: namespaces}}}
+	}
+	for production, development := range map[string]string{"aaa": "zzz", "zzz": "aaa"} {
+		shared := estate.Service{Addresses: []netip.Addr{address}, Hosts: []string{"lb.example.com"}}
+		e := estate.Compile(estate.Input{
+			Environments: []v1alpha1.Environment{environment("production", v1alpha1.TierProduction, v1alpha1.Glob(production)), environment("development", v1alpha1.TierNonProduction, v1alpha1.Glob(development))},
+			Namespaces:   map[string]map[string]string{production: nil, development: nil},
+			Services:     map[string]estate.Service{production + "/web": shared, development + "/web": shared},
+		})
+		for _, target := range []reference.Target{{Kind: reference.Host, Name: "192.0.2.7", Addr: address, Strong: true}, {Kind: reference.Host, Name: "lb.example.com", Strong: true}} {
+			if got := e.Resolve(target, development).Namespace; got != production {
+				t.Errorf("%s leads to namespace %q, want %q", target.Name, got, production)
+			}
+		}
 	}
 }

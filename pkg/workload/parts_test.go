@@ -3,6 +3,7 @@ package workload_test
 import (
 	"testing"
 
+	"github.com/firebreak-dev/firebreak/pkg/budget"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
@@ -31,5 +32,18 @@ func TestCountParts(t *testing.T) {
 				t.Errorf("got %d, want %d", got, tc.want)
 			}
 		})
+	}
+}
+
+// What a controller writes into a status runs nothing, nor does what stands in the metadata.
+func TestStatusRunsNothing(t *testing.T) {
+	template := map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{map[string]any{"name": "a", "image": "b:1"}}}}}
+	for _, key := range []string{"status", "metadata"} {
+		if got := workload.Embedded(map[string]any{key: template}, budget.New()); len(got) != 0 {
+			t.Errorf("in the %s %d templates are found", key, len(got))
+		}
+	}
+	if got := workload.Embedded(map[string]any{"spec": template}, budget.New()); len(got) != 1 {
+		t.Errorf("in the spec %d templates are found, want 1", len(got))
 	}
 }
