@@ -130,31 +130,29 @@ func TestRacesAreExact(t *testing.T) {
 	s, _ := opened()
 	const requests, limit = 50, 7
 	var all sync.WaitGroup
-	var mu sync.Mutex
-	reserved, refused := 0, 0
+	outcomes := make(chan error, requests)
 	for i := range requests {
-		l := ledger.New(s, home)
 		all.Go(func() {
-			for {
-				_, err := l.Reserve(t.Context(), claim(fmt.Sprint("k-", i), slots(limit)))
-				if errors.Is(err, ledger.ErrContended) {
-					continue // the API server's client tries again
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				switch {
-				case err == nil:
-					reserved++
-				case errors.Is(err, ledger.ErrExhausted):
-					refused++
-				default:
-					t.Error(err)
-				}
-				return
+			err := ledger.ErrContended
+			for errors.Is(err, ledger.ErrContended) { // its sender tries again
+				_, err = ledger.New(s, home).Reserve(t.Context(), claim(fmt.Sprint("k-", i), slots(limit)))
 			}
+			outcomes <- err
 		})
 	}
 	all.Wait()
+	close(outcomes)
+	reserved, refused := 0, 0
+	for err := range outcomes {
+		switch {
+		case err == nil:
+			reserved++
+		case errors.Is(err, ledger.ErrExhausted):
+			refused++
+		default:
+			t.Error(err)
+		}
+	}
 	if reserved != limit || refused != requests-limit || len(records(s)) != limit {
 		t.Errorf("%d reserved, %d refused, %d records; want %d of %d", reserved, refused, len(records(s)), limit, requests)
 	}

@@ -64,7 +64,7 @@ func shapeOf(line string) shape {
 	for t := tokensOf(line); ; n++ {
 		tok, ok := t.take()
 		if !ok {
-			out.alone, out.hosts = n == 1, out.hosts && n > 0
+			out.alone = n == 1
 			return out
 		}
 		if n == 0 {
