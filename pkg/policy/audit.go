@@ -27,6 +27,9 @@ func Audit(gvk schema.GroupVersionKind, resource schema.GroupVersionResource, na
 	if err != nil {
 		return nil, err
 	}
+	if d.Missing != nil {
+		return nil, UndecidedError{Why: d.Missing.String()}
+	}
 	d.Findings = slices.DeleteFunc(d.Findings, func(f Finding) bool {
 		return f.Class != Segregation || f.Rule == v1alpha1.RuleBoundaryTampering
 	})

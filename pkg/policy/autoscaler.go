@@ -3,9 +3,11 @@ package policy
 import (
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	kjson "sigs.k8s.io/json"
 
 	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
 // ScaleTarget names what an autoscaler scales, in its own namespace.
@@ -58,8 +60,15 @@ func (c *Case) targetReplicas(t ScaleTarget) (int64, bool) {
 	if c.req.Facts.Scale != nil {
 		return c.req.Facts.Scale.Replicas, true
 	}
+	if k, ok := workload.KindOf(t.groupKind()); !ok || !k.Scaled {
+		return 0, false
+	}
 	p, ok := c.world.Parents(c.req.Namespace, t.Kind, t.Name)
 	return p.Replicas, ok
+}
+
+func (t *ScaleTarget) groupKind() schema.GroupKind {
+	return schema.FromAPIVersionAndKind(t.APIVersion, t.Kind).GroupKind()
 }
 
 // autoscales compares the bounds of an autoscaler with what its workload asks for, and asked for within the last hour: in small
@@ -78,7 +87,7 @@ func (c *Case) autoscales(prod []*estate.Environment) string {
 	if a.Spec.MinReplicas != nil {
 		least = *a.Spec.MinReplicas
 	}
-	peak := max(running, c.world.Peaks(c.req.Namespace, t.Kind, t.Name))
+	peak := max(running, c.world.Peaks(c.req.Namespace, t.groupKind().String(), t.Name))
 	for _, e := range prod {
 		b := estate.BlastRadiusOf(e.Spec().ChangeControl)
 		switch {

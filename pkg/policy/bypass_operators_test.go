@@ -220,7 +220,7 @@ func TestScalesAreAskedFor(t *testing.T) {
 func TestAutoscalersAreTold(t *testing.T) {
 	s := newStage(t)
 	s.world.Parents = func(string, string, string) (policy.Parent, bool) { return policy.Parent{Replicas: 10}, true }
-	req := newRequest(t, s, by("bob"), documents(t, []byte(`{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web, namespace: payments}, spec: {scaleTargetRef: {kind: Deployment, name: web}, maxReplicas: 1}}`)), now())
+	req := newRequest(t, s, by("bob"), documents(t, []byte(`{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web, namespace: payments}, spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, maxReplicas: 1}}`)), now())
 	d, err := policy.Evaluate(req, s.world, nil)
 	if err != nil {
 		t.Fatal(err)

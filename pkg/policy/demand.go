@@ -51,7 +51,7 @@ func (c *Case) enforced(d *Demand) bool {
 }
 
 // questions are what windows are asked, in groups of demands that one window must meet together: all that deny, and each of the others
-// by itself. Where none denies, one window is asked for all, so that its use is recorded.
+// by itself. The use of the window that meets the first is recorded.
 func (c *Case) questions(s *change.State) [][]*Demand {
 	var deny, others []*Demand
 	for _, d := range c.demands {
@@ -68,10 +68,11 @@ func (c *Case) questions(s *change.State) [][]*Demand {
 		return [][]*Demand{{{rule: v1alpha1.RuleChangeFrozen, Environments: c.concerned(), Operation: c.operation()}}}
 	case len(deny) == 0 && len(others) == 0:
 		return nil
-	case len(deny) == 0:
-		return [][]*Demand{others}
 	}
-	out := [][]*Demand{deny}
+	var out [][]*Demand
+	if len(deny) > 0 {
+		out = append(out, deny)
+	}
 	for _, d := range others {
 		out = append(out, []*Demand{d})
 	}
@@ -102,7 +103,7 @@ func (c *Case) operation() v1alpha1.Operation {
 	case ephemeralContainers:
 		return v1alpha1.OperationDebug
 	}
-	if c.hostLevel() && len(c.Production()) > 0 {
+	if c.hostLevel() && c.sessionsNeedWindows() {
 		return v1alpha1.OperationDebug // what kubectl debug makes for a node
 	}
 	return windowOperation(c.req.Operation)
@@ -123,7 +124,7 @@ func (c *Case) query(together []*Demand, s *change.State) *change.Query {
 	envs := inAll(together)
 	q := &change.Query{
 		At: c.At(), Cluster: c.est.Cluster, FirebreakNamespace: c.est.FirebreakNamespace,
-		Environments: names(envs), Controls: estate.StrictestControls(envs),
+		Environments: names(envs), Controls: estate.StrictestControls(inAny(together)), // the strictest of all that are concerned
 		Boundary: inFirebreaks(together),
 		Group:    c.inScope().Group, Kind: c.inScope().Kind, Namespace: c.req.Namespace, Name: c.req.Name,
 		Operations: operations(together), Requester: c.party(), Unfit: Unfit(c.est),
@@ -152,6 +153,19 @@ func inAll(demands []*Demand) []*estate.Environment {
 	for _, e := range demands[0].Environments {
 		if !slices.ContainsFunc(demands[1:], func(d *Demand) bool { return !slices.Contains(d.Environments, e) }) {
 			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// inAny returns the environments that some demand concerns.
+func inAny(demands []*Demand) []*estate.Environment {
+	var out []*estate.Environment
+	for _, d := range demands {
+		for _, e := range d.Environments {
+			if !slices.Contains(out, e) {
+				out = append(out, e)
+			}
 		}
 	}
 	return out

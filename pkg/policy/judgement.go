@@ -42,6 +42,11 @@ func (j *Judgement) to(d *Demand) *answer {
 	return &answer{}
 }
 
+// overridesOnly: nothing demands a window, and windows were only asked whether one passes the freeze.
+func (a *answer) overridesOnly() bool {
+	return len(a.demands) > 0 && a.demands[0].rule == v1alpha1.RuleChangeFrozen
+}
+
 // covered reports whether a window covers the demands.
 func (a *answer) covered() bool { return a.stage() == change.Covers }
 

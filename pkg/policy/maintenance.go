@@ -30,8 +30,6 @@ func (c *Case) classify() {
 	switch {
 	case c.runsCustom():
 		c.maintenance = c.whyCustomIsMaintenance(&controls)
-	case c.new.work != nil && c.req.SubResource == ephemeralContainers:
-		c.maintenance = c.whyDebuggingIsMaintenance(&controls)
 	case c.new.work != nil && c.starts():
 		c.maintenance = c.whyMaintenance(&controls)
 	}
@@ -50,7 +48,7 @@ func (c *Case) harmlessHook(controls *estate.Controls) bool {
 // changes, it is released or it asks for more at once.
 func (c *Case) starts() bool {
 	switch {
-	case c.req.SubResource != "":
+	case c.req.SubResource != "" && c.req.SubResource != ephemeralContainers:
 		return false
 	case c.req.Operation == Create:
 		return true
@@ -82,9 +80,10 @@ func (c *Case) whyMaintenance(controls *estate.Controls) string {
 	return ""
 }
 
-// whyDebuggingIsMaintenance: a container that is added to a Pod that runs is a session, and maintenance as well if it runs a tool.
+// whyDebuggingIsMaintenance: a container that is added to a Pod that runs is a session, which needs a window as such, and as maintenance as
+// well if it runs a tool.
 func (c *Case) whyDebuggingIsMaintenance(controls *estate.Controls) string {
-	if c.requester.Controller || controls.Maintenance == v1alpha1.MaintenanceLabeled {
+	if controls.Maintenance == v1alpha1.MaintenanceLabeled {
 		return ""
 	}
 	in := c.input()

@@ -229,7 +229,7 @@ func (w *World) requester(u authenticationv1.UserInfo) (*Requester, *Missing) {
 	case machine && ns == controllerNamespace && !r.Borrowed && slices.Contains(Controllers(), name):
 		known, ok := w.ControllerUID(name)
 		if !ok {
-			return nil, &Missing{Controller: name}
+			return r, &Missing{Controller: name}
 		}
 		r.Controller = known == u.UID // a deleted and re-created account is another one
 	}

@@ -4,12 +4,18 @@ import (
 	"fmt"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
 // maintenanceDemand: maintenance needs a window, and so does whatever else the environment wants one for.
 func maintenanceDemand(c *Case) *Demand {
-	if c.maintenance != "" {
-		return &Demand{Why: c.maintenance, Environments: c.concerned(), Operation: c.operation(), ClusterWide: c.req.Namespace == ""}
+	why := c.maintenance
+	if why != "" && c.req.SubResource == ephemeralContainers && c.sessionsNeedWindows() {
+		controls := estate.StrictestControls(c.concerned())
+		why = c.whyDebuggingIsMaintenance(&controls)
+	}
+	if why != "" {
+		return &Demand{Why: why, Environments: c.concerned(), Operation: c.operation(), ClusterWide: c.req.Namespace == ""}
 	}
 	if why, op := c.whyScoped(); why != "" {
 		return &Demand{Why: why, scoped: true, Environments: c.Production(), Operation: op}

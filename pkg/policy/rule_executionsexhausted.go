@@ -10,7 +10,7 @@ import (
 // executionsExhausted objects to one run more than a window allows.
 func executionsExhausted(c *Case, j *Judgement) []Finding {
 	a := j.main()
-	if a.stage() != change.Exhausted {
+	if a.overridesOnly() || a.stage() != change.Exhausted {
 		return nil
 	}
 	return []Finding{a.finding(v1alpha1.RuleExecutionsExhausted, fmt.Sprintf(

@@ -17,7 +17,16 @@ func sessionDemand(c *Case) *Demand {
 		return nil
 	}
 	prod := c.Production()
+	if !c.operates() && estate.StrictestControls(prod).InteractiveAccess == v1alpha1.InteractiveAllow {
+		return nil
+	}
 	return &Demand{Why: what, Environments: prod, Operation: op, Barred: c.operates() || estate.StrictestControls(prod).InteractiveAccess == v1alpha1.InteractiveDeny}
+}
+
+// sessionsNeedWindows: the environment lets sessions be opened under a window.
+func (c *Case) sessionsNeedWindows() bool {
+	prod := c.Production()
+	return len(prod) > 0 && estate.StrictestControls(prod).InteractiveAccess == v1alpha1.InteractiveWindowRequired
 }
 
 // interactiveAccess objects to sessions in Production: where the environment forbids them, to all; where it wants a window,

@@ -10,7 +10,7 @@ import (
 // planMismatch objects to a run that is not what was approved.
 func planMismatch(c *Case, j *Judgement) []Finding {
 	a := j.main()
-	if a.stage() != change.PlanDiffers || a.query.Plan == nil {
+	if a.overridesOnly() || a.stage() != change.PlanDiffers || a.query.Plan == nil {
 		return nil
 	}
 	w := a.nearest.Window

@@ -22,13 +22,13 @@ func targetNotConfirmed(c *Case, j *Judgement) []Finding {
 			target, c.req.Namespace, c.place))}
 	}
 	d := c.demanded(v1alpha1.RuleChangeWindowRequired)
-	if c.maintenance == "" || j.to(d).covered() {
+	if c.maintenance == "" || j.main().covered() || d != nil && j.to(d).covered() {
 		return nil
 	}
 	if controls := estate.StrictestControls(c.concerned()); !controls.ConfirmTarget {
 		return nil
 	}
-	if estate.Strictest(d.Environments, d.rule) == v1alpha1.ActionDeny {
+	if estate.Strictest(c.concerned(), v1alpha1.RuleChangeWindowRequired) == v1alpha1.ActionDeny {
 		return nil // a window is demanded already, and it will confirm the target
 	}
 	return []Finding{c.targetFinding("", "", fmt.Sprintf(

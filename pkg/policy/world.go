@@ -37,8 +37,8 @@ type World struct {
 	// Parents gives what is known of the stored template of a workload, by namespace, kind and name: the payload of its
 	// scale subresource carries none.
 	Parents func(namespace, kind, name string) (Parent, bool)
-	// Peaks gives the most replicas that a workload asked for within the last hour, by namespace, kind and name, as far as that was
-	// seen.
+	// Peaks gives the most replicas that a workload asked for within the last hour, by namespace, kind (as in Deployment.apps) and
+	// name, as far as that was seen.
 	Peaks func(namespace, kind, name string) int64
 	// Running gives how many Pods the workloads of a namespace ask for whose labels a selector matches.
 	Running func(namespace string, selector labels.Selector) int64

@@ -139,7 +139,7 @@ func readOwner(ctx context.Context, c Client, m *policy.MissingOwner) (*policy.O
 }
 
 // readScale reads how many replicas a workload asks for. What is not there, or cannot be scaled, runs nothing that an autoscaler could
-// take away.
+// take away. Of a kind that is not served in this version, nobody can tell.
 func readScale(ctx context.Context, c Client, m *policy.MissingScale) (*policy.TargetScale, error) {
 	u, scale := &unstructured.Unstructured{}, &unstructured.Unstructured{}
 	u.SetGroupVersionKind(schema.FromAPIVersionAndKind(m.APIVersion, m.Kind))
@@ -148,9 +148,9 @@ func readScale(ctx context.Context, c Client, m *policy.MissingScale) (*policy.T
 	scale.SetGroupVersionKind(autoscalingv1.SchemeGroupVersion.WithKind("Scale"))
 	err := c.SubResource("scale").Get(ctx, u, scale)
 	switch {
-	case apierrors.IsNotFound(err), meta.IsNoMatchError(err):
+	case apierrors.IsNotFound(err):
 		return &policy.TargetScale{}, nil
-	case apierrors.IsForbidden(err):
+	case apierrors.IsForbidden(err), meta.IsNoMatchError(err): // autoscalers ask for the kind in any version that is served
 		return &policy.TargetScale{Unreadable: true}, nil
 	case err != nil:
 		return nil, fmt.Errorf("get the scale of %s %q: %w", m.Kind, m.Name, err)

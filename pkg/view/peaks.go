@@ -22,7 +22,7 @@ type Peaks struct {
 	sweepAt int
 }
 
-// Workload names one.
+// Workload names one. Where replicas are counted, its kind says its group, as in Deployment.apps.
 type Workload struct{ Namespace, Kind, Name string }
 
 // asked is how many replicas were asked for, until when; zero: they still are.
@@ -49,7 +49,7 @@ func compareEnds(a, b asked) int {
 const (
 	// peakFor is how long what was asked for counts.
 	peakFor = time.Hour
-	// maxAsked is how many steps are remembered of one workload; beyond it the smallest is forgotten.
+	// maxAsked is how many steps are remembered of one workload; beyond it the two that differ least are taken for one.
 	maxAsked = 16
 )
 
@@ -100,8 +100,8 @@ func (p *Peaks) put(key Workload, past []asked, now time.Time) {
 	p.sweep(now)
 }
 
-// falling sorts by the end of each, and drops what no longer counts, what a larger one outlasts, and, of too many, the smallest but
-// the last.
+// falling sorts by the end of each, drops what no longer counts and what a larger one outlasts, and takes several steps for one where
+// there are too many.
 func falling(past []asked, now time.Time) []asked {
 	slices.SortStableFunc(past, compareEnds)
 	out := past[:0]
@@ -114,10 +114,22 @@ func falling(past []asked, now time.Time) []asked {
 		}
 		out = append(out, a)
 	}
-	if n := len(out); n > maxAsked {
-		out = append(out[:maxAsked-1], out[n-1])
+	for len(out) > maxAsked {
+		out = merged(out)
 	}
 	return out
+}
+
+// merged takes the two steps of the past for one that differ least: as many as the larger, until the later ended.
+func merged(past []asked) []asked {
+	least := 0
+	for i := 1; i < len(past)-2; i++ {
+		if past[i].replicas-past[i+1].replicas < past[least].replicas-past[least+1].replicas {
+			least = i
+		}
+	}
+	past[least+1].replicas = past[least].replicas
+	return append(past[:least], past[least+1:]...)
 }
 
 // sweep forgets, now and then, workloads that have not asked for less for an hour: what they ask for is known without it.

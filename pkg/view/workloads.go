@@ -80,11 +80,19 @@ func (v *View) keep(kind string, meta *metav1.ObjectMeta, t *corev1.PodTemplateS
 	if replicas != nil {
 		out.Replicas = int64(*replicas)
 	}
-	v.Peaks.Note(out.Workload, out.Replicas, v.clock())
+	v.Peaks.Note(out.counted(), out.Replicas, v.clock())
 	return out
 }
 
-func (v *View) gone(_ string, o owner) { v.Peaks.Gone(o.Workload, v.clock()) }
+// counted is what the replicas of a workload are counted under: its kind says its group.
+func (w Workload) counted() Workload {
+	if w.Kind != "ReplicationController" {
+		w.Kind += "." + appsv1.GroupName
+	}
+	return w
+}
+
+func (v *View) gone(_ string, o owner) { v.Peaks.Gone(o.counted(), v.clock()) }
 
 // hostsOf gives the hosts that a ConfigMap or Secret names, and not its values: what $(VAR) composes of values that came later than
 // the owner is nothing that the owner had, and heals nothing.
@@ -106,7 +114,7 @@ func (v *View) scaledBy(a *autoscalingv2.HorizontalPodAutoscaler) (Workload, boo
 	if gv, err := schema.ParseGroupVersion(t.APIVersion); err != nil || gv.Group == appsv1.GroupName || gv.Group == "" {
 		return Workload{}, false
 	}
-	target := Workload{a.Namespace, t.Kind, t.Name}
+	target := Workload{a.Namespace, schema.FromAPIVersionAndKind(t.APIVersion, t.Kind).GroupKind().String(), t.Name}
 	if before, known := v.autoscalers.Get(Key(a)); known && before != target {
 		v.Peaks.Gone(before, v.clock())
 	}

@@ -267,7 +267,7 @@ const MaxReplicaPeaks = 500
 type ReplicaPeak struct {
 	// Namespace of the workload.
 	Namespace string `json:"namespace"`
-	// Kind of the workload, such as Deployment.
+	// Kind of the workload with its group, such as Deployment.apps.
 	Kind string `json:"kind"`
 	// Name of the workload.
 	Name string `json:"name"`

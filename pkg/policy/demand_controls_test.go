@@ -1,0 +1,115 @@
+package policy_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
+)
+
+// controlled is the world of Production environments with the given controls, each with a namespace of its name.
+func controlled(all map[string]*v1alpha1.ChangeControl) *policy.World {
+	in := estate.Input{Namespaces: map[string]map[string]string{"firebreak-system": nil}, Cluster: "prod-eu-1", FirebreakNamespace: "firebreak-system", FirebreakAccount: "firebreak"}
+	for name, controls := range all {
+		in.Namespaces[name] = nil
+		in.Environments = append(in.Environments, v1alpha1.Environment{
+			ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: metav1.NewTime(now().AddDate(0, -1, 0))},
+			Spec: v1alpha1.EnvironmentSpec{
+				Tier: v1alpha1.TierProduction, Namespaces: v1alpha1.NamespaceMembers{Names: []v1alpha1.Glob{v1alpha1.Glob(name)}},
+				Identities:    v1alpha1.IdentityMembers{Groups: []v1alpha1.Glob{"sre"}, Operators: []v1alpha1.ServiceAccountGlob{v1alpha1.ServiceAccountGlob(name + "/operator")}},
+				ChangeControl: controls,
+			},
+		})
+	}
+	w := policy.NewWorld(estate.Compile(in))
+	w.ControllerUID = func(string) (string, bool) { return "", true }
+	return w
+}
+
+func approvals(n int32) *v1alpha1.ChangeControl {
+	return &v1alpha1.ChangeControl{RequiredApprovals: &n, RequirePlan: new(bool), ConfirmTarget: new(bool)}
+}
+
+// TestTheStrictestControlsHold: where one request changes the boundary of all and runs something in one environment, the window needs
+// what the strictest of all wants.
+func TestTheStrictestControlsHold(t *testing.T) {
+	pod := `{apiVersion: v1, kind: Pod, metadata: {name: fix, namespace: lax, uid: f-1}, spec: {serviceAccountName: operator, containers: [{name: c, image: "postgres:17", command: [psql]}]}}`
+	w := controlled(map[string]*v1alpha1.ChangeControl{"lax": approvals(0), "strict": approvals(2)})
+	state := &change.State{Windows: []v1alpha1.ChangeWindow{{
+		ObjectMeta: metav1.ObjectMeta{Name: "w", Namespace: "firebreak-system", UID: "w-1"},
+		Spec: v1alpha1.ChangeWindowSpec{
+			Type: v1alpha1.WindowNormal, Environment: "lax", Reason: "test", RequestedBy: &v1alpha1.Stamp{Username: "oidc:sre-bob", Groups: []string{"sre"}},
+			Subjects: v1alpha1.Subjects{Users: []v1alpha1.Glob{"oidc:sre-bob"}},
+			Schedule: v1alpha1.Schedule{Start: &metav1.Time{Time: now().Add(-time.Minute)}, End: &metav1.Time{Time: now().Add(time.Minute)}},
+			Scope:    v1alpha1.Scope{Operations: []v1alpha1.Operation{v1alpha1.OperationCreate}, Resources: []v1alpha1.ScopedResource{{Kind: "Pod", Names: []v1alpha1.Glob{"*"}}}, Clusters: []string{"prod-eu-1"}},
+		},
+	}}}
+	d, err := policy.Evaluate(demanding(t, pod), w, state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Allowed || d.Use != nil {
+		t.Errorf("admitted without the two approvals that strict wants: %v", d.Findings)
+	}
+}
+
+// TestSessionsByTheEnvironment: an environment allows sessions, wants a window for them, or forbids them.
+func TestSessionsByTheEnvironment(t *testing.T) {
+	for access, want := range map[v1alpha1.InteractiveAccess]string{
+		v1alpha1.InteractiveAllow: "[]", v1alpha1.InteractiveWindowRequired: "[InteractiveAccess]", v1alpha1.InteractiveDeny: "[InteractiveAccess]",
+	} {
+		controls := approvals(0)
+		controls.InteractiveAccess = access
+		req := demanding(t, calmPod)
+		req.Operation, req.SubResource, req.Namespace, req.Name, req.Object = policy.Connect, "exec", "payments", "web", nil
+		req.Kind, req.Resource = schema.GroupVersionKind{Version: "v1", Kind: "PodExecOptions"}, schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+		d, err := policy.Evaluate(req, controlled(map[string]*v1alpha1.ChangeControl{"payments": controls}), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		denied := []v1alpha1.RuleName{}
+		for _, f := range d.Denied() {
+			denied = append(denied, f.Rule)
+		}
+		if got := fmt.Sprint(denied); got != want {
+			t.Errorf("%s: denied by %s, want %s", access, got, want)
+		}
+	}
+}
+
+// TestTheAuditSaysWhatIsMissing: what is stored and cannot be judged by what is remembered is no clean bill.
+func TestTheAuditSaysWhatIsMissing(t *testing.T) {
+	s := newStage(t)
+	s.world.ConfigMaps = func(string, string) (reference.Contents, bool) { return reference.Contents{Large: true}, true }
+	const stored = `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","namespace":"dev"},"spec":{"containers":[{"name":"c","image":"x","envFrom":[{"configMapRef":{"name":"settings"}}]}]}}`
+	d, err := policy.Audit(schema.GroupVersionKind{Version: "v1", Kind: "Pod"}, schema.GroupVersionResource{Version: "v1", Resource: "pods"}, "dev", "p", []byte(stored), s.world, now())
+	if err == nil || err.Error() != `ConfigMap "settings" cannot be read for what it names: it is too large; split it, or take out of it what no program reads` {
+		t.Errorf("%v, %+v", err, d)
+	}
+}
+
+// TestSomeRules: an evaluator of some rules judges by those, and does not panic for want of the others.
+func TestSomeRules(t *testing.T) {
+	for i, left := range policy.Rules() {
+		rules := append(append([]policy.Rule{}, policy.Rules()[:i]...), policy.Rules()[i+1:]...)
+		confirm := true
+		controls := &v1alpha1.ChangeControl{ConfirmTarget: &confirm}
+		d, err := policy.NewEvaluator(rules...).Evaluate(demanding(t, psqlPod), controlled(map[string]*v1alpha1.ChangeControl{"payments": controls}), nil)
+		if err != nil {
+			t.Fatalf("without %s: %v", left.Name(), err)
+		}
+		for _, f := range d.Findings {
+			if f.Rule == left.Name() {
+				t.Errorf("without %s it finds %v", left.Name(), f)
+			}
+		}
+	}
+}
