@@ -24,6 +24,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
+	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
 // known is what check knows of the world: from files, or from the cluster.
@@ -242,7 +243,7 @@ func (k *known) addRoles(docs []document, namespace string) {
 			if d.Object.GetKind() == "Role" {
 				r.Namespace = cmp.Or(r.Namespace, namespace, k.namespace)
 			}
-			k.roles[qualified(r.Namespace, r.Name)] = policy.RoleOf(&r)
+			k.roles[view.Qualified(r.Namespace, r.Name)] = policy.RoleOf(&r)
 		}
 	}
 }

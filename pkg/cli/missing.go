@@ -20,7 +20,7 @@ func (k *known) Read(ctx context.Context, m *policy.Missing, w *policy.World, f 
 		f.NamespaceRead = true
 	case m.Role != nil:
 		f.RoleRead = true
-		if r, ok := k.roles[qualified(m.Role.Namespace, m.Role.Name)]; ok {
+		if r, ok := k.roles[view.Qualified(m.Role.Namespace, m.Role.Name)]; ok {
 			f.Role = &r
 		}
 	case m.Contents != nil:

@@ -116,10 +116,3 @@ func with[T any](u *unstructured.Unstructured, use func(*T)) error {
 func appendTo[T any](list *[]T, u *unstructured.Unstructured) error {
 	return with(u, func(v *T) { *list = append(*list, *v) })
 }
-
-func qualified(namespace, name string) string {
-	if namespace == "" {
-		return name
-	}
-	return namespace + "/" + name
-}

@@ -147,6 +147,16 @@ func missing(t *testing.T, req *policy.Request, w *policy.World) string {
 	return d.Missing.String()
 }
 
+// TestMissingDryRunsAreNotAdmitted: a dry run lacks no less than the request itself.
+func TestMissingDryRunsAreNotAdmitted(t *testing.T) {
+	s := newStage(t)
+	req := newRequest(t, s, by("bob"), documents(t, []byte(strings.Replace(prodJob, "namespace: payments", "namespace: nobody-knows", 1))), now())
+	req.DryRun = true
+	if got := missing(t, req, s.world); got != `namespace "nobody-knows" is not known yet` {
+		t.Error(got)
+	}
+}
+
 // TestWhatIsMissingIsTold: the webhook reads it, once, and asks again.
 func TestWhatIsMissingIsTold(t *testing.T) {
 	s := newStage(t)

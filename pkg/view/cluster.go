@@ -75,7 +75,7 @@ func bindingOf(namespace, name string, ref rbacv1.RoleRef, subjects []rbacv1.Sub
 // bound returns who is bound to a Role, or to a ClusterRole where the namespace is empty, sorted. It looks at every
 // binding: it is asked when a role is written.
 func (v *View) bound(namespace, role string) []policy.Binding {
-	role = qualified(namespace, role)
+	role = Qualified(namespace, role)
 	var out []policy.Binding
 	v.bindings.Each(func(_ string, b binding) {
 		if b.role == role {
@@ -103,7 +103,7 @@ func (v *View) bindingsOf(namespace, account string) []policy.BoundRole {
 }
 
 func (v *View) role(namespace, name string) (policy.Role, bool) {
-	return v.roles.Get(qualified(namespace, name))
+	return v.roles.Get(Qualified(namespace, name))
 }
 
 func (v *View) clusterRoles() map[string]policy.Role {

@@ -52,9 +52,10 @@ func (k *Kind) Put(key string, v any) (changed bool) { return k.put(key, v) }
 func (k *Kind) Drop(key string) { k.drop(key) }
 
 // Key is what objects are kept under.
-func Key(o metav1.Object) string { return qualified(o.GetNamespace(), o.GetName()) }
+func Key(o metav1.Object) string { return Qualified(o.GetNamespace(), o.GetName()) }
 
-func qualified(namespace, name string) string {
+// Qualified is namespace/name, or the name alone of what lies in no namespace.
+func Qualified(namespace, name string) string {
 	if namespace == "" {
 		return name
 	}

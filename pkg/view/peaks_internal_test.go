@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -133,5 +135,42 @@ func TestRecordedPeaksAreBounded(t *testing.T) {
 	got := Recorded(all)
 	if len(got) != v1alpha1.MaxReplicaPeaks || got[0].Name != "w-0500" {
 		t.Errorf("%d peaks, the first of %s; want %d, the first of w-0500", len(got), got[0].Name, v1alpha1.MaxReplicaPeaks)
+	}
+}
+
+// However small the steps are that come before a large one, what ran a moment ago is not forgotten.
+func TestManySmallSteps(t *testing.T) {
+	at := time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC)
+	var p Peaks
+	for i := range 40 {
+		p.Note(web, int64(1000-i), at.Add(time.Duration(i)*time.Minute))
+	}
+	p.Note(web, 700, at.Add(40*time.Minute))
+	for minutes, least := range map[int]int64{41: 1000, 70: 970, 99: 961} {
+		if got := p.Of(web, at.Add(time.Duration(minutes)*time.Minute)); got < least {
+			t.Errorf("after %d minutes: %d, want %d at least", minutes, got, least)
+		}
+	}
+	if got := p.Of(web, at.Add(3*time.Hour)); got != 700 {
+		t.Errorf("three hours later: %d, want 700", got)
+	}
+}
+
+// What an autoscaler of another group's kind says of something of the same name is about something else.
+func TestKindsOfTheSameName(t *testing.T) {
+	at := time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC)
+	v := New(Settings{}, func() time.Time { return at })
+	replicas := int32(100)
+	v.deployment(&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "web"}, Spec: appsv1.DeploymentSpec{Replicas: &replicas}})
+	v.scaledBy(&autoscalingv2.HorizontalPodAutoscaler{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "payments", Name: "decoy"},
+		Spec:       autoscalingv2.HorizontalPodAutoscalerSpec{ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "example.com/v1", Kind: "Deployment", Name: "web"}},
+	})
+	at = at.Add(2 * time.Hour)
+	if got := v.peak("payments", "Deployment.apps", "web"); got != 100 {
+		t.Errorf("the Deployment's peak is %d, want 100", got)
+	}
+	if got := v.peak("payments", "Deployment.example.com", "web"); got != 0 {
+		t.Errorf("the decoy's peak is %d, want 0", got)
 	}
 }
