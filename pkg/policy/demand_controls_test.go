@@ -3,7 +3,6 @@ package policy_test
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -43,15 +42,9 @@ func approvals(n int32) *v1alpha1.ChangeControl {
 func TestTheStrictestControlsHold(t *testing.T) {
 	pod := `{apiVersion: v1, kind: Pod, metadata: {name: fix, namespace: lax, uid: f-1}, spec: {serviceAccountName: operator, containers: [{name: c, image: "postgres:17", command: [psql]}]}}`
 	w := controlled(map[string]*v1alpha1.ChangeControl{"lax": approvals(0), "strict": approvals(2)})
-	state := &change.State{Windows: []v1alpha1.ChangeWindow{{
-		ObjectMeta: metav1.ObjectMeta{Name: "w", Namespace: "firebreak-system", UID: "w-1"},
-		Spec: v1alpha1.ChangeWindowSpec{
-			Type: v1alpha1.WindowNormal, Environment: "lax", Reason: "test", RequestedBy: &v1alpha1.Stamp{Username: "oidc:sre-bob", Groups: []string{"sre"}},
-			Subjects: v1alpha1.Subjects{Users: []v1alpha1.Glob{"oidc:sre-bob"}},
-			Schedule: v1alpha1.Schedule{Start: &metav1.Time{Time: now().Add(-time.Minute)}, End: &metav1.Time{Time: now().Add(time.Minute)}},
-			Scope:    v1alpha1.Scope{Operations: []v1alpha1.Operation{v1alpha1.OperationCreate}, Resources: []v1alpha1.ScopedResource{{Kind: "Pod", Names: []v1alpha1.Glob{"*"}}}, Clusters: []string{"prod-eu-1"}},
-		},
-	}}}
+	state := &change.State{Windows: []v1alpha1.ChangeWindow{bobs("firebreak-system", "lax", v1alpha1.Scope{
+		Operations: []v1alpha1.Operation{v1alpha1.OperationCreate}, Resources: []v1alpha1.ScopedResource{{Kind: "Pod", Names: []v1alpha1.Glob{"*"}}}, Clusters: []string{"prod-eu-1"},
+	})}}
 	d, err := policy.Evaluate(demanding(t, pod), w, state)
 	if err != nil {
 		t.Fatal(err)
@@ -111,5 +104,25 @@ func TestSomeRules(t *testing.T) {
 				t.Errorf("without %s it finds %v", left.Name(), f)
 			}
 		}
+	}
+}
+
+// TestUsedUpWindowsDoNotFreeze: where a freeze only warns, a window that has been used up, and that nothing demands, denies nothing.
+func TestUsedUpWindowsDoNotFreeze(t *testing.T) {
+	w := enforcing(map[v1alpha1.RuleName]v1alpha1.Action{v1alpha1.RuleChangeFrozen: v1alpha1.ActionWarn})
+	window := bobs("payments", "production", v1alpha1.Scope{
+		Operations: []v1alpha1.Operation{v1alpha1.OperationCreate}, Resources: []v1alpha1.ScopedResource{{Group: "apps", Kind: "StatefulSet", Names: []v1alpha1.Glob{"*"}}},
+	})
+	state := &change.State{
+		Windows:    []v1alpha1.ChangeWindow{window},
+		Freezes:    []v1alpha1.ChangeFreeze{{ObjectMeta: metav1.ObjectMeta{Name: "f"}, Spec: v1alpha1.ChangeFreezeSpec{Environments: []string{"production"}, Reason: "test", RequestedBy: &v1alpha1.Stamp{Username: "robin"}}}},
+		Executions: []v1alpha1.ChangeExecution{{Spec: v1alpha1.ChangeExecutionSpec{Window: v1alpha1.ExecutedWindow{ObjectReference: v1alpha1.ObjectReference{UID: "w-1"}}, Slot: "0", Key: "another"}}},
+	}
+	d, err := policy.Evaluate(demanding(t, keptSet), w, state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !d.Allowed || len(d.Findings) != 1 || d.Findings[0].Rule != v1alpha1.RuleChangeFrozen {
+		t.Errorf("admitted: %t, with %v", d.Allowed, d.Findings)
 	}
 }

@@ -114,6 +114,19 @@ func demanding(t *testing.T, objects string) *policy.Request {
 	return req
 }
 
+// bobs is a window that Bob has requested for himself and that is open now.
+func bobs(namespace, environment string, scope v1alpha1.Scope) v1alpha1.ChangeWindow {
+	return v1alpha1.ChangeWindow{
+		ObjectMeta: metav1.ObjectMeta{Name: "w", Namespace: namespace, UID: "w-1"},
+		Spec: v1alpha1.ChangeWindowSpec{
+			Type: v1alpha1.WindowNormal, Environment: environment, Reason: "test", RequestedBy: &v1alpha1.Stamp{Username: "oidc:sre-bob", Groups: []string{"sre"}},
+			Subjects: v1alpha1.Subjects{Users: []v1alpha1.Glob{"oidc:sre-bob"}},
+			Schedule: v1alpha1.Schedule{Start: &metav1.Time{Time: now().Add(-time.Minute)}, End: &metav1.Time{Time: now().Add(time.Minute)}},
+			Scope:    scope,
+		},
+	}
+}
+
 // TestOneWindowMeetsAll: the window must permit every operation that is demanded, and its use is recorded once. What only warns needs
 // none of them.
 func TestOneWindowMeetsAll(t *testing.T) {
@@ -131,15 +144,9 @@ func TestOneWindowMeetsAll(t *testing.T) {
 		"the scaling, as demanded": {"maintenance only warns", enforcing(warned), []v1alpha1.Operation{v1alpha1.OperationScale}, "w Scale"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			state := &change.State{Windows: []v1alpha1.ChangeWindow{{
-				ObjectMeta: metav1.ObjectMeta{Name: "w", Namespace: "payments", UID: "w-1"},
-				Spec: v1alpha1.ChangeWindowSpec{
-					Type: v1alpha1.WindowNormal, Environment: "production", Reason: "test", RequestedBy: &v1alpha1.Stamp{Username: "oidc:sre-bob", Groups: []string{"sre"}},
-					Subjects: v1alpha1.Subjects{Users: []v1alpha1.Glob{"oidc:sre-bob"}},
-					Schedule: v1alpha1.Schedule{Start: &metav1.Time{Time: now().Add(-time.Minute)}, End: &metav1.Time{Time: now().Add(time.Minute)}},
-					Scope:    v1alpha1.Scope{Operations: tc.operations, Resources: []v1alpha1.ScopedResource{{Group: "apps", Kind: "StatefulSet", Names: []v1alpha1.Glob{"ledger"}}}},
-				},
-			}}}
+			state := &change.State{Windows: []v1alpha1.ChangeWindow{bobs("payments", "production", v1alpha1.Scope{
+				Operations: tc.operations, Resources: []v1alpha1.ScopedResource{{Group: "apps", Kind: "StatefulSet", Names: []v1alpha1.Glob{"ledger"}}},
+			})}}
 			d, err := policy.Evaluate(demanding(t, scaled), tc.world, state)
 			if err != nil {
 				t.Fatal(err)
