@@ -78,7 +78,7 @@ func TestSessionsByTheEnvironment(t *testing.T) {
 	}
 }
 
-// TestTheAuditSaysWhatIsMissing: what is stored and cannot be judged by what is remembered is no clean bill.
+// TestTheAuditSaysWhatIsMissing: what is stored and cannot be judged by what is remembered is not reported as clean.
 func TestTheAuditSaysWhatIsMissing(t *testing.T) {
 	s := newStage(t)
 	s.world.ConfigMaps = func(string, string) (reference.Contents, bool) { return reference.Contents{Large: true}, true }

@@ -85,7 +85,7 @@ func (w *World) complete() error {
 	v := reflect.ValueOf(w).Elem()
 	for i := range v.NumField() {
 		if v.Field(i).IsNil() {
-			return UndecidedError{Why: fmt.Sprintf("nobody can be asked for what World.%s gives", v.Type().Field(i).Name)}
+			return UndecidedError{Why: fmt.Sprintf("World.%s is nil, so no request can be judged", v.Type().Field(i).Name)}
 		}
 	}
 	return nil

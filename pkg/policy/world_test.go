@@ -25,7 +25,7 @@ func TestAWorldIsWhole(t *testing.T) {
 		w := policy.NewWorld(estate.Compile(estate.Input{}))
 		reflect.ValueOf(w).Elem().Field(i).SetZero()
 		var undecided policy.UndecidedError
-		if err := judge(w); !errors.As(err, &undecided) || err.Error() != fmt.Sprintf("nobody can be asked for what World.%s gives", name) {
+		if err := judge(w); !errors.As(err, &undecided) || err.Error() != fmt.Sprintf("World.%s is nil, so no request can be judged", name) {
 			t.Errorf("without %s: %v", name, err)
 		}
 	}
