@@ -51,7 +51,8 @@ func (c *Case) enforced(d *Demand) bool {
 }
 
 // questions are what windows are asked, in groups of demands that one window must meet together: all that deny, and each of the others
-// by itself. The use of the window that meets the first is recorded.
+// by itself. A freeze that binds the request adds the change itself to the first group, so a window that overrides the freeze for one
+// operation lets no other pass with it. The use of the window that meets the first group is recorded.
 func (c *Case) questions(s *change.State) [][]*Demand {
 	var deny, others []*Demand
 	for _, d := range c.demands {
@@ -63,11 +64,8 @@ func (c *Case) questions(s *change.State) [][]*Demand {
 			others = append(others, d)
 		}
 	}
-	switch {
-	case len(deny) == 0 && len(others) == 0 && c.freeze(s) != nil:
-		return [][]*Demand{{{rule: v1alpha1.RuleChangeFrozen, Environments: c.concerned(), Operation: c.operation()}}}
-	case len(deny) == 0 && len(others) == 0:
-		return nil
+	if c.freeze(s) != nil {
+		deny = append(deny, c.frozenDemand(deny))
 	}
 	var out [][]*Demand
 	if len(deny) > 0 {
@@ -77,6 +75,18 @@ func (c *Case) questions(s *change.State) [][]*Demand {
 		out = append(out, []*Demand{d})
 	}
 	return out
+}
+
+// frozenDemand is what a window must permit to override a freeze, beside the demands that deny.
+func (c *Case) frozenDemand(deny []*Demand) *Demand {
+	d := &Demand{rule: v1alpha1.RuleChangeFrozen, Environments: c.concerned(), Operation: c.operation()}
+	if len(deny) > 0 {
+		d.Environments = inAll(deny)
+	}
+	if c.overscales() != "" && !c.freezable() {
+		d.Operation = c.scaling() // nothing but the replicas changes
+	}
+	return d
 }
 
 // scaling is what a window must let happen for more to be scaled at once than the environment allows.

@@ -177,3 +177,53 @@ func TestSeveralDemandsAreTold(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
+
+// alicesApproval of a window as it stands.
+func alicesApproval(w *v1alpha1.ChangeWindow) v1alpha1.ChangeApproval {
+	return v1alpha1.ChangeApproval{ObjectMeta: metav1.ObjectMeta{Name: "a", Namespace: w.Namespace}, Spec: v1alpha1.ChangeApprovalSpec{
+		Window: &v1alpha1.LocalReference{Name: w.Name, UID: string(w.UID)}, Decision: v1alpha1.DecisionApprove, Digest: change.WindowDigest(&w.Spec),
+		Approver: &v1alpha1.Stamp{Username: "oidc:alice", Groups: []string{"sre"}},
+	}}
+}
+
+// TestAnOverrideForOneOperation: an approved emergency that overrides a freeze to scale lets no other image pass in the same write.
+func TestAnOverrideForOneOperation(t *testing.T) {
+	otherImage := then(strings.NewReplacer("replicas: 10", "replicas: 1", "ledger:1", "ledger:2").Replace(keptSet), keptSet)
+	scaled := then(strings.Replace(keptSet, "replicas: 10", "replicas: 1", 1), keptSet)
+	warned := map[v1alpha1.RuleName]v1alpha1.Action{v1alpha1.RuleBlastRadius: v1alpha1.ActionWarn}
+	freeze := func(level v1alpha1.FreezeLevel) v1alpha1.ChangeFreeze {
+		return v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: "quiet"}, Spec: v1alpha1.ChangeFreezeSpec{
+			Environments: []string{"production"}, Level: level, Reason: "test",
+		}}
+	}
+	const scale, update = v1alpha1.OperationScale, v1alpha1.OperationUpdate
+	for name, tc := range map[string]struct {
+		reason     string
+		world      *policy.World
+		level      v1alpha1.FreezeLevel
+		objects    string
+		operations []v1alpha1.Operation
+		admitted   bool
+	}{
+		"another image under Scale":              {"the window lets it scale", enforcing(nil), v1alpha1.FreezeChanges, otherImage, []v1alpha1.Operation{scale}, false},
+		"another image, scaling only warns":      {"the freeze denies all the same", enforcing(warned), v1alpha1.FreezeChanges, otherImage, []v1alpha1.Operation{scale}, false},
+		"another image under Update":             {"scaling that far wants Scale", enforcing(nil), v1alpha1.FreezeChanges, otherImage, []v1alpha1.Operation{update}, false},
+		"another image under both":               {"the window permits all that is done", enforcing(nil), v1alpha1.FreezeChanges, otherImage, []v1alpha1.Operation{scale, update}, true},
+		"replicas alone under Scale":             {"it is all that is done", enforcing(nil), v1alpha1.FreezeEverything, scaled, []v1alpha1.Operation{scale}, true},
+		"replicas alone, a freeze of changes":    {"scaling is not a change", enforcing(nil), v1alpha1.FreezeChanges, scaled, []v1alpha1.Operation{scale}, true},
+		"replicas alone under another operation": {"the window is not for it", enforcing(nil), v1alpha1.FreezeEverything, scaled, []v1alpha1.Operation{update}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := bobs("payments", "production", v1alpha1.Scope{Operations: tc.operations, Resources: []v1alpha1.ScopedResource{{Group: "apps", Kind: "StatefulSet", Names: []v1alpha1.Glob{"ledger"}}}})
+			w.Spec.Type, w.Spec.OverridesFreeze = v1alpha1.WindowEmergency, true
+			state := &change.State{Windows: []v1alpha1.ChangeWindow{w}, Freezes: []v1alpha1.ChangeFreeze{freeze(tc.level)}, Approvals: []v1alpha1.ChangeApproval{alicesApproval(&w)}}
+			d, err := policy.Evaluate(demanding(t, tc.objects), tc.world, state)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.Allowed != tc.admitted {
+				t.Errorf("admitted: %t, want %t, since %s: %v", d.Allowed, tc.admitted, tc.reason, d.Findings)
+			}
+		})
+	}
+}

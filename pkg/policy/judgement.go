@@ -67,7 +67,7 @@ func (j *Judgement) spoken(d *Demand) bool {
 
 // leads reports whether a demand is the first of those that one window must meet: it says how to get that window.
 func (a *answer) leads(d *Demand) bool {
-	return !slices.ContainsFunc(a.demands, func(other *Demand) bool { return other.rule < d.rule })
+	return !slices.ContainsFunc(a.demands, func(other *Demand) bool { return other.rule < d.rule && other.rule != v1alpha1.RuleChangeFrozen })
 }
 
 // Covered reports whether an open, approved window permits what a rule demands.
