@@ -10,7 +10,7 @@ GO ?= go
 #
 # What make test tests, and further flags of go test: make test PKG=./pkg/policy/... TESTFLAGS='-run Bypass -v'
 # The slowest come first, so that none of them is left to run alone at the end.
-PKG := ./pkg/e2e/rights ./pkg/e2e/chart ./pkg/e2e/ledger ./...
+PKG := ./pkg/e2e/ownrbac ./pkg/e2e/chart ./pkg/e2e/ledger ./...
 TESTFLAGS :=
 # Flags of hack/conformance: make conformance CONFORMANCEFLAGS='-focus sig-apps'
 CONFORMANCEFLAGS :=
@@ -74,7 +74,7 @@ bench: build kube ## Run all benchmarks; BENCH is a pattern, BENCHTIME a duratio
 	$(GO) test -p 1 -timeout 30m -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(BENCH_PKGS)
 
 # What each package covers by its own tests. Those of pkg/e2e cover the same again, on a real control plane.
-COVER_PKGS = $(shell $(GO) list ./pkg/... | grep -v -e /e2e -e /controlplane -e /api/)
+COVER_PKGS = $(shell $(GO) list ./pkg/... | grep -v -e /e2e -e /api/)
 
 .PHONY: cover
 cover: ## Print what share of each package its own tests cover.

@@ -14,7 +14,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/sets"
 
-	"github.com/firebreak-dev/firebreak/pkg/controlplane"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/controlplane"
 )
 
 // unsteady says whether a spec passes or fails by chance here.

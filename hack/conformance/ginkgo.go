@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/firebreak-dev/firebreak/pkg/controlplane"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/controlplane"
 )
 
 const (

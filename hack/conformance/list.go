@@ -34,7 +34,7 @@ func readList(focus *regexp.Regexp) ([]string, error) {
 // writeList writes the list, with what it is at its head.
 func writeList(version string, all int, specs []string) error {
 	head := fmt.Sprintf(`# The conformance specs of Kubernetes %s that pass on a control plane with nodes that are only simulated
-# (pkg/controlplane): %d of %d. The others wait for a container that really runs, or for a network between Pods.
+# (pkg/e2e/controlplane): %d of %d. The others wait for a container that really runs, or for a network between Pods.
 #
 # Made by: make conformance CONFORMANCEFLAGS=-find
 # and then, for those that take longer: make conformance CONFORMANCEFLAGS='-find -more -patience 5m -workers 24'

@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/firebreak-dev/firebreak/pkg/controlplane"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/controlplane"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 

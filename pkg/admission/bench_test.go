@@ -149,7 +149,7 @@ func BenchmarkOperators(b *testing.B) {
 	b.ReportMetric(float64(reads)/n, "reads/request")
 }
 
-// recordedReviews makes reviews of the objects that the recordings of pkg/e2e/daily hold. Pods and Jobs are core, and were sent
+// recordedReviews makes reviews of the objects that the recordings of pkg/e2e/falsepositives hold. Pods and Jobs are core, and were sent
 // before.
 func recordedReviews(b *testing.B) [][]byte {
 	b.Helper()

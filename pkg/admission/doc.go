@@ -7,4 +7,6 @@
 //
 // Failure mode: what cannot be judged is denied, always by an AdmissionResponse and never by an HTTP error, which would
 // lose the message and be admitted where the registration says Ignore.
+//
+// This package may change without notice.
 package admission

@@ -4,4 +4,6 @@
 // ChangeWindows, ChangeApprovals and ChangeFreezes, which the webhook judges like anybody's.
 //
 // To add a command, write <name>.go with one constructor and add one line to New.
+//
+// This package may change without notice.
 package cli

@@ -5,4 +5,6 @@
 // may die at any moment.
 //
 // It may import a client. It does not decide whether a window covers a request; pkg/change does.
+//
+// This package may change without notice.
 package ledger

@@ -1,4 +1,3 @@
-// Package scheme knows every kind that Firebreak reads or writes, Kubernetes' own and Firebreak's.
 package scheme
 
 import (

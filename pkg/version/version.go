@@ -1,4 +1,3 @@
-// Package version says which build of Firebreak is running.
 package version
 
 import (

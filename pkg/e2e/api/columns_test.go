@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
 )
 
 // Printer columns answer the first question a person has: what kubectl prints, for the short name of each kind.
@@ -71,7 +72,7 @@ func TestColumns(t *testing.T) {
 				args[4] = ns
 			}
 			if len(tc.awaited) > 0 {
-				eventually(t, "the status of "+name, func() bool {
+				await.True(t, "the status of "+name, func() bool {
 					_, ok, _ := unstructured.NestedFieldNoCopy(stored(t, tc.object).Object, tc.awaited...)
 					return ok && (tc.short != "cw" || strings.Contains(kubectl(t, args...), "1/1"))
 				})

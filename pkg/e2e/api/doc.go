@@ -5,4 +5,6 @@
 // Every test of the package plays on one stage, which TestMain sets up. Each cleans up after itself; what only tries
 // whether something is refused does so by dry run. A new field or rule gets a line in the table of its kind
 // (schema_*_test.go), a new way to write an object one in ways_test.go.
+//
+// This package may change without notice.
 package api

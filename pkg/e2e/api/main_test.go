@@ -119,14 +119,6 @@ func poll(ctx context.Context, done func() (bool, error)) error {
 	}
 }
 
-// eventually fails the test if what takes its time does not happen within a minute.
-func eventually(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	if err := poll(t.Context(), func() (bool, error) { return done(), nil }); err != nil {
-		t.Fatalf("%s: %v", what, err)
-	}
-}
-
 // configOf is how a user of this package's story reaches the API server.
 func configOf(t *testing.T, user string) *rest.Config {
 	t.Helper()

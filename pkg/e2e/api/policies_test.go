@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+
+	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
 )
 
 // A policy whose expressions do not fit the kinds that it matches would fail on the day it is needed, and one without a
@@ -24,7 +26,7 @@ func TestPoliciesAreInForce(t *testing.T) {
 		}
 	}
 	var policies admissionregistrationv1.ValidatingAdmissionPolicyList
-	eventually(t, "the API server checks the policies", func() bool {
+	await.True(t, "the API server checks the policies", func() bool {
 		return c.List(t.Context(), &policies) == nil && !slices.ContainsFunc(policies.Items, unchecked)
 	})
 	var names []string

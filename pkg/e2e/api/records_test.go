@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
@@ -95,7 +96,7 @@ func TestStatusesAreDroppedFromObjects(t *testing.T) {
 // impersonate it.
 func TestStatusesAreTheGenuineFirebreaks(t *testing.T) {
 	o := create(t, firebreak, object(t, v1alpha1.KindChangeExecution))
-	eventually(t, "the execution is settled", func() bool { _, ok := stored(t, o).Object["status"]; return ok })
+	await.True(t, "the execution is settled", func() bool { _, ok := stored(t, o).Object["status"]; return ok })
 	w := statusWrites()["merge patch of the status"]
 	before := stored(t, o)
 	after := func() *unstructured.Unstructured { return edited(t, before, edits{"status.result": "Complete"}) }
@@ -178,7 +179,7 @@ func byRBAC(err error) bool {
 // The garbage collector may delete records, as the namespace controller may: refusing them would wedge a namespace.
 func TestExecutionsAreCollected(t *testing.T) {
 	o := create(t, firebreak, object(t, v1alpha1.KindChangeExecution, edits{"metadata.ownerReferences": []map[string]any{gone()}}))
-	eventually(t, "the garbage collector deletes the execution", func() bool {
+	await.True(t, "the garbage collector deletes the execution", func() bool {
 		err := as(t, admin).Get(t.Context(), client.ObjectKeyFromObject(o), o.DeepCopy())
 		return apierrors.IsNotFound(err)
 	})

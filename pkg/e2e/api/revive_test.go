@@ -15,6 +15,7 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
 )
 
 // plugin runs kubectl firebreak as a person does, and returns what it prints.
@@ -39,7 +40,7 @@ func windowNamed(t *testing.T, name string) *v1alpha1.ChangeWindow {
 
 func awaitApprovals(t *testing.T, name, want string) {
 	t.Helper()
-	eventually(t, "the window shows "+want+" approvals", func() bool { return windowNamed(t, name).Status.Approvals == want })
+	await.True(t, "the window shows "+want+" approvals", func() bool { return windowNamed(t, name).Status.Approvals == want })
 }
 
 // An approval is for one window, by its UID: the same words under the same name start unapproved.

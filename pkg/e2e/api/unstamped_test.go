@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
 )
 
 // On the day on which somebody has taken the stamping webhook away, a forged stamp is refused, and so is none. Only who
@@ -86,5 +87,5 @@ func takeStampingAway(t *testing.T) {
 			t.Errorf("the webhook does not stamp again: %v", err)
 		}
 	})
-	eventually(t, "the API server has noticed", func() bool { return !stamped(t.Context()) })
+	await.True(t, "the API server has noticed", func() bool { return !stamped(t.Context()) })
 }

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/firebreak-dev/firebreak/pkg/controlplane"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/controlplane"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
@@ -27,12 +27,12 @@ func TestAutoscalers(t *testing.T) {
 	stepwise := []string{"BlastRadius: this lets at most 2 run where 10 did within the last hour"}
 	refused(t, sam(), hpa(2), stepwise, "apply", "-f", "-")
 
-	eventually(t, "the Environment tells of the ten", func() bool {
+	await.True(t, "the Environment tells of the ten", func() bool {
 		return strings.Contains(done(t, sam(), "", "get", "environment", "production", "-o", "jsonpath={.status.recentReplicas}"), `"replicas":10`)
 	})
 	before := the.Pods.Pods()[0].Name
 	done(t, the.AdminConfig(), "", "delete", "pod", "-n", stage.Namespace, "-l", "app.kubernetes.io/name=firebreak", "--wait=false")
-	eventually(t, "the replica is replaced", func() bool {
+	await.True(t, "the replica is replaced", func() bool {
 		return !slices.ContainsFunc(the.Pods.Pods(), func(p controlplane.RunningPod) bool { return p.Name == before })
 	})
 	if err := the.Ready(t.Context()); err != nil {
@@ -53,9 +53,9 @@ func TestAutoscalersOfCustomResources(t *testing.T) {
 			return done(t, sam(), "", "get", "hpa", "shop", "-n", "payments", "-o", "jsonpath={.status.currentReplicas}") == replicas
 		}
 	}
-	eventually(t, "Kubernetes' autoscaler sees the ten", saw("10"))
+	await.True(t, "Kubernetes' autoscaler sees the ten", saw("10"))
 	done(t, sam(), "", "scale", "rollout/shop", "-n", "payments", "--replicas=6")
-	eventually(t, "it sees the six", saw("6"))
+	await.True(t, "it sees the six", saw("6"))
 	refused(t, sam(), hpa(4), []string{"BlastRadius: this lets at most 4 run where 10 did within the last hour"}, "apply", "-f", "-")
 	done(t, sam(), hpa(5), "apply", "-f", "-")
 	done(t, sam(), "", "delete", "hpa", "shop", "-n", "payments")
@@ -68,14 +68,5 @@ func TestAutoscalersAreChecked(t *testing.T) {
 	out, err := the.Plugin(t.Context(), sam(), "check", "-f", file)
 	if err == nil || !strings.Contains(out+err.Error(), "BlastRadius: this lets at most 1 run where 10 did within the last hour") {
 		t.Errorf("%v: %s", err, out)
-	}
-}
-
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(200 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within a minute", what)
-		}
 	}
 }

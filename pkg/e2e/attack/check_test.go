@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
 )
 
 // What the webhook refuses by what runs in the cluster, check refuses as well: it reads the same Pods.
@@ -12,7 +14,7 @@ func TestCheckSeesWhatRuns(t *testing.T) {
 	running := func(path string) string {
 		return done(t, the.AdminConfig(), "", "get", "pods", "-n", "payments", "-l", "app=seen", "-o", "jsonpath={.items[0]."+path+"}")
 	}
-	eventually(t, "it runs", func() bool { return strings.Contains(running("status.podIP"), ".") })
+	await.True(t, "it runs", func() bool { return strings.Contains(running("status.podIP"), ".") })
 	slice := fmt.Sprintf(`{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: sneaky, namespace: dev, labels: {kubernetes.io/service-name: sneaky}}, addressType: IPv4, endpoints: [{addresses: [%q]}], ports: [{port: 80, protocol: TCP}]}`, running("status.podIP"))
 	refused(t, dana(), slice, []string{"RouteAcrossTiers"}, "create", "-f", "-")
 	out, err := the.Plugin(t.Context(), dana(), "check", "-f", write(t, slice))

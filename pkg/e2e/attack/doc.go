@@ -1,3 +1,5 @@
 // Package attack plays on a real control plane, with real users and real RBAC, the ways around Firebreak that an attack has found:
 // borrowed and minted identities, custom resources, autoscalers, sessions, shared namespaces and the record itself.
+//
+// This package may change without notice.
 package attack

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
@@ -60,7 +61,7 @@ func TestARoutineIsApprovedOnce(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = people.Admin.Delete(ctx, nightly) })
 	var runs batchv1.JobList
-	within(t, "a run is spawned", func() error {
+	await.NoError(t, "a run is spawned", func() error {
 		if err := people.Admin.List(ctx, &runs, client.InNamespace(fixture.Production)); err != nil {
 			return err
 		}
@@ -96,7 +97,7 @@ func TestTheRedButton(t *testing.T) {
 		}
 		return l.Items
 	}
-	within(t, "the Pod runs", func() error {
+	await.NoError(t, "the Pod runs", func() error {
 		if len(pods()) == 0 {
 			return fmt.Errorf("no Pod")
 		}
@@ -149,7 +150,7 @@ func replaced(t *testing.T, pod *corev1.Pod, pods func() []corev1.Pod) {
 	if err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
-	within(t, "another Pod", func() error {
+	await.NoError(t, "another Pod", func() error {
 		for _, p := range pods() {
 			if p.UID != pod.UID && p.DeletionTimestamp == nil {
 				return nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
@@ -39,7 +40,7 @@ func TestTwoPersonsLiftAFreeze(t *testing.T) {
 		t.Fatal("one person has lifted it")
 	}
 	must(stage.SecondSRE, "unfreeze", "christmas")
-	within(t, "lift it", func() error {
+	await.NoError(t, "lift it", func() error {
 		if exists() {
 			return errors.New("it is still there")
 		}
@@ -55,20 +56,6 @@ func only(t *testing.T, people *fixture.People, w *v1alpha1.ChangeWindow) string
 		t.Fatalf("%d executions: %v", len(used), err)
 	}
 	return used[0].Name
-}
-
-// within repeats an attempt for a minute.
-func within(t *testing.T, what string, attempt func() error) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {
-		err := attempt()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: %v", what, err)
-		}
-	}
 }
 
 // An execution that was not really used is given back by somebody else than who used it; the record of it stays.
@@ -92,7 +79,7 @@ func TestAnExecutionIsGivenBack(t *testing.T) {
 	if out, err := plugin(t, stage.SecondSRE, "release", used); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
-	within(t, "give it back", func() error { return job("give-back-2") })
+	await.NoError(t, "give it back", func() error { return job("give-back-2") })
 	if err := job("give-back-3"); err == nil || !strings.Contains(err.Error(), "ExecutionsExhausted") {
 		t.Fatalf("a third: %v", err)
 	}

@@ -4,4 +4,6 @@
 //
 // RBAC is on his side as far as it can be: sam may write every kind of Firebreak's, statuses included, mint tokens and
 // impersonate service accounts, and holds the verb approve. What only RBAC can refuse is said so where it is tested.
+//
+// This package may change without notice.
 package insider

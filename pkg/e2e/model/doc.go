@@ -4,4 +4,6 @@
 //
 // The reference knows the rules as people would tell them, and nothing of how the product computes them. A divergence
 // prints the seed and the steps that led to it.
+//
+// This package may change without notice.
 package model

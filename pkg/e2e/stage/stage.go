@@ -1,5 +1,3 @@
-// Package stage sets up what the demo and the end-to-end tests play on: a real control plane with Firebreak installed
-// from its chart by real helm, running as the chart's ServiceAccount, and people with real credentials and real RBAC.
 package stage
 
 import (
@@ -20,7 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/firebreak-dev/firebreak/pkg/controlplane"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/controlplane"
 	"github.com/firebreak-dev/firebreak/pkg/scheme"
 )
 

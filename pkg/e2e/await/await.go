@@ -1,0 +1,38 @@
+package await
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+// patience is how long a test waits: far longer than anything takes, so that a slow machine fails no test.
+const patience = time.Minute
+
+const pause = 100 * time.Millisecond
+
+// NoError repeats an attempt until it succeeds. After a minute the test fails with the last error; what says, in that message, what was
+// waited for.
+func NoError(t testing.TB, what string, attempt func() error) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(pause) {
+		err := attempt()
+		switch {
+		case err == nil:
+			return
+		case t.Context().Err() != nil || time.Now().After(deadline):
+			t.Fatalf("%s: not within %s: %v", what, patience, err)
+		}
+	}
+}
+
+// True asks until the answer is yes. After a minute the test fails.
+func True(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	NoError(t, what, func() error {
+		if !holds() {
+			return errors.New("it does not hold yet")
+		}
+		return nil
+	})
+}

@@ -1,0 +1,273 @@
+package ownrbac
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
+)
+
+var (
+	the      *stage.Stage    //nolint:gochecknoglobals // one control plane serves the tests of this package
+	people   *fixture.People //nolint:gochecknoglobals // and so do its people
+	auditLog string          //nolint:gochecknoglobals // and what it notes
+)
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "rights-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	policy := filepath.Join(dir, "policy.yaml")
+	auditLog = filepath.Join(dir, "audit.log")
+	if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return fixture.Main(m, stage.Options{
+		APIServerArgs: []string{"--audit-policy-file=" + policy, "--audit-log-path=" + auditLog},
+		// All that the roles depend on.
+		Values: []string{"secrets.read=true", "environments.declared.tier=NonProduction", "webhook.owners[0].apiGroups[0]=argoproj.io", "webhook.owners[0].resources[0]=workflows"},
+	}, &the, func(ctx context.Context, s *stage.Stage) (err error) {
+		if people, err = fixture.Clients(s); err != nil {
+			return err
+		}
+		if err := declareAndTakeBack(ctx); err != nil {
+			return err
+		}
+		if err := employ(ctx, s); err != nil {
+			return err
+		}
+		// While there is no boundary: afterwards it takes a window.
+		return people.Admin.Create(ctx, &v1alpha1.Exemption{
+			ObjectMeta: metav1.ObjectMeta{Name: "early"},
+			Spec: v1alpha1.ExemptionSpec{
+				Rules: []v1alpha1.RuleName{v1alpha1.RuleBlastRadius}, Subjects: v1alpha1.Subjects{Users: []v1alpha1.Glob{"nobody"}},
+				Objects: v1alpha1.ExemptObjects{Kind: "Deployment", Namespaces: []v1alpha1.Glob{"none"}, Names: []v1alpha1.Glob{"*"}},
+				Reason:  "test", ExpiresAt: metav1.NewTime(time.Now().Add(time.Hour)),
+			},
+		})
+	})
+}
+
+// role is one of the chart's roles of Firebreak's own account.
+type role struct {
+	namespace, name string // a ClusterRole has no namespace
+	rules           []rbacv1.PolicyRule
+}
+
+func roles(t *testing.T) []*role {
+	t.Helper()
+	var c rbacv1.ClusterRole
+	if err := people.Admin.Get(t.Context(), client.ObjectKey{Name: "firebreak"}, &c); err != nil {
+		t.Fatal(err)
+	}
+	out := []*role{{name: "firebreak", rules: c.Rules}}
+	for _, key := range []client.ObjectKey{{Namespace: stage.Namespace, Name: "firebreak"}, {Namespace: "kube-system", Name: "firebreak-controllers"}} {
+		var r rbacv1.Role
+		if err := people.Admin.Get(t.Context(), key, &r); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, &role{key.Namespace, key.Name, r.Rules})
+	}
+	return out
+}
+
+// set writes the rules of a role.
+func (r *role) set(ctx context.Context, rules []rbacv1.PolicyRule) error {
+	if r.namespace == "" {
+		var c rbacv1.ClusterRole
+		if err := people.Admin.Get(ctx, client.ObjectKey{Name: r.name}, &c); err != nil {
+			return err
+		}
+		c.Rules = rules
+		return people.Admin.Update(ctx, &c)
+	}
+	var c rbacv1.Role
+	if err := people.Admin.Get(ctx, client.ObjectKey{Namespace: r.namespace, Name: r.name}, &c); err != nil {
+		return err
+	}
+	c.Rules = rules
+	return people.Admin.Update(ctx, &c)
+}
+
+// say names a rule.
+func (r *role) say(rule *rbacv1.PolicyRule) string {
+	where := "everywhere"
+	if r.namespace != "" {
+		where = "in " + r.namespace
+	}
+	return fmt.Sprintf("%s %s %s", strings.Join(rule.Verbs, ","), strings.Join(rule.Resources, ","), where)
+}
+
+// With its roles Firebreak does all that it is for, is refused nothing, and uses every verb that they give.
+func TestTheRightsAreEnoughAndNoMore(t *testing.T) {
+	for _, name := range inOrder() {
+		t.Run(name, func(t *testing.T) { await.True(t, name, behaviours()[name].does(t)) })
+	}
+	all, _ := since(t, 0)
+	for _, a := range all {
+		if a.ResponseStatus.Code == 403 {
+			t.Errorf("it may not %s %s %s/%s", a.Verb, a.resource(), a.ObjectRef.Namespace, a.ObjectRef.Name)
+		}
+	}
+	for _, r := range roles(t) {
+		for i := range r.rules {
+			for _, resource := range r.rules[i].Resources {
+				for _, verb := range r.rules[i].Verbs {
+					one := r.rules[i].DeepCopy()
+					one.Resources, one.Verbs = []string{resource}, []string{verb}
+					if !slices.ContainsFunc(all, func(a asked) bool { return a.within(r, one) }) && implied()[r.say(one)] == "" {
+						t.Errorf("nothing needs: %s", r.say(one))
+					}
+				}
+			}
+		}
+	}
+}
+
+// implied are the verbs that are not seen here, with the reason for which they are needed.
+func implied() map[string]string {
+	const (
+		stream = "API servers before 1.34 do not send what there is with a watch: it is listed first"
+		apply  = "what is applied and not there is created, which the API server asks for beside patch"
+		young  = "what was made a moment ago is read live, before the watch has told of it"
+		absent = "two minutes after a reservation its object is looked for live before the slot is given back; see pkg/e2e/reservations"
+		back   = "a slot is given back where the approvals do not suffice; see pkg/e2e/ledger"
+	)
+	out := map[string]string{
+		"create environments everywhere": apply, "create datastores everywhere": apply,
+		"get namespaces everywhere": young, "get roles everywhere": young, "get clusterroles everywhere": young, "get serviceaccounts in kube-system": young,
+		"delete changeexecutions in firebreak-system": back, "get secrets everywhere": "one that is too large to be remembered is read by the request that uses it",
+	}
+	for _, r := range []string{"validatingwebhookconfigurations", "mutatingwebhookconfigurations", "validatingadmissionpolicies", "validatingadmissionpolicybindings"} {
+		out["create "+r+" everywhere"] = apply
+	}
+	for _, r := range []string{"pods", "replicationcontrollers", "replicasets", "statefulsets", "daemonsets", "jobs", "cronjobs"} {
+		out["get "+r+" everywhere"] = absent
+	}
+	for _, r := range []string{
+		"exemptions", "namespaces", "configmaps", "services", "persistentvolumes", "persistentvolumeclaims", "nodes", "priorityclasses", "horizontalpodautoscalers", "roles", "clusterroles", "rolebindings", "clusterrolebindings",
+		"secrets", "validatingwebhookconfigurations", "mutatingwebhookconfigurations",
+	} {
+		out["list "+r+" everywhere"] = stream
+	}
+	out["list serviceaccounts in kube-system"] = stream
+	return out
+}
+
+// Without any one rule something breaks. Some rules depend on the values.
+func TestWithoutARule(t *testing.T) {
+	breaks := expected()
+	for _, values := range []string{"secrets.read=true", "secrets.read=false"} {
+		if out, err := the.Upgrade(t.Context(), filepath.Join(the.Root, "charts", "firebreak"), "--force-conflicts", "--set", values); err != nil {
+			t.Fatal(err, out)
+		}
+		if err := the.Ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		t.Run(values, func(t *testing.T) { withoutEach(t, breaks) })
+	}
+	for what, b := range breaks {
+		if b != done {
+			t.Errorf("there is no such rule any more: %s", what)
+		}
+	}
+}
+
+// done is what stands beside a rule that was tried.
+const done = ""
+
+func withoutEach(t *testing.T, breaks map[string]string) {
+	for _, r := range roles(t) {
+		for i := range r.rules {
+			what := r.say(&r.rules[i])
+			switch b, known := breaks[what]; {
+			case !known:
+				t.Errorf("nobody has said what breaks without: %s", what)
+			case b != done:
+				breaks[what] = done
+				t.Run(what+": "+b, func(t *testing.T) { without(t, r, i, behaviours()[b]) })
+			}
+		}
+	}
+}
+
+// without takes a rule away, waits until Firebreak is refused something for it, and looks whether the behaviour is gone.
+func without(t *testing.T, r *role, i int, b behaviour) {
+	_, from := since(t, 0)
+	// Not at the first try, perhaps: the rule before may have been that of the certificate, which is made anew meanwhile.
+	await.True(t, "the rule is taken away", func() bool {
+		return r.set(t.Context(), slices.Delete(slices.Clone(r.rules), i, i+1)) == nil
+	})
+	defer giveBack(t, r)
+	if b.afresh {
+		restart(t)
+	}
+	holds := isReady
+	if b.does != nil {
+		if b.afresh {
+			await.True(t, "it is ready", isReady)
+		}
+		holds = b.does(t)
+	}
+	await.True(t, "Firebreak misses the rule", func() bool {
+		var found []asked
+		found, from = since(t, from)
+		return slices.ContainsFunc(found, func(a asked) bool { return a.ResponseStatus.Code == 403 && a.missed(r, &r.rules[i]) })
+	})
+	if holds() {
+		t.Error("nothing breaks")
+	}
+	if b.heals {
+		giveBack(t, r)
+		await.True(t, "with the right it is done after all", holds)
+	}
+}
+
+// giveBack writes the role as it was. A Firebreak that cannot judge refuses that, too: without its registrations one is free,
+// and once it can judge it puts them back.
+func giveBack(t *testing.T, r *role) {
+	t.Helper()
+	if r.set(t.Context(), r.rules) != nil {
+		kubectl(t, "delete", validating+",mutatingwebhookconfiguration", "firebreak", "--ignore-not-found")
+		if err := r.set(t.Context(), r.rules); err != nil {
+			t.Fatal(err)
+		}
+	}
+	await.True(t, "it is ready", isReady)
+	await.True(t, "it judges", func() bool { return judges(t) })
+}
+
+func isReady() bool {
+	return slices.ContainsFunc(the.Pods.Pods(), func(p pod) bool { return p.Ready })
+}
+
+// restart replaces the replica.
+func restart(t *testing.T) {
+	t.Helper()
+	before := the.Pods.Pods()[0].Name
+	if _, err := the.Kubectl(t.Context(), the.AdminConfig(), "delete", "pod", "-n", stage.Namespace, "-l", "app.kubernetes.io/name=firebreak", "--wait=false"); err != nil {
+		t.Fatal(err)
+	}
+	await.True(t, "the replica is replaced", func() bool {
+		return !slices.ContainsFunc(the.Pods.Pods(), func(p pod) bool { return p.Name == before })
+	})
+}

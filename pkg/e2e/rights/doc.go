@@ -1,3 +1,0 @@
-// Package rights shows that the chart's roles for Firebreak itself are enough and no more: everything works with them, each
-// verb of each rule is used by that, and without any one rule something breaks that is named here.
-package rights

@@ -1,4 +1,0 @@
-// Package ways sends every subresource, operation and kind by which one can get around an admission controller through a
-// real API server with the rendered webhook rules: a typo in a resource's name silently matches nothing, and only so does
-// it show.
-package ways

@@ -1,0 +1,4 @@
+// Package version says which build of Firebreak is running.
+//
+// This package may change without notice.
+package version
