@@ -35,6 +35,8 @@ type Memory struct {
 	watchers struct {
 		sync.Mutex
 		f []func(*estate.Estate)
+		// objects are told of every object of a kind that was written or has gone.
+		objects map[string][]func(key string)
 	}
 }
 
@@ -49,7 +51,7 @@ func NewMemory(c client.WithWatch, s view.Settings, clock func() time.Time, log 
 		case k.Kind == v1alpha1.KindChangeExecution:
 			changed = m.await
 		}
-		m.mirrors = append(m.mirrors, newMirror(c, k, changed))
+		m.mirrors = append(m.mirrors, newMirror(c, k, changed, func(key string) { m.tell(k.Kind, key) }))
 	}
 	// A workload that is reduced before its ConfigMaps are known would name nothing of what they say.
 	var contents []*mirror
@@ -94,6 +96,26 @@ func (m *Memory) OnEstate(f func(*estate.Estate)) {
 	m.watchers.Lock()
 	defer m.watchers.Unlock()
 	m.watchers.f = append(m.watchers.f, f)
+}
+
+// OnObject calls f with the key of every object of one of Firebreak's kinds that was written, in whatever field, or has gone. f must not
+// block.
+func (m *Memory) OnObject(kind string, f func(key string)) {
+	m.watchers.Lock()
+	defer m.watchers.Unlock()
+	if m.watchers.objects == nil {
+		m.watchers.objects = map[string][]func(string){}
+	}
+	m.watchers.objects[kind] = append(m.watchers.objects[kind], f)
+}
+
+func (m *Memory) tell(kind, key string) {
+	m.watchers.Lock()
+	told := m.watchers.objects[kind]
+	m.watchers.Unlock()
+	for _, f := range told {
+		f(key)
+	}
 }
 
 func (m *Memory) touch() {

@@ -19,13 +19,15 @@ type mirror struct {
 	source cache.ListerWatcher
 	// changed is called after every change; it must not block.
 	changed func()
+	// told is called with the key of every object that was written or has gone; it must not block.
+	told func(key string)
 	// after are the mirrors of what this one's objects are reduced by.
 	after []*mirror
 	sync  chan struct{}
 }
 
-func newMirror(c client.WithWatch, k *view.Kind, changed func()) *mirror {
-	m := &mirror{kind: k, changed: changed, sync: make(chan struct{})}
+func newMirror(c client.WithWatch, k *view.Kind, changed func(), told func(key string)) *mirror {
+	m := &mirror{kind: k, changed: changed, told: told, sync: make(chan struct{})}
 	if c != nil {
 		m.source = listWatch(c, k)
 	}
@@ -140,14 +142,17 @@ func (m *mirror) synced() bool {
 
 func (m *mirror) put(in any) {
 	r, ok := in.(*reduced)
-	switch {
-	case !ok:
-	case r.dropped:
-		m.kind.Drop(view.Key(r))
+	if !ok {
+		return
+	}
+	key := view.Key(r)
+	if r.dropped {
+		m.kind.Drop(key)
 		m.changed()
-	case m.kind.Put(view.Key(r), r.value):
+	} else if m.kind.Put(key, r.value) {
 		m.changed()
 	}
+	m.told(key)
 }
 
 func (m *mirror) drop(in any) {
@@ -157,6 +162,7 @@ func (m *mirror) drop(in any) {
 	}
 	m.kind.Drop(k)
 	m.changed()
+	m.told(k)
 }
 
 func (m *mirror) String() string { return "mirror of " + m.kind.Name }

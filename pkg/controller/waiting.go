@@ -25,6 +25,18 @@ type Waiting struct {
 	// by is nil until it was looked for the first time.
 	by    map[declaration]obstacle
 	gauge *prometheus.GaugeVec
+	// told is called when something has changed.
+	told []func()
+}
+
+// onChange calls f whenever something comes into force, or waits for another reason than before. Nil: nothing is declared, ever.
+func (w *Waiting) onChange(f func()) {
+	if w == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.told = append(w.told, f)
 }
 
 func newWaiting(r prometheus.Registerer) *Waiting {
@@ -38,8 +50,19 @@ func newWaiting(r prometheus.Registerer) *Waiting {
 
 // set replaces what is known: first what is new, so that a scrape in between sees nothing missing.
 func (w *Waiting) set(by map[declaration]obstacle) {
+	if !w.replace(by) {
+		return
+	}
+	for _, f := range w.told {
+		f()
+	}
+}
+
+// replace reports whether anything has changed.
+func (w *Waiting) replace(by map[declaration]obstacle) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	same := w.by != nil && maps.Equal(w.by, by)
 	for which, o := range by {
 		if o.reason != "" {
 			w.gauge.WithLabelValues(which.kind, which.name, o.reason).Set(1)
@@ -54,6 +77,7 @@ func (w *Waiting) set(by map[declaration]obstacle) {
 	if by == nil {
 		w.by = map[declaration]obstacle{}
 	}
+	return !same
 }
 
 // all returns a copy of what is known.

@@ -159,8 +159,7 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 	runnables = append(runnables,
 		controller.NewMarker(p.memory, p.direct, log.WithName("marker")),
 		controller.NewSettler(p.memory, p.direct, log.WithName("settler")),
-		controller.NewWords(p.memory, p.direct, log.WithName("words")),
-		controller.NewStatuses(p.memory, p.mgr.GetClient(), waiting, ctrlmetrics.Registry, log.WithName("status")),
+		controller.NewUnreviewed(p.memory, p.mgr.GetClient(), ctrlmetrics.Registry, log.WithName("emergencies")),
 		registered,
 		newExpiry(p.opts.CertDir, ctrlmetrics.Registry, log.WithName("certificate")),
 		everywhere(func(ctx context.Context) error { <-ctx.Done(); events.Shutdown(); return nil }),
@@ -168,6 +167,16 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 	for _, r := range runnables {
 		if err := p.mgr.Add(r); err != nil {
 			return fmt.Errorf("add %T: %w", r, err)
+		}
+	}
+	for _, r := range []interface {
+		SetupWithManager(mgr manager.Manager) error
+	}{
+		controller.NewStatuses(p.memory, p.mgr.GetClient(), waiting),
+		controller.NewApprovalActions(p.memory, p.direct, log.WithName("approval-actions")),
+	} {
+		if err := r.SetupWithManager(p.mgr); err != nil {
+			return fmt.Errorf("set up %T: %w", r, err)
 		}
 	}
 	p.register(recorder)

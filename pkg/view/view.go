@@ -1,6 +1,7 @@
 package view
 
 import (
+	"reflect"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -109,12 +110,35 @@ func (v *View) ownKinds() []*Kind {
 	executions := kept("executions", v1alpha1.GVK(v1alpha1.KindChangeExecution), &v1alpha1.ChangeExecution{}, &v1alpha1.ChangeExecutionList{}, &v.Executions, whole[v1alpha1.ChangeExecution], nil)
 	executions.Namespace = v.settings.Namespace
 	return append(estates(
-		kept("environments", v1alpha1.GVK(v1alpha1.KindEnvironment), &v1alpha1.Environment{}, &v1alpha1.EnvironmentList{}, &v.Environments, v.environment, nil),
-		kept("data stores", v1alpha1.GVK(v1alpha1.KindDataStore), &v1alpha1.DataStore{}, &v1alpha1.DataStoreList{}, &v.Stores, whole[v1alpha1.DataStore], nil),
-		kept("exemptions", v1alpha1.GVK(v1alpha1.KindExemption), &v1alpha1.Exemption{}, &v1alpha1.ExemptionList{}, &v.Exemptions, whole[v1alpha1.Exemption], nil),
+		asSpecified(kept("environments", v1alpha1.GVK(v1alpha1.KindEnvironment), &v1alpha1.Environment{}, &v1alpha1.EnvironmentList{}, &v.Environments, v.environment, nil), &v.Environments, func(e *v1alpha1.Environment) any { return &e.Status }),
+		asSpecified(kept("data stores", v1alpha1.GVK(v1alpha1.KindDataStore), &v1alpha1.DataStore{}, &v1alpha1.DataStoreList{}, &v.Stores, whole[v1alpha1.DataStore], nil), &v.Stores, func(d *v1alpha1.DataStore) any { return &d.Status }),
+		asSpecified(kept("exemptions", v1alpha1.GVK(v1alpha1.KindExemption), &v1alpha1.Exemption{}, &v1alpha1.ExemptionList{}, &v.Exemptions, whole[v1alpha1.Exemption], nil), &v.Exemptions, func(x *v1alpha1.Exemption) any { return &x.Status }),
 	),
 		kept("freezes", v1alpha1.GVK(v1alpha1.KindChangeFreeze), &v1alpha1.ChangeFreeze{}, &v1alpha1.ChangeFreezeList{}, &v.Freezes, whole[v1alpha1.ChangeFreeze], nil),
 		executions)
+}
+
+// specified is an object whose status decides nothing.
+type specified[T any] interface {
+	*T
+	client.Object
+}
+
+// asSpecified has a kind tell no news when nothing but the status of an object has changed: every status that Firebreak writes comes
+// back as a change, and would have the estate compiled again.
+func asSpecified[T any, P specified[T]](k *Kind, t *Table[T], status func(P) any) *Kind {
+	bare := func(v T) T {
+		p := P(&v)
+		p.SetResourceVersion("")
+		reflect.ValueOf(status(p)).Elem().SetZero()
+		return v
+	}
+	k.put = func(key string, v any) bool {
+		value, ok := v.(T)
+		before, known := t.Get(key)
+		return ok && t.Put(key, value) && (!known || !reflect.DeepEqual(bare(before), bare(value)))
+	}
+	return k
 }
 
 // environment keeps an Environment, and takes in what its status says of replicas that workloads asked for.

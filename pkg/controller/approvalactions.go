@@ -1,0 +1,144 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+)
+
+// ApprovalActions does what people ask of Firebreak by ChangeApprovals in its own namespace: it lifts a freeze that two have lifted,
+// and gives back an execution that an approver has released. The approvals stay as the record of it.
+type ApprovalActions struct {
+	memory *Memory
+	client client.Client
+	log    logr.Logger
+}
+
+// approvalAction is what approvals ask for: about the freeze or the execution of a name.
+type approvalAction struct{ freeze, execution string }
+
+// NewApprovalActions returns what runs in the leading replica. c must not read from a cache.
+func NewApprovalActions(m *Memory, c client.Client, log logr.Logger) *ApprovalActions {
+	return &ApprovalActions{m, c, log}
+}
+
+// SetupWithManager adds the reconciler.
+func (a *ApprovalActions) SetupWithManager(mgr manager.Manager) error {
+	t := &trigger[approvalAction]{everything: func() []approvalAction {
+		var out []approvalAction
+		approvals, err := a.approvals(context.Background(), mgr.GetCache())
+		for i := range approvals {
+			out = append(out, a.asked(context.Background(), &approvals[i])...)
+		}
+		if err != nil {
+			a.log.Error(err, "could not look again at what approvals ask for")
+		}
+		return out
+	}}
+	a.memory.OnEstate(func(*estate.Estate) { t.all() }) // an approver may have become a member
+	return addReconciler(mgr, "approval-actions", a, t,
+		source.TypedKind(mgr.GetCache(), &v1alpha1.ChangeApproval{}, handler.TypedEnqueueRequestsFromMapFunc(a.asked)))
+}
+
+// approvals lists those in Firebreak's own namespace.
+func (a *ApprovalActions) approvals(ctx context.Context, from client.Reader) ([]v1alpha1.ChangeApproval, error) {
+	var out v1alpha1.ChangeApprovalList
+	if err := from.List(ctx, &out, client.InNamespace(a.memory.settings.Namespace)); err != nil {
+		return nil, fmt.Errorf("list approvals: %w", err)
+	}
+	return out.Items, nil
+}
+
+// asked returns what an approval asks for.
+func (a *ApprovalActions) asked(_ context.Context, approval *v1alpha1.ChangeApproval) []approvalAction {
+	switch {
+	case approval.Namespace != a.memory.settings.Namespace:
+		return nil
+	case approval.Spec.Freeze != nil:
+		return []approvalAction{{freeze: approval.Spec.Freeze.Name}}
+	case approval.Spec.Execution != nil:
+		return []approvalAction{{execution: approval.Spec.Execution.Name}}
+	}
+	return nil
+}
+
+// Reconcile implements reconcile.TypedReconciler. It reads live: what it does cannot be taken back.
+func (a *ApprovalActions) Reconcile(ctx context.Context, what approvalAction) (reconcile.Result, error) {
+	est := a.memory.Estate()
+	if est == nil {
+		return reconcile.Result{}, nil // the estate that is compiled first names everything again
+	}
+	approvals, err := a.approvals(ctx, a.client)
+	switch {
+	case err != nil:
+	case what.freeze != "":
+		err = a.lift(ctx, what.freeze, approvals, policy.Unfit(est))
+	default:
+		err = a.release(ctx, what.execution, approvals, policy.Unfit(est))
+	}
+	return reconcile.Result{}, err
+}
+
+func (a *ApprovalActions) lift(ctx context.Context, name string, approvals []v1alpha1.ChangeApproval, unfit change.Unfit) error {
+	var f v1alpha1.ChangeFreeze
+	if err := a.client.Get(ctx, client.ObjectKey{Name: name}, &f); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	by := change.LiftedBy(&f, approvals, unfit)
+	if by == nil {
+		return nil
+	}
+	if err := a.client.Delete(ctx, &f, client.Preconditions{UID: &f.UID}); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("lift freeze %q: %w", name, err)
+	}
+	a.log.Info("lifted a freeze", "freeze", name, "by", by)
+	return nil
+}
+
+func (a *ApprovalActions) release(ctx context.Context, name string, approvals []v1alpha1.ChangeApproval, unfit change.Unfit) error {
+	var x v1alpha1.ChangeExecution
+	if err := a.client.Get(ctx, client.ObjectKey{Namespace: a.memory.settings.Namespace, Name: name}, &x); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if x.Status.State == v1alpha1.ExecutionReleased {
+		return nil
+	}
+	by := change.ReleasedBy(&x, a.environments(&x), approvals, unfit)
+	if by == "" {
+		return nil
+	}
+	before := x.DeepCopy()
+	now := metav1.NewTime(a.memory.clock())
+	x.Status.State, x.Status.ReleasedBy, x.Status.Result, x.Status.FinishedAt = v1alpha1.ExecutionReleased, by, "given back", &now
+	if err := a.client.Status().Patch(ctx, &x, client.MergeFrom(before)); err != nil {
+		return fmt.Errorf("give execution %q back: %w", name, err)
+	}
+	a.log.Info("gave an execution back", "execution", name, "by", by)
+	return nil
+}
+
+// environments are those that an execution happened in: of its object's namespace or, for what lies in none, all.
+func (a *ApprovalActions) environments(x *v1alpha1.ChangeExecution) []string {
+	est := a.memory.Estate()
+	envs := est.Production()
+	if ns := x.Spec.Object.Namespace; ns != "" {
+		envs = est.NamespaceOrName(ns).Production()
+	}
+	out := make([]string, len(envs))
+	for i, e := range envs {
+		out[i] = e.Name
+	}
+	return out
+}

@@ -1,0 +1,129 @@
+package controller
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/view"
+)
+
+// readiness sets Ready and Conflict from what the estate found out when it was compiled.
+func readiness(e *estate.Estate, kind, name, clash string, list *[]metav1.Condition, generation int64) {
+	ready, reason, message := true, "Compiled", "the whole spec is in force"
+	for _, p := range e.Problems() {
+		if p.Kind == kind && p.Name == name {
+			ready, reason, message = false, "Malformed", p.Path+": "+p.Message
+		}
+	}
+	condition(list, "Ready", ready, reason, message, generation)
+	why := e.Conflict(kind, name)
+	if why == "" {
+		clash = "NoOverlap"
+	}
+	condition(list, "Conflict", why != "", clash, cmp.Or(why, "nothing else claims the same"), generation)
+}
+
+// pastReplicas returns what the workloads of a Production environment asked for within the last hour and no longer ask for.
+func (s *Statuses) pastReplicas(e *estate.Estate, environment string) []v1alpha1.ReplicaPeak {
+	var out []v1alpha1.ReplicaPeak
+	for namespace, past := range s.memory.view.Peaks.Past(s.memory.clock()) {
+		m, ok := e.Namespace(namespace)
+		if !ok {
+			continue
+		}
+		for _, env := range m.Production() {
+			if env.Name == environment {
+				out = append(out, past...)
+			}
+		}
+	}
+	return out
+}
+
+func (s *Statuses) environment(ctx context.Context, key client.ObjectKey) (time.Duration, error) {
+	env, ok := s.memory.view.Environments.Get(key.Name)
+	e := s.memory.Estate()
+	if !ok || e == nil {
+		return 0, nil // it is gone, or the estate that is compiled next has it looked at
+	}
+	before := env.DeepCopy()
+	env.Status = *before.Status.DeepCopy() // what is kept is shared
+	st := &env.Status
+	st.ObservedGeneration = env.Generation
+	st.Namespaces, st.DataStores = e.CountNamespaces(env.Name), e.CountStores(env.Name)
+	st.RecentReplicas = view.Recorded(s.pastReplicas(e, env.Name))
+	readiness(e, v1alpha1.KindEnvironment, env.Name, "NamespaceClaimedTwice", &st.Conditions, env.Generation)
+	s.waiting.condition(v1alpha1.KindEnvironment, env.Name, &st.Conditions, env.Generation)
+	return recount, s.write(ctx, before, &env)
+}
+
+func (s *Statuses) store(ctx context.Context, key client.ObjectKey) (time.Duration, error) {
+	d, ok := s.memory.view.Stores.Get(key.Name)
+	e := s.memory.Estate()
+	if !ok || e == nil {
+		return 0, nil
+	}
+	before := d.DeepCopy()
+	d.Status = *before.Status.DeepCopy()
+	st := &d.Status
+	st.ObservedGeneration = d.Generation
+	readiness(e, v1alpha1.KindDataStore, d.Name, "HostClaimedTwice", &st.Conditions, d.Generation)
+	s.waiting.condition(v1alpha1.KindDataStore, d.Name, &st.Conditions, d.Generation)
+	st.Tier = ""
+	if env, ok := e.Environment(d.Spec.Environment); ok {
+		st.Tier = env.Tier
+	} else {
+		condition(&st.Conditions, "Ready", false, "EnvironmentNotFound",
+			fmt.Sprintf("environment %q does not exist; the data store counts as Production for non-production subjects", d.Spec.Environment), d.Generation)
+	}
+	return 0, s.write(ctx, before, &d)
+}
+
+func (s *Statuses) exemption(ctx context.Context, key client.ObjectKey) (time.Duration, error) {
+	x, ok := s.memory.view.Exemptions.Get(key.Name)
+	if !ok {
+		return 0, nil
+	}
+	now := s.memory.clock()
+	before := x.DeepCopy()
+	x.Status = *before.Status.DeepCopy()
+	x.Status.ObservedGeneration = x.Generation
+	counts, reason := now.Before(x.Spec.ExpiresAt.Time), "Counts"
+	if !counts {
+		reason = "Expired"
+	}
+	condition(&x.Status.Conditions, "Active", counts, reason, "until "+change.Instant(x.Spec.ExpiresAt.Time), x.Generation)
+	return until(now, longTime, x.Spec.ExpiresAt.Time), s.write(ctx, before, &x)
+}
+
+// longTime: a status that changes at one instant only is looked at once an hour all the same, since clocks are set.
+const longTime = time.Hour
+
+func (s *Statuses) freeze(ctx context.Context, key client.ObjectKey) (time.Duration, error) {
+	f, ok := s.memory.view.Freezes.Get(key.Name)
+	if !ok {
+		return 0, nil
+	}
+	now := s.memory.clock()
+	before := f.DeepCopy()
+	f.Status = *before.Status.DeepCopy()
+	f.Status.ObservedGeneration = f.Generation
+	start, end := change.FreezeInterval(&f, now)
+	holds, reason := change.Holds(&f, now), "Holds"
+	switch {
+	case !holds && now.Before(start):
+		reason = "NotYet"
+	case !holds:
+		reason = "Over"
+	}
+	condition(&f.Status.Conditions, "Active", holds, reason, change.DescribeFreeze(&f, now), f.Generation)
+	return until(now, heartbeat, start, end), s.write(ctx, before, &f)
+}

@@ -1,0 +1,153 @@
+package controller
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
+)
+
+// setupWindows adds the reconciler of windows. Their status rests on their approvals, their executions and the estate, too.
+func (s *Statuses) setupWindows(mgr manager.Manager) error {
+	t := &trigger[reconcile.Request]{everything: s.allWindows}
+	s.memory.OnEstate(func(*estate.Estate) { t.all() })
+	s.memory.OnObject(v1alpha1.KindChangeExecution, func(key string) {
+		if x, ok := s.memory.view.Executions.Get(key); ok {
+			t.add(windowRequest(x.Spec.Window.Namespace, x.Spec.Window.Name))
+		}
+	})
+	return addReconciler(mgr, "changewindow-status", keyed(s.window), t,
+		source.Kind(mgr.GetCache(), &v1alpha1.ChangeWindow{}, &handler.TypedEnqueueRequestForObject[*v1alpha1.ChangeWindow]{}),
+		source.Kind(mgr.GetCache(), &v1alpha1.ChangeApproval{}, handler.TypedEnqueueRequestsFromMapFunc(windowOf)))
+}
+
+func windowRequest(namespace, name string) reconcile.Request {
+	return reconcile.Request{NamespacedName: client.ObjectKey{Namespace: namespace, Name: name}}
+}
+
+// windowOf names the window that an approval is about.
+func windowOf(_ context.Context, a *v1alpha1.ChangeApproval) []reconcile.Request {
+	if a.Spec.Window == nil {
+		return nil
+	}
+	return []reconcile.Request{windowRequest(a.Namespace, a.Spec.Window.Name)}
+}
+
+// allWindows names all windows; none where they cannot be listed, since each is looked at again by itself after the heartbeat.
+func (s *Statuses) allWindows() []reconcile.Request {
+	var windows v1alpha1.ChangeWindowList
+	if err := s.client.List(context.Background(), &windows, client.UnsafeDisableDeepCopy); err != nil {
+		return nil
+	}
+	out := make([]reconcile.Request, len(windows.Items))
+	for i := range windows.Items {
+		out[i] = windowRequest(windows.Items[i].Namespace, windows.Items[i].Name)
+	}
+	return out
+}
+
+func (s *Statuses) window(ctx context.Context, key client.ObjectKey) (time.Duration, error) {
+	var w v1alpha1.ChangeWindow
+	e := s.memory.Estate()
+	if err := s.client.Get(ctx, key, &w); err != nil || e == nil {
+		return 0, client.IgnoreNotFound(err)
+	}
+	// What the lists hold belongs to the caches: it is read and never written to.
+	var windows v1alpha1.ChangeWindowList
+	var approvals v1alpha1.ChangeApprovalList
+	if err := s.client.List(ctx, &windows, client.UnsafeDisableDeepCopy); err != nil {
+		return 0, fmt.Errorf("list change windows: %w", err)
+	}
+	if err := s.client.List(ctx, &approvals, client.UnsafeDisableDeepCopy); err != nil {
+		return 0, fmt.Errorf("list approvals: %w", err)
+	}
+	before := w.DeepCopy()
+	next := s.summarise(e, &w, &change.State{Windows: windows.Items, Approvals: approvals.Items, Executions: s.used(&w)})
+	return next, s.write(ctx, before, &w)
+}
+
+// used returns the executions of a window that were not given back.
+func (s *Statuses) used(w *v1alpha1.ChangeWindow) []v1alpha1.ChangeExecution {
+	var out []v1alpha1.ChangeExecution
+	s.memory.view.Executions.Each(func(_ string, x v1alpha1.ChangeExecution) {
+		if x.Spec.Window.UID == w.UID && x.Status.State != v1alpha1.ExecutionReleased {
+			out = append(out, x)
+		}
+	})
+	return out
+}
+
+// summarise fills in the status of a window, and returns after what time it must be looked at again.
+func (s *Statuses) summarise(e *estate.Estate, w *v1alpha1.ChangeWindow, state *change.State) time.Duration {
+	now := s.memory.clock()
+	var envs []*estate.Environment
+	if env, ok := e.Environment(w.Spec.Environment); ok {
+		envs = append(envs, env)
+	}
+	sum := change.Summarise(w, change.Query{
+		At: now, Cluster: e.Cluster, FirebreakNamespace: e.FirebreakNamespace, Controls: estate.StrictestControls(envs), Unfit: policy.Unfit(e),
+	}, state)
+	st := &w.Status
+	st.ObservedGeneration, st.Digest, st.Phase = w.Generation, change.WindowDigest(&w.Spec), sum.Phase
+	st.Approvals = fmt.Sprintf("%d/%d", len(sum.Approvals.Names), sum.Approvals.Required)
+	st.OpensAt, st.ClosesAt = instantOf(sum.Opens), instantOf(sum.Closes)
+	st.Executions = v1alpha1.ExecutionSummary{Count: int32(len(state.Executions)), Last: latest(state.Executions)}
+	condition(&st.Conditions, "Ready", sum.Phase == v1alpha1.WindowOpen, sum.Reason, sum.Message, w.Generation)
+	approved, reason := sum.Approvals.Enough(), "Approved"
+	switch {
+	case sum.Approvals.RejectedBy != "":
+		reason = "Rejected"
+	case !approved:
+		reason = "ApprovalsMissing"
+	}
+	condition(&st.Conditions, "Approved", approved, reason, sum.ApprovalMessage(), w.Generation)
+	review(w, state)
+	return until(now, heartbeat, sum.Opens, sum.Closes)
+}
+
+// review tells whether somebody else has looked at an emergency.
+func review(w *v1alpha1.ChangeWindow, state *change.State) {
+	if w.Spec.Type != v1alpha1.WindowEmergency {
+		return
+	}
+	by, second := change.ReviewedBy(w, state.Approvals), change.SecondUnreviewed(w, state)
+	reason, message := "Unreviewed", "somebody other than who opened it approves or rejects it afterwards"
+	if second {
+		message += "; it is the second that its requester has opened, and lasts half as long"
+	}
+	if by != "" {
+		reason, message = "Reviewed", "by "+by
+	}
+	condition(&w.Status.Conditions, "Reviewed", by != "", reason, message, w.Generation)
+}
+
+func instantOf(t time.Time) *metav1.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &metav1.Time{Time: t}
+}
+
+func latest(used []v1alpha1.ChangeExecution) []string {
+	slices.SortFunc(used, func(a, b v1alpha1.ChangeExecution) int {
+		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
+	})
+	var out []string
+	for i := range min(len(used), 10) {
+		out = append(out, used[i].Name)
+	}
+	return out
+}
