@@ -61,14 +61,14 @@ func refusal(req *policy.Request, d *policy.Decision) *metav1.Status {
 	}
 	var parts []string
 	if len(denied) > 0 {
-		parts = append(parts, policy.DenialMessage(req, denied))
+		parts = append(parts, policy.DenialMessage(*req, denied))
 	}
 	for _, e := range d.Invalid {
 		parts = append(parts, e.Error())
 	}
 	s.Message = strings.Join(parts, "; ")
 	if len(denied) == 0 {
-		s.Message = policy.Describe(req) + " is forbidden: " + s.Message
+		s.Message = policy.Describe(*req) + " is forbidden: " + s.Message
 	}
 	return s
 }

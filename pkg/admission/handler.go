@@ -123,8 +123,9 @@ func (h *Handler) handle(ctx context.Context, req *policy.Request) admission.Res
 // prepare makes a request ready, and has read live what the memory does not have yet: a namespace created a moment ago, a
 // controller's account.
 func (h *Handler) prepare(ctx context.Context, req *policy.Request, w *policy.World) (*policy.Case, error) {
-	c, err := policy.PrepareWith(ctx, req, w, liveReads{h.Live})
+	c, err := policy.PrepareWith(ctx, *req, w, liveReads{h.Live})
 	if err == nil {
+		*req = c.Request() // what is said and recorded names an object whose name was yet to be generated
 		h.Metrics.work.Observe(float64(c.Work()))
 	}
 	return c, err
@@ -161,17 +162,17 @@ func (h *Handler) undecided(req *policy.Request, err error) admission.Response {
 	var d policy.UndecidedError
 	switch {
 	case errors.As(err, &s):
-		return failed(http.StatusServiceUnavailable, fmt.Sprintf("%s is refused for now: %v", policy.Describe(req), s), 10)
+		return failed(http.StatusServiceUnavailable, fmt.Sprintf("%s is refused for now: %v", policy.Describe(*req), s), 10)
 	case errors.As(err, &t):
-		return failed(http.StatusTooManyRequests, fmt.Sprintf("%s cannot be judged now: %v; it is tried again", policy.Describe(req), err), 2)
+		return failed(http.StatusTooManyRequests, fmt.Sprintf("%s cannot be judged now: %v; it is tried again", policy.Describe(*req), err), 2)
 	case errors.As(err, &u):
 		return failed(http.StatusServiceUnavailable, fmt.Sprintf(
-			"%s is refused for now: Firebreak could not read from the API server what it judges this by; try again", policy.Describe(req)), 2)
+			"%s is refused for now: Firebreak could not read from the API server what it judges this by; try again", policy.Describe(*req)), 2)
 	case errors.As(err, &d):
-		return failed(http.StatusForbidden, fmt.Sprintf("%s is forbidden: %v", policy.Describe(req), err), 0)
+		return failed(http.StatusForbidden, fmt.Sprintf("%s is forbidden: %v", policy.Describe(*req), err), 0)
 	}
 	return failed(http.StatusBadRequest, fmt.Sprintf(
-		"%s is refused: Firebreak cannot read it (%v); correct the manifest, or tell those who run Firebreak", policy.Describe(req), err), 0)
+		"%s is refused: Firebreak cannot read it (%v); correct the manifest, or tell those who run Firebreak", policy.Describe(*req), err), 0)
 }
 
 func requestOf(r *admission.Request, now time.Time) *policy.Request {

@@ -136,10 +136,11 @@ func (k *known) judge(d document, o *checkOptions, at time.Time) Result {
 
 // evaluate judges a request.
 func (k *known) evaluate(req *policy.Request) (*policy.Decision, error) {
-	c, err := policy.PrepareWith(k.ctx, req, k.world, k)
+	c, err := policy.PrepareWith(k.ctx, *req, k.world, k)
 	if err != nil {
 		return nil, err
 	}
+	*req = c.Request()
 	return c.Decide(k.state), nil
 }
 

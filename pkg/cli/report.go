@@ -84,7 +84,7 @@ func (r Result) decided(req *policy.Request, d *policy.Decision) Result {
 	case !d.Allowed:
 		r.Decision = "deny"
 		if denied := d.Denied(); len(denied) > 0 {
-			r.Message = policy.DenialMessage(req, denied)
+			r.Message = policy.DenialMessage(*req, denied)
 		}
 	case len(d.Warned())+len(d.Warnings) > 0:
 		r.Decision = "warn"

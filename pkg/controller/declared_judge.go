@@ -32,7 +32,7 @@ func (d *Declared) judge(ctx context.Context, before, after *unstructured.Unstru
 	if !ready {
 		return obstacle{}, fmt.Errorf("the cluster is not known any more")
 	}
-	c, err := policy.Prepare(req, world)
+	c, err := policy.Prepare(*req, world)
 	if err != nil {
 		return obstacle{}, err
 	}
@@ -49,7 +49,7 @@ func (d *Declared) judge(ctx context.Context, before, after *unstructured.Unstru
 	case len(decision.Invalid) > 0:
 		return obstacle{reasonRefused, decision.Invalid.ToAggregate().Error()}, nil
 	case len(denied) > 0:
-		return obstacle{reasonPending, policy.DenialMessage(req, denied)}, nil
+		return obstacle{reasonPending, policy.DenialMessage(*req, denied)}, nil
 	}
 	return obstacle{}, nil
 }

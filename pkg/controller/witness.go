@@ -47,7 +47,7 @@ func (w *Witness) Record(_ context.Context, o admission.Outcome) {
 	case o.Execution != "":
 		v := d.Use.Verdict
 		w.Events.Eventf(about, corev1.EventTypeNormal, "ChangeWindowUsed", "%s admitted under change window %q, approved by %s",
-			policy.Describe(r), v.Window.Name, strings.Join(v.Approvals.By, " and "))
+			policy.Describe(*r), v.Window.Name, strings.Join(v.Approvals.By, " and "))
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 // Audit judges an object that is stored by the rules of segregation, as of an instant and by what it would run as: who wrote
 // it is not known any more. The error means that it could not be judged.
 func Audit(gvk schema.GroupVersionKind, resource schema.GroupVersionResource, namespace, name string, raw []byte, w *World, at time.Time) (*Decision, error) {
-	req := &Request{
+	req := Request{
 		Operation: Create, Kind: gvk, Resource: resource, Namespace: namespace, Name: name, Object: raw, Now: at, Stored: true,
 		User: authenticationv1.UserInfo{Username: userControllerManager}, Facts: Facts{NamespaceRead: true, RoleRead: true},
 	}

@@ -59,7 +59,7 @@ func BenchmarkEvaluate(b *testing.B) {
 	small, large, req := benchWorld(10), benchWorld(100_000), benchRequest()
 	judge := func(w *policy.World) time.Duration {
 		start := time.Now() //nolint:forbidigo // a benchmark measures
-		if d, err := policy.Evaluate(req, w, nil); err != nil || !d.Allowed {
+		if d, err := policy.Evaluate(*req, w, nil); err != nil || !d.Allowed {
 			b.Fatalf("%v %+v", err, d)
 		}
 		return time.Since(start) //nolint:forbidigo // a benchmark measures
@@ -83,7 +83,7 @@ func BenchmarkEvaluateBytes(b *testing.B) {
 	small, large := sizedRequest(1<<10), sizedRequest(1<<20)
 	judge := func(r *policy.Request) time.Duration {
 		start := time.Now() //nolint:forbidigo // a benchmark measures
-		if d, err := policy.Evaluate(r, w, nil); err != nil || !d.Allowed {
+		if d, err := policy.Evaluate(*r, w, nil); err != nil || !d.Allowed {
 			b.Fatalf("%v %+v", err, d)
 		}
 		return time.Since(start) //nolint:forbidigo // a benchmark measures

@@ -27,7 +27,7 @@ func TestVariablesThatRepeatEachOther(t *testing.T) {
 		Object: []byte(`{"metadata":{"name":"x"},"spec":{"containers":[{"name":"a","env":[` + strings.Join(env, ",") + `]}]}}`),
 	}
 	w := policy.NewWorld(estate.Compile(estate.Input{Namespaces: map[string]map[string]string{"dev": nil}}))
-	_, err := policy.Evaluate(req, w, nil)
+	_, err := policy.Evaluate(*req, w, nil)
 	var undecided policy.UndecidedError
 	if !errors.As(err, &undecided) {
 		t.Errorf("%v, want it undecided", err)

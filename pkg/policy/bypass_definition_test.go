@@ -118,11 +118,11 @@ func TestBypassDefinition(t *testing.T) {
 			if req.Object, err = json.Marshal(new); err != nil {
 				t.Fatal(err)
 			}
-			d, err := policy.Evaluate(req, s.world, nil)
+			d, err := policy.Evaluate(*req, s.world, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			said := policy.DenialMessage(req, d.Denied())
+			said := policy.DenialMessage(*req, d.Denied())
 			if tc.weakens != !d.Allowed || tc.weakens && !strings.Contains(said, "BoundaryTampering: this weakens the boundary (it changes") {
 				t.Errorf("%s: allowed %t: %s", tc.reason, d.Allowed, said)
 			}

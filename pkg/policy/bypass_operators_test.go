@@ -119,7 +119,7 @@ func TestAnUnreadableOwnerIsSaid(t *testing.T) {
 		`spec: {containers: [{name: main, image: a, command: [psql, -h, db.prod.db.example.com]}]}}`
 	req := newRequest(t, s, by("cert-manager"), documents(t, []byte(owned)), now())
 	req.Facts.Owner = &policy.OwnerObject{Unreadable: true}
-	d, err := policy.Evaluate(req, s.world, s.state(t))
+	d, err := policy.Evaluate(*req, s.world, s.state(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestAnUnreadableOwnerIsSaid(t *testing.T) {
 		`(it runs psql and names production data store "orders", and Thing "x", which it is made of, cannot be read: webhook.extraOwners of the chart lacks its kind), ` +
 		`and no change window in namespace "payments" has it in scope; request one, for another member of environment "production" (RBAC verb approve) to approve: ` +
 		`kubectl firebreak request -f MANIFEST -n payments --for-service-account cert-manager/cert-manager --environment ENVIRONMENT --start TIME --duration 1h --reason WHY`
-	if diff := cmp.Diff(want, policy.DenialMessage(req, d.Denied())); diff != "" {
+	if diff := cmp.Diff(want, policy.DenialMessage(*req, d.Denied())); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -206,12 +206,12 @@ func TestScalesAreAskedFor(t *testing.T) {
 		t.Error(got)
 	}
 	req.Facts.Scale = &policy.TargetScale{Unreadable: true}
-	d, err := policy.Evaluate(req, s.world, nil)
+	d, err := policy.Evaluate(*req, s.world, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const want = `horizontalpodautoscalers.autoscaling "web" is forbidden: violates change control: BlastRadius: this may let far fewer of Rollout "web" run than do: Firebreak cannot read how many do, which is more than environment "production" (Production) allows at once; do it under a window: `
-	if got := policy.DenialMessage(req, d.Denied()); !strings.HasPrefix(got, want) {
+	if got := policy.DenialMessage(*req, d.Denied()); !strings.HasPrefix(got, want) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
@@ -221,12 +221,12 @@ func TestAutoscalersAreTold(t *testing.T) {
 	s := newStage(t)
 	s.world.Parents = func(string, string, string) (policy.Parent, bool) { return policy.Parent{Replicas: 10}, true }
 	req := newRequest(t, s, by("bob"), documents(t, []byte(`{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web, namespace: payments}, spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, maxReplicas: 1}}`)), now())
-	d, err := policy.Evaluate(req, s.world, nil)
+	d, err := policy.Evaluate(*req, s.world, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const want = `horizontalpodautoscalers.autoscaling "web" is forbidden: violates change control: BlastRadius: this lets at most 1 run where 10 did within the last hour, fewer by more than 50 %, which is more than environment "production" (Production) allows at once; do it under a window: no change window in namespace "payments" has it in scope; request one, for another member of environment "production" (RBAC verb approve) to approve: kubectl firebreak request -f MANIFEST -n payments --environment ENVIRONMENT --start TIME --duration 1h --reason WHY`
-	if got := policy.DenialMessage(req, d.Denied()); got != want {
+	if got := policy.DenialMessage(*req, d.Denied()); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

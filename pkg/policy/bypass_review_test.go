@@ -137,7 +137,7 @@ func TestBypassReviews(t *testing.T) {
 // missing says what has to be read before a request can be decided. Until then it is not admitted.
 func missing(t *testing.T, req *policy.Request, w *policy.World) string {
 	t.Helper()
-	d, err := policy.Evaluate(req, w, nil)
+	d, err := policy.Evaluate(*req, w, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestWhatIsMissingIsTold(t *testing.T) {
 	req = newRequest(t, s, updating("bob"), documents(t, []byte(then(calmPod, calmPod))), now())
 	req.SubResource = "teleport"
 	var undecided policy.UndecidedError
-	if _, err := policy.Prepare(req, s.world); !errors.As(err, &undecided) {
+	if _, err := policy.Prepare(*req, s.world); !errors.As(err, &undecided) {
 		t.Errorf("an unknown subresource is undecided: %v", err)
 	}
 }
@@ -198,7 +198,7 @@ func TestNoPanic(t *testing.T) {
 					for _, old := range bodies {
 						for _, ns := range []string{"", "payments"} {
 							req := &policy.Request{Operation: op, Kind: kind, SubResource: sub, Namespace: ns, User: s.as(t, "bob"), Object: []byte(object), OldObject: []byte(old), Now: now()}
-							if d, err := policy.Evaluate(req, s.world, nil); err == nil && d != nil {
+							if d, err := policy.Evaluate(*req, s.world, nil); err == nil && d != nil {
 								judged++
 							}
 						}

@@ -21,6 +21,7 @@ import (
 
 // Case is a request made ready to be judged. It is made once and may be decided several times, with fresher state.
 type Case struct {
+	// req is a copy of its own, in which a name that was yet to be generated is filled in.
 	req *Request
 	// by are the rules that it is judged by.
 	by     []Rule
@@ -66,10 +67,10 @@ func (c *Case) Work() int { return c.budget.Units() }
 
 // Prepare decodes a request and classifies it, to be judged by the rules of this package. Its error means that the request cannot be
 // judged.
-func Prepare(req *Request, w *World) (*Case, error) { return NewEvaluator(Rules()...).Prepare(req, w) }
+func Prepare(req Request, w *World) (*Case, error) { return NewEvaluator(Rules()...).Prepare(req, w) }
 
 // Prepare does what the function of the same name does, by the evaluator's rules.
-func (e *Evaluator) Prepare(req *Request, w *World) (*Case, error) {
+func (e *Evaluator) Prepare(req Request, w *World) (*Case, error) {
 	if e == nil || len(e.rules) == 0 {
 		return nil, UndecidedError{Why: "there are no rules to judge by"}
 	}
@@ -77,10 +78,10 @@ func (e *Evaluator) Prepare(req *Request, w *World) (*Case, error) {
 	if b == nil {
 		b = budget.New()
 	}
-	c, err := e.prepare(req, w, b, false)
-	if err != nil && b.Exceeded() != "" && namesNothingNew(req) {
+	c, err := e.prepare(&req, w, b, false)
+	if err != nil && b.Exceeded() != "" && namesNothingNew(&req) {
 		// An object that was stored before Firebreak came, or by another version of it, must be able to go.
-		return e.prepare(req, w, b.Beside(), true)
+		return e.prepare(&req, w, b.Beside(), true)
 	}
 	return c, err
 }

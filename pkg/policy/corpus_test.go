@@ -107,7 +107,7 @@ func (m *manifest) from(w *policy.World) (*policy.Decision, error) {
 	if m.gvk.Kind == "Namespace" {
 		req.Namespace = m.name
 	}
-	return policy.Evaluate(req, w, nil)
+	return policy.Evaluate(*req, w, nil)
 }
 
 // corpusWorld has a Production environment and a development one, and whatever data stores are given. No namespace of

@@ -100,7 +100,7 @@ func (c Class) String() string {
 }
 
 // DenialMessage is the sentence that the sender of a denied request reads.
-func DenialMessage(req *Request, findings []Finding) string {
+func DenialMessage(req Request, findings []Finding) string {
 	return fmt.Sprintf("%s is forbidden: %s", Describe(req), sentence("violates", findings))
 }
 
@@ -164,7 +164,7 @@ func (f Finding) detail() string {
 }
 
 // Describe names the object of a request as kubectl does: jobs.batch "reindex".
-func Describe(req *Request) string {
+func Describe(req Request) string {
 	r := req.Resource.GroupResource().String()
 	if req.SubResource != "" {
 		r += "/" + req.SubResource

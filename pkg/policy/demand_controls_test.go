@@ -45,7 +45,7 @@ func TestTheStrictestControlsHold(t *testing.T) {
 	state := &change.State{Windows: []v1alpha1.ChangeWindow{bobs("firebreak-system", "lax", v1alpha1.Scope{
 		Operations: []v1alpha1.Operation{v1alpha1.OperationCreate}, Resources: []v1alpha1.ScopedResource{{Kind: "Pod", Names: []v1alpha1.Glob{"*"}}}, Clusters: []string{"prod-eu-1"},
 	})}}
-	d, err := policy.Evaluate(demanding(t, pod), w, state)
+	d, err := policy.Evaluate(*demanding(t, pod), w, state)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestSessionsByTheEnvironment(t *testing.T) {
 		req := demanding(t, calmPod)
 		req.Operation, req.SubResource, req.Namespace, req.Name, req.Object = policy.Connect, "exec", "payments", "web", nil
 		req.Kind, req.Resource = schema.GroupVersionKind{Version: "v1", Kind: "PodExecOptions"}, schema.GroupVersionResource{Version: "v1", Resource: "pods"}
-		d, err := policy.Evaluate(req, controlled(map[string]*v1alpha1.ChangeControl{"payments": controls}), nil)
+		d, err := policy.Evaluate(*req, controlled(map[string]*v1alpha1.ChangeControl{"payments": controls}), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func TestSomeRules(t *testing.T) {
 		rules := append(append([]policy.Rule{}, policy.Rules()[:i]...), policy.Rules()[i+1:]...)
 		confirm := true
 		controls := &v1alpha1.ChangeControl{ConfirmTarget: &confirm}
-		d, err := policy.NewEvaluator(rules...).Evaluate(demanding(t, psqlPod), controlled(map[string]*v1alpha1.ChangeControl{"payments": controls}), nil)
+		d, err := policy.NewEvaluator(rules...).Evaluate(*demanding(t, psqlPod), controlled(map[string]*v1alpha1.ChangeControl{"payments": controls}), nil)
 		if err != nil {
 			t.Fatalf("without %s: %v", left.Name(), err)
 		}
@@ -118,7 +118,7 @@ func TestUsedUpWindowsDoNotFreeze(t *testing.T) {
 		Freezes:    []v1alpha1.ChangeFreeze{{ObjectMeta: metav1.ObjectMeta{Name: "f"}, Spec: v1alpha1.ChangeFreezeSpec{Environments: []string{"production"}, Reason: "test", RequestedBy: &v1alpha1.Stamp{Username: "robin"}}}},
 		Executions: []v1alpha1.ChangeExecution{{Spec: v1alpha1.ChangeExecutionSpec{Window: v1alpha1.ExecutedWindow{ObjectReference: v1alpha1.ObjectReference{UID: "w-1"}}, Slot: "0", Key: "another"}}},
 	}
-	d, err := policy.Evaluate(demanding(t, keptSet), w, state)
+	d, err := policy.Evaluate(*demanding(t, keptSet), w, state)
 	if err != nil {
 		t.Fatal(err)
 	}

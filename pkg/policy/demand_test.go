@@ -81,7 +81,7 @@ func TestEachRuleStatesItsOwn(t *testing.T) {
 		"exempt from scaling":         {"the rest stays", enforcing(nil, blast), then(scaled, keptSet), "ChangeWindowRequired", "BlastRadius=Audit"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d, err := policy.Evaluate(demanding(t, tc.objects), tc.world, nil)
+			d, err := policy.Evaluate(*demanding(t, tc.objects), tc.world, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -147,7 +147,7 @@ func TestOneWindowMeetsAll(t *testing.T) {
 			state := &change.State{Windows: []v1alpha1.ChangeWindow{bobs("payments", "production", v1alpha1.Scope{
 				Operations: tc.operations, Resources: []v1alpha1.ScopedResource{{Group: "apps", Kind: "StatefulSet", Names: []v1alpha1.Glob{"ledger"}}},
 			})}}
-			d, err := policy.Evaluate(demanding(t, scaled), tc.world, state)
+			d, err := policy.Evaluate(*demanding(t, scaled), tc.world, state)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -165,7 +165,7 @@ func TestOneWindowMeetsAll(t *testing.T) {
 // TestSeveralDemandsAreTold: the sentence names one window for all, with every operation that it must permit.
 func TestSeveralDemandsAreTold(t *testing.T) {
 	req := demanding(t, then(strings.NewReplacer(`containers: [{name: c, image: "ledger:1"}]`, droppedImage, "replicas: 10", "replicas: 1").Replace(keptSet), keptSet))
-	d, err := policy.Evaluate(req, enforcing(nil), nil)
+	d, err := policy.Evaluate(*req, enforcing(nil), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestSeveralDemandsAreTold(t *testing.T) {
 		`BlastRadius: this scales from 10 to 1, by more than 50 %, which is more than environment "production" (Production) allows at once; do it in smaller steps, or under a window: ` +
 		`no change window in namespace "payments" has it in scope; request one: kubectl firebreak request -f MANIFEST -n payments --operation Update,Scale --environment ENVIRONMENT --start TIME --duration 1h --reason WHY; ` +
 		`ChangeWindowRequired: this is maintenance in environment "production" (Production) (it runs psql and names production data store "orders"), and the same window must permit that, too`
-	if got := policy.DenialMessage(req, d.Denied()); got != want {
+	if got := policy.DenialMessage(*req, d.Denied()); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
@@ -217,7 +217,7 @@ func TestAnOverrideForOneOperation(t *testing.T) {
 			w := bobs("payments", "production", v1alpha1.Scope{Operations: tc.operations, Resources: []v1alpha1.ScopedResource{{Group: "apps", Kind: "StatefulSet", Names: []v1alpha1.Glob{"ledger"}}}})
 			w.Spec.Type, w.Spec.OverridesFreeze = v1alpha1.WindowEmergency, true
 			state := &change.State{Windows: []v1alpha1.ChangeWindow{w}, Freezes: []v1alpha1.ChangeFreeze{freeze(tc.level)}, Approvals: []v1alpha1.ChangeApproval{alicesApproval(&w)}}
-			d, err := policy.Evaluate(demanding(t, tc.objects), tc.world, state)
+			d, err := policy.Evaluate(*demanding(t, tc.objects), tc.world, state)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,7 +9,7 @@ import (
 
 // Evaluate judges a request with all state given: what tests and programs call that have read everything. A decision that lacks something
 // admits nothing: its Missing says what to read. The error means that the request cannot be judged.
-func Evaluate(req *Request, w *World, s *change.State) (*Decision, error) {
+func Evaluate(req Request, w *World, s *change.State) (*Decision, error) {
 	return NewEvaluator(Rules()...).Evaluate(req, w, s)
 }
 
@@ -21,7 +21,7 @@ type Evaluator struct{ rules []Rule }
 func NewEvaluator(rules ...Rule) *Evaluator { return &Evaluator{rules: slices.Clone(rules)} }
 
 // Evaluate does what the function of the same name does, by the evaluator's rules.
-func (e *Evaluator) Evaluate(req *Request, w *World, s *change.State) (*Decision, error) {
+func (e *Evaluator) Evaluate(req Request, w *World, s *change.State) (*Decision, error) {
 	c, err := e.Prepare(req, w)
 	if err != nil {
 		return nil, err

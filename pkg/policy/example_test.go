@@ -30,8 +30,8 @@ func shop() *estate.Estate {
 	})
 }
 
-func podIn(namespace string) *policy.Request {
-	return &policy.Request{
+func podIn(namespace string) policy.Request {
+	return policy.Request{
 		Operation: policy.Create, Namespace: namespace, Name: "try",
 		Kind:     schema.GroupVersionKind{Version: "v1", Kind: "Pod"},
 		Resource: schema.GroupVersionResource{Version: "v1", Resource: "pods"},

@@ -42,8 +42,9 @@ func (c *Case) Owner() *metav1.OwnerReference {
 // FromController reports whether one of Kubernetes' own controllers sent the request.
 func (c *Case) FromController() bool { return c.requester.Controller }
 
-// Request returns what is judged. It is not to be changed.
-func (c *Case) Request() *Request { return c.req }
+// Request returns what is judged: the request as it came, with the facts that were read for it, and with the name of the object where the
+// request had none.
+func (c *Case) Request() Request { return *c.req }
 
 // Requester returns who sent the request, and what of the estate they are members of.
 func (c *Case) Requester() *Requester { return c.requester }

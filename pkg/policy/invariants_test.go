@@ -41,7 +41,7 @@ func everyFixture(t *testing.T, f func(t *testing.T, s *stage, x fixture)) {
 
 func decide(t *testing.T, req *policy.Request, s *stage, state ...string) *policy.Decision {
 	t.Helper()
-	d, err := policy.Evaluate(req, s.world, s.state(t, state...))
+	d, err := policy.Evaluate(*req, s.world, s.state(t, state...))
 	if err != nil {
 		t.Fatal(err)
 	}

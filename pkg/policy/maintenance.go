@@ -35,7 +35,7 @@ func (c *Case) classify() {
 	}
 	if c.maintenance != "" && controls.Maintenance != v1alpha1.MaintenanceAll && c.harmlessHook(&controls) {
 		c.maintenance = ""
-		c.hook = fmt.Sprintf("%s is admitted as a deployment hook that touches no data store and runs no maintenance tool; anything more needs a change window", Describe(c.req))
+		c.hook = fmt.Sprintf("%s is admitted as a deployment hook that touches no data store and runs no maintenance tool; anything more needs a change window", Describe(*c.req))
 	}
 }
 

@@ -41,7 +41,7 @@ func TestMessages(t *testing.T) {
 		"many and more":  {"each class counts its own", append([]policy.Finding{window}, many...), `jobs.batch "reindex" is forbidden: violates environment segregation: ` + ten + "; and 3 more; and violates change control: ChangeWindowRequired: needs one"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, policy.DenialMessage(req, test.findings)); diff != "" {
+			if diff := cmp.Diff(test.want, policy.DenialMessage(*req, test.findings)); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
 			}
 		})
@@ -69,7 +69,7 @@ func TestDescribe(t *testing.T) {
 		"an odd name":   {"quoted", policy.Request{Resource: schema.GroupVersionResource{Resource: "pods"}, Name: "a\nb"}, `pods "a\nb"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := policy.Describe(&test.req); got != test.want {
+			if got := policy.Describe(test.req); got != test.want {
 				t.Errorf("%s: got %s, want %s", test.reason, got, test.want)
 			}
 		})
@@ -115,7 +115,7 @@ func TestNothingSecretIsRepeated(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, requester := range []string{"dora", "bob"} {
 				req := newRequest(t, s, by(requester), documents(t, []byte(manifest)), now())
-				d, err := policy.Evaluate(req, s.world, s.state(t, "approved"))
+				d, err := policy.Evaluate(*req, s.world, s.state(t, "approved"))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -104,9 +104,9 @@ type Reader interface {
 // maxRounds is how often a request is made ready: once for each sort of thing that may have to be read first, and once more.
 const maxRounds = 7
 
-// PrepareWith prepares a request, and has read into its Facts what is missing. An UndecidedError says that what was read does not last,
+// PrepareWith prepares a request, and has read into the Facts of its own copy of it what is missing. An UndecidedError says that what was read does not last,
 // or that it is too much; any other error is that of the reader, or of Prepare.
-func PrepareWith(ctx context.Context, req *Request, w *World, r Reader) (*Case, error) {
+func PrepareWith(ctx context.Context, req Request, w *World, r Reader) (*Case, error) {
 	for range maxRounds {
 		c, err := Prepare(req, w)
 		if err != nil || c.Missing() == nil {

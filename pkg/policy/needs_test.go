@@ -43,7 +43,7 @@ func TestNeeds(t *testing.T) {
 		"a freeze":                {"a freeze is judged by itself", by("dora"), `{apiVersion: firebreak.dev/v1alpha1, kind: ChangeFreeze, metadata: {name: f}, spec: {environments: [production], reason: r}}`, policy.Needs{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, err := policy.Prepare(newRequest(t, s, test.header, documents(t, []byte(test.object)), now()), s.world)
+			c, err := policy.Prepare(*newRequest(t, s, test.header, documents(t, []byte(test.object)), now()), s.world)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,7 +79,7 @@ func TestKnownFreezes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
 			s.world.Freezes = func() []v1alpha1.ChangeFreeze { return test.known }
-			c, err := policy.Prepare(newRequest(t, s, by(test.requester), documents(t, []byte(secret)), now()), s.world)
+			c, err := policy.Prepare(*newRequest(t, s, by(test.requester), documents(t, []byte(secret)), now()), s.world)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -95,7 +95,7 @@ func TestKeys(t *testing.T) {
 	s := newStage(t)
 	key := func(h header, object string) string {
 		t.Helper()
-		c, err := policy.Prepare(newRequest(t, s, h, documents(t, []byte(object)), now()), s.world)
+		c, err := policy.Prepare(*newRequest(t, s, h, documents(t, []byte(object)), now()), s.world)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +145,7 @@ func TestCaseTellsOthers(t *testing.T) {
 		"a person":     {"from anybody else an owner reference is worth nothing", "bob", []string{"p-1"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, err := policy.Prepare(newRequest(t, s, updating(test.requester), documents(t, []byte(then(replacing("image: x", "image: v2")(owned), owned))), now()), s.world)
+			c, err := policy.Prepare(*newRequest(t, s, updating(test.requester), documents(t, []byte(then(replacing("image: x", "image: v2")(owned), owned))), now()), s.world)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -63,11 +63,11 @@ func (c *Case) weakenings() []string {
 		return c.nodeWeakenings()
 	case schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}:
 		if strings.HasSuffix(c.req.Name, "."+v1alpha1.GroupName) && c.changesSpec() && !c.definitionGrows() {
-			return []string{fmt.Sprintf("it changes %s, on which every decision rests", Describe(c.req))}
+			return []string{fmt.Sprintf("it changes %s, on which every decision rests", Describe(*c.req))}
 		}
 	case schema.GroupKind{Group: "apiregistration.k8s.io", Kind: "APIService"}:
 		if strings.HasSuffix(c.req.Name, "."+v1alpha1.GroupName) && c.changesSpec() {
-			return []string{fmt.Sprintf("it changes %s, which serves Firebreak's own kinds", Describe(c.req))}
+			return []string{fmt.Sprintf("it changes %s, which serves Firebreak's own kinds", Describe(*c.req))}
 		}
 	}
 	return nil
@@ -189,14 +189,14 @@ func (c *Case) takesPlace() string {
 	person := c.requester.Person || c.requester.impersonated() || c.strange()
 	switch {
 	case slices.Contains([]string{"exec", "attach", ephemeralContainers}, c.req.SubResource):
-		return fmt.Sprintf("it opens a session in %s, where Firebreak's own service account is", Describe(c.req))
+		return fmt.Sprintf("it opens a session in %s, where Firebreak's own service account is", Describe(*c.req))
 	case c.req.SubResource != "" || c.new == nil || !person:
 	case c.keepsSecret():
 		return "it writes a Secret of Firebreak's own namespace, where its certificate lies"
 	case c.answers():
-		return fmt.Sprintf("%s has the label by which Firebreak's Service finds its replicas, and would answer in their stead", Describe(c.req))
+		return fmt.Sprintf("%s has the label by which Firebreak's Service finds its replicas, and would answer in their stead", Describe(*c.req))
 	case c.leadsElsewhere():
-		return fmt.Sprintf("it leads %s, by which the API server finds Firebreak", Describe(c.req))
+		return fmt.Sprintf("it leads %s, by which the API server finds Firebreak", Describe(*c.req))
 	}
 	return ""
 }

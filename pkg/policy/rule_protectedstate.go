@@ -64,7 +64,7 @@ func (c *Case) endangers() ([]*estate.Environment, string) {
 	case len(envs) == 0:
 		return nil, ""
 	case c.req.Operation == Delete:
-		return envs, "deletes protected state: " + Describe(c.req)
+		return envs, "deletes protected state: " + Describe(*c.req)
 	}
 	return envs, c.exposes(envs)
 }
@@ -80,7 +80,7 @@ func (c *Case) deletesOwned() ([]*estate.Environment, string) {
 		for _, held := range c.world.Owned(owners[seen]) {
 			for _, e := range c.est.NamespaceOrName(held.Namespace).Production() {
 				if protects(e, held.Kind, held.Labels) {
-					return []*estate.Environment{e}, fmt.Sprintf("deletes %s with protected %s %q, which it owns", Describe(c.req), held.Kind, held.Name)
+					return []*estate.Environment{e}, fmt.Sprintf("deletes %s with protected %s %q, which it owns", Describe(*c.req), held.Kind, held.Name)
 				}
 			}
 			owners = append(owners, held.UID)
@@ -187,7 +187,7 @@ func protects(e *estate.Environment, kind string, l map[string]string) bool {
 func (c *Case) exposes(envs []*estate.Environment) string {
 	for _, e := range envs {
 		if protects(e, c.req.Kind.Kind, c.old.labels()) && !protects(e, c.req.Kind.Kind, c.new.labels()) {
-			return "takes the protection from " + Describe(c.req)
+			return "takes the protection from " + Describe(*c.req)
 		}
 	}
 	owners := c.new.meta.OwnerReferences
@@ -196,14 +196,14 @@ func (c *Case) exposes(envs []*estate.Environment) string {
 	}
 	for _, o := range owners {
 		if !slices.ContainsFunc(c.old.meta.OwnerReferences, func(p metav1.OwnerReference) bool { return p.UID == o.UID }) {
-			return fmt.Sprintf("gives protected %s the owner %s %q, with which the garbage collector would delete it", Describe(c.req), o.Kind, o.Name)
+			return fmt.Sprintf("gives protected %s the owner %s %q, with which the garbage collector would delete it", Describe(*c.req), o.Kind, o.Name)
 		}
 	}
 	if before, after := retained(c.old), retained(c.new); !reflect.DeepEqual(before, after) && slices.ContainsFunc(after, loses) {
-		return "lets go of the volumes of " + Describe(c.req)
+		return "lets go of the volumes of " + Describe(*c.req)
 	}
 	if ref := claimOf(c.old); c.isKind(volumeKind()) && ref != nil && !sameClaim(ref, claimOf(c.new)) {
-		return fmt.Sprintf("takes %s from protected %s %q", Describe(c.req), claim, ref.Namespace+"/"+ref.Name)
+		return fmt.Sprintf("takes %s from protected %s %q", Describe(*c.req), claim, ref.Namespace+"/"+ref.Name)
 	}
 	return ""
 }

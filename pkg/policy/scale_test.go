@@ -40,7 +40,7 @@ func TestScaleFromZero(t *testing.T) {
 			scale := func(n int) []byte {
 				return []byte(fmt.Sprintf(`{"apiVersion":"autoscaling/v1","kind":"Scale","metadata":{"name":"staged","uid":"u"},"spec":{"replicas":%d}}`, n))
 			}
-			d, err := policy.Evaluate(&policy.Request{
+			d, err := policy.Evaluate(policy.Request{
 				Operation: policy.Update, SubResource: "scale", Namespace: "production", Name: "staged", Now: time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC),
 				Kind:     schema.GroupVersionKind{Group: "autoscaling", Version: "v1", Kind: "Scale"},
 				Resource: schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"},

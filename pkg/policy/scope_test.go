@@ -71,7 +71,7 @@ func TestScope(t *testing.T) {
 		for i, scope := range []v1alpha1.ChangeScope{v1alpha1.ScopeMaintenance, v1alpha1.ScopeWorkloads, v1alpha1.ScopeEverything} {
 			t.Run(name+" at "+string(scope), func(t *testing.T) {
 				want := r.from != never && (r.from == v1alpha1.ScopeWorkloads && i >= 1 || r.from == v1alpha1.ScopeEverything && i >= 2)
-				d, err := policy.Evaluate(scopedRequest(r.object, r.old, r.user, r.subresource), scoped(scope), nil)
+				d, err := policy.Evaluate(*scopedRequest(r.object, r.old, r.user, r.subresource), scoped(scope), nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -123,12 +123,12 @@ func scopedRequest(object, old, user, subresource string) *policy.Request {
 // The sentence says that it is a change and why that needs a window.
 func TestScopeIsTold(t *testing.T) {
 	req := scopedRequest(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"web","uid":"u"},"data":{"a":"1"}}`, "", "sam", "")
-	d, err := policy.Evaluate(req, scoped(v1alpha1.ScopeWorkloads), nil)
+	d, err := policy.Evaluate(*req, scoped(v1alpha1.ScopeWorkloads), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const want = `things "web" is forbidden: violates change control: ChangeWindowRequired: this is a change in environment "production" (Production) (it changes what runs there, and changeControl.scope is Workloads), and no change window in namespace "payments" has it in scope; request one, for another member of environment "production" (RBAC verb approve) to approve: kubectl firebreak request -f MANIFEST -n payments --environment ENVIRONMENT --start TIME --duration 1h --reason WHY`
-	if got := policy.DenialMessage(req, d.Denied()); got != want {
+	if got := policy.DenialMessage(*req, d.Denied()); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

@@ -378,7 +378,7 @@ func render(req *policy.Request, d *policy.Decision) string {
 	denied := d.Denied()
 	switch {
 	case !d.Allowed && len(denied) > 0:
-		fmt.Fprintf(&b, "denied: %s\n", policy.DenialMessage(req, denied))
+		fmt.Fprintf(&b, "denied: %s\n", policy.DenialMessage(*req, denied))
 	case !d.Allowed:
 		fmt.Fprint(&b, "invalid\n")
 	case d.Use != nil:

@@ -13,7 +13,7 @@ import (
 // TestAWorldIsWhole: what nobody can be asked for is not taken for what is not there. Whatever a world lacks, no request is judged by it.
 func TestAWorldIsWhole(t *testing.T) {
 	judge := func(w *policy.World) error {
-		_, err := policy.Evaluate(newRequest(t, newStage(t), by("dora"), documents(t, []byte(calmPod)), now()), w, nil)
+		_, err := policy.Evaluate(*newRequest(t, newStage(t), by("dora"), documents(t, []byte(calmPod)), now()), w, nil)
 		return err
 	}
 	if err := judge(policy.NewWorld(estate.Compile(estate.Input{}))); err != nil {
