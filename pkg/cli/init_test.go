@@ -10,7 +10,7 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	compiled "github.com/firebreak-dev/firebreak/pkg/estate"
-	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/policy/boundary"
 )
 
 // profile reads the production environment of a profile, as init prints it.
@@ -42,10 +42,10 @@ func TestProfilesBecomeStricter(t *testing.T) {
 	names := []string{"observe", "standard", "strict"}
 	for i, name := range names[1:] {
 		before, after := profile(t, names[i]), profile(t, name)
-		if why := policy.WeakensEnvironment(before, after, none); len(why) > 0 {
+		if why := boundary.WeakensEnvironment(before, after, none); len(why) > 0 {
 			t.Errorf("from %s to %s it weakens: %s", names[i], name, strings.Join(why, "; "))
 		}
-		if why := policy.WeakensEnvironment(after, before, none); len(why) == 0 {
+		if why := boundary.WeakensEnvironment(after, before, none); len(why) == 0 {
 			t.Errorf("from %s back to %s nothing weakens", name, names[i])
 		}
 	}

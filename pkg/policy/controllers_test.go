@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,5 +23,16 @@ func TestTheChartKnowsTheSameControllers(t *testing.T) {
 	}
 	if diff := cmp.Diff(policy.Controllers(), values.Controllers); diff != "" {
 		t.Errorf("values.yaml (+) differs from the server (-):\n%s", diff)
+	}
+}
+
+func TestControllersAreNotShared(t *testing.T) {
+	controllers := policy.Controllers()
+	controllers[0] = "changed"
+	if policy.Controllers()[0] == "changed" {
+		t.Error("a change of a list that somebody was given changes that of others")
+	}
+	if !slices.IsSorted(policy.Controllers()) {
+		t.Error("the list of controllers is sorted, so that a reader finds a name in it")
 	}
 }

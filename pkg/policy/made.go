@@ -11,6 +11,7 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/policy/tools"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
@@ -165,11 +166,11 @@ func (c *Case) says(o workload.Container, controls *estate.Controls) said {
 	if o.Image == "" && o.Script != "" {
 		in.Template = templateOf(scripted(o.Script))
 	}
-	out.tool = FindTool(in, controls.MaintenanceTools)
+	out.tool = tools.Find(in, controls.MaintenanceTools)
 	hooks := *o.Container
 	hooks.Command, hooks.Args, hooks.Image = nil, nil, ""
 	in.Template = templateOf(workload.Container{Container: &hooks})
-	out.besides = FindTool(in, controls.MaintenanceTools)
+	out.besides = tools.Find(in, controls.MaintenanceTools)
 	return out
 }
 
@@ -198,7 +199,7 @@ func (c *Case) explains(t, runs said, controls *estate.Controls) bool {
 	if t.Image == "" && t.Script != "" { // a line of words, which its controller has another container start
 		start, ends := strings.CutSuffix(strings.Join(runs.words, " "), t.Script)
 		in.Template = templateOf(scripted(start))
-		return ends && FindTool(in, controls.MaintenanceTools) == ""
+		return ends && tools.Find(in, controls.MaintenanceTools) == ""
 	}
 	words := runs.words
 	before, ends := t.ends(words)
@@ -209,7 +210,7 @@ func (c *Case) explains(t, runs said, controls *estate.Controls) bool {
 		return true
 	}
 	in.Template = templateOf(workload.Container{Container: &corev1.Container{Command: words[:before]}})
-	return FindTool(in, controls.MaintenanceTools) == ""
+	return tools.Find(in, controls.MaintenanceTools) == ""
 }
 
 // ends reports whether a command ends with the words of a template, and how many stand before them.

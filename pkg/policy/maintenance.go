@@ -9,6 +9,7 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/policy/tools"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
@@ -88,7 +89,7 @@ func (c *Case) whyDebuggingIsMaintenance(controls *estate.Controls) string {
 	}
 	in := c.input()
 	in.Template = &workload.Debuggers(c.new.work, c.before()).Template
-	if tool := FindTool(in, controls.MaintenanceTools); tool != "" {
+	if tool := tools.Find(in, controls.MaintenanceTools); tool != "" {
 		return fmt.Sprintf("it runs %s in a Pod that runs already", tool)
 	}
 	return ""
@@ -227,7 +228,7 @@ func (c *Case) tool(controls *estate.Controls) string {
 		in.Template = &c.new.work.Template
 	}
 	in.Embedded = c.new.embedded
-	return FindTool(in, controls.MaintenanceTools)
+	return tools.Find(in, controls.MaintenanceTools)
 }
 
 // enumerate joins clauses as a sentence does.

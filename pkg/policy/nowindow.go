@@ -123,3 +123,11 @@ func (c *Case) inScope() schema.GroupKind {
 	}
 	return c.req.Kind.GroupKind()
 }
+
+func texts[T ~string](list []T) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = string(s)
+	}
+	return out
+}

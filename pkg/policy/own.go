@@ -9,6 +9,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/policy/boundary"
 )
 
 // ownKind is an object of one of Firebreak's own kinds, before and after; at most one pair is set.
@@ -142,6 +143,17 @@ func (c *Case) validateDelete(s *change.State) field.ErrorList {
 	if f := c.own.oldFreeze; f != nil && f.Spec.LiftedBy == v1alpha1.LiftedByTwoPersons && change.Holds(f, c.At()) {
 		return field.ErrorList{field.Forbidden(field.NewPath("spec", "liftedBy"),
 			"this freeze is lifted by two persons, not by deleting it")}
+	}
+	return nil
+}
+
+// standingWeakenings are those of what stands for a time.
+func (o *ownKind) standingWeakenings() []string {
+	switch {
+	case o.exemption != nil || o.oldExemption != nil:
+		return boundary.WeakensExemption(o.oldExemption, o.exemption)
+	case o.freeze != nil || o.oldFreeze != nil:
+		return boundary.WeakensFreeze(o.oldFreeze, o.freeze)
 	}
 	return nil
 }

@@ -1,13 +1,21 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
-	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	kjson "sigs.k8s.io/json"
 
 	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/policy/powers"
 )
+
+// Role is the part of a Role or ClusterRole that matters.
+type Role = powers.Role
+
+// RoleOf keeps what matters of a ClusterRole. A Role has no more than rules.
+func RoleOf(r *rbacv1.ClusterRole) Role { return powers.RoleOf(r) }
 
 // powers returns the Production environments in whose namespaces a service account may change what runs, or read what opens
 // it, by the bindings of the cluster.
@@ -38,38 +46,73 @@ func (w *World) powers(namespace, account string) []*estate.Environment {
 func (w *World) commands(b BoundRole) bool {
 	r, known := w.Roles(b.RoleNamespace, b.Role)
 	if !known {
-		p, builtIn := builtInPower(b.RoleNamespace, b.Role)
-		return !builtIn || p > reads
+		p, builtIn := powers.BuiltIn(b.RoleNamespace, b.Role)
+		return !builtIn || p > powers.Reads
 	}
-	return slices.ContainsFunc(w.effective(r), func(r rbacv1.PolicyRule) bool {
-		writes := slices.ContainsFunc(r.Verbs, func(v string) bool { return v != "get" && v != "list" && v != "watch" })
-		if writes && slices.ContainsFunc(r.APIGroups, runsCustom) {
-			return true
-		}
-		return slices.Contains(r.Verbs, "impersonate") || slices.ContainsFunc(r.Resources, func(resource string) bool {
-			return resource == "secrets" || resource == "nodes/proxy" || writes && (runs(resource) || runs(strings.TrimPrefix(resource, "*/")))
-		})
-	})
+	return powers.Commands(w.effective(r))
 }
 
-// runsCustom lists the groups of custom resources from which a controller makes Pods, or applies what somebody has written.
-func runsCustom(group string) bool {
-	switch group {
-	case "argoproj.io", "tekton.dev", "jobset.x-k8s.io", "batch.volcano.sh", "ray.io", "sparkoperator.k8s.io", "kubeflow.org", "flink.apache.org", "keda.sh",
-		"serving.knative.dev", "apps.kruise.io", "helm.toolkit.fluxcd.io", "kustomize.toolkit.fluxcd.io":
-		return true
+// effective returns the rules of a role and of all that it aggregates.
+func (w *World) effective(r Role) []rbacv1.PolicyRule { return powers.Effective(r, w.ClusterRoles) }
+
+// powerOf returns the power of a role. One that does not exist may come to hold anything: if it is written at the same
+// time as its binding, neither sees the other.
+func (c *Case) powerOf(namespace, role string) powers.Level {
+	if r, ok := c.world.Roles(namespace, role); ok {
+		return powers.Of(c.world.effective(r))
 	}
-	return false
+	p, builtIn := powers.BuiltIn(namespace, role)
+	switch {
+	case builtIn:
+		return p
+	case c.req.Facts.Role != nil:
+		return powers.Of(c.world.effective(*c.req.Facts.Role))
+	case c.req.DryRun:
+		return powers.Reads // a dry run of a whole manifest stores the role no more than its binding
+	}
+	return powers.Everything
 }
 
-// runs lists the resources by which whoever may write them decides what runs, or as whom.
-func runs(resource string) bool {
-	switch resource {
-	case "*", "*/*", "pods", "pods/exec", "pods/attach", "pods/ephemeralcontainers", "deployments", "statefulsets", "daemonsets", "replicasets",
-		"replicationcontrollers", "jobs", "cronjobs", "serviceaccounts/token", "rolebindings", "roles", "clusterrolebindings", "clusterroles",
-		"exec", "attach", "ephemeralcontainers", "token", // of */exec and the like
-		"namespaces", "certificatesigningrequests/approval", "mutatingwebhookconfigurations", "validatingwebhookconfigurations":
-		return true
+// knownRole asks for the role that a binding binds, where it is not known: it may have been written a moment ago.
+func (c *Case) knownRole() error {
+	if c.req.Facts.RoleRead || c.req.Operation == Delete || c.new == nil || !isBinding(c) {
+		return nil
 	}
-	return false
+	var b rbacv1.RoleBinding // a ClusterRoleBinding has the same fields
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(c.new.raw, &b); err != nil {
+		return fmt.Errorf("decode %s: %w", c.req.Kind.Kind, err)
+	}
+	from := c.req.Namespace
+	if b.RoleRef.Kind == "ClusterRole" {
+		from = ""
+	}
+	if _, ok := c.world.Roles(from, b.RoleRef.Name); ok {
+		return nil
+	}
+	if _, builtIn := powers.BuiltIn(from, b.RoleRef.Name); builtIn {
+		return nil
+	}
+	c.lack(Missing{Role: &MissingRole{from, b.RoleRef.Name}})
+	return nil
+}
+
+func isBinding(c *Case) bool {
+	return c.req.Kind.Group == rbacv1.GroupName && (c.req.Kind.Kind == "RoleBinding" || c.req.Kind.Kind == "ClusterRoleBinding")
+}
+
+// clusterRole reads a Role or ClusterRole; false if there is none.
+func clusterRole(o *object) (Role, bool) {
+	var r rbacv1.ClusterRole // a Role has the same rules
+	if o == nil || kjson.UnmarshalCaseSensitivePreserveInts(o.raw, &r) != nil {
+		return Role{}, false
+	}
+	return RoleOf(&r), true
+}
+
+// flowsInto returns the roles into which the rules of one flow. A Role is aggregated into nothing.
+func (c *Case) flowsInto(name string, r Role) []string {
+	if c.req.Namespace != "" {
+		return []string{name}
+	}
+	return powers.FlowsInto(name, r, c.world.ClusterRoles())
 }

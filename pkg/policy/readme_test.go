@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/policy/tools"
 )
 
 // The list of tools is for people to read too.
@@ -19,7 +20,7 @@ func TestReadmeListsEveryTool(t *testing.T) {
 		t.Fatal("README.md has no list of tools")
 	}
 	var want []string
-	for _, tool := range policy.MaintenanceTools() {
+	for _, tool := range tools.Names() {
 		want = append(want, "`"+tool+"`")
 	}
 	if got := strings.TrimSpace(list); got != strings.Join(want, ", ") {

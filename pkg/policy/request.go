@@ -10,12 +10,12 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/firebreak-dev/firebreak/pkg/budget"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/policy/tools"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
@@ -56,23 +56,6 @@ type Request struct {
 
 // Username returns who sends the request.
 func (r *Request) Username() string { return r.User.Username }
-
-// Role is what matters of a Role or ClusterRole.
-type Role struct {
-	Rules []rbacv1.PolicyRule
-	// Labels by which it may be aggregated into others, and the selectors by which it aggregates others.
-	Labels   map[string]string
-	Collects []metav1.LabelSelector
-}
-
-// RoleOf keeps what matters of a ClusterRole. A Role has no more than rules.
-func RoleOf(r *rbacv1.ClusterRole) Role {
-	out := Role{Rules: r.Rules, Labels: r.Labels}
-	if r.AggregationRule != nil {
-		out.Collects = r.AggregationRule.ClusterRoleSelectors
-	}
-	return out
-}
 
 // Binding is one RoleBinding or, without a namespace, one ClusterRoleBinding.
 type Binding struct {
@@ -119,7 +102,7 @@ type Parent struct {
 	Unread  []reference.Via
 	Partial bool
 	// Programs that it runs, as many as are remembered: which of them are tools of maintenance, the environment says when somebody asks.
-	Programs []Program
+	Programs []tools.Program
 	// Replicas that the workload asks for.
 	Replicas int64
 	// Labels of its Pods.
@@ -135,9 +118,9 @@ func ParentOf(in reference.Input) Parent {
 	in.Budget = budget.New()
 	found := reference.ExtractAll(in)
 	out := Parent{Unread: found.Unread, Partial: found.Limit != "" || len(found.References) > maxParent}
-	for p := range programs(in) {
-		out.Programs = append(out.Programs, p.remembered())
-		if len(out.Programs) == maxPrograms {
+	for p := range tools.Programs(in) {
+		out.Programs = append(out.Programs, p.Remembered())
+		if len(out.Programs) == tools.MaxPrograms {
 			break
 		}
 	}

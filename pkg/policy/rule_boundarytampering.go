@@ -16,6 +16,7 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/policy/boundary"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
@@ -260,7 +261,7 @@ func (c *Case) changesSpec() bool {
 
 // definitionGrows: an upgrade that brings further fields or other words takes nothing away.
 func (c *Case) definitionGrows() bool {
-	return c.req.Operation == Update && onlyGrows(generic(c.old.raw), generic(c.new.raw)) &&
+	return c.req.Operation == Update && boundary.OnlyGrows(generic(c.old.raw), generic(c.new.raw)) &&
 		reflect.DeepEqual(c.new.meta.OwnerReferences, c.old.meta.OwnerReferences)
 }
 
@@ -268,9 +269,9 @@ func (c *Case) ownWeakenings() []string {
 	o := &c.own
 	switch {
 	case o.environment != nil || o.oldEnvironment != nil:
-		return WeakensEnvironment(o.oldEnvironment, o.environment, c.est)
+		return boundary.WeakensEnvironment(o.oldEnvironment, o.environment, c.est)
 	case o.store != nil || o.oldStore != nil:
-		return WeakensDataStore(o.oldStore, o.store, c.est)
+		return boundary.WeakensDataStore(o.oldStore, o.store, c.est)
 	}
 	return o.standingWeakenings()
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/policy/powers"
 )
 
 // grantAcrossTiers objects to giving an identity of one tier power in the other: by a binding, by widening a role that is
@@ -60,10 +61,10 @@ func (c *Case) roleGrants() []Finding {
 		return nil
 	}
 	rules, into := c.world.effective(r), c.flowsInto(c.req.Name, r)
-	if old, ok := clusterRole(c.old); ok && contained(rules, c.world.effective(old)) && subset(into, c.flowsInto(c.req.Name, old)) {
+	if old, ok := clusterRole(c.old); ok && powers.Contained(rules, c.world.effective(old)) && subset(into, c.flowsInto(c.req.Name, old)) {
 		return nil // it is narrowed, or only labelled
 	}
-	power := powerOfRules(rules)
+	power := powers.Of(rules)
 	var out []Finding
 	for _, role := range into {
 		for _, b := range c.world.Bindings(c.req.Namespace, role) {
@@ -80,12 +81,12 @@ func (c *Case) roleGrants() []Finding {
 }
 
 // grant judges one subject of one binding. Its message lacks its beginning.
-func (c *Case) grant(b Binding, s rbacv1.Subject, p power) (Finding, bool) {
+func (c *Case) grant(b Binding, s rbacv1.Subject, p powers.Level) (Finding, bool) {
 	g, place := c.grantee(s), c.rules(b.Namespace)
 	// The group of the nodes is given its rights in the cluster as a whole; in a namespace they would be for whoever has a
 	// certificate of one.
 	nodes := s.Kind == rbacv1.GroupKind && s.Name == groupNodes && b.Namespace != ""
-	if g.plumbing && !nodes || g.tier == v1alpha1.TierShared && p != becomes {
+	if g.plumbing && !nodes || g.tier == v1alpha1.TierShared && p != powers.Becomes {
 		return Finding{}, false
 	}
 	f := Finding{Rule: v1alpha1.RuleGrantAcrossTiers, Action: v1alpha1.ActionDeny, Value: s.Name, Target: grantTarget(s)}
@@ -135,17 +136,17 @@ func (c *Case) rules(namespace string) estate.Membership {
 // softened: looking at production is worth a warning. Accounts that nobody has listed yet are treated as
 // IdentityOutsideEnvironment treats them, which judges whatever they do there; so are people, where it is the cluster as a
 // whole that a role opens.
-func (c *Case) softened(a v1alpha1.Action, g grantee, b Binding, p power, prod []*estate.Environment) v1alpha1.Action {
-	if p == reads {
+func (c *Case) softened(a v1alpha1.Action, g grantee, b Binding, p powers.Level, prod []*estate.Environment) v1alpha1.Action {
+	if p == powers.Reads {
 		if b.Namespace == "" {
 			return ""
 		}
 		a = weaker(a, v1alpha1.ActionWarn)
 	}
-	if b.Namespace == "" && !g.listed && !g.unlisted && p < everything {
+	if b.Namespace == "" && !g.listed && !g.unlisted && p < powers.Everything {
 		a = weaker(a, v1alpha1.ActionWarn)
 	}
-	if g.unlisted && p != becomes {
+	if g.unlisted && p != powers.Becomes {
 		if b.Namespace == "" {
 			return ""
 		}

@@ -9,6 +9,7 @@ import (
 	kjson "sigs.k8s.io/json"
 
 	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/policy/tools"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
@@ -41,8 +42,8 @@ func (c *Case) whyScaleIsMaintenance() string {
 
 // tool of maintenance that a stored template runs, as far as that is remembered; empty: none.
 func (p *Parent) tool(more []string) string {
-	tool := firstTool(slices.Values(p.Programs), more)
-	if tool == "" && (p.Partial || len(p.Programs) == maxPrograms) {
+	tool := tools.First(slices.Values(p.Programs), more)
+	if tool == "" && (p.Partial || len(p.Programs) == tools.MaxPrograms) {
 		return "more than can be remembered"
 	}
 	return tool

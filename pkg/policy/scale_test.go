@@ -10,12 +10,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/policy/tools"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
 // What was staged at zero is judged when it is scaled up, though the payload of the scale subresource has no template.
 func TestScaleFromZero(t *testing.T) {
-	touching := policy.Parent{Programs: []policy.Program{{Name: "psql"}}, References: []reference.Reference{{Target: reference.Target{Name: "db-0-0.prod.example.com", Strong: true}}}}
+	touching := policy.Parent{Programs: []tools.Program{{Name: "psql"}}, References: []reference.Reference{{Target: reference.Target{Name: "db-0-0.prod.example.com", Strong: true}}}}
 	cases := map[string]struct {
 		reason   string
 		from, to int
@@ -23,13 +24,13 @@ func TestScaleFromZero(t *testing.T) {
 		says     string
 	}{
 		"from zero":                       {"it runs now, not when it was written", 0, 3, touching, `ChangeWindowRequired: this is maintenance in environment "production" (Production) (it starts what runs psql and names production data store "store-0" from zero)`},
-		"a tool of the environment's own": {"its list is read when somebody asks", 0, 3, policy.Parent{Programs: []policy.Program{{Name: "shard-mover"}}, References: touching.References}, `ChangeWindowRequired: this is maintenance in environment "production" (Production) (it starts what runs shard-mover and names production data store "store-0" from zero)`},
-		"more than is remembered":         {"one of the others may be a tool", 0, 3, policy.Parent{Programs: make([]policy.Program, 64), References: touching.References}, `ChangeWindowRequired: this is maintenance in environment "production" (Production) (it starts what runs more than can be remembered and names production data store "store-0" from zero)`},
+		"a tool of the environment's own": {"its list is read when somebody asks", 0, 3, policy.Parent{Programs: []tools.Program{{Name: "shard-mover"}}, References: touching.References}, `ChangeWindowRequired: this is maintenance in environment "production" (Production) (it starts what runs shard-mover and names production data store "store-0" from zero)`},
+		"more than is remembered":         {"one of the others may be a tool", 0, 3, policy.Parent{Programs: make([]tools.Program, 64), References: touching.References}, `ChangeWindowRequired: this is maintenance in environment "production" (Production) (it starts what runs more than can be remembered and names production data store "store-0" from zero)`},
 		"too large to be read":            {"nobody can tell what it runs", 0, 3, policy.Parent{Partial: true, References: touching.References}, `ChangeWindowRequired: this is maintenance in environment "production" (Production) (it starts what runs more than can be remembered and names production data store "store-0" from zero)`},
 		"from one":                        {"it runs already", 1, 3, touching, ""},
 		"down":                            {"it stops in part", 4, 2, touching, ""},
 		"without a tool":                  {"an application is no maintenance", 0, 3, policy.Parent{References: touching.References}, ""},
-		"without a database":              {"nor is a tool that names nothing", 0, 3, policy.Parent{Programs: []policy.Program{{Name: "psql"}}}, ""},
+		"without a database":              {"nor is a tool that names nothing", 0, 3, policy.Parent{Programs: []tools.Program{{Name: "psql"}}}, ""},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

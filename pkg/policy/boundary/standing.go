@@ -1,4 +1,4 @@
-package policy
+package boundary
 
 import (
 	"cmp"
@@ -56,15 +56,4 @@ func (w *weakening) softerLevel(old, new v1alpha1.FreezeLevel) {
 	if old == v1alpha1.FreezeEverything && new != old {
 		w.say("it lowers the level from %s to %s", old, new)
 	}
-}
-
-// standingWeakenings are those of what stands for a time.
-func (o *ownKind) standingWeakenings() []string {
-	switch {
-	case o.exemption != nil || o.oldExemption != nil:
-		return WeakensExemption(o.oldExemption, o.exemption)
-	case o.freeze != nil || o.oldFreeze != nil:
-		return WeakensFreeze(o.oldFreeze, o.freeze)
-	}
-	return nil
 }

@@ -1,4 +1,4 @@
-package policy_test
+package boundary_test
 
 import (
 	"maps"
@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
-	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/policy/boundary"
 )
 
 // decided says of a field which changes weaken, as mutate names them, and why the others do not.
@@ -119,16 +119,16 @@ func wholeStore() *v1alpha1.DataStore {
 }
 
 func TestEveryFieldOfAnEnvironmentIsDecidedOn(t *testing.T) {
-	e := newStage(t).world.Estate
+	e := theEstate(t)
 	compareDecisions(t, environmentFields(), decisions(wholeEnvironment, func(n *v1alpha1.Environment) any { return &n.Spec }, func(old, new *v1alpha1.Environment) []string {
-		return policy.WeakensEnvironment(old, new, e)
+		return boundary.WeakensEnvironment(old, new, e)
 	}))
 }
 
 func TestEveryFieldOfADataStoreIsDecidedOn(t *testing.T) {
-	e := newStage(t).world.Estate
+	e := theEstate(t)
 	compareDecisions(t, storeFields(), decisions(wholeStore, func(d *v1alpha1.DataStore) any { return &d.Spec }, func(old, new *v1alpha1.DataStore) []string {
-		return policy.WeakensDataStore(old, new, e)
+		return boundary.WeakensDataStore(old, new, e)
 	}))
 }
 
@@ -183,7 +183,7 @@ func TestEveryFieldOfAnExemptionIsDecidedOn(t *testing.T) {
 		x := &v1alpha1.Exemption{}
 		populate(reflect.ValueOf(&x.Spec).Elem())
 		return x
-	}, func(x *v1alpha1.Exemption) any { return &x.Spec }, policy.WeakensExemption))
+	}, func(x *v1alpha1.Exemption) any { return &x.Spec }, boundary.WeakensExemption))
 }
 
 func TestEveryFieldOfAFreezeIsDecidedOn(t *testing.T) {
@@ -192,7 +192,7 @@ func TestEveryFieldOfAFreezeIsDecidedOn(t *testing.T) {
 		populate(reflect.ValueOf(&f.Spec).Elem())
 		f.Spec.Level, f.Spec.LiftedBy = v1alpha1.FreezeEverything, v1alpha1.LiftedByTwoPersons
 		return f
-	}, func(f *v1alpha1.ChangeFreeze) any { return &f.Spec }, policy.WeakensFreeze))
+	}, func(f *v1alpha1.ChangeFreeze) any { return &f.Spec }, boundary.WeakensFreeze))
 }
 
 // decisions changes every field of a spec alone, and notes which changes weaken.

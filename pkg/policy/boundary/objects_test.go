@@ -1,13 +1,14 @@
-package policy_test
+package boundary_test
 
 import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
-	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/policy/boundary"
 )
 
 // parsed reads an object in one line of YAML; empty text is no object.
@@ -16,12 +17,15 @@ func parsed[T any](t *testing.T, text string) *T {
 	if text == "" {
 		return nil
 	}
-	out := decode[T](t, documents(t, []byte(text))[0])
+	var out T
+	if err := yaml.UnmarshalStrict([]byte(text), &out); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
 	return &out
 }
 
 func TestWeakensByCreatingAndDeletingEnvironments(t *testing.T) {
-	e := newStage(t).world.Estate
+	e := theEstate(t)
 	for name, test := range map[string]struct{ reason, old, new, want string }{
 		"a Production one is created":         {"it would bind others, and its members be members", "", "{metadata: {name: live}, spec: {tier: Production}}", `it creates environment "live" of tier Production`},
 		"a Shared one is created":             {"both sides may refer to it", "", "{metadata: {name: p}, spec: {tier: Shared}}", `it creates environment "p" of tier Shared`},
@@ -48,7 +52,7 @@ func TestWeakensByCreatingAndDeletingEnvironments(t *testing.T) {
 		"a NonProduction one is enforced softer": {"its enforcement binds nothing of production", "{metadata: {name: qa}, spec: {tier: NonProduction}}", "{metadata: {name: qa}, spec: {tier: NonProduction, enforcement: {default: Audit}}}", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := policy.WeakensEnvironment(parsed[v1alpha1.Environment](t, test.old), parsed[v1alpha1.Environment](t, test.new), e)
+			got := boundary.WeakensEnvironment(parsed[v1alpha1.Environment](t, test.old), parsed[v1alpha1.Environment](t, test.new), e)
 			if diff := cmp.Diff(lines(test.want), got); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
 			}
@@ -64,7 +68,7 @@ func lines(s string) []string {
 }
 
 func TestWeakensDataStore(t *testing.T) {
-	e := newStage(t).world.Estate
+	e := theEstate(t)
 	const orders = `{metadata: {name: orders}, spec: {environment: production, hosts: ["*.prod.db.example.com"], cidrs: [10.20.0.0/16], services: [{namespace: payments, name: orders-db}], resourceNames: [arn-1], credentials: {secrets: [s], vaultPaths: [v], roleNames: [r]}}}`
 	claim := func(field string) string {
 		return "{metadata: {name: mine}, spec: {environment: development, " + field + "}}"
@@ -109,7 +113,7 @@ func TestWeakensDataStore(t *testing.T) {
 		"its own text again":                  {"it owns that already", `{metadata: {name: orders-dev}, spec: {environment: development, hosts: [orders.dev.db.example.com]}}`, `{metadata: {name: orders-dev}, spec: {environment: development, hosts: [orders.dev.db.example.com, b.dev.db.example.com]}}`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := policy.WeakensDataStore(parsed[v1alpha1.DataStore](t, test.old), parsed[v1alpha1.DataStore](t, test.new), e)
+			got := boundary.WeakensDataStore(parsed[v1alpha1.DataStore](t, test.old), parsed[v1alpha1.DataStore](t, test.new), e)
 			if name == "a Service that another owns" {
 				got = got[:1] // the second clause is that of "a Service in production"
 			}
@@ -135,7 +139,7 @@ func TestWeakensExemption(t *testing.T) {
 		"deleted":  {"taking one away strengthens", x, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, policy.WeakensExemption(test.old, test.new)); diff != "" {
+			if diff := cmp.Diff(test.want, boundary.WeakensExemption(test.old, test.new)); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
 			}
 		})

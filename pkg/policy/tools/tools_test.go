@@ -1,15 +1,17 @@
-package policy_test
+package tools_test
 
 import (
-	"slices"
 	"testing"
 
-	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/yaml"
+
+	"github.com/firebreak-dev/firebreak/pkg/policy/tools"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-func TestFindTool(t *testing.T) {
+func TestFind(t *testing.T) {
 	for name, test := range map[string]struct{ reason, container, want string }{
 		"a program":                      {"on the list", "command: [psql, -c, x]", "psql"},
 		"a program by its path":          {"the last part names it", "command: [/usr/lib/postgresql/16/bin/pg_dump]", "pg_dump"},
@@ -64,41 +66,42 @@ func TestFindTool(t *testing.T) {
 		"empty words":                    {"they name nothing", `command: ["", ""]`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := documents(t, []byte("{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: dev}, spec: {containers: [{name: c, "+test.container+"}]}}"))[0]
-			w, err := workload.Of(d.gvk().GroupKind(), d.json)
+			raw, err := yaml.YAMLToJSON([]byte("{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: dev}, spec: {containers: [{name: c, " + test.container + "}]}}"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := policy.FindTool(reference.Input{Namespace: "dev", Template: &w.Template}, []string{"shard-mover"}); got != test.want {
+			w, err := workload.Of(schema.GroupKind{Kind: "Pod"}, raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := tools.Find(reference.Input{Namespace: "dev", Template: &w.Template}, []string{"shard-mover"}); got != test.want {
 				t.Errorf("%s: got %q, want %q", test.reason, got, test.want)
 			}
 		})
 	}
 }
 
-// TestFindToolLooksEverywhere: whatever runs in the Pod may be the tool.
-func TestFindToolLooksEverywhere(t *testing.T) {
+// TestFindLooksEverywhere: whatever runs in the Pod may be the tool.
+func TestFindLooksEverywhere(t *testing.T) {
 	for _, list := range []string{"initContainers", "containers", "ephemeralContainers"} {
-		d := documents(t, []byte("{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {"+list+": [{name: a, command: [x]}, {name: b, command: [psql]}]}}"))[0]
-		w, err := workload.Of(d.gvk().GroupKind(), d.json)
+		raw, err := yaml.YAMLToJSON([]byte("{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {" + list + ": [{name: a, command: [x]}, {name: b, command: [psql]}]}}"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := policy.FindTool(reference.Input{Template: &w.Template}, nil); got != "psql" {
+		w, err := workload.Of(schema.GroupKind{Kind: "Pod"}, raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := tools.Find(reference.Input{Template: &w.Template}, nil); got != "psql" {
 			t.Errorf("the second of %s: got %q", list, got)
 		}
 	}
 }
 
-func TestListsAreNotShared(t *testing.T) {
-	tools := policy.MaintenanceTools()
-	tools[0] = "changed"
-	controllers := policy.Controllers()
-	controllers[0] = "changed"
-	if policy.MaintenanceTools()[0] == "changed" || policy.Controllers()[0] == "changed" {
-		t.Error("whoever changes a list that he was given changes nobody else's")
-	}
-	if !slices.IsSorted(policy.Controllers()) {
-		t.Error("the list of controllers is sorted, so that a reader finds a name in it")
+func TestNamesAreNotShared(t *testing.T) {
+	names := tools.Names()
+	names[0] = "changed"
+	if tools.Names()[0] == "changed" {
+		t.Error("a change of a list that somebody was given changes that of others")
 	}
 }

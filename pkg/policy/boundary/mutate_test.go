@@ -1,4 +1,4 @@
-package policy_test
+package boundary_test
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package policy
+package tools
 
 import (
 	"iter"
@@ -10,9 +10,9 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// MaintenanceTools lists the command words that make a run maintenance. An entry of two words matches a program and
-// its first argument, whose `*` stands for anything. README.md beside this file shows the same list.
-func MaintenanceTools() []string {
+// Names lists the command words that make a run maintenance. An entry of two words matches a program and
+// its first argument, whose `*` stands for anything. README.md of pkg/policy shows the same list.
+func Names() []string {
 	return []string{
 		"psql", "pg_dump", "pg_dumpall", "pg_restore", "pgbench", "vacuumdb", "reindexdb", "createdb", "dropdb", "pg_basebackup",
 		"mysql", "mysqldump", "mysqladmin", "mysqlimport", "mariadb", "mariadb-dump", "mariadb-admin",
@@ -38,14 +38,15 @@ func toolImages() map[string]string {
 	}
 }
 
-// FindTool names the first maintenance tool that a template would run, in a container, hook or exec probe; empty if
+// Find names the first maintenance tool that a template would run, in a container, hook or exec probe; empty if
 // there is none. more are added to the built-in list. Words are compared, never parts of words.
-func FindTool(in reference.Input, more []string) string {
-	return firstTool(programs(in), more)
+func Find(in reference.Input, more []string) string {
+	return First(Programs(in), more)
 }
 
-func firstTool(runs iter.Seq[Program], more []string) string {
-	tools := append(MaintenanceTools(), more...)
+// First names the first of some programs that is a maintenance tool; empty if none is. more are added to the built-in list.
+func First(runs iter.Seq[Program], more []string) string {
+	tools := append(Names(), more...)
 	for p := range runs {
 		if t := p.tool(tools, more); t != "" {
 			return t
@@ -86,8 +87,8 @@ func (p Program) tool(tools, more []string) string {
 	return ""
 }
 
-// programs yields the programs that the templates of an input run.
-func programs(in reference.Input) iter.Seq[Program] {
+// Programs yields the programs that the templates of an input run.
+func Programs(in reference.Input) iter.Seq[Program] {
 	return func(yield func(Program) bool) {
 		for _, c := range in.Containers() {
 			if c.Image != "" && !yield(Program{Name: imageName(c.Image), Image: true, Alone: len(c.Command) == 0}) {
@@ -138,14 +139,14 @@ func programsOf(words []string) iter.Seq[Program] {
 	}
 }
 
-// maxPrograms is how many programs are remembered of one template, and maxWord how many bytes of a word of theirs.
-const (
-	maxPrograms = 64
-	maxWord     = 64
-)
+// MaxPrograms is how many programs are remembered of one template.
+const MaxPrograms = 64
 
-// remembered keeps what matters of a program, and holds on to no text of it.
-func (p Program) remembered() Program {
+// maxWord is how many bytes of a word are remembered.
+const maxWord = 64
+
+// Remembered keeps what matters of a program, and holds on to no text of it.
+func (p Program) Remembered() Program {
 	short := func(w string) string { return strings.Clone(w[:min(len(w), maxWord)]) }
 	p.Name, p.File = short(p.Name), short(p.File)
 	var kept []string

@@ -1,15 +1,15 @@
-package policy
+package boundary
 
 import (
 	"reflect"
 	"slices"
 )
 
-// onlyGrows reports whether a CustomResourceDefinition takes, refuses and means all that it did: it has other words or
+// OnlyGrows reports whether a CustomResourceDefinition takes, refuses and means all that it did: it has other words or
 // columns, or further fields that nobody has to set. That is what most upgrades of Firebreak bring, and weakens nothing; of
 // whatever else nothing can be proved. A further validation is no strengthening: it could refuse the rejection of a window,
 // a freeze, or every execution.
-func onlyGrows(old, new map[string]any) bool {
+func OnlyGrows(old, new map[string]any) bool {
 	was, is := nested(old, "spec"), nested(new, "spec")
 	if was == nil || is == nil {
 		return false

@@ -1,4 +1,4 @@
-package policy_test
+package boundary_test
 
 import (
 	"testing"
@@ -8,14 +8,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
-	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/policy/boundary"
 )
 
 func ptr[T any](v T) *T { return &v }
 
 // TestWeakensEnvironment asserts the clauses that a person reads when an update of an Environment weakens.
 func TestWeakensEnvironment(t *testing.T) {
-	e := newStage(t).world.Estate
+	e := theEstate(t)
 	type spec = v1alpha1.EnvironmentSpec
 	for name, test := range map[string]struct {
 		reason   string
@@ -110,7 +110,7 @@ func TestWeakensEnvironment(t *testing.T) {
 				}
 				return out
 			}
-			if diff := cmp.Diff(test.want, policy.WeakensEnvironment(base(test.old), base(test.new), e)); diff != "" {
+			if diff := cmp.Diff(test.want, boundary.WeakensEnvironment(base(test.old), base(test.new), e)); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
 			}
 		})
