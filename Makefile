@@ -88,7 +88,7 @@ fuzz: ## Run every fuzz target for FUZZTIME, 30 s by default.
 .PHONY: lint
 lint: ## Run golangci-lint, and the linters of the chart and the Dockerfile.
 	hack/tools/build.sh hack/tools/golangci
-	bin/golangci-lint run $(LINTFLAGS) ./...
+	bin/golangci-lint-kube-api-linter run $(LINTFLAGS) ./...
 	hack/tools/build.sh hack/dockerlint
 	bin/dockerlint Dockerfile
 	hack/build-kube.sh

@@ -2,7 +2,7 @@
 # Builds the tools that a module here pins into bin/. It does nothing when they were built from the same pins, so call
 # it freely:
 #   hack/tools/build.sh hack/tools            # bin/controller-gen, bin/chartdoc
-#   hack/tools/build.sh hack/tools/golangci   # bin/golangci-lint: some minutes the first time
+#   hack/tools/build.sh hack/tools/golangci   # bin/golangci-lint-kube-api-linter: some minutes the first time
 #   hack/tools/build.sh hack/promtool         # bin/promtool: some minutes the first time
 #   hack/tools/build.sh hack/helm-unittest    # bin/helm-unittest
 #   hack/tools/build.sh hack/dockerlint       # bin/dockerlint

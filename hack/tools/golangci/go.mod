@@ -3,10 +3,8 @@ module github.com/firebreak-dev/firebreak/hack/tools/golangci
 
 go 1.26.0
 
-tool (
-	github.com/golangci/golangci-lint/v2/cmd/golangci-lint
-	sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter
-)
+// golangci-lint with the linter of Kubernetes' API conventions in it.
+tool sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter
 
 require (
 	4d63.com/gocheckcompilerdirectives v1.4.0 // indirect

@@ -32,12 +32,15 @@ const (
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.spec == oldSelf.spec",message="an approval is immutable; create another one",reason="FieldValueForbidden",fieldPath=".spec"
 type ChangeApproval struct {
-	metav1.TypeMeta   `json:",inline"`
+	metav1.TypeMeta `json:",inline"`
+	// metadata is that of any object.
+	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// Spec is the word. It never changes.
+	// spec is the word. It never changes.
+	// +required
 	Spec ChangeApprovalSpec `json:"spec"`
-	// Status says whether the word counts. Only Firebreak writes it.
+	// status says whether the word counts. Only Firebreak writes it.
 	// +optional
 	Status ChangeApprovalStatus `json:"status,omitempty"`
 }
@@ -49,27 +52,28 @@ type ChangeApproval struct {
 // +kubebuilder:validation:XValidation:rule="has(self.execution) == (self.decision == 'Release')",message="Release is for executions",reason="FieldValueInvalid",fieldPath=".decision"
 // +kubebuilder:validation:XValidation:rule="self.decision != 'Approve' || has(self.digest)",message="an approval says which words it approves",reason="FieldValueRequired",fieldPath=".digest"
 type ChangeApprovalSpec struct {
-	// Window that the word is about, in the approval's own namespace.
+	// window that the word is about, in the approval's own namespace.
 	// +optional
 	Window *LocalReference `json:"window,omitempty"`
-	// Freeze that the word is about.
+	// freeze that the word is about.
 	// +optional
 	Freeze *LocalReference `json:"freeze,omitempty"`
-	// Execution that the word is about.
+	// execution that the word is about.
 	// +optional
 	Execution *LocalReference `json:"execution,omitempty"`
-	// Digest of the window's canonical spec: what the approver saw. Required to approve.
+	// digest of the window's canonical spec: what the approver saw. Required to approve.
 	// +optional
 	// +kubebuilder:validation:MaxLength=80
 	// +kubebuilder:validation:Pattern=`^(v[0-9]+:)?sha256:[0-9a-f]{64}$`
 	Digest string `json:"digest,omitempty"`
-	// Decision is the word.
+	// decision is the word.
+	// +required
 	Decision ApprovalDecision `json:"decision"`
-	// Comment for the record. Empty: none.
+	// comment for the record. Empty: none.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	Comment string `json:"comment,omitempty"`
-	// Approver is stamped when the approval is created.
+	// approver is stamped when the approval is created.
 	// +optional
 	Approver *Stamp `json:"approver,omitempty"`
 }
@@ -77,11 +81,13 @@ type ChangeApprovalSpec struct {
 // LocalReference names one object whose namespace is implied, and this very one: a deleted and re-created object
 // has another UID.
 type LocalReference struct {
-	// Name of the object.
+	// name of the object.
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
-	// UID of the object.
+	// uid of the object.
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	UID string `json:"uid"`
@@ -89,10 +95,10 @@ type LocalReference struct {
 
 // ChangeApprovalStatus says whether the word counts.
 type ChangeApprovalStatus struct {
-	// ObservedGeneration is the generation of the spec that this status speaks of.
+	// observedGeneration is the generation of the spec that this status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// Conditions: Counts (reasons Counts, WindowNotFound, OtherWindow, OtherDigest, Requester, NotAPerson,
+	// conditions are: Counts (reasons Counts, WindowNotFound, OtherWindow, OtherDigest, Requester, NotAPerson,
 	// NotAnApprover, Expired).
 	// +optional
 	// +listType=map
@@ -106,5 +112,6 @@ type ChangeApprovalStatus struct {
 type ChangeApprovalList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata,omitempty"`
-	Items           []ChangeApproval `json:"items"`
+	// +required
+	Items []ChangeApproval `json:"items"`
 }

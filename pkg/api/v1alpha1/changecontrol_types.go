@@ -54,93 +54,93 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.standardApprovalValidity.matches('[1-9]')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".standardApprovalValidity"
 // +kubebuilder:validation:XValidation:rule="!self.executionRetention.matches('^([0-9]{1,5}(\\\\.[0-9]{1,6})?(ms|s|m|h)){1,6}$') || duration(self.executionRetention) >= duration('24h')",message="must be at least 24h, so that yesterday's changes can be told",reason="FieldValueInvalid",fieldPath=".executionRetention"
 type ChangeControl struct {
-	// Scope says which changes need a window. What keeps running things running never does: controllers, operators on their own
+	// scope says which changes need a window. What keeps running things running never does: controllers, operators on their own
 	// objects, and updates that store what is stored already. Omitted is Maintenance.
 	// +optional
 	Scope ChangeScope `json:"scope,omitempty"`
-	// Maintenance says which Jobs need a window.
+	// maintenance says which Jobs need a window.
 	// +optional
 	// +kubebuilder:default=Detect
 	Maintenance MaintenanceMode `json:"maintenance,omitempty"`
-	// MaintenanceTools are command words or image names added to the built-in list of maintenance tools.
+	// maintenanceTools are command words or image names added to the built-in list of maintenance tools.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=128
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=128
 	MaintenanceTools []string `json:"maintenanceTools,omitempty"`
-	// RequiredApprovals is how many persons other than the requester must approve a window. 0 is legal, so that
+	// requiredApprovals is how many persons other than the requester must approve a window. 0 is legal, so that
 	// lowering it is judged as the weakening that it is.
 	// +optional
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=10
 	RequiredApprovals *int32 `json:"requiredApprovals,omitempty"`
-	// Approvers limits whose approval counts. Empty: any person whom RBAC lets approve. A service account never
+	// approvers limits whose approval counts. Empty: any person whom RBAC lets approve. A service account never
 	// counts.
 	// +optional
 	Approvers Approvers `json:"approvers,omitempty"`
-	// AutomatedRequesters are service accounts that may request windows; two different persons must then approve.
+	// automatedRequesters are service accounts that may request windows; two different persons must then approve.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	AutomatedRequesters []ServiceAccountGlob `json:"automatedRequesters,omitempty"`
-	// ApprovalValidity is how long before its start a Normal window may be approved at the earliest.
+	// approvalValidity is how long before its start a Normal window may be approved at the earliest.
 	// +optional
 	// +kubebuilder:default="168h"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,6})?(ms|s|m|h)){1,6}$`
 	// +kubebuilder:validation:MaxLength=32
 	ApprovalValidity *metav1.Duration `json:"approvalValidity,omitempty"`
-	// StandardApprovalValidity is how long the approval of a Standard window counts, never beyond its validUntil.
+	// standardApprovalValidity is how long the approval of a Standard window counts, never beyond its validUntil.
 	// +optional
 	// +kubebuilder:default="4380h"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,6})?(ms|s|m|h)){1,6}$`
 	// +kubebuilder:validation:MaxLength=32
 	StandardApprovalValidity *metav1.Duration `json:"standardApprovalValidity,omitempty"`
-	// ConfirmTarget demands that a window or an annotation names the environment in which maintenance runs.
+	// confirmTarget demands that a window or an annotation names the environment in which maintenance runs.
 	// +optional
 	// +kubebuilder:default=true
 	ConfirmTarget *bool `json:"confirmTarget,omitempty"`
-	// RequirePlan demands that windows which create or update workloads pin what may run.
+	// requirePlan demands that windows which create or update workloads pin what may run.
 	// +optional
 	// +kubebuilder:default=true
 	RequirePlan *bool `json:"requirePlan,omitempty"`
-	// RequireRollback demands that a window says how it is undone.
+	// requireRollback demands that a window says how it is undone.
 	// +optional
 	// +kubebuilder:default=false
 	RequireRollback bool `json:"requireRollback,omitempty"`
-	// MaxWindowDuration is the longest that a window, or one occurrence of it, may last.
+	// maxWindowDuration is the longest that a window, or one occurrence of it, may last.
 	// +optional
 	// +kubebuilder:default="8h"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,6})?(ms|s|m|h)){1,6}$`
 	// +kubebuilder:validation:MaxLength=32
 	MaxWindowDuration *metav1.Duration `json:"maxWindowDuration,omitempty"`
-	// EmergencyMaxDuration is the longest that an Emergency window may last.
+	// emergencyMaxDuration is the longest that an Emergency window may last.
 	// +optional
 	// +kubebuilder:default="4h"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,6})?(ms|s|m|h)){1,6}$`
 	// +kubebuilder:validation:MaxLength=32
 	EmergencyMaxDuration *metav1.Duration `json:"emergencyMaxDuration,omitempty"`
-	// ExecutionRetention is how long ChangeExecutions are kept.
+	// executionRetention is how long ChangeExecutions are kept.
 	// +optional
 	// +kubebuilder:default="2160h"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,6})?(ms|s|m|h)){1,6}$`
 	// +kubebuilder:validation:MaxLength=32
 	ExecutionRetention *metav1.Duration `json:"executionRetention,omitempty"`
-	// InteractiveAccess governs exec, attach, port-forward, ephemeral containers and proxies.
+	// interactiveAccess governs exec, attach, port-forward, ephemeral containers and proxies.
 	// +optional
 	// +kubebuilder:default=WindowRequired
 	InteractiveAccess InteractiveAccess `json:"interactiveAccess,omitempty"`
-	// ProtectedState says what must not be deleted outside a window.
+	// protectedState says what must not be deleted outside a window.
 	// +optional
 	// +kubebuilder:default={}
 	ProtectedState ProtectedState `json:"protectedState,omitempty"`
-	// BlastRadius bounds what one scaling request may do.
+	// blastRadius bounds what one scaling request may do.
 	// +optional
 	// +kubebuilder:default={}
 	BlastRadius BlastRadius `json:"blastRadius,omitempty"`
@@ -149,12 +149,12 @@ type ChangeControl struct {
 // Approvers limits whose approval counts to persons of one authenticator: a person with two accounts is two users
 // to Kubernetes.
 type Approvers struct {
-	// Users whose approval counts.
+	// users whose approval counts.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	Users []Glob `json:"users,omitempty"`
-	// Groups whose users' approval counts.
+	// groups whose users' approval counts.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
@@ -164,11 +164,11 @@ type Approvers struct {
 // ProtectedState says what must not be deleted outside a window: objects of one of Kinds whose labels Selector
 // matches.
 type ProtectedState struct {
-	// Selector matches labels of the objects.
+	// selector matches labels of the objects.
 	// +optional
 	// +kubebuilder:default={matchLabels: {"firebreak.dev/protected": "true"}}
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
-	// Kinds of the objects.
+	// kinds of the objects.
 	// +optional
 	// +listType=set
 	// +kubebuilder:default={Namespace,PersistentVolumeClaim,StatefulSet,CustomResourceDefinition}
@@ -180,31 +180,31 @@ type ProtectedState struct {
 
 // BlastRadius bounds what one scaling request may do. An autoscaler is bounded by its own minimum and maximum.
 type BlastRadius struct {
-	// MaxScaleDownPercent is the largest share of its replicas, in percent, that a workload may lose at once.
+	// maxScaleDownPercent is the largest share of its replicas, in percent, that a workload may lose at once.
 	// +optional
 	// +kubebuilder:default=50
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100
 	MaxScaleDownPercent *int32 `json:"maxScaleDownPercent,omitempty"`
-	// MaxScaleUpFactor is the largest factor by which the replicas may grow at once.
+	// maxScaleUpFactor is the largest factor by which the replicas may grow at once.
 	// +optional
 	// +kubebuilder:default=4
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000
 	MaxScaleUpFactor *int32 `json:"maxScaleUpFactor,omitempty"`
-	// MaxScaleUp is how many replicas may be added at once whatever the factor: growing from 1 to 5 endangers nothing.
+	// maxScaleUp is how many replicas may be added at once whatever the factor: growing from 1 to 5 endangers nothing.
 	// Omitted is 10.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100000
 	MaxScaleUp *int32 `json:"maxScaleUp,omitempty"`
-	// MaxScaleFromZero is the largest number of replicas that a workload at zero may get at once.
+	// maxScaleFromZero is the largest number of replicas that a workload at zero may get at once.
 	// +optional
 	// +kubebuilder:default=10
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100000
 	MaxScaleFromZero *int32 `json:"maxScaleFromZero,omitempty"`
-	// Autoscalers is what happens when an autoscaler goes beyond these bounds.
+	// autoscalers is what happens when an autoscaler goes beyond these bounds.
 	// +optional
 	// +kubebuilder:default=Warn
 	Autoscalers Action `json:"autoscalers,omitempty"`

@@ -35,43 +35,52 @@ const (
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.spec == oldSelf.spec",message="an execution is a record and immutable",reason="FieldValueForbidden",fieldPath=".spec"
 type ChangeExecution struct {
-	metav1.TypeMeta   `json:",inline"`
+	metav1.TypeMeta `json:",inline"`
+	// metadata is that of any object.
+	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// Spec is what was reserved. It never changes.
+	// spec is what was reserved. It never changes.
+	// +required
 	Spec ChangeExecutionSpec `json:"spec"`
-	// Status is what became of it.
+	// status is what became of it.
 	// +optional
 	Status ChangeExecutionStatus `json:"status,omitempty"`
 }
 
 // ChangeExecutionSpec is what was reserved.
 type ChangeExecutionSpec struct {
-	// Window that was used.
+	// window that was used.
+	// +required
 	Window ExecutedWindow `json:"window"`
-	// Occurrence of a recurring window, as the Unix time of its start in seconds; 0 for a window that opens once.
+	// occurrence of a recurring window, as the Unix time of its start in seconds; 0 for a window that opens once.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Occurrence int64 `json:"occurrence,omitempty"`
-	// Slot that was taken: counted from 0, or derived from Key where executions are not limited.
+	// slot that was taken: counted from 0, or derived from Key where executions are not limited.
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=32
 	Slot string `json:"slot"`
-	// Key makes a repeat of the same request the same execution.
+	// key makes a repeat of the same request the same execution.
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	Key string `json:"key"`
-	// Requester who used the window.
+	// requester who used the window.
+	// +required
 	Requester Stamp `json:"requester"`
-	// Operation that was admitted.
+	// operation that was admitted.
+	// +required
 	Operation Operation `json:"operation"`
-	// Object that it was admitted for.
+	// object that it was admitted for.
+	// +required
 	Object ExecutedObject `json:"object"`
-	// Digest of the plan that ran. Empty where nothing was pinned and the object has no pod template.
+	// digest of the plan that ran. Empty where nothing was pinned and the object has no pod template.
 	// +optional
 	// +kubebuilder:validation:MaxLength=80
 	Digest string `json:"digest,omitempty"`
-	// Approvals are the names of the ChangeApprovals of the window that were there when the slot was taken.
+	// approvals are the names of the ChangeApprovals of the window that were there when the slot was taken.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
@@ -82,59 +91,64 @@ type ChangeExecutionSpec struct {
 // ExecutedWindow names the window that was used, as it was then.
 type ExecutedWindow struct {
 	ObjectReference `json:",inline"`
-	// Type and Environment of the window: an emergency is reviewed, also when its window is gone.
+	// type of the window. An emergency is reviewed, also when its window is gone.
 	// +optional
 	// +kubebuilder:validation:MaxLength=16
 	Type WindowType `json:"type,omitempty"`
+	// environment of the window.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Environment string `json:"environment,omitempty"`
-	// RequestedBy is who requested it. Empty: it carried no stamp.
+	// requestedBy is who requested it. Empty: it carried no stamp.
 	// +optional
 	RequestedBy *Stamp `json:"requestedBy,omitempty"`
-	// Reason and Ticket of the window: the record outlives it.
+	// reason of the window: the record outlives it.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	Reason string `json:"reason,omitempty"`
+	// ticket of the window.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Ticket string `json:"ticket,omitempty"`
-	// ApprovedBy are the usernames of those whose approvals counted when the slot was taken.
+	// approvedBy are the usernames of those whose approvals counted when the slot was taken.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=1024
 	ApprovedBy []string `json:"approvedBy,omitempty"`
-	// Digest of its canonical spec.
+	// digest of its canonical spec.
+	// +required
 	// +kubebuilder:validation:MaxLength=80
 	Digest string `json:"digest"`
 }
 
 // ExecutedObject names what a window was used for.
 type ExecutedObject struct {
-	// Group of the object's kind. Empty: the core group.
+	// group of the object's kind. Empty: the core group.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Group string `json:"group,omitempty"`
-	// Version of the object's kind.
+	// version of the object's kind.
+	// +required
 	// +kubebuilder:validation:MaxLength=63
 	Version string `json:"version"`
-	// Resource is the plural, lower-case name under which the API serves the kind.
+	// resource is the plural, lower-case name under which the API serves the kind.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Resource string `json:"resource,omitempty"`
-	// Kind of the object.
+	// kind of the object.
+	// +required
 	// +kubebuilder:validation:MaxLength=63
 	Kind string `json:"kind"`
-	// Namespace of the object. Empty: it is cluster-scoped.
+	// namespace of the object. Empty: it is cluster-scoped.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Namespace string `json:"namespace,omitempty"`
-	// Name of the object.
+	// name of the object.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name,omitempty"`
-	// UID of the object.
+	// uid of the object.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=64
@@ -143,20 +157,20 @@ type ExecutedObject struct {
 
 // ChangeExecutionStatus is what became of a reservation.
 type ChangeExecutionStatus struct {
-	// State of the reservation. Empty: Pending.
+	// state of the reservation. Empty: Pending.
 	// +optional
 	State ExecutionState `json:"state,omitempty"`
-	// Result in a word or two: how a Job ended, or why the slot was given back.
+	// result in a word or two: how a Job ended, or why the slot was given back.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	Result string `json:"result,omitempty"`
-	// StartedAt is when the object was first seen.
+	// startedAt is when the object was first seen.
 	// +optional
 	StartedAt *metav1.Time `json:"startedAt,omitempty"`
-	// FinishedAt is when it ended, as far as Firebreak saw it.
+	// finishedAt is when it ended, as far as Firebreak saw it.
 	// +optional
 	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
-	// ReleasedBy is who gave the slot back; empty where nobody or Firebreak itself did.
+	// releasedBy is who gave the slot back; empty where nobody or Firebreak itself did.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	ReleasedBy string `json:"releasedBy,omitempty"`
@@ -167,5 +181,6 @@ type ChangeExecutionStatus struct {
 type ChangeExecutionList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata,omitempty"`
-	Items           []ChangeExecution `json:"items"`
+	// +required
+	Items []ChangeExecution `json:"items"`
 }

@@ -42,12 +42,15 @@ const (
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.spec == oldSelf.spec",message="a freeze is immutable; lift it and create another one",reason="FieldValueForbidden",fieldPath=".spec"
 type ChangeFreeze struct {
-	metav1.TypeMeta   `json:",inline"`
+	metav1.TypeMeta `json:",inline"`
+	// metadata is that of any object.
+	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// Spec says what is frozen. It never changes.
+	// spec says what is frozen. It never changes.
+	// +required
 	Spec ChangeFreezeSpec `json:"spec"`
-	// Status says whether the freeze holds now. Only Firebreak writes it.
+	// status says whether the freeze holds now. Only Firebreak writes it.
 	// +optional
 	Status ChangeFreezeStatus `json:"status,omitempty"`
 }
@@ -56,44 +59,46 @@ type ChangeFreeze struct {
 // +kubebuilder:validation:XValidation:rule="self.level != 'Everything' || (has(self.schedule) && has(self.schedule.end))",message="Everything lasts four hours at most, so it needs schedule.end",reason="FieldValueRequired",fieldPath=".schedule"
 // +kubebuilder:validation:XValidation:rule="self.level != 'Everything' || !has(self.schedule) || !has(self.schedule.start) || !has(self.schedule.end) || self.schedule.end - self.schedule.start <= duration('4h')",message="Everything lasts four hours at most; renew it by creating another one",reason="FieldValueInvalid",fieldPath=".schedule.end"
 type ChangeFreezeSpec struct {
-	// Environments that are frozen.
+	// environments that are frozen.
+	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63
 	Environments []string `json:"environments"`
-	// Namespaces are globs that narrow the freeze within the environments. Empty: all of them.
+	// namespaces are globs that narrow the freeze within the environments. Empty: all of them.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	Namespaces []Glob `json:"namespaces,omitempty"`
-	// Level says how much is stopped.
+	// level says how much is stopped.
 	// +optional
 	// +kubebuilder:default=Changes
 	Level FreezeLevel `json:"level,omitempty"`
-	// Schedule says when. Omitted, or without start: from the freeze's creation; without end: until it is lifted.
+	// schedule says when. Omitted, or without start: from the freeze's creation; without end: until it is lifted.
 	// +optional
 	Schedule *Schedule `json:"schedule,omitempty"`
-	// Reason is shown to everyone whom the freeze stops.
+	// reason is shown to everyone whom the freeze stops.
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Reason string `json:"reason"`
-	// LiftedBy says who may lift it.
+	// liftedBy says who may lift it.
 	// +optional
 	// +kubebuilder:default=Anyone
 	LiftedBy LiftedBy `json:"liftedBy,omitempty"`
-	// RequestedBy is stamped when the freeze is created.
+	// requestedBy is stamped when the freeze is created.
 	// +optional
 	RequestedBy *Stamp `json:"requestedBy,omitempty"`
 }
 
 // ChangeFreezeStatus says whether the freeze holds now.
 type ChangeFreezeStatus struct {
-	// ObservedGeneration is the generation of the spec that this status speaks of.
+	// observedGeneration is the generation of the spec that this status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// Conditions: Active (reasons Holds, NotYet, Over, Malformed).
+	// conditions are: Active (reasons Holds, NotYet, Over, Malformed).
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -106,5 +111,6 @@ type ChangeFreezeStatus struct {
 type ChangeFreezeList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata,omitempty"`
-	Items           []ChangeFreeze `json:"items"`
+	// +required
+	Items []ChangeFreeze `json:"items"`
 }

@@ -61,12 +61,15 @@ const (
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.spec.reason`,priority=1
 // +kubebuilder:validation:XValidation:rule="self.spec == oldSelf.spec",message="a change window is immutable, so that an approval never covers words that changed; delete it and request a new one",reason="FieldValueForbidden",fieldPath=".spec"
 type ChangeWindow struct {
-	metav1.TypeMeta   `json:",inline"`
+	metav1.TypeMeta `json:",inline"`
+	// metadata is that of any object.
+	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// Spec is what is asked for. It never changes.
+	// spec is what is asked for. It never changes.
+	// +required
 	Spec ChangeWindowSpec `json:"spec"`
-	// Status is computed, lags, and is never used to decide. Only Firebreak writes it.
+	// status is computed, lags, and is never used to decide. Only Firebreak writes it.
 	// +optional
 	Status ChangeWindowStatus `json:"status,omitempty"`
 }
@@ -78,84 +81,90 @@ type ChangeWindow struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.startBefore) || self.startBefore.matches('[1-9]')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".startBefore"
 // +kubebuilder:validation:XValidation:rule="self.type != 'Standard' || has(self.plan)",message="a Standard window recurs without anybody looking, so it must pin its plan",reason="FieldValueRequired",fieldPath=".plan"
 type ChangeWindowSpec struct {
-	// Type of the window.
+	// type of the window.
 	// +optional
 	// +kubebuilder:default=Normal
 	Type WindowType `json:"type,omitempty"`
-	// Environment in which the change will happen, typed by the requester. It must be the one that the window's
+	// environment in which the change will happen, typed by the requester. It must be the one that the window's
 	// namespaces belong to; so it confirms the target for what runs under the window.
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Environment string `json:"environment"`
-	// Reason says what for, to the approver and to the auditor.
+	// reason says what for, to the approver and to the auditor.
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	Reason string `json:"reason"`
-	// Ticket names the record of the change elsewhere. Empty: there is none.
+	// ticket names the record of the change elsewhere. Empty: there is none.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Ticket string `json:"ticket,omitempty"`
-	// Schedule says when the window is open.
+	// schedule says when the window is open.
+	// +required
 	Schedule Schedule `json:"schedule"`
-	// Scope says what may happen to which objects.
+	// scope says what may happen to which objects.
+	// +required
 	Scope Scope `json:"scope"`
 	// The default of Subjects is stored, since Go clients send an empty object back where they read none, and the spec
 	// would seem to have changed.
 
-	// Subjects who may use the window. Empty: its requester alone. They are not compared for Kubernetes' own
+	// subjects who may use the window. Empty: its requester alone. They are not compared for Kubernetes' own
 	// controllers, such as the one that starts a CronJob's Jobs: there scope, plan and scheduled time decide.
 	// +optional
 	// +kubebuilder:default={}
 	Subjects Subjects `json:"subjects,omitempty"`
-	// Plan pins what exactly may run. Omitted: nothing is pinned, which the environment may forbid.
+	// plan pins what exactly may run. Omitted: nothing is pinned, which the environment may forbid.
 	// +optional
 	Plan *Plan `json:"plan,omitempty"`
-	// MaxExecutions is how often the window may be used. Omitted: once for a Normal window, without limit for
+	// maxExecutions is how often the window may be used. Omitted: once for a Normal window, without limit for
 	// the others.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10000
 	MaxExecutions *int32 `json:"maxExecutions,omitempty"`
-	// MaxExecutionsPerOccurrence is how often each occurrence of a Standard window may be used. Omitted: once.
+	// maxExecutionsPerOccurrence is how often each occurrence of a Standard window may be used. Omitted: once.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10000
 	MaxExecutionsPerOccurrence *int32 `json:"maxExecutionsPerOccurrence,omitempty"`
-	// StartBefore lets executions start only within this time from the opening. Omitted: until the window closes.
+	// startBefore lets executions start only within this time from the opening. Omitted: until the window closes.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,6})?(ms|s|m|h)){1,6}$`
 	// +kubebuilder:validation:MaxLength=32
 	StartBefore *metav1.Duration `json:"startBefore,omitempty"`
-	// Overrun says what becomes of a run that would outlast the window.
+	// overrun says what becomes of a run that would outlast the window.
 	// +optional
 	// +kubebuilder:default=Finish
 	Overrun Overrun `json:"overrun,omitempty"`
-	// Rollback says how the change is undone. Empty: nothing is said, which the environment may forbid.
+	// rollback says how the change is undone. Empty: nothing is said, which the environment may forbid.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	Rollback string `json:"rollback,omitempty"`
-	// OverridesFreeze lets an Emergency window, once approved, pass a freeze.
+	// overridesFreeze lets an Emergency window, once approved, pass a freeze.
 	// +optional
 	OverridesFreeze bool `json:"overridesFreeze,omitempty"`
-	// RequestedBy is stamped when the window is created.
+	// requestedBy is stamped when the window is created.
 	// +optional
 	RequestedBy *Stamp `json:"requestedBy,omitempty"`
 }
 
 // Scope says what a window lets happen to which objects.
 type Scope struct {
-	// Operations that may happen.
+	// operations that may happen.
+	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=9
 	Operations []Operation `json:"operations"`
-	// Resources that they may happen to.
+	// resources that they may happen to.
+	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	Resources []ScopedResource `json:"resources"`
-	// Namespaces are names, no globs, in which the window opens. Only a window in Firebreak's own namespace may
+	// namespaces are names, no globs, in which the window opens. Only a window in Firebreak's own namespace may
 	// list them; there, empty means that namespace and cluster-scoped objects. Anywhere else a window opens its own
 	// namespace.
 	// +optional
@@ -165,7 +174,7 @@ type Scope struct {
 	// +kubebuilder:validation:items:MaxLength=63
 	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	Namespaces []string `json:"namespaces,omitempty"`
-	// Clusters are exact names of the clusters that honour the window. Empty: all; required in Firebreak's own
+	// clusters are exact names of the clusters that honour the window. Empty: all; required in Firebreak's own
 	// namespace.
 	// +optional
 	// +listType=set
@@ -177,15 +186,17 @@ type Scope struct {
 
 // ScopedResource names objects of one kind, in every version of its group.
 type ScopedResource struct {
-	// Group of the kind. Empty: the core group.
+	// group of the kind. Empty: the core group.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Group string `json:"group,omitempty"`
-	// Kind of the objects, such as Job.
+	// kind of the objects, such as Job.
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Kind string `json:"kind"`
-	// Names are globs over names of the objects. At least one: a window for everything says so with `*`.
+	// names are globs over names of the objects. At least one: a window for everything says so with `*`.
+	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
@@ -194,7 +205,8 @@ type ScopedResource struct {
 
 // Plan pins what may run.
 type Plan struct {
-	// Workloads: one entry for each workload in scope.
+	// workloads has one entry for each workload in scope.
+	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
@@ -205,12 +217,13 @@ type Plan struct {
 type PlannedWorkload struct {
 	// ScopedResource says which objects the entry pins.
 	ScopedResource `json:",inline"`
-	// Digest is the pin: `v1:sha256:…` over what decides what runs. Its first part names the version of the
+	// digest is the pin: `v1:sha256:…` over what decides what runs. Its first part names the version of the
 	// algorithm.
+	// +required
 	// +kubebuilder:validation:MaxLength=80
 	// +kubebuilder:validation:Pattern=`^v[0-9]+:sha256:[0-9a-f]{64}$`
 	Digest string `json:"digest"`
-	// Fields is one digest for each decisive field, so that the field that differs can be named.
+	// fields is one digest for each decisive field, so that the field that differs can be named.
 	// +optional
 	// +listType=map
 	// +listMapKey=path
@@ -220,15 +233,17 @@ type PlannedWorkload struct {
 
 // PlannedField is one decisive field of a planned workload.
 type PlannedField struct {
-	// Path of the field, from the pod template.
+	// path of the field, from the pod template.
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	Path string `json:"path"`
-	// Digest of its value.
+	// digest of its value.
+	// +required
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^[0-9a-f]{16,64}$`
 	Digest string `json:"digest"`
-	// Text of its value, only where it cannot hold a credential: images, command words, identity, host access.
+	// text of its value, only where it cannot hold a credential: images, command words, identity, host access.
 	// Never environment values or arguments.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
@@ -252,28 +267,28 @@ const (
 
 // ChangeWindowStatus is computed from spec, approvals, executions and the clock.
 type ChangeWindowStatus struct {
-	// ObservedGeneration is the generation of the spec that this status speaks of.
+	// observedGeneration is the generation of the spec that this status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// Phase is a summary for people.
+	// phase is a summary for people.
 	// +optional
 	Phase WindowPhase `json:"phase,omitempty"`
-	// Digest of the canonical spec, which approvals repeat.
+	// digest of the canonical spec, which approvals repeat.
 	// +optional
 	Digest string `json:"digest,omitempty"`
-	// Approvals that count, of those required, such as 1/2.
+	// approvals that count, of those required, such as 1/2.
 	// +optional
 	Approvals string `json:"approvals,omitempty"`
-	// OpensAt is the start of the present or next occurrence.
+	// opensAt is the start of the present or next occurrence.
 	// +optional
 	OpensAt *metav1.Time `json:"opensAt,omitempty"`
-	// ClosesAt is the end of that occurrence.
+	// closesAt is the end of that occurrence.
 	// +optional
 	ClosesAt *metav1.Time `json:"closesAt,omitempty"`
-	// Executions under the window.
+	// executions under the window.
 	// +optional
 	Executions ExecutionSummary `json:"executions,omitempty"`
-	// Conditions: Approved (reasons Approved, ApprovalsMissing, Rejected) and Ready (reasons Open, NotYetOpen,
+	// conditions are: Approved (reasons Approved, ApprovalsMissing, Rejected) and Ready (reasons Open, NotYetOpen,
 	// Closed, StartPassed, Deleted, ApprovalsMissing, Rejected, Exhausted, Malformed, OtherCluster); of Emergency windows also Reviewed
 	// (reasons Reviewed, Unreviewed), which says whether somebody other than who opened it has looked at it.
 	// +optional
@@ -285,10 +300,10 @@ type ChangeWindowStatus struct {
 
 // ExecutionSummary tells what was done under a window.
 type ExecutionSummary struct {
-	// Count of executions.
+	// count of executions.
 	// +optional
 	Count int32 `json:"count,omitempty"`
-	// Last are the names of the latest ChangeExecutions, newest first, at most ten.
+	// last are the names of the latest ChangeExecutions, newest first, at most ten.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=10
@@ -300,5 +315,6 @@ type ExecutionSummary struct {
 type ChangeWindowList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata,omitempty"`
-	Items           []ChangeWindow `json:"items"`
+	// +required
+	Items []ChangeWindow `json:"items"`
 }

@@ -15,12 +15,15 @@ import (
 // +kubebuilder:printcolumn:name="Conflict",type=string,JSONPath=`.status.conditions[?(@.type=="Conflict")].status`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type DataStore struct {
-	metav1.TypeMeta   `json:",inline"`
+	metav1.TypeMeta `json:",inline"`
+	// metadata is that of any object.
+	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// Spec says what the data store is known by.
+	// spec says what the data store is known by.
+	// +required
 	Spec DataStoreSpec `json:"spec"`
-	// Status is what Firebreak made of the spec. Only Firebreak writes it.
+	// status is what Firebreak made of the spec. Only Firebreak writes it.
 	// +optional
 	Status DataStoreStatus `json:"status,omitempty"`
 }
@@ -28,12 +31,13 @@ type DataStore struct {
 // DataStoreSpec says what a data store is known by. Something must be named, or no reference could ever match.
 // +kubebuilder:validation:XValidation:rule="(has(self.hosts) && size(self.hosts) > 0) || (has(self.cidrs) && size(self.cidrs) > 0) || (has(self.resourceNames) && size(self.resourceNames) > 0) || (has(self.services) && size(self.services) > 0) || has(self.credentials)",message="name at least one host, range, resource name, service or credential",reason="FieldValueRequired",fieldPath=".hosts"
 type DataStoreSpec struct {
-	// Environment that the data store belongs to. One that does not exist counts as Production for non-production
+	// environment that the data store belongs to. One that does not exist counts as Production for non-production
 	// subjects.
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Environment string `json:"environment"`
-	// Hosts are DNS names without scheme and port. A leading `*.` matches any number of labels, at least one.
+	// hosts are DNS names without scheme and port. A leading `*.` matches any number of labels, at least one.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=1024
@@ -41,14 +45,14 @@ type DataStoreSpec struct {
 	// +kubebuilder:validation:items:MaxLength=253
 	// +kubebuilder:validation:items:Pattern=`^(\*\.)?[^\s/:@*?#,]+$`
 	Hosts []string `json:"hosts,omitempty"`
-	// CIDRs are address ranges, such as 10.20.0.0/16; a single address is a /32 or /128.
+	// cidrs are address ranges, such as 10.20.0.0/16; a single address is a /32 or /128.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
 	// +kubebuilder:validation:items:MaxLength=49
 	// +kubebuilder:validation:items:XValidation:rule="isCIDR(self)",message="must be a range such as 10.20.0.0/16",reason="FieldValueInvalid"
 	CIDRs []string `json:"cidrs,omitempty"`
-	// ResourceNames are ARNs, Cloud SQL connection names, bucket URLs, and bare instance identifiers, which count
+	// resourceNames are ARNs, Cloud SQL connection names, bucket URLs, and bare instance identifiers, which count
 	// only as the value of a cloud CLI's identifier flag.
 	// +optional
 	// +listType=set
@@ -56,25 +60,27 @@ type DataStoreSpec struct {
 	// +kubebuilder:validation:items:MinLength=3
 	// +kubebuilder:validation:items:MaxLength=2048
 	ResourceNames []string `json:"resourceNames,omitempty"`
-	// Services are Kubernetes Services in front of the data store, in this cluster.
+	// services are Kubernetes Services in front of the data store, in this cluster.
 	// +optional
 	// +listType=map
 	// +listMapKey=namespace
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=256
 	Services []ServiceReference `json:"services,omitempty"`
-	// Credentials that open the data store.
+	// credentials that open the data store.
 	// +optional
 	Credentials *Credentials `json:"credentials,omitempty"`
 }
 
 // ServiceReference names a Kubernetes Service.
 type ServiceReference struct {
-	// Namespace of the Service.
+	// namespace of the Service.
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Namespace string `json:"namespace"`
-	// Name of the Service.
+	// name of the Service.
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`
@@ -83,19 +89,19 @@ type ServiceReference struct {
 // Credentials names, never contains, what opens a data store.
 // +kubebuilder:validation:XValidation:rule="(has(self.secrets) && size(self.secrets) > 0) || (has(self.vaultPaths) && size(self.vaultPaths) > 0) || (has(self.roleNames) && size(self.roleNames) > 0)",message="name at least one secret, vault path or role",reason="FieldValueRequired",fieldPath=".secrets"
 type Credentials struct {
-	// Secrets are globs over names of Kubernetes Secrets of this environment.
+	// secrets are globs over names of Kubernetes Secrets of this environment.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=128
 	Secrets []Glob `json:"secrets,omitempty"`
-	// VaultPaths are globs over paths of a secret store.
+	// vaultPaths are globs over paths of a secret store.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=128
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=1024
 	VaultPaths []string `json:"vaultPaths,omitempty"`
-	// RoleNames are globs over cloud roles and service principals.
+	// roleNames are globs over cloud roles and service principals.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=128
@@ -106,13 +112,13 @@ type Credentials struct {
 
 // DataStoreStatus is what Firebreak made of a DataStore.
 type DataStoreStatus struct {
-	// ObservedGeneration is the generation of the spec that this status speaks of.
+	// observedGeneration is the generation of the spec that this status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// Tier of the environment. Empty: the environment does not exist.
+	// tier of the environment. Empty: the environment does not exist.
 	// +optional
 	Tier Tier `json:"tier,omitempty"`
-	// Conditions: Ready (reasons Compiled, Malformed, EnvironmentNotFound) says whether the whole spec is in force;
+	// conditions are: Ready (reasons Compiled, Malformed, EnvironmentNotFound) says whether the whole spec is in force;
 	// Conflict (reasons NoOverlap, HostClaimedTwice) whether another DataStore claims the same with equal precision;
 	// PendingApproval (reasons Applied, PendingApproval, Refused) whether what the chart's values declare waits for a
 	// window.
@@ -128,5 +134,6 @@ type DataStoreStatus struct {
 type DataStoreList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata,omitempty"`
-	Items           []DataStore `json:"items"`
+	// +required
+	Items []DataStore `json:"items"`
 }

@@ -43,12 +43,15 @@ const (
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="metadata.name must be at most 63 characters, so that it fits a label"
 type Environment struct {
-	metav1.TypeMeta   `json:",inline"`
+	metav1.TypeMeta `json:",inline"`
+	// metadata is that of any object.
+	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// Spec says what belongs to the environment and how changes to it are controlled.
+	// spec says what belongs to the environment and how changes to it are controlled.
+	// +required
 	Spec EnvironmentSpec `json:"spec"`
-	// Status is what Firebreak made of the spec. Only Firebreak writes it.
+	// status is what Firebreak made of the spec. Only Firebreak writes it.
 	// +optional
 	Status EnvironmentStatus `json:"status,omitempty"`
 }
@@ -56,28 +59,29 @@ type Environment struct {
 // EnvironmentSpec is the desired state of an Environment.
 // +kubebuilder:validation:XValidation:rule="self.tier == 'Production' || !has(self.changeControl)",message="only an environment of tier Production has change control",reason="FieldValueForbidden",fieldPath=".changeControl"
 type EnvironmentSpec struct {
-	// Tier is the side of the boundary. Changing it is judged as a weakening of the boundary.
+	// tier is the side of the boundary. Changing it is judged as a weakening of the boundary.
+	// +required
 	Tier Tier `json:"tier"`
-	// Namespaces says which namespaces are members.
+	// namespaces says which namespaces are members.
 	// +optional
 	Namespaces NamespaceMembers `json:"namespaces,omitempty"`
-	// Identities says who may act here, besides the service accounts of member namespaces.
+	// identities says who may act here, besides the service accounts of member namespaces.
 	// +optional
 	Identities IdentityMembers `json:"identities,omitempty"`
-	// Nodes describes the environment's own scheduling pool. Empty: it has none.
+	// nodes describes the environment's own scheduling pool. Empty: it has none.
 	// +optional
 	Nodes NodePool `json:"nodes,omitempty"`
-	// Gateways are the dedicated proxies through which data may cross tiers. Empty: none may.
+	// gateways are the dedicated proxies through which data may cross tiers. Empty: none may.
 	// +optional
 	// +listType=map
 	// +listMapKey=host
 	// +kubebuilder:validation:MaxItems=64
 	Gateways []Gateway `json:"gateways,omitempty"`
-	// ChangeControl says how changes in this environment are bounded. Omitted in a Production environment: every
+	// changeControl says how changes in this environment are bounded. Omitted in a Production environment: every
 	// default of its fields. Forbidden in any other tier.
 	// +optional
 	ChangeControl *ChangeControl `json:"changeControl,omitempty"`
-	// Enforcement says what happens when a rule objects here. Omitted: everything is denied that a rule objects to.
+	// enforcement says what happens when a rule objects here. Omitted: everything is denied that a rule objects to.
 	// +optional
 	// +kubebuilder:default={}
 	Enforcement Enforcement `json:"enforcement,omitempty"`
@@ -85,45 +89,45 @@ type EnvironmentSpec struct {
 
 // NamespaceMembers says which namespaces are members; either of its fields makes a namespace one.
 type NamespaceMembers struct {
-	// Names are globs over names of namespaces.
+	// names are globs over names of namespaces.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=512
 	Names []Glob `json:"names,omitempty"`
-	// Selector matches labels of namespaces. Omitted or empty: it matches none.
+	// selector matches labels of namespaces. Omitted or empty: it matches none.
 	// +optional
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 }
 
 // IdentityMembers says who may act in an environment.
 type IdentityMembers struct {
-	// Users that are members.
+	// users that are members.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
 	Users []Glob `json:"users,omitempty"`
-	// Groups whose users are members.
+	// groups whose users are members.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
 	Groups []Glob `json:"groups,omitempty"`
-	// ServiceAccounts that are members although their namespace is none.
+	// serviceAccounts that are members although their namespace is none.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
 	ServiceAccounts []ServiceAccountGlob `json:"serviceAccounts,omitempty"`
-	// Operators are members too: automations that may act here on their own objects, but never request or approve
+	// operators are members too: automations that may act here on their own objects, but never request or approve
 	// windows and never exec.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
 	Operators []ServiceAccountGlob `json:"operators,omitempty"`
-	// JobLaunchers are members too: automations whose Jobs and Pods are routine, not maintenance.
+	// jobLaunchers are members too: automations whose Jobs and Pods are routine, not maintenance.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
 	JobLaunchers []ServiceAccountGlob `json:"jobLaunchers,omitempty"`
-	// Impersonated are service accounts that count as members although somebody acts as them: Kubernetes shows no UID of an
+	// impersonated are service accounts that count as members although somebody acts as them: Kubernetes shows no UID of an
 	// account that is impersonated. GitOps controllers that impersonate a tenant's account need it. Whoever may impersonate an
 	// account of this list has its power in this environment. Omitted: an impersonated account is not a member here, whatever
 	// else lists it. Meaningful in environments of tier Production only.
@@ -131,7 +135,7 @@ type IdentityMembers struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	Impersonated []ServiceAccountGlob `json:"impersonated,omitempty"`
-	// Automation lists users that are no persons, such as CI systems. It classifies them in every environment and
+	// automation lists users that are no persons, such as CI systems. It classifies them in every environment and
 	// grants nothing.
 	// +optional
 	// +listType=set
@@ -141,28 +145,28 @@ type IdentityMembers struct {
 
 // NodePool describes a separate scheduling pool.
 type NodePool struct {
-	// Selector matches labels of the pool's nodes. Omitted or empty: it matches none.
+	// selector matches labels of the pool's nodes. Omitted or empty: it matches none.
 	// +optional
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
-	// Taints of the pool's nodes, as key or key=value.
+	// taints of the pool's nodes, as key or key=value.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32
 	Taints []Glob `json:"taints,omitempty"`
-	// Provisioners bring nodes up: they may let a node join the pool without a window. Taking a node out of the pool needs one.
+	// provisioners bring nodes up: they may let a node join the pool without a window. Taking a node out of the pool needs one.
 	// +optional
 	Provisioners NodeProvisioners `json:"provisioners,omitempty"`
-	// PriorityClasses that only this environment's workloads use.
+	// priorityClasses that only this environment's workloads use.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32
 	PriorityClasses []Glob `json:"priorityClasses,omitempty"`
-	// RuntimeClasses that only this environment's workloads use.
+	// runtimeClasses that only this environment's workloads use.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32
 	RuntimeClasses []Glob `json:"runtimeClasses,omitempty"`
-	// Schedulers that only this environment's workloads use.
+	// schedulers that only this environment's workloads use.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32
@@ -171,12 +175,12 @@ type NodePool struct {
 
 // NodeProvisioners are the automations that bring nodes up, such as Karpenter, cluster-api, kops or a cloud's own controllers.
 type NodeProvisioners struct {
-	// Users that bring nodes up, by their names.
+	// users that bring nodes up, by their names.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32
 	Users []Glob `json:"users,omitempty"`
-	// ServiceAccounts that bring nodes up. One that is impersonated does not count.
+	// serviceAccounts that bring nodes up. One that is impersonated does not count.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32
@@ -185,23 +189,27 @@ type NodeProvisioners struct {
 
 // Gateway is one proxy through which data of this environment may cross tiers, for a time and for a reason.
 type Gateway struct {
-	// Host is the proxy's name or address, without scheme and port.
+	// host is the proxy's name or address, without scheme and port.
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_]([A-Za-z0-9_.:-]*[A-Za-z0-9_.])?$`
 	Host string `json:"host"`
-	// From names the environments that may use it.
+	// from names the environments that may use it.
+	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63
 	From []string `json:"from"`
-	// Reason says why, for whoever reads it a year later.
+	// reason says why, for whoever reads it a year later.
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Reason string `json:"reason"`
-	// ExpiresAt is the first instant at which the gateway no longer counts.
+	// expiresAt is the first instant at which the gateway no longer counts.
+	// +required
 	// +kubebuilder:validation:XValidation:rule="self > timestamp('1970-01-01T00:00:00Z')",message="must be after 1970, and written like 2027-03-31T00:00:00Z",reason="FieldValueInvalid"
 	ExpiresAt metav1.Time `json:"expiresAt"`
 }
@@ -212,21 +220,21 @@ type Gateway struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.selfHealing) || self.selfHealing != 'Audit'",message="must be Warn or Deny, since somebody must be told",reason="FieldValueInvalid",fieldPath=".selfHealing"
 // +kubebuilder:validation:XValidation:rule="!has(self.unlistedAutomation) || self.unlistedAutomation != 'Audit'",message="must be Warn or Deny, since somebody must be told",reason="FieldValueInvalid",fieldPath=".unlistedAutomation"
 type Enforcement struct {
-	// Default holds for every rule that Rules does not name.
+	// default holds for every rule that Rules does not name.
 	// +optional
 	// +kubebuilder:default=Deny
 	Default Action `json:"default,omitempty"`
-	// Rules overrides Default rule by rule.
+	// rules overrides Default rule by rule.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=17
 	// +kubebuilder:validation:XValidation:rule="self.all(name, name in ['IdentityOutsideEnvironment','GrantAcrossTiers','BoundaryTampering','DataStoreAcrossTiers','NamespaceAcrossTiers','CredentialAcrossTiers','PlacementAcrossTiers','RouteAcrossTiers','StorageAcrossTiers','ChangeWindowRequired','PlanMismatch','TargetNotConfirmed','ExecutionsExhausted','InteractiveAccess','ChangeFrozen','ProtectedState','BlastRadius'])",message="keys must be names of rules, such as DataStoreAcrossTiers",reason="FieldValueInvalid"
 	Rules map[RuleName]Action `json:"rules,omitempty"`
-	// SelfHealing is what happens to Pods that a controller replaces although their stored owner already names
+	// selfHealing is what happens to Pods that a controller replaces although their stored owner already names
 	// what a content rule objects to. Audit is not accepted: somebody must be told.
 	// +optional
 	// +kubebuilder:default=Warn
 	SelfHealing Action `json:"selfHealing,omitempty"`
-	// UnlistedAutomation is what IdentityOutsideEnvironment does about service accounts of Shared or unassigned
+	// unlistedAutomation is what IdentityOutsideEnvironment does about service accounts of Shared or unassigned
 	// namespaces that nobody listed yet. Those of NonProduction namespaces are always denied. Audit is not accepted.
 	// +optional
 	// +kubebuilder:default=Warn
@@ -235,22 +243,22 @@ type Enforcement struct {
 
 // EnvironmentStatus is what Firebreak made of an Environment.
 type EnvironmentStatus struct {
-	// ObservedGeneration is the generation of the spec that this status speaks of.
+	// observedGeneration is the generation of the spec that this status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// Namespaces counts the member namespaces.
+	// namespaces counts the member namespaces.
 	// +optional
 	Namespaces int32 `json:"namespaces,omitempty"`
-	// DataStores counts the data stores that name this environment.
+	// dataStores counts the data stores that name this environment.
 	// +optional
 	DataStores int32 `json:"dataStores,omitempty"`
-	// RecentReplicas are the numbers of replicas that workloads of this environment asked for within the last hour and ask for no
+	// recentReplicas are the numbers of replicas that workloads of this environment asked for within the last hour and ask for no
 	// more: what BlastRadius adds small steps up by. Of more than 500, those that ended last.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=500
 	RecentReplicas []ReplicaPeak `json:"recentReplicas,omitempty"`
-	// Conditions: Ready (reasons Compiled, Malformed) says whether the whole spec is in force; Conflict (reasons
+	// conditions are: Ready (reasons Compiled, Malformed) says whether the whole spec is in force; Conflict (reasons
 	// NoOverlap, NamespaceClaimedTwice) whether another Environment claims one of its namespaces; PendingApproval
 	// (reasons Applied, PendingApproval, Refused) whether what the chart's values declare waits for a window.
 	// +optional
@@ -265,15 +273,20 @@ const MaxReplicaPeaks = 500
 
 // ReplicaPeak is a number of replicas that a workload asked for.
 type ReplicaPeak struct {
-	// Namespace of the workload.
+	// namespace of the workload.
+	// +required
 	Namespace string `json:"namespace"`
-	// Kind of the workload with its group, such as Deployment.apps.
+	// kind of the workload with its group, such as Deployment.apps.
+	// +required
 	Kind string `json:"kind"`
-	// Name of the workload.
+	// name of the workload.
+	// +required
 	Name string `json:"name"`
-	// Replicas that it asked for.
+	// replicas that it asked for.
+	// +required
 	Replicas int64 `json:"replicas"`
-	// Until is when it began to ask for fewer.
+	// until is when it began to ask for fewer.
+	// +required
 	Until metav1.Time `json:"until"`
 }
 
@@ -282,5 +295,6 @@ type ReplicaPeak struct {
 type EnvironmentList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata,omitempty"`
-	Items           []Environment `json:"items"`
+	// +required
+	Items []Environment `json:"items"`
 }

@@ -17,12 +17,15 @@ import (
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.spec.reason`
 // +kubebuilder:validation:XValidation:rule="self.spec == oldSelf.spec",message="an exemption is immutable; delete it and create another one",reason="FieldValueForbidden",fieldPath=".spec"
 type Exemption struct {
-	metav1.TypeMeta   `json:",inline"`
+	metav1.TypeMeta `json:",inline"`
+	// metadata is that of any object.
+	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// Spec says what is exempt. It never changes.
+	// spec says what is exempt. It never changes.
+	// +required
 	Spec ExemptionSpec `json:"spec"`
-	// Status says whether the exemption counts now. Only Firebreak writes it.
+	// status says whether the exemption counts now. Only Firebreak writes it.
 	// +optional
 	Status ExemptionStatus `json:"status,omitempty"`
 }
@@ -30,49 +33,56 @@ type Exemption struct {
 // ExemptionSpec says which rules are suspended, for whom, on what, why and until when.
 // +kubebuilder:validation:XValidation:rule="(has(self.subjects.users) && size(self.subjects.users) > 0) || (has(self.subjects.groups) && size(self.subjects.groups) > 0) || (has(self.subjects.serviceAccounts) && size(self.subjects.serviceAccounts) > 0)",message="name at least one user, group or service account",reason="FieldValueRequired",fieldPath=".subjects"
 type ExemptionSpec struct {
-	// Rules that are suspended.
+	// rules that are suspended.
+	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=17
 	// +kubebuilder:validation:items:Enum=IdentityOutsideEnvironment;GrantAcrossTiers;BoundaryTampering;DataStoreAcrossTiers;NamespaceAcrossTiers;CredentialAcrossTiers;PlacementAcrossTiers;RouteAcrossTiers;StorageAcrossTiers;ChangeWindowRequired;PlanMismatch;TargetNotConfirmed;ExecutionsExhausted;InteractiveAccess;ChangeFrozen;ProtectedState;BlastRadius
 	Rules []RuleName `json:"rules"`
-	// Subjects for whom they are suspended.
+	// subjects for whom they are suspended.
+	// +required
 	Subjects Subjects `json:"subjects"`
-	// Objects on which they are suspended.
+	// objects on which they are suspended.
+	// +required
 	Objects ExemptObjects `json:"objects"`
-	// Reason says why.
+	// reason says why.
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	Reason string `json:"reason"`
-	// Ticket names the record elsewhere. Empty: there is none.
+	// ticket names the record elsewhere. Empty: there is none.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Ticket string `json:"ticket,omitempty"`
-	// ExpiresAt is the first instant at which the exemption no longer counts: at most 30 days ahead, unless the
+	// expiresAt is the first instant at which the exemption no longer counts: at most 30 days ahead, unless the
 	// server was told otherwise.
+	// +required
 	// +kubebuilder:validation:XValidation:rule="self > timestamp('1970-01-01T00:00:00Z')",message="must be after 1970, and written like 2027-03-31T00:00:00Z",reason="FieldValueInvalid"
 	ExpiresAt metav1.Time `json:"expiresAt"`
-	// RequestedBy is stamped when the exemption is created.
+	// requestedBy is stamped when the exemption is created.
 	// +optional
 	RequestedBy *Stamp `json:"requestedBy,omitempty"`
 }
 
 // ExemptObjects names objects of one kind.
 type ExemptObjects struct {
-	// Group of the kind. Empty: the core group.
+	// group of the kind. Empty: the core group.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Group string `json:"group,omitempty"`
-	// Kind of the objects.
+	// kind of the objects.
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Kind string `json:"kind"`
-	// Namespaces are globs. Empty: cluster-scoped objects only.
+	// namespaces are globs. Empty: cluster-scoped objects only.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	Namespaces []Glob `json:"namespaces,omitempty"`
-	// Names are globs.
+	// names are globs.
+	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
@@ -81,10 +91,10 @@ type ExemptObjects struct {
 
 // ExemptionStatus says whether the exemption counts now.
 type ExemptionStatus struct {
-	// ObservedGeneration is the generation of the spec that this status speaks of.
+	// observedGeneration is the generation of the spec that this status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// Conditions: Active (reasons Counts, Expired).
+	// conditions are: Active (reasons Counts, Expired).
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -97,5 +107,6 @@ type ExemptionStatus struct {
 type ExemptionList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata,omitempty"`
-	Items           []Exemption `json:"items"`
+	// +required
+	Items []Exemption `json:"items"`
 }

@@ -20,15 +20,16 @@ type ServiceAccountGlob string
 // Stamp is who sent a request, as the API server authenticated it. Firebreak's stamping webhook writes it when the
 // object is created and overwrites whatever the sender put there; it never changes afterwards.
 type Stamp struct {
-	// Username is the authenticated name of the sender.
+	// username is the authenticated name of the sender.
+	// +required
 	// +kubebuilder:validation:MaxLength=1024
 	Username string `json:"username"`
-	// UID is the sender's UID, if the authenticator gives one. Empty means that it gave none, which for a service
+	// uid is the sender's UID, if the authenticator gives one. Empty means that it gave none, which for a service
 	// account means that somebody impersonated it.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	UID string `json:"uid,omitempty"`
-	// Groups are all groups of the sender at that moment, in the order in which the API server gave them.
+	// groups are all groups of the sender at that moment, in the order in which the API server gave them.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=1024
@@ -38,17 +39,17 @@ type Stamp struct {
 
 // Subjects names requesters. Everything empty means what the field that holds it says; it never means everyone.
 type Subjects struct {
-	// Users are names as the API server authenticates them.
+	// users are names as the API server authenticates them.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	Users []Glob `json:"users,omitempty"`
-	// Groups are names of groups as the API server authenticates them.
+	// groups are names of groups as the API server authenticates them.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	Groups []Glob `json:"groups,omitempty"`
-	// ServiceAccounts are `namespace/name`.
+	// serviceAccounts are `namespace/name`.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
@@ -62,15 +63,17 @@ func (s Subjects) Empty() bool {
 
 // ObjectReference names one namespaced object, and this very one: a deleted and re-created object has another UID.
 type ObjectReference struct {
-	// Namespace of the object. Empty for cluster-scoped objects and where the field that holds it implies it.
+	// namespace of the object. Empty for cluster-scoped objects and where the field that holds it implies it.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Namespace string `json:"namespace,omitempty"`
-	// Name of the object.
+	// name of the object.
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
-	// UID of the object.
+	// uid of the object.
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=64
@@ -85,23 +88,27 @@ type ObjectReference struct {
 // +kubebuilder:validation:XValidation:rule="self.duration.matches('[1-9]')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".duration"
 // +kubebuilder:validation:XValidation:rule="self.timeZone != 'Local'",message="must be an IANA zone such as Europe/London; the server's own zone is never meant",reason="FieldValueInvalid",fieldPath=".timeZone"
 type Recurrence struct {
-	// Cron has five fields: minute, hour, day of month, month, day of week. Restricting both kinds of day is
+	// cron has five fields: minute, hour, day of month, month, day of week. Restricting both kinds of day is
 	// refused, since cron joins them with "or", which nobody expects.
+	// +required
 	// +kubebuilder:validation:MinLength=9
 	// +kubebuilder:validation:MaxLength=128
 	Cron string `json:"cron"`
-	// Duration is how long each occurrence lasts, in elapsed time. It must be shorter than the distance between
+	// duration is how long each occurrence lasts, in elapsed time. It must be shorter than the distance between
 	// two occurrences.
+	// +required
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,6})?(ms|s|m|h)){1,6}$`
 	// +kubebuilder:validation:MaxLength=32
 	Duration metav1.Duration `json:"duration"`
-	// TimeZone is the IANA name of the zone in which Cron is read, such as Europe/London or UTC.
+	// timeZone is the IANA name of the zone in which Cron is read, such as Europe/London or UTC.
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	TimeZone string `json:"timeZone"`
-	// ValidUntil ends the recurrence: no occurrence starts at or after it. Nothing temporary stays for ever, so it
+	// validUntil ends the recurrence: no occurrence starts at or after it. Nothing temporary stays for ever, so it
 	// is required.
+	// +required
 	// +kubebuilder:validation:XValidation:rule="self > timestamp('1970-01-01T00:00:00Z')",message="must be after 1970, and written like 2027-03-31T00:00:00Z",reason="FieldValueInvalid"
 	ValidUntil metav1.Time `json:"validUntil"`
 }
@@ -110,15 +117,15 @@ type Recurrence struct {
 // +kubebuilder:validation:XValidation:rule="!(has(self.recurrence) && (has(self.start) || has(self.end)))",message="give either start and end, or a recurrence",reason="FieldValueForbidden",fieldPath=".recurrence"
 // +kubebuilder:validation:XValidation:rule="!has(self.start) || !has(self.end) || self.start < self.end",message="must be after start",reason="FieldValueInvalid",fieldPath=".end"
 type Schedule struct {
-	// Start is the first instant of the interval.
+	// start is the first instant of the interval.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self > timestamp('1970-01-01T00:00:00Z')",message="must be after 1970, and written like 2027-03-31T00:00:00Z",reason="FieldValueInvalid"
 	Start *metav1.Time `json:"start,omitempty"`
-	// End is the first instant after the interval.
+	// end is the first instant after the interval.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self > timestamp('1970-01-01T00:00:00Z')",message="must be after 1970, and written like 2027-03-31T00:00:00Z",reason="FieldValueInvalid"
 	End *metav1.Time `json:"end,omitempty"`
-	// Recurrence replaces start and end.
+	// recurrence replaces start and end.
 	// +optional
 	Recurrence *Recurrence `json:"recurrence,omitempty"`
 }
