@@ -75,14 +75,13 @@ func (d *demo) everyRunEnds(closes time.Time) error {
 	if err := d.as(sam, "kubectl --context production get jobs -o name | grep -c orders-refresh", admitted("1\n")); err != nil {
 		return err
 	}
-	return d.as(sam, events, admitted(`window "refresh-tonight" does not, since it closed at`))
+	return d.as(sam, events, admitted(`window "refresh-tonight" does not permit it, since it closed at`))
 }
 
 func (d *demo) wrongDatabase() error {
 	title("1. The maintenance run that meant the test copy and named production")
 	if err := d.as(dana, "kubectl apply -f reindex.yaml", refused(
-		`jobs.batch "reindex-orders" is forbidden: violates environment segregation: DataStoreAcrossTiers: spec.template.spec.containers[0].args[1] `+
-			`names "orders.prod.db.example.com", data store "orders" of environment "production" (Production), but namespace "dev" belongs to "development" (NonProduction)`)); err != nil {
+		`jobs.batch "reindex-orders" is forbidden: use a data store of "development" (DataStoreAcrossTiers: args[1] names "orders.prod.db.example.com", data store "orders" of "production"; "dev" is in "development"`)); err != nil {
 		return err
 	}
 	if err := d.as(dana, "kubectl apply -f reindex-dev.yaml", admitted("job.batch/reindex-orders created")); err != nil {
@@ -94,12 +93,11 @@ func (d *demo) wrongDatabase() error {
 func (d *demo) wrongNamespace() error {
 	title("2. The access that nobody took away, and the wrong context")
 	if err := d.as(dana, "kubectl --context production apply -f reindex.yaml", refused(
-		`IdentityOutsideEnvironment: user "dana" is no member of environment "production" (Production), which namespace "payments" belongs to`)); err != nil {
+		`IdentityOutsideEnvironment: user "dana" is not a member of "production", to which namespace "payments" belongs`)); err != nil {
 		return err
 	}
 	return d.as(sam, "kubectl --context production apply -f reindex-for-development.yaml", refused(
-		`TargetNotConfirmed: metadata.annotations["firebreak.dev/target-environment"] says that this is meant for environment "development", `+
-			`but namespace "payments" belongs to "production" (Production)`))
+		`TargetNotConfirmed: metadata.annotations["firebreak.dev/target-environment"] says "development", but namespace "payments" is in "production"`))
 }
 
 func (d *demo) window() error {
@@ -110,7 +108,7 @@ func (d *demo) window() error {
 		want         expectation
 	}{
 		{sam, "kubectl --context production apply -f reindex.yaml", refused(
-			`ChangeWindowRequired: this is maintenance in environment "production" (Production)`, "request one, for another member of environment", "to approve: kubectl firebreak request -f MANIFEST -n payments")},
+			`ChangeWindowRequired: this is maintenance in "production"`, "request a window: kubectl firebreak request -f MANIFEST -n payments")},
 		{sam, "kubectl firebreak request --context production -f reindex.yaml --name reindex-tonight --environment production" +
 			" --start now --duration 30m --reason 'Rebuild the orders index after the 4.2 migration' --ticket CHG-20417",
 			admitted("changewindow.firebreak.dev/reindex-tonight requested in namespace payments")},
@@ -139,14 +137,13 @@ func (d *demo) window() error {
 func (d *demo) quietDirection() error {
 	title("5. The quiet direction: production that writes into staging")
 	return d.as(sam, "kubectl --context production apply -f reports.yaml", refused(
-		`DataStoreAcrossTiers: spec.template.spec.containers[0].env[0].value names "orders.staging.db.example.com", data store "orders-staging" of environment "staging" (NonProduction), `+
-			`but namespace "payments" belongs to "production" (Production)`))
+		`DataStoreAcrossTiers: env "DATABASE_URL" names "orders.staging.db.example.com", data store "orders-staging" of "staging"; "payments" is in "production"`))
 }
 
 func (d *demo) tampering() error {
 	title("6. Lowering the bar first")
 	return d.as(sam, `kubectl patch environment production --type merge -p '{"spec":{"changeControl":{"requiredApprovals":0}}}'`, refused(
-		"BoundaryTampering: this weakens the boundary (it lowers changeControl.requiredApprovals from 1 to 0)"))
+		"BoundaryTampering: this weakens the boundary: it lowers changeControl.requiredApprovals from 1 to 0"))
 }
 
 func (d *demo) freezeProduction() error {
@@ -158,7 +155,7 @@ func (d *demo) freezeProduction() error {
 	}{
 		{robin, "kubectl firebreak freeze production --reason 'Christmas trading'", admitted("changefreeze.firebreak.dev/freeze-production")},
 		{sam, setImage, refused(
-			`ChangeFrozen: changes to environment "production" (Production) are frozen: robin froze it at`, `"Christmas trading"`)},
+			`ChangeFrozen: robin froze "production" `, `"Christmas trading"`)},
 		{sam, "kubectl --context production delete pod -l app=shop --wait=false", admitted("deleted")},
 	} {
 		if err := d.as(step.who, step.command, step.want); err != nil {

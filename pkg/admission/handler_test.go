@@ -121,7 +121,7 @@ func TestAnswers(t *testing.T) {
 		"a denial": {
 			reason: "the sentence is for a person at a terminal", memory: memory{small(), true},
 			req: review("dana", "developers", "dev", admissionv1.Create, prod), code: http.StatusForbidden,
-			message: `jobs.batch "reindex" is forbidden: violates environment segregation: DataStoreAcrossTiers: spec.template.spec.containers[0].env[0].value names "orders.prod.db.example.com", data store "orders" of environment "production" (Production), but namespace "dev" belongs to "development" (NonProduction); use a data store of environment "development", or ask for an Exemption`,
+			message: `jobs.batch "reindex" is forbidden: use a data store of "development" (DataStoreAcrossTiers: env "DB" names "orders.prod.db.example.com", data store "orders" of "production"; "dev" is in "development")`,
 		},
 		"before the caches are synced": {
 			reason: "a replica that knows nothing must not admit", memory: memory{small(), false},

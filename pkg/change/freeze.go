@@ -64,16 +64,19 @@ func endsLater(a, b *v1alpha1.ChangeFreeze, at time.Time) bool {
 	return a.Name < b.Name
 }
 
-// DescribeFreeze says who froze what, why and until when.
-func DescribeFreeze(f *v1alpha1.ChangeFreeze, at time.Time) string {
+// DescribeFreeze says who froze what, why and until when. what is frozen is named as a message names it.
+func DescribeFreeze(f *v1alpha1.ChangeFreeze, what string, at time.Time) string {
 	who := "somebody"
 	if f.Spec.RequestedBy != nil {
 		who = f.Spec.RequestedBy.Username
 	}
 	start, end := FreezeInterval(f, at)
-	until := "until somebody lifts it"
+	from, until := "", "until somebody lifts it"
+	if at.Before(start) {
+		from = "from " + Instant(start) + " "
+	}
 	if !end.IsZero() {
 		until = "until " + Instant(end)
 	}
-	return fmt.Sprintf("%s froze it at %s %s (freeze %q: %q)", who, Instant(start), until, f.Name, f.Spec.Reason)
+	return fmt.Sprintf("%s froze %s %s%s (freeze %q: %q)", who, what, from, until, f.Name, f.Spec.Reason)
 }

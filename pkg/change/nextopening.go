@@ -83,16 +83,19 @@ func (q *Query) Approvers(n int, not string) string {
 	if n > 1 {
 		who = fmt.Sprintf("%d other members", n)
 	}
-	limits := "RBAC verb approve"
+	var limits []string
 	for _, l := range append([]v1alpha1.Approvers{q.Controls.Approvers}, q.Controls.AlsoApprovers...) {
 		if len(l.Users)+len(l.Groups) > 0 {
-			limits += "; approvers: " + strings.Join(append(prefixed("user ", l.Users), prefixed("group ", l.Groups)...), ", ")
+			limits = append(limits, "one of "+strings.Join(append(prefixed("user ", l.Users), prefixed("group ", l.Groups)...), ", "))
 		}
 	}
 	if not != "" {
-		limits += "; not " + not
+		limits = append(limits, "not "+not)
 	}
-	return fmt.Sprintf("%s of environment %s (%s)", who, quoted(q.Environments), limits)
+	if len(limits) == 0 {
+		return fmt.Sprintf("%s of %s", who, quoted(q.Environments))
+	}
+	return fmt.Sprintf("%s of %s (%s)", who, quoted(q.Environments), strings.Join(limits, "; "))
 }
 
 func prefixed(word string, globs []v1alpha1.Glob) []string {

@@ -80,7 +80,7 @@ func TestWhoMayApprove(t *testing.T) {
 	q := question()
 	q.Environments = []string{"production", "pci"}
 	q.Controls.Approvers = v1alpha1.Approvers{Users: []v1alpha1.Glob{"oidc:*"}, Groups: []v1alpha1.Glob{"leads"}}
-	want := `2 other members of environment "production" or "pci" (RBAC verb approve; approvers: user "oidc:*", group "leads"; not bob)`
+	want := `2 other members of "production" or "pci" (one of user "oidc:*", group "leads"; not bob)`
 	if got := q.Approvers(2, "bob"); got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}

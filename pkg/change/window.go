@@ -267,7 +267,7 @@ func rejected(v *Verdict, q *Query, s *State) string {
 	return why
 }
 
-func approved(v *Verdict, q *Query, _ *State) string {
+func approved(v *Verdict, _ *Query, _ *State) string {
 	a := v.Approvals
 	if a.Enough() {
 		return ""
@@ -276,8 +276,7 @@ func approved(v *Verdict, q *Query, _ *State) string {
 	if len(a.Ignored) > 0 {
 		why += " (" + strings.Join(a.Ignored, "; ") + ")"
 	}
-	return why + fmt.Sprintf("; %s can approve it: kubectl firebreak approve %s -n %s",
-		q.Approvers(a.Required-len(a.Names), v.Window.Spec.RequestedBy.Username), v.Window.Name, v.Window.Namespace)
+	return why
 }
 
 func quoted(names []string) string {

@@ -1,8 +1,8 @@
 package cli
 
 import (
-	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -31,7 +31,7 @@ func (e *env) approve() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&o.comment, "comment", "", "for the record")
-	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "approve without asking back")
+	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask for confirmation")
 	return cmd
 }
 
@@ -89,11 +89,13 @@ func (e *env) word(ctx context.Context, name string, decision v1alpha1.ApprovalD
 // confirm has the approver type the environment: the hand knows what the eye passed over.
 func (e *env) confirm(environment string) error {
 	fmt.Fprintf(e.Out, "\nType the name of the environment to approve: ")
-	line, err := bufio.NewReader(e.In).ReadString('\n')
-	if err != nil && line == "" {
-		return fmt.Errorf("nothing was typed, so nothing is approved; use --yes where nobody can type: %w", err)
-	}
-	if got := strings.TrimSpace(line); got != environment {
+	got, err := e.line()
+	switch {
+	case err != nil:
+		return err
+	case got == "":
+		return errors.New("nothing was typed, so nothing is approved; use --yes where nobody can type")
+	case got != environment:
 		return fmt.Errorf("%q was typed, and the window is for %q; nothing is approved", got, environment)
 	}
 	return nil

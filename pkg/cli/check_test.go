@@ -48,7 +48,7 @@ func TestCheck(t *testing.T) {
 	if err := os.WriteFile(file, []byte(across), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	const denial = `deny  DataStoreAcrossTiers: spec.template.spec.containers[0].env[0].value names "orders.prod.db.example.com", data store "orders" of environment "production" (Production), but namespace "dev" belongs to "development" (NonProduction); use a data store of environment "development", or ask for an Exemption`
+	const denial = `deny  DataStoreAcrossTiers: spec.template.spec.containers[0].env[0].value names "orders.prod.db.example.com", data store "orders" of "production"; "dev" is in "development"` + "\n        use a data store of \"development\"\n"
 	cases := map[string]struct {
 		reason, stdin string
 		args          []string
@@ -95,15 +95,15 @@ func TestCheckJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	const message = `names "orders.prod.db.example.com", data store "orders" of environment "production" (Production), but namespace "dev" belongs to "development" (NonProduction); use a data store of environment "development", or ask for an Exemption`
+	const message = `names "orders.prod.db.example.com", data store "orders" of "production"; "dev" is in "development"`
 	want := map[string]any{
 		"results": []any{map[string]any{
 			"file": "-", "document": 0.0, "kind": "Deployment", "namespace": "dev", "name": "shop", "allowed": false, "decision": "deny",
 			"findings": []any{map[string]any{
 				"rule": "DataStoreAcrossTiers", "action": "deny", "path": "spec.template.spec.containers[0].env[0].value",
-				"value": "orders.prod.db.example.com", "target": "orders", "environment": "production", "message": message,
+				"value": "orders.prod.db.example.com", "target": "orders", "environment": "production", "message": message, "remedy": `use a data store of "development"`,
 			}},
-			"message": `deployments.apps "shop" is forbidden: violates environment segregation: DataStoreAcrossTiers: spec.template.spec.containers[0].env[0].value ` + message,
+			"message": `deployments.apps "shop" is forbidden: use a data store of "development" (DataStoreAcrossTiers: env "DATABASE_URL" ` + message + ")",
 		}},
 		"summary": map[string]any{"total": 1.0, "allow": 0.0, "warn": 0.0, "deny": 1.0, "undecided": 0.0},
 	}

@@ -30,9 +30,9 @@ func TestCheckReadsWhatValuesDeclare(t *testing.T) {
 		code   int
 		want   string
 	}{
-		"a profile and one's own":   {"files are merged as Helm does", []string{profile, write(stores)}, 1, `data store "orders" of environment "production" (Production), but namespace "dev" belongs to "development" (NonProduction)`},
-		"an environment taken out":  {"null takes it out", []string{profile, write(stores + "environments: {development: null}")}, 1, `but namespace "dev" belongs to no environment (NonProduction)`},
-		"what the chart renders":    {"the ConfigMap is the estate", []string{write(rendered)}, 1, `data store "orders" of environment "production" (Production)`},
+		"a profile and one's own":   {"files are merged as Helm does", []string{profile, write(stores)}, 1, `data store "orders" of "production"; "dev" is in "development"`},
+		"an environment taken out":  {"null takes it out", []string{profile, write(stores + "environments: {development: null}")}, 1, `; "dev" is in no environment`},
+		"what the chart renders":    {"the ConfigMap is the estate", []string{write(rendered)}, 1, `data store "orders" of "production"`},
 		"what declares nothing":     {"then nothing is denied, and that is said", []string{write("apiVersion: v1\nkind: Namespace\nmetadata: {name: dev}\n")}, 0, "Warning: --with names no Environment, so there is no production, and nothing that could be denied"},
 		"what is neither":           {"it could be anything", []string{write("replicas: 3\n")}, 2, "it has no apiVersion and kind; give manifests, or values of the chart that declare environments"},
 		"a rendered one malformed":  {"an estate that is read in part would admit what the whole denies", []string{write(strings.Replace(rendered, "environments:", "environmets:", 1))}, 2, `unknown field "environmets"`},

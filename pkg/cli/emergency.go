@@ -38,7 +38,7 @@ rejects it afterwards. Without a command it only opens the window. The exit stat
 	f := cmd.Flags()
 	f.StringVar(&o.environment, "environment", "", "environment in which it happens; default: the one that the namespace belongs to")
 	f.StringVar(&o.reason, "reason", "", "what is on fire, for whoever looks at it afterwards")
-	f.StringVar(&o.ticket, "ticket", "", "the record of it elsewhere")
+	f.StringVar(&o.ticket, "ticket", "", "number of the incident in another system")
 	f.DurationVar(&o.duration, "duration", time.Hour, "how long the window is open")
 	f.BoolVar(&o.override, "override-freeze", false, "pass a freeze, once somebody has approved the window")
 	_ = cmd.MarkFlagRequired("reason")

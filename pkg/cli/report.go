@@ -61,7 +61,9 @@ type ResultFinding struct {
 	Value       string `json:"value"`
 	Target      string `json:"target"`
 	Environment string `json:"environment"`
-	Message     string `json:"message"`
+	// Message is the objection and its reason, Remedy what to do next.
+	Message string `json:"message"`
+	Remedy  string `json:"remedy,omitempty"`
 }
 
 func (r Result) undecided(err error) Result {
@@ -74,7 +76,7 @@ func (r Result) decided(req *policy.Request, d *policy.Decision) Result {
 	for _, f := range d.Findings {
 		r.Findings = append(r.Findings, ResultFinding{
 			Rule: string(f.Rule), Action: strings.ToLower(string(f.Action)), Path: f.Path, Value: f.Value,
-			Target: f.Target, Environment: f.Environment, Message: f.Message,
+			Target: f.Target, Environment: f.Environment, Message: f.Message, Remedy: f.Remedy,
 		})
 	}
 	for _, e := range d.Invalid {
@@ -174,6 +176,9 @@ func (r *Result) print(w io.Writer) {
 			detail = f.Path + " " + detail
 		}
 		fmt.Fprintf(w, "  %-5s %s: %s\n", f.Action, f.Rule, detail)
+		if f.Remedy != "" {
+			fmt.Fprintf(w, "        %s\n", f.Remedy)
+		}
 	}
 	for _, m := range r.Warnings {
 		fmt.Fprintf(w, "  warn  %s\n", m)

@@ -37,12 +37,13 @@ type requestOptions struct {
 func (e *env) request() *cobra.Command {
 	var o requestOptions
 	cmd := &cobra.Command{
-		Use:   "request (-f MANIFEST | --resource KIND/NAME) --environment NAME (--start TIME | --cron CRON) --duration 1h --reason WHY",
+		Use:   "request (-f MANIFEST | --resource KIND/NAME) [--environment NAME] [--start TIME | --cron CRON] [--duration 1h] [--reason WHY]",
 		Short: "Request a change window for what a manifest would do",
 		Long: `Requests a change window for what a manifest would do. The window pins what may run: images (by digest), commands,
-environment, volumes, and the content of the ConfigMaps that are used. You type the environment, so that it is you who
-confirms where this will happen. What runs nothing new (a deletion, scaling, a session) is requested by kind and name.`,
-		Example: `  kubectl firebreak request -f reindex.yaml -n payments --environment production \
+environment, volumes, and the content of the ConfigMaps that are used. You type the environment, and so confirm where
+this will happen. What runs nothing new (a deletion, scaling, a session) is requested by kind and name.`,
+		Example: `  kubectl firebreak request -f reindex.yaml -n payments
+  kubectl firebreak request -f reindex.yaml -n payments --environment production \
     --start now --duration 1h --reason "Rebuild the orders index" --ticket CHG-20417
   kubectl firebreak request --resource 'Pod/web-*' --operation Exec -n payments --environment production \
     --start now --duration 30m --reason "INC-7: look at the cache"
@@ -55,10 +56,10 @@ confirms where this will happen. What runs nothing new (a deletion, scaling, a s
 	f.StringArrayVarP(&o.files, "filename", "f", nil, "manifest of what shall run or change (repeatable)")
 	f.StringArrayVar(&o.resources, "resource", nil, "kind and name (a glob) of what it is for, such as Pod/web-* or Deployment.apps/web (repeatable)")
 	f.StringVar(&o.name, "name", "", "name of the window; default: that of the first object and the time")
-	f.StringVar(&o.environment, "environment", "", "environment in which this shall happen; typed by you, since it confirms the target")
-	f.StringVar(&o.reason, "reason", "", "what for; the approver reads it")
-	f.StringVar(&o.ticket, "ticket", "", "record of the change elsewhere")
-	f.StringVar(&o.rollback, "rollback", "", "how it is undone")
+	f.StringVar(&o.environment, "environment", "", "environment in which this shall happen; asked for unless given, since it confirms the target")
+	f.StringVar(&o.reason, "reason", "", "what it is for, which the approver reads; asked for unless given")
+	f.StringVar(&o.ticket, "ticket", "", "number of the change in another system")
+	f.StringVar(&o.rollback, "rollback", "", "how the change is undone")
 	f.DurationVar(&o.startBefore, "start-before", 0, "executions may start only within this time from the opening")
 	f.StringSliceVar(&o.operations, "operation", []string{"Create"}, "what may happen to the objects: Create, Update, Delete, …")
 	f.StringSliceVar(&o.clusters, "for-cluster", nil, "names of the clusters that honour the window; default: all")
@@ -67,9 +68,6 @@ confirms where this will happen. What runs nothing new (a deletion, scaling, a s
 	f.StringSliceVar(&o.accounts, "for-service-account", nil, "service accounts that may use it, as namespace/name")
 	f.StringVar(&o.digest, "digest", "", "with one --resource: digest of the spec that it is to have, as a denial or a condition gives it")
 	f.BoolVar(&o.print, "print", false, "print the window instead of requesting it")
-	for _, required := range []string{"environment", "reason"} {
-		_ = cmd.MarkFlagRequired(required)
-	}
 	cmd.MarkFlagsOneRequired("filename", "resource")
 	o.when.flags(cmd)
 	return cmd
@@ -84,6 +82,12 @@ func (e *env) runRequest(ctx context.Context, o *requestOptions) error {
 		if d.Err != nil {
 			return fmt.Errorf("%s, document %d: %w", d.File, d.Index, d.Err)
 		}
+	}
+	if o.environment, err = e.answer("Environment in which this shall happen", "--environment", o.environment); err != nil {
+		return err
+	}
+	if o.reason, err = e.answer("Reason, which the approver reads", "--reason", o.reason); err != nil {
+		return err
 	}
 	c, ns, err := e.client()
 	if err != nil {

@@ -17,3 +17,25 @@ func TestRequestReadsTheWholeManifestFirst(t *testing.T) {
 		})
 	}
 }
+
+// What confirms the target and what the approver reads is asked for, and where nobody can type, the flag is named.
+func TestRequestAsks(t *testing.T) {
+	for name, tc := range map[string]struct {
+		typed, want string
+		args        []string
+	}{
+		"nothing typed":      {"", "Environment in which this shall happen: nothing was typed; where nobody can type, use --environment", nil},
+		"no reason":          {"production\n", "Reason, which the approver reads: nothing was typed; where nobody can type, use --reason", nil},
+		"only the reason":    {"\n", "Reason, which the approver reads: nothing was typed; where nobody can type, use --reason", []string{"--environment", "production"}},
+		"both are asked for": {"production\nindex\n", "Environment in which this shall happen: Reason, which the approver reads: --resource is for what runs nothing new", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("KUBECONFIG", "")
+			t.Setenv("HOME", t.TempDir())
+			out, code := run(t, tc.typed, append([]string{"request", "--resource", "Pod/web"}, tc.args...)...)
+			if code == 0 || !strings.Contains(strings.ReplaceAll(out, "Error: ", ""), tc.want) {
+				t.Errorf("exit %d, want %q: %s", code, tc.want, out)
+			}
+		})
+	}
+}

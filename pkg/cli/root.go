@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -44,6 +45,8 @@ type env struct {
 	config *kubeconfig
 	clock  func() time.Time
 	scheme *runtime.Scheme
+	// answers are what is typed; nil until something was asked.
+	answers *bufio.Reader
 }
 
 // New returns the root command.
@@ -121,7 +124,7 @@ type warnings struct{ out io.Writer }
 
 func (w warnings) HandleWarningHeaderWithContext(_ context.Context, code int, _, text string) {
 	// That it would need a window is why one is requested.
-	if code == 299 && text != "" && !strings.HasPrefix(text, "would need a window") {
+	if code == 299 && text != "" && !strings.HasPrefix(text, "a real run would be forbidden") {
 		fmt.Fprintln(w.out, "Warning:", text)
 	}
 }

@@ -23,13 +23,12 @@ type when struct {
 
 func (o *when) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.start, "start", "", "when the window opens: RFC 3339, now, or +DURATION from now")
+	f.StringVar(&o.start, "start", "now", "when the window opens: RFC 3339, now, or +DURATION from now")
 	f.StringVar(&o.cron, "cron", "", "when a window that recurs (Standard) opens, in five fields, such as '0 2 * * 6'")
 	f.StringVar(&o.timeZone, "time-zone", "", "zone of the cron, such as Europe/London")
 	f.StringVar(&o.validUntil, "valid-until", "", "when a window that recurs ends for good: RFC 3339, or +DURATION from now")
 	f.DurationVar(&o.duration, "duration", time.Hour, "how long it stays open, each time")
 	f.Int32Var(&o.maxExecutions, "max-executions", 1, "how often it may be used, each time")
-	cmd.MarkFlagsOneRequired("start", "cron")
 	cmd.MarkFlagsMutuallyExclusive("start", "cron")
 	cmd.MarkFlagsRequiredTogether("cron", "time-zone", "valid-until")
 }

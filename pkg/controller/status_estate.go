@@ -124,6 +124,6 @@ func (s *Statuses) freeze(ctx context.Context, key client.ObjectKey) (time.Durat
 	case !holds:
 		reason = "Over"
 	}
-	condition(&f.Status.Conditions, "Active", holds, reason, change.DescribeFreeze(&f, now), f.Generation)
+	condition(&f.Status.Conditions, "Active", holds, reason, change.DescribeFreeze(&f, "it", now), f.Generation)
 	return until(now, heartbeat, start, end), s.write(ctx, before, &f)
 }

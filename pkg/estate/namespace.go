@@ -43,15 +43,29 @@ func (m Membership) Production() []*Environment {
 	return out
 }
 
-// String describes the membership as messages do: `"development" (NonProduction)`.
+// Described is how messages name an environment: with its tier, unless that is NonProduction, or the name says it.
+func Described(name string, tier v1alpha1.Tier) string {
+	if tier == v1alpha1.TierNonProduction || strings.EqualFold(name, string(tier)) {
+		return fmt.Sprintf("%q", name)
+	}
+	return fmt.Sprintf("%q (%s)", name, tier)
+}
+
+// String describes the membership as messages do: `"development"`, `"edge" (Production)`.
 func (m Membership) String() string {
 	if len(m.Environments) == 0 {
 		if m.Tier == v1alpha1.TierShared {
 			return "the cluster's own (Shared)"
 		}
-		return "no environment (NonProduction)"
+		return "no environment"
+	}
+	if len(m.Environments) == 1 {
+		return Described(m.Environments[0].Name, m.Tier)
 	}
 	names := mapped(m.Environments, func(e *Environment) string { return fmt.Sprintf("%q", e.Name) })
+	if m.Tier == v1alpha1.TierNonProduction {
+		return strings.Join(names, " and ")
+	}
 	return fmt.Sprintf("%s (%s)", strings.Join(names, " and "), m.Tier)
 }
 

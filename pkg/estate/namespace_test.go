@@ -39,20 +39,20 @@ func TestMembership(t *testing.T) {
 		reason, namespace, want string
 		tier, subject           v1alpha1.Tier
 	}{
-		"by name":                {"the name is listed", "payments", `"production" (Production)`, "Production", "Production"},
-		"by glob":                {"a pattern over names", "prod-web", `"production" (Production)`, "Production", "Production"},
-		"by label":               {"a selector over labels", "labelled", `"production" (Production)`, "Production", "Production"},
-		"by expression":          {"selectors may hold expressions", "s2", `"staging" (NonProduction)`, "NonProduction", "NonProduction"},
+		"by name":                {"the name is listed", "payments", `"production"`, "Production", "Production"},
+		"by glob":                {"a pattern over names", "prod-web", `"production"`, "Production", "Production"},
+		"by label":               {"a selector over labels", "labelled", `"production"`, "Production", "Production"},
+		"by expression":          {"selectors may hold expressions", "s2", `"staging"`, "NonProduction", "NonProduction"},
 		"of two of one tier":     {"both claim it", "prod-cards", `"pci" and "production" (Production)`, "Production", "Production"},
 		"of two tiers":           {"the stricter holds", "both", `"production" and "staging" (Production)`, "Production", "Production"},
-		"of none":                {"unassigned: as a subject it is no production", "free", "no environment (NonProduction)", "", "NonProduction"},
-		"by no value":            {"the expression names others", "s3", "no environment (NonProduction)", "", "NonProduction"},
+		"of none":                {"unassigned: as a subject it is no production", "free", "no environment", "", "NonProduction"},
+		"by no value":            {"the expression names others", "s3", "no environment", "", "NonProduction"},
 		"of a shared one":        {"both sides use it", "ingress", `"platform" (Shared)`, "Shared", "Shared"},
 		"the cluster's own":      {"unless claimed", "kube-system", "the cluster's own (Shared)", "Shared", "Shared"},
 		"Firebreak's own":        {"unless claimed", "firebreak-system", "the cluster's own (Shared)", "Shared", "Shared"},
 		"the cluster's, claimed": {"a claim wins", "kube-public", `"platform" (Shared)`, "Shared", "Shared"},
-		"unknown, by pattern":    {"it need not exist yet", "prod-later", `"production" (Production)`, "Production", "Production"},
-		"unknown, of none":       {"nobody claims it", "nowhere", "no environment (NonProduction)", "", "NonProduction"},
+		"unknown, by pattern":    {"it need not exist yet", "prod-later", `"production"`, "Production", "Production"},
+		"unknown, of none":       {"nobody claims it", "nowhere", "no environment", "", "NonProduction"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := e.NamespaceOrName(test.namespace)
@@ -76,11 +76,11 @@ func TestMembershipOfUnknownAndNewLabels(t *testing.T) {
 		labels            map[string]string
 		want              string
 	}{
-		"labels that are to be":   {"they decide, not the ones that are", "free", map[string]string{"env": "prod"}, `"production" (Production)`},
-		"labels that are gone":    {"they decide, not the ones that are", "labelled", nil, "no environment (NonProduction)"},
-		"a name that stays":       {"labels take nothing away from a name", "payments", map[string]string{"env": "dev"}, `"production" (Production)`},
-		"a label in other case":   {"labels are exact", "free", map[string]string{"env": "Prod"}, "no environment (NonProduction)"},
-		"labels of the cluster's": {"a claim by label wins too", "kube-system", map[string]string{"env": "prod"}, `"production" (Production)`},
+		"labels that are to be":   {"they decide, not the ones that are", "free", map[string]string{"env": "prod"}, `"production"`},
+		"labels that are gone":    {"they decide, not the ones that are", "labelled", nil, "no environment"},
+		"a name that stays":       {"labels take nothing away from a name", "payments", map[string]string{"env": "dev"}, `"production"`},
+		"a label in other case":   {"labels are exact", "free", map[string]string{"env": "Prod"}, "no environment"},
+		"labels of the cluster's": {"a claim by label wins too", "kube-system", map[string]string{"env": "prod"}, `"production"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if m := e.NamespaceWith(test.namespace, test.labels); m.String() != test.want {
@@ -92,12 +92,12 @@ func TestMembershipOfUnknownAndNewLabels(t *testing.T) {
 
 func TestDefaultEnvironment(t *testing.T) {
 	for name, test := range map[string]struct{ reason, text, namespace, want string }{
-		"unclaimed":                    {"a cluster that is wholly development says so once", "default development\nenv development NonProduction", "x", `"development" (NonProduction)`},
-		"claimed":                      {"a claim wins over the default", "default development\nenv development NonProduction\nenv production Production {namespaces: {names: [x]}}", "x", `"production" (Production)`},
-		"a default of tier Production": {"the safe side for a cluster that is wholly production", "default production\nenv production Production", "x", `"production" (Production)`},
+		"unclaimed":                    {"a cluster that is wholly development says so once", "default development\nenv development NonProduction", "x", `"development"`},
+		"claimed":                      {"a claim wins over the default", "default development\nenv development NonProduction\nenv production Production {namespaces: {names: [x]}}", "x", `"production"`},
+		"a default of tier Production": {"the safe side for a cluster that is wholly production", "default production\nenv production Production", "x", `"production"`},
 		"the cluster's own":            {"it stays Shared", "default production\nenv production Production", "kube-system", "the cluster's own (Shared)"},
-		"a default that is none":       {"it does not exist yet", "default nowhere\nenv production Production", "x", "no environment (NonProduction)"},
-		"no default":                   {"unassigned", "env production Production", "x", "no environment (NonProduction)"},
+		"a default that is none":       {"it does not exist yet", "default nowhere\nenv production Production", "x", "no environment"},
+		"no default":                   {"unassigned", "env production Production", "x", "no environment"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := draft(t, test.text)

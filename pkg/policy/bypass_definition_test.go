@@ -123,7 +123,7 @@ func TestBypassDefinition(t *testing.T) {
 				t.Fatal(err)
 			}
 			said := policy.DenialMessage(*req, d.Denied())
-			if tc.weakens != !d.Allowed || tc.weakens && !strings.Contains(said, "BoundaryTampering: this weakens the boundary (it changes") {
+			if tc.weakens != !d.Allowed || tc.weakens && !strings.Contains(said, "BoundaryTampering: this weakens the boundary: it changes") {
 				t.Errorf("%s: allowed %t: %s", tc.reason, d.Allowed, said)
 			}
 		})

@@ -36,17 +36,19 @@ func (c *Case) certificateGrants() []Finding {
 	switch {
 	case c.pillar(ns, account) != "":
 		f.Environment = c.est.Production()[0].Name
-		f.Message = fmt.Sprintf("is for a certificate of %s; service accounts have tokens, and nobody else needs to be this one", c.pillar(ns, account))
+		f.Message, f.Remedy = "is for a certificate of "+c.pillar(ns, account), "use a token of a service account of your own"
 	case slices.Contains([]string{userControllerManager, userScheduler, userAPIServer}, name):
 		f.Environment = c.est.Production()[0].Name
-		f.Message = fmt.Sprintf("is for a certificate of user %q, a part of the control plane, which is not judged as people are; its certificates are made when the cluster is", name)
+		f.Message = fmt.Sprintf("is for a certificate of user %q, a part of the control plane, which is not judged as people are", name)
+		f.Remedy = "ask for a certificate of your own name: those of the control plane are made with the cluster"
 	case slices.Contains(groups, groupNodes), strings.HasPrefix(name, nodePrefix):
 		f.Environment = c.est.Production()[0].Name
-		f.Message = fmt.Sprintf("is for a certificate of user %q in groups %q, and what nodes send is not judged; kubelets ask for theirs from signer %s, as system:node:NAME in group %s alone",
-			name, groups, certificatesv1.KubeAPIServerClientKubeletSignerName, groupNodes)
+		f.Message = fmt.Sprintf("is for a certificate of user %q in groups %q, and what nodes send is not judged", name, groups)
+		f.Remedy = fmt.Sprintf("ask signer %s, as system:node:NAME in group %s alone", certificatesv1.KubeAPIServerClientKubeletSignerName, groupNodes)
 	case f.Environment != "":
-		f.Message = fmt.Sprintf("is for a certificate of user %q in groups %q, a member of environment %q (Production), and whoever has it is that user; let people sign in as themselves, renew their own for a day at most (spec.expirationSeconds), or ask for an Exemption",
-			name, groups, f.Environment)
+		f.Message = fmt.Sprintf("is for a certificate of user %q in groups %q, a member of %s, and whoever has it is that user",
+			name, groups, estate.Described(f.Environment, v1alpha1.TierProduction))
+		f.Remedy = "let people sign in as themselves, and renew their own certificate for a day at most (spec.expirationSeconds)"
 	default:
 		return nil
 	}

@@ -17,7 +17,7 @@ type lead struct {
 	ref reference.Reference
 	// target names it for ratcheting: the same target of the same rule was there before.
 	target string
-	// what describes it: `data store "orders" of environment "production" (Production)`.
+	// what describes it: `data store "orders" of environment "production"`.
 	what string
 	// remedy says what to use instead.
 	remedy string
@@ -75,8 +75,8 @@ func targets(leads []lead) map[string]bool {
 }
 
 // crosses says, as a clause, why a lead crosses tiers; empty if it does not. A reference to production needs both
-// identities on that side: who asks and what would run. Who changes something else of
-// what is production's asks for nothing that was stored.
+// identities on that side: who asks and what would run. An update of production's is not charged with references that were stored
+// already.
 func (c *Case) crosses(l lead, stored bool) string {
 	place := c.subject()
 	subject := place.SubjectTier()
@@ -88,7 +88,7 @@ func (c *Case) crosses(l lead, stored bool) string {
 	case c.throughGateway(l):
 		return ""
 	case subject != v1alpha1.TierShared && subject != l.tier:
-		return fmt.Sprintf("namespace %q belongs to %s", c.subjectNamespace(), place)
+		return fmt.Sprintf("%q is in %s", c.subjectNamespace(), place)
 	case l.tier == v1alpha1.TierProduction && (!stored || subject != v1alpha1.TierProduction) && !c.requester.Controller && !c.outsider && !c.requester.MemberOfTier(v1alpha1.TierProduction):
 		return fmt.Sprintf("%s is a member of no Production environment", c.requester)
 	}
@@ -106,7 +106,7 @@ func (c *Case) subjectNamespace() string {
 	return namespace
 }
 
-// subject is what the object works for belongs to.
+// subject returns the membership of the namespace that the object works for.
 func (c *Case) subject() estate.Membership {
 	if ns := c.subjectNamespace(); ns != c.req.Namespace {
 		return c.est.NamespaceOrName(ns)
@@ -198,7 +198,7 @@ func (l lead) finding(rule v1alpha1.RuleName, action v1alpha1.Action, but string
 	if v := l.ref.Via; v != nil {
 		names = fmt.Sprintf("(key %q of %s %q) %s", v.Key, v.Kind, v.Name, names)
 	}
-	f.Message = fmt.Sprintf("%s, but %s; %s", names, but, l.remedy)
+	f.Message, f.Remedy = fmt.Sprintf("%s; %s", names, but), l.remedy
 	return f
 }
 
@@ -207,5 +207,5 @@ func (c *Case) orShared(remedy string) string {
 	if !c.subject().Unassigned() || c.subjectNamespace() == "" {
 		return remedy
 	}
-	return fmt.Sprintf("%s; if what runs in namespace %q serves both sides, declare it in an environment of tier Shared", remedy, c.subjectNamespace())
+	return fmt.Sprintf("%s, or declare namespace %q in an environment of tier Shared if it serves both sides", remedy, c.subjectNamespace())
 }

@@ -27,8 +27,12 @@ type Finding struct {
 	Target string
 	// Environment concerned.
 	Environment string
-	// Message is the objection, the reason and the remedy as one clause, without the rule's name.
+	// Message is the objection and its reason as one clause, without the rule's name.
 	Message string
+	// Remedy says, as an order, what to do next; empty: nothing helps.
+	Remedy string
+	// place is the path in the words of whoever wrote the manifest; empty: the path itself.
+	place string
 }
 
 // Use is the window under which a request is admitted, and what is needed to reserve an execution.
@@ -99,68 +103,48 @@ func (c Class) String() string {
 	return "environment segregation"
 }
 
-// DenialMessage is the sentence that the sender of a denied request reads.
+// DenialMessage is the sentence that the sender of a denied request reads: what is refused, what to do next, and in brackets which rules
+// object to what, and why.
 func DenialMessage(req Request, findings []Finding) string {
-	return fmt.Sprintf("%s is forbidden: %s", Describe(req), sentence("violates", findings))
+	return fmt.Sprintf("%s is forbidden: %s", Describe(req), sentence(findings))
 }
 
 // WarningMessages are the sentences that the sender of an admitted request reads.
 func WarningMessages(findings []Finding) []string {
 	out := make([]string, 0, len(findings))
 	for _, f := range findings {
-		out = append(out, sentence("would violate", []Finding{f}))
+		out = append(out, "this would be forbidden: "+sentence([]Finding{f}))
 	}
 	return out
 }
 
-// sentence joins findings by class. More than a terminal can show is counted, not shown: the API server cuts long
-// messages anywhere.
-func sentence(verb string, findings []Finding) string {
-	var b strings.Builder
-	for _, class := range []Class{Segregation, ChangeControl} {
-		n := 0
-		for _, f := range findings {
-			if f.Class != class {
-				continue
-			}
-			switch {
-			case n == 0 && b.Len() > 0:
-				fmt.Fprintf(&b, "; and %s %s: ", verb, class)
-			case n == 0:
-				fmt.Fprintf(&b, "%s %s: ", verb, class)
-			case n == maxSpelledOut:
-				fmt.Fprintf(&b, "; and %d more", count(findings, class)-n)
-			default:
-				b.WriteString("; ")
-			}
-			if n < maxSpelledOut {
-				fmt.Fprintf(&b, "%s: %s", f.Rule, f.detail())
-			}
-			if n++; n > maxSpelledOut {
-				break
-			}
+// sentence says what to do about findings, and then what they are. What helps against several is said once. More than a terminal can
+// show is counted, not shown: the API server cuts long messages anywhere.
+func sentence(findings []Finding) string {
+	shown := findings[:min(len(findings), maxSpelledOut)]
+	var remedies, reasons []string
+	for _, f := range shown {
+		if f.Remedy != "" && !slices.Contains(remedies, f.Remedy) {
+			remedies = append(remedies, f.Remedy)
 		}
+		reasons = append(reasons, fmt.Sprintf("%s: %s", f.Rule, f.detail()))
 	}
-	return b.String()
+	if more := len(findings) - len(shown); more > 0 {
+		reasons = append(reasons, fmt.Sprintf("and %d more", more))
+	}
+	if len(remedies) == 0 {
+		return strings.Join(reasons, "; ")
+	}
+	return fmt.Sprintf("%s (%s)", strings.Join(remedies, "; "), strings.Join(reasons, "; "))
 }
 
 const maxSpelledOut = 10
-
-func count(findings []Finding, class Class) int {
-	n := 0
-	for _, f := range findings {
-		if f.Class == class {
-			n++
-		}
-	}
-	return n
-}
 
 func (f Finding) detail() string {
 	if f.Path == "" {
 		return f.Message
 	}
-	return f.Path + " " + f.Message
+	return cmp.Or(f.place, f.Path) + " " + f.Message
 }
 
 // Describe names the object of a request as kubectl does: jobs.batch "reindex".

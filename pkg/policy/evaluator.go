@@ -60,6 +60,7 @@ func (c *Case) Decide(s *change.State) *Decision {
 	}
 	c.exempt(d.Findings)
 	sortFindings(d.Findings)
+	c.places(d.Findings)
 	d.Invalid = c.validateOwn(s)
 	if c.hook != "" {
 		d.Warnings = append(d.Warnings, c.hook)
@@ -74,7 +75,7 @@ func (c *Case) conclude(d *Decision, j *Judgement) {
 	if !d.Allowed && c.req.DryRun && len(d.Invalid) == 0 && onlyChangeControl(denied) {
 		// A dry run stores nothing: kubectl diff, GitOps diffs and request must be able to look.
 		d.Allowed = true
-		d.Warnings = append(d.Warnings, "would need a window: "+sentence("would violate", denied))
+		d.Warnings = append(d.Warnings, "a real run would be forbidden: "+sentence(denied))
 	}
 	if a := j.main(); d.Allowed && a.covered() {
 		d.Use = &Use{Verdict: *a.nearest, Key: a.query.Key, Operation: c.recorded(a.query)}

@@ -53,7 +53,7 @@ func ExampleEvaluate() {
 	fmt.Println(policy.DenialMessage(req, d.Denied()))
 	// Output:
 	// allowed: false
-	// pods "try" is forbidden: violates environment segregation: DataStoreAcrossTiers: spec.containers[0].env[0].value names "orders.db.example.com", data store "orders" of environment "production" (Production), but namespace "dev" belongs to "development" (NonProduction); use a data store of environment "development", or ask for an Exemption
+	// pods "try" is forbidden: use a data store of "development" (DataStoreAcrossTiers: env "DB" names "orders.db.example.com", data store "orders" of "production"; "dev" is in "development")
 }
 
 // labelsOf reads what is missing from a map, in place of a cluster.

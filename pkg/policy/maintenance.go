@@ -214,7 +214,7 @@ func (c *Case) storeIn(refs []reference.Reference) string {
 	for _, r := range refs {
 		for _, o := range c.est.Resolve(r.Target, c.req.Namespace).Owners {
 			if o.Tier() == v1alpha1.TierProduction {
-				return fmt.Sprintf("production data store %q", o.Store)
+				return fmt.Sprintf("data store %q", o.Store)
 			}
 		}
 	}

@@ -19,8 +19,8 @@ import (
 
 func TestMessages(t *testing.T) {
 	req := &policy.Request{Resource: schema.GroupVersionResource{Group: "batch", Resource: "jobs"}, Name: "reindex"}
-	store := policy.Finding{Rule: v1alpha1.RuleDataStoreAcrossTiers, Path: "spec.x", Message: "names it"}
-	window := policy.Finding{Rule: v1alpha1.RuleChangeWindowRequired, Class: policy.ChangeControl, Message: "needs one"}
+	store := policy.Finding{Rule: v1alpha1.RuleDataStoreAcrossTiers, Path: "spec.x", Message: "names it", Remedy: "use another"}
+	window := policy.Finding{Rule: v1alpha1.RuleChangeWindowRequired, Class: policy.ChangeControl, Message: "needs one", Remedy: "request it"}
 	var many []policy.Finding
 	for i := range 13 {
 		many = append(many, policy.Finding{Rule: v1alpha1.RuleDataStoreAcrossTiers, Path: fmt.Sprintf("p%02d", i), Message: "m"})
@@ -32,13 +32,15 @@ func TestMessages(t *testing.T) {
 		findings []policy.Finding
 		want     string
 	}{
-		"one":            {"what, where, why", []policy.Finding{store}, `jobs.batch "reindex" is forbidden: violates environment segregation: DataStoreAcrossTiers: spec.x names it`},
-		"of no field":    {"the request as a whole", []policy.Finding{window}, `jobs.batch "reindex" is forbidden: violates change control: ChangeWindowRequired: needs one`},
-		"of two classes": {"segregation comes first", []policy.Finding{window, store}, `jobs.batch "reindex" is forbidden: violates environment segregation: DataStoreAcrossTiers: spec.x names it; and violates change control: ChangeWindowRequired: needs one`},
-		"two":            {"every finding at once", []policy.Finding{store, {Rule: v1alpha1.RuleNamespaceAcrossTiers, Path: "spec.y", Message: "names that"}}, `jobs.batch "reindex" is forbidden: violates environment segregation: DataStoreAcrossTiers: spec.x names it; NamespaceAcrossTiers: spec.y names that`},
-		"ten":            {"a terminal shows ten", many[:10], `jobs.batch "reindex" is forbidden: violates environment segregation: ` + ten},
-		"eleven":         {"the rest is counted", many[:11], `jobs.batch "reindex" is forbidden: violates environment segregation: ` + ten + "; and 1 more"},
-		"many and more":  {"each class counts its own", append([]policy.Finding{window}, many...), `jobs.batch "reindex" is forbidden: violates environment segregation: ` + ten + "; and 3 more; and violates change control: ChangeWindowRequired: needs one"},
+		"one":            {"what, what to do, where, why", []policy.Finding{store}, `jobs.batch "reindex" is forbidden: use another (DataStoreAcrossTiers: spec.x names it)`},
+		"of no field":    {"the request as a whole", []policy.Finding{window}, `jobs.batch "reindex" is forbidden: request it (ChangeWindowRequired: needs one)`},
+		"of two classes": {"what to do comes first, for each", []policy.Finding{window, store}, `jobs.batch "reindex" is forbidden: request it; use another (ChangeWindowRequired: needs one; DataStoreAcrossTiers: spec.x names it)`},
+		"the same cure":  {"it is said once", []policy.Finding{store, store}, `jobs.batch "reindex" is forbidden: use another (DataStoreAcrossTiers: spec.x names it; DataStoreAcrossTiers: spec.x names it)`},
+		"no cure":        {"nothing helps", many[:1], `jobs.batch "reindex" is forbidden: DataStoreAcrossTiers: p00 m`},
+		"two":            {"every finding at once", []policy.Finding{store, {Rule: v1alpha1.RuleNamespaceAcrossTiers, Path: "spec.y", Message: "names that"}}, `jobs.batch "reindex" is forbidden: use another (DataStoreAcrossTiers: spec.x names it; NamespaceAcrossTiers: spec.y names that)`},
+		"ten":            {"a terminal shows ten", many[:10], `jobs.batch "reindex" is forbidden: ` + ten},
+		"eleven":         {"the rest is counted", many[:11], `jobs.batch "reindex" is forbidden: ` + ten + "; and 1 more"},
+		"many and more":  {"what is not shown is counted", append([]policy.Finding{window}, many...), `jobs.batch "reindex" is forbidden: request it (ChangeWindowRequired: needs one; ` + strings.TrimSuffix(ten, "; DataStoreAcrossTiers: p09 m") + "; and 4 more)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, policy.DenialMessage(*req, test.findings)); diff != "" {
@@ -47,7 +49,7 @@ func TestMessages(t *testing.T) {
 		})
 	}
 	warnings := policy.WarningMessages([]policy.Finding{store, window})
-	if diff := cmp.Diff([]string{"would violate environment segregation: DataStoreAcrossTiers: spec.x names it", "would violate change control: ChangeWindowRequired: needs one"}, warnings); diff != "" {
+	if diff := cmp.Diff([]string{"this would be forbidden: use another (DataStoreAcrossTiers: spec.x names it)", "this would be forbidden: request it (ChangeWindowRequired: needs one)"}, warnings); diff != "" {
 		t.Errorf("one warning for each finding (-want +got):\n%s", diff)
 	}
 	causes := policy.Causes([]policy.Finding{store, window})

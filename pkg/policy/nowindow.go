@@ -26,48 +26,46 @@ func (a *answer) finding(rule v1alpha1.RuleName, message string) Finding {
 	return f
 }
 
-// demandFinding is the objection of the rule that wants a window.
+// demandFinding is the objection of the rule that wants a window. It adds why no window permits the request, and how to get one.
 func (c *Case) demandFinding(d *Demand, j *Judgement, message string) Finding {
-	f := j.to(d).finding(d.rule, message)
-	f.Action = estate.Strictest(d.Environments, d.rule)
+	why, remedy := c.noWindow(j, d)
+	f := j.to(d).finding(d.rule, message+why)
+	f.Action, f.Remedy = estate.Strictest(d.Environments, d.rule), remedy
 	if len(d.Environments) > 0 {
 		f.Environment = d.Environments[0].Name
 	}
 	return f
 }
 
-// noWindow says which window nearly covered the request and why it did not, when one opens next, who may approve, and how
-// to ask for one. Where one window must meet several demands, the first of them says so.
-func (c *Case) noWindow(j *Judgement, d *Demand) string {
+// noWindow says, to follow an objection, why the nearest window does not permit the request (nothing, if there is none), and what to do next: to wait for a window
+// that opens, to have one approved, or to request one. Where one window must meet several demands, the first of them says so.
+func (c *Case) noWindow(j *Judgement, d *Demand) (why, remedy string) {
 	a := j.to(d)
-	if !a.leads(d) {
-		return "the same window must permit that, too"
-	}
 	v := a.nearest
-	if v == nil {
-		return fmt.Sprintf("no change window in namespace %q has it in scope; %s", c.windowNamespace(a), c.howToRequest(a))
+	switch {
+	case !a.leads(d):
+		return ", and the same window must permit it", ""
+	case v == nil:
+		return "", "request a window: " + c.requestCommand(a)
 	}
-	said := fmt.Sprintf("no open, approved window covers it: window %q does not, since %s", v.Window.Name, v.Why)
+	why = fmt.Sprintf("; window %q does not permit it, since %s", v.Window.Name, v.Why)
 	next := change.NextOpening(a.query, j.state)
 	switch {
+	case v.Stage == change.Unapproved:
+		return why, a.haveApproved(v.Approvals.Required - len(v.Approvals.Names))
 	case next != nil && next.Window.UID == v.Window.UID && v.Stage == change.NotYetOpen && next.Opens.Equal(v.Opens):
-		return said
+		return "", fmt.Sprintf("wait: window %q opens at %s", next.Window.Name, next.OpensAt())
 	case next != nil:
-		said += fmt.Sprintf("; window %q can be used from %s on", next.Window.Name, next.OpensAt())
+		return why, fmt.Sprintf("wait: window %q can be used from %s on", next.Window.Name, next.OpensAt())
 	}
-	if v.Stage == change.Unapproved {
-		return said // and who approves it, and how, was said
-	}
-	return said + "; " + c.howToRequest(a)
+	return why, "request a window: " + c.requestCommand(a)
 }
 
-// howToRequest says how to get a window, and who approves it.
-func (c *Case) howToRequest(a *answer) string {
-	n := int(a.query.Controls.RequiredApprovals)
-	if n == 0 {
-		return "request one: " + c.requestCommand(a)
-	}
-	return fmt.Sprintf("request one, for %s to approve: %s", a.query.Approvers(n, ""), c.requestCommand(a))
+// haveApproved says how to have the nearest window approved, by as many as are missing.
+func (a *answer) haveApproved(missing int) string {
+	w := a.nearest.Window
+	return fmt.Sprintf("have window %q approved by %s: kubectl firebreak approve %s -n %s", w.Name,
+		a.query.Approvers(missing, w.Spec.RequestedBy.Username), w.Name, w.Namespace)
 }
 
 // windowNamespace is where a window for the request would lie.
@@ -98,7 +96,7 @@ func (c *Case) requestCommand(a *answer) string {
 	default:
 		words = append(words, "--for-user", r.Username)
 	}
-	return strings.Join(append(words, "--environment ENVIRONMENT --start TIME --duration 1h --reason WHY"), " ")
+	return strings.Join(words, " ")
 }
 
 // requested names what a window is requested for: what is created or changed by its manifest, which the plan is made of,

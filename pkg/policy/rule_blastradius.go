@@ -29,21 +29,23 @@ func blastRadius(c *Case, j *Judgement) []Finding {
 	case d.Barred:
 		return []Finding{{
 			Rule: d.rule, Action: autoscalerAction(d.Environments), Target: c.req.Name, Environment: d.Environments[0].Name,
-			Message: fmt.Sprintf("this %s, which is more than environment %s allows at once; bound what scales it, or let it go in smaller steps", d.Why, named(d.Environments)),
+			Message: fmt.Sprintf("this %s, which %s does not allow at once", d.Why, named(d.Environments)),
+			Remedy:  "bound what scales it, or let it go in smaller steps",
 		}}
 	case j.spoken(d):
 		return nil
 	}
-	return []Finding{c.demandFinding(d, j, fmt.Sprintf(
-		"this %s, which is more than environment %s allows at once; %s: %s", d.Why, named(d.Environments), c.smallerSteps(), c.noWindow(j, d)))}
+	f := c.demandFinding(d, j, fmt.Sprintf("this %s, which %s does not allow at once", d.Why, named(d.Environments)))
+	f.Remedy = c.smallerSteps() + f.Remedy
+	return []Finding{f}
 }
 
-// smallerSteps is the advice to who scales by hand. From one, there is no smaller step.
+// smallerSteps is the beginning of the advice to somebody that scales by hand. From one, there is no smaller step.
 func (c *Case) smallerSteps() string {
 	if before, after, ok := c.scaled(); !ok || before-after == 1 {
-		return "do it under a window"
+		return ""
 	}
-	return "do it in smaller steps, or under a window"
+	return "do it in smaller steps, or "
 }
 
 func autoscalerAction(prod []*estate.Environment) v1alpha1.Action {

@@ -37,7 +37,7 @@ func boundaryTampering(c *Case, j *Judgement) []Finding {
 	if d == nil || j.spoken(d) {
 		return nil
 	}
-	return []Finding{c.demandFinding(d, j, fmt.Sprintf("this weakens the boundary (%s), and %s", d.Why, c.noWindow(j, d)))}
+	return []Finding{c.demandFinding(d, j, "this weakens the boundary: "+d.Why)}
 }
 
 // weakening says what the request would weaken; empty: nothing, or the boundary may still be edited freely.
@@ -197,7 +197,7 @@ func (c *Case) takesPlace() string {
 	case c.answers():
 		return fmt.Sprintf("%s has the label by which Firebreak's Service finds its replicas, and would answer in their stead", Describe(*c.req))
 	case c.leadsElsewhere():
-		return fmt.Sprintf("it leads %s, by which the API server finds Firebreak", Describe(*c.req))
+		return fmt.Sprintf("it redirects %s, through which the API server reaches Firebreak", Describe(*c.req))
 	}
 	return ""
 }
@@ -298,7 +298,7 @@ func (c *Case) namespaceWeakenings() []string {
 	after := c.est.NamespaceWith(c.req.Name, c.new.labels())
 	if c.old == nil {
 		if len(after.Production()) > 0 {
-			return []string{fmt.Sprintf("it creates a namespace of environment %s", named(after.Production()))}
+			return []string{fmt.Sprintf("it creates a namespace of %s", named(after.Production()))}
 		}
 		return nil
 	}
@@ -318,7 +318,7 @@ func (c *Case) nodeWeakenings() []string {
 	var out []string
 	for _, e := range c.est.Production() {
 		if pool(e, before) != pool(e, after) && !c.bringsUp(e, before, after) {
-			out = append(out, fmt.Sprintf("it moves node %q into or out of the pool of environment %q", c.req.Name, e.Name))
+			out = append(out, fmt.Sprintf("it moves node %q into or out of the pool of %q", c.req.Name, e.Name))
 		}
 	}
 	return out

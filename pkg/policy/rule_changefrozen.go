@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -27,7 +26,7 @@ func changeFrozen(c *Case, j *Judgement) []Finding {
 	return []Finding{{
 		Rule: v1alpha1.RuleChangeFrozen, Action: estate.Strictest(prod, v1alpha1.RuleChangeFrozen),
 		Target: f.Name, Environment: prod[0].Name,
-		Message: fmt.Sprintf("changes to environment %s are frozen: %s; %s", named(prod), change.DescribeFreeze(f, c.At()), wayOut(j)),
+		Message: change.DescribeFreeze(f, named(prod), c.At()), Remedy: wayOut(j),
 	}}
 }
 
@@ -60,12 +59,10 @@ func (j *Judgement) overridden() bool {
 func wayOut(j *Judgement) string {
 	a := j.main()
 	if !a.covered() || a.nearest.Window.Spec.Type != v1alpha1.WindowEmergency || !a.nearest.Window.Spec.OverridesFreeze {
-		return "wait until it is over, or ask who froze it"
+		return "wait until the freeze is over, or ask whoever froze it"
 	}
-	w := a.nearest.Window
 	missing := max(1, int(a.query.Controls.RequiredApprovals)) - len(a.nearest.Approvals.Names)
-	return fmt.Sprintf("window %q overrides it once approved by %s: kubectl firebreak approve %s -n %s", w.Name,
-		a.query.Approvers(missing, w.Spec.RequestedBy.Username), w.Name, w.Namespace)
+	return a.haveApproved(missing)
 }
 
 // binding returns the freezes whose level binds a request.

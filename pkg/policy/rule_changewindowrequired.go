@@ -33,5 +33,5 @@ func changeWindowRequired(c *Case, j *Judgement) []Finding {
 	if d.scoped {
 		what = "a change"
 	}
-	return []Finding{c.demandFinding(d, j, fmt.Sprintf("this is %s in environment %s (%s), and %s", what, named(d.Environments), d.Why, c.noWindow(j, d)))}
+	return []Finding{c.demandFinding(d, j, fmt.Sprintf("this is %s in %s: %s", what, named(d.Environments), d.Why))}
 }

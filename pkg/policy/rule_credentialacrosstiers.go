@@ -21,7 +21,7 @@ func (c *Case) credentialLeads(refs []reference.Reference) []lead {
 			if l, ok := c.namespaceLead(r, r.Namespace); ok {
 				l.target = "secret/" + r.Namespace + "/" + r.Name
 				l.what = "a Secret " + l.what
-				l.remedy = "use a Secret of its own environment, or ask for an Exemption"
+				l.remedy = "use a Secret of its own environment"
 				out = append(out, l)
 			}
 		case r.Kind == reference.Secret, r.Kind == reference.StorePath, r.Kind == reference.Role:
@@ -29,7 +29,7 @@ func (c *Case) credentialLeads(refs []reference.Reference) []lead {
 				l := c.storeLead(r, o)
 				l.target = "credential/" + o.Store
 				l.what = fmt.Sprintf("%s of %s", credentialWord(r.Kind), l.what)
-				l.remedy = "use credentials of its own environment, or ask for an Exemption"
+				l.remedy = "use credentials of its own environment"
 				out = append(out, l)
 			}
 		}

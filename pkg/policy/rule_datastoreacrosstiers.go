@@ -33,18 +33,18 @@ func (c *Case) storeLeads(use reference.Use) func([]reference.Reference) []lead 
 func (c *Case) storeLead(r reference.Reference, o estate.Owner) lead {
 	l := lead{
 		ref: r, target: o.Store, environment: o.EnvironmentName, env: o.Environment, tier: o.Tier(),
-		what:   fmt.Sprintf("data store %q of environment %q (%s)", o.Store, o.EnvironmentName, o.Tier()),
-		remedy: "use that environment's own data store, or ask for an Exemption",
+		what:   fmt.Sprintf("data store %q of %s", o.Store, estate.Described(o.EnvironmentName, o.Tier())),
+		remedy: "use that environment's own data store",
 	}
 	if o.Environment == nil {
-		l.what = fmt.Sprintf("data store %q of environment %q, which does not exist", o.Store, o.EnvironmentName)
+		l.what = fmt.Sprintf("data store %q of %q, which does not exist", o.Store, o.EnvironmentName)
 		if c.subject().SubjectTier() == v1alpha1.TierProduction {
 			// For the rest it is a warning: nobody knows whose it is, and production must not stop for that.
 			l.tier, l.uncertain = v1alpha1.TierNonProduction, true
 		}
 	}
 	if envs := c.subject().Environments; len(envs) == 1 {
-		l.remedy = fmt.Sprintf("use a data store of environment %q, or ask for an Exemption", envs[0].Name)
+		l.remedy = fmt.Sprintf("use a data store of %q", envs[0].Name)
 	}
 	if r.Kind == reference.Claim || r.Kind == reference.Volume {
 		l.what, l.remedy = "a volume of "+l.what, volumeRemedy
@@ -52,4 +52,4 @@ func (c *Case) storeLead(r reference.Reference, o estate.Owner) lead {
 	return l
 }
 
-const volumeRemedy = "use a volume of its own environment, or ask for an Exemption"
+const volumeRemedy = "use a volume of its own environment"

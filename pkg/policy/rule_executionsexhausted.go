@@ -13,6 +13,7 @@ func executionsExhausted(c *Case, j *Judgement) []Finding {
 	if a.overridesOnly() || a.stage() != change.Exhausted {
 		return nil
 	}
-	return []Finding{a.finding(v1alpha1.RuleExecutionsExhausted, fmt.Sprintf(
-		"window %q covers it, but %s; request another window with: %s", a.nearest.Window.Name, a.nearest.Why, c.requestCommand(a)))}
+	f := a.finding(v1alpha1.RuleExecutionsExhausted, fmt.Sprintf("window %q covers this, but %s", a.nearest.Window.Name, a.nearest.Why))
+	f.Remedy = "request another window: " + c.requestCommand(a)
+	return []Finding{f}
 }

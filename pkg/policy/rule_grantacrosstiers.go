@@ -99,11 +99,11 @@ func (c *Case) grant(b Binding, s rbacv1.Subject, p powers.Level) (Finding, bool
 	case len(prod) > 0 && !g.production:
 		f.Action, f.Environment = c.softened(estate.Strictest(prod, f.Rule), g, b, p, prod), prod[0].Name
 		where += c.whose(b.Namespace, prod)
-		f.Message = where + ", although no Production environment lists it; bind a user or group that one lists, or ask for an Exemption"
+		f.Message, f.Remedy = where, "bind a member of a Production environment"
 		return f, f.Action != ""
 	case len(prod) == 0 && place.Tier == v1alpha1.TierNonProduction && g.production && !g.nonProduction:
 		f.Action, f.Environment = estate.Strictest(place.Environments, f.Rule), place.Environments[0].Name
-		f.Message = fmt.Sprintf("%s of %s, although it is production's; bind an identity of that environment, or ask for an Exemption", where, place)
+		f.Message, f.Remedy = fmt.Sprintf("%s of %s", where, place), "bind an identity of that environment, not one of production"
 		return f, true
 	}
 	return Finding{}, false
@@ -117,7 +117,7 @@ func (c *Case) whose(namespace string, prod []*estate.Environment) string {
 	case c.est.FirebreakNamespace:
 		return ", Firebreak's own, which is guarded like production"
 	}
-	return " of environment " + named(prod)
+	return " of " + named(prod)
 }
 
 // rules returns what whoever has power in a namespace has power over. In the cluster as a whole, and where Firebreak is, that

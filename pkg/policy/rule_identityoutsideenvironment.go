@@ -33,7 +33,8 @@ func identityOutsideEnvironment(c *Case, _ *Judgement) []Finding {
 		Value:       c.requester.Username,
 		Target:      c.req.Namespace,
 		Environment: prod[0].Name,
-		Message:     fmt.Sprintf("%s is no member of environment %s, which %s belongs to; %s", c.requester, named(prod), c.where(), c.joining()),
+		Message:     fmt.Sprintf("%s is not a member of %s, to which %s belongs", c.requester, named(prod), c.where()),
+		Remedy:      c.joining(),
 	}}
 }
 
@@ -41,11 +42,11 @@ func identityOutsideEnvironment(c *Case, _ *Judgement) []Finding {
 func (c *Case) joining() string {
 	switch home := c.est.NamespaceOrName(c.requester.AccountNamespace); {
 	case c.requester.impersonated() && c.est.Identity(c.requester.Username, nil).MemberOfTier(v1alpha1.TierProduction):
-		return "somebody acts as that account, which does not make them a member: act as yourself, or ask the environment's owners to list the account in spec.identities.impersonated, which gives whoever may impersonate it its power"
+		return "act as yourself, for whoever acts as a member's account is not a member; or have the account listed in spec.identities.impersonated, which gives its power to everybody who may impersonate it"
 	case c.requester.Account != "" && home.Unassigned():
-		return fmt.Sprintf("ask its owners to list the account in spec.identities, and to declare namespace %q in an environment of tier Shared if what runs there serves both sides", c.requester.AccountNamespace)
+		return fmt.Sprintf("have the account listed in spec.identities, and namespace %q declared in an environment of tier Shared if it serves both sides", c.requester.AccountNamespace)
 	}
-	return "ask one of its members to do it, or its owners to list the identity in spec.identities"
+	return "ask a member to do it, or have the identity listed in spec.identities"
 }
 
 // guarded returns the Production environments whose service account the request takes although its namespace belongs to

@@ -39,16 +39,17 @@ func interactiveAccess(c *Case, j *Judgement) []Finding {
 	case d.Barred:
 		why := "sessions are not allowed there"
 		if c.operates() {
-			why = fmt.Sprintf("%s is listed among its operators, which act on their own objects and never so", c.requester)
+			why = fmt.Sprintf("%s is one of its operators, which may act on their own objects but may not open sessions", c.requester)
 		}
 		return []Finding{{
 			Rule: d.rule, Action: estate.Strictest(d.Environments, d.rule), Target: c.req.Name, Environment: d.Environments[0].Name,
-			Message: fmt.Sprintf("this is %s in environment %s, and %s; find out what you need from logs and metrics, or ask its owners for an Exemption", d.Why, named(d.Environments), why),
+			Message: fmt.Sprintf("this is %s in %s, and %s", d.Why, named(d.Environments), why),
+			Remedy:  "find out what you need from logs and metrics, or ask the environment's owners for an Exemption",
 		}}
 	case j.spoken(d):
 		return nil
 	}
-	return []Finding{c.demandFinding(d, j, fmt.Sprintf("this is %s in environment %s, and %s", d.Why, named(d.Environments), c.noWindow(j, d)))}
+	return []Finding{c.demandFinding(d, j, fmt.Sprintf("this is %s in %s", d.Why, named(d.Environments)))}
 }
 
 // session says which session a request opens in Production, as a phrase, and which operation a window must let happen for

@@ -74,10 +74,10 @@ func (c *Case) namespaceLead(r reference.Reference, namespace string) (lead, boo
 	}
 	l := lead{
 		ref: r, target: "namespace/" + namespace, tier: m.Tier, what: standsIn(r, namespace) + fmt.Sprintf(" of %s", m),
-		remedy: "use a Service of its own environment, or ask for an Exemption",
+		remedy: "use a Service of its own environment",
 	}
 	if r.Kind != reference.Host {
-		l.remedy = "name a namespace of its own environment, or ask for an Exemption"
+		l.remedy = "name a namespace of its own environment"
 	}
 	if r.Kind == reference.Claim || r.Kind == reference.Volume {
 		l.remedy = volumeRemedy

@@ -63,8 +63,8 @@ func (c *Case) poolLeads(r reference.Reference) []lead {
 	for _, e := range envs {
 		out = append(out, lead{
 			ref: r, target: "pool/" + e.Name, environment: e.Name, env: e, tier: e.Tier,
-			what:   fmt.Sprintf("which belongs to the scheduling pool of environment %q (%s)", e.Name, e.Tier),
-			remedy: "let it run on its own environment's nodes, or ask for an Exemption",
+			what:   fmt.Sprintf("which belongs to the scheduling pool of %s", estate.Described(e.Name, e.Tier)),
+			remedy: "let it run on its own environment's nodes",
 		})
 	}
 	return out
@@ -81,7 +81,7 @@ func (c *Case) tenantLeads(r reference.Reference) []lead {
 		return []lead{{
 			ref: r, target: "node/" + r.Name, environment: prod[0].Name, env: prod[0], tier: v1alpha1.TierProduction,
 			what:   fmt.Sprintf("a node that runs Pods of namespace %q of %s", ns, estate.Membership{Environments: prod, Tier: v1alpha1.TierProduction}),
-			remedy: "leave the choice of the node to the scheduler, or ask for an Exemption",
+			remedy: "leave the choice of the node to the scheduler",
 		}}
 	}
 	return nil
@@ -101,8 +101,8 @@ func (c *Case) hostLeads(r reference.Reference, refs []reference.Reference) []le
 		return []lead{{
 			ref: r, target: "host/" + e.Name, environment: e.Name, env: e, tier: v1alpha1.TierProduction,
 			uncertain: c.place.Unassigned() && !c.requester.Person, // on the first day, an agent whose namespace nobody has declared yet
-			what:      fmt.Sprintf("access to the nodes that it runs on, those of environment %q (%s) among them", e.Name, e.Tier),
-			remedy:    "keep it away from production's nodes, run it in a namespace of tier Shared if it serves both sides, or ask for an Exemption",
+			what:      fmt.Sprintf("access to the nodes that it runs on, those of %s among them", estate.Described(e.Name, e.Tier)),
+			remedy:    "keep it away from production's nodes, or run it in a namespace of tier Shared if it serves both sides",
 		}}
 	}
 	return nil
@@ -123,8 +123,8 @@ func (c *Case) priorityLeads(r reference.Reference) []lead {
 	}
 	return []lead{{
 		ref: r, target: "priority/" + r.Name, environment: e.Name, env: e, tier: v1alpha1.TierProduction,
-		what:   fmt.Sprintf("a priority class that comes before the workloads of environment %q (%s) and may have them evicted", e.Name, e.Tier),
-		remedy: "use a class of its own environment, or ask for an Exemption",
+		what:   fmt.Sprintf("a priority class that comes before the workloads of %s and may have them evicted", estate.Described(e.Name, e.Tier)),
+		remedy: "use a class of its own environment",
 	}}
 }
 

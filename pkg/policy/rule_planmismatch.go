@@ -14,7 +14,8 @@ func planMismatch(c *Case, j *Judgement) []Finding {
 		return nil
 	}
 	w := a.nearest.Window
-	return []Finding{a.finding(v1alpha1.RulePlanMismatch, fmt.Sprintf(
-		"window %q covers it, but what would run is not what was approved: %s; run what was approved, or request a window for this (its digest is %s) with: %s",
-		w.Name, a.nearest.Why, a.query.Plan.Digest, c.requestCommand(a)))}
+	f := a.finding(v1alpha1.RulePlanMismatch, fmt.Sprintf(
+		"window %q is for something else: %s", w.Name, a.nearest.Why))
+	f.Remedy = "run what was approved, or request a window for this: " + c.requestCommand(a)
+	return []Finding{f}
 }

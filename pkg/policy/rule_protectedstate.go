@@ -41,12 +41,12 @@ func protectedState(c *Case, j *Judgement) []Finding {
 	case d.Barred:
 		return []Finding{{
 			Rule: d.rule, Action: weaker(estate.Strictest(d.Environments, d.rule), v1alpha1.ActionAudit),
-			Target: c.req.Name, Environment: d.Environments[0].Name, Message: fmt.Sprintf("this %s in environment %s, for %s", d.Why, named(d.Environments), c.req.Username()),
+			Target: c.req.Name, Environment: d.Environments[0].Name, Message: fmt.Sprintf("this %s in %s, for %s", d.Why, named(d.Environments), c.req.Username()),
 		}}
 	case j.spoken(d):
 		return nil
 	}
-	return []Finding{c.demandFinding(d, j, fmt.Sprintf("this %s in environment %s, and %s", d.Why, named(d.Environments), c.noWindow(j, d)))}
+	return []Finding{c.demandFinding(d, j, fmt.Sprintf("this %s in %s", d.Why, named(d.Environments)))}
 }
 
 // endangers says, as a predicate, how a request leads to the deletion of protected state, and in which environments.
@@ -64,7 +64,7 @@ func (c *Case) endangers() ([]*estate.Environment, string) {
 	case len(envs) == 0:
 		return nil, ""
 	case c.req.Operation == Delete:
-		return envs, "deletes protected state: " + Describe(*c.req)
+		return envs, "deletes protected state"
 	}
 	return envs, c.exposes(envs)
 }
@@ -200,7 +200,7 @@ func (c *Case) exposes(envs []*estate.Environment) string {
 		}
 	}
 	if before, after := retained(c.old), retained(c.new); !reflect.DeepEqual(before, after) && slices.ContainsFunc(after, loses) {
-		return "lets go of the volumes of " + Describe(*c.req)
+		return "lets protected volumes be deleted"
 	}
 	if ref := claimOf(c.old); c.isKind(volumeKind()) && ref != nil && !sameClaim(ref, claimOf(c.new)) {
 		return fmt.Sprintf("takes %s from protected %s %q", Describe(*c.req), claim, ref.Namespace+"/"+ref.Name)

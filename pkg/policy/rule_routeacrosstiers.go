@@ -65,7 +65,7 @@ func (c *Case) sideOf(t reference.Target) side {
 	}
 	o := owners[0]
 	return side{
-		name: t.Name, what: fmt.Sprintf("data store %q of environment %q (%s)", o.Store, o.EnvironmentName, o.Tier()),
+		name: t.Name, what: fmt.Sprintf("data store %q of %s", o.Store, estate.Described(o.EnvironmentName, o.Tier())),
 		environment: o.EnvironmentName, env: o.Environment, tier: o.Tier(),
 	}
 }
@@ -95,7 +95,7 @@ func (c *Case) answerLeads(refs []reference.Reference) []lead {
 		r.Name = told.name
 		out = append(out, lead{
 			ref: r, target: "answer/" + asked.name + "/" + answer.name, what: told.what, environment: told.environment, env: told.env, tier: told.tier,
-			crossing: but, remedy: "let each name lead to its own environment, or ask for an Exemption",
+			crossing: but, remedy: "let each name lead to its own environment",
 		})
 	}
 	return out
@@ -127,7 +127,8 @@ func (c *Case) takesServerAddress() []Finding {
 		return []Finding{{
 			Rule: v1alpha1.RuleRouteAcrossTiers, Action: estate.Strictest(c.est.Production(), v1alpha1.RuleRouteAcrossTiers),
 			Path: fmt.Sprintf("spec.externalIPs[%d]", i), Value: ip, Target: "service/default/kubernetes", Environment: c.est.Production()[0].Name,
-			Message: fmt.Sprintf("names %q, the address of the API server, so that what the whole cluster sends there would be sent here; take it out", ip),
+			Message: fmt.Sprintf("names %q, the address of the API server, so what the whole cluster sends there would come here", ip),
+			Remedy:  "take the address out",
 		}}
 	}
 	return nil

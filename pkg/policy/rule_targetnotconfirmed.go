@@ -18,8 +18,8 @@ func targetNotConfirmed(c *Case, j *Judgement) []Finding {
 			return nil
 		}
 		return []Finding{c.targetFinding(path, target, fmt.Sprintf(
-			"says that this is meant for environment %q, but namespace %q belongs to %s; check your kubectl context, or correct the annotation",
-			target, c.req.Namespace, c.place))}
+			"says %q, but namespace %q is in %s", target, c.req.Namespace, c.place),
+			"check your kubectl context, or correct the annotation")}
 	}
 	d := c.demanded(v1alpha1.RuleChangeWindowRequired)
 	if c.maintenance == "" || j.main().covered() || d != nil && j.to(d).covered() {
@@ -32,8 +32,8 @@ func targetNotConfirmed(c *Case, j *Judgement) []Finding {
 		return nil // a window is demanded already, and it will confirm the target
 	}
 	return []Finding{c.targetFinding("", "", fmt.Sprintf(
-		"nothing confirms that this is meant for environment %s; annotate it with %s: %s, or run it under a window",
-		named(c.concerned()), v1alpha1.AnnotationTargetEnvironment, c.concerned()[0].Name))}
+		"nothing confirms that this is meant for %s", named(c.concerned())),
+		fmt.Sprintf("annotate it with %s: %s, or run it under a window", v1alpha1.AnnotationTargetEnvironment, c.concerned()[0].Name))}
 }
 
 // targetStored: the wrong address is an old one. An environment may be renamed, and then neither an update that leaves
@@ -67,9 +67,9 @@ func annotatedTarget(o *object) (path, target string) {
 	return "", ""
 }
 
-func (c *Case) targetFinding(path, target, message string) Finding {
+func (c *Case) targetFinding(path, target, message, remedy string) Finding {
 	f := Finding{
-		Rule: v1alpha1.RuleTargetNotConfirmed, Path: path, Value: target, Target: c.req.Namespace, Message: message,
+		Rule: v1alpha1.RuleTargetNotConfirmed, Path: path, Value: target, Target: c.req.Namespace, Message: message, Remedy: remedy,
 		Action: estate.Strictest(c.place.Environments, v1alpha1.RuleTargetNotConfirmed),
 	}
 	if len(c.place.Environments) > 0 {

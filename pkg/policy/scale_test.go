@@ -23,10 +23,10 @@ func TestScaleFromZero(t *testing.T) {
 		parent   policy.Parent
 		says     string
 	}{
-		"from zero":                       {"it runs now, not when it was written", 0, 3, touching, `ChangeWindowRequired: this is maintenance in environment "production" (Production) (it starts what runs psql and names production data store "store-0" from zero)`},
-		"a tool of the environment's own": {"its list is read when somebody asks", 0, 3, policy.Parent{Programs: []tools.Program{{Name: "shard-mover"}}, References: touching.References}, `ChangeWindowRequired: this is maintenance in environment "production" (Production) (it starts what runs shard-mover and names production data store "store-0" from zero)`},
-		"more than is remembered":         {"one of the others may be a tool", 0, 3, policy.Parent{Programs: make([]tools.Program, 64), References: touching.References}, `ChangeWindowRequired: this is maintenance in environment "production" (Production) (it starts what runs more than can be remembered and names production data store "store-0" from zero)`},
-		"too large to be read":            {"nobody can tell what it runs", 0, 3, policy.Parent{Partial: true, References: touching.References}, `ChangeWindowRequired: this is maintenance in environment "production" (Production) (it starts what runs more than can be remembered and names production data store "store-0" from zero)`},
+		"from zero":                       {"it runs now, not when it was written", 0, 3, touching, `ChangeWindowRequired: this is maintenance in "production": it starts what runs psql and names data store "store-0" from zero`},
+		"a tool of the environment's own": {"its list is read when somebody asks", 0, 3, policy.Parent{Programs: []tools.Program{{Name: "shard-mover"}}, References: touching.References}, `ChangeWindowRequired: this is maintenance in "production": it starts what runs shard-mover and names data store "store-0" from zero`},
+		"more than is remembered":         {"one of the others may be a tool", 0, 3, policy.Parent{Programs: make([]tools.Program, 64), References: touching.References}, `ChangeWindowRequired: this is maintenance in "production": it starts what runs more than can be remembered and names data store "store-0" from zero`},
+		"too large to be read":            {"nobody can tell what it runs", 0, 3, policy.Parent{Partial: true, References: touching.References}, `ChangeWindowRequired: this is maintenance in "production": it starts what runs more than can be remembered and names data store "store-0" from zero`},
 		"from one":                        {"it runs already", 1, 3, touching, ""},
 		"down":                            {"it stops in part", 4, 2, touching, ""},
 		"without a tool":                  {"an application is no maintenance", 0, 3, policy.Parent{References: touching.References}, ""},

@@ -91,7 +91,7 @@ func TestWindowsThatAreRefused(t *testing.T) {
 		},
 		"of another environment than its namespace's": {
 			reason: "the requester typed where it will happen, and that is elsewhere", header: by("bob"), object: plainWindow, edit: replacing("environment: production", "environment: edge"),
-			want: `spec.environment: Invalid value: "edge": namespace "payments" belongs to "production" (Production)`,
+			want: `spec.environment: Invalid value: "edge": namespace "payments" belongs to "production"`,
 		},
 		"by a machine": {
 			reason: "windows are requested by persons", header: by("deployer"), object: plainWindow,

@@ -80,12 +80,12 @@ func TestRecreatedWindowStartsUnapproved(t *testing.T) {
 		t.Fatalf("the second window is not the first one's words under another UID:\n%s", cmp.Diff(first.Spec, second.Spec))
 	}
 	awaitApprovals(t, "revived", "0/1")
-	const why = `this is maintenance in environment "production" (Production) (it is started by a person), and no open, approved window covers it: ` +
-		`window "revived" does not, since it has 0 of 1 approvals; another member of environment "production" (RBAC verb approve; not sam) can approve it: kubectl firebreak approve revived -n payments`
+	const why = `this is maintenance in "production": it is started by a person; window "revived" does not permit it, since it has 0 of 1 approvals`
+	const remedy = `have window "revived" approved by another member of "production" (not sam): kubectl firebreak approve revived -n payments`
 	t.Run("the run is denied", func(t *testing.T) {
 		wantRefused(t, as(t, sam).Create(t.Context(), job(t, "revive")), refusal{
 			Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden,
-			Message: webhook + `jobs.batch "revive" is forbidden: violates change control: ChangeWindowRequired: ` + why,
+			Message: webhook + `jobs.batch "revive" is forbidden: ` + remedy + ` (ChangeWindowRequired: ` + why + `)`,
 			Causes:  []metav1.StatusCause{{Type: "ChangeWindowRequired", Message: why}},
 		})
 	})

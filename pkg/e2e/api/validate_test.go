@@ -88,11 +88,11 @@ func TestWindowsAreJudged(t *testing.T) {
 		},
 		"another environment than the namespace's": {
 			reason: "it confirms the target", edits: []edits{{"spec.environment": "ledger", "spec.rollback": "restore"}},
-			want: []metav1.StatusCause{invalid("spec.environment", `"ledger": namespace "payments" belongs to "production" (Production)`)},
+			want: []metav1.StatusCause{invalid("spec.environment", `"ledger": namespace "payments" belongs to "production"`)},
 		},
 		"a window for production in a namespace of another tier": {
 			reason: "it would confirm what is not true", edits: []edits{{"metadata.namespace": "staging"}},
-			want: []metav1.StatusCause{invalid("spec.environment", `"production": namespace "staging" belongs to "staging" (NonProduction)`)},
+			want: []metav1.StatusCause{invalid("spec.environment", `"production": namespace "staging" belongs to "staging"`)},
 		},
 		"a window that is over": {
 			reason: "an approval of it would mean nothing", edits: []edits{lasts(-3*time.Hour, time.Hour)},
@@ -187,7 +187,7 @@ func TestWhoMayRequest(t *testing.T) {
 	})
 	t.Run("somebody who impersonates the named service account", func(t *testing.T) {
 		err := impersonating(t, sam, releaser).Create(t.Context(), object(t, v1alpha1.KindChangeWindow, ledger), client.DryRunAll)
-		const outsider = `changewindows.firebreak.dev "rebuild" is forbidden: violates environment segregation: IdentityOutsideEnvironment: service account "ci/releaser" is no member of environment "ledger" (Production), which namespace "ledger" belongs to; `
+		const outsider = `IdentityOutsideEnvironment: service account "ci/releaser" is not a member of "ledger" (Production), to which namespace "ledger" belongs`
 		const borrowed = `spec.requestedBy: Forbidden: service account "ci/releaser" is impersonated or shows a long-lived token, and windows are requested by persons; request it as yourself`
 		if err == nil || !strings.Contains(err.Error(), outsider) || !strings.Contains(err.Error(), borrowed) {
 			t.Errorf("got %v\nwant %s and %s", err, outsider, borrowed)

@@ -102,12 +102,11 @@ func TestWhoMayApprove(t *testing.T) {
 
 // outsider is a refusal by IdentityOutsideEnvironment, with what else the object is refused for.
 func outsider(resource, name, user, field, also string) refusal {
-	says := `user "` + user + `" is no member of environment "production" (Production), which namespace "payments" belongs to; ` +
-		"ask one of its members to do it, or its owners to list the identity in spec.identities"
+	says := `user "` + user + `" is not a member of "production", to which namespace "payments" belongs`
 	return refusal{
 		Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden,
 		Message: `admission webhook "core.firebreak.dev" denied the request: ` + resource + `.firebreak.dev "` + name +
-			`" is forbidden: violates environment segregation: IdentityOutsideEnvironment: ` + says + "; " + field + ": Forbidden: " + also,
+			`" is forbidden: ask a member to do it, or have the identity listed in spec.identities (IdentityOutsideEnvironment: ` + says + "); " + field + ": Forbidden: " + also,
 		Causes: []metav1.StatusCause{
 			{Type: "IdentityOutsideEnvironment", Message: says},
 			forbidden(field, also),

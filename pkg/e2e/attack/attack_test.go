@@ -16,7 +16,7 @@ const (
 // Who acts as an account of production's is not that account.
 func TestBorrowedAccounts(t *testing.T) {
 	as := "--as=system:serviceaccount:payments:release-bot"
-	refused(t, dana(), "", []string{`IdentityOutsideEnvironment: service account "payments/release-bot" is no member of environment "production" (Production), which namespace "payments" belongs to; somebody acts as that account`},
+	refused(t, dana(), "", []string{`IdentityOutsideEnvironment: service account "payments/release-bot" is not a member of "production", to which namespace "payments" belongs`, `act as yourself`},
 		as, "create", "deployment", "evil", "-n", "payments", "--image=nginx")
 	refused(t, dana(), "", []string{"IdentityOutsideEnvironment"}, as, "create", "configmap", "evil", "-n", "payments", "--from-literal=a=b")
 	refused(t, dana(), "", []string{"IdentityOutsideEnvironment"}, as, "create", "token", "release-bot", "-n", "payments")
@@ -42,14 +42,14 @@ func TestMintedAccounts(t *testing.T) {
 // A person of production takes an operator's account only under a window, whatever runs as it.
 func TestOperatorsAccounts(t *testing.T) {
 	refused(t, sam(), "{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: taken, namespace: argo}, spec: {serviceName: a, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {serviceAccountName: argo, containers: [{name: a, image: a}]}}}}",
-		[]string{`BoundaryTampering: this weakens the boundary (it runs as "argo/argo", an automation whose work in production is routine)`}, "create", "-f", "-")
+		[]string{`BoundaryTampering: this weakens the boundary: it runs as "argo/argo", an automation whose work in production is routine)`}, "create", "-f", "-")
 }
 
 // The command of an exec is read outside production, too.
 func TestExecOutsideProduction(t *testing.T) {
 	done(t, dana(), "", "run", "shell", "-n", "dev", "--image=postgres:17", "--command", "--", "sleep", "3600")
 	done(t, dana(), "", "wait", "pod/shell", "-n", "dev", "--for=condition=Ready", "--timeout=60s")
-	refused(t, dana(), "", []string{`DataStoreAcrossTiers: command[2] names "orders.prod.db.example.com", data store "orders" of environment "production" (Production), but namespace "dev" belongs to "development" (NonProduction)`},
+	refused(t, dana(), "", []string{`DataStoreAcrossTiers: command[2] names "orders.prod.db.example.com", data store "orders" of "production"; "dev" is in "development"`},
 		"exec", "-n", "dev", "shell", "--", "psql", "-h", "orders.prod.db.example.com", "-c", "TRUNCATE orders")
 }
 
@@ -69,7 +69,7 @@ func TestTheRedButton(t *testing.T) {
 		"a Workflow":    "{apiVersion: argoproj.io/v1, kind: Workflow, metadata: {name: red, namespace: payments}, spec: {}}",
 	} {
 		t.Run(kind, func(t *testing.T) {
-			refused(t, sam(), object, []string{`ChangeFrozen: changes to environment "production" (Production) are frozen`}, "create", "-f", "-")
+			refused(t, sam(), object, []string{`ChangeFrozen: sam froze "production" until `}, "create", "-f", "-")
 		})
 	}
 }
@@ -77,7 +77,7 @@ func TestTheRedButton(t *testing.T) {
 // What a member runs in a shared namespace on production's stores is maintenance of production, and has its window there.
 func TestSharedNamespaces(t *testing.T) {
 	job := "{apiVersion: batch/v1, kind: Job, metadata: {name: reindex-orders, namespace: kube-system}, spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: 'postgres@sha256:" + strings.Repeat("a", 64) + "', " + psql + "}]}}}}"
-	refused(t, sam(), job, []string{window, `this is maintenance in environment "production"`, `no change window in namespace "kube-system" has it in scope`}, "create", "-f", "-")
+	refused(t, sam(), job, []string{window, `this is maintenance in "production"`, `kubectl firebreak request -f MANIFEST -n kube-system`}, "create", "-f", "-")
 	if _, err := the.KubectlWith(t.Context(), sam(), job, "create", "--dry-run=server", "-f", "-"); err != nil {
 		t.Errorf("a dry run: %v, want it admitted with a warning", err)
 	}
@@ -103,7 +103,7 @@ func TestNodesJoin(t *testing.T) {
 	karpenter := account(t, "karpenter", "karpenter")
 	done(t, karpenter, node, "create", "-f", "-")
 	done(t, karpenter, "", "taint", "node", "joining", "dedicated=prod:NoSchedule", "karpenter.sh/unregistered-")
-	refused(t, sam(), "", []string{`BoundaryTampering: this weakens the boundary (it moves node "joining" into or out of the pool of environment "production")`}, "taint", "node", "joining", "dedicated-")
+	refused(t, sam(), "", []string{`BoundaryTampering: this weakens the boundary: it moves node "joining" into or out of the pool of "production")`}, "taint", "node", "joining", "dedicated-")
 }
 
 // TestPriorities: what comes before production's Pods may have them evicted; the taint of their pool keeps all away but the system's own.
@@ -112,7 +112,7 @@ func TestPriorities(t *testing.T) {
 	pod := func(class string) string {
 		return "{apiVersion: v1, kind: Pod, metadata: {name: first, namespace: dev}, spec: {priorityClassName: " + class + ", containers: [{name: a, image: a}]}}"
 	}
-	refused(t, dana(), pod("system-cluster-critical"), []string{`PlacementAcrossTiers: spec.priorityClassName names "system-cluster-critical", a priority class that comes before the workloads of environment "production" (Production) and may have them evicted`}, "create", "-f", "-")
+	refused(t, dana(), pod("system-cluster-critical"), []string{`PlacementAcrossTiers: spec.priorityClassName names "system-cluster-critical", a priority class that comes before the workloads of "production" and may have them evicted`}, "create", "-f", "-")
 	done(t, dana(), pod("turbo"), "create", "-f", "-")
 }
 

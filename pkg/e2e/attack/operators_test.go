@@ -25,7 +25,7 @@ const (
 
 // A person's custom resource is maintenance by its templates, whoever lists its controller.
 func TestAPersonsCustomResource(t *testing.T) {
-	refused(t, sam(), fmt.Sprintf(workflow, "reindex", psql), []string{window, `names production data store "orders", runs psql and is started by a person`}, "create", "-f", "-")
+	refused(t, sam(), fmt.Sprintf(workflow, "reindex", psql), []string{window, `names data store "orders", runs psql and is started by a person`}, "create", "-f", "-")
 	refused(t, sam(), `{apiVersion: jobset.x-k8s.io/v1, kind: JobSet, metadata: {name: reindex, namespace: payments}, spec: {replicatedJobs: [{name: w, template: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: x, `+psql+`}]}}}}}]}}`,
 		[]string{window}, "create", "-f", "-")
 	refused(t, dana(), strings.Replace(fmt.Sprintf(workflow, "reindex", psql), "namespace: payments", "namespace: dev", 1), []string{"DataStoreAcrossTiers: spec.templates[0].container.command[2]"}, "create", "-f", "-")
@@ -51,5 +51,5 @@ func TestGitOpsForBothSides(t *testing.T) {
 	kustomization := "{apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization, metadata: {name: prod-target, namespace: %s}, spec: {targetNamespace: payments}}"
 	done(t, sam(), fmt.Sprintf(kustomization, "kustomize-system"), "create", "-f", "-")
 	refused(t, dana(), fmt.Sprintf(kustomization, "kustomize-system"), []string{"is a member of no Production environment"}, "create", "--dry-run=server", "-f", "-")
-	refused(t, sam(), fmt.Sprintf(kustomization, "platform"), []string{`if what runs in namespace "platform" serves both sides, declare it in an environment of tier Shared`}, "create", "-f", "-")
+	refused(t, sam(), fmt.Sprintf(kustomization, "platform"), []string{`or declare namespace "platform" in an environment of tier Shared if it serves both sides`}, "create", "-f", "-")
 }

@@ -42,7 +42,7 @@ func TestTheBoundaryIsWeakenedUnderAWindow(t *testing.T) {
 		return cluster.Kubectl(t.Context(), cluster.UserConfig(stage.SRE), "patch", "environment", "production", "--type", "merge",
 			"-p", `{"spec":{"changeControl":{"requiredApprovals":`+approvals+`}}}`)
 	}
-	const command = "kubectl firebreak request -f MANIFEST -n firebreak-system --for-cluster prod-eu-1 --operation Update --environment ENVIRONMENT --start TIME --duration 1h --reason WHY"
+	const command = "kubectl firebreak request -f MANIFEST -n firebreak-system --for-cluster prod-eu-1 --operation Update"
 	if out, err := patch("0"); err == nil || !strings.Contains(out, command) {
 		t.Fatalf("without a window: %v %s, want it refused and told how to get one", err, out)
 	}
@@ -51,7 +51,7 @@ func TestTheBoundaryIsWeakenedUnderAWindow(t *testing.T) {
 	if err != nil {
 		t.Fatalf("request: %v %s", err, out)
 	}
-	if out, err := patch("0"); err == nil || !strings.Contains(out, `window "weaker" does not, since it has 0 of 1 approvals`) {
+	if out, err := patch("0"); err == nil || !strings.Contains(out, `window "weaker" does not permit it, since it has 0 of 1 approvals`) {
 		t.Fatalf("without an approval: %v %s", err, out)
 	}
 	if out, err := plugin(t, stage.SecondSRE, "approve", "weaker", "-n", stage.Namespace, "--yes"); err != nil {
@@ -63,7 +63,7 @@ func TestTheBoundaryIsWeakenedUnderAWindow(t *testing.T) {
 	if out, err := patch("1"); err != nil {
 		t.Fatalf("a strengthening needs nothing: %v %s", err, out)
 	}
-	if out, err := patch("0"); err == nil || !strings.Contains(out, `window "weaker" does not, since it has been used once, which is all that it allows`) {
+	if out, err := patch("0"); err == nil || !strings.Contains(out, `window "weaker" does not permit it, since it has been used once, which is all that it allows`) {
 		t.Fatalf("once more: %v %s, want it refused as used up", err, out)
 	}
 }

@@ -50,7 +50,7 @@ func TestARoutineIsApprovedOnce(t *testing.T) {
 	if err != nil || !strings.Contains(out, fmt.Sprintf(`It opens by %q in UTC, each time for 3h, until `, cron)) {
 		t.Fatalf("request: %v %s", err, out)
 	}
-	if err := people.SRE.Create(ctx, nightly.DeepCopy()); err == nil || !strings.Contains(err.Error(), `window "routine" does not, since it has 0 of 1 approvals`) {
+	if err := people.SRE.Create(ctx, nightly.DeepCopy()); err == nil || !strings.Contains(err.Error(), `window "routine" does not permit it, since it has 0 of 1 approvals`) {
 		t.Fatalf("before the approval: %v", err)
 	}
 	if out, err := plugin(t, stage.SecondSRE, "approve", "routine", "-n", fixture.Production, "--yes"); err != nil || !strings.Contains(out, fmt.Sprintf("by %q in UTC, each time for 3h", cron)) {
@@ -73,7 +73,7 @@ func TestARoutineIsApprovedOnce(t *testing.T) {
 		return fmt.Errorf("no run among %d Jobs", len(runs.Items))
 	})
 	// The CronJob and its run have used it up; what is next is told.
-	if err := people.SRE.Create(ctx, fixture.Job("routine-by-hand")); err == nil || !strings.Contains(err.Error(), "ExecutionsExhausted: window \"routine\" covers it, but it has been used 2 times, of the 2 that it allows") {
+	if err := people.SRE.Create(ctx, fixture.Job("routine-by-hand")); err == nil || !strings.Contains(err.Error(), "ExecutionsExhausted: window \"routine\" covers this, but it has been used 2 times, of the 2 that it allows") {
 		t.Errorf("a third use: %v", err)
 	}
 }
@@ -106,7 +106,7 @@ func TestTheRedButton(t *testing.T) {
 	if out, err := plugin(t, stage.SecondSRE, "freeze", "production", "--name", "red", "--namespace", "prod-red", "--reason", "an automation runs away", "--everything"); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
-	const frozen = `changes to environment "production" (Production) are frozen: robin froze it at `
+	const frozen = `robin froze "production" `
 	pod := pods()[0]
 	sam := cluster.UserConfig(stage.SRE)
 	for name, tc := range map[string]struct {

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 )
 
@@ -56,7 +57,7 @@ func TestSamCannotActAsAServiceAccount(t *testing.T) {
 // Whoever impersonates an account of production's is no member of production, whatever that account may do.
 func TestSamCannotImpersonateAServiceAccount(t *testing.T) {
 	c := impersonating(t, sam, rest.ImpersonationConfig{UserName: bot})
-	outsider := `violates environment segregation: IdentityOutsideEnvironment: service account "payments/release-bot" is no member of environment "production" (Production), which namespace "payments" belongs to; ` + borrowedAccount
+	outsider := borrowedAccount + ` (IdentityOutsideEnvironment: service account "payments/release-bot" is not a member of "production", to which namespace "payments" belongs)`
 	refused(t, c.Create(t.Context(), window(t, "acted-asks")), byWebhook(`changewindows.firebreak.dev "acted-asks"`, outsider+
 		`; spec.requestedBy: Forbidden: service account "payments/release-bot" is impersonated or shows a long-lived token, and windows are requested by persons; request it as yourself`))
 	refused(t, c.Create(t.Context(), fixture.Job("acted-run")), byWebhook(`jobs.batch "acted-run"`, outsider))
@@ -64,7 +65,7 @@ func TestSamCannotImpersonateAServiceAccount(t *testing.T) {
 }
 
 // borrowedAccount is how whoever acts as an account is told to do it otherwise.
-const borrowedAccount = "somebody acts as that account, which does not make them a member: act as yourself, or ask the environment's owners to list the account in spec.identities.impersonated, which gives whoever may impersonate it its power"
+const borrowedAccount = "act as yourself, for whoever acts as a member's account is not a member; or have the account listed in spec.identities.impersonated, which gives its power to everybody who may impersonate it"
 
 // longLived is the token in a Secret that sam has made for the account.
 func longLived(t *testing.T) string {
@@ -77,7 +78,7 @@ func longLived(t *testing.T) string {
 	if err := c.Create(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the token is written", func() bool {
+	await.True(t, "the token is written", func() bool {
 		if err := c.Get(t.Context(), client.ObjectKeyFromObject(s), s); err != nil {
 			t.Fatal(err)
 		}
@@ -154,7 +155,7 @@ func TestSamIsNoLauncherOfJobs(t *testing.T) {
 				c := impersonating(t, sam, rest.ImpersonationConfig{UserName: "system:serviceaccount:ci:launcher"})
 				return c.Create(t.Context(), fixture.Job("launched"))
 			},
-			byWebhook(`jobs.batch "launched"`, `violates environment segregation: IdentityOutsideEnvironment: service account "ci/launcher" is no member of environment "production" (Production), which namespace "payments" belongs to; `+borrowedAccount),
+			byWebhook(`jobs.batch "launched"`, borrowedAccount+` (IdentityOutsideEnvironment: service account "ci/launcher" is not a member of "production", to which namespace "payments" belongs)`),
 		},
 		"with a token that he asks for": {
 			"admission sees who asks for it", func(t *testing.T) error {

@@ -16,24 +16,20 @@ import (
 
 // weakens is the refusal of a change of the boundary without a window.
 func weakens(object, operation, what string) string {
-	return byWebhook(object, "violates environment segregation: BoundaryTampering: this weakens the boundary ("+what+
-		"), and no change window in namespace \"firebreak-system\" has it in scope; "+boundaryRequest(object, operation))
+	return byWebhook(object, boundaryRequest(object, operation)+" (BoundaryTampering: this weakens the boundary: "+what+")")
 }
 
 // boundaryRequest is what to do then. What is deleted, or where a session would be opened, is requested by kind and name.
 func boundaryRequest(object, operation string) string {
 	resource, name, _ := strings.Cut(object, " ")
-	what, environment := "-f MANIFEST", "production"
+	what := "-f MANIFEST"
 	if operation == "Delete" || operation == "Exec" || strings.HasSuffix(resource, "/token") {
 		what = "--resource " + kindOf(resource) + "/" + strings.Trim(name, `"`)
-	}
-	if strings.Contains(object, "vault") {
-		environment = "vault"
 	}
 	if operation != "" {
 		operation = " --operation " + operation
 	}
-	return "request one, for " + others(1, "", environment) + " to approve: " + command(what, stage.Namespace+" --for-cluster "+stage.Cluster+operation)
+	return "request a window: " + command(what, stage.Namespace+" --for-cluster "+stage.Cluster+operation)
 }
 
 func kindOf(resource string) string {
@@ -97,7 +93,7 @@ func TestWhatIsProductionIsNotChangedFirst(t *testing.T) {
 	}
 	mine := metav1.ObjectMeta{Name: "mine"}
 	expires := metav1.NewTime(time.Now().Add(time.Hour).Truncate(time.Second))
-	const moves = `it moves namespace "ledger" from "production" (Production) to no environment (NonProduction)`
+	const moves = `it moves namespace "ledger" from "production" to no environment`
 	for name, tc := range map[string]struct {
 		reason string
 		send   func() error
@@ -125,7 +121,7 @@ func TestWhatIsProductionIsNotChangedFirst(t *testing.T) {
 		"the data store's host": {"his Job would touch nothing", func() error { return merge(t, orders(), `{"spec":{"hosts":["*.orders.prod.db.example.com"]}}`) },
 			weakens(`datastores.firebreak.dev "orders"`, "Update", `it removes "orders.prod.db.example.com" from hosts`)},
 		"the data store of another environment": {"its host would be development's", func() error { return merge(t, orders(), `{"spec":{"environment":"development"}}`) },
-			weakens(`datastores.firebreak.dev "orders"`, "Update", `it changes environment from production to development; it claims service "orders-db" in namespace "payments" of "production" (Production)`)},
+			weakens(`datastores.firebreak.dev "orders"`, "Update", `it changes environment from production to development; it claims service "orders-db" in namespace "payments" of "production"`)},
 		"the data store deleted": {"its host would be nobody's", func() error { return c.Delete(t.Context(), orders()) },
 			weakens(`datastores.firebreak.dev "orders"`, "Delete", `it deletes data store "orders" of environment "production"`)},
 		"a more precise data store": {"the most specific claim wins", func() error {
@@ -140,8 +136,7 @@ func TestWhatIsProductionIsNotChangedFirst(t *testing.T) {
 			weakens(`namespaces/finalize "ledger"`, "Update", moves)},
 		"the namespace deleted": {"and made again", func() error {
 			return c.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "payments"}})
-		}, byWebhook(`namespaces "payments"`, `violates change control: ProtectedState: this deletes protected state: namespaces "payments" in environment "production" (Production), `+
-			`and no change window in namespace "firebreak-system" has it in scope; `+boundaryRequest(`namespaces "payments"`, "Delete"))},
+		}, byWebhook(`namespaces "payments"`, boundaryRequest(`namespaces "payments"`, "Delete")+` (ProtectedState: this deletes protected state in "production")`)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Log(tc.reason)
@@ -166,8 +161,9 @@ func TestAWindowInFirebreaksNamespaceIsNotSelfApproved(t *testing.T) {
 		refused(t, c.Create(t.Context(), beside), noSuchWindow(w.Name, "payments", w.Name, string(w.UID)))
 	}
 	cannotRun(t, c, "away-run", unapproved(away, 0, 1, ""))
-	lower := byWebhook(`environments.firebreak.dev "production"`, "violates environment segregation: BoundaryTampering: this weakens the boundary "+
-		"(it lowers changeControl.requiredApprovals from 1 to 0), and "+unapproved(edge, 0, 1, ""))
+	why := unapproved(edge, 0, 1, "")
+	lower := byWebhook(`environments.firebreak.dev "production"`, why.remedy+
+		" (BoundaryTampering: this weakens the boundary: it lowers changeControl.requiredApprovals from 1 to 0"+why.why+")")
 	refused(t, merge(t, environment("production"), `{"spec":{"changeControl":{"requiredApprovals":0}}}`), lower)
 }
 
@@ -184,7 +180,7 @@ func TestAWindowElsewhereOpensNothingInProduction(t *testing.T) {
 		},
 		"one that lists none": {
 			"it names an environment that it does not lie in", nil,
-			strings.Replace(byWebhook(`ChangeWindow.firebreak.dev "elsewhere"`, `spec.environment: Invalid value: "production": namespace "dev" belongs to "development" (NonProduction)`),
+			strings.Replace(byWebhook(`ChangeWindow.firebreak.dev "elsewhere"`, `spec.environment: Invalid value: "production": namespace "dev" belongs to "development"`),
 				"is forbidden", "is invalid", 1),
 		},
 	} {

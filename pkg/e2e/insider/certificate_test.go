@@ -19,12 +19,12 @@ import (
 // one of another name would be the second person that approves.
 func TestSamCannotMakeHimselfASecondPerson(t *testing.T) {
 	second := func(name, groups string) string {
-		return ofGrant(fmt.Sprintf(`is for a certificate of user %q in groups [%s], a member of environment "production" (Production), and whoever has it is that user; `+
-			"let people sign in as themselves, renew their own for a day at most (spec.expirationSeconds), or ask for an Exemption", name, groups))
+		return ofGrant("let people sign in as themselves, and renew their own certificate for a day at most (spec.expirationSeconds)",
+			fmt.Sprintf(`is for a certificate of user %q in groups [%s], a member of "production", and whoever has it is that user`, name, groups))
 	}
 	node := func(name, groups string) string {
-		return ofGrant(fmt.Sprintf("is for a certificate of user %q in groups [%s], and what nodes send is not judged; kubelets ask for theirs from signer "+
-			"kubernetes.io/kube-apiserver-client-kubelet, as system:node:NAME in group system:nodes alone", name, groups))
+		return ofGrant("ask signer kubernetes.io/kube-apiserver-client-kubelet, as system:node:NAME in group system:nodes alone",
+			fmt.Sprintf("is for a certificate of user %q in groups [%s], and what nodes send is not judged", name, groups))
 	}
 	for name, tc := range map[string]struct {
 		reason, name string
@@ -49,8 +49,8 @@ func TestSamCannotMakeHimselfASecondPerson(t *testing.T) {
 	}
 }
 
-func ofGrant(says string) string {
-	return byWebhook(`certificatesigningrequests.certificates.k8s.io "second"`, "violates environment segregation: GrantAcrossTiers: spec.request "+says)
+func ofGrant(remedy, says string) string {
+	return byWebhook(`certificatesigningrequests.certificates.k8s.io "second"`, remedy+" (GrantAcrossTiers: spec.request "+says+")")
 }
 
 func certificateOf(t *testing.T, name string, groups ...string) *certificatesv1.CertificateSigningRequest {

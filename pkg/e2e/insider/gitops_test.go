@@ -7,6 +7,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
@@ -43,7 +44,7 @@ func listed(t *testing.T) {
 	if err := c.Delete(t.Context(), w); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the estate is compiled anew", func() bool {
+	await.True(t, "the estate is compiled anew", func() bool {
 		get()
 		return env.Status.ObservedGeneration == env.Generation
 	})

@@ -13,12 +13,11 @@ import (
 
 const (
 	aggregate = "rbac.authorization.k8s.io/aggregate-to-"
-	unlisted  = ", although no Production environment lists it; bind a user or group that one lists, or ask for an Exemption"
 )
 
 // across is the refusal of a grant.
 func across(object, says string) string {
-	return byWebhook(object, "violates environment segregation: GrantAcrossTiers: "+says+unlisted)
+	return byWebhook(object, "bind a member of a Production environment (GrantAcrossTiers: "+says+")")
 }
 
 // may is a right on windows, becomes one on persons.
@@ -155,7 +154,7 @@ func TestTheRightToApproveIsNotBoundByTheInsider(t *testing.T) {
 	}
 	approve := func(who string) string {
 		return across(`rolebindings.rbac.authorization.k8s.io "given"`, fmt.Sprintf(
-			`subjects[0] gives %s clusterrole "firebreak-approve" in namespace "payments" of environment "production" (Production)`, who))
+			`subjects[0] gives %s clusterrole "firebreak-approve" in namespace "payments" of "production"`, who))
 	}
 	for name, tc := range map[string]struct {
 		reason, role string

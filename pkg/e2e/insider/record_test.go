@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
@@ -29,7 +30,7 @@ func executionOf(t *testing.T, w *v1alpha1.ChangeWindow) *v1alpha1.ChangeExecuti
 	t.Helper()
 	p := fixture.Everybody(t, cluster)
 	var all []v1alpha1.ChangeExecution
-	await(t, "the execution is settled", func() bool {
+	await.True(t, "the execution is settled", func() bool {
 		var err error
 		if all, err = p.Executions(t.Context(), w); err != nil {
 			t.Fatal(err)
@@ -59,8 +60,8 @@ func TestAnApprovedWindowIsNotEdited(t *testing.T) {
 	t.Run("another run under the UID of the first", func(t *testing.T) {
 		job := fixture.Job("edited-again")
 		job.UID = x.Spec.Object.UID // a repeat of a request is the same execution, and the API server makes the UID
-		refused(t, c.Create(t.Context(), job), byWebhook(`jobs.batch "edited-again"`, `violates change control: ExecutionsExhausted: window "edited" covers it, `+
-			`but it has been used once, which is all that it allows; request another window with: `+command("-f MANIFEST", "payments")))
+		refused(t, c.Create(t.Context(), job), byWebhook(`jobs.batch "edited-again"`, "request another window: "+command("-f MANIFEST", "payments")+
+			` (ExecutionsExhausted: window "edited" covers this, but it has been used once, which is all that it allows)`))
 		notThere(t, "edited-again")
 	})
 }
@@ -129,7 +130,7 @@ func releases(t *testing.T, by string, x *v1alpha1.ChangeExecution) {
 func heeded(t *testing.T, x *v1alpha1.ChangeExecution) {
 	t.Helper()
 	releases(t, robin, x)
-	await(t, "the run is given back", func() bool {
+	await.True(t, "the run is given back", func() bool {
 		var now v1alpha1.ChangeExecution
 		if err := as(t, admin).Get(t.Context(), client.ObjectKeyFromObject(x), &now); err != nil {
 			t.Fatal(err)

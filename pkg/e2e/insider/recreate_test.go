@@ -118,8 +118,8 @@ func TestARejectionStaysWhereItIs(t *testing.T) {
 		"deleted without its dependents": {"a policy of deletion changes nothing", remove(c, client.PropagationPolicy("Orphan")), stays("no-rene", "no")},
 		"deleted as the garbage collector": {
 			"which may delete it", remove(impersonating(t, sam, rest.ImpersonationConfig{UserName: collector})),
-			byWebhook(`changeapprovals.firebreak.dev "no-rene"`, `violates environment segregation: IdentityOutsideEnvironment: service account "kube-system/generic-garbage-collector" is no member of environment "production" (Production), `+
-				`which namespace "payments" belongs to; ask one of its members to do it, or its owners to list the identity in spec.identities; spec.decision: Forbidden: a rejection cannot be taken back while change window "no" exists; delete the window and request another`),
+			byWebhook(`changeapprovals.firebreak.dev "no-rene"`, `ask a member to do it, or have the identity listed in spec.identities (IdentityOutsideEnvironment: `+
+				`service account "kube-system/generic-garbage-collector" is not a member of "production", to which namespace "payments" belongs); spec.decision: Forbidden: a rejection cannot be taken back while change window "no" exists; delete the window and request another`),
 		},
 		"deleted with all approvals": {"one review for each, without its name", func() error {
 			return c.DeleteAllOf(t.Context(), no.DeepCopy(), client.InNamespace("payments"), client.MatchingFields{"metadata.name": no.Name})

@@ -82,7 +82,7 @@ func TestNobodyTakesFirebreaksPlace(t *testing.T) {
 		want   string
 	}{
 		"its Service": {"the webhooks are called through it", patch(&corev1.Service{ObjectMeta: meta("firebreak")}, `{"spec":{"selector":{"app":"shadow"}}}`),
-			weakens(`services "firebreak"`, "Update", `it leads services "firebreak", by which the API server finds Firebreak`)},
+			weakens(`services "firebreak"`, "Update", `it redirects services "firebreak", through which the API server reaches Firebreak`)},
 		"its certificate": {"the webhooks are believed by it", patch(&corev1.Secret{ObjectMeta: meta("firebreak-webhook-cert")}, `{"data":{"shadow":"eA=="}}`),
 			weakens(`secrets "firebreak-webhook-cert"`, "Update", "it writes a Secret of Firebreak's own namespace, where its certificate lies")},
 		"a right of others": {"who edits there, takes it all", func(c client.Client) error {

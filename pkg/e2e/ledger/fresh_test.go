@@ -106,7 +106,7 @@ func TestTheFirstRequestAfterAnAnswerKnowsIt(t *testing.T) {
 		if err := p.SecondSRE.Create(ctx, freeze); err != nil {
 			t.Fatal(err)
 		}
-		everyReplica(t, job, "during the freeze", `robin froze it at`)
+		everyReplica(t, job, "during the freeze", `robin froze "production" `)
 		if err := p.SecondSRE.Delete(ctx, freeze); err != nil {
 			t.Fatal(err)
 		}

@@ -216,7 +216,7 @@ func TestDeletedAndRecreatedWindowStartsUnapproved(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = p.SRE.Create(ctx, fixture.Job("again-1"))
-	if err == nil || !strings.Contains(err.Error(), `window "again" does not, since it has 0 of 1 approvals`) {
+	if err == nil || !strings.Contains(err.Error(), `window "again" does not permit it, since it has 0 of 1 approvals`) {
 		t.Errorf("the run under the re-created window: %v, want it refused for want of approvals", err)
 	}
 }

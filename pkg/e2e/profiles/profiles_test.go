@@ -142,9 +142,9 @@ func TestObserve(t *testing.T) {
 func TestStandard(t *testing.T) {
 	s, p := start(t, "standard")
 	refused(t, "a Pod of development that names production's database", p.Developer.Create(t.Context(), reaching()),
-		`DataStoreAcrossTiers: spec.containers[0].args[0] names "orders.prod.db.example.com", data store "orders" of environment "production" (Production), but namespace "dev" belongs to "development" (NonProduction)`)
-	refused(t, "an outsider in production", p.Developer.Create(t.Context(), job(routine)), "IdentityOutsideEnvironment: user \"dana\" is no member")
-	refused(t, "maintenance", robot(t, s).Create(t.Context(), job(maintenance)), "ChangeWindowRequired: this is maintenance in environment \"production\"")
+		`DataStoreAcrossTiers: args[0] names "orders.prod.db.example.com", data store "orders" of "production"; "dev" is in "development"`)
+	refused(t, "an outsider in production", p.Developer.Create(t.Context(), job(routine)), "IdentityOutsideEnvironment: user \"dana\" is not a member")
+	refused(t, "maintenance", robot(t, s).Create(t.Context(), job(maintenance)), "ChangeWindowRequired: this is maintenance in \"production\"")
 	admitted(t, "a machine's Job that is none", robot(t, s).Create(t.Context(), job(routine)))
 	admitted(t, "a machine that nobody has listed, with a warning", platform(t, s).Create(t.Context(), note()))
 }
@@ -154,7 +154,7 @@ func TestStrict(t *testing.T) {
 	s, p := start(t, "strict")
 	refused(t, "a Pod of development that names production's database", p.Developer.Create(t.Context(), reaching()), "DataStoreAcrossTiers: ")
 	refused(t, "a machine's Job that is no maintenance anywhere else", robot(t, s).Create(t.Context(), job(routine)),
-		"for 2 other members of environment \"production\" (RBAC verb approve) to approve: kubectl firebreak request -f MANIFEST -n prod --for-user ci-deployer")
+		"request a window: kubectl firebreak request -f MANIFEST -n prod --for-user ci-deployer (ChangeWindowRequired: ")
 	var bare v1alpha1.ChangeWindow
 	w, err := fixture.Window("bare", "job-", 1)
 	if err != nil {
@@ -165,7 +165,7 @@ func TestStrict(t *testing.T) {
 	if err := p.SRE.Create(t.Context(), &bare); err == nil || !strings.Contains(err.Error(), `spec.rollback: Required value: environment "production" requires that a window says how it is undone`) {
 		t.Errorf("a window that does not say how it is undone: %v", err)
 	}
-	refused(t, "a machine that nobody has listed", platform(t, s).Create(t.Context(), note()), `IdentityOutsideEnvironment: service account "platform/robot" is no member`)
+	refused(t, "a machine that nobody has listed", platform(t, s).Create(t.Context(), note()), `IdentityOutsideEnvironment: service account "platform/robot" is not a member`)
 }
 
 // platform is a machine of the platform's that no Environment lists, and that has rights in production.

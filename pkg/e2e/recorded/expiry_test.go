@@ -46,10 +46,10 @@ func TestWhatHasExpiredCountsNowhere(t *testing.T) {
 			Reason:  "CHG-7", ExpiresAt: until,
 		},
 	}
-	const crosses = `DataStoreAcrossTiers: spec.template.spec.containers[0].env[0].value names "orders.prod.db.example.com", data store "orders" of environment "production" (Production), ` +
-		`but namespace "dev" belongs to "development" (NonProduction); use a data store of environment "development", or ask for an Exemption`
-	const leads = `NamespaceAcrossTiers: spec.template.spec.containers[0].env[0].value names "masker.prod-masking.svc.cluster.local", in namespace "prod-masking" of "production" (Production), ` +
-		`but namespace "staging" belongs to "staging" (NonProduction); use a Service of its own environment, or ask for an Exemption`
+	const crosses = `names "orders.prod.db.example.com", data store "orders" of "production"; ` +
+		`"dev" is in "development"`
+	const leads = `names "masker.prod-masking.svc.cluster.local", in namespace "prod-masking" of "production"; ` +
+		`"staging" is in "staging"`
 	for name, tc := range map[string]struct {
 		recording, person, group string
 		estate                   func(*estate.Input)
@@ -76,7 +76,7 @@ func TestWhatHasExpiredCountsNowhere(t *testing.T) {
 		},
 		"an approval": {
 			recording: "job-by-sam", person: "sam", group: "sre", estate: func(*estate.Input) {}, state: []client.Object{w, approvalOf(w, a)},
-			denial:   `window "nightly" does not, since it has 0 of 1 approvals (the approval of robin was given too long before)`,
+			denial:   `window "nightly" does not permit it, since it has 0 of 1 approvals (the approval of robin was given too long before)`,
 			standing: `ChangeWindow "nightly" in namespace "payments": counts: until 2027-03-28 08:00:00 UTC`,
 			then:     `ChangeWindow "nightly" in namespace "payments": counts not: 0 of 1 approvals (the approval of robin was given too long before)`, changes: true,
 		},

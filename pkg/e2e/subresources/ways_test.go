@@ -37,7 +37,7 @@ type way struct {
 }
 
 const (
-	outsider  = `IdentityOutsideEnvironment: user "dana" is no member of environment "production" (Production), which namespace "payments" belongs to`
+	outsider  = `IdentityOutsideEnvironment: user "dana" is not a member of "production", to which namespace "payments" belongs`
 	boundary  = "BoundaryTampering: this weakens the boundary"
 	host      = "orders.prod.db.example.com"
 	container = "containers: [{name: a, image: a}]"
@@ -168,7 +168,7 @@ func TestEveryKindThatLeadsAcross(t *testing.T) {
 	workload := func(version, kind, more string) string {
 		return fmt.Sprintf("{apiVersion: %s, kind: %s, metadata: {name: a}, spec: {selector: {matchLabels: {app: a}}, %s%s}}", version, kind, more, template)
 	}
-	store := []string{"DataStoreAcrossTiers: spec.template.spec.containers[0].env[0].value names \"" + host + "\""}
+	store := []string{`DataStoreAcrossTiers: env "DB" names "` + host + `"`}
 	object := func(version, kind, body string) string {
 		return fmt.Sprintf("{apiVersion: %s, kind: %s, metadata: {name: a}, %s}", version, kind, body)
 	}
@@ -180,13 +180,13 @@ func TestEveryKindThatLeadsAcross(t *testing.T) {
 		"ReplicationController": {"a template", "POST", inDev("v1", "replicationcontrollers"), strings.Replace(workload("v1", "ReplicationController", ""), "{matchLabels: {app: a}}", "{app: a}", 1), store},
 		"Job":                   {"a template", "POST", inDev("batch/v1", "jobs"), object("batch/v1", "Job", "spec: {"+strings.Replace(template, "spec: {", "spec: {restartPolicy: Never, ", 1)+"}"), store},
 		"CronJob": {"a template in a template", "POST", inDev("batch/v1", "cronjobs"), object("batch/v1", "CronJob", "spec: {schedule: '@daily', jobTemplate: {spec: {"+strings.Replace(template, "spec: {", "spec: {restartPolicy: Never, ", 1)+"}}}"),
-			[]string{"DataStoreAcrossTiers: spec.jobTemplate.spec.template.spec.containers[0].env[0].value"}},
-		"Pod":                    {"no template", "POST", inDev("v1", "pods"), object("v1", "Pod", "spec: {containers: [{name: a, image: a, args: ['"+host+":5432']}]}"), []string{"DataStoreAcrossTiers: spec.containers[0].args[0]"}},
-		"an ephemeral container": {"added to a Pod that runs", "PATCH", inDev("v1", "pods/shop/ephemeralcontainers"), "spec: {ephemeralContainers: [{name: d, image: d, env: [{name: DB, value: " + host + "}]}]}", []string{"DataStoreAcrossTiers: spec.ephemeralContainers[0].env[0].value"}},
+			store},
+		"Pod":                    {"no template", "POST", inDev("v1", "pods"), object("v1", "Pod", "spec: {containers: [{name: a, image: a, args: ['"+host+":5432']}]}"), []string{"DataStoreAcrossTiers: args[0]"}},
+		"an ephemeral container": {"added to a Pod that runs", "PATCH", inDev("v1", "pods/shop/ephemeralcontainers"), "spec: {ephemeralContainers: [{name: d, image: d, env: [{name: DB, value: " + host + "}]}]}", []string{`DataStoreAcrossTiers: env "DB" of container "d"`}},
 		"ConfigMap":              {"configuration", "POST", inDev("v1", "configmaps"), object("v1", "ConfigMap", "data: {url: 'postgres://"+host+"/o'}"), []string{`DataStoreAcrossTiers: data["url"]`}},
 		"Secret":                 {"its value is not told", "POST", inDev("v1", "secrets"), object("v1", "Secret", "stringData: {url: 'postgres://u:p@"+host+"/o'}"), []string{`DataStoreAcrossTiers: data["url"] names data store "orders"`}},
 		"what a Secret brings in": {"it was there first, and Firebreak may read it", "POST", inDev("apps/v1", "deployments"), strings.Replace(workload("apps/v1", "Deployment", ""), "env: [{name: DB, value: "+host+"}]", "envFrom: [{secretRef: {name: legacy}}]", 1),
-			[]string{`DataStoreAcrossTiers: spec.template.spec.containers[0].envFrom[0].secretRef (key "dsn" of Secret "legacy") names data store "orders"`}},
+			[]string{`DataStoreAcrossTiers: envFrom[0].secretRef (key "dsn" of Secret "legacy") names data store "orders"`}},
 		"a Secret that copies":          {"a replicator acts on it", "POST", inDev("v1", "secrets"), "{apiVersion: v1, kind: Secret, metadata: {name: a, annotations: {replicator.v1.mittwald.de/replicate-from: payments/web}}}", []string{"CredentialAcrossTiers: metadata.annotations"}},
 		"ServiceAccount":                {"a role in a cloud", "POST", inDev("v1", "serviceaccounts"), "{apiVersion: v1, kind: ServiceAccount, metadata: {name: a, annotations: {eks.amazonaws.com/role-arn: 'arn:aws:iam::1234:role/prod-a'}}}", []string{"CredentialAcrossTiers: metadata.annotations"}},
 		"Service":                       {"an alias", "POST", inDev("v1", "services"), object("v1", "Service", "spec: {type: ExternalName, externalName: "+host+"}"), []string{"RouteAcrossTiers: spec.externalName"}},
@@ -203,7 +203,7 @@ func TestEveryKindThatLeadsAcross(t *testing.T) {
 		"ClusterRoleBinding":            {"power everywhere", "POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", object("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}, subjects: [{kind: ServiceAccount, name: default, namespace: dev}]"), []string{"GrantAcrossTiers: subjects[0] gives service account \"dev/default\""}},
 		"a certificate of an SRE":       {"whoever has it is a member", "POST", "/apis/certificates.k8s.io/v1/certificatesigningrequests", object("certificates.k8s.io/v1", "CertificateSigningRequest", "spec: {signerName: kubernetes.io/kube-apiserver-client, usages: [client auth], request: "+request(t, "mallory", "sre")+"}"), []string{"GrantAcrossTiers: spec.request"}},
 		"a Pod on production's node":    {"around the scheduler", "POST", inDev("v1", "pods"), object("v1", "Pod", "spec: {nodeName: prod-1, hostPID: true, "+container+"}"), []string{"PlacementAcrossTiers: spec.nodeName"}},
-		"a generated name":              {"the name is empty at admission", "POST", inDev("v1", "pods"), "{apiVersion: v1, kind: Pod, metadata: {generateName: a-}, spec: {containers: [{name: a, image: a, args: ['" + host + ":5432']}]}}", []string{"DataStoreAcrossTiers: spec.containers[0].args[0]"}},
+		"a generated name":              {"the name is empty at admission", "POST", inDev("v1", "pods"), "{apiVersion: v1, kind: Pod, metadata: {generateName: a-}, spec: {containers: [{name: a, image: a, args: ['" + host + ":5432']}]}}", []string{"DataStoreAcrossTiers: args[0]"}},
 		"a Pod that is updated into it": {"created compliant", "PATCH", inDev("v1", "pods/shop"), "metadata: {annotations: {vault.hashicorp.com/agent-inject-template-a: 'postgres://" + host + "/o'}}", []string{"DataStoreAcrossTiers: metadata.annotations"}},
 		"a namespace of production's":   {"its labels make it so", "POST", "/api/v1/namespaces", "{apiVersion: v1, kind: Namespace, metadata: {name: new, labels: {env: prod}}}", []string{boundary}},
 		"a CRD of Firebreak's":          {"on which every decision rests", "DELETE", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/environments.firebreak.dev", "", []string{boundary}},

@@ -1,0 +1,96 @@
+package policy
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// places notes where findings stand in the words of whoever wrote the manifest: the variable and the container by name, where the path
+// has numbers. The path itself goes to machines.
+func (c *Case) places(findings []Finding) {
+	if c.new == nil || len(findings) == 0 || c.req.Operation == Connect {
+		return
+	}
+	tree, inContainer := generic(c.new.raw), containerPath()
+	for i := range findings {
+		f := &findings[i]
+		if m := inContainer.FindStringSubmatch(f.Path); m != nil {
+			f.place = placeIn(tree, m)
+		} else {
+			f.place = strings.TrimPrefix(f.Path, c.templatePrefix())
+		}
+	}
+}
+
+// templatePrefix is what the paths of the object's template begin with; empty: it has none.
+func (c *Case) templatePrefix() string {
+	if c.new.work == nil || c.new.work.Template.Path == "" {
+		return ""
+	}
+	return c.new.work.Template.Path + ".spec."
+}
+
+// containerPath matches a path into a container, in parts: the way to the spec, the list, the index in it, the index of the variable, if
+// it is one, and what is left.
+func containerPath() *regexp.Regexp {
+	return regexp.MustCompile(`^((?:[A-Za-z]+(?:\[\d+\])?\.)*)(containers|initContainers|ephemeralContainers)\[(\d+)\]\.(?:env\[(\d+)\])?(.*)$`)
+}
+
+// placeIn describes a path into a container: env "DB_HOST" of container "app", args[0]. The container is named where the template has
+// several. Empty: the path leads to no container.
+func placeIn(tree map[string]any, m []string) string {
+	spec := at(tree, strings.TrimSuffix(m[1], "."))
+	container := member(spec, m[2], m[3])
+	name, _ := container["name"].(string)
+	where := m[5]
+	if m[4] != "" {
+		variable, _ := member(container, "env", m[4])["name"].(string)
+		where = fmt.Sprintf("env %q", variable)
+	}
+	switch {
+	case name == "":
+		return ""
+	case several(spec):
+		where += fmt.Sprintf(" of container %q", name)
+	}
+	return where
+}
+
+// at follows a path of names and numbers to an object; nil: there is none.
+func at(tree map[string]any, path string) map[string]any {
+	if path == "" {
+		return tree
+	}
+	for _, segment := range strings.Split(path, ".") {
+		field, index, listed := strings.Cut(strings.TrimSuffix(segment, "]"), "[")
+		if listed {
+			tree = member(tree, field, index)
+		} else {
+			tree, _ = tree[field].(map[string]any)
+		}
+	}
+	return tree
+}
+
+// member returns an object of a list; nil: there is none.
+func member(of map[string]any, field, index string) map[string]any {
+	list, _ := of[field].([]any)
+	i, err := strconv.Atoi(index)
+	if err != nil || i >= len(list) {
+		return nil
+	}
+	out, _ := list[i].(map[string]any)
+	return out
+}
+
+// several reports whether a template has more than one container.
+func several(spec map[string]any) bool {
+	n := 0
+	for _, field := range []string{"containers", "initContainers", "ephemeralContainers"} {
+		list, _ := spec[field].([]any)
+		n += len(list)
+	}
+	return n > 1
+}
