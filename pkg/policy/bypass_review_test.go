@@ -51,12 +51,12 @@ func TestBypassReviews(t *testing.T) {
 		},
 		"no JSON": {
 			reason: "what cannot be read is not admitted", header: by("bob"), objects: calmPod,
-			edit: func(r *policy.Request) { r.Object = []byte(`{"metadata":`) }, want: "undecided: decode metadata: unexpected end of JSON input",
+			edit: func(r *policy.Request) { r.Object = []byte(`{"metadata":`) }, want: "undecided: decode Pod: unexpected end of JSON input",
 		},
 		"a list for an object": {
 			reason: "what cannot be read is not admitted", header: by("bob"), objects: calmPod,
 			edit: func(r *policy.Request) { r.Object = []byte(`[]`) },
-			want: "undecided: decode metadata: json: cannot unmarshal array into Go value of type v1.PartialObjectMetadata",
+			want: "undecided: decode Pod: json: cannot unmarshal array into Go value of type v1.Pod",
 		},
 		"a text for a number": {
 			reason: "type mismatches are not guessed at", header: by("bob"), objects: calmPod,

@@ -42,6 +42,8 @@ type Case struct {
 	same bool
 	// maintenance says why this is maintenance; empty: it is not. hook says that it would be, were it no hook.
 	maintenance, hook string
+	trace             Trace
+	planned           *madePlan
 	// demands are what the rules of change control want a window for, in the order of the rules.
 	demands []*Demand
 	// worksOn are the Production environments that something works on which runs in a Shared namespace.
@@ -120,7 +122,7 @@ func (e *Evaluator) prepare(req *Request, w *World, b *budget.Budget, bare bool)
 	if err := c.knownSubresource(); err != nil {
 		return nil, err
 	}
-	if c.same = req.Operation == Update && req.SubResource == "" && sameAsStored(req.Object, req.OldObject); c.same {
+	if c.same = req.Operation == Update && req.SubResource == "" && sameAsStored(c.new, c.old); c.same {
 		return c, nil
 	}
 	if err := c.know(); err != nil || c.missing != nil {
@@ -130,6 +132,7 @@ func (e *Evaluator) prepare(req *Request, w *World, b *budget.Budget, bare bool)
 	c.worksOn = c.shared()
 	c.classify()
 	for _, r := range c.by {
+		c.trace.Demanded++
 		if d := r.Demand(c); d != nil {
 			d.rule = r.Name()
 			c.demands = append(c.demands, d)
@@ -145,6 +148,11 @@ func (e *Evaluator) prepare(req *Request, w *World, b *budget.Budget, bare bool)
 func (c *Case) decode() error {
 	var err error
 	all := whole(c.req) && !c.bare
+	for _, raw := range [][]byte{c.req.Object, c.req.OldObject} {
+		if len(raw) > 0 {
+			c.trace.Decoded++
+		}
+	}
 	if c.new, err = decode(c.req.Kind.GroupKind(), c.req.Object, all, c.budget); err != nil && c.req.Operation != Connect {
 		return err
 	}

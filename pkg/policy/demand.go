@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -143,10 +144,8 @@ func (c *Case) query(together []*Demand, s *change.State) *change.Query {
 	}
 	switch {
 	case c.new == nil || c.new.work == nil || slices.Equal(q.Operations, []v1alpha1.Operation{v1alpha1.OperationScale}):
-	case c.req.SubResource == ephemeralContainers:
-		q.Plan = change.PlanOf(workload.Debuggers(c.new.work, c.before()), s.Contents(c.req.Namespace))
 	default:
-		q.Plan = change.PlanOf(c.new.work, s.Contents(c.req.Namespace))
+		q.Plan = c.plan(s)
 	}
 	if c.isKind(jobKind()) && c.new != nil {
 		c.jobQuery(q)
@@ -155,6 +154,34 @@ func (c *Case) query(together []*Demand, s *change.State) *change.Query {
 	q.Pin, q.MustPin = c.pin(), c.firebreak()
 	q.Key = c.key(q)
 	return q
+}
+
+// madePlan is the plan of a request by what a state says of the ConfigMaps that it uses.
+type madePlan struct {
+	state *change.State
+	plan  *change.Plan
+}
+
+// plan returns what would run, as a window pins it. It is made once, unless another state has other ConfigMaps.
+func (c *Case) plan(s *change.State) *change.Plan {
+	work := c.new.work
+	if p := c.planned; p != nil && (p.state == s || sameContents(change.ConfigMapsOf(&work.Template), p.state.Contents(c.req.Namespace), s.Contents(c.req.Namespace))) {
+		return p.plan
+	}
+	if c.req.SubResource == ephemeralContainers {
+		work = workload.Debuggers(work, c.before())
+	}
+	c.trace.Planned++
+	c.planned = &madePlan{s, change.PlanOf(work, s.Contents(c.req.Namespace))}
+	return c.planned.plan
+}
+
+func sameContents(names []string, a, b change.Contents) bool {
+	return !slices.ContainsFunc(names, func(name string) bool {
+		x, known := a(name)
+		y, stillKnown := b(name)
+		return known != stillKnown || !reflect.DeepEqual(x, y)
+	})
 }
 
 // inAll returns the environments that all demands concern.
@@ -213,7 +240,7 @@ func (c *Case) pin() string {
 	case c.new == nil:
 		return ""
 	}
-	return change.SpecDigest(generic(c.new.raw)["spec"])
+	return change.SpecDigest(c.new.generic()["spec"])
 }
 
 // before is what ran before; nil: nothing did.
@@ -237,9 +264,8 @@ func names(envs []*estate.Environment) []string {
 const scheduledAt = batchv1.CronJobScheduledTimestampAnnotation
 
 func (c *Case) jobQuery(q *change.Query) {
-	var job batchv1.Job
-	if kjson.UnmarshalCaseSensitivePreserveInts(c.new.raw, &job) == nil && job.Spec.ActiveDeadlineSeconds != nil {
-		q.Deadline = time.Duration(*job.Spec.ActiveDeadlineSeconds) * time.Second
+	if c.new.work != nil && c.new.work.Deadline != nil {
+		q.Deadline = time.Duration(*c.new.work.Deadline) * time.Second
 	}
 	if !c.requester.Controller {
 		return

@@ -50,6 +50,7 @@ func (c *Case) Decide(s *change.State) *Decision {
 		j.answers = append(j.answers, a)
 	}
 	for _, r := range c.by {
+		c.trace.Judged++
 		for _, f := range r.Judge(c, j) {
 			f.Class = r.Class()
 			d.Findings = append(d.Findings, f)

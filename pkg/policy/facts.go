@@ -39,6 +39,19 @@ func (c *Case) Owner() *metav1.OwnerReference {
 	return c.new.controller()
 }
 
+// Trace counts what judging a request has taken so far.
+type Trace struct {
+	// Decoded states of the object.
+	Decoded int
+	// Demanded and Judged count the rules that were asked what they demand a window for, and what they object to.
+	Demanded, Judged int
+	// Planned is how often it was worked out what would run.
+	Planned int
+}
+
+// Trace returns what judging the request has taken so far.
+func (c *Case) Trace() Trace { return c.trace }
+
 // FromController reports whether one of Kubernetes' own controllers sent the request.
 func (c *Case) FromController() bool { return c.requester.Controller }
 

@@ -24,8 +24,10 @@ import (
 type object struct {
 	raw  []byte
 	meta metav1.ObjectMeta
-	work *workload.Workload
-	data []reference.Datum
+	// fields are those of the object without what every write changes, once somebody has asked for them. They are only read.
+	fields map[string]any
+	work   *workload.Workload
+	data   []reference.Datum
 	// tree is what kinds say that are read as a whole, and embedded the templates in them.
 	tree     map[string]any
 	embedded []workload.Template
@@ -39,6 +41,9 @@ func decode(gk schema.GroupKind, raw []byte, whole bool, b *budget.Budget) (*obj
 	}
 	b.Sent(len(raw))
 	o := &object{raw: raw}
+	if workload.HasTemplate(gk) {
+		return decodeWorkload(gk, o, b)
+	}
 	var m metav1.PartialObjectMetadata
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(raw, &m); err != nil {
 		if gk == secretKind() {
@@ -47,18 +52,9 @@ func decode(gk schema.GroupKind, raw []byte, whole bool, b *budget.Budget) (*obj
 		return nil, fmt.Errorf("decode metadata: %w", err)
 	}
 	o.meta = m.ObjectMeta
-	if workload.HasTemplate(gk) && !b.Part(workload.CountParts(raw)) {
-		return o, tooMuch(b.Exceeded())
-	}
 	var err error
-	if o.work, err = workload.Of(gk, raw); err != nil {
-		return nil, err
-	}
 	if o.data, err = dataOf(gk, raw); err != nil {
 		return o, err
-	}
-	if gk.Kind == "StatefulSet" && o.work != nil {
-		o.tree = claimTemplates(raw)
 	}
 	if !whole {
 		return o, nil
@@ -72,6 +68,35 @@ func decode(gk schema.GroupKind, raw []byte, whole bool, b *budget.Budget) (*obj
 		o.embedded = workload.Embedded(o.tree, b)
 	}
 	return o, nil
+}
+
+// decodeWorkload reads an object with a pod template, in one pass. One that holds too much keeps its metadata, so that it can go.
+func decodeWorkload(gk schema.GroupKind, o *object, b *budget.Budget) (*object, error) {
+	if !b.Part(workload.CountParts(o.raw)) {
+		var m metav1.PartialObjectMetadata
+		if err := kjson.UnmarshalCaseSensitivePreserveInts(o.raw, &m); err != nil {
+			return nil, fmt.Errorf("decode metadata: %w", err)
+		}
+		o.meta = m.ObjectMeta
+		return o, tooMuch(b.Exceeded())
+	}
+	var err error
+	if o.work, err = workload.Of(gk, o.raw); err != nil {
+		return nil, err
+	}
+	o.meta = o.work.Meta
+	if gk.Kind == "StatefulSet" {
+		o.tree = claimTemplates(o.raw)
+	}
+	return o, nil
+}
+
+// generic returns the fields of an object without what every write changes; nil: it is not an object. They are not to be written to.
+func (o *object) generic() map[string]any {
+	if o.fields == nil {
+		o.fields = generic(o.raw)
+	}
+	return o.fields
 }
 
 // claimTemplates returns what a StatefulSet says of the volumes of its Pods.
@@ -204,11 +229,11 @@ func (o *object) controller() *metav1.OwnerReference {
 
 // sameAsStored reports whether an update stores what is stored already: GitOps controllers send such updates every
 // few minutes, and nothing may stop them.
-func sameAsStored(object, old []byte) bool {
-	if len(object) == 0 || len(old) == 0 {
+func sameAsStored(object, old *object) bool {
+	if object == nil || old == nil {
 		return false
 	}
-	a, b := generic(object), generic(old)
+	a, b := object.generic(), old.generic()
 	return a != nil && b != nil && reflect.DeepEqual(a, b)
 }
 

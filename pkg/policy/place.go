@@ -13,7 +13,7 @@ func (c *Case) places(findings []Finding) {
 	if c.new == nil || len(findings) == 0 || c.req.Operation == Connect {
 		return
 	}
-	tree, inContainer := generic(c.new.raw), containerPath()
+	tree, inContainer := c.new.generic(), containerPath()
 	for i := range findings {
 		f := &findings[i]
 		if m := inContainer.FindStringSubmatch(f.Path); m != nil {

@@ -261,7 +261,7 @@ func (c *Case) changesSpec() bool {
 
 // definitionGrows: an upgrade that brings further fields or other words takes nothing away.
 func (c *Case) definitionGrows() bool {
-	return c.req.Operation == Update && boundary.OnlyGrows(generic(c.old.raw), generic(c.new.raw)) &&
+	return c.req.Operation == Update && boundary.OnlyGrows(c.old.generic(), c.new.generic()) &&
 		reflect.DeepEqual(c.new.meta.OwnerReferences, c.old.meta.OwnerReferences)
 }
 

@@ -175,16 +175,13 @@ func acting(o *object) map[string]string {
 
 // sameBesides compares what workloads say beside their template and the number of their replicas. Holding a workload is not a change.
 func sameBesides(a, b *object) bool {
-	x, y := generic(a.raw), generic(b.raw)
+	x, y := bodyOf(a), bodyOf(b)
 	for _, m := range []map[string]any{x, y} {
-		delete(m, "metadata")
-		delete(m, "status")
-		spec, _ := m["spec"].(map[string]any)
+		spec := copied(m, "spec")
 		delete(spec, "replicas")
 		delete(spec, "template")
-		if job, ok := spec["jobTemplate"].(map[string]any); ok {
-			inner, _ := job["spec"].(map[string]any)
-			delete(inner, "template")
+		if job := copied(spec, "jobTemplate"); job != nil {
+			delete(copied(job, "spec"), "template")
 			delete(job, "metadata")
 		}
 	}
@@ -205,15 +202,30 @@ func sameBesides(a, b *object) bool {
 	return x != nil && y != nil && equalJSON(x, y)
 }
 
+// bodyOf returns the fields of an object, but for its metadata and status; nil: it is not an object.
+func bodyOf(o *object) map[string]any {
+	out := maps.Clone(o.generic())
+	delete(out, "metadata")
+	delete(out, "status")
+	return out
+}
+
+// copied puts a copy of a field that is an object in its place, so that it can be written to; nil: it is not one.
+func copied(m map[string]any, field string) map[string]any {
+	of, ok := m[field].(map[string]any)
+	if !ok {
+		return nil
+	}
+	of = maps.Clone(of)
+	m[field] = of
+	return of
+}
+
 // sameBody compares everything but the metadata.
 func sameBody(a, b *object) bool {
 	if a == nil || b == nil {
 		return false
 	}
-	x, y := generic(a.raw), generic(b.raw)
-	for _, m := range []map[string]any{x, y} {
-		delete(m, "metadata")
-		delete(m, "status")
-	}
+	x, y := bodyOf(a), bodyOf(b)
 	return x != nil && y != nil && equalJSON(x, y)
 }

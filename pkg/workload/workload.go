@@ -39,11 +39,15 @@ func (t *Template) SpecPath() string {
 
 // Workload is what matters of an object that runs Pods.
 type Workload struct {
+	// Meta is the object's own metadata.
+	Meta metav1.ObjectMeta
 	// Template of its Pods.
 	Template Template
 	// Wanted is how many Pods the object asks for at once: 0 while it is suspended or scaled to zero, so that a
 	// staged object is seen when it is released.
 	Wanted int64
+	// Deadline is the activeDeadlineSeconds of a Job; nil: it has none, or the object is not a Job.
+	Deadline *int64
 	// Completions and BackoffLimit of a Job, or of a CronJob's Jobs, as they are given; Indexed is true for Jobs whose
 	// Pods each have a number.
 	Completions, BackoffLimit *int32
@@ -108,7 +112,7 @@ func pod(raw []byte) (*Workload, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Workload{Template: of("", o.ObjectMeta, o.Spec), Wanted: 1, RunsToCompletion: true}, nil
+	return &Workload{Meta: o.ObjectMeta, Template: of("", o.ObjectMeta, o.Spec), Wanted: 1, RunsToCompletion: true}, nil
 }
 
 func job(raw []byte) (*Workload, error) {
@@ -116,7 +120,9 @@ func job(raw []byte) (*Workload, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ofJob(fromTemplate(o.Spec.Template), o.Spec.Suspend, &o.Spec), nil
+	w := ofJob(o.ObjectMeta, fromTemplate(o.Spec.Template), o.Spec.Suspend, &o.Spec)
+	w.Deadline = o.Spec.ActiveDeadlineSeconds
+	return w, nil
 }
 
 func cronJob(raw []byte) (*Workload, error) {
@@ -126,12 +132,12 @@ func cronJob(raw []byte) (*Workload, error) {
 	}
 	t := fromTemplate(o.Spec.JobTemplate.Spec.Template)
 	t.Path = "spec.jobTemplate.spec.template"
-	return ofJob(t, o.Spec.Suspend, &o.Spec.JobTemplate.Spec), nil
+	return ofJob(o.ObjectMeta, t, o.Spec.Suspend, &o.Spec.JobTemplate.Spec), nil
 }
 
-func ofJob(t Template, suspended *bool, s *batchv1.JobSpec) *Workload {
+func ofJob(meta metav1.ObjectMeta, t Template, suspended *bool, s *batchv1.JobSpec) *Workload {
 	return &Workload{
-		Template: t, Wanted: unless(suspended, or1(s.Parallelism)), RunsToCompletion: true,
+		Meta: meta, Template: t, Wanted: unless(suspended, or1(s.Parallelism)), RunsToCompletion: true,
 		Completions: s.Completions, BackoffLimit: s.BackoffLimit,
 		Indexed: s.CompletionMode != nil && *s.CompletionMode == batchv1.IndexedCompletion,
 	}
@@ -142,7 +148,7 @@ func deployment(raw []byte) (*Workload, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Workload{Template: fromTemplate(o.Spec.Template), Wanted: or1(o.Spec.Replicas)}, nil
+	return &Workload{Meta: o.ObjectMeta, Template: fromTemplate(o.Spec.Template), Wanted: or1(o.Spec.Replicas)}, nil
 }
 
 func statefulSet(raw []byte) (*Workload, error) {
@@ -150,7 +156,7 @@ func statefulSet(raw []byte) (*Workload, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Workload{Template: fromTemplate(o.Spec.Template), Wanted: or1(o.Spec.Replicas)}, nil
+	return &Workload{Meta: o.ObjectMeta, Template: fromTemplate(o.Spec.Template), Wanted: or1(o.Spec.Replicas)}, nil
 }
 
 func daemonSet(raw []byte) (*Workload, error) {
@@ -158,7 +164,7 @@ func daemonSet(raw []byte) (*Workload, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Workload{Template: fromTemplate(o.Spec.Template), Wanted: 1}, nil
+	return &Workload{Meta: o.ObjectMeta, Template: fromTemplate(o.Spec.Template), Wanted: 1}, nil
 }
 
 func replicaSet(raw []byte) (*Workload, error) {
@@ -166,7 +172,7 @@ func replicaSet(raw []byte) (*Workload, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Workload{Template: fromTemplate(o.Spec.Template), Wanted: or1(o.Spec.Replicas)}, nil
+	return &Workload{Meta: o.ObjectMeta, Template: fromTemplate(o.Spec.Template), Wanted: or1(o.Spec.Replicas)}, nil
 }
 
 func replicationController(raw []byte) (*Workload, error) {
@@ -174,7 +180,7 @@ func replicationController(raw []byte) (*Workload, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Workload{Wanted: or1(o.Spec.Replicas)}
+	w := &Workload{Meta: o.ObjectMeta, Wanted: or1(o.Spec.Replicas)}
 	if o.Spec.Template != nil {
 		w.Template = fromTemplate(*o.Spec.Template)
 	}
