@@ -25,6 +25,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/ledger"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
 // memory knows one small estate.
@@ -234,6 +235,138 @@ func TestStamper(t *testing.T) {
 			}
 			if s, ok := resp.Patches[0].Value.(v1alpha1.Stamp); !ok || s.Username != "sam" {
 				t.Errorf("stamped %+v, want sam: %s", resp.Patches[0].Value, tc.reason)
+			}
+		})
+	}
+}
+
+// seen remembers which objects a request proved to exist.
+type seen struct {
+	memory
+	uids *[]types.UID
+}
+
+func (s seen) Seen(uid types.UID) { *s.uids = append(*s.uids, uid) }
+
+// A namespace that was made a moment ago is read once, and then its requests are judged as those of any other.
+func TestANewNamespaceIsReadOnce(t *testing.T) {
+	for name, tc := range map[string]struct {
+		reason string
+		labels map[string]string
+		code   int32
+	}{
+		"of production": {"its label makes it production's: this is maintenance", map[string]string{"env": "production"}, http.StatusForbidden},
+		"of nobody":     {"it may not reach production's store either", map[string]string{}, http.StatusForbidden},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := newTrial(t, &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "brand-new", Labels: tc.labels}})
+			req := reindex()
+			req.Namespace = "brand-new"
+			resp := x.Handle(t.Context(), req)
+			if resp.Allowed || resp.Result.Code != tc.code {
+				t.Fatalf("the answer is %+v: %s", resp.AdmissionResponse, tc.reason)
+			}
+			maintenance := strings.Contains(resp.Result.Message, `this is maintenance in environment "production"`)
+			if maintenance != (tc.labels["env"] == "production") {
+				t.Errorf("it says %q: %s", resp.Result.Message, tc.reason)
+			}
+			n := 0
+			for _, c := range x.api.sorted() {
+				if c == "get Namespace /brand-new" {
+					n++
+				}
+			}
+			if n != 1 {
+				t.Errorf("the namespace is read %d times", n)
+			}
+		})
+	}
+}
+
+// A request whose time is over is refused with a retry, whatever it still waits for.
+func TestTheDeadline(t *testing.T) {
+	x := newTrial(t)
+	goOn := make(chan struct{})
+	t.Cleanup(func() { close(goOn) })
+	x.Deadline = 20 * time.Millisecond
+	x.api.meanwhile = func(string) error {
+		<-goOn
+		return nil
+	}
+	checkAnswer(t, x.Handle(t.Context(), reindex()), http.StatusServiceUnavailable, notNow, "it must be answered before the API server gives it up")
+	if got := x.logged(); !strings.Contains(got, `"error"="context deadline exceeded"`) {
+		t.Errorf("the log says %s", got)
+	}
+}
+
+// A panic is counted and logged with where it happened, and the next request is judged as ever.
+func TestAPanicIsAccounted(t *testing.T) {
+	x := newTrial(t)
+	fine := x.Live
+	x.Live = live{panics: true}
+	resp := x.Handle(t.Context(), reindex())
+	const want = "Firebreak failed while judging this request; it is refused, and the failure is in Firebreak's log"
+	checkAnswer(t, resp, http.StatusInternalServerError, want, "what cannot be judged is refused")
+	if got := x.logged(); !strings.HasPrefix(got, `"msg"="judging a request panicked" "error"="panic: boom" "resource"="jobs" "namespace"="payments" "name"="reindex" "stack"=`) || !strings.Contains(got, "handler_test.go") {
+		t.Errorf("the log says %s", got)
+	}
+	if x.counted("panics_total") != 1 || x.counted("admission_requests_total") != 1 || len(x.told.outcomes) != 0 {
+		t.Errorf("%v panics of %v requests are counted", x.counted("panics_total"), x.counted("admission_requests_total"))
+	}
+	x.Live = fine
+	if resp := x.Handle(t.Context(), reindex()); resp.Result.Code != http.StatusForbidden || x.counted("panics_total") != 1 {
+		t.Errorf("the next request is answered %+v", resp.Result)
+	}
+}
+
+// What cannot be decided whatever is read again is forbidden, not put off.
+func TestTheUndecidable(t *testing.T) {
+	x := newTrial(t)
+	var maps []string
+	for i := range 17 {
+		maps = append(maps, fmt.Sprintf(`{"configMapRef":{"name":"large-%02d"}}`, i))
+	}
+	w := guarded()
+	w.ConfigMaps = func(string, string) (reference.Contents, bool) { return reference.Contents{Large: true}, true }
+	x.Memory = memory{w, true}
+	req := reindex()
+	req.Object.Raw = []byte(strings.Replace(reindexJob, `"image":"postgres:17"`, `"image":"postgres:17","envFrom":[`+strings.Join(maps, ",")+`]`, 1))
+	resp := x.Handle(t.Context(), req)
+	if resp.Allowed || resp.Result.Code != http.StatusForbidden || resp.Result.Details != nil || len(x.api.calls) != 0 ||
+		!strings.HasPrefix(resp.Result.Message, `jobs.batch "reindex" is forbidden: ConfigMap "large-00", `) ||
+		!strings.HasSuffix(resp.Result.Message, `cannot be read for what it names: it is too large; split it, or take out of it what no program reads`) {
+		t.Errorf("the answer is %+v, the calls are %q", resp.Result, x.api.calls)
+	}
+	if x.counted("undecided_total") != 1 {
+		t.Errorf("%v undecided", x.counted("undecided_total"))
+	}
+}
+
+// What a request proves to exist is noted before it is judged.
+func TestWhatExistsIsNoted(t *testing.T) {
+	for name, tc := range map[string]struct {
+		op   admissionv1.Operation
+		want string
+	}{
+		"a creation proves nothing":       {admissionv1.Create, "[]"},
+		"a deletion proves what goes":     {admissionv1.Delete, "[job-1]"},
+		"an update proves what was there": {admissionv1.Update, "[job-1]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := newTrial(t)
+			uids := []types.UID{}
+			x.Memory = seen{memory{guarded(), true}, &uids}
+			req := reindex()
+			req.Operation = tc.op
+			if tc.op != admissionv1.Create {
+				req.OldObject.Raw = []byte(reindexJob)
+			}
+			if tc.op == admissionv1.Delete {
+				req.Object.Raw = nil
+			}
+			x.Handle(t.Context(), req)
+			if got := fmt.Sprint(uids); got != tc.want {
+				t.Errorf("noted: %s, want %s", got, tc.want)
 			}
 		})
 	}
