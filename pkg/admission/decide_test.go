@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/firebreak-dev/firebreak/pkg/admission"
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/apistore"
@@ -337,20 +338,41 @@ func TestAnotherWindowTakesOver(t *testing.T) {
 	}
 }
 
-// A request whose time is over uses nothing, even if it got as far as a slot.
+// late is a reader during whose second look at the approvals something happens.
+type late struct {
+	admission.Live
+	then func()
+}
+
+func (l late) Approvals(ctx context.Context, s *change.State, namespace string) error {
+	err := l.Live.Approvals(ctx, s, namespace)
+	l.then()
+	return err
+}
+
+// A request whose time is over uses nothing, however far it got.
 func TestTheDeadlineAfterASlot(t *testing.T) {
-	w := window("w")
-	x := newTrial(t, w, approval(w))
-	ctx, cancel := context.WithCancel(t.Context())
-	x.api.meanwhile = func(call string) error {
-		if call == takeSlot {
-			cancel()
-		}
-		return nil
-	}
-	checkAnswer(t, x.Handle(ctx, reindex()), http.StatusServiceUnavailable, notNow, "the API server has given it up")
-	if diff := cmp.Diff([]string{}, x.executions()); diff != "" {
-		t.Errorf("the slot is kept: %s", diff)
+	for name, end := range map[string]func(x *trial, cancel func()){
+		"when the slot is taken": func(x *trial, cancel func()) {
+			x.api.meanwhile = func(call string) error {
+				if call == takeSlot {
+					cancel()
+				}
+				return nil
+			}
+		},
+		"when the approvals are there": func(x *trial, cancel func()) { x.Live = late{x.Live, cancel} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := window("w")
+			x := newTrial(t, w, approval(w))
+			ctx, cancel := context.WithCancel(t.Context())
+			end(x, cancel)
+			checkAnswer(t, x.Handle(ctx, reindex()), http.StatusServiceUnavailable, notNow, "the API server has given it up")
+			if diff := cmp.Diff([]string{}, x.executions()); diff != "" || x.counted("executions_reserved_total") != 0 {
+				t.Errorf("the slot is kept: %s", diff)
+			}
+		})
 	}
 }
 
