@@ -1,0 +1,280 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+)
+
+const (
+	theSpec = `{"environment":"production","reason":"rebuild","ticket":"CHG-7","rollback":"restore","maxExecutions":1,"schedule":{"start":"2026-11-28T02:00:00Z","end":"2026-11-28T04:00:00Z"},` +
+		`"scope":{"operations":["Create","Delete"],"resources":[{"group":"batch","kind":"Job","names":["a","b-*"]}]},"requestedBy":{"username":"sam"}}`
+	theWindow = `{"apiVersion":"firebreak.dev/v1alpha1","kind":"ChangeWindow","metadata":{"name":"w","namespace":"payments","uid":"w-1"},"spec":` + theSpec + `}`
+	shown     = `Window payments/w, requested by sam for environment production
+  reason      rebuild
+  ticket      CHG-7
+  rollback    restore
+  open        2026-11-28 02:00:00 UTC to 2026-11-28 04:00:00 UTC
+  executions  1
+  may         Create,Delete Job a,b-*
+  plan        none: whatever is in scope may run
+`
+	ask   = "\nType the name of the environment to approve: "
+	words = "POST " + own + "/namespaces/payments/changeapprovals "
+)
+
+// A word about a window carries the digest of what was shown, and is given only by who typed where it happens.
+func TestWords(t *testing.T) {
+	var spec v1alpha1.ChangeWindowSpec
+	if err := json.Unmarshal([]byte(theSpec), &spec); err != nil {
+		t.Fatal(err)
+	}
+	word := func(decision, comment string) string {
+		return words + fmt.Sprintf(`{"kind":"ChangeApproval","metadata":{"generateName":"w-","namespace":"payments"},"spec":{"window":{"name":"w","uid":"w-1"},"digest":%q,"decision":%q%s}}`, change.WindowDigest(&spec), decision, comment)
+	}
+	for name, tc := range map[string]struct {
+		reason, stdin string
+		args          []string
+		out, fails    string
+		written       []string
+		refuses       string
+	}{
+		"approved by hand":      {"the hand knows what the eye passed over", "production\n", []string{"approve", "w"}, shown + ask + "changewindow.firebreak.dev/w approved (w-abcde)\n", "", []string{word("Approve", "")}, ""},
+		"approved by a script":  {"it was told not to ask", "", []string{"approve", "w", "--yes", "--comment", "fine"}, shown + "changewindow.firebreak.dev/w approved (w-abcde)\n", "", []string{word("Approve", `,"comment":"fine"`)}, ""},
+		"the wrong environment": {"it is not where the hand thought", "staging\n", []string{"approve", "w"}, shown + ask, `"staging" was typed, and the window is for "production"; nothing is approved`, nil, ""},
+		"nothing typed":         {"nobody is there", "", []string{"approve", "w"}, shown + ask, "nothing was typed, so nothing is approved; use --yes where nobody can type: EOF", nil, ""},
+		"rejected":              {"rejecting is always safe", "", []string{"reject", "w", "--comment", "no"}, shown + "changewindow.firebreak.dev/w rejected (w-abcde)\n", "", []string{word("Reject", `,"comment":"no"`)}, ""},
+		"an unknown window":     {"there is nothing to look at", "", []string{"approve", "x"}, "", "look at the window: not there", nil, ""},
+		"refused":               {"what the API server says is passed on", "", []string{"reject", "w"}, shown, "reject the window: you may not", []string{word("Reject", "")}, "you may not"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, map[string]string{own + "/namespaces/payments/changewindows/w": theWindow})
+			c.refuses = tc.refuses
+			out, err := c.run(tc.stdin, tc.args...)
+			checkRun(t, out, err, tc.out, tc.fails, tc.reason)
+			c.wrote(tc.written...)
+		})
+	}
+}
+
+func checkRun(t *testing.T, out string, err error, want, fails, reason string) {
+	t.Helper()
+	if diff := cmp.Diff(want, out); diff != "" {
+		t.Errorf("the output differs: %s: %s", reason, diff)
+	}
+	if (err != nil || fails != "") && fmt.Sprint(err) != fails {
+		t.Errorf("%v, want %q: %s", err, fails, reason)
+	}
+}
+
+// What an approver is shown includes each digest and text of a plan, and when a window recurs.
+func TestShowAPlan(t *testing.T) {
+	const window = `{"apiVersion":"firebreak.dev/v1alpha1","kind":"ChangeWindow","metadata":{"name":"w","namespace":"payments"},"spec":{"environment":"production","reason":"r","maxExecutionsPerOccurrence":2,` +
+		`"schedule":{"recurrence":{"cron":"0 2 * * 6","timeZone":"Europe/London","duration":"2h","validUntil":"2027-01-01T00:00:00Z"}},"scope":{"operations":["Create"],"resources":[]},` +
+		`"plan":{"workloads":[{"group":"batch","kind":"Job","names":["a"],"digest":"d-1","fields":[{"path":"image","digest":"x","text":"reindex:1"},{"path":"args","digest":"y"}]}]}}}`
+	c := newCluster(t, map[string]string{own + "/namespaces/payments/changewindows/w": window})
+	out, err := c.run("", "reject", "w")
+	checkRun(t, out, err, `Window payments/w, requested by somebody for environment production
+  reason      r
+  open        by "0 2 * * 6" in Europe/London, each time for 2h, until 2027-01-01 00:00:00 UTC
+  executions  2 each time
+  plan        Job a d-1
+                image = reindex:1
+changewindow.firebreak.dev/w rejected (w-abcde)
+`, "", "the approver decides by it")
+}
+
+// A freeze says for which environments, from when and until when; the red button ends by itself.
+func TestFreezes(t *testing.T) {
+	const post = "POST " + own + "/changefreezes "
+	for name, tc := range map[string]struct {
+		args           []string
+		written, fails string
+	}{
+		"until it is lifted": {nil, post + `{"kind":"ChangeFreeze","metadata":{"name":"freeze-production"},"spec":{"environments":["production","edge"],"reason":"r"}}`, ""},
+		"for a time":         {[]string{"--for", "2h", "--name", "x"}, post + `{"kind":"ChangeFreeze","metadata":{"name":"x"},"spec":{"environments":["production","edge"],"schedule":{"end":"2026-11-28T04:30:00Z"},"reason":"r"}}`, ""},
+		"later":              {[]string{"--start", "+1h", "--for", "2h"}, post + `{"kind":"ChangeFreeze","metadata":{"name":"freeze-production"},"spec":{"environments":["production","edge"],"schedule":{"start":"2026-11-28T03:30:00Z","end":"2026-11-28T05:30:00Z"},"reason":"r"}}`, ""},
+		"of some namespaces": {[]string{"--only-namespace", "a-*,b", "--two-persons"}, post + `{"kind":"ChangeFreeze","metadata":{"name":"freeze-production"},"spec":{"environments":["production","edge"],"namespaces":["a-*","b"],"reason":"r","liftedBy":"TwoPersons"}}`, ""},
+		"the red button":     {[]string{"--everything"}, post + `{"kind":"ChangeFreeze","metadata":{"name":"freeze-production"},"spec":{"environments":["production","edge"],"level":"Everything","schedule":{"end":"2026-11-28T06:29:00Z"},"reason":"r"}}`, ""},
+		"a start that is no": {[]string{"--start", "soon"}, "", "--start"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, nil)
+			out, err := c.run("", append([]string{"freeze", "production", "edge", "--reason", "r"}, tc.args...)...)
+			if tc.fails != "" {
+				if err == nil || !strings.HasPrefix(err.Error(), tc.fails) {
+					t.Errorf("%v, want %s", err, tc.fails)
+				}
+				c.wrote()
+				return
+			}
+			if err != nil || !strings.HasPrefix(out, "changefreeze.firebreak.dev/") || !strings.HasSuffix(out, "\nA member of the environment lifts it with:\n\n  kubectl firebreak unfreeze "+strings.Split(strings.SplitN(out, "/", 2)[1], ":")[0]+"\n") {
+				t.Errorf("%v\n%s", err, out)
+			}
+			c.wrote(tc.written)
+		})
+	}
+}
+
+// A freeze that two persons lift is not deleted by one: each gives their word.
+func TestUnfreeze(t *testing.T) {
+	two := map[string]string{own + "/changefreezes/f": `{"apiVersion":"firebreak.dev/v1alpha1","kind":"ChangeFreeze","metadata":{"name":"f","uid":"f-1"},"spec":{"environments":["production"],"reason":"r","liftedBy":"TwoPersons"}}`}
+	c := newCluster(t, two)
+	out, err := c.run("", "unfreeze", "f")
+	checkRun(t, out, err, "your word to lift freeze f is given; it takes two persons\n", "", "one is not enough")
+	c.wrote("POST " + own + `/namespaces/firebreak-system/changeapprovals {"kind":"ChangeApproval","metadata":{"generateName":"word-","namespace":"firebreak-system"},"spec":{"freeze":{"name":"f","uid":"f-1"},"decision":"Lift"}}`)
+	c = newCluster(t, nil)
+	out, err = c.run("", "unfreeze", "f")
+	checkRun(t, out, err, "changefreeze.firebreak.dev/f lifted\n", "", "anybody may")
+	c.wrote("DELETE " + own + `/changefreezes/f {"kind":"DeleteOptions","apiVersion":"firebreak.dev/v1alpha1"}`)
+	c.refuses = "no"
+	_, err = c.run("", "unfreeze", "f")
+	checkRun(t, "", err, "", "lift the freeze: no", "what the API server says is passed on")
+}
+
+// An environment is sealed by its annotation alone.
+func TestSeal(t *testing.T) {
+	c := newCluster(t, nil)
+	out, err := c.run("", "seal", "production")
+	checkRun(t, out, err, "environment.firebreak.dev/production sealed: weakening the boundary needs an approved window from now on\n", "", "it is asked for")
+	c.wrote("PATCH " + own + `/environments/production {"metadata":{"annotations":{"firebreak.dev/sealed":"true"}}}`)
+	c.refuses = "no"
+	out, err = c.run("", "seal", "production")
+	checkRun(t, out, err, "", "seal: no", "what the API server says is passed on")
+}
+
+// Who used an execution, or requested its window, does not give it back.
+func TestRelease(t *testing.T) {
+	for who, fails := range map[string]string{
+		"kim":   "",
+		"sam":   "you used execution x yourself, or requested its window; another member of the environment who holds the verb approve gives it back",
+		"robin": "you used execution x yourself, or requested its window; another member of the environment who holds the verb approve gives it back",
+	} {
+		t.Run(who, func(t *testing.T) {
+			c := newCluster(t, map[string]string{
+				own + "/namespaces/firebreak-system/changeexecutions/x": `{"apiVersion":"firebreak.dev/v1alpha1","kind":"ChangeExecution","metadata":{"name":"x","namespace":"firebreak-system","uid":"x-1"},"spec":{"slot":"0","key":"k","requester":{"username":"sam"},"window":{"name":"w","requestedBy":{"username":"robin"}}}}`,
+				"/apis/authentication.k8s.io/v1/selfsubjectreviews":     `{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview","status":{"userInfo":{"username":"` + who + `"}}}`,
+			})
+			out, err := c.run("", "release", "x")
+			if fails != "" {
+				checkRun(t, out, err, "", fails, "it would be their own gain")
+				c.wrote()
+				return
+			}
+			checkRun(t, out, err, "your word to give execution x back is given\n", "", "somebody else may")
+			c.wrote("POST " + own + `/namespaces/firebreak-system/changeapprovals {"kind":"ChangeApproval","metadata":{"generateName":"word-","namespace":"firebreak-system"},"spec":{"execution":{"name":"x","uid":"x-1"},"decision":"Release"}}`)
+		})
+	}
+	_, err := newCluster(t, nil).run("", "release", "x")
+	checkRun(t, "", err, "", "look at the execution: not there", "there is none")
+}
+
+// An emergency is opened where the namespace belongs, then the command runs, and its status is the plugin's.
+func TestEmergency(t *testing.T) {
+	environments := `{"apiVersion":"firebreak.dev/v1alpha1","kind":"EnvironmentList","items":[{"metadata":{"name":"production"},"spec":{"tier":"Production","namespaces":{"selector":{"matchLabels":{"env":"prod"}}}}}]}`
+	namespace := func(env string) string {
+		return `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"payments","labels":{"env":"` + env + `"}}}`
+	}
+	for name, tc := range map[string]struct {
+		answers map[string]string
+		args    []string
+		fails   string
+		code    int
+		opened  bool
+		out     string
+	}{
+		"without a command":      {map[string]string{own + "/environments": environments, "/api/v1/namespaces/payments": namespace("prod")}, nil, "", 0, true, ""},
+		"with a command":         {nil, []string{"--environment", "production", "--", "sh", "-c", "echo repaired"}, "", 0, true, "repaired\n"},
+		"a command that fails":   {nil, []string{"--environment", "production", "--", "sh", "-c", "exit 3"}, "exit status 3", 3, true, ""},
+		"a command that is none": {nil, []string{"--environment", "production", "--", "./no-such-command"}, "run ./no-such-command: fork/exec ./no-such-command: no such file or directory", 2, true, ""},
+		"nobody's namespace":     {map[string]string{own + "/environments": environments, "/api/v1/namespaces/payments": namespace("dev")}, nil, `namespace "payments" belongs to no Production environment, where no window is needed`, 2, false, ""},
+		"an unknown namespace":   {map[string]string{own + "/environments": environments}, nil, "look at the namespace: not there; or give --environment", 2, false, ""},
+		"unknown environments":   {nil, nil, "list environments: not there; or give --environment", 2, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, tc.answers)
+			out, err := c.run("", append([]string{"emergency", "--reason", "fire"}, tc.args...)...)
+			want := ""
+			if tc.opened {
+				want = "Emergency window emergency-abcde is open until 2026-11-28 03:30:00 UTC. It stays unreviewed until somebody else looks at it:\n\n  kubectl firebreak approve emergency-abcde -n payments\n\n" + tc.out
+			}
+			checkRun(t, out, err, want, tc.fails, name)
+			if Code(err) != tc.code {
+				t.Errorf("exit %d, want %d", Code(err), tc.code)
+			}
+			if opened := len(c.written) == 1 && strings.Contains(c.written[0], `"spec":{"type":"Emergency","environment":"production","reason":"fire","schedule":{"start":"2026-11-28T02:29:50Z","end":"2026-11-28T03:30:00Z"}`); opened != tc.opened {
+				t.Errorf("written: %q", c.written)
+			}
+		})
+	}
+}
+
+// The log lists what began in the interval and the namespace, the oldest first.
+func TestLog(t *testing.T) {
+	execution := func(name, at, ns, rest string) string {
+		return fmt.Sprintf(`{"metadata":{"name":%q,"creationTimestamp":%q},"spec":{"slot":"0","key":"k","requester":{"username":"sam"},"operation":"Create","object":{"kind":"Job","namespace":%q,"name":"reindex"},"window":{"namespace":"payments","name":"w","reason":"rebuild"%s`, name, at, ns, rest)
+	}
+	list := `{"apiVersion":"firebreak.dev/v1alpha1","kind":"ChangeExecutionList","items":[` + strings.Join([]string{
+		execution("late", "2026-11-28T02:00:00Z", "payments", `,"approvedBy":["kim","robin"]}},"status":{"state":"Used","result":"Succeeded","startedAt":"2026-11-28T02:00:00Z","finishedAt":"2026-11-28T02:01:30Z"}}`),
+		execution("early", "2026-11-27T12:00:00Z", "payments", `}}}`), execution("old", "2026-11-20T00:00:00Z", "payments", `}}}`), execution("other", "2026-11-28T02:00:00Z", "edge", `}}}`),
+	}, ",") + `]}`
+	c := newCluster(t, map[string]string{own + "/namespaces/firebreak-system/changeexecutions": list})
+	out, err := c.run("", "log")
+	checkRun(t, out, err, `WHEN                 WHO  WHAT    OBJECT                WINDOW      APPROVED BY  STATE    RESULT     REASON
+2026-11-27 12:00:00  sam  Create  payments/job/reindex  payments/w  nobody       Pending             rebuild
+2026-11-28 02:00:00  sam  Create  payments/job/reindex  payments/w  kim, robin   Used     Succeeded  rebuild
+`, "", "the day before")
+	out, err = c.run("", "log", "--since", "2026-11-28T01:00:00Z", "-A", "-o", "json")
+	var entries []entry
+	if err != nil || json.Unmarshal([]byte(out), &entries) != nil || len(entries) != 2 || entries[0].Execution != "late" || entries[0].Duration != "1m30s" || entries[1].Namespace != "edge" {
+		t.Errorf("%v %s", err, out)
+	}
+	out, err = c.run("", "log", "--until", "2026-11-27T12:00:00Z")
+	checkRun(t, out, err, "Nothing was changed under a window in that time.\n", "", "the end is not in the interval")
+	for flag, want := range map[string]string{"--since": "--since: ", "--until": "--until: "} {
+		if _, err := c.run("", "log", flag, "lately"); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v", flag, err)
+		}
+	}
+	_, err = newCluster(t, nil).run("", "log")
+	checkRun(t, "", err, "", "list executions: not there", "that nothing could be read is not that nothing was done")
+}
+
+// A window is requested for what is named, or only printed; an operation that is none is refused before anything is written.
+func TestRequestByName(t *testing.T) {
+	base := []string{"request", "--resource", "Pod/web-*", "--operation", "Exec", "--environment", "production", "--start", "now", "--duration", "30m", "--reason", "look"}
+	c := newCluster(t, nil)
+	out, err := c.run("", append(base, "--for-user", "kim", "--for-group", "oncall", "--for-service-account", "payments/bot", "--start-before", "10m")...)
+	checkRun(t, out, err, `changewindow.firebreak.dev/web-20261128-023000 requested in namespace payments
+It opens at 2026-11-28 02:30:00 UTC and closes at 2026-11-28 03:00:00 UTC.
+Somebody else approves it with:
+
+  kubectl firebreak approve web-20261128-023000 -n payments
+`, "", "it is asked for")
+	c.wrote("POST " + own + `/namespaces/payments/changewindows {"kind":"ChangeWindow","metadata":{"name":"web-20261128-023000","namespace":"payments"},"spec":{"type":"Normal","environment":"production","reason":"look","schedule":{"start":"2026-11-28T02:30:00Z","end":"2026-11-28T03:00:00Z"},"scope":{"operations":["Exec"],"resources":[{"kind":"Pod","names":["web-*"]}]},"subjects":{"users":["kim"],"groups":["oncall"],"serviceAccounts":["payments/bot"]},"maxExecutions":1,"startBefore":"10m0s"}}`)
+	c = newCluster(t, nil)
+	out, err = c.run("", append(base, "--print", "--name", "mine", "--digest", "d-1")...)
+	if err != nil || !strings.Contains(out, "  name: mine\n") || !strings.Contains(out, "  plan:\n    workloads:\n    - digest: d-1\n      kind: Pod\n      names:\n      - web-*\n") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for fails, args := range map[string][]string{
+		"--operation Lick: ":                     {"--operation", "Lick"},
+		"--digest is for exactly one --resource": {"--resource", "Pod/x", "--digest", "d"},
+		"request the window: you may not":        {},
+		"-, document 0: it is no valid YAML":     {"-f", "-"},
+	} {
+		c.refuses = "you may not"
+		if _, err := c.run("a: [", append(base[:len(base):len(base)], args...)...); err == nil || !strings.Contains(err.Error(), fails) {
+			t.Errorf("%v, want %s", err, fails)
+		}
+	}
+	if len(c.written) != 1 {
+		t.Errorf("written: %q, want the one that was refused", c.written)
+	}
+}
