@@ -40,10 +40,11 @@ func also(calls ...string) []string {
 }
 
 const (
-	maintained = "it names production data store \"orders\", runs psql and is started by a person"
-	notCovered = `jobs.batch "reindex" is forbidden: violates change control: ChangeWindowRequired: this is maintenance in environment "production" (Production) (` + maintained + `), and no open, approved window covers it: `
-	requestOne = `request one, for another member of environment "production" (RBAC verb approve) to approve: kubectl firebreak request -f MANIFEST -n payments --environment ENVIRONMENT --start TIME --duration 1h --reason WHY`
-	notNow     = `jobs.batch "reindex" is refused for now: Firebreak could not read from the API server what it judges this by; try again`
+	maintained  = "it names data store \"orders\", runs psql and is started by a person"
+	maintenance = `ChangeWindowRequired: this is maintenance in "production": ` + maintained
+	requestOne  = `jobs.batch "reindex" is forbidden: request a window: kubectl firebreak request -f MANIFEST -n payments (`
+	haveOne     = `jobs.batch "reindex" is forbidden: have window "w" approved by another member of "production" (not sam): kubectl firebreak approve w -n payments (`
+	notNow      = `jobs.batch "reindex" is refused for now: Firebreak could not read from the API server what it judges this by; try again`
 )
 
 // A window that covers a request is used once, and the answer says so.
@@ -133,7 +134,7 @@ func TestBetweenTheLookAndTheAnswer(t *testing.T) {
 				x.api.Drop(approval(window("w")))
 				return nil
 			}),
-			code: http.StatusForbidden, message: notCovered + `window "w" does not, since it has 0 of 1 approvals; another member of environment "production" (RBAC verb approve; not sam) can approve it: kubectl firebreak approve w -n payments`,
+			code: http.StatusForbidden, message: haveOne + maintenance + `; window "w" does not permit it, since it has 0 of 1 approvals)`,
 			calls: also(takeSlot, readWords, giveBack), executions: []string{},
 		},
 		"somebody rejects": {
@@ -143,7 +144,7 @@ func TestBetweenTheLookAndTheAnswer(t *testing.T) {
 				no.Name, no.Spec.Decision, no.Spec.Comment = "w-no", v1alpha1.DecisionReject, "not tonight"
 				return x.api.Put(no)
 			}),
-			code: http.StatusForbidden, message: notCovered + `window "w" does not, since it was rejected by kim ("not tonight"); ` + requestOne,
+			code: http.StatusForbidden, message: requestOne + maintenance + `; window "w" does not permit it, since it was rejected by kim ("not tonight"))`,
 			calls: also(takeSlot, readWords, giveBack), executions: []string{},
 		},
 		"the approvals cannot be read again": {
@@ -156,7 +157,7 @@ func TestBetweenTheLookAndTheAnswer(t *testing.T) {
 		"another request takes the last slot": {
 			reason:    "judged again, the window says itself that it is used up",
 			meanwhile: once(takeSlot, func(x *trial) error { return x.api.Put(taken("0", "job-2")) }),
-			code:      http.StatusForbidden, message: `jobs.batch "reindex" is forbidden: violates change control: ExecutionsExhausted: window "w" covers it, but it has been used once, which is all that it allows; request another window with: kubectl firebreak request -f MANIFEST -n payments --environment ENVIRONMENT --start TIME --duration 1h --reason WHY`,
+			code:      http.StatusForbidden, message: `jobs.batch "reindex" is forbidden: request another window: kubectl firebreak request -f MANIFEST -n payments (ExecutionsExhausted: window "w" covers this, but it has been used once, which is all that it allows)`,
 			calls: slices.Sorted(slices.Values(append(also(takeSlot, lookAgain), stateReads()...))), executions: []string{slot},
 		},
 		"the state cannot be read once the slot is lost": {

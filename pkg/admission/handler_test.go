@@ -122,7 +122,7 @@ func TestAnswers(t *testing.T) {
 		"a denial": {
 			reason: "the sentence is for a person at a terminal", memory: memory{small(), true},
 			req: review("dana", "developers", "dev", admissionv1.Create, prod), code: http.StatusForbidden,
-			message: `jobs.batch "reindex" is forbidden: use a data store of "development" (DataStoreAcrossTiers: env "DB" names "orders.prod.db.example.com", data store "orders" of "production"; "dev" is in "development")`,
+			message: `jobs.batch "reindex" is forbidden: use a data store of "development" (DataStoreAcrossTiers: env "URL" names "orders.prod.db.example.com", data store "orders" of "production"; "dev" is in "development")`,
 		},
 		"before the caches are synced": {
 			reason: "a replica that knows nothing must not admit", memory: memory{small(), false},
@@ -266,7 +266,7 @@ func TestANewNamespaceIsReadOnce(t *testing.T) {
 			if resp.Allowed || resp.Result.Code != tc.code {
 				t.Fatalf("the answer is %+v: %s", resp.AdmissionResponse, tc.reason)
 			}
-			maintenance := strings.Contains(resp.Result.Message, `this is maintenance in environment "production"`)
+			maintenance := strings.Contains(resp.Result.Message, `this is maintenance in "production"`)
 			if maintenance != (tc.labels["env"] == "production") {
 				t.Errorf("it says %q: %s", resp.Result.Message, tc.reason)
 			}

@@ -170,7 +170,10 @@ func (r *Reader) Approvals(ctx context.Context, s *change.State, namespace strin
 func together(calls []func() error) error {
 	errs := make(chan error, len(calls))
 	for _, c := range calls {
-		go func() { errs <- c() }()
+		go func() {
+			_, err := contained(func() (struct{}, error) { return struct{}{}, c() })
+			errs <- err
+		}()
 	}
 	var first error
 	for range calls {

@@ -22,7 +22,7 @@ import (
 // caseOf is Sam's request for an object, ready to be judged.
 func caseOf(t *testing.T, op policy.Operation, gvk schema.GroupVersionKind, resource, ns, object string) *policy.Case {
 	t.Helper()
-	c, err := policy.Prepare(&policy.Request{
+	c, err := policy.Prepare(policy.Request{
 		Operation: op, Kind: gvk, Resource: gvk.GroupVersion().WithResource(resource), Namespace: ns, Now: night(),
 		User: authenticationv1.UserInfo{Username: "sam", UID: "sam-1", Groups: []string{"sre"}}, Object: []byte(object),
 	}, guarded())

@@ -2,6 +2,8 @@ package admission
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"sync"
 )
 
@@ -60,6 +62,17 @@ func (s *shared[V]) join(key string, read func() (V, error)) *batch[V] {
 	return b
 }
 
+// contained turns a panic of a read, which runs beside the request that recovers from its own, into an error: that request is then refused
+// for now, and the process goes on.
+func contained[V any](read func() (V, error)) (v V, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a read has failed: %v; %s", p, debug.Stack())
+		}
+	}()
+	return read()
+}
+
 // run sends reads until nobody waits for one.
 func (s *shared[V]) run(key string, c *call[V], read func() (V, error)) {
 	for {
@@ -73,7 +86,7 @@ func (s *shared[V]) run(key string, c *call[V], read func() (V, error)) {
 			return
 		}
 		s.mu.Unlock()
-		b.value, b.err = read()
+		b.value, b.err = contained(read)
 		close(b.done)
 	}
 }

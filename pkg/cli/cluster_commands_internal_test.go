@@ -48,7 +48,7 @@ func TestWords(t *testing.T) {
 		"approved by hand":      {"the hand knows what the eye passed over", "production\n", []string{"approve", "w"}, shown + ask + "changewindow.firebreak.dev/w approved (w-abcde)\n", "", []string{word("Approve", "")}, ""},
 		"approved by a script":  {"it was told not to ask", "", []string{"approve", "w", "--yes", "--comment", "fine"}, shown + "changewindow.firebreak.dev/w approved (w-abcde)\n", "", []string{word("Approve", `,"comment":"fine"`)}, ""},
 		"the wrong environment": {"it is not where the hand thought", "staging\n", []string{"approve", "w"}, shown + ask, `"staging" was typed, and the window is for "production"; nothing is approved`, nil, ""},
-		"nothing typed":         {"nobody is there", "", []string{"approve", "w"}, shown + ask, "nothing was typed, so nothing is approved; use --yes where nobody can type: EOF", nil, ""},
+		"nothing typed":         {"nobody is there", "", []string{"approve", "w"}, shown + ask, "nothing was typed, so nothing is approved; use --yes where nobody can type", nil, ""},
 		"rejected":              {"rejecting is always safe", "", []string{"reject", "w", "--comment", "no"}, shown + "changewindow.firebreak.dev/w rejected (w-abcde)\n", "", []string{word("Reject", `,"comment":"no"`)}, ""},
 		"an unknown window":     {"there is nothing to look at", "", []string{"approve", "x"}, "", "look at the window: not there", nil, ""},
 		"refused":               {"what the API server says is passed on", "", []string{"reject", "w"}, shown, "reject the window: you may not", []string{word("Reject", "")}, "you may not"},

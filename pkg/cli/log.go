@@ -79,6 +79,9 @@ func (e *env) runLog(ctx context.Context, o *logOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.output != "text" && o.output != "json" {
+		return fmt.Errorf("--output is text or json, not %q", o.output)
+	}
 	if o.output == "json" {
 		enc := json.NewEncoder(e.Out)
 		enc.SetIndent("", "  ")

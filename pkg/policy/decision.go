@@ -109,11 +109,15 @@ func DenialMessage(req Request, findings []Finding) string {
 	return fmt.Sprintf("%s is forbidden: %s", Describe(req), sentence(findings))
 }
 
-// WarningMessages are the sentences that the sender of an admitted request reads.
+// WarningMessages are the sentences that the sender of an admitted request reads: one for each finding, of as many as a terminal can show.
 func WarningMessages(findings []Finding) []string {
-	out := make([]string, 0, len(findings))
-	for _, f := range findings {
+	shown := findings[:min(len(findings), maxSpelledOut)]
+	out := make([]string, 0, len(shown)+1)
+	for _, f := range shown {
 		out = append(out, "this would be forbidden: "+sentence([]Finding{f}))
+	}
+	if more := len(findings) - len(shown); more > 0 {
+		out = append(out, fmt.Sprintf("and %d more findings of this kind", more))
 	}
 	return out
 }

@@ -52,6 +52,10 @@ func TestMessages(t *testing.T) {
 	if diff := cmp.Diff([]string{"this would be forbidden: use another (DataStoreAcrossTiers: spec.x names it)", "this would be forbidden: request it (ChangeWindowRequired: needs one)"}, warnings); diff != "" {
 		t.Errorf("one warning for each finding (-want +got):\n%s", diff)
 	}
+	bounded := policy.WarningMessages(many)
+	if len(bounded) != 11 || bounded[10] != "and 3 more findings of this kind" {
+		t.Errorf("%d warnings, of which the last is %q", len(bounded), bounded[len(bounded)-1])
+	}
 	causes := policy.Causes([]policy.Finding{store, window})
 	want := []metav1.StatusCause{{Type: "DataStoreAcrossTiers", Field: "spec.x", Message: "names it"}, {Type: "ChangeWindowRequired", Message: "needs one"}}
 	if diff := cmp.Diff(want, causes); diff != "" {
