@@ -1,0 +1,348 @@
+package controller
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/scheme"
+	"github.com/firebreak-dev/firebreak/pkg/view"
+)
+
+// own is Firebreak's own namespace in these tests.
+const own = "firebreak-system"
+
+// at reads an instant of the night in which these tests play.
+func at(clock string) time.Time {
+	t, err := time.Parse("2006-01-02 15:04:05", "2026-11-28 "+clock)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+func instant(clock string) *metav1.Time { return &metav1.Time{Time: at(clock)} }
+
+func person(name string) *v1alpha1.Stamp {
+	return &v1alpha1.Stamp{Username: name, UID: name + "-1", Groups: []string{"sre"}}
+}
+
+// stage is a cluster, what a replica knows of it, and a clock.
+type stage struct {
+	t      *testing.T
+	scheme *runtime.Scheme
+	client client.WithWatch
+	memory *Memory
+	now    time.Time
+	// mu guards what follows.
+	mu sync.Mutex
+	// calls are the writes that have succeeded: verb, kind and name. A deletion tells the UID that it demands.
+	calls []string
+	// broken are the calls that fail.
+	broken map[string]error
+	// logged are the lines of the log.
+	logged []string
+}
+
+// errBroken is what broken calls answer.
+var errBroken = errors.New("the API server is away")
+
+// newStage puts objects into a cluster and into the memory, and compiles the estate. docs are manifests.
+func newStage(t *testing.T, docs string, more ...client.Object) *stage {
+	t.Helper()
+	s := &stage{t: t, now: at("02:30:00"), broken: map[string]error{}}
+	var err error
+	if s.scheme, err = scheme.New(); err != nil {
+		t.Fatal(err)
+	}
+	objects := append(s.read(docs), more...)
+	b := fake.NewClientBuilder().WithScheme(s.scheme).WithReturnManagedFields().WithInterceptorFuncs(s.intercepts())
+	for kind := range s.scheme.KnownTypes(v1alpha1.GVK("").GroupVersion()) {
+		if o, ok := s.empty(kind).(client.Object); ok && strings.HasPrefix(fmt.Sprintf("%T", o), "*v1alpha1.") {
+			b.WithStatusSubresource(o)
+		}
+	}
+	for _, o := range objects {
+		b.WithObjects(o.DeepCopyObject().(client.Object))
+	}
+	s.client = b.Build()
+	s.memory = NewMemory(nil, view.Settings{Cluster: "prod-eu-1", Namespace: own, ServiceAccount: "firebreak"}, func() time.Time { return s.now }, s.log())
+	s.know(objects...)
+	s.memory.compile()
+	return s
+}
+
+func (s *stage) empty(kind string) runtime.Object {
+	o, err := s.scheme.New(v1alpha1.GVK(kind))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return o
+}
+
+// read decodes manifests.
+func (s *stage) read(docs string) []client.Object {
+	s.t.Helper()
+	var out []client.Object
+	for d := utilyaml.NewYAMLOrJSONDecoder(strings.NewReader(docs), 4096); ; {
+		u := &unstructured.Unstructured{}
+		if err := d.Decode(&u.Object); err != nil {
+			return out
+		}
+		typed, err := s.scheme.New(u.GroupVersionKind())
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(u.Object, typed, true); err != nil {
+			s.t.Fatalf("%v in:\n%s", err, docs)
+		}
+		out = append(out, typed.(client.Object))
+	}
+}
+
+// know tells the memory of objects, as watches would.
+func (s *stage) know(objects ...client.Object) {
+	s.t.Helper()
+	for _, o := range objects {
+		gvk, err := apiutil.GVKForObject(o, s.scheme)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		tree, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		u := &unstructured.Unstructured{Object: tree}
+		u.SetGroupVersionKind(gvk)
+		if err := s.memory.view.Add(u); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// synced has the memory take everything for read.
+func (s *stage) synced() {
+	for _, m := range s.memory.mirrors {
+		close(m.sync)
+	}
+}
+
+func (s *stage) log() logr.Logger {
+	return funcr.New(func(_, args string) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.logged = append(s.logged, args)
+	}, funcr.Options{})
+}
+
+// call lets a call through unless it is to fail, and notes it if it is a write.
+func (s *stage) call(verb string, o any, name string, write func() error) error {
+	kind := fmt.Sprintf("%T", o)
+	if object, ok := o.(runtime.Object); ok {
+		if gvk, err := apiutil.GVKForObject(object, s.scheme); err == nil {
+			kind = gvk.Kind
+		}
+	}
+	text := strings.TrimSpace(verb + " " + kind + " " + name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.broken[text]; err != nil {
+		return err
+	}
+	if err := write(); err != nil {
+		return err
+	}
+	if verb != "get" && verb != "list" {
+		s.calls = append(s.calls, text)
+	}
+	return nil
+}
+
+func (s *stage) intercepts() interceptor.Funcs {
+	return interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+			return s.call("get", o, key.Name, func() error { return c.Get(ctx, key, o, opts...) })
+		},
+		List: func(ctx context.Context, c client.WithWatch, l client.ObjectList, opts ...client.ListOption) error {
+			return s.call("list", l, "", func() error { return c.List(ctx, l, opts...) })
+		},
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			return s.call("create", o, o.GetName(), func() error { return c.Create(ctx, o, opts...) })
+		},
+		Update: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.UpdateOption) error {
+			return s.call("update", o, o.GetName(), func() error { return c.Update(ctx, o, opts...) })
+		},
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+			return s.call("patch", o, o.GetName(), func() error { return c.Patch(ctx, o, p, opts...) })
+		},
+		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
+			var options client.DeleteOptions
+			options.ApplyOptions(opts)
+			uid := "any"
+			if options.Preconditions != nil && options.Preconditions.UID != nil {
+				uid = string(*options.Preconditions.UID)
+			}
+			return s.call("delete", o, o.GetName()+" of UID "+uid, func() error { return c.Delete(ctx, o, opts...) })
+		},
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+			return s.call("patch "+sub+" of", o, o.GetName(), func() error { return c.SubResource(sub).Patch(ctx, o, p, opts...) })
+		},
+	}
+}
+
+// wantCalls compares the writes since it was called last with what they should be.
+func (s *stage) wantCalls(want ...string) {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if diff := cmp.Diff(want, s.calls); diff != "" {
+		s.t.Errorf("written (-want +got):\n%s", diff)
+	}
+	s.calls = nil
+}
+
+// wantLogged expects a line of the log that holds a text.
+func (s *stage) wantLogged(text string) {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.ContainsFunc(s.logged, func(line string) bool { return strings.Contains(line, text) }) {
+		s.t.Errorf("no line of the log holds %s:\n%s", text, strings.Join(s.logged, "\n"))
+	}
+}
+
+// stored returns an object of one of Firebreak's kinds, and nil where there is none.
+func (s *stage) stored(kind, namespace, name string) *unstructured.Unstructured {
+	s.t.Helper()
+	u := &unstructured.Unstructured{}
+	u.SetGroupVersionKind(v1alpha1.GVK(kind))
+	if err := s.client.Get(s.t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, u); err != nil {
+		if client.IgnoreNotFound(err) != nil {
+			s.t.Fatal(err)
+		}
+		return nil
+	}
+	return u
+}
+
+// status tells the stored status of an object, a field or condition a line, without the instants of transitions.
+func (s *stage) status(kind, namespace, name string) string {
+	s.t.Helper()
+	u := s.stored(kind, namespace, name)
+	if u == nil {
+		return "gone"
+	}
+	fields, _, err := unstructured.NestedMap(u.Object, "status")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	conditions, _, err := unstructured.NestedSlice(fields, "conditions")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	delete(fields, "conditions")
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(fields)) {
+		var text bytes.Buffer
+		e := json.NewEncoder(&text)
+		e.SetEscapeHTML(false)
+		if err := e.Encode(fields[k]); err != nil {
+			s.t.Fatal(err)
+		}
+		out = append(out, k+": "+strings.TrimSpace(text.String()))
+	}
+	for _, c := range conditions {
+		c := c.(map[string]any)
+		out = append(out, fmt.Sprintf("%s %s %s of %v: %s", c["type"], c["status"], c["reason"], c["observedGeneration"], c["message"]))
+	}
+	return strings.Join(out, "\n")
+}
+
+// learn has the memory know an object as it is stored now.
+func (s *stage) learn(kind, namespace, name string) {
+	s.t.Helper()
+	if u := s.stored(kind, namespace, name); u != nil {
+		if err := s.memory.view.Add(u); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// lines joins what status tells.
+func lines(all ...string) string { return strings.Join(all, "\n") }
+
+// metrics tells what a registry holds, a series a line.
+func metrics(t *testing.T, r *prometheus.Registry) []string {
+	t.Helper()
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			text := f.GetName()
+			for _, l := range m.GetLabel() {
+				text += " " + l.GetName() + "=" + l.GetValue()
+			}
+			out = append(out, fmt.Sprintf("%s %v", text, m.GetGauge().GetValue()+m.GetCounter().GetValue()))
+		}
+	}
+	return out
+}
+
+// window is open from two to four for bob's change of what lies in payments.
+func window(change func(*v1alpha1.ChangeWindow)) *v1alpha1.ChangeWindow {
+	w := &v1alpha1.ChangeWindow{
+		ObjectMeta: metav1.ObjectMeta{Name: "rebuild", Namespace: "payments", UID: "rebuild-1", Generation: 1, CreationTimestamp: *instant("00:00:00")},
+		Spec: v1alpha1.ChangeWindowSpec{
+			Type: v1alpha1.WindowNormal, Environment: "production", Reason: "rebuild the index", RequestedBy: person("bob"),
+			Schedule: v1alpha1.Schedule{Start: instant("02:00:00"), End: instant("04:00:00")},
+			Scope: v1alpha1.Scope{
+				Operations: []v1alpha1.Operation{v1alpha1.OperationCreate},
+				Resources:  []v1alpha1.ScopedResource{{Group: "batch", Kind: "Job", Names: []v1alpha1.Glob{"*"}}},
+			},
+		},
+	}
+	if change != nil {
+		change(w)
+	}
+	return w
+}
+
+func emergency(w *v1alpha1.ChangeWindow) { w.Spec.Type = v1alpha1.WindowEmergency }
+
+// production is an environment with one member namespace, whose persons are of group sre.
+const production = `
+apiVersion: firebreak.dev/v1alpha1
+kind: Environment
+metadata: {name: production, uid: e-1, generation: 7, creationTimestamp: "2026-01-01T00:00:00Z"}
+spec: {tier: Production, namespaces: {names: [payments]}, identities: {groups: [sre]}}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: payments}
+---
+`
