@@ -1,0 +1,247 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache/informertest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+)
+
+// caches are informers that tell what a test has them tell, and read from the cluster of a stage.
+type caches struct {
+	*informertest.FakeInformers
+	client.Reader
+}
+
+func (c *caches) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	return c.Reader.Get(ctx, key, o, opts...)
+}
+
+func (c *caches) List(ctx context.Context, l client.ObjectList, opts ...client.ListOption) error {
+	return c.Reader.List(ctx, l, opts...)
+}
+
+// manage returns a manager of controllers, without any server to talk to but that of the stage.
+func (s *stage) manage() (manager.Manager, *caches) {
+	s.t.Helper()
+	c := &caches{&informertest.FakeInformers{Scheme: s.scheme}, s.client}
+	again := true
+	mgr, err := manager.New(&rest.Config{Host: "http://localhost:1"}, manager.Options{
+		Scheme: s.scheme, Logger: logr.Discard(), Metrics: server.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
+		Controller:     config.Controller{SkipNameValidation: &again},
+		NewCache:       func(*rest.Config, cache.Options) (cache.Cache, error) { return c, nil },
+		NewClient:      func(*rest.Config, client.Options) (client.Client, error) { return s.client, nil },
+		MapperProvider: func(*rest.Config, *http.Client) (meta.RESTMapper, error) { return s.client.RESTMapper(), nil },
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return mgr, c
+}
+
+// run starts a manager until the test ends.
+func (s *stage) run(mgr manager.Manager) {
+	s.t.Helper()
+	ctx, cancel := context.WithCancel(s.t.Context())
+	done := make(chan error, 1)
+	go func() { done <- mgr.Start(ctx) }()
+	s.t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			s.t.Error(err)
+		}
+	})
+}
+
+// eventually waits until something is so.
+func eventually(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !so(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// has reports how often a call was made.
+func (s *stage) has(call string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for _, c := range s.calls {
+		if c == call {
+			n++
+		}
+	}
+	return n
+}
+
+const oneOfEach = production + `
+{apiVersion: firebreak.dev/v1alpha1, kind: DataStore, metadata: {name: orders}, spec: {environment: production, hosts: [db.example.com]}}
+---
+{apiVersion: firebreak.dev/v1alpha1, kind: Exemption, metadata: {name: legacy}, spec: {rules: [BlastRadius], subjects: {users: [bob]}, objects: {kind: Pod, names: ["*"]}, reason: test, expiresAt: "2027-01-01T00:00:00Z"}}
+---
+{apiVersion: firebreak.dev/v1alpha1, kind: ChangeFreeze, metadata: {name: stop}, spec: {environments: [production], reason: test}}
+`
+
+// A replica that comes to lead writes every status once, whatever was told before; one that fails keeps none of the others waiting.
+func TestLeaderWritesEveryStatus(t *testing.T) {
+	s := newStage(t, oneOfEach, window(nil))
+	s.broken["patch status of Environment production"] = errBroken
+	mgr, informers := s.manage()
+	w := newWaiting(prometheus.NewRegistry())
+	if err := NewStatuses(s.memory, s.client, w).SetupWithManager(mgr); err != nil {
+		t.Fatal(err)
+	}
+	s.memory.tell(v1alpha1.KindEnvironment, "production") // too early to be heeded
+	s.run(mgr)
+	written := []string{"patch status of DataStore orders", "patch status of Exemption legacy", "patch status of ChangeFreeze stop"}
+	for _, call := range written {
+		eventually(t, call, func() bool { return s.has(call) > 0 })
+	}
+	windows, err := informers.FakeInformerFor(t.Context(), &v1alpha1.ChangeWindow{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	windows.Add(window(nil))
+	eventually(t, "the window", func() bool { return s.has("patch status of ChangeWindow rebuild") > 0 })
+	s.mu.Lock()
+	delete(s.broken, "patch status of Environment production")
+	s.mu.Unlock()
+	eventually(t, "the environment, tried again", func() bool { return s.has("patch status of Environment production") > 0 })
+}
+
+// An object that was written, an execution of a window, a new estate and what comes into force each have what rests on them looked at.
+func TestWhatHasStatusesWritten(t *testing.T) {
+	for name, tc := range map[string]struct {
+		tell func(*stage, *Waiting)
+		want []string
+		not  string
+	}{
+		"a freeze was written": {func(s *stage, _ *Waiting) { s.memory.tell(v1alpha1.KindChangeFreeze, "stop") },
+			[]string{"stop"}, "production"},
+		"an exemption was written": {func(s *stage, _ *Waiting) { s.memory.tell(v1alpha1.KindExemption, "legacy") },
+			[]string{"legacy"}, "stop"},
+		"there is a new estate": {func(s *stage, _ *Waiting) { s.memory.compile() },
+			[]string{"production", "orders"}, "legacy"},
+		"something comes into force": {func(_ *stage, w *Waiting) {
+			w.set(map[declaration]obstacle{{"Environment", "production"}: {}})
+		}, []string{"production", "orders"}, "stop"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, w := newStage(t, oneOfEach), newWaiting(prometheus.NewRegistry())
+			q := queueOf[reconcile.Request](t)
+			statuses := NewStatuses(s.memory, s.client, w)
+			for _, k := range statuses.kinds() {
+				if err := statuses.trigger(k).Start(t.Context(), q); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := named(q); len(got) != 4 {
+				t.Errorf("at the start it looks at %v, want all four", got)
+			}
+			tc.tell(s, w)
+			got := named(q)
+			for _, want := range tc.want {
+				if !strings.Contains(fmt.Sprint(got), want) {
+					t.Errorf("it looks at %v, want %s too", got, want)
+				}
+			}
+			if strings.Contains(fmt.Sprint(got), tc.not) {
+				t.Errorf("it looks at %v, without need at %s", got, tc.not)
+			}
+		})
+	}
+}
+
+// named takes what is in a queue.
+func named(q interface {
+	Len() int
+	Get() (reconcile.Request, bool)
+	Done(reconcile.Request)
+}) []string {
+	var out []string
+	for q.Len() > 0 {
+		r, _ := q.Get()
+		q.Done(r)
+		out = append(out, r.Name)
+	}
+	return out
+}
+
+// An execution has the status of its window written; the status of one that is gone is nobody's.
+func TestExecutionsHaveTheirWindowLookedAt(t *testing.T) {
+	w := window(nil)
+	s := newStage(t, production, w.DeepCopy())
+	mgr, _ := s.manage()
+	if err := NewStatuses(s.memory, s.client, nil).SetupWithManager(mgr); err != nil {
+		t.Fatal(err)
+	}
+	s.run(mgr)
+	eventually(t, "all windows at the start", func() bool { return s.has("patch status of ChangeWindow rebuild") == 1 })
+	s.memory.tell(v1alpha1.KindChangeExecution, own+"/gone")
+	s.know(execution(w, "x-1", nil))
+	s.memory.tell(v1alpha1.KindChangeExecution, own+"/x-1")
+	eventually(t, "the window that was used", func() bool { return s.has("patch status of ChangeWindow rebuild") == 2 })
+	if got := windowStatusOf(t, s, w).executions; got != "1 [x-1]" {
+		t.Errorf("its executions are %s", got)
+	}
+}
+
+// Of what is to be written too often, the rest waits, and a server that stops waits no longer.
+func TestStatusesAreWrittenSlowly(t *testing.T) {
+	s := newStage(t, production)
+	statuses := NewStatuses(s.memory, s.client, nil)
+	if statuses.writes.Limit() != 50 || statuses.writes.Burst() != 50 {
+		t.Errorf("it writes %v a second, %d at once", statuses.writes.Limit(), statuses.writes.Burst())
+	}
+	statuses.writes = rate.NewLimiter(rate.Every(time.Hour), 1)
+	env, _ := s.memory.view.Environments.Get("production")
+	after := env.DeepCopy()
+	after.Status.Namespaces = 3
+	if err := statuses.write(t.Context(), &env, after.DeepCopy()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := statuses.write(ctx, &env, after)
+	if !errors.Is(err, context.Canceled) || err.Error() != "wait to write the status of /production: context canceled" {
+		t.Errorf("got %v", err)
+	}
+	s.wantCalls("patch status of Environment production")
+}
+
+// A condition that stays as it was keeps the instant of its transition, and has no second of its kind.
+func TestConditions(t *testing.T) {
+	before := metav1.NewTime(at("01:00:00"))
+	list := []metav1.Condition{{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Compiled", Message: "a", LastTransitionTime: before, ObservedGeneration: 1}}
+	condition(&list, "Ready", true, "Compiled", "b", 2)
+	want := []metav1.Condition{{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Compiled", Message: "b", LastTransitionTime: before, ObservedGeneration: 2}}
+	if diff := cmp.Diff(want, list); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	condition(&list, "Ready", false, "Malformed", "c", 3)
+	if len(list) != 1 || list[0].Status != metav1.ConditionFalse || list[0].LastTransitionTime.Equal(&before) {
+		t.Errorf("after a transition: %+v", list)
+	}
+}
