@@ -17,6 +17,7 @@ import (
 	"github.com/go-logr/logr/funcr"
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -189,7 +190,23 @@ func (s *stage) intercepts() interceptor.Funcs {
 			return s.call("list", l, "", func() error { return c.List(ctx, l, opts...) })
 		},
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
-			return s.call("create", o, o.GetName(), func() error { return c.Create(ctx, o, opts...) })
+			return s.call("create", o, o.GetName(), func() error {
+				if review, ok := o.(*authenticationv1.SelfSubjectReview); ok {
+					review.Status.UserInfo = firebreak()
+					return nil
+				}
+				return c.Create(ctx, o, opts...)
+			})
+		},
+		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+			var options client.ApplyOptions
+			options.ApplyOptions(opts)
+			u := &unstructured.Unstructured{Object: o.(interface{ UnstructuredContent() map[string]any }).UnstructuredContent()}
+			name := u.GetName() + " as " + options.FieldManager
+			if len(options.DryRun) > 0 {
+				return s.call("try", u, name, func() error { return try(ctx, c, u) })
+			}
+			return s.call("apply", u, name, func() error { return c.Apply(ctx, o, opts...) })
 		},
 		Update: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.UpdateOption) error {
 			return s.call("update", o, o.GetName(), func() error { return c.Update(ctx, o, opts...) })
@@ -210,6 +227,18 @@ func (s *stage) intercepts() interceptor.Funcs {
 			return s.call("patch "+sub+" of", o, o.GetName(), func() error { return c.SubResource(sub).Patch(ctx, o, p, opts...) })
 		},
 	}
+}
+
+// try makes of what would be applied what would be stored. The fake client would store it.
+func try(ctx context.Context, c client.Client, u *unstructured.Unstructured) error {
+	before := &unstructured.Unstructured{}
+	before.SetGroupVersionKind(u.GroupVersionKind())
+	if err := c.Get(ctx, client.ObjectKeyFromObject(u), before); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	before.Object["spec"] = u.Object["spec"]
+	maps.Copy(u.Object, before.Object)
+	return nil
 }
 
 // wantCalls compares the writes since it was called last with what they should be.
@@ -333,6 +362,14 @@ func window(change func(*v1alpha1.ChangeWindow)) *v1alpha1.ChangeWindow {
 }
 
 func emergency(w *v1alpha1.ChangeWindow) { w.Spec.Type = v1alpha1.WindowEmergency }
+
+// firebreak is who the server of these tests is.
+func firebreak() authenticationv1.UserInfo {
+	return authenticationv1.UserInfo{
+		Username: "system:serviceaccount:" + own + ":firebreak", UID: "sa-1", Groups: []string{"system:serviceaccounts", "system:authenticated"},
+		Extra: map[string]authenticationv1.ExtraValue{"authentication.kubernetes.io/credential-id": {"JTI=1"}},
+	}
+}
 
 // production is an environment with one member namespace, whose persons are of group sre.
 const production = `
