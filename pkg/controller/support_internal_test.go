@@ -204,12 +204,21 @@ func (s *stage) intercepts() interceptor.Funcs {
 			u := &unstructured.Unstructured{Object: o.(interface{ UnstructuredContent() map[string]any }).UnstructuredContent()}
 			name := u.GetName() + " as " + options.FieldManager
 			if len(options.DryRun) > 0 {
-				return s.call("try", u, name, func() error { return try(ctx, c, u) })
+				return s.call("try", u, name, func() error { return try(ctx, c, u, options.FieldManager) })
 			}
 			return s.call("apply", u, name, func() error { return c.Apply(ctx, o, opts...) })
 		},
 		Update: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.UpdateOption) error {
-			return s.call("update", o, o.GetName(), func() error { return c.Update(ctx, o, opts...) })
+			var options client.UpdateOptions
+			options.ApplyOptions(opts)
+			name := o.GetName()
+			if options.FieldManager != "" {
+				name += " as " + options.FieldManager + " with fields of"
+				for _, m := range o.GetManagedFields() {
+					name += " " + m.Manager
+				}
+			}
+			return s.call("update", o, name, func() error { return c.Update(ctx, o, opts...) })
 		},
 		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
 			return s.call("patch", o, o.GetName(), func() error { return c.Patch(ctx, o, p, opts...) })
@@ -230,10 +239,13 @@ func (s *stage) intercepts() interceptor.Funcs {
 }
 
 // try makes of what would be applied what would be stored. The fake client would store it.
-func try(ctx context.Context, c client.Client, u *unstructured.Unstructured) error {
+func try(ctx context.Context, c client.Client, u *unstructured.Unstructured, manager string) error {
 	before := &unstructured.Unstructured{}
 	before.SetGroupVersionKind(u.GroupVersionKind())
 	if err := c.Get(ctx, client.ObjectKeyFromObject(u), before); err != nil {
+		u.SetManagedFields([]metav1.ManagedFieldsEntry{{
+			Manager: manager, Operation: metav1.ManagedFieldsOperationApply, APIVersion: u.GetAPIVersion(), FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(`{"f:webhooks":{}}`),
+		}})
 		return client.IgnoreNotFound(err)
 	}
 	before.Object["spec"] = u.Object["spec"]
