@@ -45,6 +45,11 @@ func (c *caches) List(ctx context.Context, l client.ObjectList, opts ...client.L
 func (s *stage) manage() (manager.Manager, *caches) {
 	s.t.Helper()
 	c := &caches{&informertest.FakeInformers{Scheme: s.scheme}, s.client}
+	for _, o := range []client.Object{&v1alpha1.ChangeWindow{}, &v1alpha1.ChangeApproval{}} {
+		if _, err := c.FakeInformerFor(s.t.Context(), o); err != nil { // now, since they are made without a lock
+			s.t.Fatal(err)
+		}
+	}
 	again := true
 	mgr, err := manager.New(&rest.Config{Host: "http://localhost:1"}, manager.Options{
 		Scheme: s.scheme, Logger: logr.Discard(), Metrics: server.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
@@ -108,23 +113,17 @@ const oneOfEach = production + `
 func TestLeaderWritesEveryStatus(t *testing.T) {
 	s := newStage(t, oneOfEach, window(nil))
 	s.broken["patch status of Environment production"] = errBroken
-	mgr, informers := s.manage()
+	mgr, _ := s.manage()
 	w := newWaiting(prometheus.NewRegistry())
 	if err := NewStatuses(s.memory, s.client, w).SetupWithManager(mgr); err != nil {
 		t.Fatal(err)
 	}
 	s.memory.tell(v1alpha1.KindEnvironment, "production") // too early to be heeded
 	s.run(mgr)
-	written := []string{"patch status of DataStore orders", "patch status of Exemption legacy", "patch status of ChangeFreeze stop"}
+	written := []string{"patch status of DataStore orders", "patch status of Exemption legacy", "patch status of ChangeFreeze stop", "patch status of ChangeWindow rebuild"}
 	for _, call := range written {
 		eventually(t, call, func() bool { return s.has(call) > 0 })
 	}
-	windows, err := informers.FakeInformerFor(t.Context(), &v1alpha1.ChangeWindow{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	windows.Add(window(nil))
-	eventually(t, "the window", func() bool { return s.has("patch status of ChangeWindow rebuild") > 0 })
 	s.mu.Lock()
 	delete(s.broken, "patch status of Environment production")
 	s.mu.Unlock()
@@ -206,6 +205,41 @@ func TestExecutionsHaveTheirWindowLookedAt(t *testing.T) {
 	if got := windowStatusOf(t, s, w).executions; got != "1 [x-1]" {
 		t.Errorf("its executions are %s", got)
 	}
+}
+
+// The caches tell of windows and of approvals: both have the status of the window written.
+func TestCachesHaveWindowsLookedAt(t *testing.T) {
+	const written = "patch status of ChangeWindow rebuild"
+	w := window(nil)
+	s := newStage(t, production, w.DeepCopy())
+	mgr, informers := s.manage()
+	if err := NewStatuses(s.memory, s.client, nil).SetupWithManager(mgr); err != nil {
+		t.Fatal(err)
+	}
+	s.run(mgr)
+	eventually(t, "all windows at the start", func() bool { return s.has(written) == 1 })
+	approval := word(w, "alice", "Approve")
+	if err := s.client.Create(t.Context(), approval.DeepCopy()); err != nil {
+		t.Fatal(err)
+	}
+	approvals, err := informers.FakeInformerFor(t.Context(), approval)
+	if err != nil {
+		t.Fatal(err)
+	}
+	approvals.Add(approval)
+	eventually(t, "the window that was approved", func() bool { return s.has(written) == 2 })
+	if got := windowStatusOf(t, s, w); got.phase != "Open" || got.approvals != "1/1" {
+		t.Errorf("its status is %+v", got)
+	}
+	if err := s.client.Delete(t.Context(), approval); err != nil {
+		t.Fatal(err)
+	}
+	windows, err := informers.FakeInformerFor(t.Context(), w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	windows.Update(w, w)
+	eventually(t, "the window that was written", func() bool { return s.has(written) == 3 })
 }
 
 // Of what is to be written too often, the rest waits, and a server that stops waits no longer.
