@@ -194,9 +194,11 @@ func TestSweepClearsRepeats(t *testing.T) {
 	s := newStage(t, production, low, high)
 	s.now = at("02:11:00")
 	settler := s.settler("02:00:00")
+	settler.watch[schema.GroupKind{Group: "batch", Kind: "Job"}].seen["job-1"] = s.now // so whatever is settled is used
 	s.broken["delete ChangeExecution x-1 of UID high"] = errBroken
 	settler.sweep(t.Context())
-	s.wantCalls()
+	s.wantCalls("patch status of ChangeExecution x-0")
+	s.learn(v1alpha1.KindChangeExecution, own, "x-0")
 	s.wantLogged(`"msg"="could not clear a repeated reservation" "error"="the API server is away" "execution"="x-1"`)
 	s.broken = nil
 	settler.sweep(t.Context())
