@@ -17,6 +17,12 @@ func Holds(f *v1alpha1.ChangeFreeze, at time.Time) bool {
 	return err != nil || s.IsOpen(at)
 }
 
+// Readable reports whether the schedule of a freeze can be read.
+func Readable(f *v1alpha1.ChangeFreeze) bool {
+	_, err := schedule.Compile(f.Spec.Schedule, f.CreationTimestamp.Time)
+	return err == nil
+}
+
 // FreezeInterval returns when a freeze starts and ends that holds at an instant, or will next; a zero end: when it is
 // lifted.
 func FreezeInterval(f *v1alpha1.ChangeFreeze, at time.Time) (start, end time.Time) {
@@ -64,19 +70,24 @@ func endsLater(a, b *v1alpha1.ChangeFreeze, at time.Time) bool {
 	return a.Name < b.Name
 }
 
-// DescribeFreeze says who froze what, why and until when. what is frozen is named as a message names it.
-func DescribeFreeze(f *v1alpha1.ChangeFreeze, what string, at time.Time) string {
-	who := "somebody"
+// DescribeFreeze says who froze it, from when, until when, and why.
+func DescribeFreeze(f *v1alpha1.ChangeFreeze, at time.Time) string {
+	start, _ := FreezeInterval(f, at)
+	return describeFreeze(f, "it at "+Instant(start), at)
+}
+
+// FreezeInForce says who froze what, until when, and why, of a freeze that holds.
+func FreezeInForce(f *v1alpha1.ChangeFreeze, what string, at time.Time) string {
+	return describeFreeze(f, what, at)
+}
+
+func describeFreeze(f *v1alpha1.ChangeFreeze, what string, at time.Time) string {
+	who, until := "somebody", "until somebody lifts it"
 	if f.Spec.RequestedBy != nil {
 		who = f.Spec.RequestedBy.Username
 	}
-	start, end := FreezeInterval(f, at)
-	from, until := "", "until somebody lifts it"
-	if at.Before(start) {
-		from = "from " + Instant(start) + " "
-	}
-	if !end.IsZero() {
+	if _, end := FreezeInterval(f, at); !end.IsZero() {
 		until = "until " + Instant(end)
 	}
-	return fmt.Sprintf("%s froze %s %s%s (freeze %q: %q)", who, what, from, until, f.Name, f.Spec.Reason)
+	return fmt.Sprintf("%s froze %s %s (freeze %q: %q)", who, what, until, f.Name, f.Spec.Reason)
 }

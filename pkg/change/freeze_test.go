@@ -114,19 +114,19 @@ func TestDescribeFreeze(t *testing.T) {
 	}{
 		"without end": {
 			"who, since when, why", freeze("christmas", nil),
-			`oidc:sre-alice froze it until somebody lifts it (freeze "christmas": "Christmas trading")`,
+			`oidc:sre-alice froze it at 2026-11-28 02:00:00 UTC until somebody lifts it (freeze "christmas": "Christmas trading")`,
 		},
 		"with an end": {
 			"and until when", freeze("christmas", from("03:00:00", "05:00:00")),
-			`oidc:sre-alice froze it from 2026-11-28 03:00:00 UTC until 2026-11-28 05:00:00 UTC (freeze "christmas": "Christmas trading")`,
+			`oidc:sre-alice froze it at 2026-11-28 03:00:00 UTC until 2026-11-28 05:00:00 UTC (freeze "christmas": "Christmas trading")`,
 		},
 		"without a stamp": {
 			"a freeze without a name is a freeze", unstamped,
-			`somebody froze it until somebody lifts it (freeze "x": "Christmas trading")`,
+			`somebody froze it at 2026-11-28 02:00:00 UTC until somebody lifts it (freeze "x": "Christmas trading")`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := change.DescribeFreeze(&test.freeze, "it", at("02:30:00")); got != test.want {
+			if got := change.DescribeFreeze(&test.freeze, at("02:30:00")); got != test.want {
 				t.Errorf("%s:\n got %s\nwant %s", test.reason, got, test.want)
 			}
 		})

@@ -151,7 +151,7 @@ func exhausted(v *Verdict, q *Query, s *State) string {
 func (v *Verdict) tally(key string, s *State) (count, elsewhere int) {
 	for i := range s.Executions {
 		x := &s.Executions[i]
-		released, here := x.Status.State == v1alpha1.ExecutionReleased, x.Spec.Occurrence == v.Occurrence
+		released, here := x.Released(), x.Spec.Occurrence == v.Occurrence
 		switch {
 		case x.Spec.Window.UID != v.Window.UID:
 		case released && here:

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -76,7 +75,7 @@ func (e *env) runFreeze(ctx context.Context, environments []string, o *freezeOpt
 	if err := c.Create(ctx, f); err != nil {
 		return fmt.Errorf("freeze: %w", err)
 	}
-	fmt.Fprintf(e.Out, "changefreeze.firebreak.dev/%s: %s\n", f.Name, change.DescribeFreeze(f, strings.Join(f.Spec.Environments, ", "), e.clock()))
+	fmt.Fprintf(e.Out, "changefreeze.firebreak.dev/%s: %s\n", f.Name, change.DescribeFreeze(f, e.clock()))
 	fmt.Fprintf(e.Out, "A member of the environment lifts it with:\n\n  kubectl firebreak unfreeze %s\n", f.Name)
 	return nil
 }

@@ -123,6 +123,7 @@ func (d *Declared) Start(ctx context.Context) error {
 func (d *Declared) once(ctx context.Context) error {
 	var cm corev1.ConfigMap
 	if err := d.client.Get(ctx, d.from, &cm); apierrors.IsNotFound(err) {
+		d.waiting.incomplete(false)
 		d.tell(nil) // nothing is declared, and nothing is taken back
 		return nil
 	} else if err != nil {
@@ -133,6 +134,7 @@ func (d *Declared) once(ctx context.Context) error {
 	if malformed != nil {
 		held := d.waiting.all()
 		held[declaration{"ConfigMap", cm.Name}] = obstacle{reason: reasonRefused, message: malformed.Error()}
+		d.waiting.incomplete(true)
 		d.tell(held) // somebody's to mend, and not to be tried again before
 		return nil   //nolint:nilerr // it is told, and no call has failed
 	}
@@ -155,6 +157,7 @@ func (d *Declared) once(ctx context.Context) error {
 			}
 		}
 	}
+	d.waiting.incomplete(len(p.failed) > 0)
 	d.tell(p.held)
 	return errors.Join(p.failed...)
 }

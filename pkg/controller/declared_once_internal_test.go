@@ -119,8 +119,8 @@ spec: {environment: production, hosts: [db.example.com, db2.example.com]}
 const fewer = "dataStores: {orders: {environment: production, hosts: [db.example.com]}}"
 
 // why fewer hosts wait, as far as this package has a say in it.
-const why = `PendingApproval: datastores.firebreak.dev "orders" is forbidden: violates environment segregation: BoundaryTampering: ` +
-	`this weakens the boundary (it removes "db2.example.com" from hosts), and no change window in namespace "firebreak-system" has it in scope`
+const why = `PendingApproval: datastores.firebreak.dev "orders" is forbidden: request a window: kubectl firebreak request ` +
+	`--resource DataStore.firebreak.dev/orders -n firebreak-system`
 
 func TestDeclaredIsApplied(t *testing.T) {
 	d := declaring(t, production, "environments: {test: {tier: NonProduction, namespaces: {names: [sandbox]}}}")

@@ -97,8 +97,8 @@ func (f keyed) Reconcile(ctx context.Context, r reconcile.Request) (reconcile.Re
 func until(now time.Time, longest time.Duration, instants ...time.Time) time.Duration {
 	out := longest
 	for _, at := range instants {
-		if d := at.Sub(now) + 10*time.Millisecond; at.After(now) && d < out {
-			out = d
+		if d := at.Sub(now); d > 0 && d < out {
+			out = d + 10*time.Millisecond
 		}
 	}
 	return out

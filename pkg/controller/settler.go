@@ -78,6 +78,8 @@ func (s *Settler) sweep(ctx context.Context) {
 	for _, x := range all {
 		var err error
 		switch {
+		case pending(&x) && x.Released():
+			err = s.released(ctx, x.DeepCopy()) // giving back stopped half-way
 		case pending(&x):
 			err = s.settle(ctx, &x, now)
 		case now.Sub(x.CreationTimestamp.Time) > s.retention(&x):
@@ -100,7 +102,7 @@ func repeats(all map[string]v1alpha1.ChangeExecution) []*v1alpha1.ChangeExecutio
 	lowest := map[use]*v1alpha1.ChangeExecution{}
 	var out []*v1alpha1.ChangeExecution
 	for _, x := range all {
-		if x.Status.State == v1alpha1.ExecutionReleased {
+		if x.Released() {
 			continue
 		}
 		u := use{x.Spec.Window.UID, x.Spec.Occurrence, x.Spec.Key}
@@ -214,15 +216,23 @@ func (s *Settler) giveBack(ctx context.Context, x *v1alpha1.ChangeExecution) err
 	if err := s.client.Create(ctx, record); err != nil && !apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("record that execution %s was given back: %w", x.Name, err)
 	}
-	patch := fmt.Sprintf(`{"status":{"state":%q,"result":"the object never came to exist"}}`, v1alpha1.ExecutionReleased)
-	if err := s.client.Status().Patch(ctx, record, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
-		return fmt.Errorf("record that execution %s was given back: %w", x.Name, err)
+	if err := s.released(ctx, record); err != nil {
+		return err
 	}
 	if err := s.client.Delete(ctx, x.DeepCopy(), client.Preconditions{UID: &x.UID}); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("give execution %s back: %w", x.Name, err)
 	}
 	s.log.Info("gave an execution back: its object never came to exist", "execution", x.Name,
 		"kind", x.Spec.Object.Kind, "namespace", x.Spec.Object.Namespace, "name", x.Spec.Object.Name)
+	return nil
+}
+
+// released writes the status of a record of a slot that was given back.
+func (s *Settler) released(ctx context.Context, record *v1alpha1.ChangeExecution) error {
+	patch := fmt.Sprintf(`{"status":{"state":%q,"result":"the object never came to exist"}}`, v1alpha1.ExecutionReleased)
+	if err := s.client.Status().Patch(ctx, record, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
+		return fmt.Errorf("record that execution %s was given back: %w", record.Name, err)
+	}
 	return nil
 }
 

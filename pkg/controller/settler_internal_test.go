@@ -129,7 +129,7 @@ func TestGiveBackGoesOnWhereItStopped(t *testing.T) {
 	const record, slot = "x-1-12345678", "delete ChangeExecution x-1 of UID 12345678-uid-of-rebuild-1"
 	for call, want := range map[string]string{
 		"create ChangeExecution " + record:          "record that execution x-1 was given back: the API server is away",
-		"patch status of ChangeExecution " + record: "record that execution x-1 was given back: the API server is away",
+		"patch status of ChangeExecution " + record: "record that execution " + record + " was given back: the API server is away",
 		slot: "give execution x-1 back: the API server is away",
 	} {
 		t.Run(call, func(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
-// readiness sets Ready and Conflict from what the estate found out when it was compiled.
-func readiness(e *estate.Estate, kind, name, clash string, list *[]metav1.Condition, generation int64) {
+// readiness sets Ready from what the estate found out when it was compiled.
+func readiness(e *estate.Estate, kind, name string, list *[]metav1.Condition, generation int64) {
 	ready, reason, message := true, "Compiled", "the whole spec is in force"
 	for _, p := range e.Problems() {
 		if p.Kind == kind && p.Name == name {
@@ -24,6 +24,10 @@ func readiness(e *estate.Estate, kind, name, clash string, list *[]metav1.Condit
 		}
 	}
 	condition(list, "Ready", ready, reason, message, generation)
+}
+
+// conflict sets Conflict: whether another object claims the same; clash is the reason then.
+func conflict(e *estate.Estate, kind, name, clash string, list *[]metav1.Condition, generation int64) {
 	why := e.Conflict(kind, name)
 	if why == "" {
 		clash = "NoOverlap"
@@ -60,7 +64,8 @@ func (s *Statuses) environment(ctx context.Context, key client.ObjectKey) (time.
 	st.ObservedGeneration = env.Generation
 	st.Namespaces, st.DataStores = e.CountNamespaces(env.Name), e.CountStores(env.Name)
 	st.RecentReplicas = view.Recorded(s.pastReplicas(e, env.Name))
-	readiness(e, v1alpha1.KindEnvironment, env.Name, "NamespaceClaimedTwice", &st.Conditions, env.Generation)
+	readiness(e, v1alpha1.KindEnvironment, env.Name, &st.Conditions, env.Generation)
+	conflict(e, v1alpha1.KindEnvironment, env.Name, "NamespaceClaimedTwice", &st.Conditions, env.Generation)
 	s.waiting.condition(v1alpha1.KindEnvironment, env.Name, &st.Conditions, env.Generation)
 	return recount, s.write(ctx, before, &env)
 }
@@ -75,15 +80,16 @@ func (s *Statuses) store(ctx context.Context, key client.ObjectKey) (time.Durati
 	d.Status = *before.Status.DeepCopy()
 	st := &d.Status
 	st.ObservedGeneration = d.Generation
-	readiness(e, v1alpha1.KindDataStore, d.Name, "HostClaimedTwice", &st.Conditions, d.Generation)
-	s.waiting.condition(v1alpha1.KindDataStore, d.Name, &st.Conditions, d.Generation)
 	st.Tier = ""
-	if env, ok := e.Environment(d.Spec.Environment); ok {
+	if env, known := e.Environment(d.Spec.Environment); known {
 		st.Tier = env.Tier
+		readiness(e, v1alpha1.KindDataStore, d.Name, &st.Conditions, d.Generation)
 	} else {
 		condition(&st.Conditions, "Ready", false, "EnvironmentNotFound",
 			fmt.Sprintf("environment %q does not exist; the data store counts as Production for non-production subjects", d.Spec.Environment), d.Generation)
 	}
+	conflict(e, v1alpha1.KindDataStore, d.Name, "HostClaimedTwice", &st.Conditions, d.Generation)
+	s.waiting.condition(v1alpha1.KindDataStore, d.Name, &st.Conditions, d.Generation)
 	return 0, s.write(ctx, before, &d)
 }
 
@@ -119,11 +125,13 @@ func (s *Statuses) freeze(ctx context.Context, key client.ObjectKey) (time.Durat
 	start, end := change.FreezeInterval(&f, now)
 	holds, reason := change.Holds(&f, now), "Holds"
 	switch {
+	case !change.Readable(&f):
+		reason = "Malformed" // it holds: the stricter reading
 	case !holds && now.Before(start):
 		reason = "NotYet"
 	case !holds:
 		reason = "Over"
 	}
-	condition(&f.Status.Conditions, "Active", holds, reason, change.DescribeFreeze(&f, "it", now), f.Generation)
+	condition(&f.Status.Conditions, "Active", holds, reason, change.DescribeFreeze(&f, now), f.Generation)
 	return until(now, heartbeat, start, end), s.write(ctx, before, &f)
 }

@@ -23,7 +23,9 @@ const (
 type Waiting struct {
 	mu sync.Mutex
 	// by is nil until it was looked for the first time.
-	by    map[declaration]obstacle
+	by map[declaration]obstacle
+	// partial: not everything that is declared could be looked at.
+	partial bool
 	gauge *prometheus.GaugeVec
 	// told is called when something has changed.
 	told []func()
@@ -103,6 +105,8 @@ func (w *Waiting) condition(kind, name string, list *[]metav1.Condition, generat
 	}
 	o, declared := w.of(kind, name)
 	switch {
+	case !declared && w.isPartial():
+		// What it said holds until it was looked at.
 	case !declared:
 		meta.RemoveStatusCondition(list, v1alpha1.ConditionPendingApproval)
 	case o.message == "":
@@ -110,6 +114,22 @@ func (w *Waiting) condition(kind, name string, list *[]metav1.Condition, generat
 	default:
 		condition(list, v1alpha1.ConditionPendingApproval, o.reason == reasonPending, o.reason, o.message, generation)
 	}
+}
+
+// incomplete notes whether what is set next leaves something out that could not be looked at.
+func (w *Waiting) incomplete(partial bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.partial = partial
+}
+
+func (w *Waiting) isPartial() bool {
+	if w == nil {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.partial
 }
 
 func (w *Waiting) of(kind, name string) (obstacle, bool) {

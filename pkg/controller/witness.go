@@ -56,7 +56,7 @@ const maxEvent = 1000
 
 func clip(s string, n int) string {
 	if len(s) > n {
-		return s[:n-3] + "..."
+		return strings.ToValidUTF8(s[:n-3], "") + "..." // the cut may fall within a letter
 	}
 	return s
 }

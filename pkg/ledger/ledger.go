@@ -130,7 +130,7 @@ func (l *Ledger) list(ctx context.Context, c Claim) (holder string, taken []stri
 	}
 	for i := range all.Items {
 		x := &all.Items[i]
-		if string(x.Spec.Window.UID) != uid || x.Spec.Occurrence != c.Verdict.Occurrence || x.Status.State == v1alpha1.ExecutionReleased {
+		if string(x.Spec.Window.UID) != uid || x.Spec.Occurrence != c.Verdict.Occurrence || x.Released() {
 			continue
 		}
 		taken = append(taken, x.Spec.Slot)

@@ -101,7 +101,7 @@ func windowAt(w *v1alpha1.ChangeWindow, e *estate.Estate, s *change.State, at ti
 	}
 	own := *s
 	own.Executions = slices.DeleteFunc(slices.Clone(s.Executions), func(x v1alpha1.ChangeExecution) bool {
-		return x.Spec.Window.UID != w.UID || x.Status.State == v1alpha1.ExecutionReleased
+		return x.Spec.Window.UID != w.UID || x.Released()
 	})
 	sum := change.Summarise(w, change.Query{At: at, Cluster: e.Cluster, FirebreakNamespace: e.FirebreakNamespace, Controls: estate.StrictestControls(envs), Unfit: Unfit(e)}, &own)
 	out := Standing{Kind: v1alpha1.KindChangeWindow, Namespace: w.Namespace, Name: w.Name, Why: sum.Message}

@@ -26,7 +26,7 @@ func changeFrozen(c *Case, j *Judgement) []Finding {
 	return []Finding{{
 		Rule: v1alpha1.RuleChangeFrozen, Action: estate.Strictest(prod, v1alpha1.RuleChangeFrozen),
 		Target: f.Name, Environment: prod[0].Name,
-		Message: change.DescribeFreeze(f, named(prod), c.At()), Remedy: wayOut(j),
+		Message: change.FreezeInForce(f, named(prod), c.At()), Remedy: wayOut(j),
 	}}
 }
 

@@ -184,3 +184,9 @@ type ChangeExecutionList struct {
 	// +required
 	Items []ChangeExecution `json:"items"`
 }
+
+// Released reports whether an execution is the record of a slot that was given back: by its status, or by the label that such a record is
+// made with, before its status is written.
+func (x *ChangeExecution) Released() bool {
+	return x.Status.State == ExecutionReleased || x.Labels[LabelExecutionState] == string(ExecutionReleased)
+}

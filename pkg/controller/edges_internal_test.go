@@ -1,0 +1,56 @@
+package controller
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+)
+
+// An instant that no duration reaches is looked at again after the heartbeat, like one that is merely far.
+func TestUntilAnInstantThatNoDurationReaches(t *testing.T) {
+	now := time.Date(2026, 11, 28, 2, 30, 0, 0, time.UTC)
+	if got := until(now, time.Hour, now.AddDate(5000, 0, 0)); got != time.Hour {
+		t.Errorf("in %s", got)
+	}
+}
+
+// A message is cut between letters.
+func TestClipKeepsLettersWhole(t *testing.T) {
+	if got := clip(strings.Repeat("a", 996)+"éééé", 1000); !utf8.ValidString(got) || len(got) > 1000 || !strings.HasSuffix(got, "a...") {
+		t.Errorf("%d bytes, valid: %t: %s", len(got), utf8.ValidString(got), got[990:])
+	}
+}
+
+// A record of a slot that was given back is one by its label, before its status is written: it is no repeat of the execution.
+func TestARecordIsNoRepeat(t *testing.T) {
+	x := v1alpha1.ChangeExecution{}
+	x.Name, x.Spec.Key = "w-0-0", "k"
+	record := *x.DeepCopy()
+	record.Name, record.Labels = "w-0-0-abc", map[string]string{v1alpha1.LabelExecutionState: string(v1alpha1.ExecutionReleased)}
+	if got := repeats(map[string]v1alpha1.ChangeExecution{"a": x, "b": record}); len(got) != 0 {
+		t.Errorf("repeats: %v", got)
+	}
+}
+
+// What could not be looked at keeps the condition that another replica wrote.
+func TestWhatWasNotLookedAtKeepsItsCondition(t *testing.T) {
+	w := newWaiting(prometheus.NewRegistry())
+	var e v1alpha1.Environment
+	condition(&e.Status.Conditions, v1alpha1.ConditionPendingApproval, true, reasonPending, "it needs a window", 1)
+	w.incomplete(true)
+	w.set(map[declaration]obstacle{})
+	w.condition(v1alpha1.KindEnvironment, "production", &e.Status.Conditions, 1)
+	if len(e.Status.Conditions) != 1 {
+		t.Error("the condition is gone though nobody could look")
+	}
+	w.incomplete(false)
+	w.condition(v1alpha1.KindEnvironment, "production", &e.Status.Conditions, 1)
+	if len(e.Status.Conditions) != 0 {
+		t.Error("the condition stays although nothing is declared any more")
+	}
+}
