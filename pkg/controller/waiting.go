@@ -26,7 +26,7 @@ type Waiting struct {
 	by map[declaration]obstacle
 	// partial: not everything that is declared could be looked at.
 	partial bool
-	gauge *prometheus.GaugeVec
+	gauge   *prometheus.GaugeVec
 	// told is called when something has changed.
 	told []func()
 }
