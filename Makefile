@@ -80,6 +80,14 @@ COVER_PKGS = $(shell $(GO) list ./pkg/... | grep -v -e /e2e -e /api/)
 cover: ## Print what share of each package its own tests cover.
 	$(GO) test -cover $(COVER_PKGS) | awk '{print $$2, $$5}' | column -t
 
+# Apart from make test: a package of five seconds of tests takes an hour.
+MUTATE := pkg/schedule pkg/policy/powers pkg/policy/tools pkg/policy/boundary pkg/change
+
+.PHONY: mutate
+mutate: ## Change the pure packages, a line at a time, and print which changes no test notices; MUTATE names packages.
+	hack/tools/build.sh hack/gremlins
+	$(GO) run ./hack/mutate bin/gremlins $(MUTATE)
+
 # One target after the other; the memory of each is bounded, since what they look for is what needs too much.
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME, 30 s by default.

@@ -63,6 +63,10 @@ func TestFind(t *testing.T) {
 		"an added word":                  {"the environment's own", "command: [shard-mover]", "shard-mover"},
 		"an added image":                 {"the environment's own", "image: x/shard-mover:2, command: [run]", "shard-mover"},
 		"no command":                     {"nothing is known", `image: "postgres:16"`, ""},
+		"nothing behind a launcher":      {"it starts nothing", "command: [sudo]", ""},
+		"nothing before the dashes":      {"what stands behind them is started", "command: [--, psql]", "psql"},
+		"a tool without a word":          {"it is not asked for its status", "command: [vault]", "vault"},
+		"another without a word":         {"nor is this one an agent", "command: [consul]", "consul"},
 		"empty words":                    {"they name nothing", `command: ["", ""]`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,244 @@
+package parity
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/cli"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
+)
+
+var the *stage.Stage //nolint:gochecknoglobals // one control plane serves the tests of this package
+
+func TestMain(m *testing.M) {
+	os.Exit(fixture.On(m, stage.Options{Before: before}, &the, estate))
+}
+
+// testdata are the fixtures of package policy.
+func testdata(parts ...string) string {
+	return filepath.Join(append([]string{"..", "..", "policy", "testdata"}, parts...)...)
+}
+
+// parts returns the documents of the estate of the fixtures: what Firebreak is told, and what the cluster has.
+func parts() (told, cluster []string, err error) {
+	raw, err := os.ReadFile(testdata("estate.yaml"))
+	if err != nil {
+		return nil, nil, err
+	}
+	for text := range strings.SplitSeq(string(raw), "\n---\n") {
+		if strings.Contains(text, "apiVersion: "+v1alpha1.GroupVersion().String()) {
+			told = append(told, text)
+		} else {
+			cluster = append(cluster, text)
+		}
+	}
+	return told, cluster, nil
+}
+
+// before is the cluster before Firebreak comes to it, in which RBAC lets everybody of the fixtures do anything.
+func before(ctx context.Context, s *stage.Stage) error {
+	if err := s.Apply(ctx, `{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: all-of-it}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin},
+  subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: developers}, {apiGroup: rbac.authorization.k8s.io, kind: Group, name: sre}, {apiGroup: rbac.authorization.k8s.io, kind: Group, name: pci-operators}]}`); err != nil {
+		return err
+	}
+	_, cluster, err := parts()
+	if err != nil {
+		return err
+	}
+	for _, text := range cluster { // one by one: the cluster has some of it already, and refuses what names UIDs that it did not give
+		_ = s.Apply(ctx, text)
+	}
+	return nil
+}
+
+// estate is what Firebreak is told.
+func estate(ctx context.Context) error {
+	told, _, err := parts()
+	if err != nil {
+		return err
+	}
+	for _, text := range told {
+		if strings.Contains(text, "expiresAt: \"2026-10-31") || strings.Contains(text, "expiresAt: 2026-10-31") {
+			continue // one that has expired cannot be made any more
+		}
+		if err := the.Apply(ctx, text); err != nil {
+			return err
+		}
+	}
+	c, err := the.Client(the.AdminConfig())
+	if err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+		var d v1alpha1.DataStore
+		if c.Get(ctx, client.ObjectKey{Name: "orders"}, &d) == nil && d.Status.Tier == v1alpha1.TierProduction {
+			return nil
+		}
+	}
+	return fmt.Errorf("the estate is not in force")
+}
+
+// sent is one fixture that a person creates.
+type sent struct {
+	path, manifest, user string
+	groups               []string
+}
+
+// fixtures returns those of all rules in which a person creates an object, as they stand; the others need an instant, a stored object or a
+// machine's token.
+func fixtures(t *testing.T) []sent {
+	t.Helper()
+	var people map[string]struct {
+		Username string   `json:"username"`
+		Groups   []string `json:"groups"`
+	}
+	read(t, testdata("requesters.yaml"), &people)
+	files, err := filepath.Glob(testdata("*", "*", "*.yaml"))
+	if err != nil || len(files) < 100 {
+		t.Fatalf("%d fixtures: %v", len(files), err)
+	}
+	var out []sent
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var head struct {
+			Case struct {
+				Requester   string `json:"requester"`
+				Operation   string `json:"operation"`
+				SubResource string `json:"subresource"`
+				At          string `json:"at"`
+				DryRun      bool   `json:"dryRun"`
+			} `json:"case"`
+		}
+		var comments bytes.Buffer
+		for line := range strings.Lines(string(raw)) {
+			comment, ok := strings.CutPrefix(line, "#")
+			if !ok {
+				break
+			}
+			comments.WriteString(strings.TrimPrefix(comment, " "))
+		}
+		if err := yaml.Unmarshal(comments.Bytes(), &head); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		c, who := head.Case, people[head.Case.Requester]
+		if c.Operation == "" && c.SubResource == "" && c.At == "" && !c.DryRun && strings.HasPrefix(who.Username, "oidc:") {
+			out = append(out, sent{file, string(raw), who.Username, who.Groups})
+		}
+	}
+	return out
+}
+
+func read(t *testing.T, file string, into any) {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(raw, into); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+}
+
+// as are the flags by which both commands act as a person.
+func (s *sent) as() []string {
+	out := []string{"--as", s.user}
+	for _, g := range s.groups {
+		out = append(out, "--as-group", g)
+	}
+	return out
+}
+
+// objections returns the rules that object in a sentence.
+func objections(said string) []string {
+	var out []string
+	for _, m := range regexp.MustCompile(`[(; ]([A-Z][A-Za-z]+): `).FindAllStringSubmatch(said, -1) {
+		if slices.Contains(v1alpha1.RuleNames(), v1alpha1.RuleName(m[1])) && !slices.Contains(out, m[1]) {
+			out = append(out, m[1])
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// webhook returns the rules that deny, as the API server says; false: the request does not reach Firebreak, for the API server itself
+// refuses it. A dry run says what a real run would be denied for.
+func (s *sent) webhook(t *testing.T) ([]string, bool) {
+	t.Helper()
+	out, err := the.KubectlWith(t.Context(), the.AdminConfig(), s.manifest, append([]string{"create", "--dry-run=server", "--validate=false", "-f", "-"}, s.as()...)...)
+	switch said := out; {
+	case err == nil:
+		_, would, _ := strings.Cut(said, "a real run would be forbidden: ")
+		would, _, _ = strings.Cut(would, "\n")
+		return objections(" " + would), true
+	case strings.Contains(said, `webhook "core.firebreak.dev" denied`), strings.Contains(err.Error(), `webhook "core.firebreak.dev" denied`):
+		return objections(said + err.Error()), true
+	}
+	return nil, false
+}
+
+// check returns the rules that deny, as the command says against the live cluster.
+func (s *sent) check(t *testing.T) []string {
+	t.Helper()
+	out, _ := the.Plugin(t.Context(), the.AdminConfig(), append([]string{"check", "-f", s.path, "--operation", "create", "-o", "json"}, s.as()...)...)
+	var report cli.Report
+	if err := json.Unmarshal([]byte(out[strings.Index(out, "{"):]), &report); err != nil || len(report.Results) == 0 {
+		t.Fatalf("check: %v: %s", err, out)
+	}
+	var denied []string
+	for _, r := range report.Results {
+		if r.Decision == "undecided" {
+			t.Fatalf("check: %s", r.Message)
+		}
+		for _, f := range r.Findings {
+			if f.Action == "deny" && slices.Contains(v1alpha1.RuleNames(), v1alpha1.RuleName(f.Rule)) && !slices.Contains(denied, f.Rule) {
+				denied = append(denied, f.Rule)
+			}
+		}
+	}
+	slices.Sort(denied)
+	return denied
+}
+
+// TestEveryFixture: the webhook, asked by the API server, and check against the same cluster deny by the same rules.
+func TestEveryFixture(t *testing.T) {
+	reached, denied := 0, 0
+	for _, s := range fixtures(t) {
+		t.Run(strings.TrimPrefix(s.path, testdata()+"/"), func(t *testing.T) {
+			want, ok := s.webhook(t)
+			if !ok {
+				t.Skip("the API server itself refuses it")
+			}
+			reached++
+			if len(want) > 0 {
+				denied++
+			}
+			if filepath.Base(s.path) == "role-that-is-not-there.yaml" {
+				return // of a dry run, the role is not stored any more than its binding; check judges the real run
+			}
+			if got := s.check(t); !slices.Equal(got, want) {
+				t.Errorf("check denies by %v, the webhook by %v", got, want)
+			}
+		})
+	}
+	t.Logf("%d fixtures reached Firebreak, of which it denied %d", reached, denied)
+	if reached < 60 || denied < 30 {
+		t.Error("so few show nothing")
+	}
+}
