@@ -21,21 +21,6 @@ func schemeless(lower string) []string {
 	return nil
 }
 
-// bucketSchemes maps the spellings of a scheme to one.
-func bucketScheme(scheme string) string {
-	switch scheme {
-	case "s3", "s3a", "s3n":
-		return "s3"
-	case "gs", "gcs":
-		return "gs"
-	case "wasb", "wasbs", "abfs", "abfss":
-		return "azure"
-	case "oss", "cos", "cosn", "obs", "swift", "b2":
-		return scheme
-	}
-	return ""
-}
-
 // bucket reads the URL of a bucket, or of something in it, in lower case.
 func bucket(url string) []string {
 	scheme, rest, ok := strings.Cut(url, "://")

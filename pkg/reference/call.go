@@ -40,17 +40,16 @@ func (c command) read(words []string, first int) {
 }
 
 func (c command) program(program string, rest []string, first int) {
-	switch program {
-	case "kubectl", "oc", "k3s", "microk8s", "helm", "helmfile", "flux", "stern", "velero", "istioctl", "linkerd", "kustomize", "k9s", "argo", "argocd", "tkn", "kn",
-		"cmctl", "kubefwd", "skaffold", "kapp", "tilt", "telepresence", "kubectl-firebreak":
+	switch {
+	case clusterClient(program):
 		c.namespaces(rest, first)
-	case "kubens":
+	case program == "kubens":
 		for i, w := range rest {
 			c.out(first+i, c.namespace(w))
 		}
-	case "aws", "gcloud", "gsutil", "az", "bq", "aliyun", "oci", "ibmcloud", "doctl":
+	case cloudClient(program):
 		c.instances(program, rest, first)
-	case "vault", "bao", "op", "chamber", "doppler", "conjur":
+	case storeClient(program):
 		c.secretWords(rest, first)
 	}
 }
@@ -127,25 +126,14 @@ func (c command) namespaces(words []string, first int) {
 
 // slashed reads kind/name, and the namespace/pod:path that kubectl cp takes.
 func (c command) slashed(word int, kind, name string, copies bool) {
-	switch strings.ToLower(kind) {
-	case "ns", "namespace", "namespaces", "namespaces.v1", "namespaces.v1.", "project", "projects":
+	switch {
+	case namespaceKind(strings.ToLower(kind)):
 		c.out(word, c.namespace(name))
 	default:
 		if copies && strings.Contains(name, ":") && isLabel(kind) {
 			c.out(word, c.namespace(kind))
 		}
 	}
-}
-
-// changesObjects reports whether a word is a verb by which a client changes what there is. Whoever only looks at all namespaces
-// points at none in particular.
-func changesObjects(w string) bool {
-	switch w {
-	case "delete", "apply", "create", "replace", "patch", "edit", "scale", "annotate", "label", "rollout", "set", "drain", "exec", "expose", "autoscale", "run",
-		"upgrade", "install", "uninstall", "rollback", "suspend", "resume", "reconcile", "stop", "terminate", "retry", "resubmit", "submit":
-		return true
-	}
-	return false
 }
 
 // namespace reads a list of names of namespaces, divided by commas.

@@ -7,17 +7,6 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// silent: fields that name the object's own parts, or that are written for people.
-func silent(key string) bool {
-	switch key {
-	case "name", "apiVersion", "apiGroup", "apiGroups", "kind", "labels", "labelSelector", "finalizers", "ownerReferences",
-		"image", "description", "documentation", "summary", "help", "title", "comment", "displayName", "openAPIV3Schema", "creationTimestamp",
-		"managedFields", "uid", "resourceVersion", "fieldPath", "protocol", "caBundle", "nodeName", "clusterIP", "clusterIPs", "loadBalancerSourceRanges", "notes":
-		return true
-	}
-	return false
-}
-
 // keeps reports whether a silent field is somebody's own name for what lies below it. What Kubernetes calls so has texts alone, or
 // names nothing.
 func keeps(key string, v any) bool {
@@ -59,15 +48,6 @@ func wordless(key string) bool {
 	return true
 }
 
-// keptOut: fields of a route or a policy that say whom it does not concern.
-func keptOut(key string) bool {
-	switch key {
-	case "except", "egressDeny", "ingressDeny", "exclude":
-		return true
-	}
-	return false
-}
-
 // opens: fields whose {name, key} is that of a Secret.
 func opens(l string) bool {
 	for _, word := range []string{"password", "token", "credential", "accesskey", "secretkey", "username", "auth", "privatekey", "key"} {
@@ -84,38 +64,17 @@ func roleKey(l string) bool {
 
 // position: the fields in which only a host can stand, whatever it looks like.
 func position(key string) Position {
-	switch strings.ToLower(key) {
-	case "host", "hosts", "hostname", "hostnames", "externalname", "externalips", "addresses", "ip", "server", "monitors", "targetportal", "portals", "endpoint", "endpoints":
+	if hostField(strings.ToLower(key)) {
 		return HostPosition
 	}
 	return Value
-}
-
-// handleKey: the fields by which a volume's driver finds it, in the cloud's or the array's own words.
-func handleKey(l string) bool {
-	switch l {
-	case "volumehandle", "volumeid", "pdname", "pdid", "diskname", "diskuri", "fsid", "filesystemid", "sharename", "datasetname", "datasetuuid",
-		"volume", "share", "iqn", "targetwwns", "wwids", "volumepath", "location", "source", "snapshothandle", "subsystemnqn":
-		return true
-	}
-	return false
 }
 
 func namespaceKey(l string) bool {
 	if strings.HasSuffix(l, "namespace") && !strings.Contains(l, "metric") && !strings.Contains(l, "exclud") && !strings.Contains(l, "ignor") {
 		return true
 	}
-	switch l {
-	case "includednamespaces", "matchnamespace", "intons", "appns", "namespaceoverride":
-		return true
-	}
-	switch l {
-	case "namespace", "namespaces", "targetnamespace", "targetnamespaces", "destinationnamespace", "sourcenamespace", "sourcenamespaces",
-		"watchnamespace", "watchnamespaces", "jobnamespace", "jobnamespaces", "namespacename", "namespacenames", "matchnames", "fromnamespaces",
-		"allowednamespaces", "secretnamespace", "releasenamespace", "storagenamespace", "installnamespace", "namespacesallow":
-		return true
-	}
-	return false
+	return namespaceField(l)
 }
 
 func secretNameKey(l string) bool {

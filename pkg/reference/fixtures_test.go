@@ -213,7 +213,7 @@ func glob(t *testing.T, source string) []string {
 
 // TestEverySourceHasFixtures is red when a source has none, and when a file belongs to no source.
 func TestEverySourceHasFixtures(t *testing.T) {
-	known := map[string]bool{}
+	known := map[string]bool{filepath.Join("testdata", "vocabulary.tsv"): true}
 	names := map[string]bool{}
 	for _, source := range reference.Sources() {
 		if names[source.Name] {

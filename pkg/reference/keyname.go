@@ -5,15 +5,6 @@ import (
 	"strings"
 )
 
-// credential reports whether a key of this name holds a password or a user, which are no hosts whatever they look like.
-func credential(name string) bool {
-	switch strings.ToLower(strings.TrimLeft(name, "-")) {
-	case "password", "passwd", "pwd", "pass", "secret", "token", "user", "username", "uid", "user id", "passphrase":
-		return true
-	}
-	return false
-}
-
 // cutKey splits key=value and --flag=value.
 func cutKey(s string) (key, value string, ok bool) {
 	key, value, ok = strings.Cut(s, "=")
@@ -85,20 +76,14 @@ func mute(name string) bool {
 			return true
 		}
 	}
-	switch last {
-	case "name", "names", "prefix", "app", "id", "key", "number":
-		return true
-	}
-	return false
+	return nameWord(last)
 }
 
 // unspeaking reports whether what a variable, flag or key of this name holds reaches nothing, even where it is a full name:
 // the tag of an image, the address of a person.
 func unspeaking(name string) bool {
 	for w := range nameWords(name) {
-		switch w {
-		case "version", "versions", "tag", "image", "checksum", "digest", "sha", "email", "mail", "owner", "class", "classname", "package", "packages",
-			"logger", "module", "regex", "pattern", "label", "labels":
+		if unspeakingWord(w) {
 			return true
 		}
 	}
@@ -116,17 +101,6 @@ func fullName(s string) bool {
 	return isName(s) && strings.Trim(s[strings.LastIndexByte(s, '.')+1:], "abcdefghijklmnopqrstuvwxyz") == ""
 }
 
-// muteWord: a word of a name that says what else the value is.
-func muteWord(w string) bool {
-	switch w {
-	case "version", "versions", "tag", "image", "topic", "topics", "topicname", "table", "tables", "schema", "collection", "metric", "metrics", "logger", "class",
-		"classname", "package", "packages", "module", "event", "events", "label", "labels", "regex", "pattern", "checksum", "digest", "sha", "revision", "release",
-		"queue", "queues", "subject", "subjects", "routing", "scope", "cookie", "statsd", "consumer", "dataset", "permission", "contact", "email", "mail", "owner", "build":
-		return true
-	}
-	return false
-}
-
 // boundary: a separator, or a capital after a small letter.
 func boundary(s string, i int) bool {
 	if i == 0 {
@@ -134,14 +108,4 @@ func boundary(s string, i int) bool {
 	}
 	c, p := s[i], s[i-1]
 	return c == '_' || c == '-' || c == '.' || c >= 'A' && c <= 'Z' && p >= 'a' && p <= 'z'
-}
-
-func hostWord(w string) bool {
-	switch w {
-	case "h", "host", "hosts", "hostname", "hostnames", "addr", "addrs", "address", "addresses", "server", "servers",
-		"servername", "endpoint", "endpoints", "url", "urls", "uri", "uris", "broker", "brokers", "bootstrap", "dsn",
-		"jdbc", "nodes", "seeds", "peers", "contactpoints", "hostaddr", "dbhost", "pghost", "pghostaddr", "databaseurl":
-		return true
-	}
-	return false
 }

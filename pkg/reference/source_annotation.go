@@ -73,16 +73,6 @@ func documentation(key string) bool {
 	return slices.ContainsFunc(strings.FieldsFunc(name, func(r rune) bool { return !isWordRune(r) || r == '-' || r == '_' }), documents)
 }
 
-// documents: words of the names of annotations that are written for people.
-func documents(word string) bool {
-	switch strings.TrimSuffix(word, "s") {
-	case "description", "documentation", "checksum", "changelog", "maintainer", "support", "contact", "runbook", "link", "repository", "homepage",
-		"icon", "note", "summary", "message":
-		return true
-	}
-	return false
-}
-
 func (r *reader) annotated(key, value, kind string) []Target {
 	domain, name, _ := strings.Cut(strings.ToLower(key), "/")
 	switch {

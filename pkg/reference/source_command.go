@@ -57,9 +57,8 @@ func (in *Input) words(cmd workload.Command, lookup workload.Lookup) []Reference
 
 // namespaceFlags reads the flags by which controllers are told which namespaces to act in, whatever they are called.
 func (c command) namespaceFlags(words []string) {
-	switch program, _ := programOf(words); program {
-	case "temporal", "tctl", "aws", "nomad", "vault", "consul":
-		return // theirs are namespaces of other systems
+	if program, _ := programOf(words); namespacesOfItsOwn(program) {
+		return
 	}
 	for i := range words {
 		if ns, at, ok := flag(words, i, "--namespace", "--namespaces", "--watch-namespace", "--watch-namespaces", "--target-namespace", "--target-namespaces"); ok {
