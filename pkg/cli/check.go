@@ -127,6 +127,9 @@ func (k *known) judge(d document, o *checkOptions, at time.Time) Result {
 		return r.undecided(err)
 	}
 	r.Kind, r.Namespace, r.Name = req.Kind.Kind, req.Namespace, req.Name
+	if why := policy.NotSent(*req); why != "" {
+		return r.decided(req, &policy.Decision{Allowed: true, Warnings: []string{"the API server does not ask Firebreak about this kind, since " + why}})
+	}
 	decision, err := k.evaluate(req)
 	if err != nil {
 		return r.undecided(err)

@@ -57,6 +57,7 @@ func TestCheck(t *testing.T) {
 	}{
 		"what is admitted":        {"exit 0", within, nil, 0, "1 judged: 1 admitted, 0 admitted with warnings, 0 denied, 0 undecided"},
 		"what is denied":          {"exit 1, with the whole sentence", across, nil, 1, denial},
+		"what is not sent":        {"it is said", "{apiVersion: v1, kind: Event, metadata: {name: e, namespace: dev}}", nil, 0, "warn  the API server does not ask Firebreak about this kind, since records of what happened and questions of who may do what decide nothing"},
 		"an old sin":              {"an update that keeps it is a warning", strings.Replace(across, "image: x", "image: z", 1), []string{"--old", file}, 0, "warn  DataStoreAcrossTiers"},
 		"a re-apply":              {"what changes nothing passes every rule", across, []string{"--old", file}, 0, "1 admitted, 0 admitted with warnings"},
 		"a new sin":               {"an update that adds it is denied", across, []string{"--operation", "create"}, 1, denial},
