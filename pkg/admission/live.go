@@ -68,7 +68,7 @@ func (r *Reader) State(ctx context.Context, c *policy.Case, namespace string) (*
 			return nil, err
 		}
 	}
-	return s, r.second(ctx, s, change.Candidates(c.Queries(s), s), needs, namespace)
+	return s, r.second(ctx, s, change.Candidates(c.Questions(s), s), needs, namespace)
 }
 
 // windowReads are the reads of the windows that are needed.

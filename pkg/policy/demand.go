@@ -52,8 +52,8 @@ func (c *Case) enforced(d *Demand) bool {
 }
 
 // questions are what windows are asked, in groups of demands that one window must meet together: all that deny, and each of the others
-// by itself. A freeze that binds the request adds the change itself to the first group, so a window that overrides the freeze for one
-// operation lets no other pass with it. The use of the window that meets the first group is recorded.
+// by itself. A freeze that denies adds the change itself to the first group, so a window that overrides the freeze for one operation lets
+// no other pass with it. The use of the window that meets the first group is recorded.
 func (c *Case) questions(s *change.State) [][]*Demand {
 	var deny, others []*Demand
 	for _, d := range c.demands {
@@ -66,7 +66,11 @@ func (c *Case) questions(s *change.State) [][]*Demand {
 		}
 	}
 	if c.freeze(s) != nil {
-		deny = append(deny, c.frozenDemand(deny))
+		if d := c.frozenDemand(deny); c.enforced(d) {
+			deny = append(deny, d)
+		} else {
+			others = append(others, d)
+		}
 	}
 	var out [][]*Demand
 	if len(deny) > 0 {
@@ -132,6 +136,16 @@ func windowOperation(op Operation) v1alpha1.Operation {
 
 // query turns demands into the question that windows are asked: whether one permits all of them.
 func (c *Case) query(together []*Demand, s *change.State) *change.Query {
+	q := c.question(together)
+	if runs := c.new != nil && c.new.work != nil; runs && !slices.Equal(q.Operations, []v1alpha1.Operation{v1alpha1.OperationScale}) {
+		q.Plan = c.plan(s)
+	}
+	q.Key = c.key(q)
+	return q
+}
+
+// question is a query without the plan: whether a window has the object in its scope rests on no ConfigMap.
+func (c *Case) question(together []*Demand) *change.Query {
 	envs := inAll(together)
 	q := &change.Query{
 		At: c.At(), Cluster: c.est.Cluster, FirebreakNamespace: c.est.FirebreakNamespace,
@@ -142,46 +156,38 @@ func (c *Case) query(together []*Demand, s *change.State) *change.Query {
 		// A debugger is an execution of its own; what else opens a session is bounded by time alone.
 		Session: c.req.Operation == Connect, Debugger: c.req.SubResource == ephemeralContainers,
 	}
-	switch {
-	case c.new == nil || c.new.work == nil || slices.Equal(q.Operations, []v1alpha1.Operation{v1alpha1.OperationScale}):
-	default:
-		q.Plan = c.plan(s)
-	}
 	if c.isKind(jobKind()) && c.new != nil {
 		c.jobQuery(q)
 	}
 	// What the values declare may be written by others than who has a window for it, until it is applied.
 	q.Pin, q.MustPin = c.pin(), c.firebreak()
-	q.Key = c.key(q)
 	return q
 }
 
-// madePlan is the plan of a request by what a state says of the ConfigMaps that it uses.
+// madePlan is the plan of a request, and the ConfigMaps that it was made with.
 type madePlan struct {
-	state *change.State
-	plan  *change.Plan
+	with map[string]map[string][]byte
+	plan *change.Plan
 }
 
-// plan returns what would run, as a window pins it. It is made once, unless another state has other ConfigMaps.
+// plan returns what would run, as a window pins it. It is made once, unless a state has other ConfigMaps.
 func (c *Case) plan(s *change.State) *change.Plan {
-	work := c.new.work
-	if p := c.planned; p != nil && (p.state == s || sameContents(change.ConfigMapsOf(&work.Template), p.state.Contents(c.req.Namespace), s.Contents(c.req.Namespace))) {
-		return p.plan
+	work, contents := c.new.work, s.Contents(c.req.Namespace)
+	with := map[string]map[string][]byte{} // a state is filled in later: what it held is kept here, and not the state
+	for _, name := range change.ConfigMapsOf(&work.Template) {
+		if content, ok := contents(name); ok {
+			with[name] = content
+		}
+	}
+	if c.planned != nil && reflect.DeepEqual(c.planned.with, with) {
+		return c.planned.plan
 	}
 	if c.req.SubResource == ephemeralContainers {
 		work = workload.Debuggers(work, c.before())
 	}
 	c.trace.Planned++
-	c.planned = &madePlan{s, change.PlanOf(work, s.Contents(c.req.Namespace))}
+	c.planned = &madePlan{with, change.PlanOf(work, contents)}
 	return c.planned.plan
-}
-
-func sameContents(names []string, a, b change.Contents) bool {
-	return !slices.ContainsFunc(names, func(name string) bool {
-		x, known := a(name)
-		y, stillKnown := b(name)
-		return known != stillKnown || !reflect.DeepEqual(x, y)
-	})
 }
 
 // inAll returns the environments that all demands concern.

@@ -226,3 +226,24 @@ func TestAnOverrideForOneOperation(t *testing.T) {
 		})
 	}
 }
+
+// A freeze that only warns, or that an Exemption suspends, takes nothing from what a window permits.
+func TestAFreezeThatDoesNotDenyHidesNoWindow(t *testing.T) {
+	otherImage := then(strings.NewReplacer("replicas: 10", "replicas: 1", "ledger:1", "ledger:2").Replace(keptSet), keptSet)
+	warned := map[v1alpha1.RuleName]v1alpha1.Action{v1alpha1.RuleChangeFrozen: v1alpha1.ActionWarn}
+	for name, world := range map[string]*policy.World{"it warns": enforcing(warned), "it is suspended": enforcing(nil, v1alpha1.RuleChangeFrozen)} {
+		w := bobs("payments", "production", v1alpha1.Scope{
+			Operations: []v1alpha1.Operation{v1alpha1.OperationScale}, Resources: []v1alpha1.ScopedResource{{Group: "apps", Kind: "StatefulSet", Names: []v1alpha1.Glob{"ledger"}}},
+		})
+		state := &change.State{Windows: []v1alpha1.ChangeWindow{w}, Freezes: []v1alpha1.ChangeFreeze{{
+			ObjectMeta: metav1.ObjectMeta{Name: "quiet"}, Spec: v1alpha1.ChangeFreezeSpec{Environments: []string{"production"}, Level: v1alpha1.FreezeChanges, Reason: "test"},
+		}}}
+		d, err := policy.Evaluate(*demanding(t, otherImage), world, state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !d.Allowed || d.Use == nil || len(d.Findings) != 1 || d.Findings[0].Rule != v1alpha1.RuleChangeFrozen {
+			t.Errorf("%s: admitted: %t, use: %v, findings: %v", name, d.Allowed, d.Use, d.Findings)
+		}
+	}
+}

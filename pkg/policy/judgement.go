@@ -32,6 +32,16 @@ func (j *Judgement) main() *answer {
 	return &j.answers[0]
 }
 
+// frozen is the answer to whether a window passes the freeze; an empty one where none was asked.
+func (j *Judgement) frozen() *answer {
+	for i := range j.answers {
+		if slices.ContainsFunc(j.answers[i].demands, func(d *Demand) bool { return d.rule == v1alpha1.RuleChangeFrozen }) {
+			return &j.answers[i]
+		}
+	}
+	return &answer{}
+}
+
 // to is the answer to a demand.
 func (j *Judgement) to(d *Demand) *answer {
 	for i := range j.answers {

@@ -41,8 +41,18 @@ func (c *Case) Needs() Needs {
 // Frozen reports whether a freeze binds the request: only then are windows read for one that demands none.
 func (c *Case) Frozen(s *change.State) bool { return c.freeze(s) != nil }
 
-// Queries returns the questions that windows are asked; none: the request demands no window. The state gives the contents of
-// ConfigMaps that the plan pins.
+// Questions returns what windows are asked, without plans and keys; none: the request demands no window. The state gives the freezes. It is
+// for those who look for the windows that have the object in scope before they read the ConfigMaps that a plan pins.
+func (c *Case) Questions(s *change.State) []*change.Query {
+	var out []*change.Query
+	for _, together := range c.questions(s) {
+		out = append(out, c.question(together))
+	}
+	return out
+}
+
+// Queries returns the questions that windows are asked; none: the request demands no window. The state gives the freezes, and the contents
+// of ConfigMaps that the plan pins.
 func (c *Case) Queries(s *change.State) []*change.Query {
 	var out []*change.Query
 	for _, together := range c.questions(s) {

@@ -51,13 +51,13 @@ func (c *Case) knownUnfrozen() bool {
 
 // overridden: the window that the request is admitted under passes the freeze.
 func (j *Judgement) overridden() bool {
-	a := j.main()
+	a := j.frozen()
 	return a.nearest != nil && a.nearest.Overrides(a.query)
 }
 
 // wayOut of a freeze: an emergency that overrides it, once it is approved.
 func wayOut(j *Judgement) string {
-	a := j.main()
+	a := j.frozen()
 	if !a.covered() || a.nearest.Window.Spec.Type != v1alpha1.WindowEmergency || !a.nearest.Window.Spec.OverridesFreeze {
 		return "wait until the freeze is over, or ask whoever froze it"
 	}

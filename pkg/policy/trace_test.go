@@ -19,7 +19,7 @@ func TestTheTraceOfACoveredJob(t *testing.T) {
 	}
 	rules := len(policy.Rules())
 	before := s.state(t, x.State...)
-	c.Queries(before)
+	c.Questions(before)
 	first := c.Decide(before)
 	if first.Use == nil {
 		t.Fatalf("no window covers it: %v", first.Findings)
