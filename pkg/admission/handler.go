@@ -1,7 +1,9 @@
 package admission
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/go-logr/logr"
 	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
@@ -153,6 +156,9 @@ type throttled struct{}
 func (throttled) Error() string { return "too many requests of controllers in this namespace" }
 
 func (h *Handler) undecided(req *policy.Request, err error) admission.Response {
+	if req.Name == "" {
+		req.Name = nameIn(req.Object)
+	}
 	h.Log.Error(err, "could not judge a request", "operation", req.Operation, "resource", req.Resource.Resource,
 		"subresource", req.SubResource, "namespace", req.Namespace, "name", req.Name, "user", req.User.Username)
 	h.Metrics.undecided.Inc()
@@ -173,6 +179,15 @@ func (h *Handler) undecided(req *policy.Request, err error) admission.Response {
 	}
 	return failed(http.StatusBadRequest, fmt.Sprintf(
 		"%s is refused: Firebreak cannot read it (%v); correct the manifest, or tell those who run Firebreak", policy.Describe(*req), err), 0)
+}
+
+// nameIn returns what an object is called that has no name yet, or is to have one generated; empty: that cannot be read.
+func nameIn(object []byte) string {
+	var o metav1.PartialObjectMetadata
+	if json.Unmarshal(object, &o) != nil {
+		return ""
+	}
+	return cmp.Or(o.Name, o.GenerateName)
 }
 
 func requestOf(r *admission.Request, now time.Time) *policy.Request {

@@ -371,3 +371,14 @@ func TestWhatExistsIsNoted(t *testing.T) {
 		})
 	}
 }
+
+// An object whose name is to be generated is called by what it begins with, also where it could not be judged.
+func TestAnObjectWithoutANameIsCalledByWhatItBeginsWith(t *testing.T) {
+	x := newTrial(t)
+	req := reindex()
+	req.Name = ""
+	req.Object.Raw = []byte(`{"metadata":{"generateName":"reindex-"},"spec":{"template":{"spec":{"containers":7}}}}`)
+	if resp := x.Handle(t.Context(), req); resp.Allowed || !strings.HasPrefix(resp.Result.Message, `jobs.batch "reindex-" is refused: Firebreak cannot read it`) {
+		t.Errorf("admitted: %t, %v", resp.Allowed, resp.Result)
+	}
+}

@@ -36,16 +36,13 @@ func NewApprovalActions(m *Memory, c client.Client, log logr.Logger) *ApprovalAc
 
 // SetupWithManager adds the reconciler.
 func (a *ApprovalActions) SetupWithManager(mgr manager.Manager) error {
-	t := &trigger[approvalAction]{everything: func() []approvalAction {
+	t := &trigger[approvalAction]{everything: func(ctx context.Context) ([]approvalAction, error) {
 		var out []approvalAction
-		approvals, err := a.approvals(context.Background(), mgr.GetCache())
+		approvals, err := a.approvals(ctx, mgr.GetCache())
 		for i := range approvals {
-			out = append(out, a.asked(context.Background(), &approvals[i])...)
+			out = append(out, a.asked(ctx, &approvals[i])...)
 		}
-		if err != nil {
-			a.log.Error(err, "could not look again at what approvals ask for")
-		}
-		return out
+		return out, err
 	}}
 	a.memory.OnEstate(func(*estate.Estate) { t.all() }) // an approver may have become a member
 	return addReconciler(mgr, "approval-actions", a, t,

@@ -241,9 +241,4 @@ spec: {tier: Production, namespaces: {names: [billing]}, identities: {groups: [s
 `)...)
 	s.memory.compile()
 	eventually(t, "the execution is given back", func() bool { return s.has("patch status of ChangeExecution x-1") == 1 })
-	s.mu.Lock()
-	s.broken["list ChangeApprovalList"] = errBroken
-	s.mu.Unlock()
-	s.memory.compile()
-	s.wantLogged(`"msg"="could not look again at what approvals ask for" "error"="list approvals: the API server is away"`)
 }

@@ -1,14 +1,17 @@
 package controller
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
 // An instant that no duration reaches is looked at again after the heartbeat, like one that is merely far.
@@ -53,4 +56,39 @@ func TestWhatWasNotLookedAtKeepsItsCondition(t *testing.T) {
 	if len(e.Status.Conditions) != 0 {
 		t.Error("the condition stays although nothing is declared any more")
 	}
+}
+
+// An execution that has gone names its window, too.
+func TestAnExecutionThatHasGoneNamesItsWindow(t *testing.T) {
+	s := newStage(t, "")
+	var named []reconcile.Request
+	tell := NewStatuses(s.memory, s.client, nil).windowsOfExecutions(func(r reconcile.Request) { named = append(named, r) })
+	x := *execution(window(nil), "x-1", nil)
+	s.memory.view.Executions.Put("own/x-1", x)
+	tell("own/x-1")
+	s.memory.view.Executions.Delete("own/x-1")
+	tell("own/x-1")
+	tell("own/x-1") // it has gone already
+	want := windowRequest(x.Spec.Window.Namespace, x.Spec.Window.Name)
+	if !slices.Equal(named, []reconcile.Request{want, want}) {
+		t.Errorf("named: %v", named)
+	}
+}
+
+// A listener that waits keeps no mirror waiting, and no status says of a spec that it is in force before it is compiled.
+func TestListenersAreToldOutsideTheLock(t *testing.T) {
+	s := newStage(t, production)
+	told, done := make(chan struct{}), make(chan struct{})
+	s.memory.OnEstate(func(*estate.Estate) { close(told); <-done })
+	s.memory.touch()
+	if !s.memory.Behind() {
+		t.Error("what has changed is taken for compiled")
+	}
+	go s.memory.compile()
+	<-told
+	s.memory.tell(v1alpha1.KindEnvironment, "production") // would wait for ever
+	if s.memory.Behind() {
+		t.Error("what is compiled is taken for changed")
+	}
+	close(done)
 }

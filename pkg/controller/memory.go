@@ -27,7 +27,9 @@ type Memory struct {
 	mirrors  []*mirror
 
 	dirty chan struct{}
-	est   atomic.Pointer[estate.Estate]
+	// due: something of the estate has changed since it was compiled.
+	due atomic.Bool
+	est atomic.Pointer[estate.Estate]
 	// seen tells the marker of objects that exist; it never blocks a request. awaited are the UIDs that it waits for:
 	// almost no review is about one.
 	seen     chan types.UID
@@ -119,6 +121,7 @@ func (m *Memory) tell(kind, key string) {
 }
 
 func (m *Memory) touch() {
+	m.due.Store(true)
 	select {
 	case m.dirty <- struct{}{}:
 	default: // a rebuild is due already
@@ -168,14 +171,19 @@ func (m *Memory) readable() bool {
 }
 
 func (m *Memory) compile() {
+	m.due.Store(false)
 	e := m.view.Compile()
 	m.est.Store(e)
 	m.watchers.Lock()
-	defer m.watchers.Unlock()
-	for _, f := range m.watchers.f {
+	told := slices.Clone(m.watchers.f)
+	m.watchers.Unlock()
+	for _, f := range told { // not under the lock, which every mirror takes
 		f(e)
 	}
 }
+
+// Behind reports whether something of the estate has changed that is not compiled yet. OnEstate tells when it is.
+func (m *Memory) Behind() bool { return m.due.Load() }
 
 // Seen notes that an object exists. It never blocks: what is not noted now is noted by the watch.
 func (m *Memory) Seen(uid types.UID) {

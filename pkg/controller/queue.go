@@ -15,10 +15,12 @@ import (
 )
 
 // trigger names to a reconciler what it has to look at again. It is the source of a controller that needs no watch of its own, since
-// the memory watches already. What it is told before the controller of the leading replica starts is dropped: the start names all.
+// the memory watches already. It never blocks: everything is named by the zero request, upon which the reconciler itself lists what there
+// is, and tries again if it cannot. What a trigger is told before the controller of the leading replica starts is dropped, since the start
+// names everything.
 type trigger[R comparable] struct {
 	// everything lists all that the reconciler deals with.
-	everything func() []R
+	everything func(context.Context) ([]R, error)
 
 	mu    sync.Mutex
 	queue workqueue.TypedRateLimitingInterface[R]
@@ -44,15 +46,23 @@ func (t *trigger[R]) add(r R) {
 
 // all names everything.
 func (t *trigger[R]) all() {
-	t.mu.Lock()
-	started := t.queue != nil
-	t.mu.Unlock()
-	if !started {
-		return
-	}
-	for _, r := range t.everything() {
-		t.add(r)
-	}
+	var everything R
+	t.add(everything)
+}
+
+// reconciler answers the zero request by naming all others, and leaves these to next.
+func (t *trigger[R]) reconciler(next reconcile.TypedReconciler[R]) reconcile.TypedReconciler[R] {
+	return reconcile.TypedFunc[R](func(ctx context.Context, r R) (reconcile.Result, error) {
+		var everything R
+		if r != everything {
+			return next.Reconcile(ctx, r)
+		}
+		all, err := t.everything(ctx)
+		for _, one := range all {
+			t.add(one)
+		}
+		return reconcile.Result{}, err
+	})
 }
 
 // Retries of a write that fails: the first soon, the later ones at most a minute apart.
@@ -64,17 +74,23 @@ const (
 // workers of a reconciler. One write that hangs must not keep the others waiting.
 const workers = 4
 
+// No status is worth the end of the process: a cache that cannot be filled is waited for, and a reconciliation that hangs is given up.
+const (
+	syncPatience = 365 * 24 * time.Hour
+	callPatience = time.Minute
+)
+
 // addReconciler adds a controller of the leading replica. An object whose reconciliation fails is tried again by itself, less and less
 // often, and keeps no other waiting.
-func addReconciler[R comparable](mgr manager.Manager, name string, r reconcile.TypedReconciler[R], sources ...source.TypedSource[R]) error {
+func addReconciler[R comparable](mgr manager.Manager, name string, r reconcile.TypedReconciler[R], t *trigger[R], sources ...source.TypedSource[R]) error {
 	c, err := ctrlcontroller.NewTyped(name, mgr, ctrlcontroller.TypedOptions[R]{
-		Reconciler: r, MaxConcurrentReconciles: workers,
+		Reconciler: t.reconciler(r), MaxConcurrentReconciles: workers, CacheSyncTimeout: syncPatience, ReconciliationTimeout: callPatience,
 		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[R](firstRetry, lastRetry),
 	})
 	if err != nil {
 		return fmt.Errorf("make controller %s: %w", name, err)
 	}
-	for _, s := range sources {
+	for _, s := range append([]source.TypedSource[R]{t}, sources...) {
 		if err := c.Watch(s); err != nil {
 			return fmt.Errorf("start controller %s: %w", name, err)
 		}

@@ -32,32 +32,40 @@ func taken(q workqueue.TypedRateLimitingInterface[string]) []string {
 	return out
 }
 
-// What is named before the start is dropped, since the start names all; what is named later is looked at once.
+// What is named before the start is dropped, since the start names everything; what is named later is looked at once. Naming everything
+// never blocks: the reconciler lists, and tries again if it cannot.
 func TestTrigger(t *testing.T) {
-	asked := 0
+	asked, failure := 0, error(nil)
 	everything := []string{"a", "b"}
-	tr := &trigger[string]{everything: func() []string { asked++; return everything }}
+	tr := &trigger[string]{everything: func(context.Context) ([]string, error) { asked++; return everything, failure }}
 	tr.add("early")
 	tr.all()
-	if asked > 0 {
-		t.Error("it lists everything for a replica that does not lead")
-	}
 	q := queueOf[string](t)
 	if err := tr.Start(t.Context(), q); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"a", "b"}, taken(q)); diff != "" {
-		t.Errorf("at the start (-want +got):\n%s", diff)
+	if diff := cmp.Diff([]string{""}, taken(q)); diff != "" || asked > 0 {
+		t.Errorf("at the start, %d listings (-want +got):\n%s", asked, diff)
+	}
+	var next []string
+	r := tr.reconciler(reconcile.TypedFunc[string](func(_ context.Context, one string) (reconcile.Result, error) {
+		next = append(next, one)
+		return reconcile.Result{RequeueAfter: time.Minute}, nil
+	}))
+	if got, err := r.Reconcile(t.Context(), ""); err != nil || got != (reconcile.Result{}) {
+		t.Errorf("everything: %+v, %v", got, err)
 	}
 	tr.add("c")
 	tr.add("c")
-	if diff := cmp.Diff([]string{"c"}, taken(q)); diff != "" {
-		t.Errorf("one that is named twice (-want +got):\n%s", diff)
+	if diff := cmp.Diff([]string{"a", "b", "c"}, taken(q)); diff != "" {
+		t.Errorf("all, and one that is named twice (-want +got):\n%s", diff)
 	}
-	everything = []string{"b", "d"}
-	tr.all()
-	if diff := cmp.Diff([]string{"b", "d"}, taken(q)); diff != "" {
-		t.Errorf("everything, as it is by then (-want +got):\n%s", diff)
+	if got, err := r.Reconcile(t.Context(), "c"); err != nil || got.RequeueAfter != time.Minute || len(next) != 1 || next[0] != "c" {
+		t.Errorf("one: %+v, %v, %v", got, err, next)
+	}
+	failure = errors.New("the API server is away")
+	if _, err := r.Reconcile(t.Context(), ""); !errors.Is(err, failure) {
+		t.Errorf("a listing that fails is not tried again: %v", err)
 	}
 }
 

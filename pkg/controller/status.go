@@ -13,7 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
-	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
@@ -75,8 +74,8 @@ func (s *Statuses) SetupWithManager(mgr manager.Manager) error {
 }
 
 // trigger is what has the status of a kind written.
-func (s *Statuses) trigger(k statusKind) source.Source {
-	t := &trigger[reconcile.Request]{everything: func() []reconcile.Request { return requests(k.objects()) }}
+func (s *Statuses) trigger(k statusKind) *trigger[reconcile.Request] {
+	t := &trigger[reconcile.Request]{everything: func(context.Context) ([]reconcile.Request, error) { return requests(k.objects()), nil }}
 	s.memory.OnObject(k.kind, func(key string) { t.add(reconcile.Request{NamespacedName: client.ObjectKey{Name: key}}) })
 	if k.onEstate {
 		s.memory.OnEstate(func(*estate.Estate) { t.all() })

@@ -55,7 +55,7 @@ func (s *Statuses) pastReplicas(e *estate.Estate, environment string) []v1alpha1
 func (s *Statuses) environment(ctx context.Context, key client.ObjectKey) (time.Duration, error) {
 	env, ok := s.memory.view.Environments.Get(key.Name)
 	e := s.memory.Estate()
-	if !ok || e == nil {
+	if !ok || e == nil || s.memory.Behind() {
 		return 0, nil // it is gone, or the estate that is compiled next has it looked at
 	}
 	before := env.DeepCopy()
@@ -73,7 +73,7 @@ func (s *Statuses) environment(ctx context.Context, key client.ObjectKey) (time.
 func (s *Statuses) store(ctx context.Context, key client.ObjectKey) (time.Duration, error) {
 	d, ok := s.memory.view.Stores.Get(key.Name)
 	e := s.memory.Estate()
-	if !ok || e == nil {
+	if !ok || e == nil || s.memory.Behind() {
 		return 0, nil
 	}
 	before := d.DeepCopy()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,14 +25,31 @@ import (
 func (s *Statuses) setupWindows(mgr manager.Manager) error {
 	t := &trigger[reconcile.Request]{everything: s.allWindows}
 	s.memory.OnEstate(func(*estate.Estate) { t.all() })
-	s.memory.OnObject(v1alpha1.KindChangeExecution, func(key string) {
-		if x, ok := s.memory.view.Executions.Get(key); ok {
-			t.add(windowRequest(x.Spec.Window.Namespace, x.Spec.Window.Name))
-		}
-	})
+	s.memory.OnObject(v1alpha1.KindChangeExecution, s.windowsOfExecutions(t.add))
 	return addReconciler(mgr, "changewindow-status", keyed(s.window), t,
 		source.Kind(mgr.GetCache(), &v1alpha1.ChangeWindow{}, &handler.TypedEnqueueRequestForObject[*v1alpha1.ChangeWindow]{}),
 		source.Kind(mgr.GetCache(), &v1alpha1.ChangeApproval{}, handler.TypedEnqueueRequestsFromMapFunc(windowOf)))
+}
+
+// windowsOfExecutions returns what names the window of an execution that was written or has gone. Of one that has gone, only the key is
+// told, so the windows are remembered.
+func (s *Statuses) windowsOfExecutions(add func(reconcile.Request)) func(key string) {
+	var mu sync.Mutex
+	windows := map[string]reconcile.Request{}
+	return func(key string) {
+		mu.Lock()
+		window, known := windows[key]
+		if x, ok := s.memory.view.Executions.Get(key); ok {
+			window, known = windowRequest(x.Spec.Window.Namespace, x.Spec.Window.Name), true
+			windows[key] = window
+		} else {
+			delete(windows, key)
+		}
+		mu.Unlock()
+		if known {
+			add(window)
+		}
+	}
 }
 
 func windowRequest(namespace, name string) reconcile.Request {
@@ -46,17 +64,17 @@ func windowOf(_ context.Context, a *v1alpha1.ChangeApproval) []reconcile.Request
 	return []reconcile.Request{windowRequest(a.Namespace, a.Spec.Window.Name)}
 }
 
-// allWindows names all windows; none where they cannot be listed, since each is looked at again by itself after the heartbeat.
-func (s *Statuses) allWindows() []reconcile.Request {
+// allWindows names all windows.
+func (s *Statuses) allWindows(ctx context.Context) ([]reconcile.Request, error) {
 	var windows v1alpha1.ChangeWindowList
-	if err := s.client.List(context.Background(), &windows, client.UnsafeDisableDeepCopy); err != nil {
-		return nil
+	if err := s.client.List(ctx, &windows, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list change windows: %w", err)
 	}
 	out := make([]reconcile.Request, len(windows.Items))
 	for i := range windows.Items {
 		out[i] = windowRequest(windows.Items[i].Namespace, windows.Items[i].Name)
 	}
-	return out
+	return out, nil
 }
 
 func (s *Statuses) window(ctx context.Context, key client.ObjectKey) (time.Duration, error) {

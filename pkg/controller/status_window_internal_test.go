@@ -215,11 +215,12 @@ func TestWhatNamesAWindow(t *testing.T) {
 	}
 	s := newStage(t, "", w, window(func(w *v1alpha1.ChangeWindow) { w.Name, w.Namespace = "other", "billing" }))
 	statuses := NewStatuses(s.memory, s.client, nil)
-	if diff := cmp.Diff([]reconcile.Request{windowRequest("billing", "other"), windowRequest("payments", "rebuild")}, statuses.allWindows()); diff != "" {
-		t.Errorf("all windows (-want +got):\n%s", diff)
+	all, err := statuses.allWindows(t.Context())
+	if diff := cmp.Diff([]reconcile.Request{windowRequest("billing", "other"), windowRequest("payments", "rebuild")}, all); diff != "" || err != nil {
+		t.Errorf("all windows, %v (-want +got):\n%s", err, diff)
 	}
 	s.broken["list ChangeWindowList"] = errBroken
-	if got := statuses.allWindows(); got != nil {
-		t.Errorf("where they cannot be listed: %v", got)
+	if _, err := statuses.allWindows(t.Context()); !errors.Is(err, errBroken) {
+		t.Errorf("where they cannot be listed: %v", err)
 	}
 }

@@ -26,7 +26,9 @@ type Waiting struct {
 	by map[declaration]obstacle
 	// partial: not everything that is declared could be looked at.
 	partial bool
-	gauge   *prometheus.GaugeVec
+	// completed: it has become whole since it was set the last time.
+	completed bool
+	gauge     *prometheus.GaugeVec
 	// told is called when something has changed.
 	told []func()
 }
@@ -64,7 +66,8 @@ func (w *Waiting) set(by map[declaration]obstacle) {
 func (w *Waiting) replace(by map[declaration]obstacle) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	same := w.by != nil && maps.Equal(w.by, by)
+	same := w.by != nil && maps.Equal(w.by, by) && !w.completed
+	w.completed = false
 	for which, o := range by {
 		if o.reason != "" {
 			w.gauge.WithLabelValues(which.kind, which.name, o.reason).Set(1)
@@ -120,6 +123,7 @@ func (w *Waiting) condition(kind, name string, list *[]metav1.Condition, generat
 func (w *Waiting) incomplete(partial bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.completed = w.completed || w.partial && !partial
 	w.partial = partial
 }
 
