@@ -198,8 +198,8 @@ func (s *sent) check(t *testing.T) []string {
 	t.Helper()
 	out, _ := the.Plugin(t.Context(), the.AdminConfig(), append([]string{"check", "-f", s.path, "--operation", "create", "-o", "json"}, s.as()...)...)
 	var report cli.Report
-	if err := json.Unmarshal([]byte(out[strings.Index(out, "{"):]), &report); err != nil || len(report.Results) == 0 {
-		t.Fatalf("check: %v: %s", err, out)
+	if _, answer, ok := strings.Cut(out, "{"); !ok || json.Unmarshal([]byte("{"+answer), &report) != nil || len(report.Results) == 0 {
+		t.Fatalf("check: %s", out)
 	}
 	var denied []string
 	for _, r := range report.Results {
