@@ -109,6 +109,9 @@ func (e *Evaluator) prepare(req *Request, w *World, b *budget.Budget, bare bool)
 	if err := w.complete(); err != nil {
 		return nil, err
 	}
+	if !slices.Contains([]Operation{Create, Update, Delete, Connect}, req.Operation) {
+		return nil, UndecidedError{fmt.Sprintf("nobody knows what operation %q does", req.Operation)}
+	}
 	c := &Case{req: req, by: e.rules, world: w, est: w.Estate, budget: b, bare: bare}
 	if c.requester, c.missing = w.requester(req.User); c.missing != nil {
 		return c, nil

@@ -25,7 +25,22 @@ import (
 
 const liveReplicas = 2
 
-var theStage *stage.Stage //nolint:gochecknoglobals // one control plane serves the tests of this package
+// One control plane serves the tests of this package that need one.
+//
+//nolint:gochecknoglobals // TestMain stops what the first of them starts
+var lazy = fixture.Lazy{
+	Options: stage.Options{Replicas: liveReplicas, Users: []controlplane.User{
+		{Name: "alex", UID: "u-alex", Groups: []string{"sre"}}, {Name: "kim", UID: "u-kim", Groups: []string{"sre"}},
+	}},
+	Prepare: func(ctx context.Context, s *stage.Stage) error {
+		file := filepath.Join(s.Dir(), "rights.yaml")
+		if err := os.WriteFile(file, []byte(rights), 0o600); err != nil {
+			return err
+		}
+		_, err := s.Kubectl(ctx, s.AdminConfig(), "apply", "-f", file)
+		return err
+	},
+}
 
 // rights: everybody may approve and break the glass, as far as RBAC goes, the developers included: it is Firebreak that must refuse them.
 const rights = `
@@ -46,19 +61,7 @@ subjects:
 - {apiGroup: rbac.authorization.k8s.io, kind: Group, name: developers}
 `
 
-func TestMain(m *testing.M) {
-	o := stage.Options{Replicas: liveReplicas, Users: []controlplane.User{
-		{Name: "alex", UID: "u-alex", Groups: []string{"sre"}}, {Name: "kim", UID: "u-kim", Groups: []string{"sre"}},
-	}}
-	os.Exit(fixture.Main(m, o, &theStage, func(ctx context.Context, s *stage.Stage) error {
-		file := filepath.Join(s.Dir(), "rights.yaml")
-		if err := os.WriteFile(file, []byte(rights), 0o600); err != nil {
-			return err
-		}
-		_, err := s.Kubectl(ctx, s.AdminConfig(), "apply", "-f", file)
-		return err
-	}))
-}
+func TestMain(m *testing.M) { os.Exit(lazy.Main(m)) }
 
 const liveSteps = 300
 
@@ -80,6 +83,7 @@ type live struct {
 }
 
 func newLive(t testing.TB) *live {
+	theStage := lazy.Stage(t)
 	l := &live{t: t, people: map[string]client.Client{}}
 	connect := func(name string) client.Client {
 		cfg := theStage.UserConfig(name)
@@ -204,6 +208,7 @@ func (l *live) patch(c client.Client, o client.Object, patch string) outcome {
 }
 
 func (l *live) restart(n int) {
+	theStage := lazy.Stage(l.t)
 	pods := theStage.Pods.Pods()
 	if err := theStage.Pods.Kill(pods[n%len(pods)].Name); err != nil {
 		l.t.Fatal(err)
