@@ -39,7 +39,7 @@ func (h *Handler) answer(ctx context.Context, req *policy.Request, c *policy.Cas
 	}
 	h.Metrics.findings(a.Decision)
 	if !a.Allowed || o.Execution != "" || len(a.Findings) > 0 {
-		h.Witness.Record(ctx, o)
+		h.Recorder.Record(ctx, o)
 	}
 	return resp
 }

@@ -83,7 +83,7 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("the causes differ: %s", diff)
 			}
 			if len(x.told.outcomes) != 1 || x.told.outcomes[0].Message != resp.Result.Message || x.told.outcomes[0].Execution != "" {
-				t.Errorf("the witness is told %+v", x.told.outcomes)
+				t.Errorf("the recorder is told %+v", x.told.outcomes)
 			}
 		})
 	}
@@ -104,7 +104,7 @@ func TestWarnings(t *testing.T) {
 		t.Errorf("the audit annotations differ: %s", diff)
 	}
 	if x.counted("findings_total") != 1 || len(x.told.outcomes) != 1 || x.told.outcomes[0].Message != "" {
-		t.Errorf("%v findings are counted, the witness is told %+v", x.counted("findings_total"), x.told.outcomes)
+		t.Errorf("%v findings are counted, the recorder is told %+v", x.counted("findings_total"), x.told.outcomes)
 	}
 }
 
@@ -145,7 +145,7 @@ func TestManyFindings(t *testing.T) {
 	}
 }
 
-// Of what a controller sends, the witness is told whose it is.
+// Of what a controller sends, the recorder is told whose it is.
 func TestTheOwnerIsTold(t *testing.T) {
 	x := newTrial(t)
 	req := reindex()
@@ -153,11 +153,11 @@ func TestTheOwnerIsTold(t *testing.T) {
 	req.Object.Raw = []byte(strings.Replace(reindexJob, `"metadata":{`, `"metadata":{"ownerReferences":[{"apiVersion":"batch/v1","kind":"CronJob","name":"nightly","uid":"c-1","controller":true}],`, 1))
 	resp := x.Handle(t.Context(), req)
 	if resp.Allowed || len(x.told.outcomes) != 1 {
-		t.Fatalf("%+v, the witness is told %+v", resp.AdmissionResponse, x.told.outcomes)
+		t.Fatalf("%+v, the recorder is told %+v", resp.AdmissionResponse, x.told.outcomes)
 	}
 	o := x.told.outcomes[0]
 	got := fmt.Sprint(o.Owner, " ", o.OwnerKind, " ", o.OwnerUID)
 	if want := "payments/nightly batch/v1, Kind=CronJob c-1"; got != want || o.Message != resp.Result.Message {
-		t.Errorf("the witness is told of %s and %q, want %s and %q", got, o.Message, want, resp.Result.Message)
+		t.Errorf("the recorder is told of %s and %q, want %s and %q", got, o.Message, want, resp.Result.Message)
 	}
 }

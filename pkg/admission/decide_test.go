@@ -80,7 +80,7 @@ func TestAWindowIsUsed(t *testing.T) {
 		t.Errorf("the record differs: %s", diff)
 	}
 	if len(x.told.outcomes) != 1 || x.told.outcomes[0].Execution != slot || x.told.outcomes[0].Message != "" || x.told.outcomes[0].Owner != nil {
-		t.Errorf("the witness is told %+v", x.told.outcomes)
+		t.Errorf("the recorder is told %+v", x.told.outcomes)
 	}
 	counts := []float64{x.counted("executions_reserved_total"), x.counted("live_reads_total"), x.counted("undecided_total")}
 	if diff := cmp.Diff([]float64{1, 1, 0}, counts); diff != "" || len(x.lines) != 0 {
@@ -295,7 +295,7 @@ func TestMostRequestsReadNothing(t *testing.T) {
 	resp := x.Handle(t.Context(), req)
 	checkAnswer(t, resp, 0, "", "it names nothing of production")
 	if len(resp.AuditAnnotations) != 0 || len(resp.Warnings) != 0 || len(x.api.calls) != 0 || len(x.told.outcomes) != 0 || x.counted("live_reads_total") != 0 {
-		t.Errorf("it is told %v and %q, the calls are %q, the witness is told %+v", resp.AuditAnnotations, resp.Warnings, x.api.calls, x.told.outcomes)
+		t.Errorf("it is told %v and %q, the calls are %q, the recorder is told %+v", resp.AuditAnnotations, resp.Warnings, x.api.calls, x.told.outcomes)
 	}
 }
 

@@ -46,8 +46,8 @@ type Ledger interface {
 	Release(ctx context.Context, r *ledger.Reservation) error
 }
 
-// Witness is told of what must be accountable.
-type Witness interface {
+// Recorder is told of what must be accountable.
+type Recorder interface {
 	// Record is called once for each request that was denied or used a window.
 	Record(ctx context.Context, o Outcome)
 }
@@ -69,11 +69,11 @@ type Outcome struct {
 
 // Handler judges requests.
 type Handler struct {
-	Memory  Memory
-	Live    Live
-	Ledger  Ledger
-	Witness Witness
-	Metrics *Metrics
+	Memory   Memory
+	Live     Live
+	Ledger   Ledger
+	Recorder Recorder
+	Metrics  *Metrics
 	// Clock gives the instant; a value, so that tests may set it.
 	Clock func() time.Time
 	Log   logr.Logger

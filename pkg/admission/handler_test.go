@@ -89,7 +89,7 @@ func (w *witness) Record(_ context.Context, o admission.Outcome) { w.outcomes = 
 
 func newHandler(m memory, l admission.Live) *admission.Handler {
 	return &admission.Handler{
-		Memory: m, Live: l, Ledger: noLedger{}, Witness: &witness{}, Metrics: admission.NewMetrics(prometheus.NewRegistry()),
+		Memory: m, Live: l, Ledger: noLedger{}, Recorder: &witness{}, Metrics: admission.NewMetrics(prometheus.NewRegistry()),
 		Clock: time.Now, Log: logr.Discard(), Deadline: 200 * time.Millisecond,
 		Controllers: admission.NewLimiter(time.Second, 2),
 	}

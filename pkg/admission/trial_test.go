@@ -122,7 +122,7 @@ func newTrial(t testing.TB, objects ...client.Object) *trial {
 		}
 	}
 	x.Handler = &admission.Handler{
-		Memory: memory{guarded(), true}, Ledger: ledger.New(x.api, home), Witness: x.told, Metrics: admission.NewMetrics(x.registry),
+		Memory: memory{guarded(), true}, Ledger: ledger.New(x.api, home), Recorder: x.told, Metrics: admission.NewMetrics(x.registry),
 		Live:  admission.NewReader(x.api, home, func(name, uid string) { x.remember[name] = uid }),
 		Clock: night, Deadline: 10 * time.Second, Controllers: admission.NewLimiter(time.Second, 2),
 		Log: funcr.New(func(_, args string) {

@@ -21,19 +21,19 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// Declared applies the environments and data stores that the chart's values declare, once this replica leads and knows
+// EstateApplier applies the environments and data stores that the chart's values declare, once this replica leads and knows
 // the cluster: Helm cannot apply a kind in the release that brings its definition.
 //
 // What it writes passes the webhook like anybody's writes. What weakens the boundary waits until a window permits it, and
 // says so: as condition PendingApproval of what is there already, as an Event of the ConfigMap, and as a metric.
-type Declared struct {
+type EstateApplier struct {
 	memory  *Memory
 	client  client.Client
 	states  States
 	events  record.EventRecorder
 	log     logr.Logger
 	from    client.ObjectKey
-	waiting *Waiting
+	waiting *PendingDeclarations
 	every   time.Duration
 	// source is the ConfigMap, as Events are about it.
 	source *corev1.ObjectReference
@@ -78,22 +78,22 @@ const (
 	again = 30 * time.Minute
 )
 
-// NewDeclared returns what runs on the leading replica. c must not read from a cache; from names the ConfigMap.
-func NewDeclared(m *Memory, c client.Client, states States, from client.ObjectKey, events record.EventRecorder, r prometheus.Registerer, log logr.Logger) *Declared {
-	return &Declared{
+// NewEstateApplier returns what runs on the leading replica. c must not read from a cache; from names the ConfigMap.
+func NewEstateApplier(m *Memory, c client.Client, states States, from client.ObjectKey, events record.EventRecorder, r prometheus.Registerer, log logr.Logger) *EstateApplier {
+	return &EstateApplier{
 		memory: m, client: c, states: states, events: events, log: log, from: from, every: 5 * time.Second,
-		waiting: newWaiting(r), applied: map[declaration]version{}, waits: map[declaration]wait{}, told: map[declaration]said{},
+		waiting: newPendingDeclarations(r), applied: map[declaration]version{}, waits: map[declaration]wait{}, told: map[declaration]said{},
 	}
 }
 
 // Waiting is what of the declared estate is not in force yet.
-func (d *Declared) Waiting() *Waiting { return d.waiting }
+func (d *EstateApplier) Waiting() *PendingDeclarations { return d.waiting }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
-func (*Declared) NeedLeaderElection() bool { return true }
+func (*EstateApplier) NeedLeaderElection() bool { return true }
 
 // Start applies until the context ends. The first time it waits for no tick: somebody has just installed Firebreak.
-func (d *Declared) Start(ctx context.Context) error {
+func (d *EstateApplier) Start(ctx context.Context) error {
 	next := time.NewTimer(0)
 	defer next.Stop()
 	soon := d.every / 5
@@ -120,7 +120,7 @@ func (d *Declared) Start(ctx context.Context) error {
 
 // once compares what is declared with what is there. An error is that of a call that may succeed later; what it was about
 // is left as it was said to be.
-func (d *Declared) once(ctx context.Context) error {
+func (d *EstateApplier) once(ctx context.Context) error {
 	var cm corev1.ConfigMap
 	if err := d.client.Get(ctx, d.from, &cm); apierrors.IsNotFound(err) {
 		d.waiting.incomplete(false)
@@ -177,7 +177,7 @@ func generationOf(o *unstructured.Unstructured) int64 {
 }
 
 // stored lists the estate as it is.
-func (d *Declared) stored(ctx context.Context) (map[declaration]*unstructured.Unstructured, error) {
+func (d *EstateApplier) stored(ctx context.Context) (map[declaration]*unstructured.Unstructured, error) {
 	out := map[declaration]*unstructured.Unstructured{}
 	for _, kind := range []string{v1alpha1.KindEnvironment, v1alpha1.KindDataStore} {
 		var l unstructured.UnstructuredList
@@ -193,7 +193,7 @@ func (d *Declared) stored(ctx context.Context) (map[declaration]*unstructured.Un
 }
 
 // apply applies one declaration, unless it is in force or has to wait. before is nil where there is no such object.
-func (d *Declared) apply(ctx context.Context, o, before *unstructured.Unstructured, now version) (obstacle, error) {
+func (d *EstateApplier) apply(ctx context.Context, o, before *unstructured.Unstructured, now version) (obstacle, error) {
 	which := declaration{o.GetKind(), o.GetName()}
 	if before != nil && d.applied[which] == now && declaredOnce(before) {
 		return obstacle{}, nil
@@ -217,7 +217,7 @@ func (d *Declared) apply(ctx context.Context, o, before *unstructured.Unstructur
 }
 
 // remove deletes what was declared once and is declared no more.
-func (d *Declared) remove(ctx context.Context, o *unstructured.Unstructured) (obstacle, error) {
+func (d *EstateApplier) remove(ctx context.Context, o *unstructured.Unstructured) (obstacle, error) {
 	why, err := d.judge(ctx, o, nil)
 	if err != nil || why.message != "" {
 		return why, err
@@ -249,7 +249,7 @@ func refusal(err error) (obstacle, error) {
 const unfit = "failed to create typed patch object"
 
 // whoami asks the API server who this server is to it, as the webhook will see it.
-func (d *Declared) whoami(ctx context.Context) (authenticationv1.UserInfo, error) {
+func (d *EstateApplier) whoami(ctx context.Context) (authenticationv1.UserInfo, error) {
 	if d.self == nil {
 		review := &authenticationv1.SelfSubjectReview{ObjectMeta: metav1.ObjectMeta{}}
 		if err := d.client.Create(ctx, review); err != nil {

@@ -51,7 +51,7 @@ func pendingOf(list []metav1.Condition) string {
 // A replica that has just begun to lead knows nothing yet, and takes nothing back that the one before it has said.
 func TestConditionsOutliveTheLeader(t *testing.T) {
 	list := []metav1.Condition{{Type: v1alpha1.ConditionPendingApproval, Status: metav1.ConditionTrue, Reason: reasonPending}}
-	w := newWaiting(prometheus.NewRegistry())
+	w := newPendingDeclarations(prometheus.NewRegistry())
 	w.condition("Environment", "production", &list, 1)
 	if got := pendingOf(list); got != "True PendingApproval" {
 		t.Errorf("before it has looked: %q", got)
@@ -71,7 +71,7 @@ func TestConditionsOutliveTheLeader(t *testing.T) {
 	if got := pendingOf(list); got != "" {
 		t.Errorf("not declared: %q", got)
 	}
-	var none *Waiting
+	var none *PendingDeclarations
 	none.condition("Environment", "production", &list, 1)
 	if got := pendingOf(list); got != "" {
 		t.Errorf("nothing is ever declared: %q", got)

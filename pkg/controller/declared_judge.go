@@ -23,7 +23,7 @@ type States interface {
 }
 
 // judge says what is in the way of a change, as the webhook would. before is nil for a creation, after for a deletion.
-func (d *Declared) judge(ctx context.Context, before, after *unstructured.Unstructured) (obstacle, error) {
+func (d *EstateApplier) judge(ctx context.Context, before, after *unstructured.Unstructured) (obstacle, error) {
 	req, err := d.request(ctx, before, after)
 	if err != nil {
 		return obstacle{}, err
@@ -54,7 +54,7 @@ func (d *Declared) judge(ctx context.Context, before, after *unstructured.Unstru
 	return obstacle{}, nil
 }
 
-func (d *Declared) request(ctx context.Context, before, after *unstructured.Unstructured) (*policy.Request, error) {
+func (d *EstateApplier) request(ctx context.Context, before, after *unstructured.Unstructured) (*policy.Request, error) {
 	self, err := d.whoami(ctx)
 	if err != nil {
 		return nil, err

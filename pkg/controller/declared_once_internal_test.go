@@ -40,7 +40,7 @@ func (l *liveState) State(context.Context, *policy.Case, string) (*change.State,
 // declares is a stage on which values declare something.
 type declares struct {
 	*stage
-	server *Declared
+	server *EstateApplier
 	live   *liveState
 	events *record.FakeRecorder
 	gauge  *prometheus.Registry
@@ -53,7 +53,7 @@ func declaring(t *testing.T, docs, values string) *declares {
 	})
 	s.synced()
 	d := &declares{stage: s, live: &liveState{}, events: record.NewFakeRecorder(100), gauge: prometheus.NewRegistry()}
-	d.server = NewDeclared(s.memory, s.client, d.live, client.ObjectKey{Namespace: own, Name: "firebreak-estate"}, d.events, d.gauge, s.log())
+	d.server = NewEstateApplier(s.memory, s.client, d.live, client.ObjectKey{Namespace: own, Name: "firebreak-estate"}, d.events, d.gauge, s.log())
 	return d
 }
 

@@ -8,7 +8,7 @@ import (
 
 // pass gathers what one comparison has found.
 type pass struct {
-	d      *Declared
+	d      *EstateApplier
 	held   map[declaration]obstacle
 	failed []error
 }
@@ -43,7 +43,7 @@ func (p *pass) look(which declaration, now version, deal func() (obstacle, error
 }
 
 // tell publishes what waits: to the statuses, as a metric, and as Events of the ConfigMap.
-func (d *Declared) tell(held map[declaration]obstacle) {
+func (d *EstateApplier) tell(held map[declaration]obstacle) {
 	d.waiting.set(held)
 	now := d.memory.clock()
 	for which := range d.told {

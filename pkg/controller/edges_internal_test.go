@@ -42,7 +42,7 @@ func TestARecordIsNoRepeat(t *testing.T) {
 
 // What could not be looked at keeps the condition that another replica wrote.
 func TestWhatWasNotLookedAtKeepsItsCondition(t *testing.T) {
-	w := newWaiting(prometheus.NewRegistry())
+	w := newPendingDeclarations(prometheus.NewRegistry())
 	var e v1alpha1.Environment
 	condition(&e.Status.Conditions, v1alpha1.ConditionPendingApproval, true, reasonPending, "it needs a window", 1)
 	w.incomplete(true)

@@ -11,9 +11,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Registered looks whether the API server still sends Firebreak what it must judge. Who may edit webhook configurations can
+// RegistrationMonitor looks whether the API server still sends Firebreak what it must judge. Who may edit webhook configurations can
 // switch it off, which admission cannot prevent; so it is told, within ten seconds.
-type Registered struct {
+type RegistrationMonitor struct {
 	client client.Reader
 	memory *Memory
 	log    logr.Logger
@@ -26,7 +26,7 @@ type Registered struct {
 }
 
 // Missing returns the webhooks whose registration is gone, and false before that was looked at.
-func (g *Registered) Missing() ([]string, bool) {
+func (g *RegistrationMonitor) Missing() ([]string, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var out []string
@@ -46,9 +46,9 @@ func webhooks() []string {
 	return []string{"stamp.firebreak.dev", "core.firebreak.dev", "broad.firebreak.dev"}
 }
 
-// NewRegistered returns what runs in every replica, and registers what it tells. c must not read from a cache.
-func NewRegistered(m *Memory, c client.Reader, r prometheus.Registerer, log logr.Logger) *Registered {
-	g := &Registered{
+// NewRegistrationMonitor returns what runs in every replica, and registers what it tells. c must not read from a cache.
+func NewRegistrationMonitor(m *Memory, c client.Reader, r prometheus.Registerer, log logr.Logger) *RegistrationMonitor {
+	g := &RegistrationMonitor{
 		client: c, memory: m, log: log, every: 10 * time.Second, missing: map[string]bool{},
 		webhooks: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: "firebreak", Name: "webhook_registered", Help: "1 while the API server sends to a webhook of Firebreak's; 0: its registration is gone.",
@@ -62,10 +62,10 @@ func NewRegistered(m *Memory, c client.Reader, r prometheus.Registerer, log logr
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
-func (*Registered) NeedLeaderElection() bool { return false }
+func (*RegistrationMonitor) NeedLeaderElection() bool { return false }
 
 // Start looks until the context ends.
-func (g *Registered) Start(ctx context.Context) error {
+func (g *RegistrationMonitor) Start(ctx context.Context) error {
 	t := time.NewTicker(g.every)
 	defer t.Stop()
 	for {
@@ -78,7 +78,7 @@ func (g *Registered) Start(ctx context.Context) error {
 	}
 }
 
-func (g *Registered) once(ctx context.Context) {
+func (g *RegistrationMonitor) once(ctx context.Context) {
 	g.ready.Set(0)
 	if g.memory.Estate() != nil && g.memory.Synced() {
 		g.ready.Set(1)
@@ -105,7 +105,7 @@ func (g *Registered) once(ctx context.Context) {
 	}
 }
 
-func (g *Registered) found(ctx context.Context) (map[string]bool, error) {
+func (g *RegistrationMonitor) found(ctx context.Context) (map[string]bool, error) {
 	out := map[string]bool{}
 	var v admissionregistrationv1.ValidatingWebhookConfiguration
 	if err := g.client.Get(ctx, client.ObjectKey{Name: configuration}, &v); client.IgnoreNotFound(err) != nil {

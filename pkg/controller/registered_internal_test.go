@@ -51,7 +51,7 @@ func TestRegistered(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, r := newStage(t, production, tc.there...), prometheus.NewRegistry()
 			s.synced()
-			g := NewRegistered(s.memory, s.client, r, s.log())
+			g := NewRegistrationMonitor(s.memory, s.client, r, s.log())
 			if got, looked := g.Missing(); got != nil || looked {
 				t.Errorf("before it has looked it says %s: %t", got, looked)
 			}
@@ -86,7 +86,7 @@ func TestRegisteredThatCannotBeSeen(t *testing.T) {
 	for _, call := range []string{"get ValidatingWebhookConfiguration firebreak", "get MutatingWebhookConfiguration firebreak"} {
 		t.Run(call, func(t *testing.T) {
 			s, r := newStage(t, production, registrations("stamp", "core")...), prometheus.NewRegistry()
-			g := NewRegistered(s.memory, s.client, r, s.log())
+			g := NewRegistrationMonitor(s.memory, s.client, r, s.log())
 			s.broken[call] = errBroken
 			g.once(t.Context())
 			if got, looked := g.Missing(); got != nil || looked {
@@ -107,7 +107,7 @@ func TestRegisteredThatCannotBeSeen(t *testing.T) {
 // A replica is ready once it knows the estate and has read everything.
 func TestEstateReady(t *testing.T) {
 	s, r := newStage(t, production), prometheus.NewRegistry()
-	g := NewRegistered(s.memory, s.client, r, s.log())
+	g := NewRegistrationMonitor(s.memory, s.client, r, s.log())
 	ready := func(want string) {
 		t.Helper()
 		g.once(t.Context())
@@ -125,7 +125,7 @@ func TestEstateReady(t *testing.T) {
 // Every replica looks at once when it starts, and again and again until its context ends.
 func TestRegisteredRuns(t *testing.T) {
 	s := newStage(t, production, registrations("stamp", "core")...)
-	g := NewRegistered(s.memory, s.client, prometheus.NewRegistry(), s.log())
+	g := NewRegistrationMonitor(s.memory, s.client, prometheus.NewRegistry(), s.log())
 	var every manager.LeaderElectionRunnable = g
 	if every.NeedLeaderElection() || g.every != 10*time.Second {
 		t.Errorf("only the leading replica looks, or every %s", g.every)

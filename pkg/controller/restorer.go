@@ -21,12 +21,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Restorer puts the admission configuration back that admission itself cannot guard: the webhook registrations and the
+// RegistrationRestorer puts the admission configuration back that admission itself cannot guard: the webhook registrations and the
 // static policies, as the chart has rendered them. Something must be amiss at two looks in a row, so that an upgrade that
 // is under way is left alone; Firebreak's own Deployment must be there to stay, so that whoever uninstalls it, or scales it
 // to nothing, is rid of it; and this replica must know the cluster: whoever has freed himself of a Firebreak that cannot
 // judge stays free until it can.
-type Restorer struct {
+type RegistrationRestorer struct {
 	client client.Client
 	memory *Memory
 	// from is the ConfigMap with what was rendered, deployment Firebreak's own.
@@ -85,9 +85,9 @@ type registration struct {
 	fields []metav1.ManagedFieldsEntry
 }
 
-// NewRestorer returns what runs on the leading replica. c must not read from a cache.
-func NewRestorer(m *Memory, c client.Client, from, deployment client.ObjectKey, events record.EventRecorder, r prometheus.Registerer, log logr.Logger) *Restorer {
-	s := &Restorer{
+// NewRegistrationRestorer returns what runs on the leading replica. c must not read from a cache.
+func NewRegistrationRestorer(m *Memory, c client.Client, from, deployment client.ObjectKey, events record.EventRecorder, r prometheus.Registerer, log logr.Logger) *RegistrationRestorer {
+	s := &RegistrationRestorer{
 		client: c, memory: m, from: from, deployment: deployment, events: events, log: log, every: 4 * time.Second,
 		amiss: map[declaration]bool{}, tried: map[declaration]attempts{},
 		restored: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -100,10 +100,10 @@ func NewRestorer(m *Memory, c client.Client, from, deployment client.ObjectKey, 
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
-func (*Restorer) NeedLeaderElection() bool { return true }
+func (*RegistrationRestorer) NeedLeaderElection() bool { return true }
 
 // Start looks until the context ends.
-func (s *Restorer) Start(ctx context.Context) error {
+func (s *RegistrationRestorer) Start(ctx context.Context) error {
 	t := time.NewTicker(s.every)
 	defer t.Stop()
 	for {
@@ -122,7 +122,7 @@ func (s *Restorer) Start(ctx context.Context) error {
 }
 
 // once looks at every object; what goes wrong with one keeps it from none of the others.
-func (s *Restorer) once(ctx context.Context) error {
+func (s *RegistrationRestorer) once(ctx context.Context) error {
 	failed := []error{s.read(ctx)}
 	now := map[declaration]bool{}
 	for _, want := range s.wanted {
@@ -144,7 +144,7 @@ func (s *Restorer) once(ctx context.Context) error {
 }
 
 // attempt puts an object back, if Firebreak is to stay and it was not put back in vain too often.
-func (s *Restorer) attempt(ctx context.Context, want registration, stored *unstructured.Unstructured, why string) error {
+func (s *RegistrationRestorer) attempt(ctx context.Context, want registration, stored *unstructured.Unstructured, why string) error {
 	which, now := declaration{want.GetKind(), want.GetName()}, s.memory.clock()
 	before := s.tried[which]
 	if now.Sub(before.last) > forgotten {
@@ -187,7 +187,7 @@ func empty(stored *unstructured.Unstructured) bool {
 // read reads what was rendered, if it has changed, and asks the API server what it would make of it: with its defaults
 // filled in, under names that are nobody's. Without the ConfigMap what was read last stays: whoever means to switch
 // Firebreak off would take that away first.
-func (s *Restorer) read(ctx context.Context) error {
+func (s *RegistrationRestorer) read(ctx context.Context) error {
 	var cm corev1.ConfigMap
 	if err := s.client.Get(ctx, s.from, &cm); err != nil {
 		return client.IgnoreNotFound(err)
@@ -242,7 +242,7 @@ func installedBy(cm *corev1.ConfigMap) installed {
 const helmAnnotations = "meta.helm.sh/"
 
 // differs says what has become of an object; empty: it is as it was installed. stored is nil where there is none.
-func (s *Restorer) differs(ctx context.Context, want registration) (stored *unstructured.Unstructured, why string, err error) {
+func (s *RegistrationRestorer) differs(ctx context.Context, want registration) (stored *unstructured.Unstructured, why string, err error) {
 	stored = &unstructured.Unstructured{}
 	stored.SetGroupVersionKind(want.GroupVersionKind())
 	err = s.client.Get(ctx, client.ObjectKeyFromObject(want.Unstructured), stored)
@@ -265,7 +265,7 @@ func (s *Restorer) differs(ctx context.Context, want registration) (stored *unst
 }
 
 // stays: Firebreak is to go on running.
-func (s *Restorer) stays(ctx context.Context) (bool, error) {
+func (s *RegistrationRestorer) stays(ctx context.Context) (bool, error) {
 	var d appsv1.Deployment
 	if err := s.client.Get(ctx, s.deployment, &d); err != nil {
 		return false, client.IgnoreNotFound(err)
@@ -275,7 +275,7 @@ func (s *Restorer) stays(ctx context.Context) (bool, error) {
 
 // restore makes an object what it was, in the name of who has installed it: otherwise the next upgrade would find that
 // somebody else owns what it means to change, and stop.
-func (s *Restorer) restore(ctx context.Context, want registration, stored *unstructured.Unstructured) error {
+func (s *RegistrationRestorer) restore(ctx context.Context, want registration, stored *unstructured.Unstructured) error {
 	o := want.DeepCopy()
 	o.SetAnnotations(joined(o.GetAnnotations(), s.annotations))
 	if stored == nil {

@@ -89,7 +89,7 @@ spec: {failurePolicy: Fail}
 `
 
 // restorerOf returns a restorer of a cluster in which nothing of what was rendered is there, and its clock.
-func restorerOf(t *testing.T) (*Restorer, *cluster, *time.Time) {
+func restorerOf(t *testing.T) (*RegistrationRestorer, *cluster, *time.Time) {
 	t.Helper()
 	now := time.Date(2026, 11, 28, 2, 30, 0, 0, time.UTC)
 	c := &cluster{
@@ -97,11 +97,11 @@ func restorerOf(t *testing.T) (*Restorer, *cluster, *time.Time) {
 		deployment: &appsv1.Deployment{}, stored: map[string]*unstructured.Unstructured{}, broken: map[string]error{},
 	}
 	m := &Memory{clock: func() time.Time { return now }}
-	return NewRestorer(m, c, client.ObjectKey{Name: "r"}, client.ObjectKey{Name: "d"}, record.NewFakeRecorder(1000), prometheus.NewRegistry(), logr.Discard()), c, &now
+	return NewRegistrationRestorer(m, c, client.ObjectKey{Name: "r"}, client.ObjectKey{Name: "d"}, record.NewFakeRecorder(1000), prometheus.NewRegistry(), logr.Discard()), c, &now
 }
 
 // looks has the restorer look, some seconds apart.
-func looks(t *testing.T, s *Restorer, now *time.Time, times int) (failed error) {
+func looks(t *testing.T, s *RegistrationRestorer, now *time.Time, times int) (failed error) {
 	t.Helper()
 	for range times {
 		failed = s.once(t.Context())

@@ -31,7 +31,7 @@ webhooks:
 // guards is a stage on which a Restorer looks after one registration.
 type guards struct {
 	*stage
-	server *Restorer
+	server *RegistrationRestorer
 	events *record.FakeRecorder
 	series *prometheus.Registry
 }
@@ -49,7 +49,7 @@ func guarding(t *testing.T, change func(*corev1.ConfigMap)) *guards {
 		change(cm)
 	}
 	g := &guards{stage: newStage(t, "", cm, &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "firebreak", Namespace: own}}), events: record.NewFakeRecorder(1000), series: prometheus.NewRegistry()}
-	g.server = NewRestorer(g.memory, g.client, client.ObjectKeyFromObject(cm), client.ObjectKey{Namespace: own, Name: "firebreak"}, g.events, g.series, g.log())
+	g.server = NewRegistrationRestorer(g.memory, g.client, client.ObjectKeyFromObject(cm), client.ObjectKey{Namespace: own, Name: "firebreak"}, g.events, g.series, g.log())
 	o := tree(t, rendered)
 	o.SetLabels(map[string]string{"app": "firebreak", "team": "platform"})
 	webhooks, _, _ := unstructured.NestedSlice(o.Object, "webhooks")

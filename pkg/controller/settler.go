@@ -20,10 +20,10 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// Settler decides what becomes of pending reservations. One whose object was seen is used, for good. One whose object
+// ReservationSettler decides what becomes of pending reservations. One whose object was seen is used, for good. One whose object
 // cannot have existed is given back: two minutes of unbroken watch since before the reservation showed no such UID,
 // and a live look at the end neither. Whatever cannot be told stays used.
-type Settler struct {
+type ReservationSettler struct {
 	memory *Memory
 	client client.Client
 	live   client.Reader
@@ -37,9 +37,9 @@ type Settler struct {
 // minutes after its reservation never comes.
 const patience = 2 * time.Minute
 
-// NewSettler returns the settler of the leading replica.
-func NewSettler(m *Memory, c client.WithWatch, log logr.Logger) *Settler {
-	s := &Settler{memory: m, client: c, live: c, log: log, watch: map[schema.GroupKind]*objectWatch{}, patience: patience}
+// NewReservationSettler returns the settler of the leading replica.
+func NewReservationSettler(m *Memory, c client.WithWatch, log logr.Logger) *ReservationSettler {
+	s := &ReservationSettler{memory: m, client: c, live: c, log: log, watch: map[schema.GroupKind]*objectWatch{}, patience: patience}
 	for _, k := range workload.Kinds() {
 		s.watch[k.GroupKind] = newObjectWatch(c, k.GroupVersionKind(), s.observe, log)
 	}
@@ -47,10 +47,10 @@ func NewSettler(m *Memory, c client.WithWatch, log logr.Logger) *Settler {
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable: one replica settles.
-func (s *Settler) NeedLeaderElection() bool { return true }
+func (s *ReservationSettler) NeedLeaderElection() bool { return true }
 
 // Start runs until the context ends.
-func (s *Settler) Start(ctx context.Context) error {
+func (s *ReservationSettler) Start(ctx context.Context) error {
 	for _, w := range s.watch {
 		go w.run(ctx)
 	}
@@ -66,7 +66,7 @@ func (s *Settler) Start(ctx context.Context) error {
 	}
 }
 
-func (s *Settler) sweep(ctx context.Context) {
+func (s *ReservationSettler) sweep(ctx context.Context) {
 	now := s.memory.clock()
 	all := s.memory.view.Executions.All()
 	for _, x := range repeats(all) {
@@ -120,7 +120,7 @@ func repeats(all map[string]v1alpha1.ChangeExecution) []*v1alpha1.ChangeExecutio
 
 // retention is what the environment of the execution's namespace asks for, the longest if there are several. Where that
 // cannot be told any more, it is the longest that any Production environment asks for.
-func (s *Settler) retention(x *v1alpha1.ChangeExecution) time.Duration {
+func (s *ReservationSettler) retention(x *v1alpha1.ChangeExecution) time.Duration {
 	e := s.memory.Estate()
 	if e == nil {
 		return forever
@@ -146,7 +146,7 @@ func pending(x *v1alpha1.ChangeExecution) bool {
 	return x.Status.State == "" || x.Status.State == v1alpha1.ExecutionPending
 }
 
-func (s *Settler) settle(ctx context.Context, x *v1alpha1.ChangeExecution, now time.Time) error {
+func (s *ReservationSettler) settle(ctx context.Context, x *v1alpha1.ChangeExecution, now time.Time) error {
 	if x.Spec.Operation != v1alpha1.OperationCreate {
 		// Updates and deletions leave no UID behind by which they could be told; they are never given back.
 		return s.use(ctx, x, "admitted")
@@ -172,7 +172,7 @@ func (s *Settler) settle(ctx context.Context, x *v1alpha1.ChangeExecution, now t
 	return s.lastLook(ctx, x)
 }
 
-func (s *Settler) lastLook(ctx context.Context, x *v1alpha1.ChangeExecution) error {
+func (s *ReservationSettler) lastLook(ctx context.Context, x *v1alpha1.ChangeExecution) error {
 	o := &metav1.PartialObjectMetadata{}
 	o.SetGroupVersionKind(schema.GroupVersionKind{Group: x.Spec.Object.Group, Version: x.Spec.Object.Version, Kind: x.Spec.Object.Kind})
 	err := s.live.Get(ctx, client.ObjectKey{Namespace: x.Spec.Object.Namespace, Name: x.Spec.Object.Name}, o)
@@ -186,7 +186,7 @@ func (s *Settler) lastLook(ctx context.Context, x *v1alpha1.ChangeExecution) err
 }
 
 // use marks an execution used.
-func (s *Settler) use(ctx context.Context, x *v1alpha1.ChangeExecution, result string) error {
+func (s *ReservationSettler) use(ctx context.Context, x *v1alpha1.ChangeExecution, result string) error {
 	return markUsed(ctx, s.client, x, result, s.memory.clock())
 }
 
@@ -205,7 +205,7 @@ func markUsed(ctx context.Context, c client.Client, x *v1alpha1.ChangeExecution,
 
 // giveBack frees a slot. The record stays, under another name and without the slot's; it is written first, so that
 // nothing is lost if this stops half-way.
-func (s *Settler) giveBack(ctx context.Context, x *v1alpha1.ChangeExecution) error {
+func (s *ReservationSettler) giveBack(ctx context.Context, x *v1alpha1.ChangeExecution) error {
 	record := &v1alpha1.ChangeExecution{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: x.Name + "-" + string(x.UID)[:8], Namespace: x.Namespace,
@@ -228,7 +228,7 @@ func (s *Settler) giveBack(ctx context.Context, x *v1alpha1.ChangeExecution) err
 }
 
 // released writes the status of a record of a slot that was given back.
-func (s *Settler) released(ctx context.Context, record *v1alpha1.ChangeExecution) error {
+func (s *ReservationSettler) released(ctx context.Context, record *v1alpha1.ChangeExecution) error {
 	patch := fmt.Sprintf(`{"status":{"state":%q,"result":"the object never came to exist"}}`, v1alpha1.ExecutionReleased)
 	if err := s.client.Status().Patch(ctx, record, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
 		return fmt.Errorf("record that execution %s was given back: %w", record.Name, err)
@@ -237,7 +237,7 @@ func (s *Settler) released(ctx context.Context, record *v1alpha1.ChangeExecution
 }
 
 // observe is told of every object of the watched kinds; it records how Jobs ended.
-func (s *Settler) observe(ctx context.Context, uid types.UID, job *batchv1.JobStatus) {
+func (s *ReservationSettler) observe(ctx context.Context, uid types.UID, job *batchv1.JobStatus) {
 	if job == nil {
 		return
 	}
@@ -248,7 +248,7 @@ func (s *Settler) observe(ctx context.Context, uid types.UID, job *batchv1.JobSt
 	}
 }
 
-func (s *Settler) finished(ctx context.Context, uid types.UID, result string, at metav1.Time) {
+func (s *ReservationSettler) finished(ctx context.Context, uid types.UID, result string, at metav1.Time) {
 	for _, x := range s.memory.view.Executions.All() {
 		if x.Spec.Object.UID != uid || x.Status.FinishedAt != nil {
 			continue
@@ -262,23 +262,23 @@ func (s *Settler) finished(ctx context.Context, uid types.UID, result string, at
 	}
 }
 
-// Marker marks executions used whose object a review has shown to exist. It runs in every replica.
-type Marker struct {
+// UseMarker marks executions used whose object a review has shown to exist. It runs in every replica.
+type UseMarker struct {
 	memory *Memory
 	client client.Client
 	log    logr.Logger
 }
 
-// NewMarker returns the marker of a replica.
-func NewMarker(m *Memory, c client.Client, log logr.Logger) *Marker {
-	return &Marker{memory: m, client: c, log: log}
+// NewUseMarker returns the marker of a replica.
+func NewUseMarker(m *Memory, c client.Client, log logr.Logger) *UseMarker {
+	return &UseMarker{memory: m, client: c, log: log}
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable: every replica marks what it sees.
-func (k *Marker) NeedLeaderElection() bool { return false }
+func (k *UseMarker) NeedLeaderElection() bool { return false }
 
 // Start runs until the context ends.
-func (k *Marker) Start(ctx context.Context) error {
+func (k *UseMarker) Start(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -289,7 +289,7 @@ func (k *Marker) Start(ctx context.Context) error {
 	}
 }
 
-func (k *Marker) mark(ctx context.Context, uid types.UID) {
+func (k *UseMarker) mark(ctx context.Context, uid types.UID) {
 	for _, x := range k.memory.view.Executions.All() {
 		if x.Spec.Object.UID != uid || !pending(&x) || x.Spec.Operation != v1alpha1.OperationCreate {
 			continue

@@ -54,8 +54,8 @@ func TestRepeats(t *testing.T) {
 }
 
 // settler returns one whose watch of Jobs is unbroken since an instant; empty: it was interrupted.
-func (s *stage) settler(since string) *Settler {
-	out := NewSettler(s.memory, s.client, s.log())
+func (s *stage) settler(since string) *ReservationSettler {
+	out := NewReservationSettler(s.memory, s.client, s.log())
 	if since != "" {
 		out.watch[schema.GroupKind{Group: "batch", Kind: "Job"}].since = at(since)
 	}
@@ -298,7 +298,7 @@ func TestMarker(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, production, execution(w, "x-1", tc.change))
-			NewMarker(s.memory, s.client, s.log()).mark(t.Context(), tc.uid)
+			NewUseMarker(s.memory, s.client, s.log()).mark(t.Context(), tc.uid)
 			if diff := cmp.Diff(tc.want, s.status(v1alpha1.KindChangeExecution, own, "x-1")); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -306,7 +306,7 @@ func TestMarker(t *testing.T) {
 	}
 	s := newStage(t, production, execution(w, "x-1", nil))
 	s.broken["patch status of ChangeExecution x-1"] = errBroken
-	NewMarker(s.memory, s.client, s.log()).mark(t.Context(), "job-1")
+	NewUseMarker(s.memory, s.client, s.log()).mark(t.Context(), "job-1")
 	s.wantLogged(`"msg"="could not mark an execution used" "error"="mark execution x-1 used: the API server is away" "execution"="x-1"`)
 }
 
@@ -314,7 +314,7 @@ func TestMarker(t *testing.T) {
 func TestMarkerRuns(t *testing.T) {
 	s := newStage(t, production, execution(window(nil), "x-1", nil))
 	s.memory.await()
-	marker := NewMarker(s.memory, s.client, s.log())
+	marker := NewUseMarker(s.memory, s.client, s.log())
 	var every manager.LeaderElectionRunnable = marker
 	if every.NeedLeaderElection() {
 		t.Error("only the leading replica marks what it sees")
@@ -334,7 +334,7 @@ func TestMarkerRuns(t *testing.T) {
 // The leading replica watches every kind of workload, and sweeps.
 func TestSettlerRuns(t *testing.T) {
 	s := newStage(t, production, execution(window(nil), "x-1", nil), job("reindex", "job-1"))
-	settler := NewSettler(s.memory, s.client, s.log())
+	settler := NewReservationSettler(s.memory, s.client, s.log())
 	var leads manager.LeaderElectionRunnable = settler
 	if !leads.NeedLeaderElection() || settler.patience != 2*time.Minute {
 		t.Errorf("every replica settles, or after %s", settler.patience)

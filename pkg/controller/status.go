@@ -24,7 +24,7 @@ type Statuses struct {
 	memory *Memory
 	client client.Client
 	// waiting is the part of the declared estate that is not in force; nil: nothing is declared.
-	waiting *Waiting
+	waiting *PendingDeclarations
 	// writes bounds how many statuses are written a second: the API server has requests of others to serve.
 	writes *rate.Limiter
 }
@@ -39,7 +39,7 @@ const heartbeat = 30 * time.Second
 const recount = 2 * time.Second
 
 // NewStatuses returns the writer of statuses. c reads windows and approvals from caches; waiting is nil where nothing is declared.
-func NewStatuses(m *Memory, c client.Client, waiting *Waiting) *Statuses {
+func NewStatuses(m *Memory, c client.Client, waiting *PendingDeclarations) *Statuses {
 	return &Statuses{memory: m, client: c, waiting: waiting, writes: rate.NewLimiter(statusesPerSecond, statusesPerSecond)}
 }
 

@@ -27,7 +27,7 @@ func reconciler(t *testing.T, s *Statuses, kind string) statusKind {
 
 // wantStatus reconciles one object twice: the status is as wanted, the second time nothing is written, and the object is looked at
 // again when it should be.
-func wantStatus(t *testing.T, s *stage, waiting *Waiting, kind, name, want string, again time.Duration) {
+func wantStatus(t *testing.T, s *stage, waiting *PendingDeclarations, kind, name, want string, again time.Duration) {
 	t.Helper()
 	reconcile := reconciler(t, NewStatuses(s.memory, s.client, waiting), kind).reconcile
 	for i, calls := range [][]string{{"patch status of " + kind + " " + name}, nil} {
@@ -189,7 +189,7 @@ spec: {tier: NonProduction}
 // What the values declare says whether it waits, in the status of both kinds.
 func TestStatusTellsWhatWaits(t *testing.T) {
 	docs := production + "{apiVersion: firebreak.dev/v1alpha1, kind: DataStore, metadata: {name: orders, generation: 4}, spec: {environment: production, hosts: [db.example.com]}}\n"
-	s, w := newStage(t, docs), newWaiting(prometheus.NewRegistry())
+	s, w := newStage(t, docs), newPendingDeclarations(prometheus.NewRegistry())
 	w.set(map[declaration]obstacle{{"Environment", "production"}: {reasonPending, "it needs a window"}, {"DataStore", "orders"}: {}})
 	wantStatus(t, s, w, v1alpha1.KindEnvironment, "production", lines("dataStores: 1", "namespaces: 1", "observedGeneration: 7",
 		"Ready True Compiled of 7: the whole spec is in force",

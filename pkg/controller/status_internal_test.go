@@ -114,7 +114,7 @@ func TestLeaderWritesEveryStatus(t *testing.T) {
 	s := newStage(t, oneOfEach, window(nil))
 	s.broken["patch status of Environment production"] = errBroken
 	mgr, _ := s.manage()
-	w := newWaiting(prometheus.NewRegistry())
+	w := newPendingDeclarations(prometheus.NewRegistry())
 	if err := NewStatuses(s.memory, s.client, w).SetupWithManager(mgr); err != nil {
 		t.Fatal(err)
 	}
@@ -133,22 +133,22 @@ func TestLeaderWritesEveryStatus(t *testing.T) {
 // An object that was written, an execution of a window, a new estate and what comes into force each have what rests on them looked at.
 func TestWhatHasStatusesWritten(t *testing.T) {
 	for name, tc := range map[string]struct {
-		tell func(*stage, *Waiting)
+		tell func(*stage, *PendingDeclarations)
 		want []string
 		not  string
 	}{
-		"a freeze was written": {func(s *stage, _ *Waiting) { s.memory.tell(v1alpha1.KindChangeFreeze, "stop") },
+		"a freeze was written": {func(s *stage, _ *PendingDeclarations) { s.memory.tell(v1alpha1.KindChangeFreeze, "stop") },
 			[]string{"stop"}, "production"},
-		"an exemption was written": {func(s *stage, _ *Waiting) { s.memory.tell(v1alpha1.KindExemption, "legacy") },
+		"an exemption was written": {func(s *stage, _ *PendingDeclarations) { s.memory.tell(v1alpha1.KindExemption, "legacy") },
 			[]string{"legacy"}, "stop"},
-		"there is a new estate": {func(s *stage, _ *Waiting) { s.memory.compile() },
+		"there is a new estate": {func(s *stage, _ *PendingDeclarations) { s.memory.compile() },
 			[]string{"production", "orders"}, "legacy"},
-		"something comes into force": {func(_ *stage, w *Waiting) {
+		"something comes into force": {func(_ *stage, w *PendingDeclarations) {
 			w.set(map[declaration]obstacle{{"Environment", "production"}: {}})
 		}, []string{"production", "orders"}, "stop"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, w := newStage(t, oneOfEach), newWaiting(prometheus.NewRegistry())
+			s, w := newStage(t, oneOfEach), newPendingDeclarations(prometheus.NewRegistry())
 			q := queueOf[reconcile.Request](t)
 			statuses := NewStatuses(s.memory, s.client, w)
 			// Each moves what its kind is to look at into one queue, everything spelt out.

@@ -19,8 +19,8 @@ const (
 	reasonRefused = "Refused"
 )
 
-// Waiting is what of the declared estate is in force and what is not, for statuses and metrics.
-type Waiting struct {
+// PendingDeclarations is what of the declared estate is in force and what is not, for statuses and metrics.
+type PendingDeclarations struct {
 	mu sync.Mutex
 	// by is nil until it was looked for the first time.
 	by map[declaration]obstacle
@@ -34,7 +34,7 @@ type Waiting struct {
 }
 
 // onChange calls f whenever something comes into force, or waits for another reason than before. Nil: nothing is declared, ever.
-func (w *Waiting) onChange(f func()) {
+func (w *PendingDeclarations) onChange(f func()) {
 	if w == nil {
 		return
 	}
@@ -43,8 +43,8 @@ func (w *Waiting) onChange(f func()) {
 	w.told = append(w.told, f)
 }
 
-func newWaiting(r prometheus.Registerer) *Waiting {
-	w := &Waiting{gauge: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+func newPendingDeclarations(r prometheus.Registerer) *PendingDeclarations {
+	w := &PendingDeclarations{gauge: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: "firebreak", Name: "estate_pending",
 		Help: "1 for each environment and data store that the chart's values declare and that is not in force, by reason: PendingApproval, Refused. The leading replica reports it.",
 	}, []string{"kind", "name", "reason"})}
@@ -53,7 +53,7 @@ func newWaiting(r prometheus.Registerer) *Waiting {
 }
 
 // set replaces what is known: first what is new, so that a scrape in between sees nothing missing.
-func (w *Waiting) set(by map[declaration]obstacle) {
+func (w *PendingDeclarations) set(by map[declaration]obstacle) {
 	if !w.replace(by) {
 		return
 	}
@@ -63,7 +63,7 @@ func (w *Waiting) set(by map[declaration]obstacle) {
 }
 
 // replace reports whether anything has changed.
-func (w *Waiting) replace(by map[declaration]obstacle) bool {
+func (w *PendingDeclarations) replace(by map[declaration]obstacle) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	same := w.by != nil && maps.Equal(w.by, by) && !w.completed
@@ -86,7 +86,7 @@ func (w *Waiting) replace(by map[declaration]obstacle) bool {
 }
 
 // all returns a copy of what is known.
-func (w *Waiting) all() map[declaration]obstacle {
+func (w *PendingDeclarations) all() map[declaration]obstacle {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	out := map[declaration]obstacle{}
@@ -95,14 +95,14 @@ func (w *Waiting) all() map[declaration]obstacle {
 }
 
 // looked reports whether it is known what waits.
-func (w *Waiting) looked() bool {
+func (w *PendingDeclarations) looked() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.by != nil
 }
 
 // condition sets PendingApproval on what is declared, and takes it from what is not.
-func (w *Waiting) condition(kind, name string, list *[]metav1.Condition, generation int64) {
+func (w *PendingDeclarations) condition(kind, name string, list *[]metav1.Condition, generation int64) {
 	if w != nil && !w.looked() {
 		return // another replica has led until now: what it said holds until this one has looked
 	}
@@ -120,14 +120,14 @@ func (w *Waiting) condition(kind, name string, list *[]metav1.Condition, generat
 }
 
 // incomplete notes whether what is set next leaves something out that could not be looked at.
-func (w *Waiting) incomplete(partial bool) {
+func (w *PendingDeclarations) incomplete(partial bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.completed = w.completed || w.partial && !partial
 	w.partial = partial
 }
 
-func (w *Waiting) isPartial() bool {
+func (w *PendingDeclarations) isPartial() bool {
 	if w == nil {
 		return false
 	}
@@ -136,7 +136,7 @@ func (w *Waiting) isPartial() bool {
 	return w.partial
 }
 
-func (w *Waiting) of(kind, name string) (obstacle, bool) {
+func (w *PendingDeclarations) of(kind, name string) (obstacle, bool) {
 	if w == nil {
 		return obstacle{}, false
 	}

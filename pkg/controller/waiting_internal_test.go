@@ -15,7 +15,7 @@ func TestWaitingTells(t *testing.T) {
 	refused := obstacle{reasonRefused, "no"}
 	const series = "firebreak_estate_pending kind="
 	r := prometheus.NewRegistry()
-	w, told := newWaiting(r), 0
+	w, told := newPendingDeclarations(r), 0
 	w.onChange(func() { told++ })
 	w.onChange(func() { told += 100 })
 	for _, step := range []struct {
@@ -53,6 +53,6 @@ func TestWaitingTells(t *testing.T) {
 	if _, declared := w.of("Environment", "a"); declared {
 		t.Error("what is handed out is no copy")
 	}
-	var none *Waiting
+	var none *PendingDeclarations
 	none.onChange(func() { t.Error("told of what is never declared") })
 }

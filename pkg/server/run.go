@@ -145,20 +145,20 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 	}
 	recorder := events.NewRecorder(p.mgr.GetScheme(), corev1.EventSource{Component: "firebreak"})
 	runnables := p.memory.Runnables()
-	var waiting *controller.Waiting
+	var waiting *controller.PendingDeclarations
 	if p.opts.Estate != "" {
-		declared := controller.NewDeclared(p.memory, p.direct, admission.NewReader(p.direct, p.opts.Namespace, p.memory.Remember),
+		declared := controller.NewEstateApplier(p.memory, p.direct, admission.NewReader(p.direct, p.opts.Namespace, p.memory.Remember),
 			client.ObjectKey{Namespace: p.opts.Namespace, Name: p.opts.Estate}, recorder, ctrlmetrics.Registry, log.WithName("declared"))
 		runnables, waiting = append(runnables, declared), declared.Waiting()
 	}
 	if p.opts.Registrations != "" {
-		runnables = append(runnables, controller.NewRestorer(p.memory, p.direct, client.ObjectKey{Namespace: p.opts.Namespace, Name: p.opts.Registrations},
+		runnables = append(runnables, controller.NewRegistrationRestorer(p.memory, p.direct, client.ObjectKey{Namespace: p.opts.Namespace, Name: p.opts.Registrations},
 			client.ObjectKey{Namespace: p.opts.Namespace, Name: p.opts.Deployment}, recorder, ctrlmetrics.Registry, log.WithName("restorer")))
 	}
-	registered := controller.NewRegistered(p.memory, p.direct, ctrlmetrics.Registry, log.WithName("registered"))
+	registered := controller.NewRegistrationMonitor(p.memory, p.direct, ctrlmetrics.Registry, log.WithName("registered"))
 	runnables = append(runnables,
-		controller.NewMarker(p.memory, p.direct, log.WithName("marker")),
-		controller.NewSettler(p.memory, p.direct, log.WithName("settler")),
+		controller.NewUseMarker(p.memory, p.direct, log.WithName("marker")),
+		controller.NewReservationSettler(p.memory, p.direct, log.WithName("settler")),
 		controller.NewUnreviewed(p.memory, p.mgr.GetClient(), ctrlmetrics.Registry, log.WithName("emergencies")),
 		registered,
 		newExpiry(p.opts.CertDir, ctrlmetrics.Registry, log.WithName("certificate")),
@@ -246,7 +246,7 @@ func (p *parts) register(events record.EventRecorder) {
 		Memory:      p.memory,
 		Live:        admission.NewReader(p.direct, p.opts.Namespace, p.memory.Remember),
 		Ledger:      ledger.New(p.direct, p.opts.Namespace),
-		Witness:     &controller.Witness{Log: p.log.WithName("admission"), Events: events},
+		Recorder:    &controller.Recorder{Log: p.log.WithName("admission"), Events: events},
 		Metrics:     p.metrics,
 		Skew:        p.skew,
 		Clock:       time.Now,

@@ -107,7 +107,7 @@ func (nobodyWatches) Record(context.Context, admission.Outcome) {}
 func (m *memory) start(i int) {
 	h := &admission.Handler{
 		Memory: m, Live: admission.NewReader(m.store, stage.Namespace, func(string, string) {}), Ledger: ledger.New(m.store, stage.Namespace),
-		Witness: nobodyWatches{}, Metrics: admission.NewMetrics(prometheus.NewRegistry()), Clock: m.clock, Log: logr.Discard(),
+		Recorder: nobodyWatches{}, Metrics: admission.NewMetrics(prometheus.NewRegistry()), Clock: m.clock, Log: logr.Discard(),
 		Deadline: 30 * time.Second, Controllers: admission.NewLimiter(time.Second, 1000),
 	}
 	mux := http.NewServeMux()

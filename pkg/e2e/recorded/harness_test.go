@@ -61,7 +61,7 @@ func serverOf(t *testing.T, in estate.Input, objects ...client.Object) *server {
 	}
 	s.Handler = &ctrladmission.Webhook{Handler: &admission.Handler{
 		Memory: s, Live: admission.NewReader(s.store, namespace, func(string, string) {}), Ledger: ledger.New(s.store, namespace),
-		Witness: s, Metrics: admission.NewMetrics(prometheus.NewRegistry()), Clock: clock, Log: logr.Discard(),
+		Recorder: s, Metrics: admission.NewMetrics(prometheus.NewRegistry()), Clock: clock, Log: logr.Discard(),
 		Deadline: 30 * time.Second, Controllers: admission.NewLimiter(time.Nanosecond, 1000),
 	}}
 	return s

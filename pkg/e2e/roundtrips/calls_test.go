@@ -140,7 +140,7 @@ func handler(t *testing.T) (*admission.Handler, *counter) {
 	}
 	return &admission.Handler{
 		Memory: memory, Live: admission.NewReader(c, stage.Namespace, memory.Remember), Ledger: ledger.New(c, stage.Namespace),
-		Witness: silent{}, Metrics: admission.NewMetrics(prometheus.NewRegistry()), Clock: time.Now, Log: logr.Discard(),
+		Recorder: silent{}, Metrics: admission.NewMetrics(prometheus.NewRegistry()), Clock: time.Now, Log: logr.Discard(),
 		Deadline: 8 * time.Second, Controllers: admission.NewLimiter(time.Second, 100),
 	}, count
 }

@@ -12,18 +12,18 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// Witness writes what must be accountable: a log line for every denial and every use of a window, and an Event on the
+// Recorder writes what must be accountable: a log line for every denial and every use of a window, and an Event on the
 // owner, or on the object itself where it has none. Equal Events are counted, not repeated: one refused CronJob run is
 // a dozen reviews. Dry runs make no Event.
-type Witness struct {
+type Recorder struct {
 	Log    logr.Logger
 	Events record.EventRecorder
 }
 
-var _ admission.Witness = (*Witness)(nil)
+var _ admission.Recorder = (*Recorder)(nil)
 
-// Record implements the webhook's witness.
-func (w *Witness) Record(_ context.Context, o admission.Outcome) {
+// Record implements the webhook's recorder.
+func (w *Recorder) Record(_ context.Context, o admission.Outcome) {
 	d, r := o.Decision, o.Request
 	log := w.Log.WithValues("operation", r.Operation, "resource", r.Resource.GroupResource().String(), "subresource", r.SubResource,
 		"namespace", r.Namespace, "name", r.Name, "user", r.User.Username, "dryRun", r.DryRun, "rules", strings.Join(rules(d), ","))

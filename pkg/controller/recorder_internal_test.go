@@ -90,7 +90,7 @@ func TestWitness(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, events := newStage(t, ""), &heard{FakeRecorder: record.NewFakeRecorder(10)}
-			(&Witness{Log: s.log(), Events: events}).Record(t.Context(), tc.outcome)
+			(&Recorder{Log: s.log(), Events: events}).Record(t.Context(), tc.outcome)
 			if diff := cmp.Diff([]string{strings.Replace(who, "%MSG%", `"`+tc.msg+`"`, 1) + tc.line}, s.logged); diff != "" {
 				t.Errorf("logged (-want +got):\n%s", diff)
 			}
@@ -119,7 +119,7 @@ func TestEventsAreClipped(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			events := record.NewFakeRecorder(10)
-			(&Witness{Log: newStage(t, "").log(), Events: events}).Record(t.Context(), admission.Outcome{Request: created(), Decision: denied(), Message: tc.message})
+			(&Recorder{Log: newStage(t, "").log(), Events: events}).Record(t.Context(), admission.Outcome{Request: created(), Decision: denied(), Message: tc.message})
 			if got := <-events.Events; got != "Warning ChangeFrozen "+tc.want || !utf8.ValidString(got) {
 				t.Errorf("got %d bytes: %s", len(got), got)
 			}
