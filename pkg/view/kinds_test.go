@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 
+	"github.com/firebreak-dev/firebreak/pkg/scheme"
 	"github.com/firebreak-dev/firebreak/pkg/view"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
@@ -38,6 +39,28 @@ func TestEveryOwnerIsWatched(t *testing.T) {
 	for _, gvk := range watched {
 		if !slices.Contains(owners, gvk) {
 			t.Errorf("the view watches %s as an owner, and workload.Kinds() has no such owner", gvk)
+		}
+	}
+}
+
+// TestWhatIsWatchedIsTheKind: the type of the sample and of the list decide what is asked of the API server, not the name beside them.
+func TestWhatIsWatchedIsTheKind(t *testing.T) {
+	known, err := scheme.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range view.New(view.Settings{ReadSecrets: true}, time.Now).Kinds() {
+		list, err := k.NewList()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := k.Kind + "List"; list.GetObjectKind().GroupVersionKind().Kind == want {
+			continue // of metadata alone, which says itself what it is
+		}
+		of, _, err := known.ObjectKinds(k.Sample())
+		lists, _, listErr := known.ObjectKinds(list)
+		if err != nil || listErr != nil || !slices.Contains(of, k.GroupVersionKind) || !slices.Contains(lists, k.GroupVersion().WithKind(k.Kind+"List")) {
+			t.Errorf("%s is watched as %v, in lists %v: %v %v", k.GroupVersionKind, of, lists, err, listErr)
 		}
 	}
 }

@@ -4,5 +4,5 @@
 // It is pure: it may import the standard library, k8s.io/api, apimachinery, pkg/api and pkg/budget, the parser of
 // mvdan.cc/sh for scripts, and sigs.k8s.io/yaml for such texts.
 //
-// To add a kind, add one line to Kinds(); the completeness tests name what is still missing.
+// To add a kind, add one line to Kinds(). The tests name a sample, a watch and a right that are missing; CONTRIBUTING.md has the rest.
 package workload

@@ -6,8 +6,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// Kind is one kind of object that runs Pods. All that Firebreak does about kinds of workloads follows this table, or is tested
-// against it: what is read of them, which are watched as owners, which are settled, which can be scaled, and the chart's rights.
+// Kind is one kind of object that runs Pods. What is read of them, which are watched as owners, which are settled, which can be scaled and
+// the chart's rights follow this table, or are tested against it.
 type Kind struct {
 	schema.GroupKind
 	// Version that is watched. Served versions do not differ in what is read here: the webhook is registered with matchPolicy
