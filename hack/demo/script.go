@@ -120,12 +120,12 @@ func (d *demo) window() error {
 		{sam, approve + " --as robin", refused(`User "sam" cannot impersonate`)},
 		{robin, approve, admitted("changewindow.firebreak.dev/reindex-tonight approved")},
 		{sam, "kubectl --context production apply -f reindex-altered.yaml", refused(
-			`PlanMismatch: window "reindex-tonight" covers it, but what would run is not what was approved: containers["reindex"].image: approved "registry.example.com/tools/postgres@sha256:5b6a`)},
+			`PlanMismatch: window "reindex-tonight" is for something else: containers["reindex"].image: approved "registry.example.com/tools/postgres@sha256:5b6a`)},
 		{sam, "kubectl --context production apply -f reindex.yaml", admitted("job.batch/reindex-orders created")},
 		{sam, "kubectl --context production wait --for=condition=complete --timeout=30s job/reindex-orders", admitted("condition met")},
 		{sam, "kubectl --context production delete job reindex-orders", admitted("deleted")},
 		{sam, "kubectl --context production apply -f reindex.yaml", refused(
-			`ExecutionsExhausted: window "reindex-tonight" covers it, but it has been used once, which is all that it allows`)},
+			`ExecutionsExhausted: window "reindex-tonight" covers this, but it has been used once, which is all that it allows`)},
 	} {
 		if err := d.as(step.who, step.command, step.want); err != nil {
 			return err
