@@ -145,7 +145,7 @@ func TestApprovalsThatDoNotCount(t *testing.T) {
 		"one of a person who has left the environment": {
 			reason: "membership is asked when the window is used, not only when the word was given",
 			words:  one(&v1alpha1.Stamp{Username: "oidc:sre-mallory", UID: "mallory-1"}, nil),
-			want:   ignored(`oidc:sre-mallory is no member of environment "production"`),
+			want:   ignored(`oidc:sre-mallory is not a member of environment "production"`),
 		},
 		"the requester": {
 			reason: "an approver differs from the requester", words: one(bob(), nil),

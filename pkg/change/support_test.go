@@ -63,7 +63,7 @@ func unfit(environment string, s *v1alpha1.Stamp) string {
 	case !isPerson(s):
 		return s.Username + " is not a person"
 	case s.Username == "oidc:sre-mallory":
-		return s.Username + " is no member of environment " + strconv.Quote(environment)
+		return s.Username + " is not a member of environment " + strconv.Quote(environment)
 	}
 	return ""
 }

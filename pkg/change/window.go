@@ -219,7 +219,7 @@ func inForce(v *Verdict, q *Query, _ *State) string {
 	s := &v.Window.Spec
 	switch {
 	case s.RequestedBy == nil || s.RequestedBy.Username == "":
-		return "it carries no stamp of who requested it"
+		return "it carries no stamp of its requester"
 	case v.malformed != "":
 		return v.malformed
 	case length(&s.Schedule) > allowed(s.Type, q.Controls):

@@ -200,12 +200,12 @@ func TestInForce(t *testing.T) {
 		"no stamp": {
 			reason: "nobody is responsible for it",
 			window: func(w *v1alpha1.ChangeWindow) { w.Spec.RequestedBy = nil },
-			stage:  change.NotInForce, why: "it carries no stamp of who requested it",
+			stage:  change.NotInForce, why: "it carries no stamp of its requester",
 		},
 		"an empty stamp": {
 			reason: "a stamp without a name is none",
 			window: func(w *v1alpha1.ChangeWindow) { w.Spec.RequestedBy = &v1alpha1.Stamp{UID: "bob-1"} },
-			stage:  change.NotInForce, why: "it carries no stamp of who requested it",
+			stage:  change.NotInForce, why: "it carries no stamp of its requester",
 		},
 		"no type": {
 			reason: "Normal is the default, and an object read without defaults is the same",

@@ -64,7 +64,7 @@ func TestCheck(t *testing.T) {
 		"a violator is deleted":   {"deleting is never blocked by a content rule", across, []string{"--operation", "delete"}, 0, "1 admitted"},
 		"an update of nothing":    {"without the object before nothing can be said", within, []string{"--operation", "update"}, 2, "the object before the update is not known; give it with --old"},
 		"an operation that is no": {"a typing error must not pass", within, []string{"--operation", "upsert"}, 2, `--operation is create, update or delete, not "upsert"`},
-		"no YAML":                 {"exit 2", "a: [", nil, 2, "it is no valid YAML"},
+		"no YAML":                 {"exit 2", "a: [", nil, 2, "it is not valid YAML"},
 		"no kind":                 {"exit 2", "a: b", nil, 2, "it has no apiVersion and kind"},
 		"nothing at all":          {"comments and separators are no documents", "# nothing\n---\n# here\n", nil, 0, "0 judged"},
 		"a List":                  {"its items are judged one by one", "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: dev}, data: {HOST: orders.prod.db.example.com}}\n", nil, 1, `ConfigMap "a" in namespace "dev": deny`},
@@ -120,7 +120,7 @@ func TestCheckRefusesHalfAnEstate(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, code := run(t, deployment("x.example.com"), "check", "-f", "-", "--with", file)
-	if code != 2 || !strings.Contains(out, "it is no valid YAML") {
+	if code != 2 || !strings.Contains(out, "it is not valid YAML") {
 		t.Errorf("exit %d: %s", code, out)
 	}
 }

@@ -163,5 +163,5 @@ func (e *env) moment(text string) (time.Time, error) {
 		}
 		return t, nil
 	}
-	return time.Time{}, fmt.Errorf("%q is no time of day such as 12:24, duration such as 2h, or instant in RFC 3339", text)
+	return time.Time{}, fmt.Errorf("%q is not a time of day such as 12:24, duration such as 2h, or instant in RFC 3339", text)
 }

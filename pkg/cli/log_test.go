@@ -19,7 +19,7 @@ func TestMoments(t *testing.T) {
 			t.Errorf("%s is %s (%v), want %s", text, got, err, want)
 		}
 	}
-	if _, err := e.moment("noon"); err == nil || err.Error() != `"noon" is no time of day such as 12:24, duration such as 2h, or instant in RFC 3339` {
+	if _, err := e.moment("noon"); err == nil || err.Error() != `"noon" is not a time of day such as 12:24, duration such as 2h, or instant in RFC 3339` {
 		t.Errorf("noon: %v", err)
 	}
 }

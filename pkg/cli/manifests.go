@@ -113,7 +113,7 @@ func parse(file string, index int, raw []byte) []document {
 	}
 	var m map[string]any
 	if err := yaml.Unmarshal(raw, &m); err != nil {
-		return []document{{File: file, Index: index, Err: fmt.Errorf("it is no valid YAML: %w", err)}}
+		return []document{{File: file, Index: index, Err: fmt.Errorf("it is not valid YAML: %w", err)}}
 	}
 	if len(m) == 0 {
 		return nil

@@ -11,7 +11,7 @@ func TestRequestReadsTheWholeManifestFirst(t *testing.T) {
 	for name, manifest := range map[string]string{"first": "a: [\n---\n" + job, "last": job + "---\na: [\n"} {
 		t.Run(name, func(t *testing.T) {
 			out, code := run(t, manifest, "request", "-f", "-", "--environment", "production", "--start", "now", "--reason", "test")
-			if code != 2 || !strings.Contains(out, "it is no valid YAML") {
+			if code != 2 || !strings.Contains(out, "it is not valid YAML") {
 				t.Errorf("exit %d: %s", code, out)
 			}
 		})

@@ -34,7 +34,7 @@ func parseRegistrations(text string) ([]*unstructured.Unstructured, error) {
 		}
 		if !slices.Contains(registrationKinds(), o.GetKind()) || o.GroupVersionKind().Group != admissionregistrationv1.GroupName ||
 			o.GetName() != configuration && !strings.HasPrefix(o.GetName(), configuration+"-") {
-			return nil, fmt.Errorf("%s %q is no registration and no policy of Firebreak's", o.GetKind(), o.GetName())
+			return nil, fmt.Errorf("%s %q is neither a registration nor a policy of Firebreak's", o.GetKind(), o.GetName())
 		}
 		out = append(out, o)
 	}

@@ -78,9 +78,9 @@ webhooks:
 // What is wrong is said with the object or document that it is wrong with; documents that are empty are none.
 func TestRegistrationsThatCannotBeRead(t *testing.T) {
 	for name, tc := range map[string]struct{ text, want string }{
-		"another kind": {"{apiVersion: v1, kind: Secret, metadata: {name: firebreak-a}}", `Secret "firebreak-a" is no registration and no policy of Firebreak's`},
+		"another kind": {"{apiVersion: v1, kind: Secret, metadata: {name: firebreak-a}}", `Secret "firebreak-a" is neither a registration nor a policy of Firebreak's`},
 		"another name": {"{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingWebhookConfiguration, metadata: {name: other}}",
-			`ValidatingWebhookConfiguration "other" is no registration and no policy of Firebreak's`},
+			`ValidatingWebhookConfiguration "other" is neither a registration nor a policy of Firebreak's`},
 		"no YAML": {twoPolicies + "---\na: [", "document 3: error converting YAML to JSON: yaml: line 1: did not find expected node content"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -134,7 +134,7 @@ func TestStatusOfDataStores(t *testing.T) {
 		)},
 		"a range is none": {production + store("{environment: production, cidrs: [10.0.0.0/8, 10.0.0.0/99]}"), lines(
 			"observedGeneration: 4", `tier: "Production"`,
-			`Ready False Malformed of 4: spec.cidrs[1]: "10.0.0.0/99" is no address range`,
+			`Ready False Malformed of 4: spec.cidrs[1]: "10.0.0.0/99" is not an address range`,
 			"Conflict False NoOverlap of 4: nothing else claims the same",
 		)},
 	} {

@@ -142,7 +142,7 @@ func review(w *v1alpha1.ChangeWindow, state *change.State) {
 		return
 	}
 	by, second := change.ReviewedBy(w, state.Approvals), change.SecondUnreviewed(w, state)
-	reason, message := "Unreviewed", "somebody other than who opened it approves or rejects it afterwards"
+	reason, message := "Unreviewed", "somebody other than its requester approves or rejects it afterwards"
 	if second {
 		message += "; it is the second that its requester has opened, and lasts half as long"
 	}

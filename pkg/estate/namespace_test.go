@@ -158,11 +158,11 @@ func TestProblems(t *testing.T) {
 		},
 		"a range": {
 			"the other range is in force", `store s a {cidrs: [10.0.0.0, 10.1.0.0/16]}`,
-			[]problem{{"DataStore", "s", "spec.cidrs[0]", `"10.0.0.0" is no address range`}},
+			[]problem{{"DataStore", "s", "spec.cidrs[0]", `"10.0.0.0" is not an address range`}},
 		},
 		"a host": {
 			"the other host is in force", `store s a {hosts: ["a b", b, "*."]}`,
-			[]problem{{"DataStore", "s", "spec.hosts[0]", `"a b" is no host`}, {"DataStore", "s", "spec.hosts[2]", `"*." is no host`}},
+			[]problem{{"DataStore", "s", "spec.hosts[0]", `"a b" is not a host`}, {"DataStore", "s", "spec.hosts[2]", `"*." is not a host`}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

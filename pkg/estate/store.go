@@ -74,7 +74,7 @@ func (e *Estate) addStore(d *v1alpha1.DataStore) {
 	for i, c := range d.Spec.CIDRs {
 		p, err := netip.ParsePrefix(c)
 		if err != nil {
-			e.problem(v1alpha1.KindDataStore, d.Name, fmt.Sprintf("spec.cidrs[%d]", i), "%q is no address range", c)
+			e.problem(v1alpha1.KindDataStore, d.Name, fmt.Sprintf("spec.cidrs[%d]", i), "%q is not an address range", c)
 			continue
 		}
 		e.stores.addPrefix(p, owner(c))
@@ -154,7 +154,7 @@ func (e *Estate) addHost(d *v1alpha1.DataStore, i int, h string, o Owner) {
 	n, ok := reference.NormaliseHost(name, true)
 	switch {
 	case !ok:
-		e.problem(v1alpha1.KindDataStore, d.Name, fmt.Sprintf("spec.hosts[%d]", i), "%q is no host", h)
+		e.problem(v1alpha1.KindDataStore, d.Name, fmt.Sprintf("spec.hosts[%d]", i), "%q is not a host", h)
 	case n.Addr.IsValid():
 		e.stores.addPrefix(netip.PrefixFrom(n.Addr, n.Addr.BitLen()), o)
 	case wild:

@@ -136,7 +136,7 @@ func TestResolve(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h, ok := reference.NormaliseHost(test.host, true)
 			if !ok {
-				t.Fatalf("%q is no host", test.host)
+				t.Fatalf("%q is not a host", test.host)
 			}
 			h.Strong = test.strong
 			target := e.Resolve(h, test.from)

@@ -66,7 +66,7 @@ func TestBypassReviews(t *testing.T) {
 		"a Secret that is none": {
 			reason: "the decoder's words could repeat the content", header: by("bob"), objects: `{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: payments}}`,
 			edit: func(r *policy.Request) { r.Object = []byte(`{"metadata":{"name":"s"},"data":"hunter2"}`) },
-			want: "undecided: decode Secret: it is no valid Secret",
+			want: "undecided: decode Secret: it is not a valid Secret",
 		},
 		"fields in capitals": {
 			reason: "the API server drops them, so nothing runs: encoding/json would take them", header: by("dora"),

@@ -311,7 +311,7 @@ func Unfit(e *estate.Estate) change.Unfit {
 		case strings.HasPrefix(by.Username, "system:"), id.Automation: // "system:": accounts, nodes, the control plane's own users
 			return fmt.Sprintf("%s is not a person", by.Username)
 		case !id.MemberOf(environment):
-			return fmt.Sprintf("%s is no member of environment %q", by.Username, environment)
+			return fmt.Sprintf("%s is not a member of environment %q", by.Username, environment)
 		}
 		return ""
 	}

@@ -165,7 +165,7 @@ func configMapKind() schema.GroupKind { return schema.GroupKind{Kind: "ConfigMap
 func secretKind() schema.GroupKind    { return schema.GroupKind{Kind: "Secret"} }
 
 // errNoSecret is all that is said of a Secret that cannot be decoded: the decoder's words could repeat its content.
-var errNoSecret = errors.New("decode Secret: it is no valid Secret")
+var errNoSecret = errors.New("decode Secret: it is not a valid Secret")
 
 // read reads an object for what it names.
 func (c *Case) read(o *object, b *budget.Budget) error {

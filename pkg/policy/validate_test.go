@@ -120,8 +120,8 @@ func TestWindowsThatAreRefused(t *testing.T) {
 		"in Firebreak's namespace, for others' namespaces": {
 			reason: "each must be of the environment", header: by("bob"), object: plainWindow,
 			edit: both(home, replacing("scope: {", "scope: {clusters: [prod-eu-1], namespaces: [cards, nowhere, payments], ")),
-			want: `spec.scope.namespaces[0]: Invalid value: "cards": is no namespace of environment "production"` + "\n" +
-				`spec.scope.namespaces[1]: Invalid value: "nowhere": is no namespace of environment "production"`,
+			want: `spec.scope.namespaces[0]: Invalid value: "cards": is not a namespace of environment "production"` + "\n" +
+				`spec.scope.namespaces[1]: Invalid value: "nowhere": is not a namespace of environment "production"`,
 		},
 		"without a start": {
 			reason: "nothing says when", header: by("bob"), object: plainWindow, edit: replacing(`start: "2026-11-28T03:00:00Z", `, ""),

@@ -74,7 +74,7 @@ func (c *Case) validPlace(w *v1alpha1.ChangeWindow, env *estate.Environment) fie
 	}
 	for i, ns := range w.Spec.Scope.Namespaces {
 		if m, known := c.est.Namespace(ns); !known || !m.In(env.Name) {
-			errs = append(errs, field.Invalid(path.Child("namespaces").Index(i), ns, fmt.Sprintf("is no namespace of environment %q", env.Name)))
+			errs = append(errs, field.Invalid(path.Child("namespaces").Index(i), ns, fmt.Sprintf("is not a namespace of environment %q", env.Name)))
 		}
 	}
 	return errs
@@ -195,7 +195,7 @@ func (c *Case) validWord(a *v1alpha1.ChangeApproval, w *v1alpha1.ChangeWindow) f
 		return field.ErrorList{field.NotFound(spec.Child("window"), "environment "+w.Spec.Environment)}
 	}
 	if !c.requester.MemberOf(env.Name) {
-		return field.ErrorList{field.Forbidden(spec.Child("approver"), fmt.Sprintf("%s is no member of environment %q", c.requester, env.Name))}
+		return field.ErrorList{field.Forbidden(spec.Child("approver"), fmt.Sprintf("%s is not a member of environment %q", c.requester, env.Name))}
 	}
 	l := env.Controls.Approvers
 	if subjects := (v1alpha1.Subjects{Users: l.Users, Groups: l.Groups}); !subjects.Empty() && !change.MatchSubjects(&subjects, c.party()) {

@@ -124,7 +124,7 @@ func (s *SelfTest) refuses(ctx context.Context, c *http.Client, out io.Writer) e
 		return err
 	}
 	if a.Allowed || a.Result == nil {
-		return errors.New("an environment that is malformed is admitted: what answers is no Firebreak")
+		return errors.New("an environment that is malformed is admitted: what answers is not Firebreak")
 	}
 	fmt.Fprintf(out, "ok: what is malformed is refused: %s\n", a.Result.Message)
 	return nil

@@ -161,8 +161,8 @@ func TestWindowsAreJudged(t *testing.T) {
 		"a window in Firebreak's namespace that lists another environment's namespace": {
 			reason: "it opens one environment", edits: []edits{home, {"spec.scope.namespaces": []string{"payments", "ledger", "nowhere"}}},
 			want: []metav1.StatusCause{
-				invalid("spec.scope.namespaces[1]", `"ledger": is no namespace of environment "production"`),
-				invalid("spec.scope.namespaces[2]", `"nowhere": is no namespace of environment "production"`),
+				invalid("spec.scope.namespaces[1]", `"ledger": is not a namespace of environment "production"`),
+				invalid("spec.scope.namespaces[2]", `"nowhere": is not a namespace of environment "production"`),
 			},
 		},
 	})

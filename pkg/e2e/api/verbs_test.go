@@ -81,7 +81,7 @@ func TestWhoMayApprove(t *testing.T) {
 		},
 		"somebody who is no member": {
 			reason: "system:masters have the verb and are no members", client: as(t, admin), window: rebuild, word: "Approve",
-			want: of(outsider("changeapprovals", "word", admin, "spec.approver", `user "kubernetes-admin" is no member of environment "production"`)),
+			want: of(outsider("changeapprovals", "word", admin, "spec.approver", `user "kubernetes-admin" is not a member of environment "production"`)),
 		},
 	}
 	for name, tc := range cases {
