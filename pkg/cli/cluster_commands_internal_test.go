@@ -267,7 +267,7 @@ Somebody else approves it with:
 		"--operation Lick: ":                     {"--operation", "Lick"},
 		"--digest is for exactly one --resource": {"--resource", "Pod/x", "--digest", "d"},
 		"request the window: you may not":        {},
-		"-, document 0: it is not valid YAML":     {"-f", "-"},
+		"-, document 0: it is not valid YAML":    {"-f", "-"},
 	} {
 		c.refuses = "you may not"
 		if _, err := c.run("a: [", append(base[:len(base):len(base)], args...)...); err == nil || !strings.Contains(err.Error(), fails) {
