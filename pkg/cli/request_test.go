@@ -24,10 +24,11 @@ func TestRequestAsks(t *testing.T) {
 		typed, want string
 		args        []string
 	}{
-		"nothing typed":      {"", "Environment in which this shall happen: nothing was typed; where nobody can type, use --environment", nil},
-		"no reason":          {"production\n", "Reason, which the approver reads: nothing was typed; where nobody can type, use --reason", nil},
-		"only the reason":    {"\n", "Reason, which the approver reads: nothing was typed; where nobody can type, use --reason", []string{"--environment", "production"}},
-		"both are asked for": {"production\nindex\n", "Environment in which this shall happen: Reason, which the approver reads: --resource is for what runs nothing new", nil},
+		"nothing typed":           {"", "Environment in which this shall happen: nothing was typed; where nobody can type, use --environment", nil},
+		"no reason":               {"production\n", "Reason, which the approver reads: nothing was typed; where nobody can type, use --reason", nil},
+		"only the reason":         {"\n", "Reason, which the approver reads: nothing was typed; where nobody can type, use --reason", []string{"--environment", "production"}},
+		"from a Windows terminal": {"production\r\n", "Reason, which the approver reads: nothing was typed; where nobody can type, use --reason", nil},
+		"both are asked for":      {"production\nindex\n", "Environment in which this shall happen: Reason, which the approver reads: --resource is for what runs nothing new", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("KUBECONFIG", "")
@@ -37,5 +38,13 @@ func TestRequestAsks(t *testing.T) {
 				t.Errorf("exit %d, want %q: %s", code, tc.want, out)
 			}
 		})
+	}
+}
+
+// A manifest from standard input leaves nobody who could type.
+func TestRequestOfAPipeNamesTheFlag(t *testing.T) {
+	job := "{apiVersion: batch/v1, kind: Job, metadata: {name: a}, spec: {template: {spec: {containers: [{name: c, image: x}]}}}}"
+	if out, code := run(t, job, "request", "-f", "-"); code == 0 || !strings.HasSuffix(strings.TrimSpace(out), "nothing was typed; where nobody can type, use --environment") {
+		t.Errorf("exit %d: %s", code, out)
 	}
 }

@@ -151,11 +151,6 @@ func (e *Evaluator) prepare(req *Request, w *World, b *budget.Budget, bare bool)
 func (c *Case) decode() error {
 	var err error
 	all := whole(c.req) && !c.bare
-	for _, raw := range [][]byte{c.req.Object, c.req.OldObject} {
-		if len(raw) > 0 {
-			c.trace.Decoded++
-		}
-	}
 	if c.new, err = decode(c.req.Kind.GroupKind(), c.req.Object, all, c.budget); err != nil && c.req.Operation != Connect {
 		return err
 	}

@@ -41,7 +41,7 @@ func (c *Case) Owner() *metav1.OwnerReference {
 
 // Trace counts what judging a request has taken so far.
 type Trace struct {
-	// Decoded states of the object.
+	// Decoded is how often the JSON of the object, in both its states, was decoded.
 	Decoded int
 	// Demanded and Judged count the rules that were asked what they demand a window for, and what they object to.
 	Demanded, Judged int
@@ -50,7 +50,15 @@ type Trace struct {
 }
 
 // Trace returns what judging the request has taken so far.
-func (c *Case) Trace() Trace { return c.trace }
+func (c *Case) Trace() Trace {
+	out := c.trace
+	for _, o := range []*object{c.new, c.old} {
+		if o != nil {
+			out.Decoded += o.passes
+		}
+	}
+	return out
+}
 
 // FromController reports whether one of Kubernetes' own controllers sent the request.
 func (c *Case) FromController() bool { return c.requester.Controller }

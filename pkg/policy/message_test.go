@@ -164,3 +164,27 @@ func texts(v reflect.Value) []string {
 	}
 	return out
 }
+
+// A custom resource may call its variables and containers as it likes: no sentence repeats a name of any length.
+func TestLongNamesAreNotRepeated(t *testing.T) {
+	s := newStage(t)
+	for name, object := range map[string]string{
+		"a variable":  `env: [{name: ` + strings.Repeat("A", 300_000) + `, value: orders.prod.db.example.com}]`,
+		"a container": `args: [--db=orders.prod.db.example.com:5432]}, {name: b, image: x`,
+		"no variable": `env: [{name: "", value: orders.prod.db.example.com}]`,
+	} {
+		container := "c"
+		if name == "a container" {
+			container = strings.Repeat("c", 300_000)
+		}
+		text := `{apiVersion: acme.example.com/v1, kind: Thing, metadata: {name: t, namespace: dev}, spec: {template: {spec: {containers: [{name: ` + container + `, image: x, ` + object + `}]}}}}`
+		req := newRequest(t, s, by("dora"), documents(t, []byte(text)), now())
+		d, err := policy.Evaluate(*req, s.world, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said := policy.DenialMessage(*req, d.Denied()); d.Allowed || len(said) > 1000 || !strings.Contains(said, "spec.template.spec.containers[0].") {
+			t.Errorf("%s: admitted: %t, %d bytes: %.300s", name, d.Allowed, len(said), said)
+		}
+	}
+}

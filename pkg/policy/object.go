@@ -24,6 +24,8 @@ import (
 type object struct {
 	raw  []byte
 	meta metav1.ObjectMeta
+	// passes counts how often the JSON was decoded.
+	passes int
 	// fields are those of the object without what every write changes, once somebody has asked for them. They are only read.
 	fields map[string]any
 	work   *workload.Workload
@@ -44,6 +46,7 @@ func decode(gk schema.GroupKind, raw []byte, whole bool, b *budget.Budget) (*obj
 	if workload.HasTemplate(gk) {
 		return decodeWorkload(gk, o, b)
 	}
+	o.passes++
 	var m metav1.PartialObjectMetadata
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(raw, &m); err != nil {
 		if gk == secretKind() {
@@ -53,12 +56,16 @@ func decode(gk schema.GroupKind, raw []byte, whole bool, b *budget.Budget) (*obj
 	}
 	o.meta = m.ObjectMeta
 	var err error
+	if gk == configMapKind() || gk == secretKind() {
+		o.passes++
+	}
 	if o.data, err = dataOf(gk, raw); err != nil {
 		return o, err
 	}
 	if !whole {
 		return o, nil
 	}
+	o.passes++
 	if err := json.Unmarshal(raw, &o.tree); err != nil {
 		return nil, fmt.Errorf("decode %s: %w", gk.Kind, err)
 	}
@@ -81,11 +88,13 @@ func decodeWorkload(gk schema.GroupKind, o *object, b *budget.Budget) (*object, 
 		return o, tooMuch(b.Exceeded())
 	}
 	var err error
+	o.passes++
 	if o.work, err = workload.Of(gk, o.raw); err != nil {
 		return nil, err
 	}
 	o.meta = o.work.Meta
 	if gk.Kind == "StatefulSet" {
+		o.passes++
 		o.tree = claimTemplates(o.raw)
 	}
 	return o, nil
@@ -94,6 +103,7 @@ func decodeWorkload(gk schema.GroupKind, o *object, b *budget.Budget) (*object, 
 // generic returns the fields of an object without what every write changes; nil: it is not an object. They are not to be written to.
 func (o *object) generic() map[string]any {
 	if o.fields == nil {
+		o.passes++
 		o.fields = generic(o.raw)
 	}
 	return o.fields

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
 // places notes where findings stand in the words of whoever wrote the manifest: the variable and the container by name, where the path
@@ -13,12 +15,13 @@ func (c *Case) places(findings []Finding) {
 	if c.new == nil || len(findings) == 0 || c.req.Operation == Connect {
 		return
 	}
-	tree, inContainer := c.new.generic(), containerPath()
+	inContainer := containerPath()
 	for i := range findings {
-		f := &findings[i]
-		if m := inContainer.FindStringSubmatch(f.Path); m != nil {
-			f.place = placeIn(tree, m)
-		} else {
+		switch f := &findings[i]; {
+		case f.Action == v1alpha1.ActionAudit: // only machines read it
+		case inContainer.MatchString(f.Path):
+			f.place = placeIn(c.new.generic(), inContainer.FindStringSubmatch(f.Path))
+		default:
 			f.place = strings.TrimPrefix(f.Path, c.templatePrefix())
 		}
 	}
@@ -39,7 +42,7 @@ func containerPath() *regexp.Regexp {
 }
 
 // placeIn describes a path into a container: env "DB_HOST" of container "app", args[0]. The container is named where the template has
-// several. Empty: the path leads to no container.
+// several. Empty: the path leads to no container, or to one of a name that nobody would read.
 func placeIn(tree map[string]any, m []string) string {
 	spec := at(tree, strings.TrimSuffix(m[1], "."))
 	container := member(spec, m[2], m[3])
@@ -47,16 +50,22 @@ func placeIn(tree map[string]any, m []string) string {
 	where := m[5]
 	if m[4] != "" {
 		variable, _ := member(container, "env", m[4])["name"].(string)
+		if variable == "" || len(variable) > maxNamed {
+			return ""
+		}
 		where = fmt.Sprintf("env %q", variable)
 	}
 	switch {
-	case name == "":
+	case name == "" || len(name) > maxNamed:
 		return ""
 	case several(spec):
 		where += fmt.Sprintf(" of container %q", name)
 	}
 	return where
 }
+
+// maxNamed is the longest name that a sentence repeats: a custom resource may give names of any length.
+const maxNamed = 128
 
 // at follows a path of names and numbers to an object; nil: there is none.
 func at(tree map[string]any, path string) map[string]any {
