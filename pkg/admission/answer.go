@@ -18,7 +18,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-func (h *Handler) answer(ctx context.Context, req *policy.Request, c *policy.Case, a answerable) admission.Response {
+func (h *Handler) answer(ctx context.Context, req *policy.Request, c *policy.PreparedRequest, a outcome) admission.Response {
 	o := Outcome{Request: req, Decision: a.Decision}
 	if owner := c.Owner(); owner != nil {
 		o.Owner = &types.NamespacedName{Namespace: req.Namespace, Name: owner.Name}
@@ -86,7 +86,7 @@ func invalidCauses(errs field.ErrorList) []metav1.StatusCause {
 }
 
 // annotations for the audit log; the API server puts the webhook's name before the keys.
-func annotations(a answerable, execution string) map[string]string {
+func annotations(a outcome, execution string) map[string]string {
 	out := map[string]string{}
 	if len(a.Findings) > 0 {
 		var rules []string

@@ -103,12 +103,12 @@ type quiet struct {
 	reads *int
 }
 
-func (q quiet) State(context.Context, *policy.Case, string) (*change.State, error) {
+func (q quiet) State(context.Context, *policy.PreparedRequest, string) (*change.State, error) {
 	*q.reads++
 	return &change.State{}, nil
 }
 
-func (q quiet) Read(_ context.Context, _ *policy.Missing, _ *policy.World, f *policy.Facts) error {
+func (q quiet) Read(_ context.Context, _ *policy.Missing, _ *policy.ClusterView, f *policy.Facts) error {
 	*q.reads++
 	f.Owner, f.Scale = &policy.OwnerObject{Unreadable: true}, &policy.TargetScale{}
 	return nil

@@ -83,7 +83,7 @@ func TestTheClockIsMeasuredByDates(t *testing.T) {
 		if err == nil {
 			_ = resp.Body.Close()
 		}
-		if got := s.Of(); got != 10*time.Second || x.counted("clock_skew_seconds") != 10 {
+		if got := s.Offset(); got != 10*time.Second || x.counted("clock_skew_seconds") != 10 {
 			t.Errorf("%s: the clock is %s ahead, and the metric says %v, want 10s of both", name, got, x.counted("clock_skew_seconds"))
 		}
 	}

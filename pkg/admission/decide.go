@@ -12,72 +12,72 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// answerable is a decision and the reservation that it rests on, if any.
-type answerable struct {
+// outcome is a decision and the reservation that it rests on, if any.
+type outcome struct {
 	*policy.Decision
 	reservation *ledger.Reservation
 }
 
 // decide judges a case: from memory alone if nothing more is needed, else with what is read live.
-func (h *Handler) decide(ctx context.Context, req *policy.Request, c *policy.Case) (answerable, error) {
-	if !c.Needs().Any() {
-		return answerable{Decision: c.Decide(nil)}, nil
+func (h *Handler) decide(ctx context.Context, req *policy.Request, c *policy.PreparedRequest) (outcome, error) {
+	if !c.LiveReads().Any() {
+		return outcome{Decision: c.Decide(nil)}, nil
 	}
 	if c.FromController() && !h.Controllers.Allow(req.Namespace, h.Clock()) {
-		return answerable{}, throttled{}
+		return outcome{}, throttled{}
 	}
 	h.Metrics.liveReads.Inc()
 	state, err := h.Live.State(ctx, c, req.Namespace)
 	if err != nil {
-		return answerable{}, unavailable{err}
+		return outcome{}, unavailable{err}
 	}
 	d := c.Decide(state)
 	if d.Use == nil || req.DryRun {
-		return answerable{Decision: d}, nil
+		return outcome{Decision: d}, nil
 	}
-	if by := h.Skew.Of(); by > maxSkew || by < -maxSkew {
-		return answerable{}, skewed{by}
+	if by := h.Skew.Offset(); by > maxSkew || by < -maxSkew {
+		return outcome{}, skewed{by}
 	}
 	return h.reserve(ctx, req, c, state, d)
 }
 
 // reserve takes a slot, then looks at the approvals once more: a revocation whose answer had arrived before this
 // request was sent is always honoured. If they no longer suffice, the slot is given back and the request denied.
-func (h *Handler) reserve(ctx context.Context, req *policy.Request, c *policy.Case, state *change.State, d *policy.Decision) (answerable, error) {
+func (h *Handler) reserve(ctx context.Context, req *policy.Request, c *policy.PreparedRequest, state *change.State, d *policy.Decision) (outcome, error) {
 	r, err := h.Ledger.Reserve(ctx, claim(req, c, d.Use))
 	switch {
 	case errors.Is(err, ledger.ErrExhausted):
 		// Somebody else took the last one meanwhile. Judged again, the window says so itself.
 		full, err := h.Live.State(ctx, c, req.Namespace)
 		if err != nil {
-			return answerable{}, unavailable{err}
+			return outcome{}, unavailable{err}
 		}
 		if again := c.Decide(full); again.Use == nil {
-			return answerable{Decision: again}, nil
+			return outcome{Decision: again}, nil
 		}
-		return answerable{}, unavailable{ledger.ErrContended}
+		return outcome{}, unavailable{ledger.ErrContended}
 	case errors.Is(err, ledger.ErrContended):
-		return answerable{}, unavailable{err}
+		return outcome{}, unavailable{err}
 	case err != nil:
 		h.release(r)
-		return answerable{}, unavailable{err}
+		return outcome{}, unavailable{err}
 	}
 	window := d.Use.Verdict.Window
 	if err := h.Live.Approvals(ctx, state, window.Namespace); err != nil {
 		h.release(r)
-		return answerable{}, unavailable{err}
+		return outcome{}, unavailable{err}
 	}
 	again := c.Decide(withOwn(state, r))
 	if again.Use == nil || again.Use.Verdict.Window.UID != window.UID || ctx.Err() != nil {
 		h.release(r)
 		if again.Allowed {
 			// Another window would cover it; the retry will use that one.
-			return answerable{}, unavailable{fmt.Errorf("window %q no longer covers the request", window.Name)}
+			return outcome{}, unavailable{fmt.Errorf("window %q no longer covers the request", window.Name)}
 		}
-		return answerable{Decision: again}, nil
+		return outcome{Decision: again}, nil
 	}
 	h.Metrics.reservations.Inc()
-	return answerable{Decision: again, reservation: r}, nil
+	return outcome{Decision: again, reservation: r}, nil
 }
 
 // withOwn adds the request's own reservation to the state: its key then holds a slot.
@@ -104,12 +104,12 @@ func (h *Handler) release(r *ledger.Reservation) {
 
 const releaseTimeout = 1500 * time.Millisecond
 
-func claim(req *policy.Request, c *policy.Case, u *policy.Use) ledger.Claim {
+func claim(req *policy.Request, c *policy.PreparedRequest, u *policy.WindowUse) ledger.ReservationRequest {
 	kind, version := req.Kind.Kind, req.Kind.Version
 	if req.Operation == policy.Connect {
 		kind, version = policy.SessionKind(req.Resource.Resource), req.Resource.Version // the payload's kind is that of its options
 	}
-	return ledger.Claim{
+	return ledger.ReservationRequest{
 		Verdict:   u.Verdict,
 		Key:       u.Key,
 		Operation: u.Operation,

@@ -262,7 +262,7 @@ func TestBetweenTheLookAndTheAnswer(t *testing.T) {
 // full is a ledger that never has a slot.
 type full struct{}
 
-func (full) Reserve(context.Context, ledger.Claim) (*ledger.Reservation, error) {
+func (full) Reserve(context.Context, ledger.ReservationRequest) (*ledger.Reservation, error) {
 	return nil, ledger.ErrExhausted
 }
 func (full) Release(context.Context, *ledger.Reservation) error {

@@ -22,10 +22,10 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// Memory is what is known without asking the API server.
-type Memory interface {
-	// World returns the present picture, and false before everything has been read once.
-	World() (*policy.World, bool)
+// Cache is what is known without asking the API server.
+type Cache interface {
+	// View returns the present picture, and false before everything has been read once.
+	View() (*policy.ClusterView, bool)
 	// Seen notes that an object exists.
 	Seen(uid types.UID)
 }
@@ -33,7 +33,7 @@ type Memory interface {
 // Live reads from the API server itself.
 type Live interface {
 	// State reads what a request needs.
-	State(ctx context.Context, c *policy.Case, namespace string) (*change.State, error)
+	State(ctx context.Context, c *policy.PreparedRequest, namespace string) (*change.State, error)
 	// Approvals reads the approvals of one namespace again.
 	Approvals(ctx context.Context, s *change.State, namespace string) error
 	// Read reads what is missing about a request.
@@ -42,7 +42,7 @@ type Live interface {
 
 // Ledger reserves executions.
 type Ledger interface {
-	Reserve(ctx context.Context, c ledger.Claim) (*ledger.Reservation, error)
+	Reserve(ctx context.Context, c ledger.ReservationRequest) (*ledger.Reservation, error)
 	Release(ctx context.Context, r *ledger.Reservation) error
 }
 
@@ -69,7 +69,7 @@ type Outcome struct {
 
 // Handler judges requests.
 type Handler struct {
-	Memory   Memory
+	Cache    Cache
 	Live     Live
 	Ledger   Ledger
 	Recorder Recorder
@@ -105,16 +105,16 @@ func (h *Handler) Handle(ctx context.Context, req admission.Request) (resp admis
 }
 
 func (h *Handler) handle(ctx context.Context, req *policy.Request) admission.Response {
-	world, ready := h.Memory.World()
+	cluster, ready := h.Cache.View()
 	if !ready {
 		return failed(http.StatusServiceUnavailable, "Firebreak has just started and does not know the cluster yet; try again", 2)
 	}
-	c, err := h.prepare(ctx, req, world)
+	c, err := h.prepare(ctx, req, cluster)
 	if err != nil {
 		return h.undecided(req, err)
 	}
 	for _, uid := range c.Existing() {
-		h.Memory.Seen(uid)
+		h.Cache.Seen(uid)
 	}
 	a, err := h.decide(ctx, req, c)
 	if err != nil {
@@ -125,7 +125,7 @@ func (h *Handler) handle(ctx context.Context, req *policy.Request) admission.Res
 
 // prepare makes a request ready, and has read live what the memory does not have yet: a namespace created a moment ago, a
 // controller's account.
-func (h *Handler) prepare(ctx context.Context, req *policy.Request, w *policy.World) (*policy.Case, error) {
+func (h *Handler) prepare(ctx context.Context, req *policy.Request, w *policy.ClusterView) (*policy.PreparedRequest, error) {
 	c, err := policy.PrepareWith(ctx, *req, w, liveReads{h.Live})
 	if err == nil {
 		*req = c.Request() // what is said and recorded names an object whose name was yet to be generated
@@ -138,7 +138,7 @@ func (h *Handler) prepare(ctx context.Context, req *policy.Request, w *policy.Wo
 type liveReads struct{ policy.Reader }
 
 // Read implements policy.Reader.
-func (l liveReads) Read(ctx context.Context, m *policy.Missing, w *policy.World, f *policy.Facts) error {
+func (l liveReads) Read(ctx context.Context, m *policy.Missing, w *policy.ClusterView, f *policy.Facts) error {
 	if err := l.Reader.Read(ctx, m, w, f); err != nil {
 		return unavailable{err}
 	}

@@ -30,14 +30,14 @@ import (
 
 // memory knows one small estate.
 type memory struct {
-	world *policy.World
-	ready bool
+	cluster *policy.ClusterView
+	ready   bool
 }
 
-func (m memory) World() (*policy.World, bool) { return m.world, m.ready }
-func (memory) Seen(types.UID)                 {}
+func (m memory) View() (*policy.ClusterView, bool) { return m.cluster, m.ready }
+func (memory) Seen(types.UID)                      {}
 
-func small() *policy.World {
+func small() *policy.ClusterView {
 	environment := func(name string, tier v1alpha1.Tier, ns string) v1alpha1.Environment {
 		return v1alpha1.Environment{
 			ObjectMeta: metav1.ObjectMeta{Name: name},
@@ -47,7 +47,7 @@ func small() *policy.World {
 			},
 		}
 	}
-	return policy.NewWorld(estate.Compile(estate.Input{
+	return policy.NewClusterView(estate.Compile(estate.Input{
 		Environments: []v1alpha1.Environment{
 			environment("production", v1alpha1.TierProduction, "payments"), environment("development", v1alpha1.TierNonProduction, "dev"),
 		},
@@ -65,20 +65,20 @@ type live struct{ panics bool }
 
 var errDown = errors.New("the API server does not answer")
 
-func (l live) State(context.Context, *policy.Case, string) (*change.State, error) {
+func (l live) State(context.Context, *policy.PreparedRequest, string) (*change.State, error) {
 	if l.panics {
 		panic("boom")
 	}
 	return nil, errDown
 }
 func (live) Approvals(context.Context, *change.State, string) error { return errDown }
-func (live) Read(context.Context, *policy.Missing, *policy.World, *policy.Facts) error {
+func (live) Read(context.Context, *policy.Missing, *policy.ClusterView, *policy.Facts) error {
 	return errDown
 }
 
 type noLedger struct{}
 
-func (noLedger) Reserve(context.Context, ledger.Claim) (*ledger.Reservation, error) {
+func (noLedger) Reserve(context.Context, ledger.ReservationRequest) (*ledger.Reservation, error) {
 	return nil, errDown
 }
 func (noLedger) Release(context.Context, *ledger.Reservation) error { return errDown }
@@ -89,7 +89,7 @@ func (w *witness) Record(_ context.Context, o admission.Outcome) { w.outcomes = 
 
 func newHandler(m memory, l admission.Live) *admission.Handler {
 	return &admission.Handler{
-		Memory: m, Live: l, Ledger: noLedger{}, Recorder: &witness{}, Metrics: admission.NewMetrics(prometheus.NewRegistry()),
+		Cache: m, Live: l, Ledger: noLedger{}, Recorder: &witness{}, Metrics: admission.NewMetrics(prometheus.NewRegistry()),
 		Clock: time.Now, Log: logr.Discard(), Deadline: 200 * time.Millisecond,
 		Controllers: admission.NewLimiter(time.Second, 2),
 	}
@@ -328,7 +328,7 @@ func TestTheUndecidable(t *testing.T) {
 	}
 	w := guarded()
 	w.ConfigMaps = func(string, string) (reference.Contents, bool) { return reference.Contents{Large: true}, true }
-	x.Memory = memory{w, true}
+	x.Cache = memory{w, true}
 	req := reindex()
 	req.Object.Raw = []byte(strings.Replace(reindexJob, `"image":"postgres:17"`, `"image":"postgres:17","envFrom":[`+strings.Join(maps, ",")+`]`, 1))
 	resp := x.Handle(t.Context(), req)
@@ -355,7 +355,7 @@ func TestWhatExistsIsNoted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			x := newTrial(t)
 			uids := []types.UID{}
-			x.Memory = seen{memory{guarded(), true}, &uids}
+			x.Cache = seen{memory{guarded(), true}, &uids}
 			req := reindex()
 			req.Operation = tc.op
 			if tc.op != admissionv1.Create {

@@ -49,8 +49,8 @@ func NewReader(c view.Client, namespace string, remember func(name, uid string))
 const readTimeout = 5 * time.Second
 
 // State implements Live: first windows and freezes, then what the windows in scope need.
-func (r *Reader) State(ctx context.Context, c *policy.Case, namespace string) (*change.State, error) {
-	needs := c.Needs()
+func (r *Reader) State(ctx context.Context, c *policy.PreparedRequest, namespace string) (*change.State, error) {
+	needs := c.LiveReads()
 	s := &change.State{}
 	var mu sync.Mutex
 	var first []func() error
@@ -72,7 +72,7 @@ func (r *Reader) State(ctx context.Context, c *policy.Case, namespace string) (*
 }
 
 // windowReads are the reads of the windows that are needed.
-func (r *Reader) windowReads(ctx context.Context, s *change.State, mu *sync.Mutex, needs policy.Needs, namespace string) []func() error {
+func (r *Reader) windowReads(ctx context.Context, s *change.State, mu *sync.Mutex, needs policy.LiveReads, namespace string) []func() error {
 	var out []func() error
 	for _, ns := range r.windowNamespaces(needs, namespace) {
 		out = append(out, func() error {
@@ -86,7 +86,7 @@ func (r *Reader) windowReads(ctx context.Context, s *change.State, mu *sync.Mute
 	return out
 }
 
-func (r *Reader) windowNamespaces(n policy.Needs, namespace string) []string {
+func (r *Reader) windowNamespaces(n policy.LiveReads, namespace string) []string {
 	var out []string
 	if n.WindowName != "" {
 		out = append(out, n.WindowNamespace)
@@ -101,7 +101,7 @@ func (r *Reader) windowNamespaces(n policy.Needs, namespace string) []string {
 	return slices.Compact(out)
 }
 
-func (r *Reader) second(ctx context.Context, s *change.State, windows []*v1alpha1.ChangeWindow, needs policy.Needs, namespace string) error {
+func (r *Reader) second(ctx context.Context, s *change.State, windows []*v1alpha1.ChangeWindow, needs policy.LiveReads, namespace string) error {
 	if len(windows) == 0 {
 		return nil
 	}
@@ -111,7 +111,7 @@ func (r *Reader) second(ctx context.Context, s *change.State, windows []*v1alpha
 	}
 	emergency := slices.ContainsFunc(windows, func(w *v1alpha1.ChangeWindow) bool { return w.Spec.Type == v1alpha1.WindowEmergency })
 	if emergency {
-		calls = append(calls, func() (err error) { s.Elsewhere, err = r.listWindows(ctx, everywhere); return err })
+		calls = append(calls, func() (err error) { s.OtherWindows, err = r.listWindows(ctx, everywhere); return err })
 	}
 	for _, ns := range approvalsOf(windows, emergency) {
 		calls = append(calls, func() error {
@@ -139,7 +139,7 @@ func (r *Reader) second(ctx context.Context, s *change.State, windows []*v1alpha
 	return together(calls)
 }
 
-// everywhere is the namespace that stands for all.
+// allReplicas is the namespace that stands for all.
 const everywhere = metav1.NamespaceAll
 
 // approvalsOf returns the namespaces whose approvals are read. Whether an emergency is its requester's second lies

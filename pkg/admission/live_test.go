@@ -20,7 +20,7 @@ import (
 )
 
 // caseOf is Sam's request for an object, ready to be judged.
-func caseOf(t *testing.T, op policy.Operation, gvk schema.GroupVersionKind, resource, ns, object string) *policy.Case {
+func caseOf(t *testing.T, op policy.Operation, gvk schema.GroupVersionKind, resource, ns, object string) *policy.PreparedRequest {
 	t.Helper()
 	c, err := policy.Prepare(policy.Request{
 		Operation: op, Kind: gvk, Resource: gvk.GroupVersion().WithResource(resource), Namespace: ns, Now: night(),
@@ -32,7 +32,7 @@ func caseOf(t *testing.T, op policy.Operation, gvk schema.GroupVersionKind, reso
 	return c
 }
 
-func jobCase(t *testing.T, object string) *policy.Case {
+func jobCase(t *testing.T, object string) *policy.PreparedRequest {
 	t.Helper()
 	return caseOf(t, policy.Create, schema.GroupVersionKind{Group: "batch", Version: "v1", Kind: "Job"}, "jobs", "payments", object)
 }
@@ -72,20 +72,20 @@ const (
 
 // What is read live follows from what the request needs and from what the first reads bring, and each is read once.
 func TestWhatIsRead(t *testing.T) {
-	job := func(t *testing.T) *policy.Case { t.Helper(); return jobCase(t, reindexJob) }
-	mapped := func(t *testing.T) *policy.Case { t.Helper(); return jobCase(t, configured()) }
-	config := func(t *testing.T) *policy.Case {
+	job := func(t *testing.T) *policy.PreparedRequest { t.Helper(); return jobCase(t, reindexJob) }
+	mapped := func(t *testing.T) *policy.PreparedRequest { t.Helper(); return jobCase(t, configured()) }
+	config := func(t *testing.T) *policy.PreparedRequest {
 		t.Helper()
 		return caseOf(t, policy.Create, corev1.SchemeGroupVersion.WithKind("ConfigMap"), "configmaps", "payments", settingsMap)
 	}
-	approving := func(t *testing.T) *policy.Case {
+	approving := func(t *testing.T) *policy.PreparedRequest {
 		t.Helper()
 		return caseOf(t, policy.Create, v1alpha1.GVK(v1alpha1.KindChangeApproval), "changeapprovals", "payments", anApproval)
 	}
 	for name, tc := range map[string]struct {
 		reason  string
 		objects []client.Object
-		of      func(t *testing.T) *policy.Case
+		of      func(t *testing.T) *policy.PreparedRequest
 		calls   []string
 	}{
 		"no window":                 {"there is nothing that could be approved or used", nil, job, []string{readFreeze, readHome, readNear}},

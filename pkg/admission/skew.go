@@ -20,9 +20,9 @@ func NewSkew(clock func() time.Time, m *Metrics) *Skew { return &Skew{clock: clo
 // maxSkew is how far the clocks may be apart: beyond it, nobody knows whether a window is open.
 const maxSkew = 5 * time.Second
 
-// Of returns how far this clock is ahead of the API server's; negative: behind. A Date has whole seconds, so what lies
+// Offset returns how far this clock is ahead of the API server's; negative: behind. A Date has whole seconds, so what lies
 // within one is none.
-func (s *Skew) Of() time.Duration {
+func (s *Skew) Offset() time.Duration {
 	if s == nil {
 		return 0
 	}

@@ -22,12 +22,12 @@ func TestSkew(t *testing.T) {
 	} {
 		s := NewSkew(time.Now, nil)
 		s.saw(test.ours.Add(-test.took), test.ours, theirs.Format(http.TimeFormat))
-		if got := s.Of(); got != test.want {
+		if got := s.Offset(); got != test.want {
 			t.Errorf("%s: %s: %s, want %s", name, test.reason, got, test.want)
 		}
 	}
 	var none *Skew
-	if none.Of() != 0 {
+	if none.Offset() != 0 {
 		t.Error("what is not measured is none")
 	}
 	if got := (skewed{-7 * time.Second}).Error(); got != "Firebreak's clock is 7s behind the API server's, so no change window is opened; whoever runs Firebreak sets it right" {

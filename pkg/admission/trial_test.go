@@ -122,7 +122,7 @@ func newTrial(t testing.TB, objects ...client.Object) *trial {
 		}
 	}
 	x.Handler = &admission.Handler{
-		Memory: memory{guarded(), true}, Ledger: ledger.New(x.api, home), Recorder: x.told, Metrics: admission.NewMetrics(x.registry),
+		Cache: memory{guarded(), true}, Ledger: ledger.New(x.api, home), Recorder: x.told, Metrics: admission.NewMetrics(x.registry),
 		Live:  admission.NewReader(x.api, home, func(name, uid string) { x.remember[name] = uid }),
 		Clock: night, Deadline: 10 * time.Second, Controllers: admission.NewLimiter(time.Second, 2),
 		Log: funcr.New(func(_, args string) {
@@ -173,8 +173,8 @@ func (x *trial) counted(name string) float64 {
 	return n
 }
 
-// guarded is a world with one Production environment that wants one approval, one on its first days, and one for development.
-func guarded() *policy.World {
+// guarded is a cluster with one Production environment that wants one approval, one on its first days, and one for development.
+func guarded() *policy.ClusterView {
 	environment := func(name string, tier v1alpha1.Tier, ns string) v1alpha1.Environment {
 		return v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.EnvironmentSpec{
 			Tier: tier, Namespaces: v1alpha1.NamespaceMembers{Names: []v1alpha1.Glob{v1alpha1.Glob(ns)}, Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"env": name}}},
@@ -186,7 +186,7 @@ func guarded() *policy.World {
 	production.Spec.ChangeControl = &v1alpha1.ChangeControl{RequiredApprovals: &one, RequirePlan: new(bool), ConfirmTarget: new(bool)}
 	edge.Spec.ChangeControl = production.Spec.ChangeControl
 	edge.Spec.Enforcement.Default = v1alpha1.ActionWarn
-	w := policy.NewWorld(estate.Compile(estate.Input{
+	w := policy.NewClusterView(estate.Compile(estate.Input{
 		Environments: []v1alpha1.Environment{production, edge, environment("development", v1alpha1.TierNonProduction, "dev")},
 		DataStores: []v1alpha1.DataStore{
 			{ObjectMeta: metav1.ObjectMeta{Name: "orders"}, Spec: v1alpha1.DataStoreSpec{Environment: "production", Hosts: []string{"orders.prod.db.example.com"}}},

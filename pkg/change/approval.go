@@ -10,9 +10,9 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/schedule"
 )
 
-// Unfit says why the word of a stamped user counts nowhere in an environment: he is no person, or no member of it. Empty
+// ApproverCheck says why the word of a stamped user counts nowhere in an environment: he is no person, or no member of it. Empty
 // means that it may count. The estate knows, and may know better today than when the word was given.
-type Unfit func(environment string, by *v1alpha1.Stamp) string
+type ApproverCheck func(environment string, by *v1alpha1.Stamp) string
 
 // Approvals is what the words about one window come to.
 type Approvals struct {
@@ -32,7 +32,7 @@ type Approvals struct {
 func (a Approvals) Enough() bool { return a.RejectedBy == "" && len(a.Names) >= a.Required }
 
 // CountApprovals adds up the words about a window. executor is who would use it; nil when nobody does yet.
-func CountApprovals(w *v1alpha1.ChangeWindow, all []v1alpha1.ChangeApproval, c estate.Controls, executor *Party, unfit Unfit, at time.Time) Approvals {
+func CountApprovals(w *v1alpha1.ChangeWindow, all []v1alpha1.ChangeApproval, c estate.Controls, executor *Party, unfit ApproverCheck, at time.Time) Approvals {
 	out := Approvals{Required: RequiredApprovals(w, c)}
 	digest := WindowDigest(&w.Spec)
 	sorted := slices.Clone(all)
@@ -96,7 +96,7 @@ func RequiredApprovals(w *v1alpha1.ChangeWindow, c estate.Controls) int {
 }
 
 func whyNotCounted(a *v1alpha1.ChangeApproval, w *v1alpha1.ChangeWindow, digest string, c estate.Controls,
-	executor *Party, unfit Unfit, counted []*v1alpha1.Stamp, at time.Time) string {
+	executor *Party, unfit ApproverCheck, counted []*v1alpha1.Stamp, at time.Time) string {
 	by := a.Spec.Approver
 	if by == nil || by.Username == "" {
 		return fmt.Sprintf("approval %q carries no stamp", a.Name)

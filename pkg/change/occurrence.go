@@ -102,8 +102,8 @@ func before(a, b *v1alpha1.ChangeWindow) bool {
 
 // everyWindow returns the windows of the namespaces concerned, and of the others.
 func (s *State) everyWindow() []*v1alpha1.ChangeWindow {
-	out := make([]*v1alpha1.ChangeWindow, 0, len(s.Windows)+len(s.Elsewhere))
-	for _, list := range [][]v1alpha1.ChangeWindow{s.Windows, s.Elsewhere} {
+	out := make([]*v1alpha1.ChangeWindow, 0, len(s.Windows)+len(s.OtherWindows))
+	for _, list := range [][]v1alpha1.ChangeWindow{s.Windows, s.OtherWindows} {
 		for i := range list {
 			out = append(out, &list[i])
 		}

@@ -135,12 +135,12 @@ func exhausted(v *Verdict, q *Query, s *State) string {
 	if total := v.Window.Spec.MaxExecutions; total != nil && v.Occurrence != 0 {
 		// What other occurrences have used of the whole is gone.
 		left := max(0, int(*total)-elsewhere)
-		if v.Held == "" && left == 0 {
+		if v.HeldSlot == "" && left == 0 {
 			return fmt.Sprintf("it has been used %s", times(elsewhere+count, int(*total)))
 		}
 		v.Max = min(v.Max, max(left, 1))
 	}
-	if v.Held != "" || v.Max == 0 || count < v.Max {
+	if v.HeldSlot != "" || v.Max == 0 || count < v.Max {
 		return ""
 	}
 	return fmt.Sprintf("it has been used %s", times(count, v.Max))
@@ -161,13 +161,13 @@ func (v *Verdict) tally(key string, s *State) (count, elsewhere int) {
 			elsewhere++
 		default:
 			count++
-			v.Taken = append(v.Taken, x.Spec.Slot)
-			if x.Spec.Key == key && (v.Held == "" || LowerSlot(x.Spec.Slot, v.Held)) {
-				v.Held = x.Spec.Slot
+			v.TakenSlots = append(v.TakenSlots, x.Spec.Slot)
+			if x.Spec.Key == key && (v.HeldSlot == "" || LowerSlot(x.Spec.Slot, v.HeldSlot)) {
+				v.HeldSlot = x.Spec.Slot
 			}
 		}
 	}
-	slices.Sort(v.Taken)
+	slices.Sort(v.TakenSlots)
 	return count, elsewhere
 }
 

@@ -45,8 +45,8 @@ type Query struct {
 	Deadline time.Duration
 	// Key by which a repeat is the same execution.
 	Key string
-	// Unfit says whose approval counts nowhere.
-	Unfit Unfit
+	// ApproverCheck says whose approval counts nowhere.
+	Unfit ApproverCheck
 }
 
 // State is what was read live, or given to an offline check.
@@ -55,9 +55,9 @@ type State struct {
 	Approvals  []v1alpha1.ChangeApproval
 	Executions []v1alpha1.ChangeExecution
 	Freezes    []v1alpha1.ChangeFreeze
-	// Elsewhere are the windows of other namespaces. They open nothing here; where an emergency is concerned, they tell
+	// OtherWindows are the windows of other namespaces. They open nothing here; where an emergency is concerned, they tell
 	// whether it is its requester's second.
-	Elsewhere []v1alpha1.ChangeWindow
+	OtherWindows []v1alpha1.ChangeWindow
 	// ConfigMaps is the content of those that workloads use, by namespace/name.
 	ConfigMaps map[string]map[string][]byte
 }
@@ -105,9 +105,9 @@ type Verdict struct {
 	over bool
 	// malformed says why the schedule cannot be read; empty: it can.
 	malformed string
-	// Held is the slot that the query's key already holds; empty: none. Taken are the slots in use.
-	Held  string
-	Taken []string
+	// HeldSlot is the slot that the query's key already holds; empty: none. TakenSlots are the slots in use.
+	HeldSlot   string
+	TakenSlots []string
 	// Released are the slots that were given back: their names are used up.
 	Released []string
 	// Approvals counted.

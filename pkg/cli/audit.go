@@ -46,7 +46,7 @@ func (e *env) runAudit(ctx context.Context, o *checkOptions) error {
 	if err != nil {
 		return err
 	}
-	known, err := e.known(ctx, o, at)
+	known, err := e.snapshot(ctx, o, at)
 	if err != nil {
 		return err
 	}
@@ -66,10 +66,10 @@ func (e *env) runAudit(ctx context.Context, o *checkOptions) error {
 	for _, kind := range known.unread {
 		report.add(Result{File: stored, Kind: kind, Findings: []ResultFinding{}}.undecided(errors.New("you may not list objects of this kind, so they were not looked at")))
 	}
-	for _, s := range policy.StandingAt(known.world.Estate, known.state, at) {
+	for _, s := range policy.TimedPermissionsAt(known.view.Estate, known.state, at) {
 		report.Standing = append(report.Standing, StandingResult(s))
 	}
-	for _, s := range policy.UnlistedAt(known.world, known.boundAccounts()) {
+	for _, s := range policy.UnlistedAt(known.view, known.boundAccounts()) {
 		report.Standing = append(report.Standing, StandingResult(s))
 	}
 	if err := report.print(e.Out, o.output); err != nil {
@@ -79,11 +79,11 @@ func (e *env) runAudit(ctx context.Context, o *checkOptions) error {
 }
 
 // boundAccounts in the order of their names.
-func (k *known) boundAccounts() []types.NamespacedName {
+func (k *snapshot) boundAccounts() []types.NamespacedName {
 	return slices.SortedFunc(maps.Keys(k.accounts), func(a, b types.NamespacedName) int { return strings.Compare(a.String(), b.String()) })
 }
 
-func (k *known) auditOne(index int, u *unstructured.Unstructured, at time.Time) Result {
+func (k *snapshot) auditOne(index int, u *unstructured.Unstructured, at time.Time) Result {
 	gvk := u.GroupVersionKind()
 	r := Result{File: stored, Document: index, Kind: gvk.Kind, Namespace: u.GetNamespace(), Name: u.GetName()}
 	raw, err := json.Marshal(u.Object)
@@ -95,7 +95,7 @@ func (k *known) auditOne(index int, u *unstructured.Unstructured, at time.Time) 
 	if gvk.Kind == "Namespace" {
 		ns = u.GetName()
 	}
-	d, err := policy.Audit(gvk, plural, ns, u.GetName(), raw, k.world, at)
+	d, err := policy.Audit(gvk, plural, ns, u.GetName(), raw, k.view, at)
 	if err != nil {
 		return r.undecided(err)
 	}

@@ -93,7 +93,7 @@ func (e *env) runCheck(ctx context.Context, o *checkOptions) error {
 	if err != nil {
 		return err
 	}
-	known, err := e.known(ctx, o, at)
+	known, err := e.snapshot(ctx, o, at)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (e *env) runCheck(ctx context.Context, o *checkOptions) error {
 }
 
 // judge checks one document.
-func (k *known) judge(d document, o *checkOptions, at time.Time) Result {
+func (k *snapshot) judge(d document, o *checkOptions, at time.Time) Result {
 	r := Result{File: d.File, Document: d.Index}
 	if d.Err != nil {
 		return r.undecided(d.Err)
@@ -138,8 +138,8 @@ func (k *known) judge(d document, o *checkOptions, at time.Time) Result {
 }
 
 // evaluate judges a request.
-func (k *known) evaluate(req *policy.Request) (*policy.Decision, error) {
-	c, err := policy.PrepareWith(k.ctx, *req, k.world, k)
+func (k *snapshot) evaluate(req *policy.Request) (*policy.Decision, error) {
+	c, err := policy.PrepareWith(k.ctx, *req, k.view, k)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +147,7 @@ func (k *known) evaluate(req *policy.Request) (*policy.Decision, error) {
 	return c.Decide(k.state), nil
 }
 
-func (k *known) requestOf(u *unstructured.Unstructured, o *checkOptions, at time.Time) (*policy.Request, error) {
+func (k *snapshot) requestOf(u *unstructured.Unstructured, o *checkOptions, at time.Time) (*policy.Request, error) {
 	gvk := u.GroupVersionKind()
 	resource, clusterWide := k.resource(gvk)
 	ns := u.GetNamespace()
@@ -211,7 +211,7 @@ func operate(req *policy.Request, operation string, old []byte) error {
 const genuine = "genuine"
 
 // user is who is judged. A service account is taken for the genuine one.
-func (k *known) user(o *checkOptions) authenticationv1.UserInfo {
+func (k *snapshot) user(o *checkOptions) authenticationv1.UserInfo {
 	if o.as == "" {
 		if k.self != nil {
 			return *k.self

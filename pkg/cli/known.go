@@ -27,9 +27,9 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
-// known is what check knows of the world: from files, or from the cluster.
-type known struct {
-	world *policy.World
+// snapshot is what check knows of a cluster, from files or from the cluster itself.
+type snapshot struct {
+	view  *policy.ClusterView
 	state *change.State
 	// objects by kind, namespace and name, as JSON.
 	objects map[string][]byte
@@ -60,8 +60,8 @@ type large struct {
 	namespace string
 }
 
-func (e *env) known(ctx context.Context, o *checkOptions, at time.Time) (*known, error) {
-	k := &known{objects: map[string][]byte{}, defined: map[schema.GroupKind]defined{}, accounts: map[types.NamespacedName]bool{}, large: map[large]func(func(reference.Target) bool) reference.Contents{}, namespace: metav1.NamespaceDefault, ctx: ctx}
+func (e *env) snapshot(ctx context.Context, o *checkOptions, at time.Time) (*snapshot, error) {
+	k := &snapshot{objects: map[string][]byte{}, defined: map[schema.GroupKind]defined{}, accounts: map[types.NamespacedName]bool{}, large: map[large]func(func(reference.Target) bool) reference.Contents{}, namespace: metav1.NamespaceDefault, ctx: ctx}
 	var objects []*unstructured.Unstructured
 	if len(o.with) > 0 {
 		var err error
@@ -116,7 +116,7 @@ func (e *env) given(with []string) ([]*unstructured.Unstructured, error) {
 }
 
 // fetch reads the estate and the change state from the cluster.
-func (e *env) fetch(ctx context.Context, k *known, o *checkOptions) ([]*unstructured.Unstructured, error) {
+func (e *env) fetch(ctx context.Context, k *snapshot, o *checkOptions) ([]*unstructured.Unstructured, error) {
 	c, ns, err := e.client()
 	if err != nil {
 		return nil, err
@@ -202,7 +202,7 @@ func objectKey(gk schema.GroupKind, ns, name string) string {
 	return gk.String() + "|" + ns + "|" + name
 }
 
-func (k *known) keep(u *unstructured.Unstructured) error {
+func (k *snapshot) keep(u *unstructured.Unstructured) error {
 	raw, err := json.Marshal(u.Object)
 	if err != nil {
 		return fmt.Errorf("encode %s %q: %w", u.GetKind(), u.GetName(), err)
@@ -215,7 +215,7 @@ func (k *known) keep(u *unstructured.Unstructured) error {
 	return nil
 }
 
-func (k *known) addOld(paths []string) error {
+func (k *snapshot) addOld(paths []string) error {
 	docs, err := readAll(paths, nil)
 	if err != nil {
 		return err
@@ -232,7 +232,7 @@ func (k *known) addOld(paths []string) error {
 }
 
 // addRoles takes in the roles among what is checked: their bindings are mostly beside them.
-func (k *known) addRoles(docs []document, namespace string) {
+func (k *snapshot) addRoles(docs []document, namespace string) {
 	k.roles = map[string]policy.Role{}
 	for _, d := range docs {
 		if d.Object == nil || d.Object.GroupVersionKind().Group != rbacv1.GroupName || !strings.HasSuffix(d.Object.GetKind(), "Role") {
@@ -249,7 +249,7 @@ func (k *known) addRoles(docs []document, namespace string) {
 }
 
 // old returns the object before an update; nil if there is none.
-func (k *known) old(gvk schema.GroupVersionKind, ns, name string) ([]byte, error) {
+func (k *snapshot) old(gvk schema.GroupVersionKind, ns, name string) ([]byte, error) {
 	if raw, ok := k.objects[objectKey(gvk.GroupKind(), ns, name)]; ok || k.cluster == nil || name == "" {
 		return raw, nil
 	}

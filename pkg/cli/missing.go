@@ -14,7 +14,7 @@ import (
 
 // Read implements policy.Reader. What is not known is looked for in what is given and checked, and in the cluster; of the rest,
 // nobody can be asked: of a namespace the name alone decides, and a role may hold anything.
-func (k *known) Read(ctx context.Context, m *policy.Missing, w *policy.World, f *policy.Facts) error {
+func (k *snapshot) Read(ctx context.Context, m *policy.Missing, w *policy.ClusterView, f *policy.Facts) error {
 	switch {
 	case m.Namespace != "":
 		f.NamespaceRead = true
@@ -45,7 +45,7 @@ func (k *known) Read(ctx context.Context, m *policy.Missing, w *policy.World, f 
 }
 
 // scale reads how many replicas something asks for that is given; none, where it is not.
-func (k *known) scale(m *policy.MissingScale) *policy.TargetScale {
+func (k *snapshot) scale(m *policy.MissingScale) *policy.TargetScale {
 	gk := schema.FromAPIVersionAndKind(m.APIVersion, m.Kind).GroupKind()
 	raw, there := k.objects[objectKey(gk, m.Namespace, m.Name)]
 	if !there {

@@ -27,7 +27,7 @@ func viewOf(o *checkOptions, at time.Time) *view.View {
 }
 
 // compile sorts objects into the view and the change state, and keeps each as the object before an update.
-func (k *known) compile(objects []*unstructured.Unstructured, o *checkOptions, at time.Time) error {
+func (k *snapshot) compile(objects []*unstructured.Unstructured, o *checkOptions, at time.Time) error {
 	k.state = &change.State{ConfigMaps: map[string]map[string][]byte{}}
 	v := viewOf(o, at)
 	for _, u := range inOrder(v, objects) {
@@ -41,9 +41,9 @@ func (k *known) compile(objects []*unstructured.Unstructured, o *checkOptions, a
 			return fmt.Errorf("read %s %q: %w", u.GetKind(), u.GetName(), err)
 		}
 	}
-	k.world, k.stored = v.World(v.Compile()), objects
+	k.view, k.stored = v.ClusterView(v.Compile()), objects
 	if k.self == nil || o.as != "" {
-		k.world.ControllerUID = func(string) (string, bool) { return genuine, true }
+		k.view.ControllerUID = func(string) (string, bool) { return genuine, true }
 	}
 	return nil
 }
@@ -62,7 +62,7 @@ func inOrder(v *view.View, objects []*unstructured.Unstructured) []*unstructured
 }
 
 // sort takes in what the view does not keep: the change state, the contents of ConfigMaps and Secrets, and who is bound to a role.
-func (k *known) sort(u *unstructured.Unstructured) error {
+func (k *snapshot) sort(u *unstructured.Unstructured) error {
 	switch u.GroupVersionKind() {
 	case v1alpha1.GVK(v1alpha1.KindChangeWindow):
 		return appendTo(&k.state.Windows, u)
@@ -96,7 +96,7 @@ func largeOf(u *unstructured.Unstructured) large {
 }
 
 // bind notes the service accounts of a binding. A ClusterRoleBinding has the same fields.
-func (k *known) bind(b *rbacv1.RoleBinding) {
+func (k *snapshot) bind(b *rbacv1.RoleBinding) {
 	for _, s := range b.Subjects {
 		if s.Kind == rbacv1.ServiceAccountKind {
 			k.accounts[types.NamespacedName{Namespace: cmp.Or(s.Namespace, b.Namespace), Name: s.Name}] = true

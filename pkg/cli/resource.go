@@ -17,7 +17,7 @@ type defined struct {
 }
 
 // define takes in a CustomResourceDefinition among what is given; other objects it leaves alone.
-func (k *known) define(u *unstructured.Unstructured) error {
+func (k *snapshot) define(u *unstructured.Unstructured) error {
 	if u == nil || u.GroupVersionKind().GroupKind() != (schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}) {
 		return nil
 	}
@@ -41,7 +41,7 @@ type definition struct {
 
 // resource returns the resource of a kind, and whether its objects lie in no namespace: as its definition says that is given, as the
 // cluster says, else as Kubernetes has it.
-func (k *known) resource(gvk schema.GroupVersionKind) (schema.GroupVersionResource, bool) {
+func (k *snapshot) resource(gvk schema.GroupVersionKind) (schema.GroupVersionResource, bool) {
 	if d, ok := k.defined[gvk.GroupKind()]; ok {
 		return gvk.GroupVersion().WithResource(d.plural), d.clusterWide
 	}

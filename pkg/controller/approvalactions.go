@@ -21,7 +21,7 @@ import (
 // ApprovalActions does what people ask of Firebreak by ChangeApprovals in its own namespace: it lifts a freeze that two have lifted,
 // and gives back an execution that an approver has released. The approvals stay as the record of it.
 type ApprovalActions struct {
-	memory *Memory
+	memory *Cache
 	client client.Client
 	log    logr.Logger
 }
@@ -30,7 +30,7 @@ type ApprovalActions struct {
 type approvalAction struct{ freeze, execution string }
 
 // NewApprovalActions returns what runs in the leading replica. c must not read from a cache.
-func NewApprovalActions(m *Memory, c client.Client, log logr.Logger) *ApprovalActions {
+func NewApprovalActions(m *Cache, c client.Client, log logr.Logger) *ApprovalActions {
 	return &ApprovalActions{m, c, log}
 }
 
@@ -81,14 +81,14 @@ func (a *ApprovalActions) Reconcile(ctx context.Context, what approvalAction) (r
 	switch {
 	case err != nil:
 	case what.freeze != "":
-		err = a.lift(ctx, what.freeze, approvals, policy.Unfit(est))
+		err = a.lift(ctx, what.freeze, approvals, policy.ApproverCheck(est))
 	default:
-		err = a.release(ctx, what.execution, approvals, policy.Unfit(est))
+		err = a.release(ctx, what.execution, approvals, policy.ApproverCheck(est))
 	}
 	return reconcile.Result{}, err
 }
 
-func (a *ApprovalActions) lift(ctx context.Context, name string, approvals []v1alpha1.ChangeApproval, unfit change.Unfit) error {
+func (a *ApprovalActions) lift(ctx context.Context, name string, approvals []v1alpha1.ChangeApproval, unfit change.ApproverCheck) error {
 	var f v1alpha1.ChangeFreeze
 	if err := a.client.Get(ctx, client.ObjectKey{Name: name}, &f); err != nil {
 		return client.IgnoreNotFound(err)
@@ -104,7 +104,7 @@ func (a *ApprovalActions) lift(ctx context.Context, name string, approvals []v1a
 	return nil
 }
 
-func (a *ApprovalActions) release(ctx context.Context, name string, approvals []v1alpha1.ChangeApproval, unfit change.Unfit) error {
+func (a *ApprovalActions) release(ctx context.Context, name string, approvals []v1alpha1.ChangeApproval, unfit change.ApproverCheck) error {
 	var x v1alpha1.ChangeExecution
 	if err := a.client.Get(ctx, client.ObjectKey{Namespace: a.memory.settings.Namespace, Name: name}, &x); err != nil {
 		return client.IgnoreNotFound(err)

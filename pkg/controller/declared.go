@@ -27,7 +27,7 @@ import (
 // What it writes passes the webhook like anybody's writes. What weakens the boundary waits until a window permits it, and
 // says so: as condition PendingApproval of what is there already, as an Event of the ConfigMap, and as a metric.
 type EstateApplier struct {
-	memory  *Memory
+	memory  *Cache
 	client  client.Client
 	states  States
 	events  record.EventRecorder
@@ -79,7 +79,7 @@ const (
 )
 
 // NewEstateApplier returns what runs on the leading replica. c must not read from a cache; from names the ConfigMap.
-func NewEstateApplier(m *Memory, c client.Client, states States, from client.ObjectKey, events record.EventRecorder, r prometheus.Registerer, log logr.Logger) *EstateApplier {
+func NewEstateApplier(m *Cache, c client.Client, states States, from client.ObjectKey, events record.EventRecorder, r prometheus.Registerer, log logr.Logger) *EstateApplier {
 	return &EstateApplier{
 		memory: m, client: c, states: states, events: events, log: log, from: from, every: 5 * time.Second,
 		waiting: newPendingDeclarations(r), applied: map[declaration]version{}, waits: map[declaration]wait{}, told: map[declaration]said{},
@@ -103,7 +103,7 @@ func (d *EstateApplier) Start(ctx context.Context) error {
 			return nil
 		case <-next.C:
 		}
-		if _, ready := d.memory.World(); !ready {
+		if _, ready := d.memory.View(); !ready {
 			next.Reset(d.every / 20)
 			continue
 		}

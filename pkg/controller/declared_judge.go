@@ -19,7 +19,7 @@ import (
 
 // States reads live what a request is judged by.
 type States interface {
-	State(ctx context.Context, c *policy.Case, namespace string) (*change.State, error)
+	State(ctx context.Context, c *policy.PreparedRequest, namespace string) (*change.State, error)
 }
 
 // judge says what is in the way of a change, as the webhook would. before is nil for a creation, after for a deletion.
@@ -28,16 +28,16 @@ func (d *EstateApplier) judge(ctx context.Context, before, after *unstructured.U
 	if err != nil {
 		return obstacle{}, err
 	}
-	world, ready := d.memory.World()
+	cluster, ready := d.memory.View()
 	if !ready {
 		return obstacle{}, fmt.Errorf("the cluster is not known any more")
 	}
-	c, err := policy.Prepare(*req, world)
+	c, err := policy.Prepare(*req, cluster)
 	if err != nil {
 		return obstacle{}, err
 	}
 	var state *change.State
-	if c.Needs().Any() {
+	if c.LiveReads().Any() {
 		if state, err = d.states.State(ctx, c, ""); err != nil {
 			return obstacle{}, err
 		}

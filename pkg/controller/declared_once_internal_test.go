@@ -32,7 +32,7 @@ type liveState struct {
 	asked int
 }
 
-func (l *liveState) State(context.Context, *policy.Case, string) (*change.State, error) {
+func (l *liveState) State(context.Context, *policy.PreparedRequest, string) (*change.State, error) {
 	l.asked++
 	return &l.state, l.err
 }

@@ -53,7 +53,7 @@ func denied() *policy.Decision {
 }
 
 func underAWindow() *policy.Decision {
-	return &policy.Decision{Allowed: true, Use: &policy.Use{Verdict: change.Verdict{
+	return &policy.Decision{Allowed: true, Use: &policy.WindowUse{Verdict: change.Verdict{
 		Window: &v1alpha1.ChangeWindow{ObjectMeta: metav1.ObjectMeta{Name: "rebuild", Namespace: "payments"}}, Approvals: change.Approvals{By: []string{"alice", "dana"}},
 	}}}
 }

@@ -15,7 +15,7 @@ import (
 // switch it off, which admission cannot prevent; so it is told, within ten seconds.
 type RegistrationMonitor struct {
 	client client.Reader
-	memory *Memory
+	memory *Cache
 	log    logr.Logger
 	every  time.Duration
 
@@ -47,7 +47,7 @@ func webhooks() []string {
 }
 
 // NewRegistrationMonitor returns what runs in every replica, and registers what it tells. c must not read from a cache.
-func NewRegistrationMonitor(m *Memory, c client.Reader, r prometheus.Registerer, log logr.Logger) *RegistrationMonitor {
+func NewRegistrationMonitor(m *Cache, c client.Reader, r prometheus.Registerer, log logr.Logger) *RegistrationMonitor {
 	g := &RegistrationMonitor{
 		client: c, memory: m, log: log, every: 10 * time.Second, missing: map[string]bool{},
 		webhooks: prometheus.NewGaugeVec(prometheus.GaugeOpts{

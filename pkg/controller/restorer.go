@@ -28,7 +28,7 @@ import (
 // judge stays free until it can.
 type RegistrationRestorer struct {
 	client client.Client
-	memory *Memory
+	memory *Cache
 	// from is the ConfigMap with what was rendered, deployment Firebreak's own.
 	from, deployment client.ObjectKey
 	events           record.EventRecorder
@@ -86,7 +86,7 @@ type registration struct {
 }
 
 // NewRegistrationRestorer returns what runs on the leading replica. c must not read from a cache.
-func NewRegistrationRestorer(m *Memory, c client.Client, from, deployment client.ObjectKey, events record.EventRecorder, r prometheus.Registerer, log logr.Logger) *RegistrationRestorer {
+func NewRegistrationRestorer(m *Cache, c client.Client, from, deployment client.ObjectKey, events record.EventRecorder, r prometheus.Registerer, log logr.Logger) *RegistrationRestorer {
 	s := &RegistrationRestorer{
 		client: c, memory: m, from: from, deployment: deployment, events: events, log: log, every: 4 * time.Second,
 		amiss: map[declaration]bool{}, tried: map[declaration]attempts{},

@@ -96,7 +96,7 @@ func restorerOf(t *testing.T) (*RegistrationRestorer, *cluster, *time.Time) {
 		rendered:   &corev1.ConfigMap{Data: map[string]string{RegistrationsKey: twoPolicies}},
 		deployment: &appsv1.Deployment{}, stored: map[string]*unstructured.Unstructured{}, broken: map[string]error{},
 	}
-	m := &Memory{clock: func() time.Time { return now }}
+	m := &Cache{clock: func() time.Time { return now }}
 	return NewRegistrationRestorer(m, c, client.ObjectKey{Name: "r"}, client.ObjectKey{Name: "d"}, record.NewFakeRecorder(1000), prometheus.NewRegistry(), logr.Discard()), c, &now
 }
 

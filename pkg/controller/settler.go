@@ -24,7 +24,7 @@ import (
 // cannot have existed is given back: two minutes of unbroken watch since before the reservation showed no such UID,
 // and a live look at the end neither. Whatever cannot be told stays used.
 type ReservationSettler struct {
-	memory *Memory
+	memory *Cache
 	client client.Client
 	live   client.Reader
 	log    logr.Logger
@@ -38,7 +38,7 @@ type ReservationSettler struct {
 const patience = 2 * time.Minute
 
 // NewReservationSettler returns the settler of the leading replica.
-func NewReservationSettler(m *Memory, c client.WithWatch, log logr.Logger) *ReservationSettler {
+func NewReservationSettler(m *Cache, c client.WithWatch, log logr.Logger) *ReservationSettler {
 	s := &ReservationSettler{memory: m, client: c, live: c, log: log, watch: map[schema.GroupKind]*objectWatch{}, patience: patience}
 	for _, k := range workload.Kinds() {
 		s.watch[k.GroupKind] = newObjectWatch(c, k.GroupVersionKind(), s.observe, log)
@@ -264,13 +264,13 @@ func (s *ReservationSettler) finished(ctx context.Context, uid types.UID, result
 
 // UseMarker marks executions used whose object a review has shown to exist. It runs in every replica.
 type UseMarker struct {
-	memory *Memory
+	memory *Cache
 	client client.Client
 	log    logr.Logger
 }
 
 // NewUseMarker returns the marker of a replica.
-func NewUseMarker(m *Memory, c client.Client, log logr.Logger) *UseMarker {
+func NewUseMarker(m *Cache, c client.Client, log logr.Logger) *UseMarker {
 	return &UseMarker{memory: m, client: c, log: log}
 }
 

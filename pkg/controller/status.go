@@ -21,7 +21,7 @@ import (
 
 // Statuses writes the statuses of Firebreak's kinds, for people: nothing is decided on them. Each kind has a queue of its own.
 type Statuses struct {
-	memory *Memory
+	memory *Cache
 	client client.Client
 	// waiting is the part of the declared estate that is not in force; nil: nothing is declared.
 	waiting *PendingDeclarations
@@ -39,7 +39,7 @@ const heartbeat = 30 * time.Second
 const recount = 2 * time.Second
 
 // NewStatuses returns the writer of statuses. c reads windows and approvals from caches; waiting is nil where nothing is declared.
-func NewStatuses(m *Memory, c client.Client, waiting *PendingDeclarations) *Statuses {
+func NewStatuses(m *Cache, c client.Client, waiting *PendingDeclarations) *Statuses {
 	return &Statuses{memory: m, client: c, waiting: waiting, writes: rate.NewLimiter(statusesPerSecond, statusesPerSecond)}
 }
 

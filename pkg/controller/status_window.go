@@ -116,7 +116,7 @@ func (s *Statuses) summarise(e *estate.Estate, w *v1alpha1.ChangeWindow, state *
 		envs = append(envs, env)
 	}
 	sum := change.Summarise(w, change.Query{
-		At: now, Cluster: e.Cluster, FirebreakNamespace: e.FirebreakNamespace, Controls: estate.StrictestControls(envs), Unfit: policy.Unfit(e),
+		At: now, Cluster: e.Cluster, FirebreakNamespace: e.FirebreakNamespace, Controls: estate.StrictestControls(envs), Unfit: policy.ApproverCheck(e),
 	}, state)
 	st := &w.Status
 	st.ObservedGeneration, st.Digest, st.Phase = w.Generation, change.WindowDigest(&w.Spec), sum.Phase

@@ -55,7 +55,7 @@ type stage struct {
 	t      *testing.T
 	scheme *runtime.Scheme
 	client client.WithWatch
-	memory *Memory
+	memory *Cache
 	now    time.Time
 	// mu guards what follows.
 	mu sync.Mutex
@@ -89,7 +89,7 @@ func newStage(t *testing.T, docs string, more ...client.Object) *stage {
 		b.WithObjects(o.DeepCopyObject().(client.Object))
 	}
 	s.client = b.Build()
-	s.memory = NewMemory(nil, view.Settings{Cluster: "prod-eu-1", Namespace: own, ServiceAccount: "firebreak"}, func() time.Time { return s.now }, s.log())
+	s.memory = NewCache(nil, view.Settings{Cluster: "prod-eu-1", Namespace: own, ServiceAccount: "firebreak"}, func() time.Time { return s.now }, s.log())
 	s.know(objects...)
 	s.memory.compile()
 	return s

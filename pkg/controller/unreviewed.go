@@ -16,7 +16,7 @@ import (
 
 // Unreviewed counts emergencies that nobody but their requester has looked at. It runs in the leading replica.
 type Unreviewed struct {
-	memory *Memory
+	memory *Cache
 	client client.Reader
 	log    logr.Logger
 	gauge  *prometheus.GaugeVec
@@ -25,7 +25,7 @@ type Unreviewed struct {
 }
 
 // NewUnreviewed returns the counter, and registers what it counts. c reads from caches.
-func NewUnreviewed(m *Memory, c client.Reader, r prometheus.Registerer, log logr.Logger) *Unreviewed {
+func NewUnreviewed(m *Cache, c client.Reader, r prometheus.Registerer, log logr.Logger) *Unreviewed {
 	u := &Unreviewed{memory: m, client: c, log: log, gauge: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: "firebreak", Name: "emergencies_unreviewed",
 		Help: "Emergency windows that nobody but their requester has looked at, those that were used and deleted included, by environment and whether it is its requester's second. The leading replica reports it.",

@@ -56,7 +56,7 @@ func (e *Estate) OverlappingRange(cidr string) []Owner {
 // Service's DNS name in one of its namespaces, or the wildcard covers such names. Empty: none.
 func (e *Estate) ServiceClaim(h reference.Target, wildcard bool) string {
 	if !wildcard {
-		h.Strong = true
+		h.Unambiguous = true
 		if _, ns, ok := e.serviceOf(h, ""); ok {
 			return firstProduction(e.NamespaceOrName(ns))
 		}

@@ -83,7 +83,7 @@ func (e *Estate) host(t reference.Target, from string, aliases int) Resolution {
 	}
 	if external := e.services[ns+"/"+svc].External; external != "" && aliases > 0 && len(e.Service(ns, svc)) == 0 {
 		if alias, ok := reference.NormaliseHost(external, true); ok {
-			alias.Strong = true
+			alias.Unambiguous = true
 			if r := e.host(alias, ns, aliases-1); len(r.Owners) > 0 || r.Namespace != "" && r.Namespace != from {
 				return r
 			}
@@ -122,9 +122,9 @@ func (e *Estate) serviceOf(h reference.Target, from string) (svc, ns string, ok 
 		return "", "", false
 	case n == 3 && e.ServiceExists(labels[2], labels[1]):
 		return labels[1], labels[2], true // a member of a StatefulSet
-	case n == 2 && (h.Strong && !e.public(labels[1]) || e.ServiceExists(labels[1], labels[0])):
+	case n == 2 && (h.Unambiguous && !e.public(labels[1]) || e.ServiceExists(labels[1], labels[0])):
 		return labels[0], labels[1], true
-	case n == 1 && h.Strong && from != "":
+	case n == 1 && h.Unambiguous && from != "":
 		return labels[0], from, true
 	}
 	return "", "", false

@@ -138,7 +138,7 @@ func TestResolve(t *testing.T) {
 			if !ok {
 				t.Fatalf("%q is not a host", test.host)
 			}
-			h.Strong = test.strong
+			h.Unambiguous = test.strong
 			target := e.Resolve(h, test.from)
 			got := owners(target.Owners)
 			if target.Service != "" || target.Namespace != "" {
@@ -308,7 +308,7 @@ func TestSharedLoadBalancers(t *testing.T) {
 			Namespaces:   map[string]map[string]string{production: nil, development: nil},
 			Services:     map[string]estate.Service{production + "/web": shared, development + "/web": shared},
 		})
-		for _, target := range []reference.Target{{Kind: reference.Host, Name: "192.0.2.7", Addr: address, Strong: true}, {Kind: reference.Host, Name: "lb.example.com", Strong: true}} {
+		for _, target := range []reference.Target{{Kind: reference.Host, Name: "192.0.2.7", Addr: address, Unambiguous: true}, {Kind: reference.Host, Name: "lb.example.com", Unambiguous: true}} {
 			if got := e.Resolve(target, development).Namespace; got != production {
 				t.Errorf("%s leads to namespace %q, want %q", target.Name, got, production)
 			}

@@ -42,8 +42,8 @@ type Ledger struct {
 // New returns a ledger that keeps its records in Firebreak's own namespace.
 func New(c Client, namespace string) *Ledger { return &Ledger{client: c, namespace: namespace} }
 
-// Claim is a request for one execution.
-type Claim struct {
+// ReservationRequest is a request for one execution.
+type ReservationRequest struct {
 	// Verdict of the window, with the slots that were taken when its executions were read live.
 	Verdict change.Verdict
 	// Key by which a repeat is the same execution.
@@ -65,11 +65,11 @@ type Reservation struct {
 // Reserve takes a slot. A key that holds one keeps it; else a free one is picked at random, and one more if that was
 // taken meanwhile. Its errors are ErrExhausted, ErrContended, or that of a failed call, after which the slot may or may
 // not be taken.
-func (l *Ledger) Reserve(ctx context.Context, c Claim) (*Reservation, error) {
-	if c.Verdict.Held != "" {
+func (l *Ledger) Reserve(ctx context.Context, c ReservationRequest) (*Reservation, error) {
+	if c.Verdict.HeldSlot != "" {
 		return l.held(c), nil
 	}
-	taken := c.Verdict.Taken
+	taken := c.Verdict.TakenSlots
 	for try := 0; ; try++ {
 		slot, ok := pick(c, taken)
 		if !ok {
@@ -90,19 +90,19 @@ func (l *Ledger) Reserve(ctx context.Context, c Claim) (*Reservation, error) {
 			return nil, err
 		}
 		if holder != "" {
-			c.Verdict.Held = holder
+			c.Verdict.HeldSlot = holder
 			return l.held(c), nil
 		}
 		taken = slots
 	}
 }
 
-func (l *Ledger) held(c Claim) *Reservation {
-	return &Reservation{ChangeExecution: l.execution(c, c.Verdict.Held), Held: true}
+func (l *Ledger) held(c ReservationRequest) *Reservation {
+	return &Reservation{ChangeExecution: l.execution(c, c.Verdict.HeldSlot), Held: true}
 }
 
 // pick returns a free slot. Without a limit it is derived from the key, so that a repeat takes the same.
-func pick(c Claim, taken []string) (string, bool) {
+func pick(c ReservationRequest, taken []string) (string, bool) {
 	if c.Verdict.Max == 0 {
 		sum := sha256.Sum256([]byte(c.Key))
 		return hex.EncodeToString(sum[:8]), true
@@ -122,7 +122,7 @@ func pick(c Claim, taken []string) (string, bool) {
 }
 
 // list reads the slots in use, and the one that the claim's key holds.
-func (l *Ledger) list(ctx context.Context, c Claim) (holder string, taken []string, err error) {
+func (l *Ledger) list(ctx context.Context, c ReservationRequest) (holder string, taken []string, err error) {
 	var all v1alpha1.ChangeExecutionList
 	uid := string(c.Verdict.Window.UID)
 	if err := l.client.List(ctx, &all, client.InNamespace(l.namespace), client.MatchingLabels{v1alpha1.LabelWindowUID: uid}); err != nil {
@@ -146,7 +146,7 @@ func Name(uid string, occurrence int64, slot string) string {
 	return fmt.Sprintf("%s-%d-%s", uid, occurrence, slot)
 }
 
-func (l *Ledger) execution(c Claim, slot string) *v1alpha1.ChangeExecution {
+func (l *Ledger) execution(c ReservationRequest, slot string) *v1alpha1.ChangeExecution {
 	w := c.Verdict.Window
 	return &v1alpha1.ChangeExecution{
 		ObjectMeta: metav1.ObjectMeta{

@@ -25,8 +25,8 @@ func slots(n int) change.Verdict {
 	}
 }
 
-func claim(key string, v change.Verdict) ledger.Claim {
-	return ledger.Claim{Verdict: v, Key: key, Operation: v1alpha1.OperationCreate, Requester: v1alpha1.Stamp{Username: "sam"}, Object: v1alpha1.ExecutedObject{Kind: "Job", Namespace: "payments", Name: "reindex"}}
+func claim(key string, v change.Verdict) ledger.ReservationRequest {
+	return ledger.ReservationRequest{Verdict: v, Key: key, Operation: v1alpha1.OperationCreate, Requester: v1alpha1.Stamp{Username: "sam"}, Object: v1alpha1.ExecutedObject{Kind: "Job", Namespace: "payments", Name: "reindex"}}
 }
 
 func opened() (*apistore.Store, *ledger.Ledger) {
@@ -97,7 +97,7 @@ func TestReserveAmongOthers(t *testing.T) {
 func TestHeldSlotsAreKept(t *testing.T) {
 	s, l := opened()
 	v := slots(1)
-	v.Held, v.Taken = "0", []string{"0"}
+	v.HeldSlot, v.TakenSlots = "0", []string{"0"}
 	r, err := l.Reserve(t.Context(), claim("a", v))
 	if err != nil || !r.Held || r.Name != "w-1-0-0" {
 		t.Fatalf("%v, %+v", err, r)
@@ -119,7 +119,7 @@ func TestReleasedSlots(t *testing.T) {
 	if err != nil || r.Spec.Slot != "1" {
 		t.Fatalf("%v, %+v", err, r)
 	}
-	v.Taken = []string{"1"}
+	v.TakenSlots = []string{"1"}
 	if _, err := l.Reserve(t.Context(), claim("c", v)); !errors.Is(err, ledger.ErrExhausted) {
 		t.Errorf("one execution more than there are: %v", err)
 	}

@@ -18,7 +18,7 @@ import (
 
 // Audit judges an object that is stored by the rules of segregation, as of an instant and by what it would run as: who wrote
 // it is not known any more. The error means that it could not be judged.
-func Audit(gvk schema.GroupVersionKind, resource schema.GroupVersionResource, namespace, name string, raw []byte, w *World, at time.Time) (*Decision, error) {
+func Audit(gvk schema.GroupVersionKind, resource schema.GroupVersionResource, namespace, name string, raw []byte, w *ClusterView, at time.Time) (*Decision, error) {
 	req := Request{
 		Operation: Create, Kind: gvk, Resource: resource, Namespace: namespace, Name: name, Object: raw, Now: at, Stored: true,
 		User: authenticationv1.UserInfo{Username: userControllerManager}, Facts: Facts{NamespaceRead: true, RoleRead: true},
@@ -37,9 +37,9 @@ func Audit(gvk schema.GroupVersionKind, resource schema.GroupVersionResource, na
 	return d, nil
 }
 
-// Standing is a permission that stands: for a time an Exemption, a gateway or a window, and without one what a service account
+// TimedPermission is a permission that stands: for a time an Exemption, a gateway or a window, and without one what a service account
 // may do in production that no Environment lists.
-type Standing struct {
+type TimedPermission struct {
 	Kind, Namespace, Name string
 	// Counts at the instant of the question.
 	Counts bool
@@ -47,24 +47,24 @@ type Standing struct {
 	Why string
 }
 
-// StandingAt returns every permission that stands at an instant, or once stood and is still there.
-func StandingAt(e *estate.Estate, s *change.State, at time.Time) []Standing {
-	var out []Standing
+// TimedPermissionsAt returns every permission that stands at an instant, or once stood and is still there.
+func TimedPermissionsAt(e *estate.Estate, s *change.State, at time.Time) []TimedPermission {
+	var out []TimedPermission
 	for _, x := range e.Exemptions() {
 		counts, why := until(x.Spec.ExpiresAt.Time, at)
-		out = append(out, Standing{Kind: v1alpha1.KindExemption, Name: x.Name, Counts: counts, Why: why})
+		out = append(out, TimedPermission{Kind: v1alpha1.KindExemption, Name: x.Name, Counts: counts, Why: why})
 	}
 	for _, env := range e.Environments() {
 		for _, g := range env.Spec().Gateways {
 			counts, why := until(g.ExpiresAt.Time, at)
-			out = append(out, Standing{Kind: v1alpha1.KindEnvironment, Name: env.Name, Counts: counts, Why: fmt.Sprintf("its gateway through %q %s", g.Host, why)})
+			out = append(out, TimedPermission{Kind: v1alpha1.KindEnvironment, Name: env.Name, Counts: counts, Why: fmt.Sprintf("its gateway through %q %s", g.Host, why)})
 		}
 	}
 	for i := range s.Windows {
 		out = append(out, windowAt(&s.Windows[i], e, s, at))
 	}
 	for _, w := range change.GoneUnreviewed(s) {
-		out = append(out, Standing{
+		out = append(out, TimedPermission{
 			Kind: v1alpha1.KindChangeWindow, Namespace: w.Namespace, Name: w.Name,
 			Why: "it was used as an emergency and deleted before anybody else had reviewed it",
 		})
@@ -74,8 +74,8 @@ func StandingAt(e *estate.Estate, s *change.State, at time.Time) []Standing {
 
 // UnlistedAt returns the service accounts of Shared and unassigned namespaces that the bindings of the cluster give power over
 // production, and that no Environment lists: what enforcement.unlistedAutomation is about.
-func UnlistedAt(w *World, accounts []types.NamespacedName) []Standing {
-	var out []Standing
+func UnlistedAt(w *ClusterView, accounts []types.NamespacedName) []TimedPermission {
+	var out []TimedPermission
 	for _, a := range accounts {
 		r, err := w.requester(authenticationv1.UserInfo{Username: estate.AccountUser(a.Namespace, a.Name), UID: "any"})
 		own := a.Namespace == controllerNamespace && slices.Contains(Controllers(), a.Name)
@@ -87,14 +87,14 @@ func UnlistedAt(w *World, accounts []types.NamespacedName) []Standing {
 			if e.UnlistedAutomation() == v1alpha1.ActionDeny {
 				what = "is refused there"
 			}
-			out = append(out, Standing{Kind: "ServiceAccount", Namespace: a.Namespace, Name: a.Name, Counts: true, Why: fmt.Sprintf(
+			out = append(out, TimedPermission{Kind: "ServiceAccount", Namespace: a.Namespace, Name: a.Name, Counts: true, Why: fmt.Sprintf(
 				"its bindings give it power in environment %q, whose spec.identities do not list it: what it writes %s; list it, or take the bindings away", e.Name, what)})
 		}
 	}
 	return out
 }
 
-func windowAt(w *v1alpha1.ChangeWindow, e *estate.Estate, s *change.State, at time.Time) Standing {
+func windowAt(w *v1alpha1.ChangeWindow, e *estate.Estate, s *change.State, at time.Time) TimedPermission {
 	var envs []*estate.Environment
 	if env, ok := e.Environment(w.Spec.Environment); ok {
 		envs = append(envs, env)
@@ -103,8 +103,8 @@ func windowAt(w *v1alpha1.ChangeWindow, e *estate.Estate, s *change.State, at ti
 	own.Executions = slices.DeleteFunc(slices.Clone(s.Executions), func(x v1alpha1.ChangeExecution) bool {
 		return x.Spec.Window.UID != w.UID || x.Released()
 	})
-	sum := change.Summarise(w, change.Query{At: at, Cluster: e.Cluster, FirebreakNamespace: e.FirebreakNamespace, Controls: estate.StrictestControls(envs), Unfit: Unfit(e)}, &own)
-	out := Standing{Kind: v1alpha1.KindChangeWindow, Namespace: w.Namespace, Name: w.Name, Why: sum.Message}
+	sum := change.Summarise(w, change.Query{At: at, Cluster: e.Cluster, FirebreakNamespace: e.FirebreakNamespace, Controls: estate.StrictestControls(envs), Unfit: ApproverCheck(e)}, &own)
+	out := TimedPermission{Kind: v1alpha1.KindChangeWindow, Namespace: w.Namespace, Name: w.Name, Why: sum.Message}
 	switch sum.Phase {
 	case v1alpha1.WindowOpen, v1alpha1.WindowApproved, v1alpha1.WindowExhausted:
 		out.Counts = true

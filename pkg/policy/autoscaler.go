@@ -36,7 +36,7 @@ type autoscalerBounds struct {
 
 // autoscalerBounds returns the bounds of an autoscaler whose effect is judged; false: it is none, or it changes nothing in
 // Production.
-func (c *Case) autoscalerBounds() (autoscalerBounds, bool) {
+func (c *PreparedRequest) autoscalerBounds() (autoscalerBounds, bool) {
 	var a autoscalerBounds
 	if !c.boundsAreJudged() || !c.isKind(autoscalerKind()) || kjson.UnmarshalCaseSensitivePreserveInts(c.new.raw, &a) != nil {
 		return a, false
@@ -45,7 +45,7 @@ func (c *Case) autoscalerBounds() (autoscalerBounds, bool) {
 }
 
 // knownTarget asks for the scale of what an autoscaler scales.
-func (c *Case) knownTarget() {
+func (c *PreparedRequest) knownTarget() {
 	a, ok := c.autoscalerBounds()
 	if !ok || c.req.Stored {
 		return
@@ -56,14 +56,14 @@ func (c *Case) knownTarget() {
 }
 
 // targetReplicas is how many replicas the workload asks for that an autoscaler scales; false: nothing is known of it.
-func (c *Case) targetReplicas(t ScaleTarget) (int64, bool) {
+func (c *PreparedRequest) targetReplicas(t ScaleTarget) (int64, bool) {
 	if c.req.Facts.Scale != nil {
 		return c.req.Facts.Scale.Replicas, true
 	}
 	if k, ok := workload.KindOf(t.groupKind()); !ok || !k.Scaled {
 		return 0, false
 	}
-	p, ok := c.world.Parents(c.req.Namespace, t.Kind, t.Name)
+	p, ok := c.view.ScaledWorkloads(c.req.Namespace, t.Kind, t.Name)
 	return p.Replicas, ok
 }
 
@@ -73,7 +73,7 @@ func (t *ScaleTarget) groupKind() schema.GroupKind {
 
 // autoscales compares the bounds of an autoscaler with what its workload asks for, and asked for within the last hour: in small
 // steps as well, it must not take away what one step may not.
-func (c *Case) autoscales(prod []*estate.Environment) string {
+func (c *PreparedRequest) autoscales(prod []*estate.Environment) string {
 	a, ok := c.autoscalerBounds()
 	if !ok {
 		return ""
@@ -87,7 +87,7 @@ func (c *Case) autoscales(prod []*estate.Environment) string {
 	if a.Spec.MinReplicas != nil {
 		least = *a.Spec.MinReplicas
 	}
-	peak := max(running, c.world.Peaks(c.req.Namespace, t.groupKind().String(), t.Name))
+	peak := max(running, c.view.Peaks(c.req.Namespace, t.groupKind().String(), t.Name))
 	for _, e := range prod {
 		b := estate.BlastRadiusOf(e.Spec().ChangeControl)
 		switch {

@@ -16,7 +16,7 @@ import (
 )
 
 // benchWorld has one environment of each side, and as many hosts as are asked for.
-func benchWorld(hosts int) *policy.World {
+func benchWorld(hosts int) *policy.ClusterView {
 	environment := func(name string, tier v1alpha1.Tier) v1alpha1.Environment {
 		return v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.EnvironmentSpec{
 			Tier: tier, Namespaces: v1alpha1.NamespaceMembers{Names: []v1alpha1.Glob{v1alpha1.Glob(name)}},
@@ -32,7 +32,7 @@ func benchWorld(hosts int) *policy.World {
 	}
 	production := environment("production", v1alpha1.TierProduction)
 	production.Spec.ChangeControl = &v1alpha1.ChangeControl{MaintenanceTools: []string{"shard-mover"}}
-	return policy.NewWorld(estate.Compile(estate.Input{
+	return policy.NewClusterView(estate.Compile(estate.Input{
 		Environments: []v1alpha1.Environment{production, environment("development", v1alpha1.TierNonProduction)},
 		DataStores:   stores, Namespaces: map[string]map[string]string{"production": nil, "development": nil},
 	}))
@@ -57,7 +57,7 @@ func benchRequest() *policy.Request {
 // ratio of the two holds on a noisy machine.
 func BenchmarkEvaluate(b *testing.B) {
 	small, large, req := benchWorld(10), benchWorld(100_000), benchRequest()
-	judge := func(w *policy.World) time.Duration {
+	judge := func(w *policy.ClusterView) time.Duration {
 		start := time.Now() //nolint:forbidigo // a benchmark measures
 		if d, err := policy.Evaluate(*req, w, nil); err != nil || !d.Allowed {
 			b.Fatalf("%v %+v", err, d)

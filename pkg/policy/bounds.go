@@ -18,7 +18,7 @@ func budgetKind() schema.GroupKind {
 
 // bounds says, as a predicate, how an autoscaler or a disruption budget is written so that it takes away more than the
 // environment allows; empty: it does not.
-func (c *Case) bounds() string {
+func (c *PreparedRequest) bounds() string {
 	if !c.boundsAreJudged() {
 		return ""
 	}
@@ -32,12 +32,12 @@ func (c *Case) bounds() string {
 }
 
 // boundsAreJudged: somebody changes what an object of Production asks for. Kubernetes' own controllers only follow it.
-func (c *Case) boundsAreJudged() bool {
+func (c *PreparedRequest) boundsAreJudged() bool {
 	return len(c.Production()) > 0 && !c.outsider && !c.requester.Controller && c.new != nil && c.req.SubResource == "" && !sameBody(c.new, c.old)
 }
 
 // blocksEvictions reports whether a disruption budget lets none of its Pods be evicted.
-func (c *Case) blocksEvictions(o *object) bool {
+func (c *PreparedRequest) blocksEvictions(o *object) bool {
 	var b struct {
 		Spec struct {
 			MinAvailable   *intstr.IntOrString   `json:"minAvailable"`
@@ -62,6 +62,6 @@ func (c *Case) blocksEvictions(o *object) bool {
 	if err != nil {
 		return false
 	}
-	running := c.world.Running(c.req.Namespace, sel)
+	running := c.view.Running(c.req.Namespace, sel)
 	return running > 1 && int64(n.IntVal) >= running // of one, no more can be asked
 }

@@ -76,7 +76,7 @@ func TestBypassByTheControlPlanesNames(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			req := newRequest(t, s, header{Requester: "dora", Operation: "delete"}, documents(t, []byte(calmPod)), now())
 			req.User = authenticationv1.UserInfo{Username: test.username, Groups: append(test.groups, "system:authenticated")}
-			d, err := policy.Evaluate(*req, s.world, nil)
+			d, err := policy.Evaluate(*req, s.cluster, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -212,7 +212,7 @@ func TestManyRulesAreComparedInLinearTime(t *testing.T) {
 		s := newStage(t)
 		req := newRequest(t, s, updating("dora"), documents(t, []byte(then(role(1), role(0)))), now())
 		return testing.AllocsPerRun(3, func() {
-			if d, err := policy.Evaluate(*req, s.world, s.state(t)); err != nil || !d.Allowed {
+			if d, err := policy.Evaluate(*req, s.cluster, s.state(t)); err != nil || !d.Allowed {
 				t.Fatal(d, err)
 			}
 		})

@@ -26,7 +26,7 @@ func TestVariablesThatRepeatEachOther(t *testing.T) {
 		User:   authenticationv1.UserInfo{Username: "dana"},
 		Object: []byte(`{"metadata":{"name":"x"},"spec":{"containers":[{"name":"a","env":[` + strings.Join(env, ",") + `]}]}}`),
 	}
-	w := policy.NewWorld(estate.Compile(estate.Input{Namespaces: map[string]map[string]string{"dev": nil}}))
+	w := policy.NewClusterView(estate.Compile(estate.Input{Namespaces: map[string]map[string]string{"dev": nil}}))
 	_, err := policy.Evaluate(*req, w, nil)
 	var undecided policy.UndecidedError
 	if !errors.As(err, &undecided) {

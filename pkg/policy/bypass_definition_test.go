@@ -118,7 +118,7 @@ func TestBypassDefinition(t *testing.T) {
 			if req.Object, err = json.Marshal(new); err != nil {
 				t.Fatal(err)
 			}
-			d, err := policy.Evaluate(*req, s.world, nil)
+			d, err := policy.Evaluate(*req, s.cluster, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -114,7 +114,7 @@ func TestBypassByAWayToPower(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.world.Roles = func(string, string) (policy.Role, bool) { return policy.Role{Rules: rulesOf(t, rule)}, true }
+			s.cluster.Roles = func(string, string) (policy.Role, bool) { return policy.Role{Rules: rulesOf(t, rule)}, true }
 			req := newRequest(t, s, by("dora"), documents(t, []byte(`{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: tools}, spec: {serviceAccountName: strong, containers: [{name: a, image: x}]}}`)), now())
 			if got := verdict(req, s, nil, t); got != "IdentityOutsideEnvironment" {
 				t.Errorf("got %s", got)

@@ -119,7 +119,7 @@ func TestAnUnreadableOwnerIsSaid(t *testing.T) {
 		`spec: {containers: [{name: main, image: a, command: [psql, -h, db.prod.db.example.com]}]}}`
 	req := newRequest(t, s, by("cert-manager"), documents(t, []byte(owned)), now())
 	req.Facts.Owner = &policy.OwnerObject{Unreadable: true}
-	d, err := policy.Evaluate(*req, s.world, s.state(t))
+	d, err := policy.Evaluate(*req, s.cluster, s.state(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,11 +151,11 @@ func TestBypassByAutoscaler(t *testing.T) {
 		return `{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: web, namespace: payments}, spec: {selector: {matchLabels: {app: web}}, ` + spec + `}}`
 	}
 	s := newStage(t)
-	s.world.Parents = func(_, kind, name string) (policy.Parent, bool) {
-		return policy.Parent{Replicas: 4}, kind == "Deployment" && name == "web"
+	s.cluster.ScaledWorkloads = func(_, kind, name string) (policy.ScaledWorkload, bool) {
+		return policy.ScaledWorkload{Replicas: 4}, kind == "Deployment" && name == "web"
 	}
-	s.world.Peaks = func(_, _, name string) int64 { return map[string]int64{"web": 10, "shop": 16}[name] }
-	s.world.Running = func(_ string, sel labels.Selector) int64 {
+	s.cluster.Peaks = func(_, _, name string) int64 { return map[string]int64{"web": 10, "shop": 16}[name] }
+	s.cluster.Running = func(_ string, sel labels.Selector) int64 {
 		if sel.Matches(labels.Set{"app": "web"}) {
 			return 4
 		}
@@ -198,13 +198,13 @@ func TestBypassByAutoscaler(t *testing.T) {
 // What an autoscaler scales that is not remembered is asked for.
 func TestScalesAreAskedFor(t *testing.T) {
 	s := newStage(t)
-	s.world.Parents = func(string, string, string) (policy.Parent, bool) { return policy.Parent{}, false }
+	s.cluster.ScaledWorkloads = func(string, string, string) (policy.ScaledWorkload, bool) { return policy.ScaledWorkload{}, false }
 	req := newRequest(t, s, by("bob"), documents(t, []byte(`{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web, namespace: payments}, spec: {scaleTargetRef: {apiVersion: argoproj.io/v1alpha1, kind: Rollout, name: web}, maxReplicas: 1}}`)), now())
-	if got := missing(t, req, s.world); got != `the scale of Rollout "web" is not known yet` {
+	if got := missing(t, req, s.cluster); got != `the scale of Rollout "web" is not known yet` {
 		t.Error(got)
 	}
 	req.Facts.Scale = &policy.TargetScale{Unreadable: true}
-	d, err := policy.Evaluate(*req, s.world, nil)
+	d, err := policy.Evaluate(*req, s.cluster, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,9 +218,11 @@ func TestScalesAreAskedFor(t *testing.T) {
 // The sentence says what the autoscaler would do.
 func TestAutoscalersAreTold(t *testing.T) {
 	s := newStage(t)
-	s.world.Parents = func(string, string, string) (policy.Parent, bool) { return policy.Parent{Replicas: 10}, true }
+	s.cluster.ScaledWorkloads = func(string, string, string) (policy.ScaledWorkload, bool) {
+		return policy.ScaledWorkload{Replicas: 10}, true
+	}
 	req := newRequest(t, s, by("bob"), documents(t, []byte(`{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web, namespace: payments}, spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, maxReplicas: 1}}`)), now())
-	d, err := policy.Evaluate(*req, s.world, nil)
+	d, err := policy.Evaluate(*req, s.cluster, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

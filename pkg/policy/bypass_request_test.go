@@ -39,7 +39,7 @@ func runRequests(t *testing.T, cases map[string]request) {
 
 func verdict(req *policy.Request, s *stage, state []string, t *testing.T) string {
 	t.Helper()
-	d, err := policy.Evaluate(*req, s.world, s.state(t, state...))
+	d, err := policy.Evaluate(*req, s.cluster, s.state(t, state...))
 	if err != nil {
 		return "undecided: " + err.Error()
 	}

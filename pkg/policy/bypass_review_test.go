@@ -135,7 +135,7 @@ func TestBypassReviews(t *testing.T) {
 }
 
 // missing says what has to be read before a request can be decided. Until then it is not admitted.
-func missing(t *testing.T, req *policy.Request, w *policy.World) string {
+func missing(t *testing.T, req *policy.Request, w *policy.ClusterView) string {
 	t.Helper()
 	d, err := policy.Evaluate(*req, w, nil)
 	if err != nil {
@@ -152,7 +152,7 @@ func TestMissingDryRunsAreNotAdmitted(t *testing.T) {
 	s := newStage(t)
 	req := newRequest(t, s, by("bob"), documents(t, []byte(strings.Replace(prodJob, "namespace: payments", "namespace: nobody-knows", 1))), now())
 	req.DryRun = true
-	if got := missing(t, req, s.world); got != `namespace "nobody-knows" is not known yet` {
+	if got := missing(t, req, s.cluster); got != `namespace "nobody-knows" is not known yet` {
 		t.Error(got)
 	}
 }
@@ -161,18 +161,18 @@ func TestMissingDryRunsAreNotAdmitted(t *testing.T) {
 func TestWhatIsMissingIsTold(t *testing.T) {
 	s := newStage(t)
 	pod := documents(t, []byte(strings.Replace(devPod, "namespace: dev", "namespace: nobody-knows", 1)))
-	if got := missing(t, newRequest(t, s, by("dora"), pod, now()), s.world); got != `namespace "nobody-knows" is not known yet` {
+	if got := missing(t, newRequest(t, s, by("dora"), pod, now()), s.cluster); got != `namespace "nobody-knows" is not known yet` {
 		t.Errorf("an unknown namespace is named: %s", got)
 	}
 	req := newRequest(t, s, by("job-controller"), documents(t, []byte(devPod)), now())
 	req.User.Username = "system:serviceaccount:kube-system:node-controller"
-	if got := missing(t, req, s.world); got != "service account kube-system/node-controller is not known yet" {
+	if got := missing(t, req, s.cluster); got != "service account kube-system/node-controller is not known yet" {
 		t.Errorf("an unknown controller is named: %s", got)
 	}
 	req = newRequest(t, s, updating("bob"), documents(t, []byte(then(calmPod, calmPod))), now())
 	req.SubResource = "teleport"
 	var undecided policy.UndecidedError
-	if _, err := policy.Prepare(*req, s.world); !errors.As(err, &undecided) {
+	if _, err := policy.Prepare(*req, s.cluster); !errors.As(err, &undecided) {
 		t.Errorf("an unknown subresource is undecided: %v", err)
 	}
 }
@@ -198,7 +198,7 @@ func TestNoPanic(t *testing.T) {
 					for _, old := range bodies {
 						for _, ns := range []string{"", "payments"} {
 							req := &policy.Request{Operation: op, Kind: kind, SubResource: sub, Namespace: ns, User: s.as(t, "bob"), Object: []byte(object), OldObject: []byte(old), Now: now()}
-							d, err := policy.Evaluate(*req, s.world, nil)
+							d, err := policy.Evaluate(*req, s.cluster, nil)
 							if asked++; err == nil {
 								judged++
 							}

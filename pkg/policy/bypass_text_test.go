@@ -62,7 +62,7 @@ func inConfigMap(key, value string) string {
 func judged(t *testing.T, s *stage, requester, manifest string) string {
 	t.Helper()
 	req := newRequest(t, s, header{Requester: requester}, documents(t, []byte(manifest)), now())
-	d, err := policy.Evaluate(*req, s.world, s.state(t))
+	d, err := policy.Evaluate(*req, s.cluster, s.state(t))
 	if err != nil {
 		t.Fatal(err)
 	}

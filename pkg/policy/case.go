@@ -19,13 +19,13 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-// Case is a request made ready to be judged. It is made once and may be decided several times, with fresher state.
-type Case struct {
+// PreparedRequest is a request made ready to be judged. It is made once and may be decided several times, with fresher state.
+type PreparedRequest struct {
 	// req is a copy of its own, in which a name that was yet to be generated is filled in.
 	req *Request
 	// by are the rules that it is judged by.
 	by     []Rule
-	world  *World
+	view   *ClusterView
 	budget *budget.Budget
 	// missing has to be read first; nil: nothing has.
 	missing *Missing
@@ -33,8 +33,8 @@ type Case struct {
 	bare      bool
 	est       *estate.Estate
 	requester *Requester
-	// place is what the object's namespace belongs to.
-	place estate.Membership
+	// membership is what the object's namespace belongs to.
+	membership estate.Membership
 	// new and old are the object as it is to be and as it was; either may be nil. past pays for the reading of old.
 	new, old *object
 	past     *budget.Budget
@@ -48,7 +48,7 @@ type Case struct {
 	demands []*Demand
 	// worksOn are the Production environments that something works on which runs in a Shared namespace.
 	worksOn []*estate.Environment
-	own     ownKind
+	own     firebreakObject
 	// made says what the custom resource is worth that the object is made of.
 	made made
 	// outsider: the requester is refused for being no member. Then nothing else that rests on who asks is said: no
@@ -62,17 +62,19 @@ type Case struct {
 }
 
 // Missing is what has to be read before the request can be decided, and is then prepared again; nil: nothing has.
-func (c *Case) Missing() *Missing { return c.missing }
+func (c *PreparedRequest) Missing() *Missing { return c.missing }
 
 // Work is how many units of work reading the object took.
-func (c *Case) Work() int { return c.budget.Units() }
+func (c *PreparedRequest) Work() int { return c.budget.Units() }
 
 // Prepare decodes a request and classifies it, to be judged by the rules of this package. Its error means that the request cannot be
 // judged.
-func Prepare(req Request, w *World) (*Case, error) { return NewEvaluator(Rules()...).Prepare(req, w) }
+func Prepare(req Request, w *ClusterView) (*PreparedRequest, error) {
+	return NewEvaluator(Rules()...).Prepare(req, w)
+}
 
 // Prepare does what the function of the same name does, by the evaluator's rules.
-func (e *Evaluator) Prepare(req Request, w *World) (*Case, error) {
+func (e *Evaluator) Prepare(req Request, w *ClusterView) (*PreparedRequest, error) {
 	if e == nil || len(e.rules) == 0 {
 		return nil, UndecidedError{Why: "there are no rules to judge by"}
 	}
@@ -105,21 +107,21 @@ func namesNothingNew(req *Request) bool {
 	return false
 }
 
-func (e *Evaluator) prepare(req *Request, w *World, b *budget.Budget, bare bool) (*Case, error) {
+func (e *Evaluator) prepare(req *Request, w *ClusterView, b *budget.Budget, bare bool) (*PreparedRequest, error) {
 	if err := w.complete(); err != nil {
 		return nil, err
 	}
 	if !slices.Contains([]Operation{Create, Update, Delete, Connect}, req.Operation) {
 		return nil, UndecidedError{fmt.Sprintf("nobody knows what operation %q does", req.Operation)}
 	}
-	c := &Case{req: req, by: e.rules, world: w, est: w.Estate, budget: b, bare: bare}
+	c := &PreparedRequest{req: req, by: e.rules, view: w, est: w.Estate, budget: b, bare: bare}
 	if c.requester, c.missing = w.requester(req.User); c.missing != nil {
 		return c, nil
 	}
 	if err := c.decode(); err != nil {
 		return nil, err
 	}
-	if c.place, c.missing = c.placeOf(); c.missing != nil {
+	if c.membership, c.missing = c.placeOf(); c.missing != nil {
 		return c, nil
 	}
 	if err := c.knownSubresource(); err != nil {
@@ -148,7 +150,7 @@ func (e *Evaluator) prepare(req *Request, w *World, b *budget.Budget, bare bool)
 }
 
 // decode reads both states of the object. What a session sends is not an object of the cluster.
-func (c *Case) decode() error {
+func (c *PreparedRequest) decode() error {
 	var err error
 	all := whole(c.req) && !c.bare
 	if c.new, err = decode(c.req.Kind.GroupKind(), c.req.Object, all, c.budget); err != nil && c.req.Operation != Connect {
@@ -162,7 +164,7 @@ func (c *Case) decode() error {
 }
 
 // know finds out what the object names, and what the objects that it names say.
-func (c *Case) know() error {
+func (c *PreparedRequest) know() error {
 	if err := c.extract(); err != nil {
 		return err
 	}
@@ -172,7 +174,7 @@ func (c *Case) know() error {
 		return err
 	}
 	var err error
-	if c.own, err = c.decodeOwn(); err != nil {
+	if c.own, err = c.decodeFirebreakObject(); err != nil {
 		return err
 	}
 	c.knownOwner()
@@ -181,7 +183,7 @@ func (c *Case) know() error {
 }
 
 // extract reads both states of the object for what they name.
-func (c *Case) extract() error {
+func (c *PreparedRequest) extract() error {
 	if c.req.Kind.Group == v1alpha1.GroupName {
 		return nil // data stores and windows name what they protect
 	}
@@ -208,7 +210,7 @@ func (c *Case) extract() error {
 }
 
 // readSession reads the command that an exec runs, which acts as its Pod.
-func (c *Case) readSession() error {
+func (c *PreparedRequest) readSession() error {
 	if c.req.SubResource != "exec" || len(c.req.Options) == 0 {
 		return nil
 	}
@@ -237,7 +239,7 @@ func bound(o *object) []reference.Reference {
 
 // complete fills in a name that was yet to be generated when the review was made, and refuses reviews without the
 // object that their operation must carry.
-func (c *Case) complete() error {
+func (c *PreparedRequest) complete() error {
 	if c.req.Operation == Connect {
 		return nil
 	}
@@ -257,7 +259,7 @@ func (c *Case) complete() error {
 	return nil
 }
 
-func (c *Case) placeOf() (estate.Membership, *Missing) {
+func (c *PreparedRequest) placeOf() (estate.Membership, *Missing) {
 	r := c.req
 	if r.Kind.GroupKind() == (schema.GroupKind{Kind: "Namespace"}) {
 		if c.old != nil {
@@ -279,7 +281,7 @@ func (c *Case) placeOf() (estate.Membership, *Missing) {
 
 // At is the instant by which the request is judged. For a CREATE it is the object's own creationTimestamp, which the
 // API server has set and nobody can forge, so that all replicas agree.
-func (c *Case) At() time.Time {
+func (c *PreparedRequest) At() time.Time {
 	if c.req.Operation == Create && !c.req.Stored && c.new != nil && !c.new.meta.CreationTimestamp.IsZero() {
 		return c.new.meta.CreationTimestamp.Time
 	}
@@ -287,19 +289,19 @@ func (c *Case) At() time.Time {
 }
 
 // Production returns the Production environments that the object's namespace belongs to.
-func (c *Case) Production() []*estate.Environment { return c.place.Production() }
+func (c *PreparedRequest) Production() []*estate.Environment { return c.membership.Production() }
 
 // party is the requester as windows see it.
-func (c *Case) party() change.Party {
+func (c *PreparedRequest) party() change.Party {
 	return change.Party{
 		Username: c.requester.Username, UID: c.requester.UID, Groups: c.requester.Groups,
 		Person: c.requester.Person, Controller: c.requester.Controller, Borrowed: c.requester.Borrowed,
 	}
 }
 
-// Unfit judges approvers by an estate: they are persons, that is no service accounts and not listed as automation, and
+// ApproverCheck judges approvers by an estate: they are persons, that is no service accounts and not listed as automation, and
 // still members of the environment that their word is about.
-func Unfit(e *estate.Estate) change.Unfit {
+func ApproverCheck(e *estate.Estate) change.ApproverCheck {
 	return func(environment string, by *v1alpha1.Stamp) string {
 		id := e.Identity(by.Username, by.Groups)
 		switch {
@@ -313,25 +315,25 @@ func Unfit(e *estate.Estate) change.Unfit {
 }
 
 // refs of the object as it is to be.
-func (c *Case) refs() []reference.Reference {
+func (c *PreparedRequest) refs() []reference.Reference {
 	if c.new == nil {
 		return nil
 	}
 	return c.new.refs
 }
 
-func (c *Case) isKind(kinds ...schema.GroupKind) bool {
+func (c *PreparedRequest) isKind(kinds ...schema.GroupKind) bool {
 	return slices.Contains(kinds, c.req.Kind.GroupKind())
 }
 
 // operates reports whether the requester is listed as an operator, or as a launcher of Jobs, of the object's
 // environment. Somebody who acts as such an account is neither: what is routine for a machine is not for him.
-func (c *Case) operates() bool {
-	return !c.requester.impersonated() && anyListed(c.requester.Operator, c.place.Environments)
+func (c *PreparedRequest) operates() bool {
+	return !c.requester.impersonated() && anyListed(c.requester.Operator, c.membership.Environments)
 }
 
-func (c *Case) launches() bool {
-	return !c.requester.impersonated() && anyListed(c.requester.JobLauncher, c.place.Environments)
+func (c *PreparedRequest) launches() bool {
+	return !c.requester.impersonated() && anyListed(c.requester.JobLauncher, c.membership.Environments)
 }
 
 func anyListed(listed map[string]bool, envs []*estate.Environment) bool {

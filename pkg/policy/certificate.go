@@ -16,7 +16,7 @@ import (
 
 // certificateGrants: a certificate whose subject is a name or group of production's makes whoever has it that person, and so
 // a second one of who asks for it, who could then approve what he requests. Who is a member is no exception.
-func (c *Case) certificateGrants() []Finding {
+func (c *PreparedRequest) certificateGrants() []Finding {
 	if c.requester.Controller || len(c.est.Production()) == 0 || c.req.SubResource != "" && c.req.SubResource != "approval" {
 		return nil
 	}
@@ -34,9 +34,9 @@ func (c *Case) certificateGrants() []Finding {
 	}
 	ns, account, _ := estate.ServiceAccount(name)
 	switch {
-	case c.pillar(ns, account) != "":
+	case c.systemAccount(ns, account) != "":
 		f.Environment = c.est.Production()[0].Name
-		f.Message, f.Remedy = "is for a certificate of "+c.pillar(ns, account), "use a token of a service account of your own"
+		f.Message, f.Remedy = "is for a certificate of "+c.systemAccount(ns, account), "use a token of a service account of your own"
 	case slices.Contains([]string{userControllerManager, userScheduler, userAPIServer}, name):
 		f.Environment = c.est.Production()[0].Name
 		f.Message = fmt.Sprintf("is for a certificate of user %q, a part of the control plane, which is not judged as people are", name)
@@ -71,7 +71,7 @@ func renews(csr *certificatesv1.CertificateSigningRequest, name string, groups [
 // must not become permanent.
 const maxRenewal = 24 * 60 * 60
 
-func (c *Case) productionIdentity(name string, groups []string) string {
+func (c *PreparedRequest) productionIdentity(name string, groups []string) string {
 	id := c.est.Identity(name, groups)
 	for _, e := range c.est.Production() {
 		// The administrators' group is bound by nothing.

@@ -114,7 +114,7 @@ func documentsOf(path string, text []byte) []manifest {
 }
 
 // from judges a manifest as a developer would send it to a development namespace.
-func (m *manifest) from(w *policy.World) (*policy.Decision, error) {
+func (m *manifest) from(w *policy.ClusterView) (*policy.Decision, error) {
 	plural, _ := meta.UnsafeGuessKindToResource(m.gvk)
 	req := &policy.Request{
 		Operation: policy.Create, Kind: m.gvk, Resource: plural, Namespace: "fb-dev", Name: m.name, Object: m.raw, Now: now(), Facts: policy.Facts{NamespaceRead: true},
@@ -128,13 +128,13 @@ func (m *manifest) from(w *policy.World) (*policy.Decision, error) {
 
 // corpusWorld has a Production environment and a development one, and whatever data stores are given. No namespace of
 // the cluster is production's: what binds the whole cluster binds nothing of it.
-func corpusWorld(stores ...v1alpha1.DataStore) *policy.World {
+func corpusWorld(stores ...v1alpha1.DataStore) *policy.ClusterView {
 	env := func(name string, tier v1alpha1.Tier, ns, group v1alpha1.Glob) v1alpha1.Environment {
 		return v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.EnvironmentSpec{
 			Tier: tier, Namespaces: v1alpha1.NamespaceMembers{Names: []v1alpha1.Glob{ns}}, Identities: v1alpha1.IdentityMembers{Groups: []v1alpha1.Glob{group}},
 		}}
 	}
-	w := policy.NewWorld(estate.Compile(estate.Input{
+	w := policy.NewClusterView(estate.Compile(estate.Input{
 		Environments: []v1alpha1.Environment{
 			env("production", v1alpha1.TierProduction, "fb-prod", "fb-sre"), env("development", v1alpha1.TierNonProduction, "fb-dev", "fb-developers"),
 		},

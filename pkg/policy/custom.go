@@ -27,7 +27,7 @@ func templatesOf(all []workload.Template) []*workload.Template {
 }
 
 // runsCustom reports whether a custom resource is written whose templates make something run that did not run so before.
-func (c *Case) runsCustom() bool {
+func (c *PreparedRequest) runsCustom() bool {
 	if c.new == nil || c.new.work != nil || c.req.SubResource != "" || !c.runsTemplates() ||
 		c.requester.Controller || c.operates() || c.launches() {
 		return false
@@ -42,10 +42,12 @@ func (c *Case) runsCustom() bool {
 }
 
 // runsTemplates reports whether a custom resource has templates of its own, or runs those of another object.
-func (c *Case) runsTemplates() bool { return len(templatesOf(c.new.embedded)) > 0 || c.borrows() }
+func (c *PreparedRequest) runsTemplates() bool {
+	return len(templatesOf(c.new.embedded)) > 0 || c.borrows()
+}
 
 // borrows reports whether a custom resource that is called like something that runs runs what stands in another object.
-func (c *Case) borrows() bool { return c.elsewhere }
+func (c *PreparedRequest) borrows() bool { return c.elsewhere }
 
 // runsElsewhere: a kind is called like something that runs, and its object names the templates of another one, or none at all.
 func runsElsewhere(kind string, tree map[string]any, embedded []workload.Template) bool {
@@ -68,7 +70,7 @@ func suspended(o *object) bool {
 
 // whyCustomIsMaintenance judges the templates of a custom resource: like those of a Job where it runs them once, and like those of a
 // Deployment where it keeps them running or is only written down for later.
-func (c *Case) whyCustomIsMaintenance(controls *estate.Controls) string {
+func (c *PreparedRequest) whyCustomIsMaintenance(controls *estate.Controls) string {
 	if !lasts(c.req.Kind.GroupKind(), c.new.tree, controls) {
 		return c.whyRunIsMaintenance(controls)
 	}
@@ -98,7 +100,7 @@ func lasts(gk schema.GroupKind, tree map[string]any, controls *estate.Controls) 
 	return controls.Maintenance != v1alpha1.MaintenanceAll || has("replicas", "instances", "size", "minReplicas", "replicaCount", "workloadRef", "serviceName")
 }
 
-// known lists what lasts, by group and kind.
+// snapshot lists what lasts, by group and kind.
 func known(gk schema.GroupKind) bool {
 	kinds := map[string][]string{
 		"argoproj.io":                 {"Rollout", "Sensor", "EventSource", "EventBus", "Application", "ApplicationSet"},

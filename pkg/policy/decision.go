@@ -31,12 +31,12 @@ type Finding struct {
 	Message string
 	// Remedy says, as an order, what to do next; empty: nothing helps.
 	Remedy string
-	// place is the path in the words of whoever wrote the manifest; empty: the path itself.
+	// membership is the path in the words of whoever wrote the manifest; empty: the path itself.
 	place string
 }
 
-// Use is the window under which a request is admitted, and what is needed to reserve an execution.
-type Use struct {
+// WindowUse is the window under which a request is admitted, and what is needed to reserve an execution.
+type WindowUse struct {
 	Verdict   change.Verdict
 	Key       string
 	Operation v1alpha1.Operation
@@ -54,7 +54,7 @@ type Decision struct {
 	// Warnings to the sender, besides the findings that warn.
 	Warnings []string
 	// Use is set if the request is admitted under a window.
-	Use *Use
+	Use *WindowUse
 	// Missing has to be read before the request can be decided; nil: nothing has. Until then the request is not allowed.
 	Missing *Missing
 	// Maintenance says why the request counts as maintenance; empty: it does not.

@@ -38,7 +38,7 @@ type Demand struct {
 }
 
 // demanded returns what a rule wants a window for; nil: nothing.
-func (c *Case) demanded(rule v1alpha1.RuleName) *Demand {
+func (c *PreparedRequest) demanded(rule v1alpha1.RuleName) *Demand {
 	i := slices.IndexFunc(c.demands, func(d *Demand) bool { return d.rule == rule })
 	if i < 0 {
 		return nil
@@ -47,14 +47,14 @@ func (c *Case) demanded(rule v1alpha1.RuleName) *Demand {
 }
 
 // enforced reports whether a demand that is not met denies.
-func (c *Case) enforced(d *Demand) bool {
+func (c *PreparedRequest) enforced(d *Demand) bool {
 	return d != nil && estate.Strictest(d.Environments, d.rule) == v1alpha1.ActionDeny && !c.exempted(d.rule)
 }
 
 // questions are what windows are asked, in groups of demands that one window must meet together: all that deny, and each of the others
 // by itself. A freeze that denies adds the change itself to the first group, so a window that overrides the freeze for one operation lets
 // no other pass with it. The use of the window that meets the first group is recorded.
-func (c *Case) questions(s *change.State) [][]*Demand {
+func (c *PreparedRequest) questions(s *change.State) [][]*Demand {
 	var deny, others []*Demand
 	for _, d := range c.demands {
 		switch {
@@ -83,7 +83,7 @@ func (c *Case) questions(s *change.State) [][]*Demand {
 }
 
 // frozenDemand is what a window must permit to override a freeze, beside the demands that deny.
-func (c *Case) frozenDemand(deny []*Demand) *Demand {
+func (c *PreparedRequest) frozenDemand(deny []*Demand) *Demand {
 	d := &Demand{rule: v1alpha1.RuleChangeFrozen, Environments: c.concerned(), Operation: c.operation()}
 	if len(deny) > 0 {
 		d.Environments = inAll(deny)
@@ -95,7 +95,7 @@ func (c *Case) frozenDemand(deny []*Demand) *Demand {
 }
 
 // scaling is what a window must let happen for more to be scaled at once than the environment allows.
-func (c *Case) scaling() v1alpha1.Operation {
+func (c *PreparedRequest) scaling() v1alpha1.Operation {
 	if c.isKind(autoscalerKind(), budgetKind()) {
 		return c.operation()
 	}
@@ -103,7 +103,7 @@ func (c *Case) scaling() v1alpha1.Operation {
 }
 
 // operation is what a window must let happen.
-func (c *Case) operation() v1alpha1.Operation {
+func (c *PreparedRequest) operation() v1alpha1.Operation {
 	switch c.req.SubResource {
 	case "scale":
 		return v1alpha1.OperationScale
@@ -135,7 +135,7 @@ func windowOperation(op Operation) v1alpha1.Operation {
 }
 
 // query turns demands into the question that windows are asked: whether one permits all of them.
-func (c *Case) query(together []*Demand, s *change.State) *change.Query {
+func (c *PreparedRequest) query(together []*Demand, s *change.State) *change.Query {
 	q := c.question(together)
 	if runs := c.new != nil && c.new.work != nil; runs && !slices.Equal(q.Operations, []v1alpha1.Operation{v1alpha1.OperationScale}) {
 		q.Plan = c.plan(s)
@@ -145,14 +145,14 @@ func (c *Case) query(together []*Demand, s *change.State) *change.Query {
 }
 
 // question is a query without the plan: whether a window has the object in its scope rests on no ConfigMap.
-func (c *Case) question(together []*Demand) *change.Query {
+func (c *PreparedRequest) question(together []*Demand) *change.Query {
 	envs := inAll(together)
 	q := &change.Query{
 		At: c.At(), Cluster: c.est.Cluster, FirebreakNamespace: c.est.FirebreakNamespace,
 		Environments: names(envs), Controls: estate.StrictestControls(inAny(together)), // the strictest of all that are concerned
 		Boundary: inFirebreaks(together),
 		Group:    c.inScope().Group, Kind: c.inScope().Kind, Namespace: c.req.Namespace, Name: c.req.Name,
-		Operations: operations(together), Requester: c.party(), Unfit: Unfit(c.est),
+		Operations: operations(together), Requester: c.party(), Unfit: ApproverCheck(c.est),
 		// A debugger is an execution of its own; what else opens a session is bounded by time alone.
 		Session: c.req.Operation == Connect, Debugger: c.req.SubResource == ephemeralContainers,
 	}
@@ -171,7 +171,7 @@ type madePlan struct {
 }
 
 // plan returns what would run, as a window pins it. It is made once, unless a state has other ConfigMaps.
-func (c *Case) plan(s *change.State) *change.Plan {
+func (c *PreparedRequest) plan(s *change.State) *change.Plan {
 	work, contents := c.new.work, s.Contents(c.req.Namespace)
 	with := map[string]map[string][]byte{} // a state is filled in later: what it held is kept here, and not the state
 	for _, name := range change.ConfigMapsOf(&work.Template) {
@@ -231,13 +231,13 @@ func operations(demands []*Demand) []v1alpha1.Operation {
 }
 
 // firebreak: its own account asks, which applies what the values declare.
-func (c *Case) firebreak() bool {
+func (c *PreparedRequest) firebreak() bool {
 	return c.requester.Account == c.est.FirebreakAccount && c.requester.AccountNamespace == c.est.FirebreakNamespace
 }
 
 // pin is the digest of what an Environment or DataStore is to say; empty: the request is about none. That one is taken away
 // is pinned where Firebreak does it.
-func (c *Case) pin() string {
+func (c *PreparedRequest) pin() string {
 	switch {
 	case c.own.environment == nil && c.own.store == nil && c.own.oldEnvironment == nil && c.own.oldStore == nil:
 		return ""
@@ -250,7 +250,7 @@ func (c *Case) pin() string {
 }
 
 // before is what ran before; nil: nothing did.
-func (c *Case) before() *workload.Workload {
+func (c *PreparedRequest) before() *workload.Workload {
 	if c.old == nil {
 		return nil
 	}
@@ -269,7 +269,7 @@ func names(envs []*estate.Environment) []string {
 // worth nothing.
 const scheduledAt = batchv1.CronJobScheduledTimestampAnnotation
 
-func (c *Case) jobQuery(q *change.Query) {
+func (c *PreparedRequest) jobQuery(q *change.Query) {
 	if c.new.work != nil && c.new.work.Deadline != nil {
 		q.Deadline = time.Duration(*c.new.work.Deadline) * time.Second
 	}
@@ -283,7 +283,7 @@ func (c *Case) jobQuery(q *change.Query) {
 
 // key makes a repeat of the same request the same execution. The request's own UID is never part of it: it differs
 // from one try of the API server to the next.
-func (c *Case) key(q *change.Query) string {
+func (c *PreparedRequest) key(q *change.Query) string {
 	if q.Session {
 		// A session is recorded once a person, object and container: every one that is denied arrives twice.
 		sum := sha256.Sum256([]byte(strings.Join([]string{c.req.Username(), c.req.User.UID, c.req.Namespace, c.req.Resource.Resource, c.req.Name, c.req.SubResource, containerOf(c.req.Options)}, "\x00")))
@@ -316,7 +316,7 @@ func containerOf(options []byte) string {
 	return o.Container
 }
 
-func (c *Case) wanted() int64 {
+func (c *PreparedRequest) wanted() int64 {
 	if c.new == nil || c.new.work == nil {
 		return 0
 	}
@@ -325,7 +325,7 @@ func (c *Case) wanted() int64 {
 
 // boundaryEnvironments are the Production environments one of which a boundary window must name: the object's own
 // where it is one, else any.
-func (c *Case) boundaryEnvironments() []*estate.Environment {
+func (c *PreparedRequest) boundaryEnvironments() []*estate.Environment {
 	prod := c.est.Production()
 	if own := c.ownBoundary(); own != "" {
 		i := slices.IndexFunc(prod, func(e *estate.Environment) bool { return e.Name == own })

@@ -14,8 +14,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-// controlled is the world of Production environments with the given controls, each with a namespace of its name.
-func controlled(all map[string]*v1alpha1.ChangeControl) *policy.World {
+// controlled is the cluster of Production environments with the given controls, each with a namespace of its name.
+func controlled(all map[string]*v1alpha1.ChangeControl) *policy.ClusterView {
 	in := estate.Input{Namespaces: map[string]map[string]string{"firebreak-system": nil}, Cluster: "prod-eu-1", FirebreakNamespace: "firebreak-system", FirebreakAccount: "firebreak"}
 	for name, controls := range all {
 		in.Namespaces[name] = nil
@@ -28,7 +28,7 @@ func controlled(all map[string]*v1alpha1.ChangeControl) *policy.World {
 			},
 		})
 	}
-	w := policy.NewWorld(estate.Compile(in))
+	w := policy.NewClusterView(estate.Compile(in))
 	w.ControllerUID = func(string) (string, bool) { return "", true }
 	return w
 }
@@ -81,9 +81,9 @@ func TestSessionsByTheEnvironment(t *testing.T) {
 // TestTheAuditSaysWhatIsMissing: what is stored and cannot be judged by what is remembered is not reported as clean.
 func TestTheAuditSaysWhatIsMissing(t *testing.T) {
 	s := newStage(t)
-	s.world.ConfigMaps = func(string, string) (reference.Contents, bool) { return reference.Contents{Large: true}, true }
+	s.cluster.ConfigMaps = func(string, string) (reference.Contents, bool) { return reference.Contents{Large: true}, true }
 	const stored = `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","namespace":"dev"},"spec":{"containers":[{"name":"c","image":"x","envFrom":[{"configMapRef":{"name":"settings"}}]}]}}`
-	d, err := policy.Audit(schema.GroupVersionKind{Version: "v1", Kind: "Pod"}, schema.GroupVersionResource{Version: "v1", Resource: "pods"}, "dev", "p", []byte(stored), s.world, now())
+	d, err := policy.Audit(schema.GroupVersionKind{Version: "v1", Kind: "Pod"}, schema.GroupVersionResource{Version: "v1", Resource: "pods"}, "dev", "p", []byte(stored), s.cluster, now())
 	if err == nil || err.Error() != `ConfigMap "settings" cannot be read for what it names: it is too large; split it, or take out of it what no program reads` {
 		t.Errorf("%v, %+v", err, d)
 	}

@@ -13,9 +13,9 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// enforcing is the world of one Production environment whose rules have the given actions, Deny where nothing is given, and of one
+// enforcing is the cluster of one Production environment whose rules have the given actions, Deny where nothing is given, and of one
 // exemption of Bob from the given rules.
-func enforcing(actions map[v1alpha1.RuleName]v1alpha1.Action, exempt ...v1alpha1.RuleName) *policy.World {
+func enforcing(actions map[v1alpha1.RuleName]v1alpha1.Action, exempt ...v1alpha1.RuleName) *policy.ClusterView {
 	in := estate.Input{
 		Environments: []v1alpha1.Environment{{
 			ObjectMeta: metav1.ObjectMeta{Name: "production"},
@@ -38,7 +38,7 @@ func enforcing(actions map[v1alpha1.RuleName]v1alpha1.Action, exempt ...v1alpha1
 			}})
 		}
 	}
-	return policy.NewWorld(estate.Compile(in))
+	return policy.NewClusterView(estate.Compile(in))
 }
 
 const (
@@ -63,7 +63,7 @@ func TestEachRuleStatesItsOwn(t *testing.T) {
 	scaled := strings.Replace(dropped, "replicas: 10", "replicas: 1", 1)
 	for name, tc := range map[string]struct {
 		reason        string
-		world         *policy.World
+		cluster       *policy.ClusterView
 		objects       string
 		denied, other string
 	}{
@@ -81,7 +81,7 @@ func TestEachRuleStatesItsOwn(t *testing.T) {
 		"exempt from scaling":         {"the rest stays", enforcing(nil, blast), then(scaled, keptSet), "ChangeWindowRequired", "BlastRadius=Audit"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d, err := policy.Evaluate(*demanding(t, tc.objects), tc.world, nil)
+			d, err := policy.Evaluate(*demanding(t, tc.objects), tc.cluster, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -134,7 +134,7 @@ func TestOneWindowMeetsAll(t *testing.T) {
 	warned := map[v1alpha1.RuleName]v1alpha1.Action{v1alpha1.RuleChangeWindowRequired: v1alpha1.ActionWarn}
 	for name, tc := range map[string]struct {
 		reason     string
-		world      *policy.World
+		cluster    *policy.ClusterView
 		operations []v1alpha1.Operation
 		want       string
 	}{
@@ -147,7 +147,7 @@ func TestOneWindowMeetsAll(t *testing.T) {
 			state := &change.State{Windows: []v1alpha1.ChangeWindow{bobs("payments", "production", v1alpha1.Scope{
 				Operations: tc.operations, Resources: []v1alpha1.ScopedResource{{Group: "apps", Kind: "StatefulSet", Names: []v1alpha1.Glob{"ledger"}}},
 			})}}
-			d, err := policy.Evaluate(*demanding(t, scaled), tc.world, state)
+			d, err := policy.Evaluate(*demanding(t, scaled), tc.cluster, state)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -198,7 +198,7 @@ func TestAnOverrideForOneOperation(t *testing.T) {
 	const scale, update = v1alpha1.OperationScale, v1alpha1.OperationUpdate
 	for name, tc := range map[string]struct {
 		reason     string
-		world      *policy.World
+		cluster    *policy.ClusterView
 		level      v1alpha1.FreezeLevel
 		objects    string
 		operations []v1alpha1.Operation
@@ -216,7 +216,7 @@ func TestAnOverrideForOneOperation(t *testing.T) {
 			w := bobs("payments", "production", v1alpha1.Scope{Operations: tc.operations, Resources: []v1alpha1.ScopedResource{{Group: "apps", Kind: "StatefulSet", Names: []v1alpha1.Glob{"ledger"}}}})
 			w.Spec.Type, w.Spec.OverridesFreeze = v1alpha1.WindowEmergency, true
 			state := &change.State{Windows: []v1alpha1.ChangeWindow{w}, Freezes: []v1alpha1.ChangeFreeze{freeze(tc.level)}, Approvals: []v1alpha1.ChangeApproval{alicesApproval(&w)}}
-			d, err := policy.Evaluate(*demanding(t, tc.objects), tc.world, state)
+			d, err := policy.Evaluate(*demanding(t, tc.objects), tc.cluster, state)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -231,14 +231,14 @@ func TestAnOverrideForOneOperation(t *testing.T) {
 func TestAFreezeThatDoesNotDenyHidesNoWindow(t *testing.T) {
 	otherImage := then(strings.NewReplacer("replicas: 10", "replicas: 1", "ledger:1", "ledger:2").Replace(keptSet), keptSet)
 	warned := map[v1alpha1.RuleName]v1alpha1.Action{v1alpha1.RuleChangeFrozen: v1alpha1.ActionWarn}
-	for name, world := range map[string]*policy.World{"it warns": enforcing(warned), "it is suspended": enforcing(nil, v1alpha1.RuleChangeFrozen)} {
+	for name, cluster := range map[string]*policy.ClusterView{"it warns": enforcing(warned), "it is suspended": enforcing(nil, v1alpha1.RuleChangeFrozen)} {
 		w := bobs("payments", "production", v1alpha1.Scope{
 			Operations: []v1alpha1.Operation{v1alpha1.OperationScale}, Resources: []v1alpha1.ScopedResource{{Group: "apps", Kind: "StatefulSet", Names: []v1alpha1.Glob{"ledger"}}},
 		})
 		state := &change.State{Windows: []v1alpha1.ChangeWindow{w}, Freezes: []v1alpha1.ChangeFreeze{{
 			ObjectMeta: metav1.ObjectMeta{Name: "quiet"}, Spec: v1alpha1.ChangeFreezeSpec{Environments: []string{"production"}, Level: v1alpha1.FreezeChanges, Reason: "test"},
 		}}}
-		d, err := policy.Evaluate(*demanding(t, otherImage), world, state)
+		d, err := policy.Evaluate(*demanding(t, otherImage), cluster, state)
 		if err != nil {
 			t.Fatal(err)
 		}

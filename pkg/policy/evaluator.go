@@ -9,7 +9,7 @@ import (
 
 // Evaluate judges a request with all state given: what tests and programs call that have read everything. A decision that lacks something
 // admits nothing: its Missing says what to read. The error means that the request cannot be judged.
-func Evaluate(req Request, w *World, s *change.State) (*Decision, error) {
+func Evaluate(req Request, w *ClusterView, s *change.State) (*Decision, error) {
 	return NewEvaluator(Rules()...).Evaluate(req, w, s)
 }
 
@@ -21,7 +21,7 @@ type Evaluator struct{ rules []Rule }
 func NewEvaluator(rules ...Rule) *Evaluator { return &Evaluator{rules: slices.Clone(rules)} }
 
 // Evaluate does what the function of the same name does, by the evaluator's rules.
-func (e *Evaluator) Evaluate(req Request, w *World, s *change.State) (*Decision, error) {
+func (e *Evaluator) Evaluate(req Request, w *ClusterView, s *change.State) (*Decision, error) {
 	c, err := e.Prepare(req, w)
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func (e *Evaluator) Evaluate(req Request, w *World, s *change.State) (*Decision,
 }
 
 // Decide judges a prepared request with what was read live; nil where nothing was needed.
-func (c *Case) Decide(s *change.State) *Decision {
+func (c *PreparedRequest) Decide(s *change.State) *Decision {
 	d := &Decision{Maintenance: c.maintenance, Missing: c.missing}
 	if c.missing != nil {
 		return d
@@ -44,7 +44,7 @@ func (c *Case) Decide(s *change.State) *Decision {
 	}
 	j := &Judgement{state: s, freeze: c.freeze(s)}
 	for _, together := range c.questions(s) {
-		a := answer{demands: together, query: c.query(together, s)}
+		a := windowAnswer{demands: together, query: c.query(together, s)}
 		a.query.Frozen = j.freeze != nil
 		a.nearest = change.Nearest(a.query, s)
 		j.answers = append(j.answers, a)
@@ -70,7 +70,7 @@ func (c *Case) Decide(s *change.State) *Decision {
 	return d
 }
 
-func (c *Case) conclude(d *Decision, j *Judgement) {
+func (c *PreparedRequest) conclude(d *Decision, j *Judgement) {
 	denied := d.Denied()
 	d.Allowed = len(denied) == 0 && len(d.Invalid) == 0
 	if !d.Allowed && c.req.DryRun && len(d.Invalid) == 0 && onlyChangeControl(denied) {
@@ -79,7 +79,7 @@ func (c *Case) conclude(d *Decision, j *Judgement) {
 		d.Warnings = append(d.Warnings, "a real run would be forbidden: "+sentence(denied))
 	}
 	if a := j.main(); d.Allowed && a.covered() {
-		d.Use = &Use{Verdict: *a.nearest, Key: a.query.Key, Operation: c.recorded(a.query)}
+		d.Use = &WindowUse{Verdict: *a.nearest, Key: a.query.Key, Operation: c.recorded(a.query)}
 		d.Use.Digest = a.query.Pin
 		if a.query.Plan != nil {
 			d.Use.Digest = a.query.Plan.Digest
@@ -88,7 +88,7 @@ func (c *Case) conclude(d *Decision, j *Judgement) {
 }
 
 // recorded is the operation by which the use of a window is recorded.
-func (c *Case) recorded(q *change.Query) v1alpha1.Operation {
+func (c *PreparedRequest) recorded(q *change.Query) v1alpha1.Operation {
 	if len(q.Operations) == 1 {
 		return q.Operations[0]
 	}

@@ -44,7 +44,7 @@ func podIn(namespace string) policy.Request {
 // A request is judged by an estate, and by what else is known of the cluster.
 func ExampleEvaluate() {
 	req := podIn("dev")
-	d, err := policy.Evaluate(req, policy.NewWorld(shop()), nil)
+	d, err := policy.Evaluate(req, policy.NewClusterView(shop()), nil)
 	if err != nil {
 		fmt.Println("it cannot be judged:", err)
 		return
@@ -59,7 +59,7 @@ func ExampleEvaluate() {
 // labelsOf reads what is missing from a map, in place of a cluster.
 type labelsOf map[string]map[string]string
 
-func (l labelsOf) Read(_ context.Context, m *policy.Missing, _ *policy.World, f *policy.Facts) error {
+func (l labelsOf) Read(_ context.Context, m *policy.Missing, _ *policy.ClusterView, f *policy.Facts) error {
 	if m.Namespace == "" {
 		return fmt.Errorf("nobody here knows that %s", m)
 	}
@@ -69,7 +69,7 @@ func (l labelsOf) Read(_ context.Context, m *policy.Missing, _ *policy.World, f 
 
 // What is not known is asked for, and nothing is admitted until it is.
 func ExamplePrepareWith() {
-	req, w := podIn("new"), policy.NewWorld(shop())
+	req, w := podIn("new"), policy.NewClusterView(shop())
 	d, err := policy.Evaluate(req, w, nil)
 	if err != nil {
 		fmt.Println("it cannot be judged:", err)
@@ -92,10 +92,10 @@ func ExamplePrepareWith() {
 // named is a rule of somebody's own: whatever runs says in a label whose it is.
 type named struct{}
 
-func (named) Name() v1alpha1.RuleName            { return "OwnerNamed" }
-func (named) Class() policy.Class                { return policy.ChangeControl }
-func (named) Demand(*policy.Case) *policy.Demand { return nil }
-func (named) Judge(c *policy.Case, _ *policy.Judgement) []policy.Finding {
+func (named) Name() v1alpha1.RuleName                       { return "OwnerNamed" }
+func (named) Class() policy.Class                           { return policy.ChangeControl }
+func (named) Demand(*policy.PreparedRequest) *policy.Demand { return nil }
+func (named) Judge(c *policy.PreparedRequest, _ *policy.Judgement) []policy.Finding {
 	if len(c.References()) == 0 || c.Request().Operation != policy.Create {
 		return nil
 	}
@@ -105,7 +105,7 @@ func (named) Judge(c *policy.Case, _ *policy.Judgement) []policy.Finding {
 // An evaluator can be given further rules, or only some.
 func ExampleNewEvaluator() {
 	e := policy.NewEvaluator(append(policy.Rules(), named{})...)
-	d, err := e.Evaluate(podIn("dev"), policy.NewWorld(shop()), nil)
+	d, err := e.Evaluate(podIn("dev"), policy.NewClusterView(shop()), nil)
 	if err != nil {
 		fmt.Println("it cannot be judged:", err)
 		return
@@ -113,7 +113,7 @@ func ExampleNewEvaluator() {
 	for _, f := range d.Findings {
 		fmt.Println(f.Action, f.Class, f.Rule)
 	}
-	_, err = policy.NewEvaluator().Evaluate(podIn("dev"), policy.NewWorld(shop()), nil)
+	_, err = policy.NewEvaluator().Evaluate(podIn("dev"), policy.NewClusterView(shop()), nil)
 	fmt.Println(err)
 	// Output:
 	// Deny environment segregation DataStoreAcrossTiers

@@ -8,7 +8,7 @@ import (
 )
 
 // UID returns the UID of the object; empty where the request carries none.
-func (c *Case) UID() types.UID {
+func (c *PreparedRequest) UID() types.UID {
 	for _, o := range []*object{c.new, c.old} {
 		if o != nil && o.meta.UID != "" {
 			return o.meta.UID
@@ -19,7 +19,7 @@ func (c *Case) UID() types.UID {
 
 // Existing returns the UIDs of objects that the request proves to exist: of the object before an update or a
 // deletion, and of the owner that Kubernetes' own controllers name.
-func (c *Case) Existing() []types.UID {
+func (c *PreparedRequest) Existing() []types.UID {
 	var out []types.UID
 	if c.old != nil && c.old.meta.UID != "" {
 		out = append(out, c.old.meta.UID)
@@ -32,7 +32,7 @@ func (c *Case) Existing() []types.UID {
 
 // Owner returns the controlling owner of the object, if one of Kubernetes' own controllers names it; from anybody else
 // an owner reference is not believed.
-func (c *Case) Owner() *metav1.OwnerReference {
+func (c *PreparedRequest) Owner() *metav1.OwnerReference {
 	if !c.requester.Controller {
 		return nil
 	}
@@ -50,7 +50,7 @@ type Trace struct {
 }
 
 // Trace returns what judging the request has taken so far.
-func (c *Case) Trace() Trace {
+func (c *PreparedRequest) Trace() Trace {
 	out := c.trace
 	for _, o := range []*object{c.new, c.old} {
 		if o != nil {
@@ -61,23 +61,23 @@ func (c *Case) Trace() Trace {
 }
 
 // FromController reports whether one of Kubernetes' own controllers sent the request.
-func (c *Case) FromController() bool { return c.requester.Controller }
+func (c *PreparedRequest) FromController() bool { return c.requester.Controller }
 
 // Request returns what is judged: the request as it came, with the facts that were read for it, and with the name of the object where the
 // request had none.
-func (c *Case) Request() Request { return *c.req }
+func (c *PreparedRequest) Request() Request { return *c.req }
 
 // Requester returns who sent the request, and what of the estate they are members of.
-func (c *Case) Requester() *Requester { return c.requester }
+func (c *PreparedRequest) Requester() *Requester { return c.requester }
 
-// World returns what the request is judged by.
-func (c *Case) World() *World { return c.world }
+// View returns what the request is judged by.
+func (c *PreparedRequest) View() *ClusterView { return c.view }
 
 // References returns what the object names as it is to be; nil where it goes.
-func (c *Case) References() []reference.Reference { return c.refs() }
+func (c *PreparedRequest) References() []reference.Reference { return c.refs() }
 
 // Stored returns what the object names as it is stored; nil where it is new.
-func (c *Case) Stored() []reference.Reference {
+func (c *PreparedRequest) Stored() []reference.Reference {
 	if c.old == nil {
 		return nil
 	}

@@ -165,7 +165,7 @@ func TestFixtures(t *testing.T) {
 				t.Run(folderOf(rule.Name())+"/"+side+"/"+strings.TrimSuffix(filepath.Base(path), ".yaml"), func(t *testing.T) {
 					f := readFixture(t, path)
 					req := f.request(t, s)
-					d, err := policy.Evaluate(*req, s.world, s.state(t, f.State...))
+					d, err := policy.Evaluate(*req, s.cluster, s.state(t, f.State...))
 					if err != nil {
 						t.Fatalf("%s: %v", f.Reason, err)
 					}

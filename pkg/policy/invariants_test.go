@@ -41,7 +41,7 @@ func everyFixture(t *testing.T, f func(t *testing.T, s *stage, x fixture)) {
 
 func decide(t *testing.T, req *policy.Request, s *stage, state ...string) *policy.Decision {
 	t.Helper()
-	d, err := policy.Evaluate(*req, s.world, s.state(t, state...))
+	d, err := policy.Evaluate(*req, s.cluster, s.state(t, state...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func annotate(t *testing.T, d document) document {
 func TestStrangersWriteNothingInProduction(t *testing.T) {
 	everyFixture(t, func(t *testing.T, s *stage, x fixture) {
 		req := x.request(t, s)
-		m, known := s.world.Estate.Namespace(req.Namespace)
+		m, known := s.cluster.Estate.Namespace(req.Namespace)
 		if !known || len(m.Production()) == 0 || req.Kind.Group == v1alpha1.GroupName || req.Kind.Kind == "Namespace" {
 			t.Skip("it is not written in a namespace of production's")
 		}

@@ -12,12 +12,12 @@ type Judgement struct {
 	state *change.State
 	// freeze binds the request; nil: none does.
 	freeze *v1alpha1.ChangeFreeze
-	// answers of windows to the questions of the request. The first is what it is admitted under.
-	answers []answer
+	// joinsService of windows to the questions of the request. The first is what it is admitted under.
+	answers []windowAnswer
 }
 
-// answer is what windows say to demands that one of them must meet together.
-type answer struct {
+// windowAnswer is what windows say to demands that one of them must meet together.
+type windowAnswer struct {
 	demands []*Demand
 	query   *change.Query
 	// nearest window; nil: none has the request in its scope.
@@ -25,43 +25,43 @@ type answer struct {
 }
 
 // main is the answer that the request is admitted under; an empty one where it demands no window.
-func (j *Judgement) main() *answer {
+func (j *Judgement) main() *windowAnswer {
 	if len(j.answers) == 0 {
-		return &answer{}
+		return &windowAnswer{}
 	}
 	return &j.answers[0]
 }
 
 // frozen is the answer to whether a window passes the freeze; an empty one where none was asked.
-func (j *Judgement) frozen() *answer {
+func (j *Judgement) frozen() *windowAnswer {
 	for i := range j.answers {
 		if slices.ContainsFunc(j.answers[i].demands, func(d *Demand) bool { return d.rule == v1alpha1.RuleChangeFrozen }) {
 			return &j.answers[i]
 		}
 	}
-	return &answer{}
+	return &windowAnswer{}
 }
 
 // to is the answer to a demand.
-func (j *Judgement) to(d *Demand) *answer {
+func (j *Judgement) to(d *Demand) *windowAnswer {
 	for i := range j.answers {
 		if slices.Contains(j.answers[i].demands, d) {
 			return &j.answers[i]
 		}
 	}
-	return &answer{}
+	return &windowAnswer{}
 }
 
 // overridesOnly: nothing demands a window, and windows were only asked whether one passes the freeze.
-func (a *answer) overridesOnly() bool {
+func (a *windowAnswer) overridesOnly() bool {
 	return len(a.demands) > 0 && a.demands[0].rule == v1alpha1.RuleChangeFrozen
 }
 
 // covered reports whether a window covers the demands.
-func (a *answer) covered() bool { return a.stage() == change.Covers }
+func (a *windowAnswer) covered() bool { return a.stage() == change.Covers }
 
 // stage is how near the nearest window came.
-func (a *answer) stage() change.Stage {
+func (a *windowAnswer) stage() change.Stage {
 	if a.nearest == nil {
 		return change.OutOfScope
 	}
@@ -75,8 +75,8 @@ func (j *Judgement) spoken(d *Demand) bool {
 	return a.covered() || a == j.main() && !d.Boundary && (a.stage() == change.Exhausted || a.stage() == change.PlanDiffers && a.query.Plan != nil)
 }
 
-// leads reports whether a demand is the first of those that one window must meet: it says how to get that window.
-func (a *answer) leads(d *Demand) bool {
+// redirectsServer reports whether a demand is the first of those that one window must meet: it says how to get that window.
+func (a *windowAnswer) leads(d *Demand) bool {
 	return !slices.ContainsFunc(a.demands, func(other *Demand) bool { return other.rule < d.rule && other.rule != v1alpha1.RuleChangeFrozen })
 }
 

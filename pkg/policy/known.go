@@ -4,12 +4,12 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-// known reports whether a rule could object to a target. What this says no to is not kept while an object is read, so that a
+// snapshot reports whether a rule could object to a target. What this says no to is not kept while an object is read, so that a
 // text of a million harmless names costs no memory.
-func (c *Case) known(t reference.Target) bool { return c.world.Known(c.req.Namespace)(t) }
+func (c *PreparedRequest) known(t reference.Target) bool { return c.view.Known(c.req.Namespace)(t) }
 
 // Known returns what tells whether a rule could object to a target that is named in a namespace.
-func (w *World) Known(namespace string) func(reference.Target) bool {
+func (w *ClusterView) Known(namespace string) func(reference.Target) bool {
 	return func(t reference.Target) bool {
 		switch t.Kind {
 		case reference.Host:
@@ -26,7 +26,7 @@ func (w *World) Known(namespace string) func(reference.Target) bool {
 	}
 }
 
-func (w *World) leads(t reference.Target, from string) bool {
+func (w *ClusterView) leads(t reference.Target, from string) bool {
 	r := w.Estate.Resolve(t, from)
 	if len(r.Owners) > 0 {
 		return true
@@ -40,12 +40,12 @@ func (w *World) leads(t reference.Target, from string) bool {
 }
 
 // guards reports whether a namespace is there, or claimed by its name before it is.
-func (w *World) guards(namespace string) bool {
+func (w *ClusterView) guards(namespace string) bool {
 	_, there := w.Estate.Namespace(namespace)
 	return there || w.Estate.ClaimsName(namespace)
 }
 
-func (w *World) holdsPod(t reference.Target) bool {
+func (w *ClusterView) holdsPod(t reference.Target) bool {
 	_, ok := w.PodAt(t.Addr)
 	return ok
 }

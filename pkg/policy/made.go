@@ -26,7 +26,7 @@ type OwnerObject struct {
 
 // customOwner returns the custom resource that an automation names as the controlling owner of a Job or Pod in Production; nil:
 // none.
-func (c *Case) customOwner() *metav1.OwnerReference {
+func (c *PreparedRequest) customOwner() *metav1.OwnerReference {
 	if c.req.Operation != Create || c.req.SubResource != "" || !c.isKind(podKind(), jobKind()) || len(c.Production()) == 0 || !c.operates() && !c.launches() {
 		return nil
 	}
@@ -42,7 +42,7 @@ func (c *Case) customOwner() *metav1.OwnerReference {
 }
 
 // knownOwner asks for the custom resource that something is made of.
-func (c *Case) knownOwner() {
+func (c *PreparedRequest) knownOwner() {
 	owner := c.customOwner()
 	switch {
 	case owner == nil || c.req.Stored:
@@ -69,7 +69,7 @@ const (
 	unread
 )
 
-func (c *Case) madeOf(owner metav1.OwnerReference, o *OwnerObject) made {
+func (c *PreparedRequest) madeOf(owner metav1.OwnerReference, o *OwnerObject) made {
 	if o.Unreadable {
 		return unread
 	}
@@ -98,13 +98,13 @@ func (c *Case) madeOf(owner metav1.OwnerReference, o *OwnerObject) made {
 }
 
 // spend charges the reading of another object.
-func (c *Case) spend(raw []byte) bool {
+func (c *PreparedRequest) spend(raw []byte) bool {
 	c.budget.Sent(len(raw))
 	return c.budget.Spend(len(raw))
 }
 
 // followsStores reports whether each of production's stores that is named is named in the owner, too.
-func (c *Case) followsStores(owners []reference.Reference) bool {
+func (c *PreparedRequest) followsStores(owners []reference.Reference) bool {
 	named := map[string]bool{}
 	for _, r := range owners {
 		for _, o := range c.est.Resolve(r.Target, c.req.Namespace).Owners {
@@ -124,7 +124,7 @@ func (c *Case) followsStores(owners []reference.Reference) bool {
 // follows reports whether each container is one of the templates' own, or a helper that runs no tool. A controller may put its own
 // program before the words of a template, and values in the place of its parameters; a tool that no template runs comes from
 // nobody who was judged.
-func (c *Case) follows(templates []*workload.Template) bool {
+func (c *PreparedRequest) follows(templates []*workload.Template) bool {
 	controls := estate.StrictestControls(c.Production())
 	var all []said
 	for _, t := range templates {
@@ -159,7 +159,7 @@ type said struct {
 	tool, besides string
 }
 
-func (c *Case) says(o workload.Container, controls *estate.Controls) said {
+func (c *PreparedRequest) says(o workload.Container, controls *estate.Controls) said {
 	out := said{Container: o, words: bare(slices.Concat(o.Command, o.Args))}
 	in := c.input()
 	in.Template = templateOf(o)
@@ -191,7 +191,7 @@ func bare(words []string) []string {
 }
 
 // explains reports whether a container runs what a template says.
-func (c *Case) explains(t, runs said, controls *estate.Controls) bool {
+func (c *PreparedRequest) explains(t, runs said, controls *estate.Controls) bool {
 	if t.Image != "" && !fills(t.Image, runs.Image) || runs.tool != t.tool || runs.besides != t.besides {
 		return false
 	}

@@ -18,7 +18,7 @@ func podKind() schema.GroupKind { return schema.GroupKind{Kind: "Pod"} }
 func jobKind() schema.GroupKind { return schema.GroupKind{Group: "batch", Kind: "Job"} }
 
 // classify says whether the request is maintenance in Production, and why.
-func (c *Case) classify() {
+func (c *PreparedRequest) classify() {
 	prod := c.concerned()
 	if c.req.SubResource == "scale" {
 		c.maintenance = c.whyScaleIsMaintenance()
@@ -41,13 +41,13 @@ func (c *Case) classify() {
 }
 
 // harmlessHook: a hook of a release that touches no data store and runs no tool, by all that it says itself.
-func (c *Case) harmlessHook(controls *estate.Controls) bool {
+func (c *PreparedRequest) harmlessHook(controls *estate.Controls) bool {
 	return c.isHook() && (c.new.work != nil || !c.borrows()) && !c.touchesStore() && c.tool(controls) == "" && !labelled(c.new)
 }
 
 // starts reports whether the request makes something run that did not run so before: it is created, its template
 // changes, it is released or it asks for more at once.
-func (c *Case) starts() bool {
+func (c *PreparedRequest) starts() bool {
 	switch {
 	case c.req.SubResource != "" && c.req.SubResource != ephemeralContainers:
 		return false
@@ -63,7 +63,7 @@ func (c *Case) starts() bool {
 	return c.old.work.Wanted == 0 && c.new.work.Wanted > 0
 }
 
-func (c *Case) whyMaintenance(controls *estate.Controls) string {
+func (c *PreparedRequest) whyMaintenance(controls *estate.Controls) string {
 	if c.runsOnce() {
 		return c.whyRunIsMaintenance(controls)
 	}
@@ -83,7 +83,7 @@ func (c *Case) whyMaintenance(controls *estate.Controls) string {
 
 // whyDebuggingIsMaintenance: a container that is added to a Pod that runs is a session, which needs a window as such, and as maintenance as
 // well if it runs a tool.
-func (c *Case) whyDebuggingIsMaintenance(controls *estate.Controls) string {
+func (c *PreparedRequest) whyDebuggingIsMaintenance(controls *estate.Controls) string {
 	if controls.Maintenance == v1alpha1.MaintenanceLabeled {
 		return ""
 	}
@@ -97,7 +97,7 @@ func (c *Case) whyDebuggingIsMaintenance(controls *estate.Controls) string {
 
 // whyUnreadIsMaintenance: what an operator makes of a resource that Firebreak may not read passes unless it shows by itself that it is
 // maintenance. An operator that nobody has told Firebreak of must be able to replace its Pods.
-func (c *Case) whyUnreadIsMaintenance(controls *estate.Controls) string {
+func (c *PreparedRequest) whyUnreadIsMaintenance(controls *estate.Controls) string {
 	owner := c.new.controller()
 	unread := fmt.Sprintf("%s %q, which it is made of, cannot be read: webhook.extraOwners of the chart lacks its kind", owner.Kind, owner.Name)
 	switch {
@@ -114,7 +114,7 @@ func (c *Case) whyUnreadIsMaintenance(controls *estate.Controls) string {
 
 // runsOnce reports whether this is a Job or a bare Pod. A Pod with a controlling owner is bare too, unless who
 // creates it may be believed about that.
-func (c *Case) runsOnce() bool {
+func (c *PreparedRequest) runsOnce() bool {
 	switch c.req.Kind.GroupKind() {
 	case jobKind():
 		switch c.made {
@@ -135,7 +135,7 @@ func (c *Case) runsOnce() bool {
 
 // ownerExists reports whether the controlling owner that an operator names exists with that UID and could have made the object.
 // Owners of custom kinds are read live, and are customOwner's business.
-func (c *Case) ownerExists() bool {
+func (c *PreparedRequest) ownerExists() bool {
 	owner := c.new.controller()
 	if owner == nil {
 		return false
@@ -149,7 +149,7 @@ func (c *Case) ownerExists() bool {
 		if !makes(gk, c.req.Kind.GroupKind()) {
 			return false
 		}
-		_, ok := c.world.Owners(c.req.Namespace, *owner)
+		_, ok := c.view.Owners(c.req.Namespace, *owner)
 		return ok
 	}
 	return c.req.Stored // who made what is stored, nobody asks any more
@@ -161,7 +161,7 @@ func makes(owner, of schema.GroupKind) bool {
 	return ok && k.Owns() && slices.Contains(k.Makes, of)
 }
 
-func (c *Case) whyRunIsMaintenance(controls *estate.Controls) string {
+func (c *PreparedRequest) whyRunIsMaintenance(controls *estate.Controls) string {
 	switch {
 	case labelled(c.new):
 		return fmt.Sprintf("it is labelled %s", v1alpha1.LabelMaintenance)
@@ -200,17 +200,17 @@ func labelled(o *object) bool {
 }
 
 // isHook: Helm and Argo CD run such Jobs as part of a deployment.
-func (c *Case) isHook() bool {
+func (c *PreparedRequest) isHook() bool {
 	a := c.new.meta.Annotations
 	return a["helm.sh/hook"] != "" || a["argocd.argoproj.io/hook"] != ""
 }
 
-func (c *Case) touchesStore() bool { return c.storeTouched() != "" }
+func (c *PreparedRequest) touchesStore() bool { return c.storeTouched() != "" }
 
 // storeTouched names the first production data store that the object refers to.
-func (c *Case) storeTouched() string { return c.storeIn(c.refs()) }
+func (c *PreparedRequest) storeTouched() string { return c.storeIn(c.refs()) }
 
-func (c *Case) storeIn(refs []reference.Reference) string {
+func (c *PreparedRequest) storeIn(refs []reference.Reference) string {
 	for _, r := range refs {
 		for _, o := range c.est.Resolve(r.Target, c.req.Namespace).Owners {
 			if o.Tier() == v1alpha1.TierProduction {
@@ -222,7 +222,7 @@ func (c *Case) storeIn(refs []reference.Reference) string {
 }
 
 // tool names the first maintenance tool that a container would run.
-func (c *Case) tool(controls *estate.Controls) string {
+func (c *PreparedRequest) tool(controls *estate.Controls) string {
 	in := c.input()
 	if c.new.work != nil {
 		in.Template = &c.new.work.Template

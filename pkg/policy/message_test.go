@@ -87,7 +87,7 @@ func TestDescribe(t *testing.T) {
 func TestNothingSecretIsRepeated(t *testing.T) {
 	const sentinel = "hunter2"
 	s := newStage(t)
-	s.world.Secrets = func(_, name string) (reference.Contents, bool) {
+	s.cluster.Secrets = func(_, name string) (reference.Contents, bool) {
 		return reference.RememberedSecret(&corev1.Secret{StringData: map[string]string{"dsn": "postgres://app:hunter2@orders.prod.db.example.com/o", "p": "hunter2"}}), name == "known"
 	}
 	for name, manifest := range map[string]string{
@@ -121,7 +121,7 @@ func TestNothingSecretIsRepeated(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, requester := range []string{"dora", "bob"} {
 				req := newRequest(t, s, by(requester), documents(t, []byte(manifest)), now())
-				d, err := policy.Evaluate(*req, s.world, s.state(t, "approved"))
+				d, err := policy.Evaluate(*req, s.cluster, s.state(t, "approved"))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -179,7 +179,7 @@ func TestLongNamesAreNotRepeated(t *testing.T) {
 		}
 		text := `{apiVersion: acme.example.com/v1, kind: Thing, metadata: {name: t, namespace: dev}, spec: {template: {spec: {containers: [{name: ` + container + `, image: x, ` + object + `}]}}}}`
 		req := newRequest(t, s, by("dora"), documents(t, []byte(text)), now())
-		d, err := policy.Evaluate(*req, s.world, nil)
+		d, err := policy.Evaluate(*req, s.cluster, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

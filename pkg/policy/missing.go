@@ -14,7 +14,7 @@ import (
 type Missing struct {
 	// Namespace whose labels are not known yet.
 	Namespace string
-	// Controller is a service account of kube-system whose UID is not known yet. Its answer goes into the World.
+	// Controller is a service account of kube-system whose UID is not known yet. Its answer goes into the ClusterView.
 	Controller string
 	// Role that a binding binds, and that may have been written a moment ago.
 	Role *MissingRole
@@ -74,7 +74,7 @@ func (m *MissingContents) String() string {
 }
 
 // lack notes what is missing; what was found missing before is read first.
-func (c *Case) lack(m Missing) {
+func (c *PreparedRequest) lack(m Missing) {
 	if c.missing == nil {
 		c.missing = &m
 	}
@@ -98,7 +98,7 @@ type Facts struct {
 
 // Reader reads what is missing into the facts. known tells of the targets in a namespace that matter.
 type Reader interface {
-	Read(ctx context.Context, m *Missing, w *World, f *Facts) error
+	Read(ctx context.Context, m *Missing, w *ClusterView, f *Facts) error
 }
 
 // maxRounds is how often a request is made ready: once for each sort of thing that may have to be read first, and once more.
@@ -106,7 +106,7 @@ const maxRounds = 7
 
 // PrepareWith prepares a request, and has read into the Facts of its own copy of it what is missing. An UndecidedError says that what was read does not last,
 // or that it is too much; any other error is that of the reader, or of Prepare.
-func PrepareWith(ctx context.Context, req Request, w *World, r Reader) (*Case, error) {
+func PrepareWith(ctx context.Context, req Request, w *ClusterView, r Reader) (*PreparedRequest, error) {
 	for range maxRounds {
 		c, err := Prepare(req, w)
 		if err != nil || c.Missing() == nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // finding of a rule about the window that came nearest to what is demanded.
-func (a *answer) finding(rule v1alpha1.RuleName, message string) Finding {
+func (a *windowAnswer) finding(rule v1alpha1.RuleName, message string) Finding {
 	envs := a.demands[0].Environments
 	f := Finding{Rule: rule, Action: estate.Strictest(envs, rule), Message: message}
 	if len(envs) > 0 {
@@ -27,7 +27,7 @@ func (a *answer) finding(rule v1alpha1.RuleName, message string) Finding {
 }
 
 // demandFinding is the objection of the rule that wants a window. It adds why no window permits the request, and how to get one.
-func (c *Case) demandFinding(d *Demand, j *Judgement, message string) Finding {
+func (c *PreparedRequest) demandFinding(d *Demand, j *Judgement, message string) Finding {
 	why, remedy := c.noWindow(j, d)
 	f := j.to(d).finding(d.rule, message+why)
 	f.Action, f.Remedy = estate.Strictest(d.Environments, d.rule), remedy
@@ -39,7 +39,7 @@ func (c *Case) demandFinding(d *Demand, j *Judgement, message string) Finding {
 
 // noWindow says, to follow an objection, why the nearest window does not permit the request (nothing, if there is none), and what to do next: to wait for a window
 // that opens, to have one approved, or to request one. Where one window must meet several demands, the first of them says so.
-func (c *Case) noWindow(j *Judgement, d *Demand) (why, remedy string) {
+func (c *PreparedRequest) noWindow(j *Judgement, d *Demand) (why, remedy string) {
 	a := j.to(d)
 	v := a.nearest
 	switch {
@@ -62,14 +62,14 @@ func (c *Case) noWindow(j *Judgement, d *Demand) (why, remedy string) {
 }
 
 // haveApproved says how to have the nearest window approved, by as many as are missing.
-func (a *answer) haveApproved(missing int) string {
+func (a *windowAnswer) haveApproved(missing int) string {
 	w := a.nearest.Window
 	return fmt.Sprintf("have window %q approved by %s: kubectl firebreak approve %s -n %s", w.Name,
 		a.query.Approvers(missing, w.Spec.RequestedBy.Username), w.Name, w.Namespace)
 }
 
 // windowNamespace is where a window for the request would lie.
-func (c *Case) windowNamespace(a *answer) string {
+func (c *PreparedRequest) windowNamespace(a *windowAnswer) string {
 	if a.query.Boundary {
 		return c.est.FirebreakNamespace
 	}
@@ -77,7 +77,7 @@ func (c *Case) windowNamespace(a *answer) string {
 }
 
 // requestCommand is what to type to get a window.
-func (c *Case) requestCommand(a *answer) string {
+func (c *PreparedRequest) requestCommand(a *windowAnswer) string {
 	words := []string{"kubectl firebreak request", c.requested(a), "-n", c.windowNamespace(a)}
 	if a.query.Boundary {
 		words = append(words, "--for-cluster", cmp.Or(c.est.Cluster, "CLUSTER"))
@@ -101,7 +101,7 @@ func (c *Case) requestCommand(a *answer) string {
 
 // requested names what a window is requested for: what is created or changed by its manifest, which the plan is made of,
 // anything else by its kind and name.
-func (c *Case) requested(a *answer) string {
+func (c *PreparedRequest) requested(a *windowAnswer) string {
 	manifest := slices.Contains(a.query.Operations, v1alpha1.OperationCreate) || slices.Contains(a.query.Operations, v1alpha1.OperationUpdate)
 	declared := c.req.Kind.Group == v1alpha1.GroupName && !c.requester.Person // nobody at a terminal has its manifest
 	if manifest && !declared && c.req.SubResource != "token" {
@@ -112,7 +112,7 @@ func (c *Case) requested(a *answer) string {
 }
 
 // inScope is the kind that a window must have in scope: of the workload that is scaled, of what a session is opened with.
-func (c *Case) inScope() schema.GroupKind {
+func (c *PreparedRequest) inScope() schema.GroupKind {
 	switch {
 	case c.req.SubResource == "scale":
 		return c.scaledKind()

@@ -11,7 +11,7 @@ import (
 
 // places notes where findings stand in the words of whoever wrote the manifest: the variable and the container by name, where the path
 // has numbers. The path itself goes to machines.
-func (c *Case) places(findings []Finding) {
+func (c *PreparedRequest) places(findings []Finding) {
 	if c.new == nil || len(findings) == 0 || c.req.Operation == Connect {
 		return
 	}
@@ -28,7 +28,7 @@ func (c *Case) places(findings []Finding) {
 }
 
 // templatePrefix is what the paths of the object's template begin with; empty: it has none.
-func (c *Case) templatePrefix() string {
+func (c *PreparedRequest) templatePrefix() string {
 	if c.new.work == nil || c.new.work.Template.Path == "" {
 		return ""
 	}

@@ -19,7 +19,7 @@ func RoleOf(r *rbacv1.ClusterRole) Role { return powers.RoleOf(r) }
 
 // powers returns the Production environments in whose namespaces a service account may change what runs, or read what opens
 // it, by the bindings of the cluster.
-func (w *World) powers(namespace, account string) []*estate.Environment {
+func (w *ClusterView) powers(namespace, account string) []*estate.Environment {
 	if !w.Estate.HostsProduction() {
 		return nil
 	}
@@ -43,7 +43,7 @@ func (w *World) powers(namespace, account string) []*estate.Environment {
 
 // commands reports whether the role of a binding lets somebody change what runs, or read what opens it. One that is not known may
 // hold anything.
-func (w *World) commands(b BoundRole) bool {
+func (w *ClusterView) commands(b BoundRole) bool {
 	r, known := w.Roles(b.RoleNamespace, b.Role)
 	if !known {
 		p, builtIn := powers.BuiltIn(b.RoleNamespace, b.Role)
@@ -53,20 +53,22 @@ func (w *World) commands(b BoundRole) bool {
 }
 
 // effective returns the rules of a role and of all that it aggregates.
-func (w *World) effective(r Role) []rbacv1.PolicyRule { return powers.Effective(r, w.ClusterRoles) }
+func (w *ClusterView) effective(r Role) []rbacv1.PolicyRule {
+	return powers.Effective(r, w.ClusterRoles)
+}
 
 // powerOf returns the power of a role. One that does not exist may come to hold anything: if it is written at the same
 // time as its binding, neither sees the other.
-func (c *Case) powerOf(namespace, role string) powers.Level {
-	if r, ok := c.world.Roles(namespace, role); ok {
-		return powers.Of(c.world.effective(r))
+func (c *PreparedRequest) powerOf(namespace, role string) powers.Level {
+	if r, ok := c.view.Roles(namespace, role); ok {
+		return powers.Of(c.view.effective(r))
 	}
 	p, builtIn := powers.BuiltIn(namespace, role)
 	switch {
 	case builtIn:
 		return p
 	case c.req.Facts.Role != nil:
-		return powers.Of(c.world.effective(*c.req.Facts.Role))
+		return powers.Of(c.view.effective(*c.req.Facts.Role))
 	case c.req.DryRun:
 		return powers.Reads // a dry run of a whole manifest stores the role no more than its binding
 	}
@@ -74,7 +76,7 @@ func (c *Case) powerOf(namespace, role string) powers.Level {
 }
 
 // knownRole asks for the role that a binding binds, where it is not known: it may have been written a moment ago.
-func (c *Case) knownRole() error {
+func (c *PreparedRequest) knownRole() error {
 	if c.req.Facts.RoleRead || c.req.Operation == Delete || c.new == nil || !isBinding(c) {
 		return nil
 	}
@@ -86,7 +88,7 @@ func (c *Case) knownRole() error {
 	if b.RoleRef.Kind == "ClusterRole" {
 		from = ""
 	}
-	if _, ok := c.world.Roles(from, b.RoleRef.Name); ok {
+	if _, ok := c.view.Roles(from, b.RoleRef.Name); ok {
 		return nil
 	}
 	if _, builtIn := powers.BuiltIn(from, b.RoleRef.Name); builtIn {
@@ -96,7 +98,7 @@ func (c *Case) knownRole() error {
 	return nil
 }
 
-func isBinding(c *Case) bool {
+func isBinding(c *PreparedRequest) bool {
 	return c.req.Kind.Group == rbacv1.GroupName && (c.req.Kind.Kind == "RoleBinding" || c.req.Kind.Kind == "ClusterRoleBinding")
 }
 
@@ -110,9 +112,9 @@ func clusterRole(o *object) (Role, bool) {
 }
 
 // flowsInto returns the roles into which the rules of one flow. A Role is aggregated into nothing.
-func (c *Case) flowsInto(name string, r Role) []string {
+func (c *PreparedRequest) flowsInto(name string, r Role) []string {
 	if c.req.Namespace != "" {
 		return []string{name}
 	}
-	return powers.FlowsInto(name, r, c.world.ClusterRoles())
+	return powers.FlowsInto(name, r, c.view.ClusterRoles())
 }

@@ -85,16 +85,16 @@ func Holds(subjects []rbacv1.Subject, bindingNamespace, namespace, account strin
 	})
 }
 
-// Owned is what the garbage collector deletes with its owner.
-type Owned struct {
+// Dependent is what the garbage collector deletes with its owner.
+type Dependent struct {
 	schema.GroupVersionKind
 	Namespace, Name string
 	UID             types.UID
 	Labels          map[string]string
 }
 
-// Parent is what matters of the stored template of a workload.
-type Parent struct {
+// ScaledWorkload is what matters of the stored template of a workload.
+type ScaledWorkload struct {
 	// References of the template.
 	References []reference.Reference
 	// Unread are the ConfigMaps and Secrets that it uses and that are too large to be remembered. Partial is true where the
@@ -114,10 +114,10 @@ const maxParent = 512
 
 // ParentOf reads a stored template, so that it need not be kept. What it returns holds on to no text of it. The references say
 // what the template leads to, not where or how it says so.
-func ParentOf(in reference.Input) Parent {
+func ParentOf(in reference.Input) ScaledWorkload {
 	in.Budget = budget.New()
 	found := reference.ExtractAll(in)
-	out := Parent{Unread: found.Unread, Partial: found.Limit != "" || len(found.References) > maxParent}
+	out := ScaledWorkload{Unread: found.Unread, Partial: found.Limit != "" || len(found.References) > maxParent}
 	for p := range tools.Programs(in) {
 		out.Programs = append(out.Programs, p.Remembered())
 		if len(out.Programs) == tools.MaxPrograms {
@@ -195,7 +195,7 @@ func (r *Requester) String() string {
 	return fmt.Sprintf("user %q", r.Username)
 }
 
-func (w *World) requester(u authenticationv1.UserInfo) (*Requester, *Missing) {
+func (w *ClusterView) requester(u authenticationv1.UserInfo) (*Requester, *Missing) {
 	r := &Requester{UserInfo: u, Identity: w.Estate.Identity(u.Username, u.Groups)}
 	ns, name, machine := estate.ServiceAccount(u.Username)
 	if machine && u.UID == "" {

@@ -10,7 +10,7 @@ import (
 )
 
 // blastDemand: more at once than the environment allows needs a window. What scales by itself has nobody to ask for one.
-func blastDemand(c *Case) *Demand {
+func blastDemand(c *PreparedRequest) *Demand {
 	why := c.blast()
 	if why == "" {
 		return nil
@@ -21,7 +21,7 @@ func blastDemand(c *Case) *Demand {
 // blastRadius objects to scaling that removes or adds more at once than the environment allows, unless an open window
 // covers it. Autoscalers are bounded by their own minimum and maximum, and the operators that the environment lists scale by
 // what they watch: no window would help either, so the environment says what happens to them.
-func blastRadius(c *Case, j *Judgement) []Finding {
+func blastRadius(c *PreparedRequest, j *Judgement) []Finding {
 	d := c.demanded(v1alpha1.RuleBlastRadius)
 	switch {
 	case d == nil:
@@ -41,7 +41,7 @@ func blastRadius(c *Case, j *Judgement) []Finding {
 }
 
 // smallerSteps is the beginning of the advice to somebody that scales by hand. From one, there is no smaller step.
-func (c *Case) smallerSteps() string {
+func (c *PreparedRequest) smallerSteps() string {
 	if before, after, ok := c.scaled(); !ok || before-after == 1 {
 		return ""
 	}
@@ -55,21 +55,21 @@ func autoscalerAction(prod []*estate.Environment) v1alpha1.Action {
 }
 
 // scalesByItself: Kubernetes' own autoscaler, and operators that scale or roll out by themselves.
-func (c *Case) scalesByItself() bool { return c.autoscaler() || c.operates() }
+func (c *PreparedRequest) scalesByItself() bool { return c.autoscaler() || c.operates() }
 
 const autoscalerAccount = "horizontal-pod-autoscaler"
 
-func (c *Case) autoscaler() bool {
+func (c *PreparedRequest) autoscaler() bool {
 	return c.requester.Controller && c.requester.Account == autoscalerAccount
 }
 
 // blast says, as a predicate, how a request goes beyond the bounds by scaling, or by what it lets an autoscaler or an eviction
 // do; empty: it does not.
-func (c *Case) blast() string { return cmp.Or(c.overscales(), c.bounds()) }
+func (c *PreparedRequest) blast() string { return cmp.Or(c.overscales(), c.bounds()) }
 
 // overscales says how a request scales beyond the bounds; empty: it does not, or it is a rollout of Kubernetes' own
 // controllers.
-func (c *Case) overscales() string {
+func (c *PreparedRequest) overscales() string {
 	prod := c.Production()
 	if len(prod) == 0 || c.outsider || c.req.Operation != Update || c.requester.Controller && !c.autoscaler() {
 		return ""
@@ -100,7 +100,7 @@ func beyond(b estate.BlastRadius, before, after int64) string {
 }
 
 // scaled returns how many replicas there were and are to be.
-func (c *Case) scaled() (before, after int64, ok bool) {
+func (c *PreparedRequest) scaled() (before, after int64, ok bool) {
 	switch {
 	case c.req.SubResource == "scale":
 		return int64(replicasOf(c.old)), int64(replicasOf(c.new)), true

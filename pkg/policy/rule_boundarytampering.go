@@ -22,7 +22,7 @@ import (
 )
 
 // boundaryDemand: weakening the boundary needs a window, whoever asks.
-func boundaryDemand(c *Case) *Demand {
+func boundaryDemand(c *PreparedRequest) *Demand {
 	why := c.weakening()
 	if why == "" {
 		return nil
@@ -32,7 +32,7 @@ func boundaryDemand(c *Case) *Demand {
 
 // boundaryTampering objects to weakening the boundary, whoever asks, without an approved window in Firebreak's
 // namespace.
-func boundaryTampering(c *Case, j *Judgement) []Finding {
+func boundaryTampering(c *PreparedRequest, j *Judgement) []Finding {
 	d := c.demanded(v1alpha1.RuleBoundaryTampering)
 	if d == nil || j.spoken(d) {
 		return nil
@@ -41,18 +41,18 @@ func boundaryTampering(c *Case, j *Judgement) []Finding {
 }
 
 // weakening says what the request would weaken; empty: nothing, or the boundary may still be edited freely.
-func (c *Case) weakening() string {
+func (c *PreparedRequest) weakening() string {
 	if c.est.BoundaryFree(c.req.Now) || c.req.Operation == Connect && c.req.Namespace != c.est.FirebreakNamespace {
 		return ""
 	}
 	return strings.Join(c.weakenings(), "; ")
 }
 
-func (c *Case) weakenings() []string {
+func (c *PreparedRequest) weakenings() []string {
 	if c.req.Kind.Group == v1alpha1.GroupName {
 		return c.ownWeakenings()
 	}
-	for _, why := range []string{c.takesAccount(), c.takesPlace()} {
+	for _, why := range []string{c.takesAccount(), c.impersonatesServer()} {
 		if why != "" {
 			return []string{why}
 		}
@@ -76,7 +76,7 @@ func (c *Case) weakenings() []string {
 
 // takesAccount: a token of Firebreak's own account or of one of Kubernetes' own controllers, asked for, kept in a Secret
 // or mounted into a Pod, makes whoever has it that account.
-func (c *Case) takesAccount() string {
+func (c *PreparedRequest) takesAccount() string {
 	for _, account := range c.accounts {
 		if why := c.takes(account, c.taken); why != "" {
 			return why
@@ -85,20 +85,20 @@ func (c *Case) takesAccount() string {
 	return ""
 }
 
-func (c *Case) takes(account types.NamespacedName, how string) string {
+func (c *PreparedRequest) takes(account types.NamespacedName, how string) string {
 	switch {
 	case account.Name == "" || how == runsAs && c.requester.Controller || c.req.Username() == userControllerManager || c.req.Operation == Delete:
-	case c.pillar(account.Namespace, account.Name) != "":
-		return "it " + how + " " + c.pillar(account.Namespace, account.Name)
+	case c.systemAccount(account.Namespace, account.Name) != "":
+		return "it " + how + " " + c.systemAccount(account.Namespace, account.Name)
 	case c.trusted(account) && !c.isSelf(account) && (how != runsAs || (c.requester.Person || c.requester.impersonated())):
 		return fmt.Sprintf("it %s %q, an automation whose work in production is routine", how, account)
 	}
 	return ""
 }
 
-// pillar describes a service account on which the boundary rests: Firebreak's own, and those of Kubernetes' controllers;
+// systemAccount describes a service account on which the boundary rests: Firebreak's own, and those of Kubernetes' controllers;
 // empty: it is none.
-func (c *Case) pillar(namespace, account string) string {
+func (c *PreparedRequest) systemAccount(namespace, account string) string {
 	switch {
 	case namespace == c.est.FirebreakNamespace && account == c.est.FirebreakAccount:
 		return "Firebreak's own service account"
@@ -111,7 +111,7 @@ func (c *Case) pillar(namespace, account string) string {
 const runsAs = "runs as"
 
 // accountsTaken returns the service accounts that a request takes, and how. What runs as before, and the same, takes nothing.
-func (c *Case) accountsTaken() (accounts []types.NamespacedName, how string) {
+func (c *PreparedRequest) accountsTaken() (accounts []types.NamespacedName, how string) {
 	switch {
 	case c.req.SubResource == "token":
 		return c.ofNamespace(c.req.Name), "takes a token of"
@@ -125,7 +125,7 @@ func (c *Case) accountsTaken() (accounts []types.NamespacedName, how string) {
 }
 
 // accountKept returns the account whose token a Secret is to hold.
-func (c *Case) accountKept() []types.NamespacedName {
+func (c *PreparedRequest) accountKept() []types.NamespacedName {
 	account := c.new.meta.Annotations[corev1.ServiceAccountNameKey]
 	if account == "" || c.old != nil && c.old.meta.Annotations[corev1.ServiceAccountNameKey] == account {
 		return nil // it was there, and its type cannot change
@@ -134,7 +134,7 @@ func (c *Case) accountKept() []types.NamespacedName {
 }
 
 // accountsRun returns the accounts that a workload runs as, or that a custom resource has something run as.
-func (c *Case) accountsRun() []types.NamespacedName {
+func (c *PreparedRequest) accountsRun() []types.NamespacedName {
 	switch {
 	case c.new.work != nil:
 		if c.old != nil && sameTemplate(c.new.work, c.old.work) {
@@ -152,7 +152,7 @@ func (c *Case) accountsRun() []types.NamespacedName {
 }
 
 // ofNamespace is an account of the object's own namespace.
-func (c *Case) ofNamespace(name string) []types.NamespacedName {
+func (c *PreparedRequest) ofNamespace(name string) []types.NamespacedName {
 	return []types.NamespacedName{{Namespace: c.req.Namespace, Name: name}}
 }
 
@@ -169,32 +169,32 @@ func sameTree(a, b map[string]any) bool {
 }
 
 // isSelf: the account itself, by a token of its own, asks.
-func (c *Case) isSelf(account types.NamespacedName) bool {
+func (c *PreparedRequest) isSelf(account types.NamespacedName) bool {
 	return !c.requester.Borrowed && c.requester.AccountNamespace == account.Namespace && c.requester.Account == account.Name
 }
 
 // trusted: an account that some Production environment lists as operator or launcher of Jobs: what
 // it does is no maintenance, so who has a token of it needs no window.
-func (c *Case) trusted(account types.NamespacedName) bool {
+func (c *PreparedRequest) trusted(account types.NamespacedName) bool {
 	id := c.est.Identity(estate.AccountUser(account.Namespace, account.Name), nil)
 	return anyListed(id.Operator, c.est.Production()) || anyListed(id.JobLauncher, c.est.Production())
 }
 
-// takesPlace: who reaches into Firebreak's own Pods has its account, and who leads its Service elsewhere or writes its
+// impersonatesServer: who reaches into Firebreak's own Pods has its account, and who leads its Service elsewhere or writes its
 // certificate answers in its stead. Helm's records of its releases lie there too, and machines that install it write all but
 // its sessions.
-func (c *Case) takesPlace() string {
+func (c *PreparedRequest) impersonatesServer() string {
 	if c.req.Namespace != c.est.FirebreakNamespace || c.requester.Controller {
 		return ""
 	}
-	person := c.requester.Person || c.requester.impersonated() || c.strange()
+	person := c.requester.Person || c.requester.impersonated() || c.unlistedOutsider()
 	switch {
 	case slices.Contains([]string{"exec", "attach", ephemeralContainers}, c.req.SubResource):
 		return fmt.Sprintf("it opens a session in %s, where Firebreak's own service account is", Describe(*c.req))
 	case c.req.SubResource != "" || c.new == nil || !person:
 	case c.keepsSecret():
 		return "it writes a Secret of Firebreak's own namespace, where its certificate lies"
-	case c.answers():
+	case c.joinsService():
 		return fmt.Sprintf("%s has the label by which Firebreak's Service finds its replicas, and would answer in their stead", Describe(*c.req))
 	case c.leadsElsewhere():
 		return fmt.Sprintf("it redirects %s, through which the API server reaches Firebreak", Describe(*c.req))
@@ -202,23 +202,23 @@ func (c *Case) takesPlace() string {
 	return ""
 }
 
-// leads: a Service, or what says where one leads.
-func (c *Case) leads() bool {
+// redirectsServer: a Service, or what says where one leads.
+func (c *PreparedRequest) redirectsServer() bool {
 	return c.isKind(serviceKind(), schema.GroupKind{Kind: "Endpoints"}, schema.GroupKind{Group: "discovery.k8s.io", Kind: "EndpointSlice"})
 }
 
 // keepsSecret: a Secret that is not one of Helm's records of its releases is written.
-func (c *Case) keepsSecret() bool {
+func (c *PreparedRequest) keepsSecret() bool {
 	return c.isKind(secretKind()) && !helmRelease(c.new) && !sameBody(c.new, c.old)
 }
 
 // leadsElsewhere: a Service, or what says where one leads, is made or changed.
-func (c *Case) leadsElsewhere() bool {
-	return c.leads() && (!sameBody(c.new, c.old) || !maps.Equal(leading(c.new), leading(c.old)))
+func (c *PreparedRequest) leadsElsewhere() bool {
+	return c.redirectsServer() && (!sameBody(c.new, c.old) || !maps.Equal(leading(c.new), leading(c.old)))
 }
 
-// strange: a machine of a namespace that is neither production nor shared, and that nobody has listed.
-func (c *Case) strange() bool {
+// unlistedOutsider: a machine of a namespace that is neither production nor shared, and that nobody has listed.
+func (c *PreparedRequest) unlistedOutsider() bool {
 	if c.requester.Account == "" || c.requester.Listed() {
 		return false
 	}
@@ -226,9 +226,9 @@ func (c *Case) strange() bool {
 	return home.Unassigned() || home.Tier == v1alpha1.TierNonProduction
 }
 
-// answers: a workload of Firebreak's own namespace that its Service would send to, and did not before. Firebreak's own
+// joinsService: a workload of Firebreak's own namespace that its Service would send to, and did not before. Firebreak's own
 // Deployment is never judged.
-func (c *Case) answers() bool {
+func (c *PreparedRequest) joinsService() bool {
 	const label, name = "app.kubernetes.io/name", "firebreak"
 	stands := func(o *object) bool { return o != nil && o.work != nil && o.work.Template.Labels[label] == name }
 	return stands(c.new) && !stands(c.old)
@@ -251,7 +251,7 @@ func helmRelease(o *object) bool {
 }
 
 // changesSpec: creation adds a kind and takes nothing away.
-func (c *Case) changesSpec() bool {
+func (c *PreparedRequest) changesSpec() bool {
 	if c.req.Operation != Update {
 		return c.req.Operation == Delete
 	}
@@ -260,12 +260,12 @@ func (c *Case) changesSpec() bool {
 }
 
 // definitionGrows: an upgrade that brings further fields or other words takes nothing away.
-func (c *Case) definitionGrows() bool {
+func (c *PreparedRequest) definitionGrows() bool {
 	return c.req.Operation == Update && boundary.OnlyGrows(c.old.generic(), c.new.generic()) &&
 		reflect.DeepEqual(c.new.meta.OwnerReferences, c.old.meta.OwnerReferences)
 }
 
-func (c *Case) ownWeakenings() []string {
+func (c *PreparedRequest) ownWeakenings() []string {
 	o := &c.own
 	switch {
 	case o.environment != nil || o.oldEnvironment != nil:
@@ -277,7 +277,7 @@ func (c *Case) ownWeakenings() []string {
 }
 
 // ownBoundary names the Production environment that a change of the boundary is about; empty: none in particular.
-func (c *Case) ownBoundary() string {
+func (c *PreparedRequest) ownBoundary() string {
 	switch {
 	case c.req.Kind == v1alpha1.GVK(v1alpha1.KindEnvironment):
 		return c.req.Name
@@ -291,7 +291,7 @@ func (c *Case) ownBoundary() string {
 
 // namespaceWeakenings: labels that change membership where Production is on either side, also through the status and
 // finalize subresources, and the creation of a namespace that a pattern makes Production.
-func (c *Case) namespaceWeakenings() []string {
+func (c *PreparedRequest) namespaceWeakenings() []string {
 	if c.req.Operation == Delete {
 		return nil
 	}
@@ -310,7 +310,7 @@ func (c *Case) namespaceWeakenings() []string {
 }
 
 // nodeWeakenings: labels and taints by which a node is in the scheduling pool of a Production environment.
-func (c *Case) nodeWeakenings() []string {
+func (c *PreparedRequest) nodeWeakenings() []string {
 	if c.req.SubResource != "" || c.req.Operation == Delete {
 		return nil
 	}
@@ -326,7 +326,7 @@ func (c *Case) nodeWeakenings() []string {
 
 // bringsUp reports whether a node joins a pool by what brings nodes up: whom the environment lists for that, or one of its
 // operators as long as the node is not in service yet.
-func (c *Case) bringsUp(e *estate.Environment, before, after *corev1.Node) bool {
+func (c *PreparedRequest) bringsUp(e *estate.Environment, before, after *corev1.Node) bool {
 	if c.requester.impersonated() || pool(e, before) != pool(e, &corev1.Node{}) || pool(e, after) == pool(e, &corev1.Node{}) {
 		return false
 	}

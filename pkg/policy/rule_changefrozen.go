@@ -17,7 +17,7 @@ import (
 
 // changeFrozen objects to a change during a freeze. A freeze wins over every window but an approved Emergency one that
 // overrides it.
-func changeFrozen(c *Case, j *Judgement) []Finding {
+func changeFrozen(c *PreparedRequest, j *Judgement) []Finding {
 	f := j.freeze
 	if f == nil || j.overridden() {
 		return nil
@@ -31,7 +31,7 @@ func changeFrozen(c *Case, j *Judgement) []Finding {
 }
 
 // freeze returns the freeze that binds the request; nil: none does.
-func (c *Case) freeze(s *change.State) *v1alpha1.ChangeFreeze {
+func (c *PreparedRequest) freeze(s *change.State) *v1alpha1.ChangeFreeze {
 	changes, everything := c.freezable(), c.stoppable()
 	if !changes && !everything {
 		return nil
@@ -42,11 +42,11 @@ func (c *Case) freeze(s *change.State) *v1alpha1.ChangeFreeze {
 // knownUnfrozen: the request is a machine's routine, and no freeze is known that could bind it. To read the freezes costs a tenth of a
 // second in a cluster in which much is written, for an API server answers such a read once its cache has caught up. Operators write
 // all the time; that the red button stops them some milliseconds after it was pressed is soon enough.
-func (c *Case) knownUnfrozen() bool {
+func (c *PreparedRequest) knownUnfrozen() bool {
 	if !c.operates() && !c.launches() && !c.autoscaler() {
 		return false
 	}
-	return c.freeze(&change.State{Freezes: c.world.Freezes()}) == nil
+	return c.freeze(&change.State{Freezes: c.view.Freezes()}) == nil
 }
 
 // overridden: the window that the request is admitted under passes the freeze.
@@ -78,7 +78,7 @@ func binding(all []v1alpha1.ChangeFreeze, changes, everything bool) []v1alpha1.C
 // stoppable reports whether a freeze of level Everything could bind the request: whatever anybody but Kubernetes' own
 // controllers writes in Production, their autoscaler, and sessions, in which anything may be changed. Evictions are no
 // changes.
-func (c *Case) stoppable() bool {
+func (c *PreparedRequest) stoppable() bool {
 	if len(c.concerned()) == 0 || c.same || c.outsider || c.req.Kind.Group == v1alpha1.GroupName {
 		return false
 	}
@@ -92,7 +92,7 @@ func (c *Case) stoppable() bool {
 }
 
 // freezable reports whether a freeze of level Changes could bind the request: maintenance, whoever runs it, and changes.
-func (c *Case) freezable() bool {
+func (c *PreparedRequest) freezable() bool {
 	if len(c.concerned()) == 0 || c.same || c.outsider {
 		return false
 	}
@@ -102,7 +102,7 @@ func (c *Case) freezable() bool {
 // changes reports whether a person, CI or GitOps changes what runs in Production, or what decides on it: workload templates,
 // configuration, RBAC, routes, budgets, and custom resources of whatever kind. What keeps running things running is no change:
 // Pods of existing workloads, evictions, autoscaling, renewals by operators.
-func (c *Case) changes() bool {
+func (c *PreparedRequest) changes() bool {
 	if len(c.Production()) == 0 || c.same || c.outsider || c.requester.Controller || c.operates() || !c.writes() {
 		return false
 	}
@@ -113,11 +113,13 @@ func (c *Case) changes() bool {
 }
 
 // writes: the object itself is written, or what a Pod of it may use.
-func (c *Case) writes() bool { return c.req.SubResource == "" || c.req.SubResource == "resize" }
+func (c *PreparedRequest) writes() bool {
+	return c.req.SubResource == "" || c.req.SubResource == "resize"
+}
 
 // bindable reports whether writing objects of a kind changes anything that runs: all do, but for Firebreak's own, whose rules
 // are elsewhere, and those by which programs only talk to each other.
-func (c *Case) bindable() bool {
+func (c *PreparedRequest) bindable() bool {
 	gk := c.req.Kind.GroupKind()
 	switch gk.Group {
 	case v1alpha1.GroupName, "coordination.k8s.io", "events.k8s.io", "authentication.k8s.io", "authorization.k8s.io":
@@ -134,7 +136,7 @@ func isData(gk schema.GroupKind) bool {
 }
 
 // changesMatter: an update of labels or replicas passes a freeze.
-func (c *Case) changesMatter() bool {
+func (c *PreparedRequest) changesMatter() bool {
 	gk := c.req.Kind.GroupKind()
 	switch {
 	case c.adopted():
@@ -150,7 +152,7 @@ func (c *Case) changesMatter() bool {
 }
 
 // adopted reports whether an update names an owner that the object did not have.
-func (c *Case) adopted() bool {
+func (c *PreparedRequest) adopted() bool {
 	return slices.ContainsFunc(c.new.meta.OwnerReferences, func(o metav1.OwnerReference) bool {
 		return !slices.ContainsFunc(c.old.meta.OwnerReferences, func(p metav1.OwnerReference) bool { return p.UID == o.UID })
 	})

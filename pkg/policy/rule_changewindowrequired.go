@@ -8,7 +8,7 @@ import (
 )
 
 // maintenanceDemand: maintenance needs a window, and so does whatever else the environment wants one for.
-func maintenanceDemand(c *Case) *Demand {
+func maintenanceDemand(c *PreparedRequest) *Demand {
 	why := c.maintenance
 	if why != "" && c.req.SubResource == ephemeralContainers && c.sessionsNeedWindows() {
 		controls := estate.StrictestControls(c.concerned())
@@ -24,7 +24,7 @@ func maintenanceDemand(c *Case) *Demand {
 }
 
 // changeWindowRequired objects to maintenance that no open, approved window covers.
-func changeWindowRequired(c *Case, j *Judgement) []Finding {
+func changeWindowRequired(c *PreparedRequest, j *Judgement) []Finding {
 	d := c.demanded(v1alpha1.RuleChangeWindowRequired)
 	if d == nil || j.spoken(d) {
 		return nil

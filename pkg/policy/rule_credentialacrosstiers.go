@@ -9,12 +9,12 @@ import (
 
 // credentialAcrossTiers objects to the use of the other tier's credentials: its Secrets, its paths in a secret store, its
 // roles in a cloud. Who asks for a token of its service accounts is IdentityOutsideEnvironment's business.
-func credentialAcrossTiers(c *Case, _ *Judgement) []Finding {
+func credentialAcrossTiers(c *PreparedRequest, _ *Judgement) []Finding {
 	return c.judgeContent(v1alpha1.RuleCredentialAcrossTiers, c.credentialLeads)
 }
 
-func (c *Case) credentialLeads(refs []reference.Reference) []lead {
-	var out []lead
+func (c *PreparedRequest) credentialLeads(refs []reference.Reference) []crossing {
+	var out []crossing
 	for _, r := range refs {
 		switch {
 		case r.Kind == reference.Secret && r.Namespace != "" && r.Namespace != c.req.Namespace:

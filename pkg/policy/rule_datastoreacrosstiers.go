@@ -10,14 +10,14 @@ import (
 
 // dataStoreAcrossTiers objects to a reference to a data store of the other tier, in both directions: non-production
 // to production, and production to non-production, the quiet one.
-func dataStoreAcrossTiers(c *Case, _ *Judgement) []Finding {
+func dataStoreAcrossTiers(c *PreparedRequest, _ *Judgement) []Finding {
 	return c.judgeContent(v1alpha1.RuleDataStoreAcrossTiers, c.storeLeads(reference.Connects))
 }
 
 // storeLeads gives what references of one use lead to among the data stores.
-func (c *Case) storeLeads(use reference.Use) func([]reference.Reference) []lead {
-	return func(refs []reference.Reference) []lead {
-		var out []lead
+func (c *PreparedRequest) storeLeads(use reference.Use) func([]reference.Reference) []crossing {
+	return func(refs []reference.Reference) []crossing {
+		var out []crossing
 		for _, r := range refs {
 			if r.Use != use || r.Answers != nil {
 				continue
@@ -30,8 +30,8 @@ func (c *Case) storeLeads(use reference.Use) func([]reference.Reference) []lead 
 	}
 }
 
-func (c *Case) storeLead(r reference.Reference, o estate.Owner) lead {
-	l := lead{
+func (c *PreparedRequest) storeLead(r reference.Reference, o estate.Owner) crossing {
+	l := crossing{
 		ref: r, target: o.Store, environment: o.EnvironmentName, env: o.Environment, tier: o.Tier(),
 		what:   fmt.Sprintf("data store %q of %s", o.Store, estate.Described(o.EnvironmentName, o.Tier())),
 		remedy: "use that environment's own data store",

@@ -8,7 +8,7 @@ import (
 )
 
 // executionsExhausted objects to one run more than a window allows.
-func executionsExhausted(c *Case, j *Judgement) []Finding {
+func executionsExhausted(c *PreparedRequest, j *Judgement) []Finding {
 	a := j.main()
 	if a.overridesOnly() || a.stage() != change.Exhausted {
 		return nil

@@ -15,7 +15,7 @@ import (
 
 // grantAcrossTiers objects to giving an identity of one tier power in the other: by a binding, by widening a role that is
 // bound so, and by a certificate for a name of production's.
-func grantAcrossTiers(c *Case, _ *Judgement) []Finding {
+func grantAcrossTiers(c *PreparedRequest, _ *Judgement) []Finding {
 	if c.new == nil || c.req.Operation == Delete {
 		return nil
 	}
@@ -30,7 +30,7 @@ func grantAcrossTiers(c *Case, _ *Judgement) []Finding {
 	return nil
 }
 
-func (c *Case) bindingGrants() []Finding {
+func (c *PreparedRequest) bindingGrants() []Finding {
 	var b rbacv1.RoleBinding // a ClusterRoleBinding has the same fields
 	if kjson.UnmarshalCaseSensitivePreserveInts(c.new.raw, &b) != nil {
 		return nil
@@ -55,19 +55,19 @@ func (c *Case) bindingGrants() []Finding {
 }
 
 // roleGrants: a role that is bound across gives what is added to it at once, and so does one that is aggregated into it.
-func (c *Case) roleGrants() []Finding {
+func (c *PreparedRequest) roleGrants() []Finding {
 	r, ok := clusterRole(c.new)
 	if !ok {
 		return nil
 	}
-	rules, into := c.world.effective(r), c.flowsInto(c.req.Name, r)
-	if old, ok := clusterRole(c.old); ok && powers.Contained(rules, c.world.effective(old)) && subset(into, c.flowsInto(c.req.Name, old)) {
+	rules, into := c.view.effective(r), c.flowsInto(c.req.Name, r)
+	if old, ok := clusterRole(c.old); ok && powers.Contained(rules, c.view.effective(old)) && subset(into, c.flowsInto(c.req.Name, old)) {
 		return nil // it is narrowed, or only labelled
 	}
 	power := powers.Of(rules)
 	var out []Finding
 	for _, role := range into {
-		for _, b := range c.world.Bindings(c.req.Namespace, role) {
+		for _, b := range c.view.Bindings(c.req.Namespace, role) {
 			for _, s := range b.Subjects {
 				if f, ok := c.grant(b, s, power); ok {
 					f.Path = "rules"
@@ -81,7 +81,7 @@ func (c *Case) roleGrants() []Finding {
 }
 
 // grant judges one subject of one binding. Its message lacks its beginning.
-func (c *Case) grant(b Binding, s rbacv1.Subject, p powers.Level) (Finding, bool) {
+func (c *PreparedRequest) grant(b Binding, s rbacv1.Subject, p powers.Level) (Finding, bool) {
 	g, place := c.grantee(s), c.rules(b.Namespace)
 	// The group of the nodes is given its rights in the cluster as a whole; in a namespace they would be for whoever has a
 	// certificate of one.
@@ -97,7 +97,7 @@ func (c *Case) grant(b Binding, s rbacv1.Subject, p powers.Level) (Finding, bool
 	}
 	switch {
 	case len(prod) > 0 && !g.production:
-		f.Action, f.Environment = c.softened(estate.Strictest(prod, f.Rule), g, b, p, prod), prod[0].Name
+		f.Action, f.Environment = c.grantAction(estate.Strictest(prod, f.Rule), g, b, p, prod), prod[0].Name
 		where += c.whose(b.Namespace, prod)
 		f.Message, f.Remedy = where, "bind a member of a Production environment"
 		return f, f.Action != ""
@@ -110,7 +110,7 @@ func (c *Case) grant(b Binding, s rbacv1.Subject, p powers.Level) (Finding, bool
 }
 
 // whose says to which environments a namespace belongs.
-func (c *Case) whose(namespace string, prod []*estate.Environment) string {
+func (c *PreparedRequest) whose(namespace string, prod []*estate.Environment) string {
 	switch namespace {
 	case "":
 		return ", production included"
@@ -122,7 +122,7 @@ func (c *Case) whose(namespace string, prod []*estate.Environment) string {
 
 // rules returns what whoever has power in a namespace has power over. In the cluster as a whole, and where Firebreak is, that
 // is production, if any namespace of the cluster is production's.
-func (c *Case) rules(namespace string) estate.Membership {
+func (c *PreparedRequest) rules(namespace string) estate.Membership {
 	everywhere := namespace == "" || namespace == c.est.FirebreakNamespace
 	switch {
 	case everywhere && c.est.HostsProduction():
@@ -133,10 +133,10 @@ func (c *Case) rules(namespace string) estate.Membership {
 	return c.est.NamespaceOrName(namespace)
 }
 
-// softened: looking at production is worth a warning. Accounts that nobody has listed yet are treated as
+// grantAction: looking at production is worth a warning. Accounts that nobody has listed yet are treated as
 // IdentityOutsideEnvironment treats them, which judges whatever they do there; so are people, where it is the cluster as a
 // whole that a role opens.
-func (c *Case) softened(a v1alpha1.Action, g grantee, b Binding, p powers.Level, prod []*estate.Environment) v1alpha1.Action {
+func (c *PreparedRequest) grantAction(a v1alpha1.Action, g grantee, b Binding, p powers.Level, prod []*estate.Environment) v1alpha1.Action {
 	if p == powers.Reads {
 		if b.Namespace == "" {
 			return ""
@@ -166,7 +166,7 @@ type grantee struct {
 	tier             v1alpha1.Tier
 }
 
-func (c *Case) grantee(s rbacv1.Subject) grantee {
+func (c *PreparedRequest) grantee(s rbacv1.Subject) grantee {
 	switch s.Kind {
 	case rbacv1.ServiceAccountKind:
 		ns := s.Namespace
@@ -197,7 +197,7 @@ func everybody(group string) bool {
 	return group == "system:authenticated" || group == "system:unauthenticated" || group == "system:serviceaccounts"
 }
 
-func (c *Case) account(username, namespace string) grantee {
+func (c *PreparedRequest) account(username, namespace string) grantee {
 	g := c.memberOf(c.est.Identity(username, nil))
 	m := c.est.NamespaceOrName(namespace)
 	g.tier = m.Tier
@@ -206,7 +206,7 @@ func (c *Case) account(username, namespace string) grantee {
 	return g
 }
 
-func (c *Case) memberOf(id *estate.Identity) grantee {
+func (c *PreparedRequest) memberOf(id *estate.Identity) grantee {
 	return grantee{
 		production: id.MemberOfTier(v1alpha1.TierProduction), nonProduction: id.MemberOfTier(v1alpha1.TierNonProduction), listed: id.Listed(),
 	}

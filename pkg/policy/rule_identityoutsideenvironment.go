@@ -12,7 +12,7 @@ import (
 
 // identityOutsideEnvironment objects to a requester that acts in a Production namespace without being a member of it.
 // It never ratchets and judges deletion too.
-func identityOutsideEnvironment(c *Case, _ *Judgement) []Finding {
+func identityOutsideEnvironment(c *PreparedRequest, _ *Judgement) []Finding {
 	prod := c.Production()
 	if len(prod) == 0 {
 		prod = c.ownEnvironments()
@@ -39,7 +39,7 @@ func identityOutsideEnvironment(c *Case, _ *Judgement) []Finding {
 }
 
 // joining says how the requester can do it after all.
-func (c *Case) joining() string {
+func (c *PreparedRequest) joining() string {
 	switch home := c.est.NamespaceOrName(c.requester.AccountNamespace); {
 	case c.requester.impersonated() && c.est.Identity(c.requester.Username, nil).MemberOfTier(v1alpha1.TierProduction):
 		return "act as yourself, for whoever acts as a member's account is not a member; or have the account listed in spec.identities.impersonated, which gives its power to everybody who may impersonate it"
@@ -52,7 +52,7 @@ func (c *Case) joining() string {
 // guarded returns the Production environments whose service account the request takes although its namespace belongs to
 // none of them: by a session in that namespace, by a token, or by a workload that runs as it. An account is one of theirs that
 // they list, or that holds power in their namespaces, listed or not.
-func (c *Case) guarded() []*estate.Environment {
+func (c *PreparedRequest) guarded() []*estate.Environment {
 	switch c.req.SubResource {
 	case "exec", "attach", "portforward", "proxy", "ephemeralcontainers":
 		return c.est.NamespaceGuards(c.req.Namespace)
@@ -69,27 +69,27 @@ func (c *Case) guarded() []*estate.Environment {
 }
 
 // powers returns the Production environments that a service account has power in.
-func (c *Case) powers(account types.NamespacedName) []*estate.Environment {
+func (c *PreparedRequest) powers(account types.NamespacedName) []*estate.Environment {
 	envs := c.est.Guards(account.Namespace, account.Name)
-	if len(envs) > 0 || account.Name == "" || c.pillar(account.Namespace, account.Name) != "" { // which is BoundaryTampering's business
+	if len(envs) > 0 || account.Name == "" || c.systemAccount(account.Namespace, account.Name) != "" { // which is BoundaryTampering's business
 		return envs
 	}
-	return c.world.powers(account.Namespace, account.Name)
+	return c.view.powers(account.Namespace, account.Name)
 }
 
 // refusedAsOutsider: the rule denies, and no exemption suspends it.
-func (c *Case) refusedAsOutsider() bool {
+func (c *PreparedRequest) refusedAsOutsider() bool {
 	f := identityOutsideEnvironment(c, nil)
 	return len(f) > 0 && f[0].Action == v1alpha1.ActionDeny && !c.exempted(f[0].Rule)
 }
 
 // unlistedAutomation: a service account of a Shared or unassigned namespace that nobody has listed yet. On the first
 // day these are operators and GitOps controllers that were forgotten.
-func (c *Case) unlistedAutomation() bool {
-	return c.own.oldFreeze == nil && !c.requester.impersonated() && c.world.unlisted(c.requester)
+func (c *PreparedRequest) unlistedAutomation() bool {
+	return c.own.oldFreeze == nil && !c.requester.impersonated() && c.view.unlisted(c.requester)
 }
 
-func (w *World) unlisted(r *Requester) bool {
+func (w *ClusterView) unlisted(r *Requester) bool {
 	if r.Account == "" || r.Listed() {
 		return false
 	}
@@ -105,7 +105,7 @@ func weaker(a, b v1alpha1.Action) v1alpha1.Action {
 }
 
 // where names the place that a request acts in.
-func (c *Case) where() string {
+func (c *PreparedRequest) where() string {
 	switch {
 	case len(c.Production()) == 0 && len(c.guarded()) > 0:
 		return fmt.Sprintf("a service account of namespace %q", c.req.Namespace)
@@ -120,7 +120,7 @@ func named(envs []*estate.Environment) string {
 }
 
 // member: of one of the environments that a namespace belongs to, and of each that a freeze is lifted for.
-func (c *Case) member(prod []*estate.Environment) bool {
+func (c *PreparedRequest) member(prod []*estate.Environment) bool {
 	if c.req.SubResource == "token" && c.requester.impersonated() {
 		return false // they would have for good what they borrow
 	}
@@ -131,6 +131,6 @@ func (c *Case) member(prod []*estate.Environment) bool {
 }
 
 // closesWindow: deleting a window closes it, and is always allowed: refusing it would wedge the deletion of namespaces.
-func (c *Case) closesWindow() bool {
+func (c *PreparedRequest) closesWindow() bool {
 	return c.req.Operation == Delete && c.req.Kind == v1alpha1.GVK(v1alpha1.KindChangeWindow)
 }

@@ -11,7 +11,7 @@ import (
 
 // sessionDemand: a session in Production needs a window, or is not allowed at all. Operators act on their own objects and never need
 // one.
-func sessionDemand(c *Case) *Demand {
+func sessionDemand(c *PreparedRequest) *Demand {
 	what, op := c.session()
 	if what == "" {
 		return nil
@@ -24,14 +24,14 @@ func sessionDemand(c *Case) *Demand {
 }
 
 // sessionsNeedWindows: the environment lets sessions be opened under a window.
-func (c *Case) sessionsNeedWindows() bool {
+func (c *PreparedRequest) sessionsNeedWindows() bool {
 	prod := c.Production()
 	return len(prod) > 0 && estate.StrictestControls(prod).InteractiveAccess == v1alpha1.InteractiveWindowRequired
 }
 
 // interactiveAccess objects to sessions in Production: where the environment forbids them, to all; where it wants a window,
 // to those that none covers.
-func interactiveAccess(c *Case, j *Judgement) []Finding {
+func interactiveAccess(c *PreparedRequest, j *Judgement) []Finding {
 	d := c.demanded(v1alpha1.RuleInteractiveAccess)
 	switch {
 	case d == nil:
@@ -54,7 +54,7 @@ func interactiveAccess(c *Case, j *Judgement) []Finding {
 
 // session says which session a request opens in Production, as a phrase, and which operation a window must let happen for
 // it. Empty: none, or by one of Kubernetes' own controllers, or by an outsider, who is refused as such.
-func (c *Case) session() (what string, operation v1alpha1.Operation) {
+func (c *PreparedRequest) session() (what string, operation v1alpha1.Operation) {
 	if len(c.Production()) == 0 || c.outsider || c.requester.Controller {
 		return "", ""
 	}
@@ -82,7 +82,7 @@ func (c *Case) session() (what string, operation v1alpha1.Operation) {
 const ephemeralContainers = "ephemeralcontainers"
 
 // hostLevel: what `kubectl debug node` makes, and whatever else reaches the node that it runs on.
-func (c *Case) hostLevel() bool {
+func (c *PreparedRequest) hostLevel() bool {
 	if c.req.Operation != Create || !c.isKind(podKind()) || !c.requester.Person || c.new == nil || c.new.work == nil {
 		return false
 	}
@@ -115,6 +115,6 @@ func SessionKind(resource string) string {
 }
 
 // sessionObject is what a window must have in scope for a session.
-func (c *Case) sessionObject() schema.GroupKind {
+func (c *PreparedRequest) sessionObject() schema.GroupKind {
 	return schema.GroupKind{Kind: SessionKind(c.req.Resource.Resource)}
 }

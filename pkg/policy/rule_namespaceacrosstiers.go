@@ -10,14 +10,14 @@ import (
 
 // namespaceAcrossTiers objects to a reference to a namespace of the other tier, or to a Service in it. Services that
 // a data store claims are DataStoreAcrossTiers' business.
-func namespaceAcrossTiers(c *Case, _ *Judgement) []Finding {
+func namespaceAcrossTiers(c *PreparedRequest, _ *Judgement) []Finding {
 	return c.judgeContent(v1alpha1.RuleNamespaceAcrossTiers, c.namespaceLeads(reference.Connects))
 }
 
 // namespaceLeads gives what references of one use lead to among the namespaces.
-func (c *Case) namespaceLeads(use reference.Use) func([]reference.Reference) []lead {
-	return func(refs []reference.Reference) []lead {
-		var out []lead
+func (c *PreparedRequest) namespaceLeads(use reference.Use) func([]reference.Reference) []crossing {
+	return func(refs []reference.Reference) []crossing {
+		var out []crossing
 		for _, r := range refs {
 			if r.Use == use && r.Answers == nil && r.Kind != reference.Secret {
 				out = append(out, c.namespacesOf(r)...)
@@ -29,7 +29,7 @@ func (c *Case) namespaceLeads(use reference.Use) func([]reference.Reference) []l
 
 // namespacesOf gives the namespaces that one reference leads to. A pattern or a selector that meets several is told by
 // the first of them that lies across.
-func (c *Case) namespacesOf(r reference.Reference) []lead {
+func (c *PreparedRequest) namespacesOf(r reference.Reference) []crossing {
 	t := c.est.Resolve(r.Target, c.req.Namespace)
 	if len(t.Owners) > 0 {
 		return nil
@@ -46,33 +46,33 @@ func (c *Case) namespacesOf(r reference.Reference) []lead {
 			continue
 		}
 		if l, ok := c.namespaceLead(r, ns); ok && (len(names) == 1 || !l.uncertain && c.crosses(l, false) != "") {
-			return []lead{l}
+			return []crossing{l}
 		}
 	}
 	return nil
 }
 
 // podAt: routes may be pointed at Pods by their addresses.
-func (c *Case) podAt(r reference.Reference) (string, bool) {
+func (c *PreparedRequest) podAt(r reference.Reference) (string, bool) {
 	if r.Use != reference.Routes || !r.Addr.IsValid() {
 		return "", false
 	}
-	return c.world.PodAt(r.Addr)
+	return c.view.PodAt(r.Addr)
 }
 
-func (c *Case) namespaceLead(r reference.Reference, namespace string) (lead, bool) {
+func (c *PreparedRequest) namespaceLead(r reference.Reference, namespace string) (crossing, bool) {
 	m, known := c.est.Namespace(namespace)
 	if !known {
 		// It may come into being later; a pattern can claim it before that. The cluster's default environment
 		// does not count: most names with a dot are no namespaces at all.
 		if m = c.est.NamespaceOrName(namespace); len(m.Environments) == 0 || !c.est.ClaimsName(namespace) {
-			return lead{}, false
+			return crossing{}, false
 		}
 		if r.Kind == reference.Host && strings.Count(r.Name, ".") == 1 && !c.est.NamesNamespace(namespace) {
-			return lead{}, false // settings.prod-like: a pattern claims more than anybody meant
+			return crossing{}, false // settings.prod-like: a pattern claims more than anybody meant
 		}
 	}
-	l := lead{
+	l := crossing{
 		ref: r, target: "namespace/" + namespace, tier: m.Tier, what: standsIn(r, namespace) + fmt.Sprintf(" of %s", m),
 		remedy: "use a Service of its own environment",
 	}

@@ -13,12 +13,12 @@ import (
 )
 
 // placementAcrossTiers objects to what puts a workload on the other tier's nodes, or before its workloads.
-func placementAcrossTiers(c *Case, _ *Judgement) []Finding {
+func placementAcrossTiers(c *PreparedRequest, _ *Judgement) []Finding {
 	return c.judgeContent(v1alpha1.RulePlacementAcrossTiers, c.placementLeads)
 }
 
-func (c *Case) placementLeads(refs []reference.Reference) []lead {
-	var out []lead
+func (c *PreparedRequest) placementLeads(refs []reference.Reference) []crossing {
+	var out []crossing
 	for _, r := range refs {
 		switch {
 		case r.Use != reference.Places:
@@ -28,7 +28,7 @@ func (c *Case) placementLeads(refs []reference.Reference) []lead {
 			out = append(out, c.hostLeads(r, refs)...)
 		case r.Kind == reference.PriorityClass:
 			out = append(out, c.priorityLeads(r)...)
-		case r.Kind == reference.Taint && r.Name == "*" && (c.place.Tier == v1alpha1.TierShared || c.agent()):
+		case r.Kind == reference.Taint && r.Name == "*" && (c.membership.Tier == v1alpha1.TierShared || c.agent()):
 			// Agents run on every node there is, and name nobody's pool.
 		case r.Kind == reference.Node && c.putByDaemonSet():
 			// Where a DaemonSet may run was judged when it was written; its controller only goes from node to node.
@@ -41,27 +41,27 @@ func (c *Case) placementLeads(refs []reference.Reference) []lead {
 	return out
 }
 
-func (c *Case) putByDaemonSet() bool {
+func (c *PreparedRequest) putByDaemonSet() bool {
 	o := c.Owner()
 	return o != nil && o.Kind == "DaemonSet"
 }
 
 // agent: a DaemonSet or one of its Pods.
-func (c *Case) agent() bool {
+func (c *PreparedRequest) agent() bool {
 	return c.isKind(schema.GroupKind{Group: "apps", Kind: "DaemonSet"}) || c.putByDaemonSet()
 }
 
 // poolLeads gives the pools that a placement leads into; where two tiers share what it names, it is nobody's.
-func (c *Case) poolLeads(r reference.Reference) []lead {
+func (c *PreparedRequest) poolLeads(r reference.Reference) []crossing {
 	envs := c.est.Pools(r.Target)
 	for _, e := range envs {
-		if e.Tier == c.place.SubjectTier() {
+		if e.Tier == c.membership.SubjectTier() {
 			return nil
 		}
 	}
-	var out []lead
+	var out []crossing
 	for _, e := range envs {
-		out = append(out, lead{
+		out = append(out, crossing{
 			ref: r, target: "pool/" + e.Name, environment: e.Name, env: e, tier: e.Tier,
 			what:   fmt.Sprintf("which belongs to the scheduling pool of %s", estate.Described(e.Name, e.Tier)),
 			remedy: "let it run on its own environment's nodes",
@@ -71,14 +71,14 @@ func (c *Case) poolLeads(r reference.Reference) []lead {
 }
 
 // tenantLeads: where no pool is declared, a node on which production runs is production's.
-func (c *Case) tenantLeads(r reference.Reference) []lead {
-	for _, ns := range c.world.Tenants(r.Name) {
+func (c *PreparedRequest) tenantLeads(r reference.Reference) []crossing {
+	for _, ns := range c.view.Tenants(r.Name) {
 		m := c.est.NamespaceOrName(ns)
 		prod := m.Production()
 		if len(prod) == 0 {
 			continue
 		}
-		return []lead{{
+		return []crossing{{
 			ref: r, target: "node/" + r.Name, environment: prod[0].Name, env: prod[0], tier: v1alpha1.TierProduction,
 			what:   fmt.Sprintf("a node that runs Pods of namespace %q of %s", ns, estate.Membership{Environments: prod, Tier: v1alpha1.TierProduction}),
 			remedy: "leave the choice of the node to the scheduler",
@@ -89,8 +89,8 @@ func (c *Case) tenantLeads(r reference.Reference) []lead {
 
 // hostLeads: a DaemonSet with access to its nodes has access to production where it runs beside it, in the pool that its
 // tolerations let it into, or on nodes that both sides share.
-func (c *Case) hostLeads(r reference.Reference, refs []reference.Reference) []lead {
-	if !c.isKind(schema.GroupKind{Group: "apps", Kind: "DaemonSet"}) || c.place.Tier == v1alpha1.TierShared || len(c.Production()) > 0 || !c.est.HostsProduction() {
+func (c *PreparedRequest) hostLeads(r reference.Reference, refs []reference.Reference) []crossing {
+	if !c.isKind(schema.GroupKind{Group: "apps", Kind: "DaemonSet"}) || c.membership.Tier == v1alpha1.TierShared || len(c.Production()) > 0 || !c.est.HostsProduction() {
 		return nil
 	}
 	tolerates := slices.ContainsFunc(refs, func(o reference.Reference) bool { return o.Kind == reference.Taint && o.Name == "*" })
@@ -98,9 +98,9 @@ func (c *Case) hostLeads(r reference.Reference, refs []reference.Reference) []le
 		if len(e.Spec().Nodes.Taints) > 0 && !tolerates {
 			continue // its nodes keep the DaemonSet away
 		}
-		return []lead{{
+		return []crossing{{
 			ref: r, target: "host/" + e.Name, environment: e.Name, env: e, tier: v1alpha1.TierProduction,
-			uncertain: c.place.Unassigned() && !c.requester.Person, // on the first day, an agent whose namespace nobody has declared yet
+			uncertain: c.membership.Unassigned() && !c.requester.Person, // on the first day, an agent whose namespace nobody has declared yet
 			what:      fmt.Sprintf("access to the nodes that it runs on, those of %s among them", estate.Described(e.Name, e.Tier)),
 			remedy:    "keep it away from production's nodes, or run it in a namespace of tier Shared if it serves both sides",
 		}}
@@ -109,8 +109,8 @@ func (c *Case) hostLeads(r reference.Reference, refs []reference.Reference) []le
 }
 
 // priorityLeads: a class is a pool's, or comes before production's workloads and may have them evicted.
-func (c *Case) priorityLeads(r reference.Reference) []lead {
-	if leads := c.poolLeads(r); len(leads) > 0 || c.place.Tier != v1alpha1.TierNonProduction {
+func (c *PreparedRequest) priorityLeads(r reference.Reference) []crossing {
+	if leads := c.poolLeads(r); len(leads) > 0 || c.membership.Tier != v1alpha1.TierNonProduction {
 		return leads
 	}
 	class, known := c.priorityOf(r)
@@ -121,7 +121,7 @@ func (c *Case) priorityLeads(r reference.Reference) []lead {
 	if e == nil || c.sharesPool(r) {
 		return nil
 	}
-	return []lead{{
+	return []crossing{{
 		ref: r, target: "priority/" + r.Name, environment: e.Name, env: e, tier: v1alpha1.TierProduction,
 		what:   fmt.Sprintf("a priority class that comes before the workloads of %s and may have them evicted", estate.Described(e.Name, e.Tier)),
 		remedy: "use a class of its own environment",
@@ -129,7 +129,7 @@ func (c *Case) priorityLeads(r reference.Reference) []lead {
 }
 
 // priorityOf gives what a class is worth. A Pod itself says so, for the API server writes it into the Pod before anybody is asked.
-func (c *Case) priorityOf(r reference.Reference) (estate.PriorityClass, bool) {
+func (c *PreparedRequest) priorityOf(r reference.Reference) (estate.PriorityClass, bool) {
 	if c.isKind(schema.GroupKind{Kind: "Pod"}) && c.new.work != nil && c.new.work.Template.Spec.Priority != nil {
 		s := c.new.work.Template.Spec
 		return estate.PriorityClass{Value: *s.Priority, Preempts: s.PreemptionPolicy == nil || *s.PreemptionPolicy != corev1.PreemptNever}, true
@@ -138,6 +138,6 @@ func (c *Case) priorityOf(r reference.Reference) (estate.PriorityClass, bool) {
 }
 
 // sharesPool: both sides declare what a placement names, so that it is nobody's.
-func (c *Case) sharesPool(r reference.Reference) bool {
+func (c *PreparedRequest) sharesPool(r reference.Reference) bool {
 	return slices.ContainsFunc(c.est.Pools(r.Target), func(e *estate.Environment) bool { return e.Tier == v1alpha1.TierProduction })
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // planMismatch objects to a run that is not what was approved.
-func planMismatch(c *Case, j *Judgement) []Finding {
+func planMismatch(c *PreparedRequest, j *Judgement) []Finding {
 	a := j.main()
 	if a.overridesOnly() || a.stage() != change.PlanDiffers || a.query.Plan == nil {
 		return nil

@@ -20,7 +20,7 @@ import (
 
 // protectionDemand: what leads to the deletion of protected state needs a window. What Kubernetes' own controllers delete has been
 // decided before.
-func protectionDemand(c *Case) *Demand {
+func protectionDemand(c *PreparedRequest) *Demand {
 	envs, why := c.endangers()
 	if why == "" {
 		return nil
@@ -33,7 +33,7 @@ func protectionDemand(c *Case) *Demand {
 
 // protectedState objects to what leads to the deletion of protected state, unless an open window covers it. A deletion by
 // the garbage collector or the namespace controller is reported and never denied: denying it wedges the namespace.
-func protectedState(c *Case, j *Judgement) []Finding {
+func protectedState(c *PreparedRequest, j *Judgement) []Finding {
 	d := c.demanded(v1alpha1.RuleProtectedState)
 	switch {
 	case d == nil:
@@ -50,7 +50,7 @@ func protectedState(c *Case, j *Judgement) []Finding {
 }
 
 // endangers says, as a predicate, how a request leads to the deletion of protected state, and in which environments.
-func (c *Case) endangers() ([]*estate.Environment, string) {
+func (c *PreparedRequest) endangers() ([]*estate.Environment, string) {
 	if c.outsider || c.req.SubResource != "" || c.req.Operation == Create || c.req.Operation == Connect || c.old == nil {
 		return nil, ""
 	}
@@ -70,14 +70,14 @@ func (c *Case) endangers() ([]*estate.Environment, string) {
 }
 
 // deletesOwned: what the garbage collector deletes with its owner, unless the request leaves it orphaned.
-func (c *Case) deletesOwned() ([]*estate.Environment, string) {
+func (c *PreparedRequest) deletesOwned() ([]*estate.Environment, string) {
 	inProduction := c.req.Namespace == "" || len(c.Production()) > 0 // an owner lies where what it owns does, or in no namespace
 	if !inProduction || c.old.meta.UID == "" || c.orphans() {
 		return nil, ""
 	}
 	owners := []types.UID{c.old.meta.UID}
 	for seen := 0; seen < len(owners) && seen < maxOwners; seen++ {
-		for _, held := range c.world.Owned(owners[seen]) {
+		for _, held := range c.view.Dependents(owners[seen]) {
 			for _, e := range c.est.NamespaceOrName(held.Namespace).Production() {
 				if protects(e, held.Kind, held.Labels) {
 					return []*estate.Environment{e}, fmt.Sprintf("deletes %s with protected %s %q, which it owns", Describe(*c.req), held.Kind, held.Name)
@@ -90,7 +90,7 @@ func (c *Case) deletesOwned() ([]*estate.Environment, string) {
 }
 
 // orphans reports whether a deletion leaves behind what its object owns.
-func (c *Case) orphans() bool {
+func (c *PreparedRequest) orphans() bool {
 	var o metav1.DeleteOptions
 	_ = kjson.UnmarshalCaseSensitivePreserveInts(c.req.Options, &o) // what cannot be read orphans nothing
 	old := o.OrphanDependents                                       //nolint:staticcheck // deprecated, and still served
@@ -102,7 +102,7 @@ const maxOwners = 256
 
 // protecting returns the Production environments that protect the object as it was. A namespace of production's holds
 // whatever lies in it, a CustomResourceDefinition all objects of its kind, and a volume what its claim does.
-func (c *Case) protecting() []*estate.Environment {
+func (c *PreparedRequest) protecting() []*estate.Environment {
 	envs := c.Production()
 	if c.req.Namespace == "" {
 		envs = c.est.Production()
@@ -162,12 +162,12 @@ func protectsAny(e *estate.Environment, claims []map[string]string) bool {
 }
 
 // protectsClaim reports whether an environment protects the claim that a volume is bound to.
-func (c *Case) protectsClaim(e *estate.Environment) bool {
+func (c *PreparedRequest) protectsClaim(e *estate.Environment) bool {
 	ref := claimOf(c.old)
 	if ref == nil {
 		return false
 	}
-	held, known := c.world.Claim(ref.Namespace, ref.Name)
+	held, known := c.view.VolumeClaim(ref.Namespace, ref.Name)
 	same := ref.UID == "" || ref.UID == held.UID // one that was made again has another volume
 	owned := slices.Contains(c.est.NamespaceOrName(ref.Namespace).Production(), e)
 	return known && same && owned && protects(e, claim, held.Labels)
@@ -184,7 +184,7 @@ func protects(e *estate.Environment, kind string, l map[string]string) bool {
 
 // exposes says how an update takes protection away: the label goes, an owner comes after which the garbage collector
 // deletes it, or what keeps its volumes no longer does.
-func (c *Case) exposes(envs []*estate.Environment) string {
+func (c *PreparedRequest) exposes(envs []*estate.Environment) string {
 	for _, e := range envs {
 		if protects(e, c.req.Kind.Kind, c.old.labels()) && !protects(e, c.req.Kind.Kind, c.new.labels()) {
 			return "takes the protection from " + Describe(*c.req)

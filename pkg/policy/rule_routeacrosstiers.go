@@ -14,18 +14,18 @@ import (
 )
 
 // routeAcrossTiers objects to Services, endpoints, routes, network policies, mesh entries and answers of the name server that
-// lead across.
-func routeAcrossTiers(c *Case, _ *Judgement) []Finding {
+// crossing across.
+func routeAcrossTiers(c *PreparedRequest, _ *Judgement) []Finding {
 	return append(c.judgeContent(v1alpha1.RuleRouteAcrossTiers, c.routeLeads), c.takesServerAddress()...)
 }
 
-func (c *Case) routeLeads(refs []reference.Reference) []lead {
+func (c *PreparedRequest) routeLeads(refs []reference.Reference) []crossing {
 	return slices.Concat(c.across(reference.Routes)(refs), c.answerLeads(refs))
 }
 
 // across gives what references of one use lead to, data stores and namespaces alike.
-func (c *Case) across(use reference.Use) func([]reference.Reference) []lead {
-	return func(refs []reference.Reference) []lead {
+func (c *PreparedRequest) across(use reference.Use) func([]reference.Reference) []crossing {
+	return func(refs []reference.Reference) []crossing {
 		return slices.Concat(c.storeLeads(use)(refs), c.namespaceLeads(use)(refs))
 	}
 }
@@ -43,15 +43,15 @@ type side struct {
 func (s side) known() bool { return s.what != "" && s.tier != v1alpha1.TierShared }
 
 // sideOf says whose a name is; *.domain is whose hosts lie below the domain.
-func (c *Case) sideOf(t reference.Target) side {
+func (c *PreparedRequest) sideOf(t reference.Target) side {
 	var owners []estate.Owner
 	if domain, ok := strings.CutPrefix(t.Name, "*."); ok {
 		owners = c.est.Under(domain)
 	} else {
-		t.Strong = true
+		t.Unambiguous = true
 		r := c.est.Resolve(t, "")
 		owners = r.Owners
-		if len(owners) == 0 && r.Namespace != "" && c.world.guards(r.Namespace) {
+		if len(owners) == 0 && r.Namespace != "" && c.view.guards(r.Namespace) {
 			m := c.est.NamespaceOrName(r.Namespace)
 			out := side{name: t.Name, what: fmt.Sprintf("in namespace %q of %s", r.Namespace, m), tier: m.Tier}
 			if len(m.Environments) > 0 {
@@ -71,8 +71,8 @@ func (c *Case) sideOf(t reference.Target) side {
 }
 
 // answerLeads gives the names that a name server answers with those of another tier, or takes from production.
-func (c *Case) answerLeads(refs []reference.Reference) []lead {
-	var out []lead
+func (c *PreparedRequest) answerLeads(refs []reference.Reference) []crossing {
+	var out []crossing
 	for _, r := range refs {
 		if r.Answers == nil {
 			continue
@@ -93,7 +93,7 @@ func (c *Case) answerLeads(refs []reference.Reference) []lead {
 			continue
 		}
 		r.Name = told.name
-		out = append(out, lead{
+		out = append(out, crossing{
 			ref: r, target: "answer/" + asked.name + "/" + answer.name, what: told.what, environment: told.environment, env: told.env, tier: told.tier,
 			crossing: but, remedy: "let each name lead to its own environment",
 		})
@@ -109,7 +109,7 @@ func answered(name string) string {
 }
 
 // takesServerAddress: a Service with the API server's address among its externalIPs has all that is sent there.
-func (c *Case) takesServerAddress() []Finding {
+func (c *PreparedRequest) takesServerAddress() []Finding {
 	if !c.isKind(serviceKind()) || c.new == nil || c.req.Operation == Delete || c.requester.Controller || len(c.est.Production()) == 0 || len(c.Production()) > 0 {
 		return nil
 	}

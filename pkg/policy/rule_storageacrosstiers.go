@@ -7,6 +7,6 @@ import (
 
 // storageAcrossTiers objects to volumes that lead across: those of the other tier's claims, and those whose server,
 // portal or handle is the other tier's.
-func storageAcrossTiers(c *Case, _ *Judgement) []Finding {
+func storageAcrossTiers(c *PreparedRequest, _ *Judgement) []Finding {
 	return c.judgeContent(v1alpha1.RuleStorageAcrossTiers, c.across(reference.Stores))
 }

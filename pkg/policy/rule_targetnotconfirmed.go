@@ -9,16 +9,16 @@ import (
 
 // targetNotConfirmed objects to the manifest that was meant for one environment and went to another, and to
 // maintenance whose target nothing confirms.
-func targetNotConfirmed(c *Case, j *Judgement) []Finding {
+func targetNotConfirmed(c *PreparedRequest, j *Judgement) []Finding {
 	if c.new == nil || c.req.Operation == Delete || c.req.SubResource != "" {
 		return nil
 	}
 	if path, target := annotatedTarget(c.new); path != "" {
-		if c.place.In(target) || c.targetStored(target) {
+		if c.membership.In(target) || c.targetStored(target) {
 			return nil
 		}
 		return []Finding{c.targetFinding(path, target, fmt.Sprintf(
-			"says %q, but namespace %q is in %s", target, c.req.Namespace, c.place),
+			"says %q, but namespace %q is in %s", target, c.req.Namespace, c.membership),
 			"check your kubectl context, or correct the annotation")}
 	}
 	d := c.demanded(v1alpha1.RuleChangeWindowRequired)
@@ -39,8 +39,8 @@ func targetNotConfirmed(c *Case, j *Judgement) []Finding {
 // targetStored: the wrong address is an old one. An environment may be renamed, and then neither an update that leaves
 // the annotation alone nor the Pods that a controller makes of it may stop. What is no member of any tier's environment
 // by its namespace, such as a ClusterRole, has no other address.
-func (c *Case) targetStored(target string) bool {
-	if len(c.place.Environments) == 0 && c.place.Tier == v1alpha1.TierShared {
+func (c *PreparedRequest) targetStored(target string) bool {
+	if len(c.membership.Environments) == 0 && c.membership.Tier == v1alpha1.TierShared {
 		return true
 	}
 	if c.Owner() != nil {
@@ -67,13 +67,13 @@ func annotatedTarget(o *object) (path, target string) {
 	return "", ""
 }
 
-func (c *Case) targetFinding(path, target, message, remedy string) Finding {
+func (c *PreparedRequest) targetFinding(path, target, message, remedy string) Finding {
 	f := Finding{
 		Rule: v1alpha1.RuleTargetNotConfirmed, Path: path, Value: target, Target: c.req.Namespace, Message: message, Remedy: remedy,
-		Action: estate.Strictest(c.place.Environments, v1alpha1.RuleTargetNotConfirmed),
+		Action: estate.Strictest(c.membership.Environments, v1alpha1.RuleTargetNotConfirmed),
 	}
-	if len(c.place.Environments) > 0 {
-		f.Environment = c.place.Environments[0].Name
+	if len(c.membership.Environments) > 0 {
+		f.Environment = c.membership.Environments[0].Name
 	}
 	return f
 }

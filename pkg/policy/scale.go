@@ -16,12 +16,12 @@ import (
 // whyScaleIsMaintenance: a workload that was written at zero and is scaled up through its scale subresource runs then,
 // not before, so it is judged then. The payload has no template; the parent's is looked up. Autoscalers never scale
 // from zero by themselves, and Kubernetes' own controllers are no maintenance.
-func (c *Case) whyScaleIsMaintenance() string {
+func (c *PreparedRequest) whyScaleIsMaintenance() string {
 	if len(c.Production()) == 0 || c.outsider || c.requester.Controller || c.req.Operation != Update ||
 		replicasOf(c.old) != 0 || replicasOf(c.new) == 0 {
 		return ""
 	}
-	p, ok := c.world.Parents(c.req.Namespace, c.scaledKind().Kind, c.req.Name)
+	p, ok := c.view.ScaledWorkloads(c.req.Namespace, c.scaledKind().Kind, c.req.Name)
 	if !ok {
 		return ""
 	}
@@ -41,7 +41,7 @@ func (c *Case) whyScaleIsMaintenance() string {
 }
 
 // tool of maintenance that a stored template runs, as far as that is remembered; empty: none.
-func (p *Parent) tool(more []string) string {
+func (p *ScaledWorkload) tool(more []string) string {
 	tool := tools.First(slices.Values(p.Programs), more)
 	if tool == "" && (p.Partial || len(p.Programs) == tools.MaxPrograms) {
 		return "more than can be remembered"
@@ -58,7 +58,7 @@ func replicasOf(o *object) int32 {
 }
 
 // scaledKind is the kind of the workload whose scale is written; empty for a custom resource.
-func (c *Case) scaledKind() schema.GroupKind {
+func (c *PreparedRequest) scaledKind() schema.GroupKind {
 	if k, ok := workload.KindOfResource(c.req.Resource.GroupResource()); ok && k.Scaled {
 		return k.GroupKind
 	}

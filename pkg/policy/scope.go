@@ -9,7 +9,7 @@ import (
 
 // concerned returns the Production environments that the request changes: those of its namespace or, where it runs something in
 // a namespace that both sides share, those whose data stores that names.
-func (c *Case) concerned() []*estate.Environment {
+func (c *PreparedRequest) concerned() []*estate.Environment {
 	if prod := c.Production(); len(prod) > 0 {
 		return prod
 	}
@@ -17,8 +17,8 @@ func (c *Case) concerned() []*estate.Environment {
 }
 
 // shared returns the Production environments whose data stores something names that is started in a Shared namespace.
-func (c *Case) shared() []*estate.Environment {
-	if c.new == nil || c.new.work == nil && !c.runsTemplates() || c.place.Tier != v1alpha1.TierShared && !c.runsNowhere() {
+func (c *PreparedRequest) shared() []*estate.Environment {
+	if c.new == nil || c.new.work == nil && !c.runsTemplates() || c.membership.Tier != v1alpha1.TierShared && !c.runsNowhere() {
 		return nil
 	}
 	var out []*estate.Environment
@@ -34,7 +34,9 @@ func (c *Case) shared() []*estate.Environment {
 }
 
 // runsNowhere: a custom resource of no namespace runs something, in whatever namespace its controller likes.
-func (c *Case) runsNowhere() bool { return c.req.Namespace == "" && !builtIn(c.req.Kind.Group) }
+func (c *PreparedRequest) runsNowhere() bool {
+	return c.req.Namespace == "" && !builtIn(c.req.Kind.Group)
+}
 
 func ownedBy(owners []estate.Owner, env *estate.Environment) bool {
 	for _, o := range owners {
@@ -48,7 +50,7 @@ func ownedBy(owners []estate.Owner, env *estate.Environment) bool {
 // whyScoped says why a request needs a window although it is no maintenance, and for which operation: the environment wants one for
 // every change of what runs, or for every write. Empty: it needs none. Under Workloads that is what a freeze of level Changes binds,
 // and scaling.
-func (c *Case) whyScoped() (string, v1alpha1.Operation) {
+func (c *PreparedRequest) whyScoped() (string, v1alpha1.Operation) {
 	prod := c.Production()
 	if len(prod) == 0 {
 		return "", ""
@@ -72,7 +74,7 @@ func (c *Case) whyScoped() (string, v1alpha1.Operation) {
 }
 
 // rescales reports whether somebody sets another number of replicas by hand, or what bounds it.
-func (c *Case) rescales() bool {
+func (c *PreparedRequest) rescales() bool {
 	if c.requester.Controller || c.operates() || c.outsider || len(c.Production()) == 0 {
 		return false
 	}

@@ -14,9 +14,9 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// scoped is the world of one Production environment of a scope.
-func scoped(scope v1alpha1.ChangeScope) *policy.World {
-	return policy.NewWorld(estate.Compile(estate.Input{
+// scoped is the cluster of one Production environment of a scope.
+func scoped(scope v1alpha1.ChangeScope) *policy.ClusterView {
+	return policy.NewClusterView(estate.Compile(estate.Input{
 		Environments: []v1alpha1.Environment{{
 			ObjectMeta: metav1.ObjectMeta{Name: "production"},
 			Spec: v1alpha1.EnvironmentSpec{

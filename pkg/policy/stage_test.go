@@ -34,9 +34,9 @@ import (
 // now is the instant at which requests of the tests are judged, unless a case says another one.
 func now() time.Time { return time.Date(2026, 11, 28, 2, 30, 0, 0, time.UTC) }
 
-// stage is the world that all tests of this package share: testdata/estate.yaml and testdata/requesters.yaml.
+// stage is the cluster that all tests of this package share: testdata/estate.yaml and testdata/requesters.yaml.
 type stage struct {
-	world      *policy.World
+	cluster    *policy.ClusterView
 	contents   map[string]map[string][]byte
 	requesters map[string]requester
 }
@@ -81,8 +81,8 @@ func newStage(t testing.TB) *stage {
 	for _, d := range documents(t, read(t, "testdata/estate.yaml")) {
 		p.add(t, d)
 	}
-	s.world = p.world()
-	if problems := s.world.Estate.Problems(); len(problems) > 0 {
+	s.cluster = p.cluster()
+	if problems := s.cluster.Estate.Problems(); len(problems) > 0 {
 		t.Fatalf("testdata/estate.yaml: %v", problems)
 	}
 	return s
@@ -177,14 +177,14 @@ func (p *pieces) addHeld(t testing.TB, d document, key string) {
 	}
 }
 
-func (p *pieces) world() *policy.World {
+func (p *pieces) cluster() *policy.ClusterView {
 	configMaps := func(ns, name string) (reference.Contents, bool) { cm, ok := p.configMaps[ns+"/"+name]; return cm, ok }
-	w := policy.NewWorld(estate.Compile(*p.input))
+	w := policy.NewClusterView(estate.Compile(*p.input))
 	w.ConfigMaps = configMaps
-	w.Owners = func(ns string, ref metav1.OwnerReference) (policy.Parent, bool) {
+	w.Owners = func(ns string, ref metav1.OwnerReference) (policy.ScaledWorkload, bool) {
 		o, ok := p.owners[ref.Kind+"/"+ns+"/"+ref.Name]
 		if !ok || o.uid != string(ref.UID) {
-			return policy.Parent{}, false
+			return policy.ScaledWorkload{}, false
 		}
 		return policy.ParentOf(reference.Input{Namespace: ns, Template: &o.work.Template, ConfigMaps: configMaps}), true
 	}
@@ -192,15 +192,15 @@ func (p *pieces) world() *policy.World {
 		r, ok := p.roles[strings.TrimPrefix(ns+"/"+name, "/")]
 		return r, ok
 	}
-	w.Owned = p.owned
+	w.Dependents = p.owned
 	w.ClusterRoles = func() map[string]policy.Role { return p.roles }
-	w.Claim = func(ns, name string) (policy.Owned, bool) {
+	w.VolumeClaim = func(ns, name string) (policy.Dependent, bool) {
 		for _, d := range p.claims {
 			if d.Metadata.Namespace == ns && d.Metadata.Name == name {
-				return policy.Owned{UID: d.Metadata.UID, Labels: d.Metadata.Labels}, true
+				return policy.Dependent{UID: d.Metadata.UID, Labels: d.Metadata.Labels}, true
 			}
 		}
-		return policy.Owned{}, false
+		return policy.Dependent{}, false
 	}
 	w.Bindings = func(ns, role string) []policy.Binding { return p.bindings[strings.TrimPrefix(ns+"/"+role, "/")] }
 	w.BindingsOf = p.bindingsOf
@@ -224,12 +224,12 @@ func (p *pieces) bindingsOf(namespace, account string) []policy.BoundRole {
 	return out
 }
 
-func (p *pieces) owned(owner types.UID) []policy.Owned {
-	var out []policy.Owned
+func (p *pieces) owned(owner types.UID) []policy.Dependent {
+	var out []policy.Dependent
 	for _, d := range p.claims {
 		for _, ref := range d.Metadata.OwnerReferences {
 			if ref.UID == owner {
-				out = append(out, policy.Owned{GroupVersionKind: d.gvk(), Namespace: d.Metadata.Namespace, Name: d.Metadata.Name, UID: d.Metadata.UID, Labels: d.Metadata.Labels})
+				out = append(out, policy.Dependent{GroupVersionKind: d.gvk(), Namespace: d.Metadata.Namespace, Name: d.Metadata.Name, UID: d.Metadata.UID, Labels: d.Metadata.Labels})
 			}
 		}
 	}

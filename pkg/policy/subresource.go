@@ -17,7 +17,7 @@ func subresources() []string {
 		"binding", "eviction", "token", "finalize", "approval", "log"}
 }
 
-func (c *Case) knownSubresource() error {
+func (c *PreparedRequest) knownSubresource() error {
 	if len(c.Production()) == 0 || !builtIn(c.req.Resource.Group) || slices.Contains(subresources(), c.req.SubResource) {
 		return nil
 	}

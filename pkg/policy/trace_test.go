@@ -13,7 +13,7 @@ import (
 func TestTheTraceOfACoveredJob(t *testing.T) {
 	s := newStage(t)
 	x := readFixture(t, "testdata/changewindowrequired/allow/approved.yaml")
-	c, err := policy.Prepare(*x.request(t, s), s.world)
+	c, err := policy.Prepare(*x.request(t, s), s.cluster)
 	if err != nil {
 		t.Fatal(err)
 	}

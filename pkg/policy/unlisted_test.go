@@ -17,7 +17,7 @@ func TestUnlistedAt(t *testing.T) {
 		"writes": {{Verbs: []string{"create"}, APIGroups: []string{"apps"}, Resources: []string{"deployments"}}},
 		"looks":  {{Verbs: []string{"list"}, APIGroups: []string{"apps"}, Resources: []string{"deployments"}}},
 	}
-	s.world.Roles = func(_, name string) (policy.Role, bool) { r, ok := rules[name]; return policy.Role{Rules: r}, ok }
+	s.cluster.Roles = func(_, name string) (policy.Role, bool) { r, ok := rules[name]; return policy.Role{Rules: r}, ok }
 	bound := map[string]policy.BoundRole{
 		"tools/stranger":                  {Namespace: "payments", Role: "writes"},
 		"tools/onlooker":                  {Namespace: "payments", Role: "looks"},
@@ -27,7 +27,7 @@ func TestUnlistedAt(t *testing.T) {
 		"kube-system/cronjob-controller":  {Role: "writes"},
 		"kube-system/backdoor-controller": {Role: "writes"},
 	}
-	s.world.BindingsOf = func(ns, name string) []policy.BoundRole {
+	s.cluster.BindingsOf = func(ns, name string) []policy.BoundRole {
 		if b, ok := bound[ns+"/"+name]; ok {
 			return []policy.BoundRole{b}
 		}
@@ -39,7 +39,7 @@ func TestUnlistedAt(t *testing.T) {
 		accounts = append(accounts, types.NamespacedName{Namespace: ns, Name: name})
 	}
 	got := map[string]string{}
-	for _, x := range policy.UnlistedAt(s.world, accounts) {
+	for _, x := range policy.UnlistedAt(s.cluster, accounts) {
 		got[x.Namespace+"/"+x.Name] = x.Why
 	}
 	const why = `its bindings give it power in environment "production", whose spec.identities do not list it: what it writes is admitted there with a warning; list it, or take the bindings away`

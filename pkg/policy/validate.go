@@ -57,7 +57,7 @@ func ValidateDataStore(d *v1alpha1.DataStore) field.ErrorList {
 	return errs
 }
 
-func (c *Case) validateFreeze(f *v1alpha1.ChangeFreeze) field.ErrorList {
+func (c *PreparedRequest) validateFreeze(f *v1alpha1.ChangeFreeze) field.ErrorList {
 	spec := field.NewPath("spec")
 	var errs field.ErrorList
 	for i, n := range f.Spec.Environments {
@@ -78,7 +78,7 @@ func (c *Case) validateFreeze(f *v1alpha1.ChangeFreeze) field.ErrorList {
 	return errs
 }
 
-func (c *Case) validFreezeSchedule(path *field.Path, s *v1alpha1.Schedule) field.ErrorList {
+func (c *PreparedRequest) validFreezeSchedule(path *field.Path, s *v1alpha1.Schedule) field.ErrorList {
 	if s.Recurrence != nil {
 		return c.validRecurrence(path, s.Recurrence)
 	}
@@ -96,7 +96,7 @@ const (
 	maxExemption = 30 * 24
 )
 
-func (c *Case) validateExemption(e *v1alpha1.Exemption) field.ErrorList {
+func (c *PreparedRequest) validateExemption(e *v1alpha1.Exemption) field.ErrorList {
 	path := field.NewPath("spec", "expiresAt")
 	ahead := e.Spec.ExpiresAt.Sub(c.At())
 	switch {

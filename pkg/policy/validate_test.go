@@ -39,7 +39,7 @@ func runWords(t *testing.T, cases map[string]words) {
 				text = test.edit(text)
 			}
 			req := newRequest(t, s, test.header, documents(t, []byte(text)), now())
-			d, err := policy.Evaluate(*req, s.world, s.state(t, test.State...))
+			d, err := policy.Evaluate(*req, s.cluster, s.state(t, test.State...))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -16,7 +16,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-func (c *Case) validateWindow(w *v1alpha1.ChangeWindow) field.ErrorList {
+func (c *PreparedRequest) validateWindow(w *v1alpha1.ChangeWindow) field.ErrorList {
 	spec := field.NewPath("spec")
 	env, ok := c.est.Environment(w.Spec.Environment)
 	if !ok {
@@ -37,7 +37,7 @@ func (c *Case) validateWindow(w *v1alpha1.ChangeWindow) field.ErrorList {
 }
 
 // validRequester: windows are requested by persons, and by the service accounts that the environment names.
-func (c *Case) validRequester(path *field.Path, controls *estate.Controls, t v1alpha1.WindowType) field.ErrorList {
+func (c *PreparedRequest) validRequester(path *field.Path, controls *estate.Controls, t v1alpha1.WindowType) field.ErrorList {
 	r := c.requester
 	switch {
 	case r.Person:
@@ -55,16 +55,16 @@ func (c *Case) validRequester(path *field.Path, controls *estate.Controls, t v1a
 }
 
 // validPlace: what the requester typed as environment must be where the window opens.
-func (c *Case) validPlace(w *v1alpha1.ChangeWindow, env *estate.Environment) field.ErrorList {
+func (c *PreparedRequest) validPlace(w *v1alpha1.ChangeWindow, env *estate.Environment) field.ErrorList {
 	path := field.NewPath("spec", "scope")
 	if c.req.Namespace != c.est.FirebreakNamespace {
 		if len(w.Spec.Scope.Namespaces) > 0 {
 			return field.ErrorList{field.Forbidden(path.Child("namespaces"), fmt.Sprintf(
 				"a window opens its own namespace; only one in namespace %q may list others", c.est.FirebreakNamespace))}
 		}
-		if !c.place.In(env.Name) && c.place.Tier != v1alpha1.TierShared { // where both sides work, it says whose store is worked on
+		if !c.membership.In(env.Name) && c.membership.Tier != v1alpha1.TierShared { // where both sides work, it says whose store is worked on
 			return field.ErrorList{field.Invalid(field.NewPath("spec", "environment"), env.Name,
-				fmt.Sprintf("namespace %q belongs to %s", c.req.Namespace, c.place))}
+				fmt.Sprintf("namespace %q belongs to %s", c.req.Namespace, c.membership))}
 		}
 		return nil
 	}
@@ -81,7 +81,7 @@ func (c *Case) validPlace(w *v1alpha1.ChangeWindow, env *estate.Environment) fie
 }
 
 // validSchedule: a Standard window recurs, the others are open once.
-func (c *Case) validSchedule(path *field.Path, w *v1alpha1.ChangeWindow, controls *estate.Controls) field.ErrorList {
+func (c *PreparedRequest) validSchedule(path *field.Path, w *v1alpha1.ChangeWindow, controls *estate.Controls) field.ErrorList {
 	limit := controls.MaxWindowDuration
 	switch w.Spec.Type {
 	case v1alpha1.WindowEmergency:
@@ -104,7 +104,7 @@ func (c *Case) validSchedule(path *field.Path, w *v1alpha1.ChangeWindow, control
 }
 
 // validRecurrence says what is wrong with a recurrence, at its field.
-func (c *Case) validRecurrence(path *field.Path, r *v1alpha1.Recurrence) field.ErrorList {
+func (c *PreparedRequest) validRecurrence(path *field.Path, r *v1alpha1.Recurrence) field.ErrorList {
 	err := schedule.Validate(r, c.At())
 	if err == nil {
 		return nil
@@ -115,7 +115,7 @@ func (c *Case) validRecurrence(path *field.Path, r *v1alpha1.Recurrence) field.E
 	return field.ErrorList{field.Invalid(path, err.Value, err.Why)}
 }
 
-func (c *Case) validInterval(path *field.Path, s *v1alpha1.Schedule, limit time.Duration) field.ErrorList {
+func (c *PreparedRequest) validInterval(path *field.Path, s *v1alpha1.Schedule, limit time.Duration) field.ErrorList {
 	if s.Recurrence != nil || s.Start == nil || s.End == nil {
 		return field.ErrorList{field.Required(path, "give start and end")}
 	}
@@ -162,7 +162,7 @@ func runsSomething(s *v1alpha1.Scope) bool {
 
 // validateApproval refuses a word that would not count, so that who gives it learns why at once. What counts is
 // computed again whenever a window is used.
-func (c *Case) validateApproval(a *v1alpha1.ChangeApproval, s *change.State) field.ErrorList {
+func (c *PreparedRequest) validateApproval(a *v1alpha1.ChangeApproval, s *change.State) field.ErrorList {
 	spec := field.NewPath("spec")
 	by := spec.Child("approver")
 	if !c.requester.Person {
@@ -185,7 +185,7 @@ func (c *Case) validateApproval(a *v1alpha1.ChangeApproval, s *change.State) fie
 	return c.validWord(a, w)
 }
 
-func (c *Case) validWord(a *v1alpha1.ChangeApproval, w *v1alpha1.ChangeWindow) field.ErrorList {
+func (c *PreparedRequest) validWord(a *v1alpha1.ChangeApproval, w *v1alpha1.ChangeWindow) field.ErrorList {
 	spec := field.NewPath("spec")
 	if want := change.WindowDigest(&w.Spec); a.Spec.Digest != want {
 		return field.ErrorList{field.Invalid(spec.Child("digest"), a.Spec.Digest, fmt.Sprintf("change window %q has digest %s; look at it again before you approve it", w.Name, want))}

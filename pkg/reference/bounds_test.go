@@ -26,7 +26,7 @@ func TestTextsThatOnceTookMinutes(t *testing.T) {
 			b := budget.New()
 			found := reference.ExtractAll(reference.Input{
 				Namespace: "dev", Kind: schema.GroupKind{Kind: "ConfigMap"}, Budget: b,
-				Data: []reference.Datum{{Path: "data", Key: "text", Value: text + " orders.prod.db.example.com:5432"}},
+				Data: []reference.DataKey{{Path: "data", Key: "text", Value: text + " orders.prod.db.example.com:5432"}},
 			})
 			seen := slices.ContainsFunc(found.References, func(r reference.Reference) bool { return r.Name == "orders.prod.db.example.com" })
 			if !seen && found.Limit == "" {

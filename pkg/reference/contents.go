@@ -67,7 +67,7 @@ func secretive(out Contents) Contents {
 	return out
 }
 
-func reduce(data []Datum, r *reader, limit int) Contents {
+func reduce(data []DataKey, r *reader, limit int) Contents {
 	out, size := Contents{Keys: make(map[string]Content, min(len(data), limit/contentSize+1))}, 0
 	for _, d := range data {
 		k := Content{}
@@ -108,13 +108,13 @@ func dedupe(targets []Target) []Target {
 }
 
 // ConfigMapData returns the keys of a ConfigMap, sorted.
-func ConfigMapData(cm *corev1.ConfigMap) []Datum {
-	out := make([]Datum, 0, len(cm.Data)+len(cm.BinaryData))
+func ConfigMapData(cm *corev1.ConfigMap) []DataKey {
+	out := make([]DataKey, 0, len(cm.Data)+len(cm.BinaryData))
 	for _, k := range slices.Sorted(maps.Keys(cm.Data)) {
-		out = append(out, Datum{Path: fmt.Sprintf("data[%q]", k), Key: k, Value: cm.Data[k]})
+		out = append(out, DataKey{Path: fmt.Sprintf("data[%q]", k), Key: k, Value: cm.Data[k]})
 	}
 	for _, k := range slices.Sorted(maps.Keys(cm.BinaryData)) {
-		out = append(out, Datum{Path: fmt.Sprintf("binaryData[%q]", k), Key: k, Value: string(cm.BinaryData[k])})
+		out = append(out, DataKey{Path: fmt.Sprintf("binaryData[%q]", k), Key: k, Value: string(cm.BinaryData[k])})
 	}
 	return out
 }
@@ -137,20 +137,20 @@ func HelmRelease(s *corev1.Secret) bool {
 }
 
 // SecretData returns the keys of a Secret, sorted, but for the record that Helm keeps of a release.
-func SecretData(s *corev1.Secret) []Datum {
-	out := make([]Datum, 0, len(s.Data)+len(s.StringData))
+func SecretData(s *corev1.Secret) []DataKey {
+	out := make([]DataKey, 0, len(s.Data)+len(s.StringData))
 	record := HelmRelease(s)
 	for _, k := range slices.Sorted(maps.Keys(s.Data)) {
 		if record && k == "release" {
 			continue
 		}
-		out = append(out, Datum{Path: fmt.Sprintf("data[%q]", k), Key: k, Value: string(s.Data[k]), Secret: true})
+		out = append(out, DataKey{Path: fmt.Sprintf("data[%q]", k), Key: k, Value: string(s.Data[k]), Secret: true})
 	}
 	for _, k := range slices.Sorted(maps.Keys(s.StringData)) {
 		if record && k == "release" {
 			continue
 		}
-		out = append(out, Datum{Path: fmt.Sprintf("stringData[%q]", k), Key: k, Value: s.StringData[k], Secret: true})
+		out = append(out, DataKey{Path: fmt.Sprintf("stringData[%q]", k), Key: k, Value: s.StringData[k], Secret: true})
 	}
 	return out
 }

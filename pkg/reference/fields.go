@@ -48,8 +48,8 @@ func wordless(key string) bool {
 	return true
 }
 
-// opens: fields whose {name, key} is that of a Secret.
-func opens(l string) bool {
+// namesSecretKey: fields whose {name, key} is that of a Secret.
+func namesSecretKey(l string) bool {
 	for _, word := range []string{"password", "token", "credential", "accesskey", "secretkey", "username", "auth", "privatekey", "key"} {
 		if strings.Contains(l, word) {
 			return true

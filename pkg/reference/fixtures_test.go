@@ -167,7 +167,7 @@ func render(refs []reference.Reference) string {
 		if r.Namespace != "" {
 			line += " of " + r.Namespace
 		}
-		if r.Strong && r.Kind == reference.Host {
+		if r.Unambiguous && r.Kind == reference.Host {
 			line += ", strong"
 		}
 		if r.Answers != nil {

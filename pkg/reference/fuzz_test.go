@@ -33,7 +33,7 @@ func FuzzHosts(f *testing.F) {
 			if !ok || again.Name != plain || again.Addr != h.Addr {
 				t.Errorf("%q names %q, which is no normal form: %q", text, h.Name, again.Name)
 			}
-			if !h.Strong && !h.Addr.IsValid() && !strings.Contains(h.Name, ".") {
+			if !h.Unambiguous && !h.Addr.IsValid() && !strings.Contains(h.Name, ".") {
 				t.Errorf("%q names %q, one label, where prose may stand", text, h.Name)
 			}
 		}
@@ -80,7 +80,7 @@ func FuzzExtract(f *testing.F) {
 	} {
 		f.Add([]byte(object))
 	}
-	known := reference.Contents{Keys: map[string]reference.Content{"host": {Short: "db.example.com", Targets: []reference.Target{{Name: "db.example.com", Strong: true}}}}}
+	known := reference.Contents{Keys: map[string]reference.Content{"host": {Short: "db.example.com", Targets: []reference.Target{{Name: "db.example.com", Unambiguous: true}}}}}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var object map[string]any
 		if json.Unmarshal(raw, &object) != nil {
@@ -195,7 +195,7 @@ func checkExtracted(t *testing.T, gk schema.GroupKind, object any, refs []refere
 	}
 	seen := map[spot]bool{}
 	for _, r := range refs {
-		r.Strong = false
+		r.Unambiguous = false
 		at := spot{r.Path, r.Target, r.Use}
 		if seen[at] {
 			t.Errorf("%s: %s names %q twice", gk.Kind, r.Path, r.Name)

@@ -23,7 +23,7 @@ func runForms(t *testing.T, cases map[string]form) {
 			var got []string
 			for _, h := range reference.Hosts(test.text, test.hint, test.pos) {
 				name := h.Name
-				if h.Strong {
+				if h.Unambiguous {
 					name += "!"
 				}
 				got = append(got, name)

@@ -64,9 +64,9 @@ func hostHint(name string) bool {
 	return false
 }
 
-// mute reports whether what a variable, flag or key of this name holds only looks like a host: a version is no address,
+// namesNoHost reports whether what a variable, flag or key of this name holds only looks like a host: a version is no address,
 // and topics, tables and classes have dots too. A URL, host:port or full name in it is still one.
-func mute(name string) bool {
+func namesNoHost(name string) bool {
 	if hostHint(name) {
 		return false
 	}

@@ -35,8 +35,8 @@ type Reference struct {
 	Confidential bool
 }
 
-// Datum is one key of a ConfigMap or Secret.
-type Datum struct {
+// DataKey is one key of a ConfigMap or Secret.
+type DataKey struct {
 	// Path of the key from the object's root.
 	Path string
 	// Key and its value, decoded.
@@ -54,7 +54,7 @@ type Input struct {
 	// Command that a session runs; nil for objects.
 	Command []string
 	// Data of a ConfigMap or Secret; nil for other objects.
-	Data []Datum
+	Data []DataKey
 	// Object is what custom resources and the built-in kinds without a pod template say, decoded; nil for others.
 	Object map[string]any
 	// Kind of the object.
@@ -184,7 +184,7 @@ func ExtractAll(in Input) Extraction {
 	return Extraction{References: out, Limit: in.budget.Exceeded(), Unread: in.unread}
 }
 
-// place orders references by where they stand and what they name.
+// membership orders references by where they stand and what they name.
 func place(a, b Reference) int {
 	return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind),
 		cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Use, b.Use), cmp.Compare(a.answered(), b.answered()))
@@ -200,9 +200,9 @@ func (r *Reference) answered() string {
 
 func strongest(a, b Reference) int {
 	switch {
-	case a.Strong == b.Strong:
+	case a.Unambiguous == b.Unambiguous:
 		return 0
-	case a.Strong:
+	case a.Unambiguous:
 		return -1
 	}
 	return 1

@@ -77,15 +77,15 @@ func (r *reader) annotated(key, value, kind string) []Target {
 	domain, name, _ := strings.Cut(strings.ToLower(key), "/")
 	switch {
 	case identity(domain, name):
-		return r.keep(nil, Target{Kind: Role, Name: value, Strong: true})
+		return r.keep(nil, Target{Kind: Role, Name: value, Unambiguous: true})
 	case replicates(name):
 		return r.replicated(name, value, kind)
 	case strings.Contains(name, "secret") && strings.Contains(value, "/") && !strings.Contains(domain, "vault"):
 		if ns, s, ok := namespacedName(value); ok {
-			return r.keep(nil, Target{Kind: Secret, Namespace: ns, Name: s, Strong: true})
+			return r.keep(nil, Target{Kind: Secret, Namespace: ns, Name: s, Unambiguous: true})
 		}
 	}
-	out := slices.DeleteFunc(r.find(value, name, Value), func(t Target) bool { return title(t, value) })
+	out := slices.DeleteFunc(r.find(value, name, Value), func(t Target) bool { return isPlainTitle(t, value) })
 	if strings.Contains(domain, "vault") || domain == "avp.kubernetes.io" {
 		out = append(out, r.storePaths(value, "vault")...)
 	}
@@ -106,8 +106,8 @@ func identity(domain, name string) bool {
 	return strings.HasSuffix(name, "role") && strings.Contains(domain, "vault")
 }
 
-// title: a word or two as the whole of an annotation are a team, a tier, a name.
-func title(t Target, value string) bool {
+// isPlainTitle: a word or two as the whole of an annotation are a team, a tier, a name.
+func isPlainTitle(t Target, value string) bool {
 	return t.Kind == Host && !t.Addr.IsValid() && strings.Count(t.Name, ".") <= 1 && strings.EqualFold(t.Name, value)
 }
 
@@ -119,7 +119,7 @@ func replicates(name string) bool {
 func (r *reader) replicated(name, value, kind string) []Target {
 	if ns, of, ok := namespacedName(value); ok {
 		if kind == secretKind {
-			return r.keep(nil, Target{Kind: Secret, Namespace: ns, Name: of, Strong: true})
+			return r.keep(nil, Target{Kind: Secret, Namespace: ns, Name: of, Unambiguous: true})
 		}
 		return r.namespace(ns)
 	}
@@ -145,7 +145,7 @@ func (r *reader) namespaceList(value string) []Target {
 		item = strings.Trim(strings.ToLower(strings.TrimSpace(item)), "^$")
 		item = strings.ReplaceAll(strings.ReplaceAll(item, "[a-z0-9-]*", "*"), ".*", "*")
 		if item != "*" && isLabel(strings.ReplaceAll(item, "*", "x")) {
-			out = r.keep(out, Target{Kind: Namespace, Name: item, Strong: true})
+			out = r.keep(out, Target{Kind: Namespace, Name: item, Unambiguous: true})
 		}
 	}
 	return out

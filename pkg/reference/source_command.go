@@ -47,7 +47,7 @@ func (in *Input) words(cmd workload.Command, lookup workload.Lookup) []Reference
 		if i == 0 && cmd.HasProgram() && !strings.Contains(plain[i], "://") {
 			continue
 		}
-		add(i, append(in.wordTargets(plain, i), in.texted(plain[i])...))
+		add(i, append(in.wordTargets(plain, i), in.commandTextTargets(plain[i])...))
 	}
 	c := command{in.reader, add}
 	c.read(plain, 0)
@@ -95,7 +95,7 @@ func (r *reader) script(text string, lookup workload.Lookup) []Target {
 			}
 			out = append(out, r.find(value, key, Value)...)
 			out = append(out, r.namespaceVariable(key, value)...)
-			out = append(out, r.texted(value)...)
+			out = append(out, r.commandTextTargets(value)...)
 			out = append(out, r.namespacePairs(value)...)
 		}
 		if itself {
@@ -106,9 +106,9 @@ func (r *reader) script(text string, lookup workload.Lookup) []Target {
 			if i > 0 || strings.Contains(w, "://") {
 				out = append(out, r.wordTargets(call.Words, i)...)
 			}
-			out = append(out, r.texted(w)...)
+			out = append(out, r.commandTextTargets(w)...)
 		}
-		out = append(out, r.called(call.Words)...)
+		out = append(out, r.commandTargets(call.Words)...)
 	}
 	return out
 }
@@ -125,7 +125,7 @@ func (r *reader) wordTargets(words []string, i int) []Target {
 	switch {
 	case i > 0 && hostFlag(words[i-1]):
 		pos = HostPosition
-	case i > 0 && strings.HasPrefix(words[i-1], "-") && mute(strings.TrimLeft(words[i-1], "-")):
+	case i > 0 && strings.HasPrefix(words[i-1], "-") && namesNoHost(strings.TrimLeft(words[i-1], "-")):
 		pos, hint = Value, strings.TrimLeft(words[i-1], "-")
 	case strings.ContainsAny(w, " \n\t"):
 		pos = Value

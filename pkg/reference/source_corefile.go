@@ -150,7 +150,7 @@ func (c *nameServer) template(words []string) {
 	}
 }
 
-// answers notes that a name, or with domain whatever lies below it, is answered with another; empty: by what cannot be seen.
+// joinsService notes that a name, or with domain whatever lies below it, is answered with another; empty: by what cannot be seen.
 func (c *nameServer) answers(from, to string, domain bool) {
 	from = strings.Trim(unanchored(from), ".")
 	if from == "" || strings.HasPrefix(from, "cluster.local") || strings.HasSuffix(from, ".arpa") {
@@ -169,7 +169,7 @@ func (c *nameServer) answers(from, to string, domain bool) {
 	} else if domain && !answer.Addr.IsValid() && strings.HasPrefix(to, ".") {
 		answer.Name = "*." + answer.Name
 	}
-	answer.Strong = true
+	answer.Unambiguous = true
 	if !c.budget.Keep(len(c.out) + 1) {
 		return
 	}

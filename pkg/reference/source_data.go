@@ -39,5 +39,5 @@ func (r *reader) portMapping(value string) []Target {
 	if !ok || !valid || port == "" || !isLabel(namespace) || !isLabel(service) {
 		return nil
 	}
-	return r.keep(nil, Target{Name: service + "." + namespace + ".svc", Strong: true})
+	return r.keep(nil, Target{Name: service + "." + namespace + ".svc", Unambiguous: true})
 }

@@ -40,7 +40,7 @@ func (r *reader) searched(domain string) []Target {
 	if len(labels) == 1 {
 		return nil
 	}
-	return r.keep(nil, Target{Name: domain, Strong: true}, Target{Name: "*." + domain, Strong: true})
+	return r.keep(nil, Target{Name: domain, Unambiguous: true}, Target{Name: "*." + domain, Unambiguous: true})
 }
 
 // completed returns what the short names in a template's variables become with a domain that they are looked up in.
@@ -50,7 +50,7 @@ func (in *Input) completed(t *workload.Template, domain string) []Target {
 	for _, c := range t.Containers() {
 		for _, e := range c.Env {
 			if in.budget.Spend(targetCost) && isName(e.Value) && len(e.Value)+1+len(domain) <= maxHost {
-				out = in.keep(out, Target{Name: e.Value + "." + domain, Strong: true})
+				out = in.keep(out, Target{Name: e.Value + "." + domain, Unambiguous: true})
 			}
 		}
 	}

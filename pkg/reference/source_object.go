@@ -211,7 +211,7 @@ func (w *walker) node(m map[string]any, p trail, key string, depth int) {
 // skips reports whether what stands under a key names nothing, apart from what it says by itself.
 func (w *walker) skips(key string, v any, p trail) bool {
 	out := w.use == Routes && keptOut(key)
-	if !silent(key) && !out {
+	if !isIgnoredField(key) && !out {
 		return false
 	}
 	if text, ok := v.(string); ok && !wordless(key) {
@@ -233,9 +233,9 @@ func (w *walker) refersTo(m map[string]any, name string, p trail, key string) {
 	namespace, _ := m["namespace"].(string)
 	l := strings.ToLower(key)
 	_, keyed := m["key"].(string)
-	secretive := strings.Contains(l, "secret") || l == "imagepullsecrets" || keyed && len(m) <= 3 && opens(l)
+	secretive := strings.Contains(l, "secret") || l == "imagepullsecrets" || keyed && len(m) <= 3 && namesSecretKey(l)
 	if kind == "Secret" || kind == "" && secretive && !strings.Contains(l, "store") {
-		w.found(trail{&p, "name", 0}, name, w.keep(nil, Target{Kind: Secret, Name: name, Namespace: namespace, Strong: true}))
+		w.found(trail{&p, "name", 0}, name, w.keep(nil, Target{Kind: Secret, Name: name, Namespace: namespace, Unambiguous: true}))
 	}
 }
 
@@ -257,9 +257,9 @@ func (w *walker) byName(v, l, above string) (targets []Target, only bool) {
 		w.parameter(v)
 		return w.namespaceList(v), true
 	case l == "volumename" && (w.kind == "PersistentVolumeClaim" || above == "spec" && w.use == Stores):
-		return w.keep(nil, Target{Kind: Volume, Name: v, Strong: true}), true
+		return w.keep(nil, Target{Kind: Volume, Name: v, Unambiguous: true}), true
 	case l == "cidr" || l == "cidrs":
-		return w.keep(nil, Target{Kind: Range, Name: v, Strong: true}), true
+		return w.keep(nil, Target{Kind: Range, Name: v, Unambiguous: true}), true
 	case w.use == Stores && handleKey(l):
 		return w.handles(v), false
 	case secretNameKey(l):
@@ -267,11 +267,11 @@ func (w *walker) byName(v, l, above string) (targets []Target, only bool) {
 		if !ok {
 			name = v
 		}
-		return w.keep(nil, Target{Kind: Secret, Namespace: ns, Name: name, Strong: true}), false
+		return w.keep(nil, Target{Kind: Secret, Namespace: ns, Name: name, Unambiguous: true}), false
 	case storeKey(l, above):
 		return w.keep(nil, StorePathTarget(v)), false
 	case roleKey(l):
-		return w.keep(nil, Target{Kind: Role, Name: v, Strong: true}), false
+		return w.keep(nil, Target{Kind: Role, Name: v, Unambiguous: true}), false
 	}
 	return nil, false
 }
@@ -303,10 +303,10 @@ func (r *reader) handles(v string) []Target {
 	if len(v) > maxResource {
 		return nil
 	}
-	out := r.keep(nil, Target{Kind: Instance, Name: strings.ToLower(v), Strong: true})
+	out := r.keep(nil, Target{Kind: Instance, Name: strings.ToLower(v), Unambiguous: true})
 	for part := range strings.FieldsFuncSeq(v, func(r rune) bool { return strings.ContainsRune(":#/", r) }) {
 		if part != v {
-			out = r.keep(out, Target{Kind: Instance, Name: strings.ToLower(part), Strong: true})
+			out = r.keep(out, Target{Kind: Instance, Name: strings.ToLower(part), Unambiguous: true})
 		}
 	}
 	return out
@@ -323,5 +323,5 @@ func (w *walker) selects(m map[string]any, p trail) {
 		return
 	}
 	text := metav1.FormatLabelSelector(&s)
-	w.found(p, text, w.keep(nil, Target{Kind: NamespaceSelector, Name: text, Strong: true}))
+	w.found(p, text, w.keep(nil, Target{Kind: NamespaceSelector, Name: text, Unambiguous: true}))
 }

@@ -37,7 +37,7 @@ func (r *reader) secretNamed(path, name, namespace string) []Reference {
 	if name == "" {
 		return nil
 	}
-	return r.at(path, name, r.keep(nil, Target{Kind: Secret, Name: name, Namespace: namespace, Strong: true}))
+	return r.at(path, name, r.keep(nil, Target{Kind: Secret, Name: name, Namespace: namespace, Unambiguous: true}))
 }
 
 func (r *reader) volumeSecrets(t *workload.Template) []Reference {

@@ -28,7 +28,7 @@ func volume(in *Input) []Reference {
 func (r *reader) volumeSource(path string, v *corev1.VolumeSource) []Reference {
 	if v.PersistentVolumeClaim != nil {
 		name := v.PersistentVolumeClaim.ClaimName
-		return r.at(path+".persistentVolumeClaim.claimName", name, r.keep(nil, Target{Kind: Claim, Name: name, Strong: true}))
+		return r.at(path+".persistentVolumeClaim.claimName", name, r.keep(nil, Target{Kind: Claim, Name: name, Unambiguous: true}))
 	}
 	if v.ConfigMap != nil || v.Secret != nil || v.Projected != nil || v.EmptyDir != nil || v.DownwardAPI != nil || v.Image != nil || v.HostPath != nil {
 		return nil

@@ -54,9 +54,9 @@ type Target struct {
 	Namespace string
 	// Addr is valid if the host is an address.
 	Addr netip.Addr
-	// Strong is true where only such a thing can stand: the authority of a URL, a host flag, host:port, a whole value.
+	// Unambiguous is true where only such a thing can stand: the authority of a URL, a host flag, host:port, a whole value.
 	// A host name of one or two labels counts only there (or, of two labels, where such a Service exists).
-	Strong bool
+	Unambiguous bool
 }
 
 // Use says what a reference is for; it decides which rule it is measured by.

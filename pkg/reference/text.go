@@ -153,7 +153,7 @@ func (r *reader) line(s, hint string, pos Position, file bool) []Target {
 	shape := shapeOf(rest)
 	sc.pos, sc.hint = pos, hostHint(hint)
 	switch whole := shape.alone && rest == s; {
-	case !mute(hint) || pos == HostPosition:
+	case !namesNoHost(hint) || pos == HostPosition:
 		sc.only, sc.list = whole, shape.hosts
 	default:
 		sc.only = whole && !unspeaking(hint) && fullName(s)
@@ -242,10 +242,10 @@ func (sc *scanner) take(s string, strong, loose bool) bool {
 	if wild && !h.Addr.IsValid() {
 		h.Name = "*." + h.Name
 	}
-	h.Strong = strong
+	h.Unambiguous = strong
 	sc.out = sc.keep(sc.out, h)
 	if a, ok := namedAddress(h.Name); ok {
-		sc.out = sc.keep(sc.out, Target{Name: a.String(), Addr: a, Strong: strong})
+		sc.out = sc.keep(sc.out, Target{Name: a.String(), Addr: a, Unambiguous: strong})
 	}
 	return true
 }
@@ -264,7 +264,7 @@ func (sc *scanner) token(t token, keyed bool) bool {
 		return true
 	}
 	if key, value, ok := cutKey(s); ok {
-		if credential(key) || mute(key) && (unspeaking(key) || !fullName(value)) {
+		if credential(key) || namesNoHost(key) && (unspeaking(key) || !fullName(value)) {
 			return false // a password may look like a host, and would be shown as one
 		}
 		sc.strong, sc.stands, s = sc.hint || hostHint(key), true, value
@@ -285,7 +285,7 @@ func (sc *scanner) key(s string) {
 	if key == "" || s == "=" {
 		key = sc.before
 	}
-	sc.named, sc.skip = hostHint(key), mute(key)
+	sc.named, sc.skip = hostHint(key), namesNoHost(key)
 }
 
 // stand says how a token stands that is not behind a key of its own. In a list it stands as the one before.

@@ -5,8 +5,8 @@ import "strings"
 // The words by which texts are read. Each list is one function, which reports whether a word is on it; a row of
 // testdata/vocabulary.tsv holds each word, and a test is red where one of both lacks the other.
 
-// silent: fields that name the object's own parts, or that are written for people.
-func silent(key string) bool {
+// isIgnoredField: fields that name the object's own parts, or that are written for people.
+func isIgnoredField(key string) bool {
 	switch key {
 	case "name", "apiVersion", "apiGroup", "apiGroups", "kind", "labels", "labelSelector", "finalizers", "ownerReferences",
 		"image", "description", "documentation", "summary", "help", "title", "comment", "displayName", "openAPIV3Schema", "creationTimestamp",

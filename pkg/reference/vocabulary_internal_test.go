@@ -18,7 +18,7 @@ var update = goflag.Bool("update-vocabulary", false, "write testdata/vocabulary.
 // lists of vocabulary.go, by name.
 func lists() map[string]func(string) bool {
 	return map[string]func(string) bool{
-		"silent": silent, "keptOut": keptOut, "handleKey": handleKey, "credential": credential, "muteWord": muteWord, "hostWord": hostWord,
+		"isIgnoredField": isIgnoredField, "keptOut": keptOut, "handleKey": handleKey, "credential": credential, "muteWord": muteWord, "hostWord": hostWord,
 		"changesObjects": changesObjects, "documents": documents, "bucketScheme": func(w string) bool { return bucketScheme(w) != "" },
 		"hostField": hostField, "namespaceField": namespaceField, "nameWord": nameWord, "unspeakingWord": unspeakingWord, "clusterClient": clusterClient,
 		"cloudClient": cloudClient, "storeClient": storeClient, "namespacesOfItsOwn": namespacesOfItsOwn, "namespaceKind": namespaceKind,

@@ -18,7 +18,7 @@ func (p *parts) serveWhenCertified() error {
 	} else {
 		close(certified)
 	}
-	return p.mgr.Add(everywhere(func(ctx context.Context) error {
+	return p.mgr.Add(allReplicas(func(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil

@@ -54,7 +54,7 @@ type parts struct {
 	log    logr.Logger
 	mgr    manager.Manager
 	direct client.WithWatch
-	memory *controller.Memory
+	memory *controller.Cache
 	server webhook.Server
 	// metrics of the webhook, and how far the clock is from the API server's.
 	metrics *admission.Metrics
@@ -129,7 +129,7 @@ func build(cfg *rest.Config, o Options, log logr.Logger) (*parts, error) {
 	if p.direct, err = client.NewWithWatch(cfg, client.Options{Scheme: scheme}); err != nil {
 		return nil, fmt.Errorf("make the client: %w", err)
 	}
-	p.memory = controller.NewMemory(p.direct, view.Settings{
+	p.memory = controller.NewCache(p.direct, view.Settings{
 		Cluster: o.ClusterName, DefaultEnvironment: o.DefaultEnvironment, Namespace: o.Namespace, ServiceAccount: o.ServiceAccount,
 		ReadSecrets: o.ReadSecrets, Remembered: o.memory() / 8,
 	}, time.Now, log.WithName("memory"))
@@ -162,7 +162,7 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 		controller.NewUnreviewed(p.memory, p.mgr.GetClient(), ctrlmetrics.Registry, log.WithName("emergencies")),
 		registered,
 		newExpiry(p.opts.CertDir, ctrlmetrics.Registry, log.WithName("certificate")),
-		everywhere(func(ctx context.Context) error { <-ctx.Done(); events.Shutdown(); return nil }),
+		allReplicas(func(ctx context.Context) error { <-ctx.Done(); events.Shutdown(); return nil }),
 	)
 	for _, r := range runnables {
 		if err := p.mgr.Add(r); err != nil {
@@ -243,7 +243,7 @@ func recorder(cfg *rest.Config) (record.EventBroadcaster, error) {
 // register puts the handlers behind their paths: /admit judges, /stamp stamps.
 func (p *parts) register(events record.EventRecorder) {
 	h := &admission.Handler{
-		Memory:      p.memory,
+		Cache:       p.memory,
 		Live:        admission.NewReader(p.direct, p.opts.Namespace, p.memory.Remember),
 		Ledger:      ledger.New(p.direct, p.opts.Namespace),
 		Recorder:    &controller.Recorder{Log: p.log.WithName("admission"), Events: events},
@@ -258,11 +258,11 @@ func (p *parts) register(events record.EventRecorder) {
 	p.server.Register("/stamp", p.closing(&ctrladmission.Webhook{Handler: admission.Stamper{}}))
 }
 
-// everywhere is a runnable of every replica, not only of the leading one.
-type everywhere func(context.Context) error
+// allReplicas is a runnable of every replica, not only of the leading one.
+type allReplicas func(context.Context) error
 
 // Start implements manager.Runnable.
-func (f everywhere) Start(ctx context.Context) error { return f(ctx) }
+func (f allReplicas) Start(ctx context.Context) error { return f(ctx) }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
-func (f everywhere) NeedLeaderElection() bool { return false }
+func (f allReplicas) NeedLeaderElection() bool { return false }

@@ -38,10 +38,10 @@ func drop(v *view.View, kind, key string) {
 
 func night() time.Time { return time.Date(2026, 11, 28, 2, 30, 0, 0, time.UTC) }
 
-func seeing(objects ...string) (*view.View, *policy.World) {
+func seeing(objects ...string) (*view.View, *policy.ClusterView) {
 	v := view.New(view.Settings{Cluster: "prod-eu-1", Namespace: "firebreak-system", ReadSecrets: true}, night)
 	add(v, objects...)
-	return v, v.World(v.Compile())
+	return v, v.ClusterView(v.Compile())
 }
 
 func pod(ns, name, node, rest string) string {
@@ -176,7 +176,7 @@ func TestContentsOfTheCluster(t *testing.T) {
 	}
 	blind := view.New(view.Settings{}, night)
 	add(blind, objects...)
-	if _, ok := blind.World(blind.Compile()).Secrets("payments", "x"); ok {
+	if _, ok := blind.ClusterView(blind.Compile()).Secrets("payments", "x"); ok {
 		t.Error("a Secret is remembered though Firebreak is not to read any")
 	}
 }

@@ -26,7 +26,7 @@ type Client interface {
 }
 
 // Read reads from the API server what is missing about a request. The UIDs of controllers are read by ControllerUID.
-func Read(ctx context.Context, c Client, m *policy.Missing, w *policy.World, f *policy.Facts) (err error) {
+func Read(ctx context.Context, c Client, m *policy.Missing, w *policy.ClusterView, f *policy.Facts) (err error) {
 	switch {
 	case m.Namespace != "":
 		f.NamespaceLabels, err = namespaceLabels(ctx, c, m.Namespace)

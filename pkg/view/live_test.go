@@ -118,7 +118,7 @@ func TestWhatIsMissingIsRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := &reader{answer: tc.answer, err: tc.err}
 			var got policy.Facts
-			err := view.Read(t.Context(), r, tc.missing, world(), &got)
+			err := view.Read(t.Context(), r, tc.missing, cluster(), &got)
 			if (err != nil || tc.fails != "") && fmt.Sprint(err) != tc.fails {
 				t.Errorf("%v, want %q: %s", err, tc.fails, tc.reason)
 			}
@@ -144,12 +144,12 @@ const (
 	scaleCall = "scale of apps/v1, Kind=Deployment payments/web into autoscaling/v1, Kind=Scale"
 )
 
-// world is one in which production has a data store.
-func world() *policy.World {
+// cluster is one in which production has a data store.
+func cluster() *policy.ClusterView {
 	v := view.New(view.Settings{Cluster: "prod-eu-1", Namespace: "firebreak-system"}, time.Now)
 	add(v, `{apiVersion: firebreak.dev/v1alpha1, kind: Environment, metadata: {name: production}, spec: {tier: Production, namespaces: {names: [payments]}}}`)
 	add(v, `{apiVersion: firebreak.dev/v1alpha1, kind: DataStore, metadata: {name: orders}, spec: {environment: production, hosts: [orders.prod.db.example.com]}}`)
-	return v.World(v.Compile())
+	return v.ClusterView(v.Compile())
 }
 
 // Of large contents only the targets that matter are read, of each object by one call.
@@ -158,7 +158,7 @@ func TestContentsAreRead(t *testing.T) {
 	r := &reader{answer: `{"data":{"url":"aHR0cDovL29yZGVycy5wcm9kLmRiLmV4YW1wbGUuY29t"},"binaryData":{}}`}
 	m := &policy.Missing{Contents: &policy.MissingContents{Namespace: "payments", Of: []reference.Via{password}}}
 	var f policy.Facts
-	if err := view.Read(t.Context(), r, m, world(), &f); err != nil {
+	if err := view.Read(t.Context(), r, m, cluster(), &f); err != nil {
 		t.Fatal(err)
 	}
 	if got := hosts(f.Contents[password]); got != "[orders.prod.db.example.com]" {
@@ -166,7 +166,7 @@ func TestContentsAreRead(t *testing.T) {
 	}
 	r = &reader{answer: `{"data":{"a":"postgres://orders.prod.db.example.com/x","b":"https://harmless.example.org/"}}`}
 	m.Contents.Of = []reference.Via{settings, {Kind: "ConfigMap", Name: "more"}}
-	if err := view.Read(t.Context(), r, m, world(), &f); err != nil {
+	if err := view.Read(t.Context(), r, m, cluster(), &f); err != nil {
 		t.Fatal(err)
 	}
 	if got := hosts(f.Contents[settings]); got != "[orders.prod.db.example.com]" || len(f.Contents) != 2 {

@@ -13,7 +13,7 @@ import (
 
 // held is what is kept of what holds state, in every cluster claims and stateful sets: whose it is, and what protects it.
 type held struct {
-	policy.Owned
+	policy.Dependent
 	owners []types.UID
 }
 
@@ -22,7 +22,7 @@ func heldOf(o *metav1.PartialObjectMetadata) held {
 }
 
 func heldBy(gvk schema.GroupVersionKind, o *metav1.ObjectMeta) held {
-	h := held{Owned: policy.Owned{GroupVersionKind: gvk, Namespace: o.Namespace, Name: o.Name, UID: o.UID, Labels: o.Labels}}
+	h := held{Dependent: policy.Dependent{GroupVersionKind: gvk, Namespace: o.Namespace, Name: o.Name, UID: o.UID, Labels: o.Labels}}
 	for _, ref := range o.OwnerReferences {
 		h.owners = append(h.owners, ref.UID)
 	}
@@ -31,8 +31,8 @@ func heldBy(gvk schema.GroupVersionKind, o *metav1.ObjectMeta) held {
 
 // owned returns what holds state and names one as its owner. It looks at every claim: it is asked when something of production's
 // is deleted.
-func (v *View) owned(by types.UID) []policy.Owned {
-	var out []policy.Owned
+func (v *View) owned(by types.UID) []policy.Dependent {
+	var out []policy.Dependent
 	v.claims.Each(func(_ string, h held) { out = h.ownedBy(by, out) })
 	v.workloads.Each(func(_ string, o owner) {
 		if o.held != nil {
@@ -42,14 +42,14 @@ func (v *View) owned(by types.UID) []policy.Owned {
 	return out
 }
 
-func (h *held) ownedBy(by types.UID, all []policy.Owned) []policy.Owned {
+func (h *held) ownedBy(by types.UID, all []policy.Dependent) []policy.Dependent {
 	if slices.Contains(h.owners, by) {
-		all = append(all, h.Owned)
+		all = append(all, h.Dependent)
 	}
 	return all
 }
 
-func (v *View) claim(namespace, name string) (policy.Owned, bool) {
+func (v *View) claim(namespace, name string) (policy.Dependent, bool) {
 	h, ok := v.claims.Get(namespace + "/" + name)
-	return h.Owned, ok
+	return h.Dependent, ok
 }

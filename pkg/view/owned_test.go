@@ -18,7 +18,7 @@ func TestOwned(t *testing.T) {
 	)
 	owned := func(by types.UID) []string {
 		var out []string
-		for _, o := range w.Owned(by) {
+		for _, o := range w.Dependents(by) {
 			out = append(out, o.Kind+" "+o.Namespace+"/"+o.Name+" "+string(o.UID)+" "+o.Labels["firebreak.dev/protected"])
 		}
 		slices.Sort(out)
@@ -31,7 +31,7 @@ func TestOwned(t *testing.T) {
 			t.Errorf("what %s owns differs: %s", by, diff)
 		}
 	}
-	if c, ok := w.Claim("payments", "data-0"); !ok || c.UID != "p-0" || c.Kind != "PersistentVolumeClaim" {
+	if c, ok := w.VolumeClaim("payments", "data-0"); !ok || c.UID != "p-0" || c.Kind != "PersistentVolumeClaim" {
 		t.Errorf("the claim is %+v (%t)", c, ok)
 	}
 	drop(v, "PersistentVolumeClaim", "payments/data-0")
@@ -39,7 +39,7 @@ func TestOwned(t *testing.T) {
 	if got := owned("db-1"); got != nil {
 		t.Errorf("what is gone is still owned: %v", got)
 	}
-	if c, ok := w.Claim("payments", "data-0"); ok {
+	if c, ok := w.VolumeClaim("payments", "data-0"); ok {
 		t.Errorf("the claim that is gone is %+v", c)
 	}
 }

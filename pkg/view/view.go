@@ -232,25 +232,25 @@ func (v *View) Compile() *estate.Estate {
 	})
 }
 
-// World returns what requests are judged by: an estate, and the view as it is when it is asked.
-func (v *View) World(e *estate.Estate) *policy.World {
-	return &policy.World{
-		Estate:        e,
-		ConfigMaps:    v.configMap,
-		Secrets:       v.secret,
-		Roles:         v.role,
-		ClusterRoles:  v.clusterRoles,
-		Bindings:      v.bound,
-		BindingsOf:    v.bindingsOf,
-		Tenants:       v.tenants,
-		PodAt:         v.podAt,
-		Owners:        v.owner,
-		Parents:       v.parent,
-		Peaks:         v.peak,
-		Running:       v.running,
-		ControllerUID: v.controllerUID,
-		Freezes:       v.Freezes.Values,
-		Owned:         v.owned,
-		Claim:         v.claim,
+// ClusterView returns what requests are judged by: an estate, and the view as it is when it is asked.
+func (v *View) ClusterView(e *estate.Estate) *policy.ClusterView {
+	return &policy.ClusterView{
+		Estate:          e,
+		ConfigMaps:      v.configMap,
+		Secrets:         v.secret,
+		Roles:           v.role,
+		ClusterRoles:    v.clusterRoles,
+		Bindings:        v.bound,
+		BindingsOf:      v.bindingsOf,
+		Tenants:         v.tenants,
+		PodAt:           v.podAt,
+		Owners:          v.owner,
+		ScaledWorkloads: v.parent,
+		Peaks:           v.peak,
+		Running:         v.running,
+		ControllerUID:   v.controllerUID,
+		Freezes:         v.Freezes.Values,
+		Dependents:      v.owned,
+		VolumeClaim:     v.claim,
 	}
 }

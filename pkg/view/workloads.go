@@ -21,7 +21,7 @@ import (
 type owner struct {
 	Workload
 	uid types.UID
-	policy.Parent
+	policy.ScaledWorkload
 	held *held
 }
 
@@ -71,7 +71,7 @@ func (v *View) replicationController(o *corev1.ReplicationController) owner {
 func (v *View) keep(kind string, meta *metav1.ObjectMeta, t *corev1.PodTemplateSpec, replicas *int32) owner {
 	out := owner{
 		Workload: Workload{meta.Namespace, kind, meta.Name}, uid: meta.UID,
-		Parent: policy.ParentOf(reference.Input{
+		ScaledWorkload: policy.ParentOf(reference.Input{
 			Namespace: meta.Namespace, ConfigMaps: v.hostsOf(v.configMap), Secrets: v.hostsOf(v.secret),
 			Template: &workload.Template{Path: "spec.template", Labels: t.Labels, Annotations: t.Annotations, Spec: t.Spec},
 		}),
@@ -122,14 +122,14 @@ func (v *View) scaledBy(a *autoscalingv2.HorizontalPodAutoscaler) (Workload, boo
 	return target, true
 }
 
-func (v *View) owner(namespace string, ref metav1.OwnerReference) (policy.Parent, bool) {
+func (v *View) owner(namespace string, ref metav1.OwnerReference) (policy.ScaledWorkload, bool) {
 	o, ok := v.workloads.Get(Workload{namespace, ref.Kind, ref.Name}.key())
-	return o.Parent, ok && o.uid == ref.UID
+	return o.ScaledWorkload, ok && o.uid == ref.UID
 }
 
-func (v *View) parent(namespace, kind, name string) (policy.Parent, bool) {
+func (v *View) parent(namespace, kind, name string) (policy.ScaledWorkload, bool) {
 	o, ok := v.workloads.Get(Workload{namespace, kind, name}.key())
-	return o.Parent, ok
+	return o.ScaledWorkload, ok
 }
 
 func (v *View) peak(namespace, kind, name string) int64 {

@@ -44,11 +44,11 @@ func TestOwners(t *testing.T) {
 		if _, ok := w.Owners("dev", metav1.OwnerReference{Kind: k, Name: "web", UID: "web-uid"}); ok {
 			t.Errorf("%s: one of another namespace is taken for it", k)
 		}
-		if _, ok := w.Parents("payments", k, "web"); !ok {
+		if _, ok := w.ScaledWorkloads("payments", k, "web"); !ok {
 			t.Errorf("%s: it is not found by its name", k)
 		}
 		drop(v, k, "payments/web")
-		if _, ok := w.Parents("payments", k, "web"); ok {
+		if _, ok := w.ScaledWorkloads("payments", k, "web"); ok {
 			t.Errorf("%s: what is gone is found", k)
 		}
 	}
@@ -63,7 +63,7 @@ func TestWhatWorkloadsLeaveOut(t *testing.T) {
 		want       int64
 		references int
 	}{{"Deployment", "web", 1, 1}, {"StatefulSet", "none", 0, 1}, {"ReplicationController", "bare", 1, 0}} {
-		if p, ok := w.Parents("payments", tc.kind, tc.name); !ok || p.Replicas != tc.want || len(p.References) != tc.references {
+		if p, ok := w.ScaledWorkloads("payments", tc.kind, tc.name); !ok || p.Replicas != tc.want || len(p.References) != tc.references {
 			t.Errorf("%s: %d replicas, %d references, want %d and %d", tc.name, p.Replicas, len(p.References), tc.want, tc.references)
 		}
 	}
@@ -89,7 +89,7 @@ func TestTemplatesTakeHostsOnly(t *testing.T) {
 	const env = `env: [{name: A, valueFrom: {configMapKeyRef: {name: x, key: part}}}, {name: B, value: "$(A).db.example.com"}, {name: C, valueFrom: {configMapKeyRef: {name: x, key: host}}}]`
 	_, w := seeing(`{apiVersion: v1, kind: ConfigMap, metadata: {namespace: payments, name: x}, data: {part: orders.prod, host: ledger.prod.db.example.com}}`,
 		`{apiVersion: apps/v1, kind: Deployment, metadata: {namespace: payments, name: web}, spec: {template: {spec: {containers: [{name: c, image: x, `+env+`}]}}}}`)
-	p, ok := w.Parents("payments", "Deployment", "web")
+	p, ok := w.ScaledWorkloads("payments", "Deployment", "web")
 	if !ok {
 		t.Fatal("the Deployment is not kept")
 	}
@@ -106,7 +106,7 @@ func TestTemplatesTakeHostsOnly(t *testing.T) {
 func TestPeaksOfTheCluster(t *testing.T) {
 	at := night()
 	v := view.New(view.Settings{}, func() time.Time { return at })
-	w := v.World(v.Compile())
+	w := v.ClusterView(v.Compile())
 	scaler := func(kind string, replicas int) string {
 		return fmt.Sprintf(`{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {namespace: payments, name: h}, spec: {maxReplicas: 9, scaleTargetRef: {apiVersion: example.com/v1, kind: %s, name: shop}}, status: {currentReplicas: %d, desiredReplicas: 1}}`, kind, replicas)
 	}

@@ -41,7 +41,7 @@ type memory struct {
 	at       time.Time
 	store    *apistore.Store
 	env      *v1alpha1.Environment
-	world    *policy.World
+	cluster  *policy.ClusterView
 	replicas [threeWide]http.Handler
 	asked    int
 	bursts   int
@@ -75,7 +75,7 @@ func (m *memory) clock() time.Time {
 }
 
 func (m *memory) compile() {
-	w := policy.NewWorld(estate.Compile(estate.Input{
+	w := policy.NewClusterView(estate.Compile(estate.Input{
 		Environments: []v1alpha1.Environment{*m.env},
 		DataStores: []v1alpha1.DataStore{{
 			ObjectMeta: metav1.ObjectMeta{Name: "orders"},
@@ -85,15 +85,15 @@ func (m *memory) compile() {
 		Cluster:    stage.Cluster, FirebreakNamespace: stage.Namespace, FirebreakAccount: "firebreak",
 	}))
 	m.mu.Lock()
-	m.world = w
+	m.cluster = w
 	m.mu.Unlock()
 }
 
-// World implements the handler's memory.
-func (m *memory) World() (*policy.World, bool) {
+// View implements the handler's memory.
+func (m *memory) View() (*policy.ClusterView, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.world, true
+	return m.cluster, true
 }
 
 // Seen implements the handler's memory.
@@ -106,7 +106,7 @@ func (nobodyWatches) Record(context.Context, admission.Outcome) {}
 // start replaces a replica: whatever it had in mind is gone.
 func (m *memory) start(i int) {
 	h := &admission.Handler{
-		Memory: m, Live: admission.NewReader(m.store, stage.Namespace, func(string, string) {}), Ledger: ledger.New(m.store, stage.Namespace),
+		Cache: m, Live: admission.NewReader(m.store, stage.Namespace, func(string, string) {}), Ledger: ledger.New(m.store, stage.Namespace),
 		Recorder: nobodyWatches{}, Metrics: admission.NewMetrics(prometheus.NewRegistry()), Clock: m.clock, Log: logr.Discard(),
 		Deadline: 30 * time.Second, Controllers: admission.NewLimiter(time.Second, 1000),
 	}

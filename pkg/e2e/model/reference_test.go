@@ -47,7 +47,7 @@ type job struct {
 
 type interval struct{ from, to time.Time }
 
-// reference is the world as people would tell it.
+// reference is the cluster as people would tell it.
 type reference struct {
 	// required approvals, and how often the Environment was written.
 	required, written int

@@ -37,10 +37,10 @@ const (
 
 // server is one replica in memory, by a clock of the test's.
 type server struct {
-	t     *testing.T
-	at    time.Time
-	store *apistore.Store
-	world *policy.World
+	t       *testing.T
+	at      time.Time
+	store   *apistore.Store
+	cluster *policy.ClusterView
 	http.Handler
 }
 
@@ -50,8 +50,8 @@ const controllerUID = "d59edb14-ac8e-4360-b657-187d2ed03546"
 func serverOf(t *testing.T, in estate.Input, objects ...client.Object) *server {
 	t.Helper()
 	in.Cluster, in.FirebreakNamespace, in.FirebreakAccount = cluster, namespace, "firebreak"
-	s := &server{t: t, world: policy.NewWorld(estate.Compile(in))}
-	s.world.ControllerUID = func(string) (string, bool) { return controllerUID, true }
+	s := &server{t: t, cluster: policy.NewClusterView(estate.Compile(in))}
+	s.cluster.ControllerUID = func(string) (string, bool) { return controllerUID, true }
 	clock := func() time.Time { return s.at }
 	s.store = apistore.New(clock)
 	for _, o := range objects {
@@ -60,15 +60,15 @@ func serverOf(t *testing.T, in estate.Input, objects ...client.Object) *server {
 		}
 	}
 	s.Handler = &ctrladmission.Webhook{Handler: &admission.Handler{
-		Memory: s, Live: admission.NewReader(s.store, namespace, func(string, string) {}), Ledger: ledger.New(s.store, namespace),
+		Cache: s, Live: admission.NewReader(s.store, namespace, func(string, string) {}), Ledger: ledger.New(s.store, namespace),
 		Recorder: s, Metrics: admission.NewMetrics(prometheus.NewRegistry()), Clock: clock, Log: logr.Discard(),
 		Deadline: 30 * time.Second, Controllers: admission.NewLimiter(time.Nanosecond, 1000),
 	}}
 	return s
 }
 
-// World implements the handler's memory, Seen and Record hear nothing.
-func (s *server) World() (*policy.World, bool)                { return s.world, true }
+// View implements the handler's memory, Seen and Record hear nothing.
+func (s *server) View() (*policy.ClusterView, bool)           { return s.cluster, true }
 func (*server) Seen(types.UID)                                {}
 func (*server) Record(_ context.Context, _ admission.Outcome) {}
 

@@ -114,7 +114,7 @@ func handler(t *testing.T) (*admission.Handler, *counter) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	memory := controller.NewMemory(plain, view.Settings{Cluster: stage.Cluster, Namespace: stage.Namespace, ServiceAccount: "firebreak"}, time.Now, logr.Discard())
+	memory := controller.NewCache(plain, view.Settings{Cluster: stage.Cluster, Namespace: stage.Namespace, ServiceAccount: "firebreak"}, time.Now, logr.Discard())
 	for _, r := range memory.Runnables() {
 		go func() { _ = r.Start(t.Context()) }()
 	}
@@ -139,7 +139,7 @@ func handler(t *testing.T) (*admission.Handler, *counter) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	return &admission.Handler{
-		Memory: memory, Live: admission.NewReader(c, stage.Namespace, memory.Remember), Ledger: ledger.New(c, stage.Namespace),
+		Cache: memory, Live: admission.NewReader(c, stage.Namespace, memory.Remember), Ledger: ledger.New(c, stage.Namespace),
 		Recorder: silent{}, Metrics: admission.NewMetrics(prometheus.NewRegistry()), Clock: time.Now, Log: logr.Discard(),
 		Deadline: 8 * time.Second, Controllers: admission.NewLimiter(time.Second, 100),
 	}, count

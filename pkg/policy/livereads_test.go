@@ -13,41 +13,41 @@ import (
 // TestNeeds: requests that are not change-controlled need nothing read live; those that are need no more than they must.
 func TestNeeds(t *testing.T) {
 	s := newStage(t)
-	needsWindows := policy.Needs{Freezes: true, Windows: true}
-	freezesOnly := policy.Needs{Freezes: true}
+	needsWindows := policy.LiveReads{Freezes: true, Windows: true}
+	freezesOnly := policy.LiveReads{Freezes: true}
 	for name, test := range map[string]struct {
 		reason string
 		header
 		object string
-		want   policy.Needs
+		want   policy.LiveReads
 	}{
-		"outside of production":       {"nothing is controlled there", by("dora"), devPod, policy.Needs{}},
+		"outside of production":       {"nothing is controlled there", by("dora"), devPod, policy.LiveReads{}},
 		"maintenance":                 {"windows and freezes", by("bob"), prodJob, needsWindows},
 		"maintenance of a controller": {"windows and freezes", by("job-controller"), prodJob, needsWindows},
-		"maintenance of an outsider":  {"no window would help who is no member", by("dora"), prodJob, policy.Needs{}},
+		"maintenance of an outsider":  {"no window would help who is no member", by("dora"), prodJob, policy.LiveReads{}},
 		"maintenance with a ConfigMap": {"its content may be pinned", by("bob"), `{apiVersion: batch/v1, kind: Job, metadata: {name: j, namespace: payments}, spec: {template: {spec: {containers: [{name: c, image: x, envFrom: [{configMapRef: {name: b}}, {configMapRef: {name: a}}]}]}}}}`,
-			policy.Needs{Freezes: true, Windows: true, ConfigMaps: []string{"a", "b"}}},
+			policy.LiveReads{Freezes: true, Windows: true, ConfigMaps: []string{"a", "b"}}},
 		"configuration":           {"a freeze could bind it", by("bob"), `{apiVersion: v1, kind: ConfigMap, metadata: {name: c, namespace: payments}}`, freezesOnly},
 		"a Service":               {"a freeze could bind it", by("bob"), `{apiVersion: v1, kind: Service, metadata: {name: c, namespace: payments}}`, freezesOnly},
-		"a claim":                 {"a freeze of level Everything binds it", by("bob"), `{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: c, namespace: payments}}`, policy.Needs{Freezes: true}},
-		"a Pod of a controller":   {"a freeze never binds what replaces Pods", by("replicaset-controller"), calmPod, policy.Needs{}},
-		"a Secret of an operator": {"no freeze is known that could bind it", by("cert-manager"), `{apiVersion: v1, kind: Secret, metadata: {name: c, namespace: payments}}`, policy.Needs{}},
-		"a Pod is deleted":        {"a freeze of level Everything binds it", header{Requester: "bob", Operation: "delete"}, calmPod, policy.Needs{Freezes: true}},
-		"a status":                {"status writes are never blocked", header{Requester: "bob", Operation: "update", SubResource: "status"}, then(calmPod, calmPod), policy.Needs{}},
-		"nothing changes":         {"what is stored already is admitted by every rule", updating("bob"), then(prodJob, prodJob), policy.Needs{}},
-		"the boundary":            {"windows; no freeze binds the boundary", header{Requester: "bob", Operation: "delete"}, `{apiVersion: firebreak.dev/v1alpha1, kind: DataStore, metadata: {name: orders}, spec: {environment: production, hosts: [a]}}`, policy.Needs{Windows: true}},
-		"an approval":             {"the window that it is about", by("alice"), `{apiVersion: firebreak.dev/v1alpha1, kind: ChangeApproval, metadata: {name: a, namespace: payments}, spec: {window: {name: w, uid: u}, decision: Approve}}`, policy.Needs{WindowNamespace: "payments", WindowName: "w"}},
-		"an approval is deleted":  {"taking a word back only ever closes", header{Requester: "alice", Operation: "delete"}, `{apiVersion: firebreak.dev/v1alpha1, kind: ChangeApproval, metadata: {name: a, namespace: payments}, spec: {window: {name: w, uid: u}, decision: Approve}}`, policy.Needs{}},
-		"a rejection is deleted":  {"whether its window is still there", header{Requester: "alice", Operation: "delete"}, `{apiVersion: firebreak.dev/v1alpha1, kind: ChangeApproval, metadata: {name: a, namespace: payments}, spec: {window: {name: w, uid: u}, decision: Reject}}`, policy.Needs{WindowNamespace: "payments", WindowName: "w"}},
-		"a window":                {"a request is judged by itself", by("bob"), plainWindow, policy.Needs{}},
-		"a freeze":                {"a freeze is judged by itself", by("dora"), `{apiVersion: firebreak.dev/v1alpha1, kind: ChangeFreeze, metadata: {name: f}, spec: {environments: [production], reason: r}}`, policy.Needs{}},
+		"a claim":                 {"a freeze of level Everything binds it", by("bob"), `{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: c, namespace: payments}}`, policy.LiveReads{Freezes: true}},
+		"a Pod of a controller":   {"a freeze never binds what replaces Pods", by("replicaset-controller"), calmPod, policy.LiveReads{}},
+		"a Secret of an operator": {"no freeze is known that could bind it", by("cert-manager"), `{apiVersion: v1, kind: Secret, metadata: {name: c, namespace: payments}}`, policy.LiveReads{}},
+		"a Pod is deleted":        {"a freeze of level Everything binds it", header{Requester: "bob", Operation: "delete"}, calmPod, policy.LiveReads{Freezes: true}},
+		"a status":                {"status writes are never blocked", header{Requester: "bob", Operation: "update", SubResource: "status"}, then(calmPod, calmPod), policy.LiveReads{}},
+		"nothing changes":         {"what is stored already is admitted by every rule", updating("bob"), then(prodJob, prodJob), policy.LiveReads{}},
+		"the boundary":            {"windows; no freeze binds the boundary", header{Requester: "bob", Operation: "delete"}, `{apiVersion: firebreak.dev/v1alpha1, kind: DataStore, metadata: {name: orders}, spec: {environment: production, hosts: [a]}}`, policy.LiveReads{Windows: true}},
+		"an approval":             {"the window that it is about", by("alice"), `{apiVersion: firebreak.dev/v1alpha1, kind: ChangeApproval, metadata: {name: a, namespace: payments}, spec: {window: {name: w, uid: u}, decision: Approve}}`, policy.LiveReads{WindowNamespace: "payments", WindowName: "w"}},
+		"an approval is deleted":  {"taking a word back only ever closes", header{Requester: "alice", Operation: "delete"}, `{apiVersion: firebreak.dev/v1alpha1, kind: ChangeApproval, metadata: {name: a, namespace: payments}, spec: {window: {name: w, uid: u}, decision: Approve}}`, policy.LiveReads{}},
+		"a rejection is deleted":  {"whether its window is still there", header{Requester: "alice", Operation: "delete"}, `{apiVersion: firebreak.dev/v1alpha1, kind: ChangeApproval, metadata: {name: a, namespace: payments}, spec: {window: {name: w, uid: u}, decision: Reject}}`, policy.LiveReads{WindowNamespace: "payments", WindowName: "w"}},
+		"a window":                {"a request is judged by itself", by("bob"), plainWindow, policy.LiveReads{}},
+		"a freeze":                {"a freeze is judged by itself", by("dora"), `{apiVersion: firebreak.dev/v1alpha1, kind: ChangeFreeze, metadata: {name: f}, spec: {environments: [production], reason: r}}`, policy.LiveReads{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, err := policy.Prepare(*newRequest(t, s, test.header, documents(t, []byte(test.object)), now()), s.world)
+			c, err := policy.Prepare(*newRequest(t, s, test.header, documents(t, []byte(test.object)), now()), s.cluster)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := c.Needs()
+			got := c.LiveReads()
 			if diff := cmp.Diff(test.want, got, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
 			}
@@ -68,22 +68,22 @@ func TestKnownFreezes(t *testing.T) {
 	for name, test := range map[string]struct {
 		reason, requester string
 		known             []v1alpha1.ChangeFreeze
-		want              policy.Needs
+		want              policy.LiveReads
 	}{
-		"an operator":                           {"its routine waits for nothing", "cert-manager", nil, policy.Needs{}},
-		"an operator, a freeze of changes":      {"that does not bind operators", "cert-manager", []v1alpha1.ChangeFreeze{freeze(v1alpha1.FreezeChanges)}, policy.Needs{}},
-		"an operator, the red button":           {"whether it still holds is read", "cert-manager", []v1alpha1.ChangeFreeze{freeze(v1alpha1.FreezeEverything)}, policy.Needs{Freezes: true}},
-		"an operator, the red button elsewhere": {"it binds another namespace", "cert-manager", []v1alpha1.ChangeFreeze{freeze(v1alpha1.FreezeEverything, "other")}, policy.Needs{}},
-		"a person":                              {"a freeze that was written a moment ago binds", "bob", nil, policy.Needs{Freezes: true}},
+		"an operator":                           {"its routine waits for nothing", "cert-manager", nil, policy.LiveReads{}},
+		"an operator, a freeze of changes":      {"that does not bind operators", "cert-manager", []v1alpha1.ChangeFreeze{freeze(v1alpha1.FreezeChanges)}, policy.LiveReads{}},
+		"an operator, the red button":           {"whether it still holds is read", "cert-manager", []v1alpha1.ChangeFreeze{freeze(v1alpha1.FreezeEverything)}, policy.LiveReads{Freezes: true}},
+		"an operator, the red button elsewhere": {"it binds another namespace", "cert-manager", []v1alpha1.ChangeFreeze{freeze(v1alpha1.FreezeEverything, "other")}, policy.LiveReads{}},
+		"a person":                              {"a freeze that was written a moment ago binds", "bob", nil, policy.LiveReads{Freezes: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.world.Freezes = func() []v1alpha1.ChangeFreeze { return test.known }
-			c, err := policy.Prepare(*newRequest(t, s, by(test.requester), documents(t, []byte(secret)), now()), s.world)
+			s.cluster.Freezes = func() []v1alpha1.ChangeFreeze { return test.known }
+			c, err := policy.Prepare(*newRequest(t, s, by(test.requester), documents(t, []byte(secret)), now()), s.cluster)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.want, c.Needs(), cmpopts.EquateEmpty()); diff != "" {
+			if diff := cmp.Diff(test.want, c.LiveReads(), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
 			}
 		})
@@ -95,7 +95,7 @@ func TestKeys(t *testing.T) {
 	s := newStage(t)
 	key := func(h header, object string) string {
 		t.Helper()
-		c, err := policy.Prepare(*newRequest(t, s, h, documents(t, []byte(object)), now()), s.world)
+		c, err := policy.Prepare(*newRequest(t, s, h, documents(t, []byte(object)), now()), s.cluster)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +145,7 @@ func TestCaseTellsOthers(t *testing.T) {
 		"a person":     {"from anybody else an owner reference is worth nothing", "bob", []string{"p-1"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, err := policy.Prepare(*newRequest(t, s, updating(test.requester), documents(t, []byte(then(replacing("image: x", "image: v2")(owned), owned))), now()), s.world)
+			c, err := policy.Prepare(*newRequest(t, s, updating(test.requester), documents(t, []byte(then(replacing("image: x", "image: v2")(owned), owned))), now()), s.cluster)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -8,7 +8,7 @@ import (
 
 // LiftedBy names the two persons whose Lift ends a freeze; nil while there are not two. Each is fit for every environment
 // that it freezes, and they are two persons.
-func LiftedBy(f *v1alpha1.ChangeFreeze, words []v1alpha1.ChangeApproval, unfit Unfit) []string {
+func LiftedBy(f *v1alpha1.ChangeFreeze, words []v1alpha1.ChangeApproval, unfit ApproverCheck) []string {
 	if f.Spec.LiftedBy != v1alpha1.LiftedByTwoPersons {
 		return nil
 	}
@@ -34,7 +34,7 @@ func LiftedBy(f *v1alpha1.ChangeFreeze, words []v1alpha1.ChangeApproval, unfit U
 
 // ReleasedBy names the person whose Release gives an execution back; empty: nobody has. It is somebody else than who used
 // it and who requested its window, and fit for one of the environments that it happened in.
-func ReleasedBy(x *v1alpha1.ChangeExecution, environments []string, words []v1alpha1.ChangeApproval, unfit Unfit) string {
+func ReleasedBy(x *v1alpha1.ChangeExecution, environments []string, words []v1alpha1.ChangeApproval, unfit ApproverCheck) string {
 	for i := range words {
 		a := &words[i]
 		about := a.Spec.Decision == v1alpha1.DecisionRelease && a.Spec.Execution != nil && a.Spec.Execution.Name == x.Name && a.Spec.Execution.UID == string(x.UID)

@@ -6,8 +6,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/change"
 )
 
-// Needs says what must be read live before a request can be decided.
-type Needs struct {
+// LiveReads says what must be read live before a request can be decided.
+type LiveReads struct {
 	// Freezes must be read.
 	Freezes bool
 	// Windows must be read: those of the object's namespace (empty: none) and those of Firebreak's own.
@@ -19,15 +19,15 @@ type Needs struct {
 }
 
 // Any reports whether anything must be read.
-func (n Needs) Any() bool { return n.Freezes || n.Windows || n.WindowName != "" }
+func (n LiveReads) Any() bool { return n.Freezes || n.Windows || n.WindowName != "" }
 
-// Needs says what must be read live. Most requests need nothing.
-func (c *Case) Needs() Needs {
+// LiveReads says what must be read live. Most requests need nothing.
+func (c *PreparedRequest) LiveReads() LiveReads {
 	if c.same || c.missing != nil {
-		return Needs{}
+		return LiveReads{}
 	}
 	windowed := slices.DeleteFunc(slices.Clone(c.demands), func(d *Demand) bool { return d.Barred })
-	n := Needs{
+	n := LiveReads{
 		Freezes: c.freezable() || c.stoppable() && !c.knownUnfrozen() || slices.ContainsFunc(windowed, func(d *Demand) bool { return !d.Boundary }),
 		Windows: len(windowed) > 0,
 	}
@@ -39,11 +39,11 @@ func (c *Case) Needs() Needs {
 }
 
 // Frozen reports whether a freeze binds the request: only then are windows read for one that demands none.
-func (c *Case) Frozen(s *change.State) bool { return c.freeze(s) != nil }
+func (c *PreparedRequest) Frozen(s *change.State) bool { return c.freeze(s) != nil }
 
 // Questions returns what windows are asked, without plans and keys; none: the request demands no window. The state gives the freezes. It is
 // for those who look for the windows that have the object in scope before they read the ConfigMaps that a plan pins.
-func (c *Case) Questions(s *change.State) []*change.Query {
+func (c *PreparedRequest) Questions(s *change.State) []*change.Query {
 	var out []*change.Query
 	for _, together := range c.questions(s) {
 		out = append(out, c.question(together))
@@ -53,7 +53,7 @@ func (c *Case) Questions(s *change.State) []*change.Query {
 
 // Queries returns the questions that windows are asked; none: the request demands no window. The state gives the freezes, and the contents
 // of ConfigMaps that the plan pins.
-func (c *Case) Queries(s *change.State) []*change.Query {
+func (c *PreparedRequest) Queries(s *change.State) []*change.Query {
 	var out []*change.Query
 	for _, together := range c.questions(s) {
 		out = append(out, c.query(together, s))

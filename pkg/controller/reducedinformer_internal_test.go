@@ -16,8 +16,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
-// mirror returns that of a kind, by its name in the plural.
-func (s *stage) mirror(name string) *mirror {
+// reducedInformer returns that of a kind, by its name in the plural.
+func (s *stage) mirror(name string) *reducedInformer {
 	s.t.Helper()
 	for _, m := range s.memory.mirrors {
 		if m.kind.Name == name {
@@ -29,7 +29,7 @@ func (s *stage) mirror(name string) *mirror {
 }
 
 // arrive has a mirror take in an object as its informer does.
-func (m *mirror) arrive(t *testing.T, o client.Object) {
+func (m *reducedInformer) arrive(t *testing.T, o client.Object) {
 	t.Helper()
 	r, err := m.transform(o)
 	if err != nil {
@@ -212,15 +212,15 @@ func TestMemoryIsReady(t *testing.T) {
 				close(m.sync)
 			}
 		}
-		world, ready := s.memory.World()
-		if s.memory.Synced() != last.kind.Later || ready != last.kind.Later || (world != nil) != last.kind.Later {
+		cluster, ready := s.memory.View()
+		if s.memory.Synced() != last.kind.Later || ready != last.kind.Later || (cluster != nil) != last.kind.Later {
 			t.Errorf("without the %s it is ready: %t, %t", last.kind.Name, s.memory.Synced(), ready)
 		}
 		if s.memory.readable() != (last.kind.Later || !last.kind.Estate) {
 			t.Errorf("without the %s the estate may be compiled: %t", last.kind.Name, s.memory.readable())
 		}
 		close(last.sync)
-		if world, ready := s.memory.World(); !ready || world.Estate != s.memory.Estate() {
+		if cluster, ready := s.memory.View(); !ready || cluster.Estate != s.memory.Estate() {
 			t.Errorf("with the %s it is not ready", last.kind.Name)
 		}
 	}
@@ -231,13 +231,13 @@ func TestMemoryWithoutAnEstate(t *testing.T) {
 	s := newStage(t, production)
 	s.synced()
 	est := s.memory.est.Swap(nil)
-	if _, ready := s.memory.World(); ready || s.memory.Synced() || s.memory.Estate() != nil {
+	if _, ready := s.memory.View(); ready || s.memory.Synced() || s.memory.Estate() != nil {
 		t.Error("without an estate it is ready")
 	}
 	s.memory.est.Store(est)
 	s.memory.Remember("job-controller", "uid-1")
-	world, _ := s.memory.World()
-	if uid, known := world.ControllerUID("job-controller"); uid != "uid-1" || !known {
+	cluster, _ := s.memory.View()
+	if uid, known := cluster.ControllerUID("job-controller"); uid != "uid-1" || !known {
 		t.Errorf("what was read live is %q: %t", uid, known)
 	}
 }

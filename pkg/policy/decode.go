@@ -29,7 +29,7 @@ type object struct {
 	// fields are those of the object without what every write changes, once somebody has asked for them. They are only read.
 	fields map[string]any
 	work   *workload.Workload
-	data   []reference.Datum
+	data   []reference.DataKey
 	// tree is what kinds say that are read as a whole, and embedded the templates in them.
 	tree     map[string]any
 	embedded []workload.Template
@@ -153,7 +153,7 @@ func builtIn(group string) bool {
 	return false
 }
 
-func dataOf(gk schema.GroupKind, raw []byte) ([]reference.Datum, error) {
+func dataOf(gk schema.GroupKind, raw []byte) ([]reference.DataKey, error) {
 	switch gk {
 	case schema.GroupKind{Kind: "ConfigMap"}:
 		cm, err := workload.Decode[corev1.ConfigMap](raw)
@@ -178,7 +178,7 @@ func secretKind() schema.GroupKind    { return schema.GroupKind{Kind: "Secret"} 
 var errNoSecret = errors.New("decode Secret: it is not a valid Secret")
 
 // read reads an object for what it names.
-func (c *Case) read(o *object, b *budget.Budget) error {
+func (c *PreparedRequest) read(o *object, b *budget.Budget) error {
 	if o == nil {
 		return nil
 	}
@@ -200,15 +200,15 @@ func (c *Case) read(o *object, b *budget.Budget) error {
 }
 
 // input is what all readers of the request share: its budget, what is known of what it uses, and what matters of what it names.
-func (c *Case) input() reference.Input {
+func (c *PreparedRequest) input() reference.Input {
 	return reference.Input{
 		Namespace: c.req.Namespace, Kind: c.req.Kind.GroupKind(), Budget: c.budget, Known: c.known,
-		ConfigMaps: c.contents(configMapKind().Kind, c.world.ConfigMaps), Secrets: c.contents(secretKind().Kind, c.world.Secrets),
+		ConfigMaps: c.contents(configMapKind().Kind, c.view.ConfigMaps), Secrets: c.contents(secretKind().Kind, c.view.Secrets),
 	}
 }
 
 // contents gives what was read for this request, else what is remembered.
-func (c *Case) contents(kind string, remembered func(namespace, name string) (reference.Contents, bool)) func(namespace, name string) (reference.Contents, bool) {
+func (c *PreparedRequest) contents(kind string, remembered func(namespace, name string) (reference.Contents, bool)) func(namespace, name string) (reference.Contents, bool) {
 	return func(namespace, name string) (reference.Contents, bool) {
 		if read, ok := c.req.Facts.Contents[reference.Via{Kind: kind, Name: name}]; ok {
 			return read, true
@@ -286,4 +286,4 @@ func sameTemplate(a, b *workload.Workload) bool {
 		maps.Equal(strip(a.Template.Annotations), strip(b.Template.Annotations))
 }
 
-func sameData(a, b []reference.Datum) bool { return reflect.DeepEqual(a, b) }
+func sameData(a, b []reference.DataKey) bool { return reflect.DeepEqual(a, b) }

@@ -18,13 +18,13 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
-// Memory is what the webhook knows without asking. It is ready once everything has been read once.
-type Memory struct {
+// Cache is what the webhook knows without asking. It is ready once everything has been read once.
+type Cache struct {
 	view     *view.View
 	settings view.Settings
 	log      logr.Logger
 	clock    func() time.Time
-	mirrors  []*mirror
+	mirrors  []*reducedInformer
 
 	dirty chan struct{}
 	// due: something of the estate has changed since it was compiled.
@@ -42,9 +42,9 @@ type Memory struct {
 	}
 }
 
-// NewMemory returns the memory of a server. c must be able to watch everything that the chart's ClusterRole lets it.
-func NewMemory(c client.WithWatch, s view.Settings, clock func() time.Time, log logr.Logger) *Memory {
-	m := &Memory{view: view.New(s, clock), settings: s, clock: clock, log: log, dirty: make(chan struct{}, 1), seen: make(chan types.UID, 1024)}
+// NewCache returns the cache of a server. c must be able to watch everything that the chart's ClusterRole lets it.
+func NewCache(c client.WithWatch, s view.Settings, clock func() time.Time, log logr.Logger) *Cache {
+	m := &Cache{view: view.New(s, clock), settings: s, clock: clock, log: log, dirty: make(chan struct{}, 1), seen: make(chan types.UID, 1024)}
 	for _, k := range m.view.Kinds() {
 		changed := func() {}
 		switch {
@@ -53,10 +53,10 @@ func NewMemory(c client.WithWatch, s view.Settings, clock func() time.Time, log 
 		case k.Kind == v1alpha1.KindChangeExecution:
 			changed = m.await
 		}
-		m.mirrors = append(m.mirrors, newMirror(c, k, changed, func(key string) { m.tell(k.Kind, key) }))
+		m.mirrors = append(m.mirrors, newReducedInformer(c, k, changed, func(key string) { m.tell(k.Kind, key) }))
 	}
 	// A workload that is reduced before its ConfigMaps are known would name nothing of what they say.
-	var contents []*mirror
+	var contents []*reducedInformer
 	for _, s := range m.mirrors {
 		switch {
 		case s.kind.Contents:
@@ -68,33 +68,33 @@ func NewMemory(c client.WithWatch, s view.Settings, clock func() time.Time, log 
 	return m
 }
 
-// World implements the webhook's memory.
-func (m *Memory) World() (*policy.World, bool) {
+// View implements the cache of the webhook.
+func (m *Cache) View() (*policy.ClusterView, bool) {
 	e := m.est.Load()
 	if e == nil || !m.Synced() {
 		return nil, false
 	}
-	return m.view.World(e), true
+	return m.view.ClusterView(e), true
 }
 
 // Estate returns the present estate; nil before it was compiled for the first time.
-func (m *Memory) Estate() *estate.Estate { return m.est.Load() }
+func (m *Cache) Estate() *estate.Estate { return m.est.Load() }
 
 // Remember keeps the UID of a service account of kube-system that was read live.
-func (m *Memory) Remember(name, uid string) { m.view.Remember(name, uid) }
+func (m *Cache) Remember(name, uid string) { m.view.Remember(name, uid) }
 
 // Synced reports whether everything has been read once.
-func (m *Memory) Synced() bool {
+func (m *Cache) Synced() bool {
 	return m.est.Load() != nil && m.read(func(k *view.Kind) bool { return !k.Later })
 }
 
 // read reports whether all objects of the kinds were read once that a predicate is true of.
-func (m *Memory) read(which func(*view.Kind) bool) bool {
-	return !slices.ContainsFunc(m.mirrors, func(s *mirror) bool { return which(s.kind) && !s.synced() })
+func (m *Cache) read(which func(*view.Kind) bool) bool {
+	return !slices.ContainsFunc(m.mirrors, func(s *reducedInformer) bool { return which(s.kind) && !s.synced() })
 }
 
 // OnEstate calls f after every change of the estate.
-func (m *Memory) OnEstate(f func(*estate.Estate)) {
+func (m *Cache) OnEstate(f func(*estate.Estate)) {
 	m.watchers.Lock()
 	defer m.watchers.Unlock()
 	m.watchers.f = append(m.watchers.f, f)
@@ -102,7 +102,7 @@ func (m *Memory) OnEstate(f func(*estate.Estate)) {
 
 // OnObject calls f with the key of every object of one of Firebreak's kinds that was written, in whatever field, or has gone. f must not
 // block.
-func (m *Memory) OnObject(kind string, f func(key string)) {
+func (m *Cache) OnObject(kind string, f func(key string)) {
 	m.watchers.Lock()
 	defer m.watchers.Unlock()
 	if m.watchers.objects == nil {
@@ -111,7 +111,7 @@ func (m *Memory) OnObject(kind string, f func(key string)) {
 	m.watchers.objects[kind] = append(m.watchers.objects[kind], f)
 }
 
-func (m *Memory) tell(kind, key string) {
+func (m *Cache) tell(kind, key string) {
 	m.watchers.Lock()
 	told := m.watchers.objects[kind]
 	m.watchers.Unlock()
@@ -120,7 +120,7 @@ func (m *Memory) tell(kind, key string) {
 	}
 }
 
-func (m *Memory) touch() {
+func (m *Cache) touch() {
 	m.due.Store(true)
 	select {
 	case m.dirty <- struct{}{}:
@@ -129,7 +129,7 @@ func (m *Memory) touch() {
 }
 
 // await gathers the UIDs of pending reservations, whenever an execution has changed.
-func (m *Memory) await() {
+func (m *Cache) await() {
 	uids := map[types.UID]struct{}{}
 	m.view.Executions.Each(func(_ string, x v1alpha1.ChangeExecution) {
 		if pending(&x) {
@@ -143,7 +143,7 @@ func (m *Memory) await() {
 const settle = 25 * time.Millisecond
 
 // Start compiles the estate whenever something in it changed, off the request path.
-func (m *Memory) Start(ctx context.Context) error {
+func (m *Cache) Start(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -163,14 +163,14 @@ func (m *Memory) Start(ctx context.Context) error {
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable: every replica needs the estate.
-func (m *Memory) NeedLeaderElection() bool { return false }
+func (m *Cache) NeedLeaderElection() bool { return false }
 
 // readable: an estate compiled before everything in it was read would forget production.
-func (m *Memory) readable() bool {
+func (m *Cache) readable() bool {
 	return m.read(func(k *view.Kind) bool { return k.Estate && !k.Later })
 }
 
-func (m *Memory) compile() {
+func (m *Cache) compile() {
 	m.due.Store(false)
 	e := m.view.Compile()
 	m.est.Store(e)
@@ -183,10 +183,10 @@ func (m *Memory) compile() {
 }
 
 // Behind reports whether something of the estate has changed that is not compiled yet. OnEstate tells when it is.
-func (m *Memory) Behind() bool { return m.due.Load() }
+func (m *Cache) Behind() bool { return m.due.Load() }
 
 // Seen notes that an object exists. It never blocks: what is not noted now is noted by the watch.
-func (m *Memory) Seen(uid types.UID) {
+func (m *Cache) Seen(uid types.UID) {
 	awaited := m.awaited.Load()
 	if awaited == nil {
 		return
@@ -201,7 +201,7 @@ func (m *Memory) Seen(uid types.UID) {
 }
 
 // Runnables returns what must run for the memory to stay true.
-func (m *Memory) Runnables() []manager.Runnable {
+func (m *Cache) Runnables() []manager.Runnable {
 	out := []manager.Runnable{m}
 	for _, s := range m.mirrors {
 		out = append(out, s)

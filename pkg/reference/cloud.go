@@ -26,7 +26,7 @@ func (r *reader) find(text, hint string, pos Position) []Target {
 	out = append(out, r.apiPaths(text)...)
 	out = append(out, r.namespaceLines(text)...)
 	if bucketHint(lower) && !strings.ContainsAny(text, "/ \n") {
-		out = r.keep(out, Target{Kind: Instance, Name: strings.ToLower(text), Strong: true})
+		out = r.keep(out, Target{Kind: Instance, Name: strings.ToLower(text), Unambiguous: true})
 	}
 	if len(text) < minResource || !strings.ContainsAny(text, ":/@") {
 		return out
@@ -69,7 +69,7 @@ func (r *reader) namespaceLines(text string) []Target {
 		}
 		name := strings.Trim(strings.TrimSuffix(strings.Trim(rest[1:], " \t"), ","), `"'`)
 		if isLabel(name) {
-			out = r.keep(out, Target{Kind: Namespace, Name: name, Strong: true})
+			out = r.keep(out, Target{Kind: Namespace, Name: name, Unambiguous: true})
 		}
 	}
 	return out
@@ -96,7 +96,7 @@ func (r *reader) namespacePairs(text string) []Target {
 		value = strings.TrimLeft(value, " \t\"'")
 		end := strings.IndexAny(value, " \t\r\n\"',}")
 		if end > 0 && isLabel(value[:end]) {
-			out = r.keep(out, Target{Kind: Namespace, Name: value[:end], Strong: true})
+			out = r.keep(out, Target{Kind: Namespace, Name: value[:end], Unambiguous: true})
 		}
 	}
 	return out
@@ -165,13 +165,13 @@ func (r *reader) resource(word string) []Target {
 	}
 	if i := strings.Index(lower, "serviceaccounts/"); i >= 0 && strings.Contains(lower, ".iam.gserviceaccount.com") {
 		account, _, _ := strings.Cut(lower[i+len("serviceaccounts/"):], ":")
-		return r.keep(nil, Target{Kind: Role, Name: account, Strong: true})
+		return r.keep(nil, Target{Kind: Role, Name: account, Unambiguous: true})
 	}
 	if i := strings.Index(lower, "projects/"); i >= 0 {
 		return r.project(word[i:])
 	}
 	if strings.HasSuffix(lower, ".iam.gserviceaccount.com") {
-		return r.keep(nil, Target{Kind: Role, Name: strings.TrimPrefix(lower, "serviceaccount:"), Strong: true})
+		return r.keep(nil, Target{Kind: Role, Name: strings.TrimPrefix(lower, "serviceaccount:"), Unambiguous: true})
 	}
 	if keys := bucket(lower); len(keys) > 0 {
 		return r.named(keys)
@@ -199,7 +199,7 @@ func (r *reader) named(keys []string) []Target {
 	var out []Target
 	for _, k := range keys {
 		if len(k) >= minResource {
-			out = r.keep(out, Target{Kind: Resource, Name: k, Strong: true})
+			out = r.keep(out, Target{Kind: Resource, Name: k, Unambiguous: true})
 		}
 	}
 	return out
@@ -228,7 +228,7 @@ func (r *reader) arn(word string) []Target {
 	}
 	switch parts[2] {
 	case "iam", "sts":
-		return r.keep(nil, Target{Kind: Role, Name: word, Strong: true})
+		return r.keep(nil, Target{Kind: Role, Name: word, Unambiguous: true})
 	case "s3":
 		b, _, _ := strings.Cut(parts[5], "/")
 		keys := prefixes(parts[5], 0)

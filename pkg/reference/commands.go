@@ -14,8 +14,8 @@ type command struct {
 	out func(word int, targets []Target)
 }
 
-// called returns what the words of one command name by the meaning that its program gives them.
-func (r *reader) called(words []string) []Target {
+// commandTargets returns what the words of one command name by the meaning that its program gives them.
+func (r *reader) commandTargets(words []string) []Target {
 	var out []Target
 	c := command{r, func(_ int, t []Target) { out = append(out, t...) }}
 	c.read(words, 0)
@@ -63,14 +63,14 @@ func programOf(words []string) (program string, begin int) {
 	return workload.Program(words[i]), i + 1
 }
 
-// texted reads commands that stand in a text which some shell will run: here-documents, aliases, what eval is given.
-func (r *reader) texted(text string) []Target {
+// commandTextTargets reads commands that stand in a text which some shell will run: here-documents, aliases, what eval is given.
+func (r *reader) commandTextTargets(text string) []Target {
 	if !strings.ContainsAny(text, " \t") || !r.spend(text) {
 		return nil
 	}
 	var out []Target
 	for l := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune("\n;|&()", r) }) {
-		out = append(out, r.called(strings.Fields(strings.Trim(strings.TrimSpace(l), "\"'`")))...)
+		out = append(out, r.commandTargets(strings.Fields(strings.Trim(strings.TrimSpace(l), "\"'`")))...)
 	}
 	return out
 }
@@ -109,7 +109,7 @@ func (c command) namespaces(words []string, first int) {
 			}
 		case "-A", "--all-namespaces", "--all-namespaces=true", "-A=true":
 			if changes {
-				c.out(first+i, c.keep(nil, Target{Kind: Namespace, Name: "*", Strong: true}))
+				c.out(first+i, c.keep(nil, Target{Kind: Namespace, Name: "*", Unambiguous: true}))
 			}
 		}
 		if kind, name, ok := strings.Cut(w, "/"); ok {
@@ -144,7 +144,7 @@ func (r *reader) namespace(list string) []Target {
 	}
 	for name := range strings.SplitSeq(list, ",") {
 		if name = strings.ToLower(strings.TrimSpace(name)); isLabel(name) {
-			out = r.keep(out, Target{Kind: Namespace, Name: name, Strong: true})
+			out = r.keep(out, Target{Kind: Namespace, Name: name, Unambiguous: true})
 		}
 	}
 	return out
@@ -187,7 +187,7 @@ func (c command) instances(program string, words []string, first int) {
 
 func (c command) instance(word int, name string) {
 	if name != "" && !strings.HasPrefix(name, "-") {
-		c.out(word, c.keep(nil, Target{Kind: Instance, Name: strings.ToLower(name), Strong: true}))
+		c.out(word, c.keep(nil, Target{Kind: Instance, Name: strings.ToLower(name), Unambiguous: true}))
 	}
 }
 

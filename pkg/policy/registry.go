@@ -12,23 +12,23 @@ type Rule interface {
 	Class() Class
 	// Demand returns what the rule wants a window for; nil: it wants none for this request. It is asked once a request, before windows
 	// are read.
-	Demand(*Case) *Demand
+	Demand(*PreparedRequest) *Demand
 	// Judge returns what the rule objects to. It is asked once a decision. The actions of its findings are final, but for exemptions.
-	Judge(*Case, *Judgement) []Finding
+	Judge(*PreparedRequest, *Judgement) []Finding
 }
 
 // rule is one of this package's own.
 type rule struct {
 	name   v1alpha1.RuleName
 	class  Class
-	demand func(*Case) *Demand // nil: it wants no window for anything
-	judge  func(*Case, *Judgement) []Finding
+	demand func(*PreparedRequest) *Demand // nil: it wants no window for anything
+	judge  func(*PreparedRequest, *Judgement) []Finding
 }
 
-func (r rule) Name() v1alpha1.RuleName               { return r.name }
-func (r rule) Class() Class                          { return r.class }
-func (r rule) Judge(c *Case, j *Judgement) []Finding { return r.judge(c, j) }
-func (r rule) Demand(c *Case) *Demand {
+func (r rule) Name() v1alpha1.RuleName                          { return r.name }
+func (r rule) Class() Class                                     { return r.class }
+func (r rule) Judge(c *PreparedRequest, j *Judgement) []Finding { return r.judge(c, j) }
+func (r rule) Demand(c *PreparedRequest) *Demand {
 	if r.demand == nil {
 		return nil
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy/boundary"
 )
 
-// ownKind is an object of one of Firebreak's own kinds, before and after; at most one pair is set.
-type ownKind struct {
+// firebreakObject is an object of one of Firebreak's own kinds, before and after; at most one pair is set.
+type firebreakObject struct {
 	environment, oldEnvironment *v1alpha1.Environment
 	store, oldStore             *v1alpha1.DataStore
 	window                      *v1alpha1.ChangeWindow
@@ -22,8 +22,8 @@ type ownKind struct {
 	exemption, oldExemption     *v1alpha1.Exemption
 }
 
-func (c *Case) decodeOwn() (ownKind, error) {
-	var o ownKind
+func (c *PreparedRequest) decodeFirebreakObject() (firebreakObject, error) {
+	var o firebreakObject
 	if c.req.Kind.Group != v1alpha1.GroupName || c.req.SubResource != "" {
 		return o, nil
 	}
@@ -45,7 +45,7 @@ func (c *Case) decodeOwn() (ownKind, error) {
 	return o, err
 }
 
-func pair[T any](c *Case) (object, old *T, err error) {
+func pair[T any](c *PreparedRequest) (object, old *T, err error) {
 	if object, err = unmarshalOwn[T](c.new); err != nil {
 		return nil, nil, err
 	}
@@ -65,7 +65,7 @@ func unmarshalOwn[T any](o *object) (*T, error) {
 }
 
 // ownWindow names the window that an approval is about, which must be read live before it can be judged.
-func (c *Case) ownWindow() (namespace, name string) {
+func (c *PreparedRequest) ownWindow() (namespace, name string) {
 	a := c.own.approval
 	if c.req.Operation == Delete {
 		if a = c.own.oldApproval; a != nil && a.Spec.Decision != v1alpha1.DecisionReject {
@@ -93,7 +93,7 @@ func aboutWindow(a *v1alpha1.ChangeApproval, s *change.State) *v1alpha1.ChangeWi
 
 // ownEnvironments returns the Production environments that an object of Firebreak's own kinds speaks of although it
 // does not lie in one of their namespaces: windows in Firebreak's namespace, and freezes that are lifted.
-func (c *Case) ownEnvironments() []*estate.Environment {
+func (c *PreparedRequest) ownEnvironments() []*estate.Environment {
 	var names []string
 	switch {
 	case c.own.window != nil && c.req.Operation == Create:
@@ -111,7 +111,7 @@ func (c *Case) ownEnvironments() []*estate.Environment {
 }
 
 // validateOwn says what is wrong with an object of Firebreak's own kinds.
-func (c *Case) validateOwn(s *change.State) field.ErrorList {
+func (c *PreparedRequest) validateOwn(s *change.State) field.ErrorList {
 	o := &c.own
 	switch {
 	case c.req.Operation == Delete:
@@ -134,7 +134,7 @@ func (c *Case) validateOwn(s *change.State) field.ErrorList {
 	return nil
 }
 
-func (c *Case) validateDelete(s *change.State) field.ErrorList {
+func (c *PreparedRequest) validateDelete(s *change.State) field.ErrorList {
 	if a := c.own.oldApproval; a != nil && a.Spec.Decision == v1alpha1.DecisionReject && !c.requester.Controller &&
 		aboutWindow(a, s) != nil {
 		return field.ErrorList{field.Forbidden(field.NewPath("spec", "decision"), fmt.Sprintf(
@@ -148,7 +148,7 @@ func (c *Case) validateDelete(s *change.State) field.ErrorList {
 }
 
 // standingWeakenings are those of what stands for a time.
-func (o *ownKind) standingWeakenings() []string {
+func (o *firebreakObject) standingWeakenings() []string {
 	switch {
 	case o.exemption != nil || o.oldExemption != nil:
 		return boundary.WeakensExemption(o.oldExemption, o.exemption)

@@ -8,7 +8,7 @@ import (
 )
 
 // Read implements policy.Reader. An account that does not exist is remembered as such, so that it is asked for once.
-func (r *Reader) Read(ctx context.Context, m *policy.Missing, w *policy.World, f *policy.Facts) error {
+func (r *Reader) Read(ctx context.Context, m *policy.Missing, w *policy.ClusterView, f *policy.Facts) error {
 	if m.Controller == "" {
 		return view.Read(ctx, r.client, m, w, f)
 	}

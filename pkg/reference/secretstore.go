@@ -14,7 +14,7 @@ func StorePathTarget(path string) Target {
 			}
 		}
 	}
-	return Target{Kind: StorePath, Name: path, Strong: true}
+	return Target{Kind: StorePath, Name: path, Unambiguous: true}
 }
 
 // storePaths finds paths of a secret store where the text or its name speaks of one.

@@ -90,7 +90,7 @@ func TestWatchedAndReadAreTheSame(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	m := NewMemory(listsFirst{fake.NewClientBuilder().WithScheme(s).WithObjects(objects...).Build()}, settings, clock, logr.Discard())
+	m := NewCache(listsFirst{fake.NewClientBuilder().WithScheme(s).WithObjects(objects...).Build()}, settings, clock, logr.Discard())
 	for _, r := range m.Runnables() {
 		go func() { _ = r.Start(ctx) }()
 	}

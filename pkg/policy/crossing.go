@@ -12,8 +12,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/schedule"
 )
 
-// lead is one reference and one thing of another tier that it leads to.
-type lead struct {
+// crossing is one reference and one thing of another tier that it leads to.
+type crossing struct {
 	ref reference.Reference
 	// target names it for ratcheting: the same target of the same rule was there before.
 	target string
@@ -33,7 +33,7 @@ type lead struct {
 
 // judgeContent turns the leads of one content rule into findings: those that cross tiers, at the action that the
 // environments, ratcheting and self-healing leave.
-func (c *Case) judgeContent(rule v1alpha1.RuleName, leads func([]reference.Reference) []lead) []Finding {
+func (c *PreparedRequest) judgeContent(rule v1alpha1.RuleName, leads func([]reference.Reference) []crossing) []Finding {
 	if c.req.Operation == Delete || c.new == nil {
 		return nil // deleting a violator is never blocked by a content rule
 	}
@@ -66,7 +66,7 @@ func (c *Case) judgeContent(rule v1alpha1.RuleName, leads func([]reference.Refer
 	return out
 }
 
-func targets(leads []lead) map[string]bool {
+func targets(leads []crossing) map[string]bool {
 	out := map[string]bool{}
 	for _, l := range leads {
 		out[l.target] = true
@@ -77,7 +77,7 @@ func targets(leads []lead) map[string]bool {
 // crosses says, as a clause, why a lead crosses tiers; empty if it does not. A reference to production needs both
 // identities on that side: who asks and what would run. An update of production's is not charged with references that were stored
 // already.
-func (c *Case) crosses(l lead, stored bool) string {
+func (c *PreparedRequest) crosses(l crossing, stored bool) string {
 	place := c.subject()
 	subject := place.SubjectTier()
 	switch {
@@ -96,7 +96,7 @@ func (c *Case) crosses(l lead, stored bool) string {
 }
 
 // subjectNamespace is the namespace that the object works for: its own, or that of the claim that a volume is for.
-func (c *Case) subjectNamespace() string {
+func (c *PreparedRequest) subjectNamespace() string {
 	if c.new == nil || c.req.Kind.GroupKind() != (schema.GroupKind{Kind: "PersistentVolume"}) {
 		return c.req.Namespace
 	}
@@ -107,16 +107,16 @@ func (c *Case) subjectNamespace() string {
 }
 
 // subject returns the membership of the namespace that the object works for.
-func (c *Case) subject() estate.Membership {
+func (c *PreparedRequest) subject() estate.Membership {
 	if ns := c.subjectNamespace(); ns != c.req.Namespace {
 		return c.est.NamespaceOrName(ns)
 	}
-	return c.place
+	return c.membership
 }
 
 // throughGateway: data may cross tiers through the proxies that the target's environment lists for the subject's, as
 // long as they have not expired.
-func (c *Case) throughGateway(l lead) bool {
+func (c *PreparedRequest) throughGateway(l crossing) bool {
 	if l.env == nil {
 		return false
 	}
@@ -129,7 +129,7 @@ func (c *Case) throughGateway(l lead) bool {
 	return false
 }
 
-func (c *Case) contentAction(rule v1alpha1.RuleName, l lead, stored map[string]bool, healed healing) v1alpha1.Action {
+func (c *PreparedRequest) contentAction(rule v1alpha1.RuleName, l crossing, stored map[string]bool, healed healing) v1alpha1.Action {
 	envs := c.Production()
 	if l.env != nil && l.tier == v1alpha1.TierProduction {
 		envs = append(slices.Clone(envs), l.env)
@@ -145,7 +145,7 @@ func (c *Case) contentAction(rule v1alpha1.RuleName, l lead, stored map[string]b
 }
 
 // sameIdentity: the workload runs as who it ran as before.
-func (c *Case) sameIdentity() bool {
+func (c *PreparedRequest) sameIdentity() bool {
 	if c.new.work == nil || c.old.work == nil {
 		return true
 	}
@@ -156,13 +156,13 @@ func (c *Case) sameIdentity() bool {
 // must not become an outage because a data store was registered yesterday; but only Kubernetes' controllers and the
 // environment's own operators are believed when they name an owner, only an owner that exists counts, and the Pods of
 // Jobs are no healing.
-func (c *Case) ownerTargets(leads func([]reference.Reference) []lead) healing {
+func (c *PreparedRequest) ownerTargets(leads func([]reference.Reference) []crossing) healing {
 	owner := c.new.controller()
 	if owner == nil || c.req.Operation != Create || owner.Kind == "Job" || owner.Kind == "CronJob" ||
 		!c.requester.Controller && !c.operates() {
 		return healing{}
 	}
-	parent, ok := c.world.Owners(c.req.Namespace, *owner)
+	parent, ok := c.view.Owners(c.req.Namespace, *owner)
 	if !ok {
 		return healing{}
 	}
@@ -175,7 +175,7 @@ type healing struct {
 	unread  []reference.Via
 }
 
-func (h healing) covers(l lead) bool {
+func (h healing) covers(l crossing) bool {
 	if v := l.ref.Via; v != nil && slices.Contains(h.unread, reference.Via{Kind: v.Kind, Name: v.Name}) {
 		return true
 	}
@@ -185,7 +185,7 @@ func (h healing) covers(l lead) bool {
 // maxLeads is how many objections of one rule are looked at and told. One is enough to refuse a request.
 const maxLeads = 128
 
-func (l lead) finding(rule v1alpha1.RuleName, action v1alpha1.Action, but string) Finding {
+func (l crossing) finding(rule v1alpha1.RuleName, action v1alpha1.Action, but string) Finding {
 	f := Finding{
 		Rule: rule, Action: action, Path: l.ref.Path, Value: l.ref.Name, Target: l.target, Environment: l.environment,
 	}
@@ -203,7 +203,7 @@ func (l lead) finding(rule v1alpha1.RuleName, action v1alpha1.Action, but string
 }
 
 // orShared adds the cure for a namespace that nobody has declared: what serves both sides is declared so.
-func (c *Case) orShared(remedy string) string {
+func (c *PreparedRequest) orShared(remedy string) string {
 	if !c.subject().Unassigned() || c.subjectNamespace() == "" {
 		return remedy
 	}

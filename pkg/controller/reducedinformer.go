@@ -13,8 +13,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
-// mirror keeps one kind of the view true by a watch: only what the view's reduction leaves of an object stays in memory.
-type mirror struct {
+// reducedInformer keeps one kind of the view true by a watch: only what the view's reduction leaves of an object stays in memory.
+type reducedInformer struct {
 	kind   *view.Kind
 	source cache.ListerWatcher
 	// changed is called after every change; it must not block.
@@ -22,12 +22,12 @@ type mirror struct {
 	// told is called with the key of every object that was written or has gone; it must not block.
 	told func(key string)
 	// after are the mirrors of what this one's objects are reduced by.
-	after []*mirror
+	after []*reducedInformer
 	sync  chan struct{}
 }
 
-func newMirror(c client.WithWatch, k *view.Kind, changed func(), told func(key string)) *mirror {
-	m := &mirror{kind: k, changed: changed, told: told, sync: make(chan struct{})}
+func newReducedInformer(c client.WithWatch, k *view.Kind, changed func(), told func(key string)) *reducedInformer {
+	m := &reducedInformer{kind: k, changed: changed, told: told, sync: make(chan struct{})}
 	if c != nil {
 		m.source = listWatch(c, k)
 	}
@@ -68,7 +68,7 @@ type reduced struct {
 	dropped bool
 }
 
-func (m *mirror) transform(in any) (any, error) {
+func (m *reducedInformer) transform(in any) (any, error) {
 	o, ok := in.(runtime.Object)
 	if !ok {
 		return in, nil // already reduced, or the marker of a deletion that was missed
@@ -87,7 +87,7 @@ func (m *mirror) transform(in any) (any, error) {
 }
 
 // Start runs until the context ends.
-func (m *mirror) Start(ctx context.Context) error {
+func (m *reducedInformer) Start(ctx context.Context) error {
 	for _, other := range m.after {
 		select {
 		case <-ctx.Done():
@@ -111,9 +111,9 @@ func (m *mirror) Start(ctx context.Context) error {
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable: every replica answers requests, so every replica needs it.
-func (m *mirror) NeedLeaderElection() bool { return false }
+func (m *reducedInformer) NeedLeaderElection() bool { return false }
 
-func (m *mirror) awaitSync(ctx context.Context, c cache.Controller) {
+func (m *reducedInformer) awaitSync(ctx context.Context, c cache.Controller) {
 	t := time.NewTicker(20 * time.Millisecond)
 	defer t.Stop()
 	for {
@@ -131,7 +131,7 @@ func (m *mirror) awaitSync(ctx context.Context, c cache.Controller) {
 }
 
 // synced reports whether everything has been read once.
-func (m *mirror) synced() bool {
+func (m *reducedInformer) synced() bool {
 	select {
 	case <-m.sync:
 		return true
@@ -140,7 +140,7 @@ func (m *mirror) synced() bool {
 	}
 }
 
-func (m *mirror) put(in any) {
+func (m *reducedInformer) put(in any) {
 	r, ok := in.(*reduced)
 	if !ok {
 		return
@@ -155,7 +155,7 @@ func (m *mirror) put(in any) {
 	m.told(key)
 }
 
-func (m *mirror) drop(in any) {
+func (m *reducedInformer) drop(in any) {
 	k, err := cache.DeletionHandlingMetaNamespaceKeyFunc(in)
 	if err != nil {
 		return
@@ -165,4 +165,4 @@ func (m *mirror) drop(in any) {
 	m.told(k)
 }
 
-func (m *mirror) String() string { return "mirror of " + m.kind.Name }
+func (m *reducedInformer) String() string { return "mirror of " + m.kind.Name }

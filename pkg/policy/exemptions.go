@@ -12,7 +12,7 @@ import (
 
 // exempt turns findings that an Exemption suspends into records. An exemption counts until expiresAt and not an
 // instant longer, whether or not anything has reconciled it.
-func (c *Case) exempt(findings []Finding) {
+func (c *PreparedRequest) exempt(findings []Finding) {
 	for i := range findings {
 		if findings[i].Action != v1alpha1.ActionAudit && c.exempted(findings[i].Rule) {
 			findings[i].Action = v1alpha1.ActionAudit
@@ -20,7 +20,7 @@ func (c *Case) exempt(findings []Finding) {
 	}
 }
 
-func (c *Case) exempted(rule v1alpha1.RuleName) bool {
+func (c *PreparedRequest) exempted(rule v1alpha1.RuleName) bool {
 	// The boundary guards the exemptions: none can suspend its guard.
 	if rule == v1alpha1.RuleBoundaryTampering {
 		return false
@@ -34,7 +34,7 @@ func (c *Case) exempted(rule v1alpha1.RuleName) bool {
 	return false
 }
 
-func (c *Case) exemptObject(o *v1alpha1.ExemptObjects) bool {
+func (c *PreparedRequest) exemptObject(o *v1alpha1.ExemptObjects) bool {
 	if o.Group != c.req.Kind.Group || o.Kind != c.req.Kind.Kind || !estate.MatchAny(o.Names, c.req.Name) {
 		return false
 	}
