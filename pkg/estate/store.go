@@ -44,12 +44,15 @@ type stores struct {
 	resources, instances map[string][]Owner
 	credentials          credentials
 	names                map[string]int32
+	// prints are the fingerprints of every host, wildcard and resource.
+	prints map[reference.Print]struct{}
 }
 
 func (e *Estate) addStores(in []v1alpha1.DataStore) {
 	e.stores = stores{
 		hosts: map[string][]Owner{}, wildcards: map[string][]Owner{}, domains: map[string][]Owner{}, prefixes: map[netip.Prefix][]Owner{},
 		services: map[string][]Owner{}, names: map[string]int32{}, resources: map[string][]Owner{}, instances: map[string][]Owner{},
+		prints: map[reference.Print]struct{}{},
 	}
 	sorted := slices.Clone(in)
 	slices.SortFunc(sorted, func(a, b v1alpha1.DataStore) int { return cmp.Compare(a.Name, b.Name) })
@@ -84,24 +87,54 @@ func (e *Estate) addStore(d *v1alpha1.DataStore) {
 		e.stores.services[key] = append(e.stores.services[key], owner(s.Name+"."+s.Namespace+".svc"))
 	}
 	for _, r := range d.Spec.ResourceNames {
-		name := reference.CanonicalResource(r)
-		if strings.ContainsAny(name, ":/") {
-			e.stores.resources[name] = append(e.stores.resources[name], owner(r))
-		} else {
-			e.stores.instances[name] = append(e.stores.instances[name], owner(r))
-		}
-		for _, bare := range bareNames(name) {
-			e.stores.instances[bare] = append(e.stores.instances[bare], owner(r))
-		}
+		e.addResource(reference.CanonicalResource(r), owner(r))
 	}
 	e.addCredentials(d.Spec.Credentials, owner)
 }
 
-// bareNames returns how programs that know the cloud call a bucket or a storage account: by the name alone, where only
-// such a name can stand.
+// addResource notes a resource under each name that it goes by.
+func (e *Estate) addResource(name string, o Owner) {
+	note := func(in map[string][]Owner, name string) {
+		if !slices.ContainsFunc(in[name], func(other Owner) bool { return other.Store == o.Store }) {
+			in[name] = append(in[name], o)
+		}
+	}
+	if strings.ContainsAny(name, ":/.") {
+		note(e.stores.resources, name)
+		e.stores.print(reference.Target{Kind: reference.Resource, Name: name})
+	}
+	if !strings.ContainsAny(name, ":/") {
+		note(e.stores.instances, name)
+	}
+	for _, bare := range bareNames(name) {
+		note(e.stores.instances, bare)
+	}
+	if host := hostOf(name); host != "" {
+		note(e.stores.hosts, host)
+		e.stores.print(reference.Target{Name: host})
+	}
+	if project, instance, ok := sqlInstance(name); ok {
+		note(e.stores.resources, "projects/"+project+"/instances/"+instance)
+	}
+}
+
+// print notes the fingerprint of a name.
+func (s *stores) print(t reference.Target) { s.prints[t.Prints()[0]] = struct{}{} }
+
+// Declares reports whether a fingerprint is that of a host, a wildcard or a resource of some data store.
+func (e *Estate) Declares(p reference.Print) bool {
+	_, ok := e.stores.prints[p]
+	return ok
+}
+
+// bareNames returns how programs that know the cloud call a resource: by the last part of its name alone, where only such a name can
+// stand.
 func bareNames(canonical string) []string {
 	scheme, rest, ok := strings.Cut(canonical, "://")
 	switch {
+	case strings.HasPrefix(canonical, "arn:"):
+		last := canonical[strings.LastIndexAny(canonical, ":/")+1:]
+		return []string{last}
 	case !ok:
 		return nil
 	case scheme == "https":
@@ -109,10 +142,31 @@ func bareNames(canonical string) []string {
 		if isBlob {
 			return []string{account}
 		}
+		if _, path, ok := strings.Cut(rest, "/"); ok && !strings.Contains(path, "/") {
+			return []string{path}
+		}
 	case !strings.Contains(rest, "/"):
 		return []string{rest}
 	}
 	return nil
+}
+
+// hostOf returns the host of a resource that is all of a host: nobody else's can have its name.
+func hostOf(canonical string) string {
+	scheme, rest, ok := strings.Cut(canonical, "://")
+	if h, valid := reference.NormaliseHost(rest, false); ok && valid && (scheme == "sb" || scheme == "https") {
+		return h.Name
+	}
+	return ""
+}
+
+// sqlInstance splits project:region:instance, the connection name of an instance of Cloud SQL.
+func sqlInstance(canonical string) (project, instance string, ok bool) {
+	parts := strings.Split(canonical, ":")
+	if len(parts) != 3 || strings.ContainsAny(canonical, "/ ") {
+		return "", "", false
+	}
+	return parts[0], parts[2], true
 }
 
 // Resource returns the data stores that list a cloud resource by one of its names.
@@ -159,9 +213,11 @@ func (e *Estate) addHost(d *v1alpha1.DataStore, i int, h string, o Owner) {
 		e.stores.addPrefix(netip.PrefixFrom(n.Addr, n.Addr.BitLen()), o)
 	case wild:
 		e.stores.wildcards[n.Name] = append(e.stores.wildcards[n.Name], o)
+		e.stores.print(reference.Target{Name: "*." + n.Name})
 		e.stores.addDomains("*."+n.Name, o)
 	default:
 		e.stores.hosts[n.Name] = append(e.stores.hosts[n.Name], o)
+		e.stores.print(reference.Target{Name: n.Name})
 		e.stores.addDomains(n.Name, o)
 	}
 }

@@ -185,7 +185,7 @@ func (r *reader) read(key string, v any) {
 		name, _ := v["name"].(string)
 		for k, item := range v {
 			switch {
-			case unread(k):
+			case unread(k), k == "value" && unread(strings.ToLower(name)):
 			case k == "value" && name != "":
 				r.read(name, item)
 			default:
@@ -225,6 +225,8 @@ func unread(field string) bool {
 	case "image": // pulled by the kubelet; a registry is no data store
 		return true
 	case "description", "summary", "message": // written for people
+		return true
+	case "runbook_url", "dashboard_url", "expr": // an alert says where to read on, and asks a monitor
 		return true
 	case "labels", "matchLabels": // they tell, and lead nowhere
 		return true

@@ -166,20 +166,22 @@ func (c *PreparedRequest) ownerTargets(leads func([]reference.Reference) []cross
 	if !ok {
 		return healing{}
 	}
-	return healing{targets(leads(parent.References)), parent.Unread}
+	return healing{targets(leads(parent.References)), parent.Unread, parent.Prints}
 }
 
-// healing is what the owner of a Pod that is made anew leads to: the targets, and all that certain ConfigMaps and Secrets name.
+// healing is what the owner of a Pod that is made anew leads to: the targets, all that certain ConfigMaps and Secrets
+// name, and what it holds by chance, as fingerprints.
 type healing struct {
 	targets map[string]bool
 	unread  []reference.Via
+	prints  []reference.Print
 }
 
 func (h healing) covers(l crossing) bool {
 	if v := l.ref.Via; v != nil && slices.Contains(h.unread, reference.Via{Kind: v.Kind, Name: v.Name}) {
 		return true
 	}
-	return h.targets[l.target]
+	return h.targets[l.target] || slices.Contains(h.prints, l.ref.Prints()[0])
 }
 
 // maxLeads is how many objections of one rule are looked at and told. One is enough to refuse a request.

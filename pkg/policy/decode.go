@@ -202,7 +202,7 @@ func (c *PreparedRequest) read(o *object, b *budget.Budget) error {
 // input is what all readers of the request share: its budget, what is known of what it uses, and what matters of what it names.
 func (c *PreparedRequest) input() reference.Input {
 	return reference.Input{
-		Namespace: c.req.Namespace, Kind: c.req.Kind.GroupKind(), Budget: c.budget, Known: c.known,
+		Namespace: c.req.Namespace, Kind: c.req.Kind.GroupKind(), Budget: c.budget, Known: c.known, Declared: c.est.Declares,
 		ConfigMaps: c.contents(configMapKind().Kind, c.view.ConfigMaps), Secrets: c.contents(secretKind().Kind, c.view.Secrets),
 	}
 }

@@ -101,6 +101,8 @@ type ScaledWorkload struct {
 	// template itself could not be read whole, or names more than is remembered.
 	Unread  []reference.Via
 	Partial bool
+	// Prints are the fingerprints of what the template holds by chance.
+	Prints []reference.Print
 	// Programs that it runs, as many as are remembered: which of them are tools of maintenance, the environment says when somebody asks.
 	Programs []tools.Program
 	// Replicas that the workload asks for.
@@ -116,8 +118,8 @@ const maxParent = 512
 // what the template leads to, not where or how it says so.
 func ParentOf(in reference.Input) ScaledWorkload {
 	in.Budget = budget.New()
-	found := reference.ExtractAll(in)
-	out := ScaledWorkload{Unread: found.Unread, Partial: found.Limit != "" || len(found.References) > maxParent}
+	found := reference.ExtractRemembered(in)
+	out := ScaledWorkload{Prints: found.Prints, Unread: found.Unread, Partial: found.Limit != "" || len(found.References) > maxParent}
 	for p := range tools.Programs(in) {
 		out.Programs = append(out.Programs, p.Remembered())
 		if len(out.Programs) == tools.MaxPrograms {

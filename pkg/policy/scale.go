@@ -32,7 +32,7 @@ func (c *PreparedRequest) whyScaleIsMaintenance() string {
 	store := c.storeIn(p.References)
 	switch {
 	case store != "":
-	case p.Partial || len(p.Unread) > 0:
+	case p.Partial || len(p.Unread) > 0 || slices.ContainsFunc(p.Prints, c.est.Declares):
 		return fmt.Sprintf("it starts what runs %s from zero, and nobody can tell what that names: it holds more than can be remembered", tool)
 	default:
 		return ""

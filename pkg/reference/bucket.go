@@ -45,7 +45,9 @@ func bucket(url string) []string {
 	default:
 		return under(s+"://"+host, path)
 	}
-	if scheme != "http" && scheme != "https" {
+	switch scheme {
+	case "http", "https", "sb", "amqp", "amqps":
+	default:
 		return nil
 	}
 	if i := strings.LastIndexByte(host, '@'); i >= 0 {
@@ -68,6 +70,13 @@ func objectURL(host, path string) []string {
 		return under("gs://"+first, rest)
 	case strings.HasSuffix(host, ".storage.googleapis.com"):
 		return under("gs://"+strings.TrimSuffix(host, ".storage.googleapis.com"), path)
+	case strings.HasPrefix(path, "s3/buckets/") && strings.HasSuffix(host, "console.aws.amazon.com"),
+		strings.HasPrefix(path, "storage/browser/") && host == "console.cloud.google.com":
+		return console(host, path)
+	case isQueueHost(host):
+		return queue(host, path)
+	case strings.HasSuffix(host, ".servicebus.windows.net"):
+		return under("sb://"+host, path)
 	case strings.HasSuffix(host, ".core.windows.net"):
 		return under("https://"+blobHost(host)+"/"+first, rest)
 	}

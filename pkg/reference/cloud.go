@@ -28,7 +28,7 @@ func (r *reader) find(text, hint string, pos Position) []Target {
 	if bucketHint(lower) && !strings.ContainsAny(text, "/ \n") {
 		out = r.keep(out, Target{Kind: Instance, Name: strings.ToLower(text), Unambiguous: true})
 	}
-	if len(text) < minResource || !strings.ContainsAny(text, ":/@") {
+	if len(text) < minResource || !strings.ContainsAny(text, ":/@.") {
 		return out
 	}
 	return append(out, r.resources(text, lower)...)
@@ -122,11 +122,14 @@ const minResource = 6
 // resources reads the words of a text for names of cloud resources. Each is given in every form under which a data
 // store may list it: a file in a bucket names the bucket too.
 func (r *reader) resources(text, hint string) []Target {
-	if !r.spend(text) || !shaped(text) {
-		return r.storePaths(text, hint)
+	if !r.spend(text) {
+		return nil
 	}
-	var out []Target
-	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n\"'`,;|<>(){}[]&?=\\", r) }) {
+	if !shaped(text) {
+		return append(r.literal(text), r.storePaths(text, hint)...)
+	}
+	out := r.accounts(text)
+	for word := range strings.FieldsFuncSeq(text, resourceEnds) {
 		if len(word) >= minResource && len(word) <= maxResource {
 			out = append(out, r.resource(word)...)
 		}
@@ -143,7 +146,7 @@ func shaped(text string) bool {
 	if strings.ContainsAny(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
 		lower = strings.ToLower(text)
 	}
-	for _, mark := range []string{"arn:", "://", "projects/", "/subscriptions/", ".iam.gserviceaccount.com", ".amazonaws.com", "storage.googleapis.com", ".core.windows.net", "s3:", "gs:"} {
+	for _, mark := range []string{"arn:", "://", "projects/", "/subscriptions/", ".iam.gserviceaccount.com", ".amazonaws.com", "storage.googleapis.com", ".core.windows.net", "s3:", "gs:", "ocid1."} {
 		if strings.Contains(lower, mark) {
 			return true
 		}
@@ -151,27 +154,40 @@ func shaped(text string) bool {
 	return strings.Count(text, ":") > 1
 }
 
-// resource reads one word.
+// resource reads one word: as what its form says, and as it stands, since a data store may list a name of any form.
 func (r *reader) resource(word string) []Target {
 	if !r.budget.Spend(tokenCost) {
 		return nil
 	}
 	lower := lowerASCII(word)
+	if out := r.formed(word, lower); len(out) > 0 {
+		return out
+	}
+	return r.weak(nil, Target{Kind: Resource, Name: strings.TrimRight(lower, "/*:"), Unambiguous: true})
+}
+
+// formed reads a word by its form.
+func (r *reader) formed(word, lower string) []Target {
 	if i := strings.Index(lower, "arn:"); i >= 0 {
 		return r.arn(word[i:])
 	}
-	if i := strings.Index(lower, "/subscriptions/"); i >= 0 {
+	if i := azureID(lower); i >= 0 {
 		return r.named(prefixes(lower[i:], 0))
 	}
 	if i := strings.Index(lower, "serviceaccounts/"); i >= 0 && strings.Contains(lower, ".iam.gserviceaccount.com") {
 		account, _, _ := strings.Cut(lower[i+len("serviceaccounts/"):], ":")
 		return r.keep(nil, Target{Kind: Role, Name: account, Unambiguous: true})
 	}
-	if i := strings.Index(lower, "projects/"); i >= 0 {
-		return r.project(word[i:])
+	if i := strings.Index(lower, "projects/"); i >= 0 && (i == 0 || lower[i-1] == '/') {
+		if out := r.project(word[i:]); len(out) > 0 {
+			return out
+		}
 	}
 	if strings.HasSuffix(lower, ".iam.gserviceaccount.com") {
 		return r.keep(nil, Target{Kind: Role, Name: strings.TrimPrefix(lower, "serviceaccount:"), Unambiguous: true})
+	}
+	if i := strings.Index(lower, "ocid1."); i >= 0 {
+		return r.named([]string{lower[i:]})
 	}
 	if keys := bucket(lower); len(keys) > 0 {
 		return r.named(keys)
@@ -179,10 +195,26 @@ func (r *reader) resource(word string) []Target {
 	if keys := schemeless(lower); len(keys) > 0 {
 		return r.named(keys)
 	}
+	if keys := urlNames(lower); len(keys) > 0 {
+		var out []Target
+		for _, k := range keys {
+			out = r.weak(out, Target{Kind: Resource, Name: k, Unambiguous: true})
+		}
+		return out
+	}
 	if strings.Count(word, ":") >= 2 && !strings.Contains(word, "://") {
 		return r.connection(lower)
 	}
 	return nil
+}
+
+// azureID returns where the identifier of a resource of Azure begins, or -1: a subscription of Pub/Sub is called so, too.
+func azureID(lower string) int {
+	i := strings.Index(lower, "/subscriptions/")
+	if i < 0 || strings.Contains(lower[:i], "projects/") {
+		return -1
+	}
+	return i
 }
 
 // lowerASCII keeps every byte in its place, which letters of other scripts do not when they change case.
@@ -208,20 +240,22 @@ func (r *reader) named(keys []string) []Target {
 // CanonicalResource brings the name of a cloud resource into the form in which such names are compared.
 func CanonicalResource(name string) string {
 	lower := strings.TrimRight(strings.ToLower(strings.TrimSpace(name)), "/*:")
-	if scheme, rest, ok := strings.Cut(lower, "://"); ok {
-		if keys := bucket(scheme + "://" + rest); len(keys) > 0 {
-			return keys[0]
-		}
-	}
-	if i := strings.Index(lower, "projects/"); i > 0 && strings.HasPrefix(lower, "//") {
-		return lower[i:]
+	if out := newReader(nil, nil).formed(lower, lower); len(out) > 0 && out[0].Kind == Resource {
+		return out[0].Name
 	}
 	return lower
 }
 
-// arn reads an ARN. That of a role is one; that of a file in a bucket names the bucket.
+// HasForm reports whether the name of a cloud resource has a form that is known, so that each of its spellings is found. Another is
+// compared letter by letter.
+func HasForm(name string) bool {
+	lower := strings.TrimRight(strings.ToLower(strings.TrimSpace(name)), "/*:")
+	return !strings.ContainsAny(lower, ":/") || len(newReader(nil, nil).formed(lower, lower)) > 0
+}
+
+// arn reads an ARN. That of a role is one; that of a file in a bucket names the bucket, and that of an index its table.
 func (r *reader) arn(word string) []Target {
-	name := CanonicalResource(word)
+	name := strings.TrimRight(lowerASCII(word), "/*:")
 	parts := strings.SplitN(name, ":", 6)
 	if len(parts) < 6 {
 		return nil
@@ -230,12 +264,8 @@ func (r *reader) arn(word string) []Target {
 	case "iam", "sts":
 		return r.keep(nil, Target{Kind: Role, Name: word, Unambiguous: true})
 	case "s3":
-		b, _, _ := strings.Cut(parts[5], "/")
-		keys := prefixes(parts[5], 0)
-		for i := range keys {
-			keys[i] = strings.Join(parts[:5], ":") + ":" + keys[i]
-		}
-		return r.named(append(keys, "s3://"+b))
+		b, path, _ := strings.Cut(parts[5], "/")
+		return r.named(under("s3://"+b, path))
 	case "secretsmanager", "ssm":
 		_, path, _ := strings.Cut(parts[5], ":")
 		if parts[2] == "ssm" {
@@ -243,7 +273,11 @@ func (r *reader) arn(word string) []Target {
 		}
 		return r.stored(r.named([]string{name}), path)
 	}
-	return r.named([]string{name})
+	keys := prefixes(parts[5], 1)
+	for i := range keys {
+		keys[i] = strings.Join(parts[:5], ":") + ":" + keys[i]
+	}
+	return r.named(keys)
 }
 
 // stored adds paths of a secret store, but for empty ones.

@@ -19,6 +19,9 @@ type Contents struct {
 	Keys map[string]Content
 	// Large is true for one that names more than is remembered. Then Keys is empty, and it must be read again where it is used.
 	Large bool
+	// Prints are the fingerprints of what its values hold by chance. Where one of them is that of something declared, it must be read
+	// again, too.
+	Prints []Print
 }
 
 // Content is what is known of one key.
@@ -32,22 +35,23 @@ type Content struct {
 }
 
 // maxRemembered is how many bytes are remembered of one ConfigMap or Secret at most. contentSize and targetSize are what a key
-// and a target cost beside their texts.
+// and a target cost beside their texts, printSize what a fingerprint does.
 const (
 	maxRemembered = 16 << 10
 	contentSize   = 128
 	targetSize    = 96
+	printSize     = 4
 )
 
 // Remembered reads a ConfigMap once, so that its contents need not be kept. What it returns holds on to no text of it, and is
 // of a bounded size.
 func Remembered(cm *corev1.ConfigMap) Contents {
-	return reduce(ConfigMapData(cm), newReader(nil, nil), maxRemembered)
+	return reduce(ConfigMapData(cm), printing(), maxRemembered)
 }
 
 // RememberedSecret does the same for a Secret. Of its values nothing is kept, however short.
 func RememberedSecret(s *corev1.Secret) Contents {
-	return secretive(reduce(SecretData(s), newReader(nil, nil), maxRemembered))
+	return secretive(reduce(SecretData(s), printing(), maxRemembered))
 }
 
 // ReadConfigMap reads a ConfigMap whole, for one request: only what is known, and within the budget.
@@ -58,6 +62,13 @@ func ReadConfigMap(cm *corev1.ConfigMap, b *budget.Budget, known func(Target) bo
 // ReadSecret does the same for a Secret.
 func ReadSecret(s *corev1.Secret, b *budget.Budget, known func(Target) bool) Contents {
 	return secretive(reduce(SecretData(s), newReader(b, known), math.MaxInt))
+}
+
+// printing returns a reader that keeps only the fingerprints of what is found by chance.
+func printing() *reader {
+	r := newReader(nil, nil)
+	r.prints = map[Print]struct{}{}
+	return r
 }
 
 func secretive(out Contents) Contents {
@@ -82,17 +93,18 @@ func reduce(data []DataKey, r *reader, limit int) Contents {
 		} else {
 			k.Long = true
 		}
-		if size += contentSize + len(d.Key) + len(k.Short); size > limit || r.budget.Exceeded() != "" {
+		if size += contentSize + len(d.Key) + len(k.Short); size+printSize*len(r.prints) > limit || r.budget.Exceeded() != "" {
 			return Contents{Large: true}
 		}
 		out.Keys[strings.Clone(d.Key)] = k
 	}
+	out.Prints = slices.Sorted(maps.Keys(r.prints))
 	return out
 }
 
 // Size returns how many bytes are kept, about.
 func (c Contents) Size() int {
-	size := contentSize
+	size := contentSize + printSize*len(c.Prints)
 	for key, k := range c.Keys {
 		size += contentSize + len(key) + len(k.Short)
 		for _, t := range k.Targets {

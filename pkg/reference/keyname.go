@@ -11,7 +11,7 @@ func cutKey(s string) (key, value string, ok bool) {
 	if !ok || key == "" {
 		return "", "", false
 	}
-	if k, v, again := strings.Cut(value, "="); again && isKey(k) {
+	if k, v, again := strings.Cut(value, "="); again && isKey(k) && strings.Trim(v, "=") != "" {
 		return k, v, true
 	}
 	return strings.TrimLeft(key, "-"), value, true
@@ -67,27 +67,11 @@ func hostHint(name string) bool {
 // namesNoHost reports whether what a variable, flag or key of this name holds only looks like a host: a version is no address,
 // and topics, tables and classes have dots too. A URL, host:port or full name in it is still one.
 func namesNoHost(name string) bool {
-	if hostHint(name) {
-		return false
-	}
-	last := ""
+	last, mute := "", false
 	for last = range nameWords(name) {
-		if muteWord(last) {
-			return true
-		}
+		mute = mute || muteWord(last)
 	}
-	return nameWord(last)
-}
-
-// unspeaking reports whether what a variable, flag or key of this name holds reaches nothing, even where it is a full name:
-// the tag of an image, the address of a person.
-func unspeaking(name string) bool {
-	for w := range nameWords(name) {
-		if unspeakingWord(w) {
-			return true
-		}
-	}
-	return false
+	return ownWord(last) || !hostHint(name) && (mute || nameWord(last))
 }
 
 // fullName reports whether a text is a host name of three labels or more, as only hosts have them: its last label is made of

@@ -2,6 +2,7 @@ package reference
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -69,6 +70,8 @@ type Input struct {
 	Budget *budget.Budget
 	// Known reports whether anybody must look at a target. What is known of none is not kept. Nil: all are.
 	Known func(Target) bool
+	// Declared reports whether a fingerprint is that of something declared. Nil: each may be.
+	Declared func(Print) bool
 
 	*reader
 }
@@ -95,10 +98,15 @@ func (in *Input) contents(of func(namespace, name string) (Contents, bool), kind
 	if !ok {
 		return Contents{}
 	}
-	if via := (Via{Kind: kind, Name: name}); c.Large && !slices.Contains(in.unread, via) {
+	if via := (Via{Kind: kind, Name: name}); (c.Large || in.declares(c.Prints)) && !slices.Contains(in.unread, via) {
 		in.unread = append(in.unread, via)
 	}
 	return c
+}
+
+// declares reports whether one of the fingerprints is that of something declared.
+func (in *Input) declares(prints []Print) bool {
+	return len(prints) > 0 && (in.Declared == nil || slices.ContainsFunc(prints, in.Declared))
 }
 
 // templates returns every pod template of the object.
@@ -164,6 +172,8 @@ type Extraction struct {
 	References []Reference
 	// Limit that ended the reading; empty: everything was read. Such an object cannot be judged.
 	Limit budget.Limit
+	// Prints are the fingerprints of what was found by chance, where only these are remembered.
+	Prints []Print
 	// Unread are the ConfigMaps and Secrets in use that are too large to be remembered. Until they are read, the object
 	// cannot be judged.
 	Unread []Via
@@ -171,6 +181,14 @@ type Extraction struct {
 
 // Extract returns the references of an input, as far as it can be read.
 func Extract(in Input) []Reference { return ExtractAll(in).References }
+
+// ExtractRemembered reads an input that is judged later, by an estate that is not known yet: of what is found by chance it keeps only the
+// fingerprints.
+func ExtractRemembered(in Input) Extraction {
+	in.reader = newReader(in.Budget, in.Known)
+	in.prints = map[Print]struct{}{}
+	return ExtractAll(in)
+}
 
 // ExtractAll reads an input.
 func ExtractAll(in Input) Extraction {
@@ -181,7 +199,7 @@ func ExtractAll(in Input) Extraction {
 	}
 	slices.SortFunc(out, func(a, b Reference) int { return cmp.Or(place(a, b), strongest(a, b)) })
 	out = slices.CompactFunc(out, func(a, b Reference) bool { return place(a, b) == 0 })
-	return Extraction{References: out, Limit: in.budget.Exceeded(), Unread: in.unread}
+	return Extraction{References: out, Limit: in.budget.Exceeded(), Unread: in.unread, Prints: slices.Sorted(maps.Keys(in.prints))}
 }
 
 // membership orders references by where they stand and what they name.

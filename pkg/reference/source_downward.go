@@ -59,7 +59,7 @@ func (in *Input) field(path, hint string, t *workload.Template, ref *corev1.Obje
 		targets = in.variable(hint, value)
 	}
 	for _, key := range slices.Sorted(maps.Keys(allOf(t, ref.FieldPath))) {
-		targets = append(targets, in.variable(key, allOf(t, ref.FieldPath)[key])...)
+		targets = append(targets, in.variable("", allOf(t, ref.FieldPath)[key])...)
 	}
 	return in.at(path, ref.FieldPath, targets)
 }

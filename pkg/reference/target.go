@@ -57,6 +57,9 @@ type Target struct {
 	// Unambiguous is true where only such a thing can stand: the authority of a URL, a host flag, host:port, a whole value.
 	// A host name of one or two labels counts only there (or, of two labels, where such a Service exists).
 	Unambiguous bool
+	// Exact is true where only an entry of this very name counts and no wildcard: the domain of user@domain, and a name that a path
+	// follows, are seldom hosts.
+	Exact bool
 }
 
 // Use says what a reference is for; it decides which rule it is measured by.

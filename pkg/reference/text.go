@@ -26,22 +26,30 @@ func (r *reader) hosts(text, hint string, pos Position) []Target {
 	}
 	text = escaped(text)
 	if !strings.ContainsRune(strings.TrimRight(text, "\r\n"), '\n') {
-		return r.line(strings.TrimSpace(text), hint, pos, false)
+		if strings.HasSuffix(text, "\n") && comment(strings.TrimSpace(text)) {
+			return nil // a file of one line, which is a comment
+		}
+		return r.line(strings.TrimSpace(text), hint, pos, hushOf(hint), false)
 	}
 	var out []Target
-	for l := range uncommented(text) {
-		out = append(out, r.line(l, "", pos, true)...)
+	var keys outline
+	for indent, l := range uncommented(text) {
+		keys.line(indent, l)
+		if h := keys.hush(); h&hushAll == 0 {
+			out = append(out, r.line(l, "", pos, h, true)...)
+		}
 	}
 	return out
 }
 
-// uncommented yields the lines of a text without what they say to people.
-func uncommented(text string) iter.Seq[string] {
-	return func(yield func(string) bool) {
+// uncommented yields the lines of a text without what they say to people, and how far each is indented.
+func uncommented(text string) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
 		block, closed := false, strings.LastIndex(text, "*/")
 		at := 0
 		for l := range strings.Lines(text) {
 			at += len(l)
+			indent := len(l) - len(strings.TrimLeft(l, " \t"))
 			l = strings.TrimSpace(l)
 			if block {
 				_, after, ends := strings.Cut(l, "*/")
@@ -52,7 +60,7 @@ func uncommented(text string) iter.Seq[string] {
 			}
 			l = afterComment(l)
 			block = at <= closed && opensBlock(l)
-			if !block && !comment(l) && !yield(beforeComment(l)) {
+			if !block && !comment(l) && !yield(indent, beforeComment(l)) {
 				return
 			}
 		}
@@ -145,19 +153,27 @@ func comment(l string) bool {
 	return l == "" || l == "--" // two dashes and a word are a flag
 }
 
-// line reads one line; file says that it is one of several.
-func (r *reader) line(s, hint string, pos Position, file bool) []Target {
-	sc := scanner{reader: r, word: pos == Word || file}
+// line reads one line; file says that it is one of several, and h what its place holds back.
+func (r *reader) line(s, hint string, pos Position, h hush, file bool) []Target {
+	if key, _, ok := keyOf(s); ok && !file {
+		h |= hushOf(strings.TrimLeft(key, "-"))
+		if strings.HasPrefix(s[len(key):], "=") {
+			h &^= hushAll // of one pair among several
+		}
+	}
+	if h&hushAll != 0 {
+		return nil
+	}
+	sc := scanner{reader: r, word: pos == Word || file, file: file, base: h, hush: h, text: s}
 	s = unmarked(strings.TrimPrefix(s, "- ")) // an item of a list
 	rest := sc.urls(s)
 	shape := shapeOf(rest)
-	sc.pos, sc.hint = pos, hostHint(hint)
-	switch whole := shape.alone && rest == s; {
-	case !namesNoHost(hint) || pos == HostPosition:
-		sc.only, sc.list = whole, shape.hosts
-	default:
-		sc.only = whole && !unspeaking(hint) && fullName(s)
+	sc.pos, sc.hint, sc.mute = pos, hostHint(hint), namesNoHost(hint) && pos != HostPosition
+	if !sc.mute {
+		sc.only, sc.list = shape.alone && rest == s, shape.hosts
 	}
+	sc.hush = h
+	sc.hint = sc.hint && !sc.mute
 	sc.read(rest, shape.first)
 	return sc.out
 }
@@ -220,9 +236,22 @@ type scanner struct {
 	named          bool
 	// word: the text is one of many, words of a command or lines of a file, so that standing alone says less of it.
 	word bool
-	// skip: the next token is the value of a key that holds no host.
-	skip bool
-	out  []Target
+	// file is true for a line of a file.
+	file bool
+	// mute: the text is the value of a key that holds no host of a short name; next: the next token is.
+	mute, next bool
+	// base is what the place of the text holds back, ahead what the key before does, held what that of the quoted text does, hush what that of the token does, and muffled is true while a list is read of
+	// what is not to be reached.
+	base, ahead, held, hush hush
+	muffled                 bool
+	// text is the whole line; prose says whether it is a sentence, once that is known.
+	text  string
+	prose *bool
+	// path is true for a host that a path follows, and mail for the domain of user@domain.
+	path, mail bool
+	// chance is true for a token that nothing but its own form says to be a host.
+	chance bool
+	out        []Target
 }
 
 // add takes what may be a host. Where only its standing alone says so, fewer than four numbers are a version or a
@@ -234,15 +263,22 @@ func (sc *scanner) add(s string, strong bool) bool {
 
 // take does the same where it is known whether the short forms count.
 func (sc *scanner) take(s string, strong, loose bool) bool {
+	if sc.hush&hushAll != 0 {
+		return false
+	}
 	wild := strings.HasPrefix(s, "*.")
 	h, ok := NormaliseHost(strings.TrimPrefix(s, "*."), loose)
-	if !ok || !strong && !strings.Contains(h.Name, ".") && !h.Addr.IsValid() {
+	if !ok || !strong && !strings.Contains(h.Name, ".") && !h.Addr.IsValid() || sc.holds(h) {
 		return false
 	}
 	if wild && !h.Addr.IsValid() {
 		h.Name = "*." + h.Name
 	}
-	h.Unambiguous = strong
+	h.Unambiguous, h.Exact = strong, !strong && (sc.path || sc.mail)
+	if sc.chance && !h.Addr.IsValid() {
+		sc.out = sc.weak(sc.out, h)
+		return true
+	}
 	sc.out = sc.keep(sc.out, h)
 	if a, ok := namedAddress(h.Name); ok {
 		sc.out = sc.keep(sc.out, Target{Name: a.String(), Addr: a, Unambiguous: strong})
@@ -253,25 +289,39 @@ func (sc *scanner) take(s string, strong, loose bool) bool {
 // token reads one token. It returns whether the next one is a value: after `key:`, `key =` and a host flag.
 func (sc *scanner) token(t token, keyed bool) bool {
 	s := t.text
-	if sc.skip {
-		sc.skip = false
-		if !strings.Contains(s, "=") && !fullName(s) {
-			return false
-		}
+	if sc.muffled = sc.muffled && t.joined; sc.muffled {
+		return false
+	}
+	if t.opened {
+		sc.held = sc.ahead
+	}
+	if !t.joined {
+		sc.hush = sc.base | sc.ahead | sc.held
 	}
 	if s == "=" || strings.HasSuffix(s, ":") && sc.pos != Word && !strings.Contains(s, "::") {
 		sc.key(s)
 		return true
 	}
+	mute := sc.mute || sc.next && !strings.Contains(s, "=")
+	sc.next, sc.ahead = false, 0
 	if key, value, ok := cutKey(s); ok {
-		if credential(key) || namesNoHost(key) && (unspeaking(key) || !fullName(value)) {
+		h := hushOf(key)
+		if sc.muffled = h&hushAll != 0; sc.muffled || credential(key) {
 			return false // a password may look like a host, and would be shown as one
 		}
-		sc.strong, sc.stands, s = sc.hint || hostHint(key), true, value
+		sc.hush |= h
+		mute = mute || namesNoHost(key)
+		sc.strong, sc.stands, s = !mute && (sc.hint || hostHint(key)), !mute, value
 	} else {
 		sc.stand(t, keyed)
+		sc.strong, sc.stands = sc.strong && !mute, sc.stands && !mute
+	}
+	if sc.hush&hushAll != 0 {
+		sc.muffled = true
+		return false
 	}
 	sc.value(s, sc.strong, sc.stands)
+	sc.encoded(s)
 	sc.named = hostFlag(t.text)
 	return sc.named
 }
@@ -285,7 +335,8 @@ func (sc *scanner) key(s string) {
 	if key == "" || s == "=" {
 		key = sc.before
 	}
-	sc.named, sc.skip = hostHint(key), namesNoHost(key)
+	sc.next, sc.ahead = namesNoHost(key), hushOf(key)
+	sc.named = hostHint(key) && !sc.next
 }
 
 // stand says how a token stands that is not behind a key of its own. In a list it stands as the one before.
@@ -314,15 +365,42 @@ func serviceName(s string) bool {
 func (sc *scanner) value(s string, strong, stands bool) {
 	s, rooted := root(s)
 	strong = strong || rooted
+	sc.path, sc.mail = false, false
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
-		if !strong && !stands && !strings.ContainsAny(s, ":/") {
-			return // somebody's mail address in a text
+		user, domain := s[:i], s[i+1:]
+		if sc.mail = !strings.ContainsAny(s, ":/") && !sc.hint && sc.pos == Value; sc.mail && (sc.hush&hushMail != 0 || !sc.only && !sc.named && !keyedWord(sc.before)) {
+			return // somebody's mail address
 		}
-		sc.beforeAt(s[:i], strong)
-		s, strong = strings.TrimPrefix(s[i+1:], "//"), true
+		if isRealm(user, domain) {
+			return
+		}
+		sc.beforeAt(user, strong)
+		s, strong, stands = strings.TrimPrefix(domain, "//"), strong || !sc.mail, true
 	}
-	sc.hostPort(s[:indexAny(s, "/\\")], strong, stands)
+	end := indexAny(s, "/\\")
+	sc.path = end < len(s)
+	sc.hostPort(s[:end], strong, stands)
+	if sc.path && isKey(s[:end]) && !strings.Contains(s[:end], ".") {
+		sc.member(s[end+1:])
+	}
 }
+
+// member reads what follows the name of a replica set, as in rs0/host:27017.
+func (sc *scanner) member(s string) {
+	host, port, ok := strings.Cut(s, ":")
+	if ok && digits(firstPart(port)) && !strings.Contains(host, "/") {
+		sc.path = false
+		sc.take(host, false, false)
+	}
+}
+
+// isRealm reports whether user@domain is the principal of a Kerberos realm: realms are spelled in capitals.
+func isRealm(user, domain string) bool {
+	return domain != "" && strings.ToUpper(domain) == domain && strings.ToLower(domain) != domain && strings.Count(domain, ".") <= 1 && !strings.ContainsAny(user, ":")
+}
+
+// keyedWord reports whether a token before says by itself that a value follows.
+func keyedWord(before string) bool { return strings.HasSuffix(before, ":") || before == "=" }
 
 // hostPort reads what may be host:port, an address in brackets, or a protocol before either.
 func (sc *scanner) hostPort(s string, strong, stands bool) {
@@ -335,17 +413,24 @@ func (sc *scanner) hostPort(s string, strong, stands bool) {
 	}
 	host, port, ok := strings.Cut(s, ":")
 	if ok && digits(firstPart(port)) {
-		sc.take(host, true, true)
+		sc.take(host, sc.strongPort(host), true)
 		return
 	}
 	if ok {
 		// A protocol before the host (tcp:host,1433) or two of them: every part may be the host.
-		sc.value(port, strong, stands)
+		sc.hostPort(port, strong, stands)
 	}
 	if strong || stands {
 		sc.add(host, strong && !ok)
+	} else if sc.speaksForItself(host) {
+		sc.chance = true
+		sc.add(host, false)
+		sc.chance = false
 	}
 }
+
+// strongPort: a port makes a host of any name, but for that of an image and of a key that holds no host.
+func (sc *scanner) strongPort(host string) bool { return sc.hush&hushPaths == 0 || !sc.path }
 
 // beforeAt reads host[:port]/path before an @ that stands in the path; user info has no slash there.
 func (sc *scanner) beforeAt(s string, strong bool) {

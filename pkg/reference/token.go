@@ -8,8 +8,10 @@ type token struct {
 	text string
 	// quoted: the token fills a pair of quotes, as a value in JSON or YAML does, or stands in tcp(host).
 	quoted bool
-	// listed: nothing but a comma divides it from the one before.
-	listed bool
+	// listed: nothing but a comma divides it from the one before. joined: nothing but a comma or a bar does.
+	listed, joined bool
+	// opened: a quote stands between the token and the one before, with no backslash before it.
+	opened bool
 }
 
 // separates reports whether a byte divides tokens: blanks, quotes and the punctuation that no host contains.
@@ -33,7 +35,11 @@ func tokensOf(line string) tokens { return tokens{line: line, last: -1} }
 // take returns the next token; false at the end of the line.
 func (t *tokens) take() (token, bool) {
 	s, start := t.line, t.next
+	opened := false
 	for start < len(s) && separates(s[start]) {
+		if c := s[start]; c == '"' || c == '\'' {
+			opened = opened || start == 0 || s[start-1] != '\\'
+		}
 		start++
 	}
 	if start == len(s) {
@@ -45,8 +51,9 @@ func (t *tokens) take() (token, bool) {
 		end++
 	}
 	out := token{
-		text: s[start:end], quoted: quotedAt(s, start, end),
+		text: s[start:end], quoted: quotedAt(s, start, end), opened: opened,
 		listed: start > 0 && s[start-1] == ',' && t.last == start-1,
+		joined: start > 0 && (s[start-1] == ',' || s[start-1] == '|') && t.last == start-1,
 	}
 	t.next, t.last = end, end
 	return out, true
@@ -121,6 +128,7 @@ func (u *urls) url(i int) {
 	}
 	u.rest.WriteString(s[u.next:j])
 	u.rest.WriteByte(' ')
+	u.hush = u.base | hushOf(keyBefore(s[:j]))
 	after := i + 3
 	switch scheme := s[j:i]; {
 	case len(scheme) > len("passthrough"):
@@ -247,4 +255,20 @@ func tail(s string, i int) int {
 		}
 	}
 	return i
+}
+
+// keyBefore returns the key that stands before a value at the end of a text, as in `"key": "` and `key=`; empty: none does.
+func keyBefore(s string) string {
+	s = s[max(0, len(s)-maxKeyName-near/64):]
+	s = strings.TrimRight(s, " \t\"'")
+	if s == "" || s[len(s)-1] != ':' && s[len(s)-1] != '=' {
+		return ""
+	}
+	s = strings.TrimRight(s[:len(s)-1], " \t\"'")
+	for i := len(s); i > 0; i-- {
+		if separates(s[i-1]) {
+			return strings.TrimLeft(s[i:], "-")
+		}
+	}
+	return strings.TrimLeft(s, "-")
 }

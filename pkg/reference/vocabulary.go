@@ -120,6 +120,15 @@ func namespaceField(l string) bool {
 	return false
 }
 
+// ownWord: the last words of a key that holds something's own name, whatever stands before them: a prefix of brokers is not a broker.
+func ownWord(w string) bool {
+	switch w {
+	case "prefix", "suffix", "version", "versions", "user", "users":
+		return true
+	}
+	return false
+}
+
 // nameWord: the last words of a key that holds a name of something's own.
 func nameWord(w string) bool {
 	switch w {
@@ -129,11 +138,54 @@ func nameWord(w string) bool {
 	return false
 }
 
-// unspeakingWord: words of a key that holds what reaches nothing, even where it is a full name.
-func unspeakingWord(w string) bool {
+// hushWord: words that say it wherever they stand in a name.
+func hushWord(w string) hush {
 	switch w {
-	case "version", "versions", "tag", "image", "checksum", "digest", "sha", "email", "mail", "owner", "class", "classname", "package", "packages",
-		"logger", "module", "regex", "pattern", "label", "labels":
+	case "forbidden", "forbid", "deny", "denied", "denylist", "blocklist", "blacklist", "blocked", "banned", "disallowed", "prohibited",
+		"exclude", "excluded", "excludes", "excluding", "exclusions", "except", "ignore", "ignored", "ignores", "reject", "rejected",
+		"runbook", "playbook", "principal", "principals", "realm", "realms", "keytab", "kerberos":
+		return hushAll
+	case "whitelist", "allowlist", "trusted":
+		return hushNumbers
+	case "cors", "origin", "origins", "csrf":
+		return hushShort
+	case "email", "emails", "mail", "mails", "mailto", "from", "sender", "recipient", "recipients", "replyto", "cc", "bcc", "contact", "contacts",
+		"maintainer", "maintainers", "owner", "owners", "author", "authors", "smtp", "notify":
+		return hushMail
+	}
+	return 0
+}
+
+// hushLastWord: words that say it as the last of a name.
+func hushLastWord(w string) hush {
+	switch w {
+	case "version", "versions", "tag", "tags", "digest", "checksum", "sha", "sha1", "sha256", "revision", "release":
+		return hushNumbers
+	case "description", "descriptions", "summary", "comment", "comments", "documentation", "help", "title", "displayname", "note", "notes", "tooltip", "legend", "legendformat", "changelog", "readme",
+		"expr", "promql", "logql":
+		return hushAll
+	case "image", "images":
+		return hushPaths | hushNumbers
+	case "group", "groups", "apigroup", "apigroups", "apiversion":
+		return hushPaths
+	}
+	return 0
+}
+
+// quietBlock: the maps of a file that say what an alert or a metric is called, and whom an alert is sent to.
+func quietBlock(key string) bool {
+	switch key {
+	case "labels", "externallabels", "external_labels", "extralabels", "constlabels", "const_labels", "match", "match_re", "matchers", "equal",
+		"source_match", "target_match", "source_matchers", "target_matchers":
+		return true
+	}
+	return false
+}
+
+// ruleBlock: the keys of a file below which annotations are those of an alert.
+func ruleBlock(key string) bool {
+	switch key {
+	case "rules", "groups", "alert", "alerts":
 		return true
 	}
 	return false
@@ -180,6 +232,25 @@ func namespacesOfItsOwn(program string) bool {
 func namespaceKind(l string) bool {
 	switch l {
 	case "ns", "namespace", "namespaces", "namespaces.v1", "namespaces.v1.", "project", "projects":
+		return true
+	}
+	return false
+}
+
+// article: words that stand in sentences, and hardly ever in what programs read.
+func article(w string) bool {
+	switch w {
+	case "the", "a", "an", "is", "are", "was", "were", "be", "been", "of", "this", "that", "these", "please", "see", "our", "we", "you", "your", "its", "has",
+		"have", "will", "must", "should", "when", "where", "which", "on", "off", "onto", "about":
+		return true
+	}
+	return false
+}
+
+// link: words that stand in sentences, and now and then in what programs read.
+func link(w string) bool {
+	switch w {
+	case "and", "or", "for", "with", "from", "at", "it", "as", "by", "to", "in", "into", "after", "before", "not", "no":
 		return true
 	}
 	return false

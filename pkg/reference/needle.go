@@ -1,0 +1,88 @@
+package reference
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// holds reports whether the place of the token holds a host back.
+func (sc *scanner) holds(h Target) bool {
+	switch {
+	case h.Addr.IsValid():
+		return sc.hush&hushNumbers != 0
+	case sc.hush&hushPaths != 0 && sc.path:
+		return true
+	}
+	return sc.hush&hushShort != 0 && strings.Count(h.Name, ".") < 2
+}
+
+// speaksForItself reports whether a token is a host wherever it stands as a whole, whatever the key before it is called: a name of
+// three labels or more, or an address. In a sentence it is only mentioned.
+func (sc *scanner) speaksForItself(s string) bool {
+	if len(s) < len("1.1.1.1") || len(s) > maxSpelling || !needle(s) {
+		return false
+	}
+	if sc.prose == nil {
+		p := isProse(sc.text)
+		sc.prose = &p
+	}
+	return !*sc.prose
+}
+
+// needle reports whether a token has the form of a full name, or of an address in full.
+func needle(s string) bool {
+	s = strings.TrimPrefix(s, "*.")
+	if !ascii(s) || strings.Contains(s, "%") {
+		n, ok := NormaliseHost(s, false)
+		return ok && (n.Addr.IsValid() || strings.Count(n.Name, ".") >= 2)
+	}
+	if strings.Count(s, ".") < 2 {
+		return strings.Count(s, ":") > 2 && isAddress(s)
+	}
+	last := s[strings.LastIndexByte(strings.TrimSuffix(s, "."), '.')+1:]
+	if last[0] >= '0' && last[0] <= '9' {
+		_, err := netip.ParseAddr(s)
+		return err == nil
+	}
+	return fullName(s)
+}
+
+// isProse reports whether a line is a sentence of English: most of its words are words, and some are such as only sentences have. What
+// programs read has signs between them.
+func isProse(line string) bool {
+	if strings.ContainsAny(line, "={}[]$|;") {
+		return false
+	}
+	words, all, articles, links := 0, 0, 0, 0
+	for w := range strings.FieldsSeq(line) {
+		all++
+		w = strings.ToLower(strings.Trim(w, ".,:!?()'\""))
+		if w == "" || strings.Trim(w, "abcdefghijklmnopqrstuvwxyz'-") != "" {
+			continue
+		}
+		words++
+		switch {
+		case article(w):
+			articles++
+		case link(w):
+			links++
+		}
+	}
+	return words*2 >= all && (words >= 2 && articles > 0 || words >= 3 && links > 0)
+}
+
+// encoded reads a token of a file that is a text in base64. What that says is read once, and not decoded again.
+func (sc *scanner) encoded(s string) {
+	if !sc.file || len(s) < minEncoded {
+		return
+	}
+	for l := range strings.Lines(unwrapped(s)) {
+		inner := scanner{reader: sc.reader, word: true, text: l}
+		rest := inner.urls(l)
+		inner.read(rest, shapeOf(rest).first)
+		sc.out = append(sc.out, inner.out...)
+	}
+}
+
+// minEncoded is how long a token of a file must be to be taken for base64: shorter ones hide no full name with what stands around it.
+const minEncoded = 16

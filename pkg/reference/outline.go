@@ -1,0 +1,105 @@
+package reference
+
+import "strings"
+
+// outline follows the keys of a file of settings, line by line: those of YAML and JSON by their indentation, and the sections of TOML
+// and INI. It costs each line once.
+type outline struct {
+	levels []level
+	// section of TOML or INI; empty before the first.
+	section string
+	// key and value of the present line; empty where it has none.
+	key, value string
+}
+
+type level struct {
+	indent int
+	key    string
+	hush   hush
+}
+
+// maxLevels is how many keys above a line are remembered.
+const maxLevels = 32
+
+// line takes the next line, given without its indentation.
+func (o *outline) line(indent int, l string) {
+	o.key, o.value = "", ""
+	if strings.HasPrefix(l, "[") && strings.HasSuffix(l, "]") && !strings.ContainsAny(l, `",`) {
+		o.section, o.levels = strings.Trim(l, "[] "), o.levels[:0]
+		return
+	}
+	for strings.HasPrefix(l, "- ") {
+		l, indent = strings.TrimLeft(l[2:], " "), indent+2
+	}
+	for n := len(o.levels); n > 0 && o.levels[n-1].indent >= indent; n = len(o.levels) {
+		o.levels = o.levels[:n-1]
+	}
+	key, value, ok := keyOf(l)
+	if !ok {
+		return
+	}
+	o.key, o.value = key, value
+	if len(o.levels) < maxLevels {
+		o.levels = append(o.levels, level{indent, key, hushOf(key)})
+	}
+}
+
+// keyOf reads `key: value`, `"key": value`, `key = value` and `key { `. A colon that a blank or the end of the line does not follow is
+// part of the key.
+func keyOf(l string) (key, value string, ok bool) {
+	if strings.HasPrefix(l, `"`) {
+		key, value, ok = strings.Cut(l[1:], `"`)
+		value = strings.TrimLeft(value, " \t")
+		if !ok || value == "" || value[0] != ':' && value[0] != '=' {
+			return "", "", false
+		}
+		return key, strings.Trim(value[1:], " \t"), true
+	}
+	for i := range len(l) {
+		switch c := l[i]; {
+		case c == ':' && (i+1 == len(l) || l[i+1] == ' ' || l[i+1] == '\t'), c == '=':
+			return strings.TrimRight(l[:i], " \t"), strings.Trim(l[i+1:], " \t"), i > 0
+		case c == '{':
+			return strings.TrimRight(l[:i], " \t"), "", i > 0
+		case c == '"', c == '\'', c == '(', c == ';', c == ',', i > maxKeyName:
+			return "", "", false
+		}
+	}
+	return "", "", false
+}
+
+// hush says what the present line holds back: its own key, and those above it, whose hold is everything.
+func (o *outline) hush() hush {
+	var out hush
+	ruled := false
+	for i, l := range o.levels {
+		if i == len(o.levels)-1 && l.key == o.key {
+			if strings.Contains(o.value, "=") {
+				return out | l.hush&^hushAll // one pair among several
+			}
+			return out | l.hush
+		}
+		out |= l.hush & hushAll
+		ruled = ruled || ruleBlock(strings.ToLower(l.key))
+		if key := strings.ToLower(l.key); quietBlock(key) || key == "annotations" && ruled {
+			out |= hushAll
+		}
+	}
+	return out
+}
+
+// above yields the keys above the present line, the nearest first, and the section that it lies in.
+func (o *outline) above(yield func(string) bool) {
+	n := len(o.levels)
+	if n > 0 && o.levels[n-1].key == o.key {
+		n--
+	}
+	for i := n - 1; i >= 0; i-- {
+		if !yield(o.levels[i].key) {
+			return
+		}
+	}
+	if o.section != "" {
+		yield(o.section)
+	}
+}

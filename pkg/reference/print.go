@@ -1,0 +1,42 @@
+package reference
+
+import "hash/fnv"
+
+// Print is the fingerprint of a name that a text may hold by chance. Of most such names nobody has declared anything, so that a ConfigMap
+// is remembered by their fingerprints, and read again where one of them is that of something declared.
+type Print uint32
+
+// Prints returns the fingerprints of a target: its own, and for a host those of the domains above it, by which wildcards are found.
+func (t Target) Prints() []Print {
+	out := []Print{printOf(t.Kind, t.Name)}
+	if t.Kind != Host || t.Exact {
+		return out
+	}
+	for i := range len(t.Name) {
+		if t.Name[i] == '.' {
+			out = append(out, printOf(t.Kind, "*"+t.Name[i:]))
+		}
+	}
+	return out
+}
+
+func printOf(k Kind, name string) Print {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte{byte(k)})
+	_, _ = h.Write([]byte(name))
+	return Print(h.Sum32())
+}
+
+// weak adds a target that a text may hold by chance: where nothing declared is known, its fingerprints alone.
+func (r *reader) weak(out []Target, t Target) []Target {
+	if r.prints == nil {
+		return r.keep(out, t)
+	}
+	if t.Name == "" || !r.budget.Spend(targetCost) {
+		return out
+	}
+	for _, p := range t.Prints() {
+		r.prints[p] = struct{}{}
+	}
+	return out
+}
