@@ -55,7 +55,9 @@ func readFixture(t *testing.T, path string) fixture {
 	}
 	f := fixture{input: inputOf(t, docs[0])}
 	// A name without a form may be any word; what the words themselves are, other tests show.
-	f.input.Known = func(t reference.Target) bool { return t.Kind != reference.Resource || reference.HasForm(t.Name) && strings.ContainsAny(t.Name, ":/") }
+	f.input.Known = func(t reference.Target) bool {
+		return t.Kind != reference.Resource || reference.HasForm(t.Name) && strings.ContainsAny(t.Name, ":/")
+	}
 	f.input.ConfigMaps = func(ns, name string) (reference.Contents, bool) {
 		c, ok := maps["ConfigMap/"+ns+"/"+name]
 		return c, ok

@@ -251,7 +251,7 @@ type scanner struct {
 	path, mail bool
 	// chance is true for a token that nothing but its own form says to be a host.
 	chance bool
-	out        []Target
+	out    []Target
 }
 
 // add takes what may be a host. Where only its standing alone says so, fewer than four numbers are a version or a
