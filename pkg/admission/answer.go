@@ -44,8 +44,8 @@ func (h *Handler) answer(ctx context.Context, req *policy.Request, c *policy.Pre
 	return resp
 }
 
-// refusal is the status of a denial: 422 for a malformed object of Firebreak's own kinds, 403 for everything that a
-// rule objects to.
+// refusal returns the status of a denial: 422 for a malformed object of Firebreak's own kinds, 403 for every objection of a
+// rule.
 func refusal(req *policy.Request, d *policy.Decision) *metav1.Status {
 	denied := d.Denied()
 	if len(denied) == 0 && len(d.Invalid) > 0 && !onlyForbidden(d.Invalid) {
@@ -85,7 +85,7 @@ func invalidCauses(errs field.ErrorList) []metav1.StatusCause {
 	return out
 }
 
-// annotations for the audit log; the API server puts the webhook's name before the keys.
+// annotations returns the annotations for the audit log. The API server puts the webhook's name before the keys.
 func annotations(a outcome, execution string) map[string]string {
 	out := map[string]string{}
 	if len(a.Findings) > 0 {
@@ -105,7 +105,7 @@ func annotations(a outcome, execution string) map[string]string {
 	return out
 }
 
-// failed answers what could not be judged. retry is in seconds; 0: a retry does not help.
+// failed returns the answer to a request that could not be judged. retry is in seconds; it is 0 if a retry does not help.
 func failed(code int32, message string, retry int32) admission.Response {
 	s := &metav1.Status{Status: metav1.StatusFailure, Code: code, Message: message, Reason: reason(code)}
 	if retry > 0 {

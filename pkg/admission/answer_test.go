@@ -14,7 +14,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// own is a request for an object of Firebreak's own kinds.
+// own returns a request for an object of Firebreak's own kinds.
 func own(kind, resource, ns, object string) ctrladmission.Request {
 	r := review("sam", "sre", ns, admissionv1.Create, object)
 	r.Name = "x"
@@ -23,7 +23,8 @@ func own(kind, resource, ns, object string) ctrladmission.Request {
 	return r
 }
 
-// A malformed object of Firebreak's own is answered as the API server does; what nobody may say is forbidden.
+// A malformed object of Firebreak's own is answered as the API server does; a claim that the requester may not make is
+// forbidden.
 func TestRefusals(t *testing.T) {
 	const schedule = `"schedule":{"start":"2026-11-28T02:00:00Z","end":"2026-11-28T04:00:00Z"},"scope":{"operations":["Create"],"resources":[{"group":"batch","kind":"Job","names":["reindex"]}]}`
 	nobody := own(v1alpha1.KindChangeWindow, "changewindows", "payments", `{"metadata":{"name":"x"},"spec":{"type":"Normal","environment":"production","reason":"r",`+schedule+`}}`)
@@ -89,7 +90,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// What an environment only warns of is admitted, and the finding is a warning, an annotation and a count.
+// A request that an environment only warns of is admitted, and the finding is a warning, an annotation and a count.
 func TestWarnings(t *testing.T) {
 	x := newTrial(t)
 	req := review("sam", "sre", "edge", admissionv1.Create, strings.NewReplacer("orders.prod.db", "routes.edge.db", "payments", "edge").Replace(reindexJob))
@@ -124,7 +125,8 @@ func TestADryRunIsWarned(t *testing.T) {
 	}
 }
 
-// Of many findings a denial spells out ten and counts the others; the annotation names each rule once, and machines get all.
+// A denial with many findings spells out ten and counts the others. The annotation names each rule once, and machines get all
+// findings.
 func TestManyFindings(t *testing.T) {
 	x := newTrial(t)
 	var env []string
@@ -145,7 +147,7 @@ func TestManyFindings(t *testing.T) {
 	}
 }
 
-// Of what a controller sends, the recorder is told whose it is.
+// The recorder is told the owner of an object that a controller sends.
 func TestTheOwnerIsTold(t *testing.T) {
 	x := newTrial(t)
 	req := reindex()

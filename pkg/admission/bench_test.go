@@ -114,8 +114,8 @@ func (q quiet) Read(_ context.Context, _ *policy.Missing, _ *policy.ClusterView,
 	return nil
 }
 
-// BenchmarkOperators measures what it costs that everything is sent: what operators were recorded to send, the POSTs and patches
-// with an object in them, one after the other.
+// BenchmarkOperators measures the cost of sending everything: the recorded POSTs and patches of operators that hold an
+// object, one after the other.
 func BenchmarkOperators(b *testing.B) {
 	bodies := recordedReviews(b)
 	reads := 0

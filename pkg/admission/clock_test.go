@@ -11,12 +11,12 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/admission"
 )
 
-// A clock that is wrong opens no window; what needs none is judged all the same.
+// A clock that is wrong opens no window; a request that needs none is judged all the same.
 func TestAWrongClockOpensNoWindow(t *testing.T) {
 	w := window("w")
 	for name, tc := range map[string]struct {
 		by      time.Duration
-		message string // empty: admitted
+		message string // empty if the request is admitted
 	}{
 		"a little ahead":     {5 * time.Second, ""},
 		"far ahead":          {9 * time.Second, "is 8s ahead of"},
@@ -43,7 +43,7 @@ func TestAWrongClockOpensNoWindow(t *testing.T) {
 	}
 }
 
-// answerDated has a clock measured by one answer of the API server.
+// answerDated lets one answer of the API server measure a clock.
 func answerDated(t *testing.T, s *admission.Skew, date time.Time) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.example.com", nil)
@@ -69,7 +69,7 @@ type broken struct{}
 
 func (broken) RoundTrip(*http.Request) (*http.Response, error) { return nil, errDown }
 
-// What brings no date says nothing of the clock: what was measured before stays, and the metric shows it.
+// An answer without a date says nothing about the clock: the earlier measure stays, and the metric shows it.
 func TestTheClockIsMeasuredByDates(t *testing.T) {
 	x := newTrial(t)
 	s := admission.NewSkew(func() time.Time { return night().Add(11 * time.Second) }, x.Metrics)

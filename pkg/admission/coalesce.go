@@ -7,16 +7,15 @@ import (
 	"sync"
 )
 
-// shared lets requests that wait for the same read share it, but only those that arrived before it was sent: a
-// request that arrives while a read is under way waits for the next one, so what it is given is never older than
-// itself.
+// shared lets requests that wait for the same read share it, but only those that arrived before it was sent. A request that
+// arrives while a read is under way waits for the next one, so its result is never older than the request.
 type shared[V any] struct {
 	mu    sync.Mutex
 	calls map[string]*call[V]
 }
 
 type call[V any] struct {
-	// running is under way; next gathers those who came too late for it.
+	// running is true while a read is under way; next gathers the callers that came too late for it.
 	running bool
 	next    *batch[V]
 }
@@ -27,8 +26,8 @@ type batch[V any] struct {
 	err   error
 }
 
-// do returns the result of a read of key that is sent after do was called. read gets a context that outlives the
-// caller's, since others may wait for it too.
+// do returns the result of a read of key that is sent after do was called. read must not use the caller's context, since
+// others may wait for its result too.
 func (s *shared[V]) do(ctx context.Context, key string, read func() (V, error)) (V, error) {
 	b := s.join(key, read)
 	select {
@@ -62,8 +61,8 @@ func (s *shared[V]) join(key string, read func() (V, error)) *batch[V] {
 	return b
 }
 
-// contained turns a panic of a read, which runs beside the request that recovers from its own, into an error: that request is then refused
-// for now, and the process goes on.
+// contained turns a panic of a read into an error: the read runs in a goroutine of its own, where the request's recover does
+// not reach it. The request is then refused for now, and the process goes on.
 func contained[V any](read func() (V, error)) (v V, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -73,7 +72,7 @@ func contained[V any](read func() (V, error)) (v V, err error) {
 	return read()
 }
 
-// run sends reads until nobody waits for one.
+// run sends reads until no caller waits for one.
 func (s *shared[V]) run(key string, c *call[V], read func() (V, error)) {
 	for {
 		s.mu.Lock()

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A read runs beside the request that recovers from its own panics: a panic of the read is an error, for each that waits for it, and the
+// A read runs in a goroutine of its own. A panic of the read becomes an error for each request that waits for it, and the
 // process goes on.
 func TestAPanicOfAReadIsContained(t *testing.T) {
 	var s shared[int]

@@ -18,7 +18,7 @@ type outcome struct {
 	reservation *ledger.Reservation
 }
 
-// decide judges a case: from memory alone if nothing more is needed, else with what is read live.
+// decide judges a prepared request: from memory if nothing more is needed, else with live reads.
 func (h *Handler) decide(ctx context.Context, req *policy.Request, c *policy.PreparedRequest) (outcome, error) {
 	if !c.LiveReads().Any() {
 		return outcome{Decision: c.Decide(nil)}, nil
@@ -47,7 +47,7 @@ func (h *Handler) reserve(ctx context.Context, req *policy.Request, c *policy.Pr
 	r, err := h.Ledger.Reserve(ctx, claim(req, c, d.Use))
 	switch {
 	case errors.Is(err, ledger.ErrExhausted):
-		// Somebody else took the last one meanwhile. Judged again, the window says so itself.
+		// Another request took the last slot meanwhile. Judged again, the window itself says so.
 		full, err := h.Live.State(ctx, c, req.Namespace)
 		if err != nil {
 			return outcome{}, unavailable{err}
@@ -89,7 +89,7 @@ func withOwn(s *change.State, r *ledger.Reservation) *change.State {
 	return &out
 }
 
-// release gives a reservation back, on a context of its own: the request's may be over. If it fails, the execution
+// release gives a reservation back. It uses a context of its own, since the request's may be over. If it fails, the execution
 // stays used, which is the safe side, and is cleared up later.
 func (h *Handler) release(r *ledger.Reservation) {
 	if r == nil {

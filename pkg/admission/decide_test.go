@@ -88,10 +88,10 @@ func TestAWindowIsUsed(t *testing.T) {
 	}
 }
 
-// step is what happens while a request is judged.
+// step is called for each API call while a request is judged.
 type step func(x *trial, call string) error
 
-// once does something before the first call of a name.
+// once returns a step that does something before the first call of a name.
 func once(call string, do func(x *trial) error) step {
 	done := false
 	return func(x *trial, c string) error {
@@ -103,7 +103,7 @@ func once(call string, do func(x *trial) error) step {
 	}
 }
 
-// taken is an execution that somebody else has reserved.
+// taken returns an execution that another requester has reserved.
 func taken(slot, key string) *v1alpha1.ChangeExecution {
 	return &v1alpha1.ChangeExecution{
 		ObjectMeta: metav1.ObjectMeta{Name: "uid-of-w-0-" + slot, Namespace: home, UID: "other", Labels: map[string]string{v1alpha1.LabelWindowUID: "uid-of-w"}},
@@ -116,17 +116,17 @@ func taken(slot, key string) *v1alpha1.ChangeExecution {
 
 func fail(*trial) error { return errDown }
 
-// What happens between the first look at a window and the answer is never to its sender's advantage.
+// A change between the first look at a window and the answer is never to the requester's advantage.
 func TestBetweenTheLookAndTheAnswer(t *testing.T) {
 	for name, tc := range map[string]struct {
 		reason     string
 		prepare    func(x *trial)
 		meanwhile  step
-		code       int32 // 0: admitted
+		code       int32 // 0 if the request is admitted
 		message    string
 		calls      []string
 		executions []string
-		log        string // what the line ends with; empty: there is none
+		log        string // the end of the log line; empty if there is none
 	}{
 		"an approval is withdrawn": {
 			reason: "a revocation that was answered is always honoured, and the slot is given back",
@@ -269,7 +269,7 @@ func (full) Release(context.Context, *ledger.Reservation) error {
 	return errors.New("there is nothing to give back")
 }
 
-// A dry run is told that it would pass, and uses nothing.
+// A dry run is told that it would pass, and uses no execution.
 func TestADryRunUsesNothing(t *testing.T) {
 	w := window("w")
 	x := newTrial(t, w, approval(w))
@@ -286,7 +286,7 @@ func TestADryRunUsesNothing(t *testing.T) {
 	}
 }
 
-// What no rule wants a window for is judged from memory: no call is made.
+// A request that needs no window by any rule is judged from memory: no call is made.
 func TestMostRequestsReadNothing(t *testing.T) {
 	x := newTrial(t)
 	req := reindex()
@@ -313,7 +313,7 @@ func TestWhatCannotBeGivenBack(t *testing.T) {
 	}
 }
 
-// If the reserved window covers the request no more and another one would, the retry uses that one.
+// If the reserved window no longer covers the request and another one would, the retry uses that one.
 func TestAnotherWindowTakesOver(t *testing.T) {
 	first, second := window("w"), window("x")
 	x := newTrial(t, first, approval(first), second)
@@ -339,7 +339,7 @@ func TestAnotherWindowTakesOver(t *testing.T) {
 	}
 }
 
-// late is a reader during whose second look at the approvals something happens.
+// late is a reader that calls then after it has read the approvals again.
 type late struct {
 	admission.Live
 	then func()
@@ -351,7 +351,7 @@ func (l late) Approvals(ctx context.Context, s *change.State, namespace string) 
 	return err
 }
 
-// A request whose time is over uses nothing, however far it got.
+// A request whose time is over uses no execution, however far it got.
 func TestTheDeadlineAfterASlot(t *testing.T) {
 	for name, end := range map[string]func(x *trial, cancel func()){
 		"when the slot is taken": func(x *trial, cancel func()) {

@@ -15,8 +15,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Gate lets requests in as far as the memory of the process goes, before anything of them is read. What waits for that is
-// bounded too, and what cannot be let in is answered: an HTTP error would be admitted where the registration says Ignore.
+// Gate lets in as many requests as the memory of the process allows, before it reads anything of them. The number of waiting
+// requests is bounded too. A request that cannot be let in gets an answer: an HTTP error would be admitted where the
+// registration says Ignore.
 type Gate struct {
 	next     http.Handler
 	metrics  *Metrics
@@ -26,23 +27,24 @@ type Gate struct {
 }
 
 const (
-	// requestBase and requestFactor say what judging a request may hold at once: so many bytes, and so many for each byte of its
-	// body. The second is half of what may be allocated in all, since what is done with is cleared away meanwhile.
+	// requestBase and requestFactor are the bytes that judging a request may hold at once: requestBase for the request, and
+	// requestFactor for each byte of its body. The factor is half of what may be allocated in all, since garbage is collected
+	// meanwhile.
 	requestBase, requestFactor = 256 << 10, 20
-	// maxBody is the largest body that is read: what an API server sends is at most twice an object of 3 MiB, and its envelope.
+	// maxBody is the largest body that is read, in bytes: an API server sends at most two objects of 3 MiB and an envelope.
 	maxBody = 7 << 20
 	// maxWaiting is how many requests may wait. Each holds a connection, and nothing else.
 	maxWaiting = 1024
 )
 
-// NewGate returns a gate before a handler, for a process that may use so many bytes. Half of them are the requests'.
+// NewGate returns a gate in front of a handler. memory is how many bytes the process may use; half of them are for requests.
 func NewGate(next http.Handler, memory int64, m *Metrics) *Gate {
 	capacity := max(memory/2, requestBase+requestFactor*maxBody/4)
 	return &Gate{next: next, metrics: m, memory: semaphore.NewWeighted(capacity), capacity: capacity}
 }
 
-// ServeHTTP implements http.Handler. A request is answered before the API server gives it up: that says in the address how long
-// it waits.
+// ServeHTTP implements http.Handler. It answers before the API server gives up: the timeout in the address says how long that
+// waits.
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	if d, err := time.ParseDuration(r.URL.Query().Get("timeout")); err == nil && d > 0 {
@@ -61,7 +63,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.next.ServeHTTP(w, r.WithContext(ctx))
 }
 
-// weight is what a request of a length may hold; one that does not say its length, as much as the longest.
+// weight returns how many bytes a request of a length may hold. A request without a length counts as the longest.
 func (g *Gate) weight(length int64) int64 {
 	if length < 0 || length > maxBody {
 		length = maxBody
@@ -80,11 +82,11 @@ func (g *Gate) enter(ctx context.Context, weight int64) bool {
 	return g.memory.Acquire(ctx, weight) == nil
 }
 
-// refuse answers a request that is not let in: it is to be sent again. Of its body no more is kept than the beginning, where
-// its UID stands; the rest is read, since a client that is still writing may miss the answer.
+// refuse answers a request that is not let in, and asks for a retry. It keeps only the beginning of the body, where the UID
+// stands. It reads the rest, since a client that is still writing may miss the answer.
 func refuse(w http.ResponseWriter, r *http.Request) {
 	head := make([]byte, 4<<10)
-	n, _ := io.ReadFull(r.Body, head) // what is shorter is read to its end
+	n, _ := io.ReadFull(r.Body, head) // a shorter body is read to its end
 	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, maxBody))
 	uid := reviewUID.FindSubmatch(head[:n])
 	if uid == nil {

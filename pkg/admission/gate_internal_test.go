@@ -13,7 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// What a request may hold follows from its length; who does not say it holds as much as the longest, and none more than there is.
+// The memory that a request may hold follows from its length. A request without a length holds as much as the longest, and
+// none holds more than there is.
 func TestWeights(t *testing.T) {
 	wide := NewGate(nil, 4<<30, NewMetrics(prometheus.NewRegistry()))
 	narrow := NewGate(nil, 0, NewMetrics(prometheus.NewRegistry()))
@@ -54,7 +55,7 @@ func post(ctx context.Context, g *Gate, query, body string) *httptest.ResponseRe
 	return w
 }
 
-// A request is given up before the API server gives it up; what it does not say, or says wrongly, sets no limit.
+// A request is answered before the API server gives up; a missing or wrong timeout sets no limit.
 func TestTheGateSetsTheDeadline(t *testing.T) {
 	for query, want := range map[string]time.Duration{
 		"?timeout=10s": 8 * time.Second, "?timeout=2s": 1500 * time.Millisecond, "": 0, "?timeout=soon": 0, "?timeout=-1s": 0, "?timeout=0s": 0,
@@ -81,7 +82,7 @@ func TestTheGateCutsBodies(t *testing.T) {
 	}
 }
 
-// Beyond so many that wait, a request is refused at once; what is refused is counted, and holds nothing.
+// Beyond the bound of the queue, a request is refused at once. Refused requests are counted, and hold nothing.
 func TestTheGateBoundsTheQueue(t *testing.T) {
 	r := prometheus.NewRegistry()
 	var e entered

@@ -52,7 +52,7 @@ func (h *held) send(t *testing.T, body, query string) string {
 	return string(raw)
 }
 
-// A large request takes the place of many small ones, and what finds no place in time is answered, not dropped.
+// A large request takes the place of many small ones, and a request that finds no place in time is answered, not dropped.
 func TestTheGateFollowsMemory(t *testing.T) {
 	h := newHeld(t, 100<<20)
 	large := head + strings.Repeat("x", 2_000_000) + `"}}`
@@ -82,7 +82,7 @@ func TestTheGateFollowsMemory(t *testing.T) {
 	wg.Wait()
 }
 
-// What is no review cannot be answered as one.
+// A body that is not a review cannot be answered as one.
 func TestTheGateAndWhatIsNoReview(t *testing.T) {
 	h := newHeld(t, 100<<20)
 	var wg sync.WaitGroup

@@ -22,9 +22,9 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// Cache is what is known without asking the API server.
+// Cache answers from memory, without asking the API server.
 type Cache interface {
-	// View returns the present picture, and false before everything has been read once.
+	// View returns the present view, and false before everything has been read once.
 	View() (*policy.ClusterView, bool)
 	// Seen notes that an object exists.
 	Seen(uid types.UID)
@@ -32,7 +32,7 @@ type Cache interface {
 
 // Live reads from the API server itself.
 type Live interface {
-	// State reads what a request needs.
+	// State reads the change state that a request needs.
 	State(ctx context.Context, c *policy.PreparedRequest, namespace string) (*change.State, error)
 	// Approvals reads the approvals of one namespace again.
 	Approvals(ctx context.Context, s *change.State, namespace string) error
@@ -46,13 +46,13 @@ type Ledger interface {
 	Release(ctx context.Context, r *ledger.Reservation) error
 }
 
-// Recorder is told of what must be accountable.
+// Recorder records the outcomes that must be accountable.
 type Recorder interface {
-	// Record is called once for each request that was denied or used a window.
+	// Record is called once for each request that was denied, used a window or has findings.
 	Record(ctx context.Context, o Outcome)
 }
 
-// Outcome is what became of a request.
+// Outcome is the result of judging a request.
 type Outcome struct {
 	Request  *policy.Request
 	Decision *policy.Decision
@@ -61,9 +61,9 @@ type Outcome struct {
 	// OwnerKind is the owner's kind.
 	OwnerKind schema.GroupVersionKind
 	OwnerUID  types.UID
-	// Message of a denial; empty if the request was admitted.
+	// Message is the text of a denial; it is empty if the request was admitted.
 	Message string
-	// Execution that was reserved; empty if none was.
+	// Execution is the name of the reserved execution; it is empty if none was reserved.
 	Execution string
 }
 
@@ -74,14 +74,14 @@ type Handler struct {
 	Ledger   Ledger
 	Recorder Recorder
 	Metrics  *Metrics
-	// Clock gives the instant; a value, so that tests may set it.
+	// Clock returns the present time; it is a field so that tests may set it.
 	Clock func() time.Time
 	Log   logr.Logger
-	// Skew of the clock; nil: it is not measured.
+	// Skew measures the clock; it is nil if the clock is not measured.
 	Skew *Skew
 	// Deadline is how long a request may take: the webhook's timeout less two seconds.
 	Deadline time.Duration
-	// Controllers limits how many sets of live reads a second Kubernetes' controllers may cause in one namespace.
+	// Controllers limits how many sets of live reads Kubernetes' controllers may cause in one namespace.
 	Controllers *Limiter
 }
 
@@ -123,12 +123,12 @@ func (h *Handler) handle(ctx context.Context, req *policy.Request) admission.Res
 	return h.answer(ctx, req, c, a)
 }
 
-// prepare makes a request ready, and has read live what the memory does not have yet: a namespace created a moment ago, a
+// prepare makes a request ready. It reads live what the memory does not hold yet: a namespace created a moment ago, a
 // controller's account.
 func (h *Handler) prepare(ctx context.Context, req *policy.Request, w *policy.ClusterView) (*policy.PreparedRequest, error) {
 	c, err := policy.PrepareWith(ctx, *req, w, liveReads{h.Live})
 	if err == nil {
-		*req = c.Request() // what is said and recorded names an object whose name was yet to be generated
+		*req = c.Request() // messages and records name an object whose name was yet to be generated
 		h.Metrics.work.Observe(float64(c.Work()))
 	}
 	return c, err
@@ -150,7 +150,7 @@ type unavailable struct{ error }
 
 func (u unavailable) Unwrap() error { return u.error }
 
-// throttled: a controller asks more often than windows are read for it.
+// throttled is the error for a controller that asks more often than windows are read for it.
 type throttled struct{}
 
 func (throttled) Error() string { return "too many requests of controllers in this namespace" }
@@ -181,7 +181,8 @@ func (h *Handler) undecided(req *policy.Request, err error) admission.Response {
 		"%s is refused: Firebreak cannot read it (%v); correct the manifest, or tell those who run Firebreak", policy.Describe(*req), err), 0)
 }
 
-// nameIn returns what an object is called that has no name yet, or is to have one generated; empty: that cannot be read.
+// nameIn returns the name of an object, or the prefix of the name to be generated. It returns an empty string if the object
+// cannot be read.
 func nameIn(object []byte) string {
 	var o metav1.PartialObjectMetadata
 	if json.Unmarshal(object, &o) != nil {

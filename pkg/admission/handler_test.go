@@ -28,7 +28,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-// memory knows one small estate.
+// memory holds one small estate.
 type memory struct {
 	cluster *policy.ClusterView
 	ready   bool
@@ -299,7 +299,7 @@ func TestTheDeadline(t *testing.T) {
 	}
 }
 
-// A panic is counted and logged with where it happened, and the next request is judged as ever.
+// A panic is counted and logged with its place, and the next request is judged as ever.
 func TestAPanicIsAccounted(t *testing.T) {
 	x := newTrial(t)
 	fine := x.Live
@@ -319,7 +319,7 @@ func TestAPanicIsAccounted(t *testing.T) {
 	}
 }
 
-// What cannot be decided whatever is read again is forbidden, not put off.
+// A request that no further read can decide is forbidden, not put off.
 func TestTheUndecidable(t *testing.T) {
 	x := newTrial(t)
 	var maps []string
@@ -342,7 +342,7 @@ func TestTheUndecidable(t *testing.T) {
 	}
 }
 
-// What a request proves to exist is noted before it is judged.
+// An object that a request proves to exist is noted before the request is judged.
 func TestWhatExistsIsNoted(t *testing.T) {
 	for name, tc := range map[string]struct {
 		op   admissionv1.Operation
@@ -372,7 +372,7 @@ func TestWhatExistsIsNoted(t *testing.T) {
 	}
 }
 
-// An object whose name is to be generated is called by what it begins with, also where it could not be judged.
+// An object whose name is to be generated is called by its prefix, also where it could not be judged.
 func TestAnObjectWithoutANameIsCalledByWhatItBeginsWith(t *testing.T) {
 	x := newTrial(t)
 	req := reindex()

@@ -37,7 +37,7 @@ func vocabulary(t testing.TB) []string {
 
 var long = flag.Bool("long", false, "judge every hostile text at a megabyte too, which takes minutes")
 
-// cost is what judging one text came to.
+// cost is the cost of judging one text.
 type cost struct {
 	units, bytes, input float64
 	code                int32
@@ -100,7 +100,7 @@ const (
 	maxAlloc, allocBase = 40, 4 << 20
 )
 
-// Whatever is sent costs work and memory in proportion to its length. What costs more is refused unread, which is counted too.
+// Any text costs work and memory in proportion to its length. A text that costs more is refused unread, which is counted too.
 func TestHostileTexts(t *testing.T) {
 	h := newHostile(t)
 	words, all, where := vocabulary(t), hostile.Patterns(), hostile.Places()
@@ -112,7 +112,7 @@ func TestHostileTexts(t *testing.T) {
 		for _, pattern := range slices.Sorted(maps.Keys(all)) {
 			for i, w := range words {
 				part := all[pattern](w)
-				// Every word meets every pattern, in one place after the other; what is short meets it in several.
+				// Every word meets every pattern, in one place after the other; short words and patterns meet in several.
 				turn := (i + len(pattern) + len(name)) % len(where)
 				if turn > 0 && (len(w) > 1 || turn > 1) && !*long {
 					continue
@@ -158,7 +158,7 @@ func TestHostileForms(t *testing.T) {
 	}
 }
 
-// What is sent to wear the reader out ends with a production host, and is never admitted for want of reading it.
+// A text that is sent to wear the reader out ends with a production host, and is never admitted unread.
 func TestHostileTextsAreNotAdmitted(t *testing.T) {
 	h := newHostile(t)
 	for name, p := range hostile.Places() {
@@ -174,7 +174,7 @@ func TestHostileTextsAreNotAdmitted(t *testing.T) {
 	}
 }
 
-// What is remembered of a ConfigMap or Secret has a fixed bound, and holds on to no text.
+// The memory's share of a ConfigMap or Secret has a fixed bound, and holds on to no text.
 func TestWhatIsRememberedIsBounded(t *testing.T) {
 	const bound = 64 << 10
 	texts := map[string]map[string]string{
@@ -246,7 +246,7 @@ func TestLongListsAreAdmitted(t *testing.T) {
 	}
 }
 
-// BenchmarkHostile prints the texts that cost most by the byte, and how much longer a byte takes in a large text.
+// BenchmarkHostile prints the texts that cost most by the byte, and how much more a byte costs in a large text.
 func BenchmarkHostile(b *testing.B) {
 	h := newHostile(b)
 	type row struct {

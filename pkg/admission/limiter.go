@@ -7,8 +7,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Limiter lets one set of live reads a second through for each namespace, with a small burst. Controllers retry what
-// is refused with backoff, so nothing is lost; persons are never limited.
+// Limiter lets one set of live reads through in every interval for each namespace, with a small burst. Controllers retry
+// refused requests with backoff, so nothing is lost. Persons are never limited.
 type Limiter struct {
 	every rate.Limit
 	burst int
@@ -22,10 +22,10 @@ func NewLimiter(every time.Duration, burst int) *Limiter {
 	return &Limiter{every: rate.Every(every), burst: burst, buckets: map[string]*rate.Limiter{}}
 }
 
-// maxBuckets bounds the memory of the limiter; beyond it, full buckets are dropped, which says nothing new.
+// maxBuckets bounds the memory of the limiter. Beyond it, full buckets are dropped: a new bucket says the same.
 const maxBuckets = 4096
 
-// Allow takes a token of a namespace, if there is one.
+// Allow takes a token of a namespace. It returns false if there is none.
 func (l *Limiter) Allow(namespace string, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// However many namespaces there are, what is remembered of them is bounded, and who has used up theirs stays refused.
+// However many namespaces there are, the limiter's memory is bounded, and a namespace that has used up its tokens stays
+// refused.
 func TestTheLimiterIsBounded(t *testing.T) {
 	at := time.Date(2026, 11, 28, 2, 30, 0, 0, time.UTC)
 	l := NewLimiter(time.Second, 2)
@@ -15,7 +16,7 @@ func TestTheLimiterIsBounded(t *testing.T) {
 			t.Fatalf("the first request of ns-%d is refused", i)
 		}
 	}
-	later := at.Add(time.Minute) // those before have theirs again
+	later := at.Add(time.Minute) // the earlier namespaces have their tokens again
 	for i, want := range []bool{true, true, false} {
 		if got := l.Allow("busy", later); got != want {
 			t.Errorf("request %d of the busy one passes: %t, want %t", i, got, want)
@@ -32,7 +33,7 @@ func TestTheLimiterIsBounded(t *testing.T) {
 	}
 }
 
-// What is refused costs nothing: the next token comes when it would have come.
+// A refusal takes no token: the next token comes when it would have come.
 func TestRefusalsCostNothing(t *testing.T) {
 	at := time.Date(2026, 11, 28, 2, 30, 0, 0, time.UTC)
 	l := NewLimiter(10*time.Second, 1)

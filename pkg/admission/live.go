@@ -71,7 +71,7 @@ func (r *Reader) State(ctx context.Context, c *policy.PreparedRequest, namespace
 	return s, r.second(ctx, s, change.Candidates(c.Questions(s), s), needs, namespace)
 }
 
-// windowReads are the reads of the windows that are needed.
+// windowReads returns the reads of the windows that are needed.
 func (r *Reader) windowReads(ctx context.Context, s *change.State, mu *sync.Mutex, needs policy.LiveReads, namespace string) []func() error {
 	var out []func() error
 	for _, ns := range r.windowNamespaces(needs, namespace) {
@@ -139,11 +139,11 @@ func (r *Reader) second(ctx context.Context, s *change.State, windows []*v1alpha
 	return together(calls)
 }
 
-// allReplicas is the namespace that stands for all.
+// everywhere stands for all namespaces.
 const everywhere = metav1.NamespaceAll
 
-// approvalsOf returns the namespaces whose approvals are read. Whether an emergency is its requester's second lies
-// anywhere.
+// approvalsOf returns the namespaces whose approvals are read. For an emergency these are all: the windows that tell whether
+// it is its requester's second may lie in any namespace.
 func approvalsOf(windows []*v1alpha1.ChangeWindow, emergency bool) []string {
 	if emergency {
 		return []string{everywhere}
@@ -234,7 +234,7 @@ func (r *Reader) listExecutions(ctx context.Context, windows []*v1alpha1.ChangeW
 	})
 }
 
-// getConfigMap returns nil for one that does not exist.
+// getConfigMap returns the content of a ConfigMap, or nil if the ConfigMap does not exist.
 func (r *Reader) getConfigMap(ctx context.Context, ns, name string) (map[string][]byte, error) {
 	return r.configMaps.do(ctx, ns+"/"+name, func() (map[string][]byte, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), readTimeout)

@@ -19,7 +19,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// caseOf is Sam's request for an object, ready to be judged.
+// caseOf returns Sam's request for an object, ready to be judged.
 func caseOf(t *testing.T, op policy.Operation, gvk schema.GroupVersionKind, resource, ns, object string) *policy.PreparedRequest {
 	t.Helper()
 	c, err := policy.Prepare(policy.Request{
@@ -41,14 +41,14 @@ func configured() string {
 	return strings.Replace(reindexJob, `"image":"postgres:17"`, `"image":"postgres:17","envFrom":[{"configMapRef":{"name":"settings"}},{"configMapRef":{"name":"gone"}}]`, 1)
 }
 
-// emergency is a window that Sam has opened for himself.
+// emergency returns an emergency window of Sam's.
 func emergency() *v1alpha1.ChangeWindow {
 	w := window("w")
 	w.Spec.Type = v1alpha1.WindowEmergency
 	return w
 }
 
-// planned is a window that says what runs.
+// planned returns a window with a plan.
 func planned() *v1alpha1.ChangeWindow {
 	w := window("w")
 	w.Spec.Plan = &v1alpha1.Plan{Workloads: []v1alpha1.PlannedWorkload{{ScopedResource: w.Spec.Scope.Resources[0], Digest: "d"}}}
@@ -70,7 +70,7 @@ const (
 	anApproval  = `{"apiVersion":"firebreak.dev/v1alpha1","kind":"ChangeApproval","metadata":{"name":"yes","namespace":"payments"},"spec":{"window":{"name":"w","uid":"uid-of-w"},"decision":"Approve"}}`
 )
 
-// What is read live follows from what the request needs and from what the first reads bring, and each is read once.
+// The live reads follow from what the request needs and from the results of the first reads, and each is made once.
 func TestWhatIsRead(t *testing.T) {
 	job := func(t *testing.T) *policy.PreparedRequest { t.Helper(); return jobCase(t, reindexJob) }
 	mapped := func(t *testing.T) *policy.PreparedRequest { t.Helper(); return jobCase(t, configured()) }
@@ -109,7 +109,7 @@ func TestWhatIsRead(t *testing.T) {
 	}
 }
 
-// What was read is what the request is judged by: whole, and of the right namespaces.
+// The request is judged by the state that was read: whole, and of the right namespaces.
 func TestTheStateThatWasRead(t *testing.T) {
 	w, far := planned(), window("far")
 	far.Namespace = home
@@ -147,7 +147,7 @@ func TestTheStateThatWasRead(t *testing.T) {
 	}
 }
 
-// The failure of any read is the failure of all, and says what could not be read.
+// If any read fails, all fail, and the error says what could not be read.
 func TestAFailedRead(t *testing.T) {
 	for call, want := range map[string]string{
 		readFreeze:                        "list freezes: the API server does not answer",

@@ -7,7 +7,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
-// Read implements policy.Reader. An account that does not exist is remembered as such, so that it is asked for once.
+// Read implements policy.Reader. It remembers that an account does not exist, so that it asks for it once.
 func (r *Reader) Read(ctx context.Context, m *policy.Missing, w *policy.ClusterView, f *policy.Facts) error {
 	if m.Controller == "" {
 		return view.Read(ctx, r.client, m, w, f)

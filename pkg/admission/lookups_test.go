@@ -10,7 +10,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// The UID of a controller's account is remembered, also that there is none; a failure is not.
+// The UID of a controller's account is remembered, also its absence; a failure is not.
 func TestControllersAreRemembered(t *testing.T) {
 	there := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceSystem, Name: "job-controller", UID: "job-controller-1"}}
 	for name, tc := range map[string]struct {
@@ -40,7 +40,7 @@ func TestControllersAreRemembered(t *testing.T) {
 	}
 }
 
-// What else is missing goes into the facts of the one request, and is not remembered.
+// Other missing facts go into the facts of the one request, and are not remembered.
 func TestOtherFactsAreNotRemembered(t *testing.T) {
 	ns := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "brand-new", Labels: map[string]string{"env": "production"}}}
 	x := newTrial(t, ns)

@@ -12,7 +12,7 @@ import (
 	ctrladmission "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 )
 
-// Whatever is posted, the answer is a review that does not admit, and the server lives.
+// Any body gets a review that does not admit as its answer, and the server lives.
 func TestMalformedReviews(t *testing.T) {
 	s := httptest.NewServer(&ctrladmission.Webhook{Handler: newHandler(memory{small(), true}, live{})})
 	t.Cleanup(s.Close)

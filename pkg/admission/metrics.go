@@ -27,7 +27,7 @@ type Metrics struct {
 	accounts     bounded
 }
 
-// NewMetrics makes the metrics and registers them. It panics if a name is taken, which is a mistake of the program.
+// NewMetrics makes the metrics and registers them. It panics if a name is taken, which is a programming error.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "firebreak", Name: name, Help: help})
@@ -87,10 +87,11 @@ func (m *Metrics) findings(d *policy.Decision) {
 	}
 }
 
-// maxAccounts bounds the accounts that have a time series of their own: whoever may make service accounts could make one for each.
+// maxAccounts bounds the accounts that have a time series of their own: a person who may create service accounts could
+// otherwise make one for each.
 const maxAccounts = 500
 
-// bounded keeps the first names that it is given, and calls all others by one.
+// bounded keeps the first maxAccounts names, and calls all others "others".
 type bounded struct {
 	lock  sync.Mutex
 	known map[string]bool

@@ -61,7 +61,7 @@ func TestRequestsAreCounted(t *testing.T) {
 	}
 }
 
-// Findings are counted each, and automation that nobody lists by account.
+// Each finding is counted, and automation that no environment lists is counted by account.
 func TestFindingsAreCounted(t *testing.T) {
 	r := prometheus.NewRegistry()
 	m := NewMetrics(r)
@@ -76,7 +76,7 @@ func TestFindingsAreCounted(t *testing.T) {
 	}
 }
 
-// Whoever may make service accounts cannot make as many time series.
+// A person who may create service accounts cannot create as many time series.
 func TestAccountsAreBounded(t *testing.T) {
 	r := prometheus.NewRegistry()
 	m := NewMetrics(r)
@@ -90,7 +90,7 @@ func TestAccountsAreBounded(t *testing.T) {
 	}
 }
 
-// A name that is taken is a mistake of the program, and is found when it starts.
+// A name that is taken is a programming error, and is found when the program starts.
 func TestMetricsAreRegisteredOnce(t *testing.T) {
 	r := prometheus.NewRegistry()
 	NewMetrics(r)

@@ -13,8 +13,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// What a ConfigMap says is read after the windows, and it is what the plan is compared with: the content that was approved runs, and
-// another does not, nor one where there was none.
+// The content of a ConfigMap is read after the windows and compared with the plan: the approved content runs. Other content
+// does not, nor does any content where there was none.
 func TestThePlanPinsWhatTheConfigMapSays(t *testing.T) {
 	w, err := workload.Of(schema.GroupKind{Group: "batch", Kind: "Job"}, []byte(configuredByDigest()))
 	if err != nil {

@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// Skew measures how far the server's clock is from the API server's, by the Date of its answers.
+// Skew measures how far the server's clock is from the API server's, by the Date header of its answers.
 type Skew struct {
 	clock   func() time.Time
 	metrics *Metrics
 	last    atomic.Int64
 }
 
-// NewSkew returns a measure by a clock. metrics may be nil.
+// NewSkew returns a Skew that reads the time from clock. m may be nil.
 func NewSkew(clock func() time.Time, m *Metrics) *Skew { return &Skew{clock: clock, metrics: m} }
 
-// maxSkew is how far the clocks may be apart: beyond it, nobody knows whether a window is open.
+// maxSkew is how far the clocks may be apart: beyond it, Firebreak does not know whether a window is open.
 const maxSkew = 5 * time.Second
 
-// Offset returns how far this clock is ahead of the API server's; negative: behind. A Date has whole seconds, so what lies
-// within one is none.
+// Offset returns how far this clock is ahead of the API server's; it is negative if the clock is behind. A Date has whole
+// seconds, so a lead of up to one second counts as none.
 func (s *Skew) Offset() time.Duration {
 	if s == nil {
 		return 0
@@ -29,7 +29,7 @@ func (s *Skew) Offset() time.Duration {
 	return time.Duration(s.last.Load())
 }
 
-// Wrap measures at every answer that a transport brings.
+// Wrap returns a transport that measures the clock at every answer of next.
 func (s *Skew) Wrap(next http.RoundTripper) http.RoundTripper { return measuring{s, next} }
 
 type measuring struct {
@@ -37,7 +37,8 @@ type measuring struct {
 	next http.RoundTripper
 }
 
-// RoundTrip implements http.RoundTripper. An answer that took long says little of the clock.
+// RoundTrip implements http.RoundTripper. An answer that took more than a second is not measured: it says little about the
+// clock.
 func (m measuring) RoundTrip(r *http.Request) (*http.Response, error) {
 	sent := m.clock()
 	resp, err := m.next.RoundTrip(r)
@@ -54,7 +55,7 @@ func (s *Skew) saw(sent, received time.Time, date string) {
 	}
 	skew := received.Sub(theirs)
 	switch {
-	case skew > time.Second: // the Date was cut down to its second
+	case skew > time.Second: // the Date header leaves out the fraction of its second
 		skew -= time.Second
 	case skew >= 0:
 		skew = 0
@@ -65,7 +66,7 @@ func (s *Skew) saw(sent, received time.Time, date string) {
 	}
 }
 
-// skewed: no window is opened by a clock that is wrong.
+// skewed is the error for a clock that is wrong: no window is opened by it.
 type skewed struct{ by time.Duration }
 
 func (s skewed) Error() string {

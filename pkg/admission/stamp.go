@@ -13,8 +13,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// Stamper writes who sent a request into objects of Firebreak's own kinds when they are created. Whatever the sender
-// put there is overwritten: never trusted, never refused.
+// Stamper writes the requester into objects of Firebreak's own kinds when they are created. It overwrites what the requester
+// wrote there: that text is never trusted, and never refused.
 type Stamper struct{}
 
 var _ admission.Handler = Stamper{}

@@ -14,7 +14,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// The stamp is the sender's, whole, and takes the place of whatever the sender wrote there.
+// The stamp names the requester, whole, and takes the place of any text that the requester wrote there.
 func TestTheStampIsTheSenders(t *testing.T) {
 	mine := v1alpha1.Stamp{Username: "sam", UID: "sam-1", Groups: []string{"sre", "system:authenticated"}}
 	for name, tc := range map[string]struct{ kind, object, path string }{
@@ -45,7 +45,7 @@ func TestTheStampIsTheSenders(t *testing.T) {
 	}
 }
 
-// Only what is created is stamped: later nobody's name may take the place of the first.
+// Only a creation is stamped: later no other name may take the place of the first.
 func TestWhatIsNotStamped(t *testing.T) {
 	for name, tc := range map[string]struct {
 		op          admissionv1.Operation
@@ -64,7 +64,7 @@ func TestWhatIsNotStamped(t *testing.T) {
 	}
 }
 
-// What cannot be read cannot be stamped, and is refused.
+// An object that cannot be read cannot be stamped, and is refused.
 func TestWhatCannotBeStamped(t *testing.T) {
 	for _, object := range []string{`{"spec":7}`, `{`, ``} {
 		req := review("sam", "sre", "payments", admissionv1.Create, object)

@@ -32,7 +32,7 @@ const home = "firebreak-system"
 // night is the instant of these tests.
 func night() time.Time { return time.Date(2026, 11, 28, 2, 30, 0, 0, time.UTC) }
 
-// recorder is an API server in memory that notes every call. meanwhile is asked before each: its error is the call's.
+// recorder is an API server in memory that notes every call. meanwhile is called before each: its error is the call's.
 type recorder struct {
 	*apistore.Store
 	mu        sync.Mutex
@@ -51,7 +51,7 @@ func (r *recorder) note(format string, args ...any) error {
 	return r.meanwhile(call)
 }
 
-// sorted returns the calls; those of one moment are made in any order.
+// sorted returns the calls in alphabetical order, since calls of one moment come in any order.
 func (r *recorder) sorted() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -101,7 +101,7 @@ func (r *recorder) Delete(ctx context.Context, o client.Object, opts ...client.D
 	return r.Store.Delete(ctx, o, opts...)
 }
 
-// trial is a handler with all that it works on.
+// trial is a handler with everything that it works on.
 type trial struct {
 	*admission.Handler
 	t        testing.TB
@@ -145,7 +145,7 @@ func (x *trial) logged() string {
 	return x.lines[0]
 }
 
-// executions are the names of what is recorded as used.
+// executions returns the names of the recorded executions.
 func (x *trial) executions() []string {
 	out := []string{}
 	for _, e := range apistore.All[v1alpha1.ChangeExecution](x.api.Store, home) {
@@ -154,7 +154,7 @@ func (x *trial) executions() []string {
 	return out
 }
 
-// counted returns what the metric of a name has counted, over all its series.
+// counted returns the value of a metric, summed over all its series.
 func (x *trial) counted(name string) float64 {
 	x.t.Helper()
 	families, err := x.registry.Gather()
@@ -173,7 +173,8 @@ func (x *trial) counted(name string) float64 {
 	return n
 }
 
-// guarded is a cluster with one Production environment that wants one approval, one on its first days, and one for development.
+// guarded returns a view with one Production environment that wants one approval, one in its first days, and one for
+// development.
 func guarded() *policy.ClusterView {
 	environment := func(name string, tier v1alpha1.Tier, ns string) v1alpha1.Environment {
 		return v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.EnvironmentSpec{
@@ -201,14 +202,14 @@ func guarded() *policy.ClusterView {
 const reindexJob = `{"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"reindex","namespace":"payments","uid":"job-1","creationTimestamp":"2026-11-28T02:30:00Z"},` +
 	`"spec":{"template":{"spec":{"containers":[{"name":"main","image":"postgres:17","command":["psql","-h","orders.prod.db.example.com"]}]}}}}`
 
-// reindex is Sam's request for the Job that the window of these tests is for.
+// reindex returns Sam's request for the Job that the window of these tests is for.
 func reindex() ctrladmission.Request {
 	r := review("sam", "sre", "payments", admissionv1.Create, reindexJob)
 	r.UserInfo.UID = "sam-1"
 	return r
 }
 
-// window is one that is open, for one execution of the Job.
+// window returns an open window for one execution of the Job.
 func window(name string) *v1alpha1.ChangeWindow {
 	one := int32(1)
 	return &v1alpha1.ChangeWindow{
@@ -224,7 +225,7 @@ func window(name string) *v1alpha1.ChangeWindow {
 	}
 }
 
-// approval is Kim's word for a window.
+// approval returns Kim's approval of a window.
 func approval(w *v1alpha1.ChangeWindow) *v1alpha1.ChangeApproval {
 	return &v1alpha1.ChangeApproval{
 		ObjectMeta: metav1.ObjectMeta{Name: w.Name + "-kim", Namespace: w.Namespace, UID: w.UID + "-kim", CreationTimestamp: metav1.NewTime(night().Add(-time.Hour))},
@@ -235,7 +236,7 @@ func approval(w *v1alpha1.ChangeWindow) *v1alpha1.ChangeApproval {
 	}
 }
 
-// checkAnswer compares an answer with a code and a whole sentence; 0: it admits.
+// checkAnswer compares an answer with a code and a whole sentence; code is 0 if the request is admitted.
 func checkAnswer(t *testing.T, resp ctrladmission.Response, code int32, message, reason string) {
 	t.Helper()
 	if code == 0 {

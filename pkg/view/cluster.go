@@ -13,7 +13,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-// tenant is what is kept of a Pod: where it runs.
+// tenant is what is kept of a Pod: its namespace, node and addresses.
 type tenant struct {
 	namespace, node string
 	addresses       []netip.Addr
@@ -32,8 +32,8 @@ func tenantOf(p *corev1.Pod) tenant {
 	return t
 }
 
-// tenants returns the namespaces whose Pods run on a node. It looks at every Pod: it is asked for the few Pods that name
-// their node themselves.
+// tenants returns the namespaces whose Pods run on a node. It looks at every Pod, since it is called only for the few Pods
+// that name their node themselves.
 func (v *View) tenants(node string) []string {
 	var out []string
 	v.pods.Each(func(_ string, t tenant) {
@@ -45,8 +45,8 @@ func (v *View) tenants(node string) []string {
 	return out
 }
 
-// podAt returns the namespace of the Pod that has an address. It looks at every Pod: it is asked for endpoints that
-// somebody writes by hand.
+// podAt returns the namespace of the Pod that has an address. It looks at every Pod, since it is called only for endpoints
+// that are written by hand.
 func (v *View) podAt(a netip.Addr) (string, bool) {
 	found := ""
 	v.pods.Each(func(_ string, t tenant) {
@@ -57,10 +57,10 @@ func (v *View) podAt(a netip.Addr) (string, bool) {
 	return found, found != ""
 }
 
-// binding is what is kept of a RoleBinding or ClusterRoleBinding, and of which role.
+// binding is what is kept of a RoleBinding or ClusterRoleBinding.
 type binding struct {
 	policy.Binding
-	// role that is bound: namespace/name, or the name of a ClusterRole.
+	// role is the role that is bound: namespace/name, or the name of a ClusterRole.
 	role string
 }
 
@@ -72,8 +72,8 @@ func bindingOf(namespace, name string, ref rbacv1.RoleRef, subjects []rbacv1.Sub
 	return b
 }
 
-// bound returns who is bound to a Role, or to a ClusterRole where the namespace is empty, sorted. It looks at every
-// binding: it is asked when a role is written.
+// bound returns the bindings of a Role, or of a ClusterRole where the namespace is empty, sorted. It looks at every binding,
+// since it is called only when a role is written.
 func (v *View) bound(namespace, role string) []policy.Binding {
 	role = Qualified(namespace, role)
 	var out []policy.Binding
@@ -86,8 +86,8 @@ func (v *View) bound(namespace, role string) []policy.Binding {
 	return out
 }
 
-// bindingsOf returns the roles that are bound to a service account. It looks at every binding: it is asked for accounts that
-// somebody takes.
+// bindingsOf returns the roles that are bound to a service account. It looks at every binding, since it is called only for an
+// account that a requester takes.
 func (v *View) bindingsOf(namespace, account string) []policy.BoundRole {
 	var out []policy.BoundRole
 	v.bindings.Each(func(_ string, b binding) {
@@ -120,15 +120,15 @@ func (v *View) configMap(namespace, name string) (reference.Contents, bool) {
 	return v.configMaps.Get(namespace + "/" + name)
 }
 
-// secret gives what is known of a Secret: nothing of any, unless Firebreak was told to read them.
+// secret returns what is kept of a Secret. Nothing is kept of any Secret unless Firebreak was told to read them.
 func (v *View) secret(namespace, name string) (reference.Contents, bool) {
 	return v.secrets.Get(namespace + "/" + name)
 }
 
-// controllerUID gives the UID of a service account of kube-system.
+// controllerUID returns the UID of a service account of kube-system.
 func (v *View) controllerUID(name string) (string, bool) {
 	return v.accounts.Get(metav1.NamespaceSystem + "/" + name)
 }
 
-// Remember keeps the UID of a service account of kube-system that was read live; empty: there is none.
+// Remember keeps the UID of a service account of kube-system that was read live. uid is empty if the account does not exist.
 func (v *View) Remember(name, uid string) { v.accounts.Put(metav1.NamespaceSystem+"/"+name, uid) }

@@ -14,7 +14,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
-// add puts objects into a view; a text that is none is a mistake of the test.
+// add puts objects into a view; a text that is not an object is a mistake of the test.
 func add(v *view.View, objects ...string) {
 	for _, o := range objects {
 		u := &unstructured.Unstructured{}
@@ -27,7 +27,7 @@ func add(v *view.View, objects ...string) {
 	}
 }
 
-// drop has a view forget an object, as a watch does.
+// drop makes a view forget an object, as a watch does.
 func drop(v *view.View, kind, key string) {
 	for _, k := range v.Kinds() {
 		if k.Kind == kind {
@@ -78,7 +78,7 @@ func bindingTo(kind, ns, name, roleKind, role, subject string) string {
 	return fmt.Sprintf(`{apiVersion: rbac.authorization.k8s.io/v1, kind: %s, metadata: {name: %s, namespace: %q}, roleRef: {kind: %s, name: %s}, subjects: [%s]}`, kind, name, ns, roleKind, role, subject)
 }
 
-// Who is bound to a role, and to which roles an account is bound, tells Roles and ClusterRoles of one name apart.
+// The bindings of a role, and the roles of an account, tell Roles and ClusterRoles of one name apart.
 func TestBindings(t *testing.T) {
 	const ci = `{kind: ServiceAccount, name: ci, namespace: dev}`
 	_, w := seeing(
@@ -117,7 +117,7 @@ func TestBindings(t *testing.T) {
 	}
 }
 
-// Roles are found by their namespace, and the ClusterRoles are those that lie in none.
+// Roles are found by their namespace, and ClusterRoles are those without a namespace.
 func TestRoles(t *testing.T) {
 	const rule = `rules: [{verbs: [%s], apiGroups: [""], resources: [pods]}]`
 	_, w := seeing(
@@ -138,7 +138,7 @@ func TestRoles(t *testing.T) {
 	}
 }
 
-// Accounts count in kube-system only, and what was read live is remembered, also that there is none.
+// Only accounts in kube-system count. The result of a live read is remembered, also that an account does not exist.
 func TestControllerAccounts(t *testing.T) {
 	v, w := seeing(
 		`{apiVersion: v1, kind: ServiceAccount, metadata: {namespace: kube-system, name: job-controller, uid: j-1}}`,
@@ -156,7 +156,8 @@ func TestControllerAccounts(t *testing.T) {
 	}
 }
 
-// What ConfigMaps and Secrets name is kept, by namespace; Secrets only where Firebreak is told to read them.
+// The targets that ConfigMaps and Secrets name are kept, by namespace; those of Secrets only where Firebreak is told to read
+// them.
 func TestContentsOfTheCluster(t *testing.T) {
 	objects := []string{
 		`{apiVersion: v1, kind: ConfigMap, metadata: {namespace: payments, name: x}, data: {host: orders.prod.db.example.com}}`,

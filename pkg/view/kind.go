@@ -13,14 +13,15 @@ import (
 // Kind is one kind of object of which the view keeps something.
 type Kind struct {
 	schema.GroupVersionKind
-	// Name in the plural, for people.
+	// Name is the plural, for people.
 	Name string
-	// Namespace whose objects are kept; empty: those of all.
+	// Namespace is the only namespace whose objects are kept. If it is empty, objects of all namespaces are.
 	Namespace string
-	// Estate is true for kinds of which the estate is compiled, Later for those without which requests are judged all the same: a
-	// chart from before gives no right to read them.
+	// Estate is true for kinds that the estate is compiled from. Later is true for kinds that requests can be judged without,
+	// since an older chart gives no right to read them.
 	Estate, Later bool
-	// Contents is true for kinds by which others are reduced, Uses for those others: they are watched once all contents were read.
+	// Contents is true for kinds that others are reduced by. Uses is true for those others: they are watched once all contents
+	// were read.
 	Contents, Uses bool
 
 	sample client.Object
@@ -42,19 +43,19 @@ func (k *Kind) NewList() (client.ObjectList, error) {
 	return l, nil
 }
 
-// Reduce returns what is kept of an object, which does not hold on to it; false: nothing is.
+// Reduce returns what is kept of an object, and does not hold on to the object. It returns false if nothing is kept.
 func (k *Kind) Reduce(o runtime.Object) (any, bool) { return k.reduce(o) }
 
-// Put keeps what Reduce returned, and reports whether that is news.
+// Put keeps what Reduce returned, and reports whether it is news.
 func (k *Kind) Put(key string, v any) (changed bool) { return k.put(key, v) }
 
-// Drop forgets an object that is there no more.
+// Drop forgets an object that no longer exists.
 func (k *Kind) Drop(key string) { k.drop(key) }
 
-// Key is what objects are kept under.
+// Key returns the key that an object is kept under.
 func Key(o metav1.Object) string { return Qualified(o.GetNamespace(), o.GetName()) }
 
-// Qualified is namespace/name, or the name alone of what lies in no namespace.
+// Qualified returns namespace/name, or the name alone for an object without a namespace.
 func Qualified(namespace, name string) string {
 	if namespace == "" {
 		return name
@@ -62,7 +63,8 @@ func Qualified(namespace, name string) string {
 	return namespace + "/" + name
 }
 
-// kept describes a kind of which reduce makes what is kept in a table. gone, which may be nil, is called with what is dropped.
+// kept returns a Kind whose objects are reduced and kept in a table. gone is called with each value that is dropped; it may
+// be nil.
 func kept[P client.Object, T any](name string, gvk schema.GroupVersionKind, sample P, list client.ObjectList, t *Table[T],
 	reduce func(P) (T, bool), gone func(key string, v T)) *Kind {
 	return &Kind{
@@ -86,12 +88,12 @@ func kept[P client.Object, T any](name string, gvk schema.GroupVersionKind, samp
 	}
 }
 
-// always makes a reduction of one that keeps something of every object.
+// always returns a reduction that keeps something of every object.
 func always[P client.Object, T any](reduce func(P) T) func(P) (T, bool) {
 	return func(p P) (T, bool) { return reduce(p), true }
 }
 
-// metadata describes a kind of which nothing but the metadata is needed.
+// metadata returns a Kind that needs only the metadata of its objects.
 func metadata[T any](name string, gvk schema.GroupVersionKind, t *Table[T], reduce func(*metav1.PartialObjectMetadata) T) *Kind {
 	sample := &metav1.PartialObjectMetadata{}
 	sample.SetGroupVersionKind(gvk)
@@ -100,8 +102,8 @@ func metadata[T any](name string, gvk schema.GroupVersionKind, t *Table[T], redu
 	return kept(name, gvk, sample, list, t, always(reduce), nil)
 }
 
-// Add keeps what is needed of an object that was read by other means than a watch. Objects of other kinds are left alone. ConfigMaps
-// and Secrets come before the workloads that use them.
+// Add keeps what is needed of an object that was read by other means than a watch. It ignores objects of other kinds.
+// ConfigMaps and Secrets come before the workloads that use them.
 func (v *View) Add(u *unstructured.Unstructured) error {
 	for _, k := range v.kinds {
 		if k.GroupVersionKind != u.GroupVersionKind() || k.Namespace != "" && k.Namespace != u.GetNamespace() {

@@ -17,8 +17,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// TestEveryOwnerIsWatched: a workload whose Pods are compared with it is watched, in the version of the table, and nothing else is
-// watched as one.
+// TestEveryOwnerIsWatched checks that a workload whose Pods are compared with it is watched, in the version of the table, and
+// that nothing else is watched as one.
 func TestEveryOwnerIsWatched(t *testing.T) {
 	var watched, owners []schema.GroupVersionKind
 	for _, k := range view.New(view.Settings{}, time.Now).Kinds() {
@@ -43,7 +43,8 @@ func TestEveryOwnerIsWatched(t *testing.T) {
 	}
 }
 
-// TestWhatIsWatchedIsTheKind: the type of the sample and of the list decide what is asked of the API server, not the name beside them.
+// TestWhatIsWatchedIsTheKind checks that the sample and the list of each kind are of that kind: their types decide what the
+// API server is asked for, not the name beside them.
 func TestWhatIsWatchedIsTheKind(t *testing.T) {
 	known, err := scheme.New()
 	if err != nil {
@@ -55,7 +56,7 @@ func TestWhatIsWatchedIsTheKind(t *testing.T) {
 			t.Fatal(err)
 		}
 		if want := k.Kind + "List"; list.GetObjectKind().GroupVersionKind().Kind == want {
-			continue // of metadata alone, which says itself what it is
+			continue // metadata alone names its own kind
 		}
 		of, _, err := known.ObjectKinds(k.Sample())
 		lists, _, listErr := known.ObjectKinds(list)
@@ -65,8 +66,8 @@ func TestWhatIsWatchedIsTheKind(t *testing.T) {
 	}
 }
 
-// TestTheChartLetsEveryWorkloadBeRead: what was created is looked for, and owners are watched, so the rights of the chart name every
-// kind of the table.
+// TestTheChartLetsEveryWorkloadBeRead checks that the rights of the chart name every kind of the table: created objects are
+// looked for, and owners are watched.
 func TestTheChartLetsEveryWorkloadBeRead(t *testing.T) {
 	var role rbacv1.ClusterRole
 	raw, err := os.ReadFile(filepath.Join("..", "..", "config", "rbac", "rbac.yaml"))

@@ -19,13 +19,13 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-// Client is what is read with. It must not read from a cache.
+// Client reads from the API server. It must not read from a cache.
 type Client interface {
 	client.Reader
 	client.SubResourceClientConstructor
 }
 
-// Read reads from the API server what is missing about a request. The UIDs of controllers are read by ControllerUID.
+// Read reads from the API server what is missing about a request, into f. ControllerUID reads the UIDs of controllers.
 func Read(ctx context.Context, c Client, m *policy.Missing, w *policy.ClusterView, f *policy.Facts) (err error) {
 	switch {
 	case m.Namespace != "":
@@ -68,7 +68,7 @@ func readRole(ctx context.Context, c Client, m *policy.MissingRole) (*policy.Rol
 	return &out, nil
 }
 
-// namespaceLabels returns none for a namespace that does not exist.
+// namespaceLabels returns no labels for a namespace that does not exist.
 func namespaceLabels(ctx context.Context, c Client, name string) (map[string]string, error) {
 	ns := &metav1.PartialObjectMetadata{}
 	ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
@@ -78,7 +78,7 @@ func namespaceLabels(ctx context.Context, c Client, name string) (map[string]str
 	return ns.Labels, nil
 }
 
-// ControllerUID reads the UID of a service account of kube-system; empty: there is none.
+// ControllerUID reads the UID of a service account of kube-system. It returns an empty string if there is none.
 func ControllerUID(ctx context.Context, c client.Reader, name string) (string, error) {
 	sa := &metav1.PartialObjectMetadata{}
 	sa.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ServiceAccount"))
@@ -88,8 +88,8 @@ func ControllerUID(ctx context.Context, c client.Reader, name string) (string, e
 	return string(sa.UID), nil
 }
 
-// readContents reads ConfigMaps and Secrets for what they name, as far as known tells that it matters. What does not exist names
-// nothing.
+// readContents reads ConfigMaps and Secrets for the targets that they name, as far as known tells that these matter. An
+// object that does not exist names nothing.
 func readContents(ctx context.Context, c Client, m *policy.MissingContents, known func(reference.Target) bool) (map[reference.Via]reference.Contents, error) {
 	out := make(map[reference.Via]reference.Contents, len(m.Of))
 	b := budget.New()
@@ -117,8 +117,8 @@ func readContents(ctx context.Context, c Client, m *policy.MissingContents, know
 	return out, nil
 }
 
-// readOwner reads a custom resource. A kind that is not served, or that Firebreak may not read, is no failure: others have judged it
-// when it was written.
+// readOwner reads a custom resource. A kind that is not served, or that Firebreak may not read, is not an error: the resource
+// was judged when it was written.
 func readOwner(ctx context.Context, c Client, m *policy.MissingOwner) (*policy.OwnerObject, error) {
 	u := &unstructured.Unstructured{}
 	u.SetGroupVersionKind(schema.FromAPIVersionAndKind(m.APIVersion, m.Kind))
@@ -138,8 +138,8 @@ func readOwner(ctx context.Context, c Client, m *policy.MissingOwner) (*policy.O
 	return &policy.OwnerObject{JSON: raw}, nil
 }
 
-// readScale reads how many replicas a workload asks for. What is not there, or cannot be scaled, runs nothing that an autoscaler could
-// take away. Of a kind that is not served in this version, nobody can tell.
+// readScale reads how many replicas a workload asks for. A workload that does not exist, or cannot be scaled, runs nothing
+// that an autoscaler could take away. The scale of a kind that is not served in this version is unknown.
 func readScale(ctx context.Context, c Client, m *policy.MissingScale) (*policy.TargetScale, error) {
 	u, scale := &unstructured.Unstructured{}, &unstructured.Unstructured{}
 	u.SetGroupVersionKind(schema.FromAPIVersionAndKind(m.APIVersion, m.Kind))

@@ -21,7 +21,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
-// reader answers every read with one JSON text or one error, and notes what was asked for.
+// reader answers every read with one JSON text or one error, and notes the call.
 type reader struct {
 	client.Reader
 	client.SubResourceClient
@@ -64,7 +64,7 @@ func notFound() error {
 	return apierrors.NewNotFound(schema.GroupResource{Resource: "things"}, "x")
 }
 
-// What is missing is read by one call, and what it brings, or that nothing is there, becomes a fact; a failure becomes none.
+// A missing fact is read by one call. The result, or that nothing is there, becomes a fact; a failure does not.
 func TestWhatIsMissingIsRead(t *testing.T) {
 	errDown, notFound := errors.New("the API server does not answer"), notFound()
 	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "things"}, "x", errDown)
@@ -144,7 +144,7 @@ const (
 	scaleCall = "scale of apps/v1, Kind=Deployment payments/web into autoscaling/v1, Kind=Scale"
 )
 
-// cluster is one in which production has a data store.
+// cluster returns a view in which production has a data store.
 func cluster() *policy.ClusterView {
 	v := view.New(view.Settings{Cluster: "prod-eu-1", Namespace: "firebreak-system"}, time.Now)
 	add(v, `{apiVersion: firebreak.dev/v1alpha1, kind: Environment, metadata: {name: production}, spec: {tier: Production, namespaces: {names: [payments]}}}`)
@@ -152,7 +152,7 @@ func cluster() *policy.ClusterView {
 	return v.ClusterView(v.Compile())
 }
 
-// Of large contents only the targets that matter are read, of each object by one call.
+// Of large contents only the targets that matter are read, with one call for each object.
 func TestContentsAreRead(t *testing.T) {
 	settings, password := settings(), password()
 	r := &reader{answer: `{"data":{"url":"aHR0cDovL29yZGVycy5wcm9kLmRiLmV4YW1wbGUuY29t"},"binaryData":{}}`}

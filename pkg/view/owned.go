@@ -11,7 +11,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// held is what is kept of what holds state, in every cluster claims and stateful sets: whose it is, and what protects it.
+// held is what is kept of an object that holds state, which in every cluster are claims and stateful sets: its owners and its
+// protection.
 type held struct {
 	policy.Dependent
 	owners []types.UID
@@ -29,8 +30,8 @@ func heldBy(gvk schema.GroupVersionKind, o *metav1.ObjectMeta) held {
 	return h
 }
 
-// owned returns what holds state and names one as its owner. It looks at every claim: it is asked when something of production's
-// is deleted.
+// owned returns the objects that hold state and name an object as their owner. It looks at every claim and workload, since it
+// is called only when something of production's is deleted.
 func (v *View) owned(by types.UID) []policy.Dependent {
 	var out []policy.Dependent
 	v.claims.Each(func(_ string, h held) { out = h.ownedBy(by, out) })

@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// What holds state is found by each of its owners, whatever its kind, until it is gone.
+// An object that holds state is found by each of its owners, whatever its kind, until it is gone.
 func TestOwned(t *testing.T) {
 	v, w := seeing(
 		`{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {namespace: payments, name: data-0, uid: p-0, labels: {firebreak.dev/protected: "true"}, ownerReferences: [{uid: db-1}, {uid: set-1}]}}`,

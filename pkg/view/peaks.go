@@ -12,20 +12,21 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// Peaks remembers how many replicas each workload asked for within the last hour, as far as that is more than what came later. The
-// leading replica writes it into the status of the Environment, from which it is read again after a restart.
+// Peaks remembers how many replicas each workload asked for within the last hour, as far as that is more than it asked for
+// later. The leading replica writes this into the status of the Environment, and reads it from there after a restart.
 type Peaks struct {
 	mu sync.Mutex
-	// all are falling: what was asked for later is less. The last may be what is asked for now.
+	// all holds falling numbers: each is more than the next one. The last may be what the workload asks for now.
 	all map[Workload][]asked
-	// sweepAt is how many workloads there are when those are forgotten that are long gone.
+	// sweepAt is the number of workloads at which Peaks forgets those that are long gone.
 	sweepAt int
 }
 
-// Workload names one. Where replicas are counted, its kind says its group, as in Deployment.apps.
+// Workload names one workload. Where replicas are counted, its kind includes its group, as in Deployment.apps.
 type Workload struct{ Namespace, Kind, Name string }
 
-// asked is how many replicas were asked for, until when; zero: they still are.
+// asked is a number of replicas and the time until which a workload asked for it; the time is zero if the workload still
+// does.
 type asked struct {
 	replicas int64
 	until    time.Time
@@ -33,7 +34,7 @@ type asked struct {
 
 func (a asked) counts(now time.Time) bool { return a.until.IsZero() || now.Sub(a.until) < peakFor }
 
-// compareEnds orders by when each was asked for no more.
+// compareEnds orders by the time until which each was asked for; one without an end comes last.
 func compareEnds(a, b asked) int {
 	switch {
 	case a.until.IsZero() && b.until.IsZero():
@@ -47,9 +48,9 @@ func compareEnds(a, b asked) int {
 }
 
 const (
-	// peakFor is how long what was asked for counts.
+	// peakFor is how long a number counts after the workload stopped asking for it.
 	peakFor = time.Hour
-	// maxAsked is how many steps are remembered of one workload; beyond it the two that differ least are taken for one.
+	// maxAsked is how many steps are remembered of one workload; beyond it the two that differ least become one.
 	maxAsked = 16
 )
 
@@ -67,7 +68,7 @@ func (p *Peaks) Note(key Workload, replicas int64, now time.Time) {
 	p.put(key, append(past, asked{replicas: replicas}), now)
 }
 
-// Gone notes that a workload is there no more, or that nothing tells any more how many replicas it asks for.
+// Gone notes that a workload no longer exists, or that nothing tells any more how many replicas it asks for.
 func (p *Peaks) Gone(key Workload, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -76,7 +77,7 @@ func (p *Peaks) Gone(key Workload, now time.Time) {
 	}
 }
 
-// Recall takes in what another replica has seen, or this one before it was restarted.
+// Recall takes in what another replica has seen, or what this one saw before a restart.
 func (p *Peaks) Recall(recorded []v1alpha1.ReplicaPeak, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,7 +92,7 @@ func (p *Peaks) Recall(recorded []v1alpha1.ReplicaPeak, now time.Time) {
 	}
 }
 
-// put keeps of what a workload asked for that which still counts and is not outdone by what came later.
+// put keeps the numbers that still count and that are more than every later one.
 func (p *Peaks) put(key Workload, past []asked, now time.Time) {
 	if p.all == nil {
 		p.all, p.sweepAt = map[Workload][]asked{}, 4096
@@ -100,8 +101,8 @@ func (p *Peaks) put(key Workload, past []asked, now time.Time) {
 	p.sweep(now)
 }
 
-// falling sorts by the end of each, drops what no longer counts and what a larger one outlasts, and takes several steps for one where
-// there are too many.
+// falling sorts numbers by their ends. It drops those that no longer count and those that an equal or larger one outlasts,
+// and merges steps where there are too many.
 func falling(past []asked, now time.Time) []asked {
 	slices.SortStableFunc(past, compareEnds)
 	out := past[:0]
@@ -120,7 +121,7 @@ func falling(past []asked, now time.Time) []asked {
 	return out
 }
 
-// merged takes the two steps of the past for one that differ least: as many as the larger, until the later ended.
+// merged makes one of the two past steps that differ least: the larger number, until the later end.
 func merged(past []asked) []asked {
 	least := 0
 	for i := 1; i < len(past)-2; i++ {
@@ -132,7 +133,8 @@ func merged(past []asked) []asked {
 	return append(past[:least], past[least+1:]...)
 }
 
-// sweep forgets, now and then, workloads that have not asked for less for an hour: what they ask for is known without it.
+// sweep forgets, now and then, workloads that have not asked for less for an hour: their present number is known without
+// Peaks.
 func (p *Peaks) sweep(now time.Time) {
 	if len(p.all) < p.sweepAt {
 		return
@@ -147,7 +149,7 @@ func (p *Peaks) sweep(now time.Time) {
 	p.sweepAt = max(4096, 2*len(p.all))
 }
 
-// Of returns the most that a workload asked for within the last hour; 0: nothing was seen.
+// Of returns the most replicas that a workload asked for within the last hour; it is 0 if nothing was seen.
 func (p *Peaks) Of(key Workload, now time.Time) int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -160,7 +162,7 @@ func (p *Peaks) Of(key Workload, now time.Time) int64 {
 	return most
 }
 
-// Past returns, by namespace, what workloads asked for within the last hour and ask for no more.
+// Past returns, by namespace, the numbers that workloads asked for within the last hour and no longer ask for.
 func (p *Peaks) Past(now time.Time) map[string][]v1alpha1.ReplicaPeak {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -178,7 +180,7 @@ func (p *Peaks) Past(now time.Time) map[string][]v1alpha1.ReplicaPeak {
 	return out
 }
 
-// Recorded sorts peaks as a status holds them. Of too many it leaves those out that ended first.
+// Recorded sorts peaks as a status holds them. If there are too many, it leaves out those that ended first.
 func Recorded(all []v1alpha1.ReplicaPeak) []v1alpha1.ReplicaPeak {
 	if n := len(all) - v1alpha1.MaxReplicaPeaks; n > 0 {
 		slices.SortFunc(all, func(a, b v1alpha1.ReplicaPeak) int { return a.Until.Compare(b.Until.Time) })

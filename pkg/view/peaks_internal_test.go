@@ -41,7 +41,8 @@ func TestPeaks(t *testing.T) {
 	}
 }
 
-// However often a workload is scaled, and however many there are, what is remembered stays bounded, and the peak stays in it.
+// However often a workload is scaled, and however many workloads there are, the memory of Peaks stays bounded and holds the
+// peak.
 func TestPeaksAreBounded(t *testing.T) {
 	at := time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC)
 	var p Peaks
@@ -60,7 +61,7 @@ func TestPeaksAreBounded(t *testing.T) {
 	}
 }
 
-// What was seen before a restart counts after it, in the steps in which it went down, and no longer.
+// Peaks from before a restart count after it, in the steps in which they went down, and no longer.
 func TestPeaksOutliveARestart(t *testing.T) {
 	at := time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC)
 	var before, after Peaks
@@ -74,7 +75,7 @@ func TestPeaksOutliveARestart(t *testing.T) {
 	}
 	after.Note(web, 4, now) // what the first list says
 	after.Recall(written, now)
-	after.Recall(written, now) // each change of the Environment says it again
+	after.Recall(written, now) // each change of the Environment recalls it again
 	for name, tc := range map[string]struct {
 		after time.Duration
 		want  int64
@@ -93,7 +94,7 @@ func TestPeaksOutliveARestart(t *testing.T) {
 	}
 }
 
-// A status that somebody wrote, or that a clock ahead of this one did, counts for an hour and no longer.
+// A peak in a status that a person wrote, or a replica with a clock ahead of this one, counts for an hour and no longer.
 func TestRecalledPeaksEnd(t *testing.T) {
 	at := time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC)
 	var p Peaks
@@ -110,7 +111,7 @@ func TestRecalledPeaksEnd(t *testing.T) {
 	}
 }
 
-// What a deleted workload asked for counts for an hour from its deletion, not from when another of its name is made.
+// The replicas of a deleted workload count for an hour from its deletion, not from when another of its name is made.
 func TestPeaksOfDeletedWorkloadsEnd(t *testing.T) {
 	at := time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC)
 	var p Peaks
@@ -125,7 +126,7 @@ func TestPeaksOfDeletedWorkloadsEnd(t *testing.T) {
 	}
 }
 
-// A status holds so many peaks and no more: of more, those that ended last.
+// A status holds a bounded number of peaks: those that ended last.
 func TestRecordedPeaksAreBounded(t *testing.T) {
 	at := time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC)
 	var all []v1alpha1.ReplicaPeak
@@ -138,7 +139,7 @@ func TestRecordedPeaksAreBounded(t *testing.T) {
 	}
 }
 
-// However small the steps are that come before a large one, what ran a moment ago is not forgotten.
+// However small the steps before a large one are, the number of a moment ago is not forgotten.
 func TestManySmallSteps(t *testing.T) {
 	at := time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC)
 	var p Peaks
@@ -156,7 +157,7 @@ func TestManySmallSteps(t *testing.T) {
 	}
 }
 
-// What an autoscaler of another group's kind says of something of the same name is about something else.
+// An autoscaler of another group's kind says nothing about a workload of the same name.
 func TestKindsOfTheSameName(t *testing.T) {
 	at := time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC)
 	v := New(Settings{}, func() time.Time { return at })

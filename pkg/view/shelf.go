@@ -10,25 +10,25 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-// shelf bounds what is remembered of all objects of a kind together, and of those of one namespace: whoever may write ConfigMaps
-// may write many. What finds no place is marked as large, and read again by the request that uses it.
+// shelf bounds the memory for all objects of a kind and for those of one namespace, since a user who may write ConfigMaps may
+// write many. An object that finds no place is marked as large, and is read again by the request that uses it.
 type shelf struct {
-	// limit and share are bytes, for all together and for one namespace.
+	// limit and share are in bytes, for all objects and for one namespace.
 	limit, share int64
 
 	mu    sync.Mutex
 	sizes map[string]int64
-	// total is what all hold, used what each namespace holds.
+	// total is what all objects hold, used what those of each namespace hold.
 	total int64
 	used  map[string]int64
 }
 
-// newShelf gives one namespace at most a quarter of what there is.
+// newShelf returns a shelf that gives one namespace at most a quarter of limit.
 func newShelf(limit int64) *shelf {
 	return &shelf{limit: limit, share: limit / 4, sizes: map[string]int64{}, used: map[string]int64{}}
 }
 
-// bound has a kind keep no more than finds place.
+// bound makes a kind keep no more than finds place.
 func (s *shelf) bound(k *Kind) {
 	reduce, drop := k.reduce, k.drop
 	k.reduce = func(o runtime.Object) (any, bool) {
@@ -46,7 +46,7 @@ func (s *shelf) bound(k *Kind) {
 	}
 }
 
-// put returns what may be kept of an object, in place of what was kept before.
+// put returns what may be kept of an object; it takes the place of what was kept before.
 func (s *shelf) put(key string, c reference.Contents) reference.Contents {
 	size := int64(c.Size())
 	s.mu.Lock()

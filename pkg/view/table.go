@@ -7,14 +7,14 @@ import (
 	"sync"
 )
 
-// Table keeps what the view needs of the objects of one kind, by namespace/name, or by name where they lie in no namespace. Its zero
-// value is empty. It may be used by many at once.
+// Table keeps what the view needs of the objects of one kind, by namespace/name, or by name for objects without a namespace.
+// Its zero value is empty. It is safe for concurrent use.
 type Table[T any] struct {
 	mu    sync.RWMutex
 	items map[string]T
 }
 
-// Get returns what is kept under a key.
+// Get returns the value under a key, and whether there is one.
 func (t *Table[T]) Get(key string) (T, bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -22,7 +22,8 @@ func (t *Table[T]) Get(key string) (T, bool) {
 	return v, ok
 }
 
-// Put keeps a value, and reports whether it differs from what was kept before: heartbeats and statuses change nothing of most kinds.
+// Put keeps a value, and reports whether it differs from the one before: for most kinds, heartbeats and statuses change
+// nothing.
 func (t *Table[T]) Put(key string, v T) (changed bool) {
 	t.mu.Lock()
 	before, known := t.items[key]
@@ -34,7 +35,7 @@ func (t *Table[T]) Put(key string, v T) (changed bool) {
 	return !known || !reflect.DeepEqual(before, v)
 }
 
-// Delete removes what is kept under a key, and returns it.
+// Delete removes the value under a key. It returns the value, and whether there was one.
 func (t *Table[T]) Delete(key string) (T, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -43,7 +44,7 @@ func (t *Table[T]) Delete(key string) (T, bool) {
 	return v, ok
 }
 
-// Each calls f for everything that is kept; f must not call the table.
+// Each calls f for every key and value; f must not call the table.
 func (t *Table[T]) Each(f func(key string, v T)) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -61,7 +62,7 @@ func (t *Table[T]) All() map[string]T {
 	return out
 }
 
-// Values returns everything that is kept, in the order of the keys.
+// Values returns all values, in the order of their keys.
 func (t *Table[T]) Values() []T {
 	all := t.All()
 	out := make([]T, 0, len(all))

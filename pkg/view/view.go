@@ -19,18 +19,18 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-// Settings are what a cluster's Firebreak is told when it starts.
+// Settings are what Firebreak is told about its cluster when it starts.
 type Settings struct {
 	// Cluster is the cluster's own name.
 	Cluster string
-	// DefaultEnvironment of namespaces that none claims; empty: they are unassigned.
+	// DefaultEnvironment is the environment of namespaces that none claims. If it is empty, they are unassigned.
 	DefaultEnvironment string
-	// Namespace and ServiceAccount that Firebreak itself runs in and as.
+	// Namespace and ServiceAccount are what Firebreak itself runs in and as.
 	Namespace, ServiceAccount string
-	// ReadSecrets: Secrets are read like ConfigMaps, so that what they name is known of the workloads that use them.
+	// ReadSecrets is true if Secrets are read like ConfigMaps, so that workloads refer to what their Secrets name.
 	ReadSecrets bool
-	// Remembered is how many bytes may be remembered of all ConfigMaps, and as many of all Secrets. What goes beyond is read by the
-	// request that uses it. 0: without a bound, for tests and for commands that end.
+	// Remembered is how many bytes may be kept of all ConfigMaps, and as many of all Secrets. Anything beyond is read by the
+	// request that uses it. 0 sets no bound, for tests and for commands that end.
 	Remembered int64
 }
 
@@ -40,7 +40,7 @@ type View struct {
 	clock    func() time.Time
 	kinds    []*Kind
 
-	// What of Firebreak's own kinds is kept whole.
+	// These tables keep objects of Firebreak's own kinds whole.
 	Environments Table[v1alpha1.Environment]
 	Stores       Table[v1alpha1.DataStore]
 	Exemptions   Table[v1alpha1.Exemption]
@@ -65,7 +65,7 @@ type View struct {
 	claims      Table[held]
 }
 
-// New returns an empty view. The clock dates what is seen.
+// New returns an empty view. It takes the time of what it sees from clock.
 func New(s Settings, clock func() time.Time) *View {
 	v := &View{settings: s, clock: clock}
 	v.kinds = append(v.ownKinds(), v.clusterKinds()...)
@@ -75,10 +75,10 @@ func New(s Settings, clock func() time.Time) *View {
 	return v
 }
 
-// Kinds lists the kinds of objects that the view keeps something of. Those that others are reduced by come first.
+// Kinds returns the kinds of objects that the view keeps something of. Kinds that others are reduced by come first.
 func (v *View) Kinds() []*Kind { return v.kinds }
 
-// Tables returns a copy of what is kept, by table, so that two views can be compared.
+// Tables returns a copy of every table by its name, so that two views can be compared.
 func (v *View) Tables() map[string]any {
 	return map[string]any{
 		"environments": v.Environments.All(), "stores": v.Stores.All(), "exemptions": v.Exemptions.All(), "freezes": v.Freezes.All(), "executions": v.Executions.All(),
@@ -88,7 +88,7 @@ func (v *View) Tables() map[string]any {
 	}
 }
 
-// whole keeps an object without what only the API server needs, or only files say.
+// whole keeps an object without the fields that only the API server needs, or that only files hold.
 func whole[T any, P interface {
 	*T
 	client.Object
@@ -98,7 +98,7 @@ func whole[T any, P interface {
 	return *p, true
 }
 
-// estates marks kinds of which the estate is compiled.
+// estates marks kinds that the estate is compiled from.
 func estates(kinds ...*Kind) []*Kind {
 	for _, k := range kinds {
 		k.Estate = true
@@ -124,8 +124,8 @@ type specified[T any] interface {
 	client.Object
 }
 
-// asSpecified has a kind tell no news when nothing but the status of an object has changed: every status that Firebreak writes comes
-// back as a change, and would have the estate compiled again.
+// asSpecified makes a kind report no news when only the status of an object has changed: every status that Firebreak writes
+// comes back as a change, and the estate would be compiled again.
 func asSpecified[T any, P specified[T]](k *Kind, t *Table[T], status func(P) any) *Kind {
 	bare := func(v T) T {
 		p := P(&v)
@@ -141,7 +141,7 @@ func asSpecified[T any, P specified[T]](k *Kind, t *Table[T], status func(P) any
 	return k
 }
 
-// environment keeps an Environment, and takes in what its status says of replicas that workloads asked for.
+// environment keeps an Environment, and takes in the peaks of replicas that its status records.
 func (v *View) environment(e *v1alpha1.Environment) (v1alpha1.Environment, bool) {
 	v.Peaks.Recall(e.Status.RecentReplicas, v.clock())
 	return whole(e)
@@ -214,7 +214,7 @@ func (v *View) workloadKinds() []*Kind {
 	}
 }
 
-// Compile makes the estate of what is kept.
+// Compile returns the estate of the objects that are kept.
 func (v *View) Compile() *estate.Estate {
 	return estate.Compile(estate.Input{
 		Environments:       v.Environments.Values(),
@@ -232,7 +232,7 @@ func (v *View) Compile() *estate.Estate {
 	})
 }
 
-// ClusterView returns what requests are judged by: an estate, and the view as it is when it is asked.
+// ClusterView returns what requests are judged by: an estate, and the view as it is at the time of each question.
 func (v *View) ClusterView(e *estate.Estate) *policy.ClusterView {
 	return &policy.ClusterView{
 		Estate:          e,

@@ -14,7 +14,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
-// kind returns what the view keeps of one kind.
+// kind returns the view's Kind of a name.
 func kind(t *testing.T, v *view.View, name string) *view.Kind {
 	t.Helper()
 	for _, k := range v.Kinds() {
@@ -26,8 +26,8 @@ func kind(t *testing.T, v *view.View, name string) *view.Kind {
 	return nil
 }
 
-// Only a change that could decide something is news: Firebreak's own statuses come back as changes, and must not have the estate
-// compiled again.
+// Only a change that could decide something is news: Firebreak's own statuses come back as changes, and must not cause the
+// estate to be compiled again.
 func TestNews(t *testing.T) {
 	v := view.New(view.Settings{}, night)
 	k := kind(t, v, "Environment")
@@ -67,7 +67,7 @@ func TestNews(t *testing.T) {
 	}
 }
 
-// What an Environment's status says of replicas counts after a restart.
+// The peaks of replicas in an Environment's status count after a restart.
 func TestEnvironmentsRecallPeaks(t *testing.T) {
 	v, w := seeing(`{apiVersion: firebreak.dev/v1alpha1, kind: Environment, metadata: {name: production}, spec: {tier: Production},
   status: {recentReplicas: [{namespace: payments, kind: Deployment.apps, name: web, replicas: 8, until: "2026-11-28T02:00:00Z"}]}}`)
@@ -80,7 +80,7 @@ func TestEnvironmentsRecallPeaks(t *testing.T) {
 	}
 }
 
-// The estate is compiled of what is kept, and what is deleted leaves it.
+// The estate is compiled from the objects that are kept; a deleted object leaves it.
 func TestCompile(t *testing.T) {
 	v, _ := seeing(
 		`{apiVersion: firebreak.dev/v1alpha1, kind: Environment, metadata: {name: production}, spec: {tier: Production, namespaces: {selector: {matchLabels: {env: prod}}}}}`,
@@ -100,7 +100,7 @@ func TestCompile(t *testing.T) {
 	}
 }
 
-// Every kind makes objects and lists of its own, and keeps nothing of any other.
+// Every kind makes objects and lists of its own, and keeps nothing of any other kind.
 func TestKindsKeepTheirOwn(t *testing.T) {
 	for _, k := range view.New(view.Settings{ReadSecrets: true, Remembered: 1 << 20}, night).Kinds() {
 		list, err := k.NewList()
@@ -119,7 +119,8 @@ func TestKindsKeepTheirOwn(t *testing.T) {
 	}
 }
 
-// Objects that nobody keeps, or of another namespace than the kept ones, are left alone; what cannot be read is told.
+// Objects of other kinds, or of another namespace than the kept ones, are left alone; an object that cannot be read is an
+// error.
 func TestAdd(t *testing.T) {
 	v, _ := seeing()
 	before := v.Tables()
@@ -138,7 +139,7 @@ func TestAdd(t *testing.T) {
 	}
 }
 
-// A table gives its values in the order of their keys, and copies that are the caller's own.
+// A table returns its values in the order of their keys, and copies that are the caller's own.
 func TestTable(t *testing.T) {
 	var table view.Table[int]
 	for i, key := range []string{"c", "a", "b"} {

@@ -16,8 +16,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// owner is what is kept of an object that may own Pods: what identifies it, what matters of its template, and what it holds if it is a
-// StatefulSet.
+// owner is what is kept of an object that may own Pods: its identity, what matters of its template, and what it holds if it
+// is a StatefulSet.
 type owner struct {
 	Workload
 	uid types.UID
@@ -25,7 +25,7 @@ type owner struct {
 	held *held
 }
 
-// workload keeps a kind of workloads under keys that say the kind.
+// workload makes a kind keep its workloads under keys that include the kind.
 func (v *View) workload(k *Kind) *Kind {
 	at := func(key string) string {
 		namespace, name, _ := strings.Cut(key, "/")
@@ -67,7 +67,7 @@ func (v *View) replicationController(o *corev1.ReplicationController) owner {
 	return v.keep("ReplicationController", &o.ObjectMeta, template, o.Spec.Replicas)
 }
 
-// keep what the template of a workload refers to, and note how many replicas it asks for: one, where it does not say.
+// keep returns what the template of a workload refers to, and notes how many replicas it asks for: one if it does not say.
 func (v *View) keep(kind string, meta *metav1.ObjectMeta, t *corev1.PodTemplateSpec, replicas *int32) owner {
 	out := owner{
 		Workload: Workload{meta.Namespace, kind, meta.Name}, uid: meta.UID,
@@ -84,7 +84,7 @@ func (v *View) keep(kind string, meta *metav1.ObjectMeta, t *corev1.PodTemplateS
 	return out
 }
 
-// counted is what the replicas of a workload are counted under: its kind says its group.
+// counted returns the name that the replicas of a workload are counted under: its kind includes its group.
 func (w Workload) counted() Workload {
 	if w.Kind != "ReplicationController" {
 		w.Kind += "." + appsv1.GroupName
@@ -94,8 +94,8 @@ func (w Workload) counted() Workload {
 
 func (v *View) gone(_ string, o owner) { v.Peaks.Gone(o.counted(), v.clock()) }
 
-// hostsOf gives the hosts that a ConfigMap or Secret names, and not its values: what $(VAR) composes of values that came later than
-// the owner is nothing that the owner had, and heals nothing.
+// hostsOf returns the hosts that a ConfigMap or Secret names, without its values: the owner did not have what $(VAR) composes
+// of values that came later, so that heals nothing.
 func (v *View) hostsOf(contents func(namespace, name string) (reference.Contents, bool)) func(namespace, name string) (reference.Contents, bool) {
 	return func(namespace, name string) (reference.Contents, bool) {
 		c, ok := contents(namespace, name)
@@ -107,8 +107,8 @@ func (v *View) hostsOf(contents func(namespace, name string) (reference.Contents
 	}
 }
 
-// scaledBy notes how many replicas an autoscaler saw of what it scales. Of custom resources nothing else tells; of other kinds nothing
-// is kept.
+// scaledBy notes how many replicas an autoscaler saw of its target. It does so for custom resources, of which nothing else
+// tells; for other kinds it keeps nothing.
 func (v *View) scaledBy(a *autoscalingv2.HorizontalPodAutoscaler) (Workload, bool) {
 	t := a.Spec.ScaleTargetRef
 	if gv, err := schema.ParseGroupVersion(t.APIVersion); err != nil || gv.Group == appsv1.GroupName || gv.Group == "" {
@@ -136,8 +136,8 @@ func (v *View) peak(namespace, kind, name string) int64 {
 	return v.Peaks.Of(Workload{namespace, kind, name}, v.clock())
 }
 
-// running counts what the workloads of a namespace ask for whose Pods a selector matches; what a Deployment makes is counted
-// with it. It looks at every workload: it is asked when a disruption budget is written.
+// running returns how many replicas the workloads of a namespace ask for whose Pods a selector matches; a ReplicaSet is
+// counted with its Deployment. It looks at every workload, since it is called only when a disruption budget is written.
 func (v *View) running(namespace string, sel labels.Selector) int64 {
 	var n int64
 	v.workloads.Each(func(_ string, o owner) {

@@ -21,7 +21,7 @@ func running(kind, name, replicas string) string {
 		version, kind, name, name, replicas, name)
 }
 
-// An owner is the one of that kind, name and UID: what was deleted and made again under its name is another.
+// An owner has that kind, name and UID: an object that was deleted and made again under its name is another.
 func TestOwners(t *testing.T) {
 	kinds := []string{"Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "ReplicationController"}
 	var objects []string
@@ -32,7 +32,7 @@ func TestOwners(t *testing.T) {
 	for _, k := range kinds {
 		want := int64(3)
 		if k == "DaemonSet" {
-			want = 1 // how many there are, its nodes say
+			want = 1 // its nodes tell how many there are
 		}
 		p, ok := w.Owners("payments", metav1.OwnerReference{Kind: k, Name: "web", UID: "web-uid"})
 		if !ok || p.Replicas != want || p.Labels["app"] != "web" || len(p.References) != 1 || p.References[0].Name != "orders.prod.db.example.com" {
@@ -69,7 +69,7 @@ func TestWhatWorkloadsLeaveOut(t *testing.T) {
 	}
 }
 
-// What runs of a selection is counted once: what a Deployment makes is counted with it.
+// The replicas of a selection are counted once: those of a Deployment's ReplicaSet are counted with the Deployment.
 func TestRunning(t *testing.T) {
 	_, w := seeing(running("Deployment", "web", "replicas: 3,"), running("ReplicaSet", "web", "replicas: 3,"), running("StatefulSet", "web", "replicas: 2,"), running("Deployment", "other", "replicas: 9,"))
 	web := labels.SelectorFromSet(labels.Set{"app": "web"})
@@ -84,7 +84,7 @@ func TestRunning(t *testing.T) {
 	}
 }
 
-// The values of ConfigMaps heal nothing that comes later: of what a template uses, only the hosts are kept.
+// The values of ConfigMaps heal nothing that comes later: only the hosts of the ConfigMaps that a template uses are kept.
 func TestTemplatesTakeHostsOnly(t *testing.T) {
 	const env = `env: [{name: A, valueFrom: {configMapKeyRef: {name: x, key: part}}}, {name: B, value: "$(A).db.example.com"}, {name: C, valueFrom: {configMapKeyRef: {name: x, key: host}}}]`
 	_, w := seeing(`{apiVersion: v1, kind: ConfigMap, metadata: {namespace: payments, name: x}, data: {part: orders.prod, host: ledger.prod.db.example.com}}`,
@@ -102,7 +102,8 @@ func TestTemplatesTakeHostsOnly(t *testing.T) {
 	}
 }
 
-// What a workload asked for counts for an hour after it asks for less, or is gone; of custom resources an autoscaler tells.
+// The replicas of a workload count for an hour after it asks for less or is gone; for custom resources an autoscaler tells
+// them.
 func TestPeaksOfTheCluster(t *testing.T) {
 	at := night()
 	v := view.New(view.Settings{}, func() time.Time { return at })
