@@ -11,8 +11,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// held is what is kept of an object that holds state, which in every cluster are claims and stateful sets: its owners and its
-// protection.
+// held is what is kept of an object that holds state: its owners, and what protects it. In every cluster, claims and stateful sets
+// hold state.
 type held struct {
 	policy.Dependent
 	owners []types.UID

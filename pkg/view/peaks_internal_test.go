@@ -13,9 +13,9 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// What was asked for counts for an hour after it was asked for no more, in however many steps it went down.
 var web = Workload{"payments", "Deployment", "web"} //nolint:gochecknoglobals // the workload of these tests
 
+// A number of replicas counts for an hour after the workload stopped asking for it, in however many steps it went down.
 func TestPeaks(t *testing.T) {
 	at := time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC)
 	var p Peaks
