@@ -1,10 +1,10 @@
 // Package ledger reserves executions of change windows.
 //
-// Creating a ChangeExecution is the reservation: its name is made of window, occurrence and slot, so the API server
-// gives each slot to exactly one request, whichever replica is first. Nothing here keeps state in memory, so a replica
-// may die at any moment.
+// Creating a ChangeExecution is the reservation. Its name is made of window, occurrence and slot, so the API server gives
+// each slot to exactly one request, whichever replica is first. The package keeps no state in memory, so a replica may die at
+// any moment.
 //
-// It may import a client. It does not decide whether a window covers a request; pkg/change does.
+// The package may import a client. It does not decide whether a window covers a request; pkg/change does.
 //
 // This package may change without notice.
 package ledger

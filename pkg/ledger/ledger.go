@@ -19,9 +19,9 @@ import (
 )
 
 var (
-	// ErrExhausted says that no slot is free.
+	// ErrExhausted is the error when no slot is free.
 	ErrExhausted = errors.New("no execution is left")
-	// ErrContended says that slots were taken while they were being tried; a retry helps.
+	// ErrContended is the error when other requests took the slots while they were being tried; a retry helps.
 	ErrContended = errors.New("other requests took the slots that were tried")
 )
 
@@ -44,26 +44,26 @@ func New(c Client, namespace string) *Ledger { return &Ledger{client: c, namespa
 
 // ReservationRequest is a request for one execution.
 type ReservationRequest struct {
-	// Verdict of the window, with the slots that were taken when its executions were read live.
+	// Verdict is the window's verdict, with the slots that were taken when its executions were read live.
 	Verdict change.Verdict
-	// Key by which a repeat is the same execution.
+	// Key identifies the execution: a request with the same key is a repeat of it.
 	Key       string
 	Requester v1alpha1.Stamp
 	Operation v1alpha1.Operation
 	Object    v1alpha1.ExecutedObject
-	// Digest of the plan that runs; empty where none does.
+	// Digest is that of the plan that runs; it is empty if there is no plan.
 	Digest string
 }
 
-// Reservation is a slot that a claim holds.
+// Reservation is a slot that a request holds.
 type Reservation struct {
 	*v1alpha1.ChangeExecution
-	// Held is true if the key held the slot before: such a reservation is not this request's to give back.
+	// Held is true if the key held the slot before: this request must not give such a reservation back.
 	Held bool
 }
 
-// Reserve takes a slot. A key that holds one keeps it; else a free one is picked at random, and one more if that was
-// taken meanwhile. Its errors are ErrExhausted, ErrContended, or that of a failed call, after which the slot may or may
+// Reserve takes a slot. A key that holds a slot keeps it. Else Reserve picks a free slot at random, and one more if that was
+// taken meanwhile. Its error is ErrExhausted, ErrContended, or that of a failed call; after a failed call the slot may or may
 // not be taken.
 func (l *Ledger) Reserve(ctx context.Context, c ReservationRequest) (*Reservation, error) {
 	if c.Verdict.HeldSlot != "" {
@@ -101,14 +101,14 @@ func (l *Ledger) held(c ReservationRequest) *Reservation {
 	return &Reservation{ChangeExecution: l.execution(c, c.Verdict.HeldSlot), Held: true}
 }
 
-// pick returns a free slot. Without a limit it is derived from the key, so that a repeat takes the same.
+// pick returns a free slot. Without a limit the slot is derived from the key, so that a repeat takes the same one.
 func pick(c ReservationRequest, taken []string) (string, bool) {
 	if c.Verdict.Max == 0 {
 		sum := sha256.Sum256([]byte(c.Key))
 		return hex.EncodeToString(sum[:8]), true
 	}
 	var free []string
-	// Each slot that was given back makes room for another under a new name: the record of it stays.
+	// Each slot that was given back makes room for another under a new name, since its record stays.
 	for i := range c.Verdict.Max + len(c.Verdict.Released) {
 		if s := strconv.Itoa(i); !slices.Contains(taken, s) && !slices.Contains(c.Verdict.Released, s) {
 			free = append(free, s)
@@ -121,7 +121,7 @@ func pick(c ReservationRequest, taken []string) (string, bool) {
 	return free[rand.IntN(len(free))], true
 }
 
-// list reads the slots in use, and the one that the claim's key holds.
+// list reads the slots in use, and the slot that the request's key holds.
 func (l *Ledger) list(ctx context.Context, c ReservationRequest) (holder string, taken []string, err error) {
 	var all v1alpha1.ChangeExecutionList
 	uid := string(c.Verdict.Window.UID)
@@ -177,15 +177,15 @@ func (l *Ledger) execution(c ReservationRequest, slot string) *v1alpha1.ChangeEx
 	}
 }
 
-// Release gives a reservation back that was not used: its request is denied. It is only for the request that made it,
-// before it is answered. A slot that has changed hands is left alone.
+// Release gives back a reservation that was not used because its request is denied. Only the request that made it may call
+// Release, before it is answered. A slot that has changed hands is left alone.
 func (l *Ledger) Release(ctx context.Context, r *Reservation) error {
 	if r.Held {
 		return nil
 	}
 	x := r.ChangeExecution
 	if x.UID == "" {
-		// The answer to the creation was lost: look whether it happened.
+		// The answer to the creation was lost: look whether the execution exists.
 		var found v1alpha1.ChangeExecution
 		err := l.client.Get(ctx, client.ObjectKeyFromObject(x), &found)
 		if apierrors.IsNotFound(err) || err == nil && found.Spec.Key != x.Spec.Key {

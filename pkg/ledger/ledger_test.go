@@ -17,7 +17,7 @@ import (
 
 const home = "firebreak-system"
 
-// slots is a window of so many executions; 0: without a limit.
+// slots returns the verdict of a window with n executions; 0 sets no limit.
 func slots(n int) change.Verdict {
 	return change.Verdict{
 		Window: &v1alpha1.ChangeWindow{ObjectMeta: metav1.ObjectMeta{Name: "w", Namespace: "payments", UID: "w-1"}, Spec: v1alpha1.ChangeWindowSpec{Environment: "production"}},
@@ -38,7 +38,7 @@ func records(s *apistore.Store) []v1alpha1.ChangeExecution {
 	return apistore.All[v1alpha1.ChangeExecution](s, home)
 }
 
-// An execution is reserved by what was created, which says whose it is and of which window.
+// The execution that is created is the reservation, and names its requester and its window.
 func TestReserve(t *testing.T) {
 	s, l := opened()
 	r, err := l.Reserve(t.Context(), claim("k-1", slots(1)))
@@ -54,7 +54,7 @@ func TestReserve(t *testing.T) {
 	}
 }
 
-// What was read before a claim may have changed since: the slot that it tries is taken, and it looks again.
+// The state may have changed since it was read: the slot that Reserve tries is taken, and it looks again.
 func TestReserveAmongOthers(t *testing.T) {
 	for name, tc := range map[string]struct {
 		reason string
@@ -93,7 +93,7 @@ func TestReserveAmongOthers(t *testing.T) {
 	}
 }
 
-// Who holds a slot by what was read keeps it, and writes nothing.
+// A key that holds a slot by the state that was read keeps it, and nothing is written.
 func TestHeldSlotsAreKept(t *testing.T) {
 	s, l := opened()
 	v := slots(1)
@@ -110,7 +110,7 @@ func TestHeldSlotsAreKept(t *testing.T) {
 	}
 }
 
-// What was released makes room for another under a new name: its record stays.
+// A released slot makes room for another under a new name: its record stays.
 func TestReleasedSlots(t *testing.T) {
 	_, l := opened()
 	v := slots(1)
@@ -125,7 +125,7 @@ func TestReleasedSlots(t *testing.T) {
 	}
 }
 
-// However many ask at once, through however many replicas, as many are reserved as there are.
+// However many requests come at once, through however many replicas, exactly as many executions are reserved as there are.
 func TestRacesAreExact(t *testing.T) {
 	s, _ := opened()
 	const requests, limit = 50, 7
@@ -134,7 +134,7 @@ func TestRacesAreExact(t *testing.T) {
 	for i := range requests {
 		all.Go(func() {
 			err := ledger.ErrContended
-			for errors.Is(err, ledger.ErrContended) { // its sender tries again
+			for errors.Is(err, ledger.ErrContended) { // the requester tries again
 				_, err = ledger.New(s, home).Reserve(t.Context(), claim(fmt.Sprint("k-", i), slots(limit)))
 			}
 			outcomes <- err
@@ -164,7 +164,7 @@ func TestFaults(t *testing.T) {
 		reason    string
 		fault     apistore.Fault
 		recorded  int
-		releases  string // the error of giving back; empty: none
+		releases  string // the error of giving back; empty if there is none
 		remaining int
 	}{
 		"nothing was stored":  {"there is nothing to give back", apistore.Unwritten, 0, "", 0},
@@ -222,7 +222,7 @@ func TestWhatIsAnothersIsNotGivenBack(t *testing.T) {
 	}
 }
 
-// If nobody can look whose the slots are, nothing is reserved.
+// If the holders of the slots cannot be listed, nothing is reserved.
 func TestListingFails(t *testing.T) {
 	s, l := opened()
 	if _, err := l.Reserve(t.Context(), claim("a", slots(1))); err != nil {

@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// calendar is a cron expression in a zone. `next` is computed here and not by the parser's library, which skips what falls
-// into the hour that a zone leaves out and fires twice in the hour that it repeats.
+// calendar is a cron expression in a zone. This package computes the next instant itself, since the parser's library skips
+// starts in the hour that a zone leaves out and fires twice in the hour that it repeats.
 type calendar struct {
-	// Bits of the fields: bit n is set if n is in it.
+	// The fields are bit sets: bit n is set if the field includes n.
 	minute, hour, dom, month, dow uint64
 	zone                          *time.Location
 	duration                      time.Duration
 }
 
-// maxYears is how far ahead is searched: the 29th of February comes after eight years at the latest.
+// maxYears is how many years ahead the search goes: the 29th of February comes after eight years at the latest.
 const maxYears = 9
 
 func set(bits uint64, n int) bool { return bits&(1<<uint(n)) != 0 }
@@ -55,8 +55,8 @@ func (c *calendar) matches(d day) bool {
 	return set(c.month, int(d.month)) && set(c.dom, d.day) && set(c.dow, int(d.weekday()))
 }
 
-// on returns a day's first start at or after an instant or, backwards, its last at or before it. Later times of a day are
-// never earlier instants, so the place to begin is found by halving.
+// on returns a day's first start at or after an instant or, backwards, its last start at or before it. A later time of the
+// day is never an earlier instant, so the search for the place to begin is binary.
 func (c *calendar) on(d day, at time.Time, forwards bool) (time.Time, bool) {
 	const minutes = 24 * 60
 	instant := func(i int) time.Time { return d.at(i/60, i%60, c.zone) }
@@ -77,8 +77,8 @@ func (c *calendar) on(d day, at time.Time, forwards bool) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// shortestGap returns the shortest time between two starts, from one of them on: of a year, which holds both changes of
-// every zone's clock, or of as many as decide.
+// shortestGap returns the shortest time between two consecutive starts, beginning at first. It looks at a year, which holds
+// both clock changes of every zone, or at the first 3000 starts, which are enough.
 func (c *calendar) shortestGap(first time.Time) time.Duration {
 	const enough = 3000
 	shortest := time.Duration(1<<63 - 1)
@@ -116,19 +116,19 @@ func (d day) weekday() time.Weekday {
 	return time.Date(d.year, d.month, d.day, 12, 0, 0, 0, time.UTC).Weekday()
 }
 
-// first is the first instant of the day, or near it where the zone has none.
+// first returns the first instant of the day, or one near it where the zone has none.
 func (d day) first(zone *time.Location) time.Time {
 	return time.Date(d.year, d.month, d.day, 0, 0, 0, 0, zone)
 }
 
-// at returns the instant at which clocks of a zone show a time of the day. Where they never do, it is the first instant
-// that they show after it; where they do twice, the first of the two.
+// at returns the instant at which clocks in a zone show a time of the day. If they never do, it is the first instant at which
+// they show a later time. If they do so twice, it is the first of the two.
 func (d day) at(hour, minute int, zone *time.Location) time.Time {
 	t := time.Date(d.year, d.month, d.day, hour, minute, 0, 0, zone)
 	if shown := t.In(zone); shown.Hour() != hour || shown.Minute() != minute || dayOf(shown) != d {
 		return d.transition(hour, minute, zone)
 	}
-	// Twice: an earlier instant shows the same. Clocks are set back by at most a few hours.
+	// The time may be shown twice, at an earlier instant too. Clocks are set back by at most a few hours.
 	for _, back := range []time.Duration{30 * time.Minute, time.Hour, 2 * time.Hour, 3 * time.Hour, 24 * time.Hour} {
 		if e := t.Add(-back); dayOf(e.In(zone)) == d && e.In(zone).Hour() == hour && e.In(zone).Minute() == minute {
 			return e
@@ -137,8 +137,8 @@ func (d day) at(hour, minute int, zone *time.Location) time.Time {
 	return t
 }
 
-// transition finds the instant at which clocks are set ahead over a time that they then never show: the first whose time
-// is later.
+// transition returns the instant at which clocks are set ahead over a time that they then never show: the first instant with
+// a later time.
 func (d day) transition(hour, minute int, zone *time.Location) time.Time {
 	wanted := time.Date(d.year, d.month, d.day, hour, minute, 0, 0, time.UTC)
 	shows := func(t time.Time) time.Time {

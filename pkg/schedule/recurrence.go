@@ -11,19 +11,19 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// Error says what is wrong with a schedule.
+// Error describes an error in a schedule.
 type Error struct {
-	// Field below the schedule, such as recurrence.cron.
+	// Field is the path below the schedule, such as recurrence.cron.
 	Field string
-	// Value that stands there.
+	// Value is the value of the field.
 	Value string
-	// Why it cannot be.
+	// Why is the reason why the value is wrong.
 	Why string
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("%s %q: %s", e.Field, e.Value, e.Why) }
 
-// recurring reads a recurrence.
+// recurring compiles a recurrence.
 func recurring(r *v1alpha1.Recurrence) (*Schedule, *Error) {
 	never := &Schedule{}
 	c, err := parse(r.Cron)
@@ -39,8 +39,8 @@ func recurring(r *v1alpha1.Recurrence) (*Schedule, *Error) {
 	return &Schedule{cron: c, until: r.ValidUntil.Round(0)}, nil
 }
 
-// Validate says what is wrong with a recurrence that can be read: it never fires, or its occurrences run into each other.
-// now is when it is written.
+// Validate returns an error for a recurrence that can be read but never fires, or whose occurrences overlap. now is the time
+// at which it is written.
 func Validate(r *v1alpha1.Recurrence, now time.Time) *Error {
 	s, err := recurring(r)
 	if err != nil {
@@ -59,10 +59,10 @@ func Validate(r *v1alpha1.Recurrence, now time.Time) *Error {
 	return nil
 }
 
-// starBit is what the parser sets in a field that restricts nothing.
+// starBit is the bit that the parser sets in a field that restricts nothing.
 const starBit = 1 << 63
 
-// parse reads the five fields.
+// parse reads the five fields of a cron expression.
 func parse(text string) (*calendar, *Error) {
 	bad := func(why string) (*calendar, *Error) { return nil, &Error{"recurrence.cron", text, why} }
 	if strings.Contains(text, "TZ=") {

@@ -6,42 +6,42 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// Schedule says when something is open. The zero value is never open.
+// Schedule tells when something is open. The zero value is never open.
 type Schedule struct {
-	// one interval; a zero end: it has none.
+	// start and end bound the one interval; end is zero if the interval has none.
 	start, end time.Time
 	once       bool
-	// cron, if it recurs.
+	// cron is set if the schedule recurs.
 	cron  *calendar
 	until time.Time
 }
 
 // Occurrence is one interval in which a schedule is open.
 type Occurrence struct {
-	// Start is included, End is not. A zero End: it has none.
+	// Start is included, End is not. End is zero if the occurrence has none.
 	Start, End time.Time
 }
 
-// Number names the occurrence of a recurrence, the same through every replica: the second in which it starts.
+// Number returns the number of an occurrence of a recurrence: the second in which it starts, the same in every replica.
 func (o Occurrence) Number() int64 { return o.Start.Unix() }
 
-// Contains reports whether an instant lies in the occurrence. Instants are wall-clock: a monotonic reading would make a
-// comparison after a suspend lie.
+// Contains reports whether an instant lies in the occurrence. It compares wall-clock times: after a suspend, a monotonic
+// reading would make the comparison wrong.
 func (o Occurrence) Contains(at time.Time) bool {
 	at = at.Round(0)
 	return !at.Before(o.Start) && (o.End.IsZero() || at.Before(o.End))
 }
 
-// Expired reports whether something that expires has done so: at that very instant it has.
+// Expired reports whether an expiry time has passed; at that very instant it has.
 func Expired(expiresAt, at time.Time) bool { return !at.Round(0).Before(expiresAt.Round(0)) }
 
-// Interval is a schedule that is open once. A zero end: it stays open.
+// Interval returns a schedule that is open once. If end is zero, it stays open.
 func Interval(start, end time.Time) *Schedule {
 	return &Schedule{start: start.Round(0), end: end.Round(0), once: true}
 }
 
-// Compile reads a schedule. Where it has no start, it opens at from. Its error says what is wrong, and in which field; a
-// schedule that cannot be read is never open.
+// Compile reads a schedule. If the schedule has no start, it opens at from. The error names the field and what is wrong with
+// it; a schedule that cannot be read is never open.
 func Compile(s *v1alpha1.Schedule, from time.Time) (*Schedule, *Error) {
 	if s == nil {
 		return Interval(from, time.Time{}), nil
@@ -70,7 +70,7 @@ func (s *Schedule) IsOpen(at time.Time) bool {
 	return ok
 }
 
-// At returns the occurrence that an instant lies in.
+// At returns the occurrence that contains an instant, and whether there is one.
 func (s *Schedule) At(at time.Time) (Occurrence, bool) {
 	at = at.Round(0)
 	o, ok := s.last(at)
@@ -82,7 +82,7 @@ func (s *Schedule) last(at time.Time) (Occurrence, bool) {
 	if s.cron == nil {
 		return Occurrence{s.start, s.end}, s.once && !at.Before(s.start)
 	}
-	// The search ends where an occurrence could not reach the instant any more: nothing is looked back on.
+	// The search ends where an occurrence could no longer reach the instant.
 	start, ok := s.cron.before(minTime(at, s.until.Add(-1)), at.Add(-s.cron.duration))
 	return Occurrence{start, start.Add(s.cron.duration)}, ok
 }
@@ -97,7 +97,7 @@ func (s *Schedule) Next(from time.Time) (Occurrence, bool) {
 	return Occurrence{start, start.Add(s.cron.duration)}, ok
 }
 
-// PresentOrNext returns the occurrence that an instant lies in, else the next one; false once none comes any more.
+// PresentOrNext returns the occurrence that contains an instant, else the next one. It returns false if none is left.
 func (s *Schedule) PresentOrNext(at time.Time) (Occurrence, bool) {
 	if o, ok := s.At(at); ok {
 		return o, true
@@ -105,7 +105,7 @@ func (s *Schedule) PresentOrNext(at time.Time) (Occurrence, bool) {
 	return s.Next(at)
 }
 
-// Over returns when the last occurrence ended, and whether it did before an instant.
+// Over returns when the last occurrence ended, and whether that was before an instant.
 func (s *Schedule) Over(at time.Time) (time.Time, bool) {
 	if _, ok := s.PresentOrNext(at); ok {
 		return time.Time{}, false

@@ -205,7 +205,7 @@ func TestBadRecurrences(t *testing.T) {
 	}
 }
 
-// What got in although it cannot be read is closed, for ever.
+// A schedule that was stored although it cannot be read is closed, for ever.
 func TestWhatCannotBeReadIsClosed(t *testing.T) {
 	for _, r := range []*v1alpha1.Recurrence{
 		recurrence("0 0 30 2 *", "UTC", time.Hour), recurrence("nonsense", "UTC", time.Hour), recurrence("0 2 * * *", "Mars/Olympus", time.Hour), recurrence("0 2 * * *", "UTC", 0),
@@ -219,7 +219,7 @@ func TestWhatCannotBeReadIsClosed(t *testing.T) {
 	}
 }
 
-// slow is an obvious reading of a recurrence: it walks through the minutes and looks at the clock on the wall.
+// slow reads a recurrence in the obvious way: it walks through the minutes and looks at the clock on the wall.
 type slow struct {
 	minutes, hours, doms, months, dows map[int]bool
 	zone                               *time.Location
@@ -250,7 +250,7 @@ func (s slow) fires(wall time.Time) bool {
 	return s.minutes[wall.Minute()] && s.hours[wall.Hour()] && s.doms[wall.Day()] && s.months[int(wall.Month())] && s.dows[int(wall.Weekday())]
 }
 
-// starts are the instants at which it opens, between two instants.
+// starts returns the instants at which the schedule opens, between two instants.
 func (s slow) starts(from, to time.Time) []time.Time {
 	wall := func(t time.Time) time.Time {
 		y := t.In(s.zone)
@@ -315,7 +315,7 @@ func TestAgainstASlowReading(t *testing.T) {
 	}
 }
 
-// differs says how a schedule differs at an instant from what its starts, up to another, make of it.
+// differs returns how a schedule differs at an instant from what the starts, up to another instant, say.
 func differs(s *schedule.Schedule, starts []time.Time, instant, to time.Time, length time.Duration) string {
 	open, next := false, time.Time{}
 	for _, start := range starts {
@@ -334,7 +334,7 @@ func differs(s *schedule.Schedule, starts []time.Time, instant, to time.Time, le
 	return ""
 }
 
-// BenchmarkIsOpen: a schedule that fires once a year costs what one costs that fires every minute, give or take.
+// BenchmarkIsOpen compares schedules: one that fires once a year costs about as much as one that fires every minute.
 func BenchmarkIsOpen(b *testing.B) {
 	instant := time.Date(2026, 11, 22, 12, 30, 10, 0, time.UTC)
 	cost := map[string]time.Duration{}

@@ -10,7 +10,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// New returns the scheme. Its error is that of a name that is taken twice.
+// New returns the scheme. It fails if two kinds claim one name.
 func New() (*runtime.Scheme, error) {
 	s := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(s), v1alpha1.AddToScheme(s)); err != nil {

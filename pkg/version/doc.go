@@ -1,4 +1,4 @@
-// Package version says which build of Firebreak is running.
+// Package version tells which build of Firebreak is running.
 //
 // This package may change without notice.
 package version

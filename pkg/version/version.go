@@ -10,16 +10,17 @@ import (
 
 // Build is what the go command recorded about a binary.
 type Build struct {
-	// Version of the module; "(devel)" for one that was built from a checkout.
+	// Version is that of the module; it is "(devel)" for a build from a checkout.
 	Version string
-	// Commit that it was built from; empty: it was not recorded. Modified is true if the checkout differed from it.
+	// Commit is the one that the binary was built from; it is empty if it was not recorded. Modified is true if the checkout
+	// differed from it.
 	Commit   string
 	Modified bool
 	// Go is the version of the compiler.
 	Go string
 }
 
-// Read returns what was recorded about the running binary.
+// Read returns the build of the running binary.
 func Read() Build {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -44,7 +45,7 @@ func of(info *debug.BuildInfo) Build {
 	return b
 }
 
-// String is one line for a person.
+// String returns the build as one line for a person.
 func (b Build) String() string {
 	out := b.Version
 	if b.Commit != "" {
@@ -59,7 +60,7 @@ func (b Build) String() string {
 	return out
 }
 
-// Command returns the command that prints it.
+// Command returns the command that prints the build to out.
 func Command(out io.Writer) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
