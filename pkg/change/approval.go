@@ -10,28 +10,30 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/schedule"
 )
 
-// ApproverCheck says why the word of a stamped user counts nowhere in an environment: he is no person, or no member of it. Empty
-// means that it may count. The estate knows, and may know better today than when the word was given.
+// ApproverCheck returns why the word of a stamped user does not count in an environment: they are not a person, or not a
+// member of it. It returns an empty string if the word may count. The estate decides, and may know more today than when the
+// word was given.
 type ApproverCheck func(environment string, by *v1alpha1.Stamp) string
 
-// Approvals is what the words about one window come to.
+// Approvals is the result of counting the approvals of one window.
 type Approvals struct {
-	// Names of the approvals that count, sorted.
+	// Names are the names of the approvals that count, in the order in which they were created.
 	Names []string
-	// By are the usernames of those who gave them, in the same order.
+	// By are the usernames of their approvers, in the same order.
 	By []string
-	// Required is how many must count.
+	// Required is how many approvals must count.
 	Required int
-	// RejectedBy is who rejected the window; empty: nobody.
+	// RejectedBy is the user that rejected the window; it is empty if there is none.
 	RejectedBy, RejectComment string
-	// Ignored says of each approval that does not count why, for people.
+	// Ignored explains, for each approval that does not count, why; it is for people.
 	Ignored []string
 }
 
 // Enough reports whether the window is approved.
 func (a Approvals) Enough() bool { return a.RejectedBy == "" && len(a.Names) >= a.Required }
 
-// CountApprovals adds up the words about a window. executor is who would use it; nil when nobody does yet.
+// CountApprovals counts the approvals of a window. executor is the requester that would use it; it is nil if there is none
+// yet.
 func CountApprovals(w *v1alpha1.ChangeWindow, all []v1alpha1.ChangeApproval, c estate.Controls, executor *Party, unfit ApproverCheck, at time.Time) Approvals {
 	out := Approvals{Required: RequiredApprovals(w, c)}
 	digest := WindowDigest(&w.Spec)
@@ -82,7 +84,7 @@ func (a *Approvals) reject(r *v1alpha1.ChangeApproval) {
 	}
 }
 
-// RequiredApprovals returns how many persons must approve a window: two at least where a machine requested it.
+// RequiredApprovals returns how many persons must approve a window: at least two if a machine requested it.
 func RequiredApprovals(w *v1alpha1.ChangeWindow, c estate.Controls) int {
 	if w.Spec.RequestedBy != nil {
 		if _, _, machine := estate.ServiceAccount(w.Spec.RequestedBy.Username); machine {
@@ -125,7 +127,7 @@ func whyNotCounted(a *v1alpha1.ChangeApproval, w *v1alpha1.ChangeWindow, digest 
 	return ""
 }
 
-// mayApprove applies the environment's limit; without one, RBAC alone has decided when the approval was created.
+// mayApprove applies the environment's limit. Without one, RBAC alone decided when the approval was created.
 func mayApprove(l v1alpha1.Approvers, by *v1alpha1.Stamp) bool {
 	if len(l.Users)+len(l.Groups) == 0 {
 		return true
@@ -134,8 +136,8 @@ func mayApprove(l v1alpha1.Approvers, by *v1alpha1.Stamp) bool {
 	return MatchSubjects(&s, Party{Username: by.Username, Groups: by.Groups})
 }
 
-// lapsed: an approval of a Normal window counts if it was given at most approvalValidity before the window opens; that of
-// a Standard window for a time from when it was given.
+// lapsed reports whether an approval is too old. For a Normal window it counts if it was given at most approvalValidity
+// before the window opens; for a Standard window, for a time from when it was given.
 func lapsed(given time.Time, w *v1alpha1.ChangeWindow, c estate.Controls, at time.Time) bool {
 	if w.Spec.Type == v1alpha1.WindowStandard {
 		return schedule.Expired(given.Add(c.StandardApprovalValidity), at)

@@ -15,7 +15,7 @@ import (
 
 type words []v1alpha1.ChangeApproval
 
-// approvalCase gives words about a window and says which of them count. window, controls and executor may be nil.
+// approvalCase describes approvals of a window and which of them count. window, controls and executor may be nil.
 type approvalCase struct {
 	reason   string
 	window   func(*v1alpha1.ChangeWindow)

@@ -6,8 +6,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// LiftedBy names the two persons whose Lift ends a freeze; nil while there are not two. Each is fit for every environment
-// that it freezes, and they are two persons.
+// LiftedBy returns the two persons whose Lift approvals end a freeze, or nil while there are not two. They are two different
+// persons, and each is fit for every environment that the freeze names.
 func LiftedBy(f *v1alpha1.ChangeFreeze, words []v1alpha1.ChangeApproval, unfit ApproverCheck) []string {
 	if f.Spec.LiftedBy != v1alpha1.LiftedByTwoPersons {
 		return nil
@@ -32,8 +32,8 @@ func LiftedBy(f *v1alpha1.ChangeFreeze, words []v1alpha1.ChangeApproval, unfit A
 	return []string{by[0].Username, by[1].Username}
 }
 
-// ReleasedBy names the person whose Release gives an execution back; empty: nobody has. It is somebody else than who used
-// it and who requested its window, and fit for one of the environments that it happened in.
+// ReleasedBy returns the person whose Release approval gives an execution back; it is empty if there is none. That person
+// neither used the execution nor requested its window, and is fit for one of the environments that it happened in.
 func ReleasedBy(x *v1alpha1.ChangeExecution, environments []string, words []v1alpha1.ChangeApproval, unfit ApproverCheck) string {
 	for i := range words {
 		a := &words[i]

@@ -9,15 +9,15 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// DigestVersion names the algorithm of the digests that this version writes.
+// DigestVersion is the algorithm of the digests that this version writes.
 const DigestVersion = "v1"
 
-// WindowDigest returns the digest of a window's canonical spec: what an approver saw, the stamp of its requester
-// included. Fields that are omitted do not count, so a field added to the API later voids no approval.
+// WindowDigest returns the digest of a window's canonical spec: what an approver saw, including the stamp of its requester.
+// Omitted fields do not count, so a field that is later added to the API voids no approval.
 func WindowDigest(spec *v1alpha1.ChangeWindowSpec) string {
 	raw, err := json.Marshal(spec)
 	if err != nil {
-		// Plain data always marshals. Should it ever not, the digest matches no approval.
+		// Plain data always marshals. If it ever did not, the digest would match no approval.
 		return ""
 	}
 	return digest(raw)

@@ -7,9 +7,9 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/change"
 )
 
-// TestDigestsAreStable pins what v1 of the algorithm gives for one window, one Job and one Pod. Approvals and plans
-// that lie in clusters hold such digests: a change that makes this test red would void every one of them. It needs a
-// new version of the algorithm beside the old one, not a new number here.
+// TestDigestsAreStable pins what v1 of the algorithm gives for one window, one Job and one Pod. Approvals and plans in
+// clusters hold such digests: a change that makes this test red would void all of them. It needs a new version of the
+// algorithm beside the old one, not a new number here.
 func TestDigestsAreStable(t *testing.T) {
 	whole := window()
 	whole.Spec.Ticket, whole.Spec.Rollback = "CHG-20417", "restore the snapshot"
@@ -31,7 +31,7 @@ func TestDigestsAreStable(t *testing.T) {
 	}
 }
 
-// TestWindowDigestCoversTheWords: whatever an approver reads is in the digest.
+// TestWindowDigestCoversTheWords checks that the digest covers everything that an approver reads.
 func TestWindowDigestCoversTheWords(t *testing.T) {
 	for name, test := range map[string]struct {
 		reason string

@@ -10,8 +10,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/schedule"
 )
 
-// Holds reports whether a freeze holds at an instant. One whose schedule cannot be read holds always: that is the stricter
-// reading.
+// Holds reports whether a freeze holds at an instant. A freeze whose schedule cannot be read always holds: that is the
+// stricter reading.
 func Holds(f *v1alpha1.ChangeFreeze, at time.Time) bool {
 	s, err := schedule.Compile(f.Spec.Schedule, f.CreationTimestamp.Time)
 	return err != nil || s.IsOpen(at)
@@ -23,8 +23,8 @@ func Readable(f *v1alpha1.ChangeFreeze) bool {
 	return err == nil
 }
 
-// FreezeInterval returns when a freeze starts and ends that holds at an instant, or will next; a zero end: when it is
-// lifted.
+// FreezeInterval returns the start and end of a freeze that holds at an instant, or of its next interval. A zero end means
+// until it is lifted.
 func FreezeInterval(f *v1alpha1.ChangeFreeze, at time.Time) (start, end time.Time) {
 	s, err := schedule.Compile(f.Spec.Schedule, f.CreationTimestamp.Time)
 	if err != nil {
@@ -37,8 +37,8 @@ func FreezeInterval(f *v1alpha1.ChangeFreeze, at time.Time) (start, end time.Tim
 	return f.CreationTimestamp.Time, over
 }
 
-// Frozen returns the freeze that binds a namespace of these environments at an instant, or nil. Of several it is the
-// one that ends last.
+// Frozen returns the freeze that binds a namespace of these environments at an instant, or nil. If there are several, it
+// returns the one that ends last.
 func Frozen(freezes []v1alpha1.ChangeFreeze, environments []string, namespace string, at time.Time) *v1alpha1.ChangeFreeze {
 	var out *v1alpha1.ChangeFreeze
 	for i := range freezes {
@@ -70,13 +70,13 @@ func endsLater(a, b *v1alpha1.ChangeFreeze, at time.Time) bool {
 	return a.Name < b.Name
 }
 
-// DescribeFreeze says who froze it, from when, until when, and why.
+// DescribeFreeze returns a sentence that says who froze it, from when, until when, and why.
 func DescribeFreeze(f *v1alpha1.ChangeFreeze, at time.Time) string {
 	start, _ := FreezeInterval(f, at)
 	return describeFreeze(f, "it at "+Instant(start), at)
 }
 
-// FreezeInForce says who froze what, until when, and why, of a freeze that holds.
+// FreezeInForce returns a sentence that says who froze what, until when, and why, for a freeze that holds.
 func FreezeInForce(f *v1alpha1.ChangeFreeze, what string, at time.Time) string {
 	return describeFreeze(f, what, at)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/change"
 )
 
-// freeze returns one of production, created at two and immediate, changed by f.
+// freeze returns a freeze of production that is created at two and holds at once, changed by f.
 func freeze(name string, f func(*v1alpha1.ChangeFreezeSpec)) v1alpha1.ChangeFreeze {
 	out := v1alpha1.ChangeFreeze{
 		ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: *instant("02:00:00")},
@@ -133,7 +133,7 @@ func TestDescribeFreeze(t *testing.T) {
 	}
 }
 
-// weekly is a freeze of a day that recurs.
+// weekly returns a change that gives a freeze a recurring day.
 func weekly(cron string) func(*v1alpha1.ChangeFreezeSpec) {
 	return func(s *v1alpha1.ChangeFreezeSpec) {
 		s.Schedule = &v1alpha1.Schedule{Recurrence: &v1alpha1.Recurrence{

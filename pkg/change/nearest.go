@@ -4,7 +4,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// Nearest asks all windows and returns the verdict of the nearest; nil if none has the object in its scope.
+// Nearest judges all windows and returns the verdict of the nearest, or nil if none has the object in its scope.
 func Nearest(q *Query, s *State) *Verdict {
 	var best *Verdict
 	for i := range s.Windows {
@@ -16,8 +16,8 @@ func Nearest(q *Query, s *State) *Verdict {
 	return best
 }
 
-// nearer orders verdicts: by stage, then what overrides a freeze, then the one that opens first, then by name, so that all
-// replicas name the same.
+// nearer orders verdicts: by stage, then windows that override a freeze first, then by opening, then by name, so that all
+// replicas name the same window.
 func nearer(a, b *Verdict, q *Query) bool {
 	if a.Stage != b.Stage {
 		return a.Stage > b.Stage
@@ -31,8 +31,8 @@ func nearer(a, b *Verdict, q *Query) bool {
 	return a.Window.Namespace+"/"+a.Window.Name < b.Window.Namespace+"/"+b.Window.Name
 }
 
-// Overrides reports whether a window passes a freeze: an Emergency window that says so and covers the query, once it has
-// the approvals that any other window would need.
+// Overrides reports whether a window passes a freeze. An Emergency window does if it says so and covers the query, once it
+// has the approvals that any other window would need, and at least one.
 func (v *Verdict) Overrides(q *Query) bool {
 	s := &v.Window.Spec
 	return v.Stage == Covers && s.Type == v1alpha1.WindowEmergency && s.OverridesFreeze &&

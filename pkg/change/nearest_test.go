@@ -213,7 +213,8 @@ func TestSummarise(t *testing.T) {
 	}
 }
 
-// An emergency passes a freeze only if somebody else has approved it, also where the environment wants no approval of windows.
+// An emergency passes a freeze only if a second person has approved it, even if the environment requires no approval of
+// windows.
 func TestOverridingNeedsAnApproval(t *testing.T) {
 	for name, tc := range map[string]struct {
 		required  int32

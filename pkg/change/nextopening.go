@@ -8,11 +8,12 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// maxSkips bounds how many occurrences that something blocks are skipped in search of the next opening.
+// maxSkips bounds how many blocked occurrences are skipped in search of the next opening.
 const maxSkips = 64
 
-// NextOpening returns the verdict of the window that next covers the query, as of the instant at which it does; nil if
-// none does. What blocks is put together: an occurrence during a freeze, or after the approval has lapsed, is none.
+// NextOpening returns the verdict of the window that covers the query next, as of the instant at which it does, or nil if
+// none does. All obstacles count together: an occurrence during a freeze, or after the approval has lapsed, is not an
+// opening.
 func NextOpening(q *Query, s *State) *Verdict {
 	var next *Verdict
 	for i := range s.Windows {
@@ -24,8 +25,8 @@ func NextOpening(q *Query, s *State) *Verdict {
 	return next
 }
 
-// nextOf follows one window through its occurrences and the freezes that hold then. The verdict's Opens is when the
-// window can be used, which a freeze may put off.
+// nextOf follows one window through its occurrences and the freezes that hold then. Opens of the verdict is when the window
+// can be used, which a freeze may delay.
 func nextOf(w *v1alpha1.ChangeWindow, q *Query, s *State) *Verdict {
 	then := *q
 	for range maxSkips {
@@ -45,7 +46,7 @@ func nextOf(w *v1alpha1.ChangeWindow, q *Query, s *State) *Verdict {
 			_, later = FreezeInterval(f, then.At)
 		case NotYetOpen:
 			if q.Scheduled != nil {
-				return nil // a run that came late has missed it
+				return nil // a late run has missed it
 			}
 			if later = v.Opens; !later.After(then.At) {
 				later = v.Closes // it is open, and it is too late to start in it
@@ -63,7 +64,7 @@ func nextOf(w *v1alpha1.ChangeWindow, q *Query, s *State) *Verdict {
 	return nil
 }
 
-// OpensAt says when the window opens, in the zone that its recurrence is written in and in UTC.
+// OpensAt returns when the window opens, in the zone of its recurrence and in UTC.
 func (v *Verdict) OpensAt() string {
 	r := v.Window.Spec.Schedule.Recurrence
 	if r == nil {
@@ -76,8 +77,9 @@ func (v *Verdict) OpensAt() string {
 	return fmt.Sprintf("%s in %s (%s)", v.Opens.In(zone).Format("2006-01-02 15:04:05 MST"), r.TimeZone, Instant(v.Opens))
 }
 
-// Approvers says who may approve: n members of the environments whom RBAC and the environments' own lists let. not is who
-// may not, for having requested the window; empty: who asks.
+// Approvers returns a phrase for the persons who may approve: n members of the environments that RBAC and the environments'
+// own lists allow. not is a user that may not approve, since they requested the window; it is empty if that is the requester of
+// the change.
 func (q *Query) Approvers(n int, not string) string {
 	who := "another member"
 	if n > 1 {

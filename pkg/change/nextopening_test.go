@@ -20,7 +20,7 @@ func frozen(from, to time.Time) v1alpha1.ChangeFreeze {
 	return f
 }
 
-// The next opening is of the union of all that blocks.
+// The next opening takes all obstacles together.
 func TestNextOpeningOfTheUnion(t *testing.T) {
 	tomorrow := at("02:00:00").AddDate(0, 0, 1)
 	for name, test := range map[string]struct {

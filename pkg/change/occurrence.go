@@ -10,7 +10,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/schedule"
 )
 
-// scheduleOf reads when a window is open. A window that is open once needs both its ends.
+// scheduleOf compiles the schedule of a window. A window that opens once needs both its ends.
 func scheduleOf(w *v1alpha1.ChangeWindow) (*schedule.Schedule, string) {
 	s := &w.Spec.Schedule
 	standard := w.Spec.Type == v1alpha1.WindowStandard
@@ -32,7 +32,7 @@ func scheduleOf(w *v1alpha1.ChangeWindow) (*schedule.Schedule, string) {
 	return out, ""
 }
 
-// occur finds the occurrence that an instant lies in, else the next, else the last.
+// occur sets the occurrence that contains an instant, else the next one, else the last one.
 func (v *Verdict) occur(at time.Time, state *State) {
 	w := v.Window
 	s, malformed := scheduleOf(w)
@@ -58,7 +58,7 @@ func (v *Verdict) occur(at time.Time, state *State) {
 	v.Opens, v.Closes, v.Occurrence = o.Start, o.End, o.Number()
 }
 
-// length is how long a window, or each of its occurrences, is open.
+// length returns how long a window, or each of its occurrences, is open.
 func length(s *v1alpha1.Schedule) time.Duration {
 	if s.Recurrence != nil {
 		return s.Recurrence.Duration.Duration
@@ -69,7 +69,7 @@ func length(s *v1alpha1.Schedule) time.Duration {
 	return s.End.Sub(s.Start.Time)
 }
 
-// allowed is how long a window of a type may be open in an environment.
+// allowed returns how long a window of a type may be open in an environment.
 func allowed(t v1alpha1.WindowType, c estate.Controls) time.Duration {
 	if t == v1alpha1.WindowEmergency {
 		return c.EmergencyMaxDuration
@@ -77,8 +77,8 @@ func allowed(t v1alpha1.WindowType, c estate.Controls) time.Duration {
 	return c.MaxWindowDuration
 }
 
-// SecondUnreviewed reports whether a window is the second emergency: the same person has opened another emergency before, and nobody else has looked at it. It is three in
-// the morning, so the second is not refused; it lasts half as long.
+// SecondUnreviewed reports whether a window is a second emergency: the same person opened another emergency before, and
+// nobody else has reviewed that. It may be three in the morning, so the second is not refused, but lasts half as long.
 func SecondUnreviewed(w *v1alpha1.ChangeWindow, s *State) bool {
 	for _, o := range s.everyWindow() {
 		if o.UID == w.UID || o.Spec.Type != v1alpha1.WindowEmergency || o.Spec.RequestedBy == nil || w.Spec.RequestedBy == nil {
@@ -91,8 +91,8 @@ func SecondUnreviewed(w *v1alpha1.ChangeWindow, s *State) bool {
 	return false
 }
 
-// before orders windows by when they were requested; of two of the same second, which is as finely as the API server
-// tells, by their UIDs.
+// before orders windows by when they were requested. Creation times have whole seconds, so two of the same second are ordered
+// by their UIDs.
 func before(a, b *v1alpha1.ChangeWindow) bool {
 	if a.CreationTimestamp.Equal(&b.CreationTimestamp) {
 		return a.UID < b.UID
@@ -100,7 +100,7 @@ func before(a, b *v1alpha1.ChangeWindow) bool {
 	return a.CreationTimestamp.Before(&b.CreationTimestamp)
 }
 
-// everyWindow returns the windows of the namespaces concerned, and of the others.
+// everyWindow returns the windows of the namespaces concerned and of all others.
 func (s *State) everyWindow() []*v1alpha1.ChangeWindow {
 	out := make([]*v1alpha1.ChangeWindow, 0, len(s.Windows)+len(s.OtherWindows))
 	for _, list := range [][]v1alpha1.ChangeWindow{s.Windows, s.OtherWindows} {
@@ -111,7 +111,8 @@ func (s *State) everyWindow() []*v1alpha1.ChangeWindow {
 	return out
 }
 
-// ReviewedBy names who has approved or rejected an emergency afterwards: somebody else than who opened it. Empty: nobody.
+// ReviewedBy returns the user that approved or rejected an emergency afterwards, other than its requester. It is empty if
+// there is none.
 func ReviewedBy(w *v1alpha1.ChangeWindow, words []v1alpha1.ChangeApproval) string {
 	for i := range words {
 		a := &words[i]
@@ -123,8 +124,8 @@ func ReviewedBy(w *v1alpha1.ChangeWindow, words []v1alpha1.ChangeApproval) strin
 	return ""
 }
 
-// GoneUnreviewed returns the emergencies that were used and are gone before anybody else than who opened them had looked at
-// them, each once.
+// GoneUnreviewed returns the emergencies that were used and are gone, and that nobody but their requester has reviewed, each
+// once.
 func GoneUnreviewed(s *State) []v1alpha1.ExecutedWindow {
 	seen := map[types.UID]bool{}
 	for _, w := range s.everyWindow() {

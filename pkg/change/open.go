@@ -49,7 +49,7 @@ func overrun(v *Verdict, q *Query) string {
 	return ""
 }
 
-// planned compares what would run with what was approved.
+// planned compares the plan that would run with the approved plan.
 func planned(v *Verdict, q *Query, _ *State) string {
 	if q.Pin != "" {
 		return pinned(v.Window.Spec.Plan, q)
@@ -82,7 +82,7 @@ func planned(v *Verdict, q *Query, _ *State) string {
 	return strings.Join(texts, "; ")
 }
 
-// pinned compares what an object of Firebreak's own is to say with what was approved.
+// pinned compares the spec of an object of Firebreak's own kinds with the approved digest.
 func pinned(p *v1alpha1.Plan, q *Query) string {
 	if p != nil {
 		for _, e := range p.Workloads {
@@ -100,19 +100,18 @@ func pinned(p *v1alpha1.Plan, q *Query) string {
 	return ""
 }
 
-// SpecDigest tells the specs of objects of Firebreak's own apart.
+// SpecDigest returns the digest of a spec of one of Firebreak's own kinds.
 func SpecDigest(spec any) string {
 	raw, err := json.Marshal(spec)
 	if err != nil {
-		return digest(nil) // nothing that came out of JSON
+		return digest(nil) // cannot happen: the spec came from JSON
 	}
 	return digest(raw)
 }
 
 const maxShownDifferences = 8
 
-// plannedFor returns the entry that pins the object: the one that matches and has its digest, else the first that
-// matches.
+// plannedFor returns the entry that pins the object: a matching entry with its digest, else the first matching entry.
 func plannedFor(p *v1alpha1.Plan, q *Query) *v1alpha1.PlannedWorkload {
 	var first *v1alpha1.PlannedWorkload
 	for i := range p.Workloads {
@@ -133,7 +132,7 @@ func plannedFor(p *v1alpha1.Plan, q *Query) *v1alpha1.PlannedWorkload {
 func exhausted(v *Verdict, q *Query, s *State) string {
 	count, elsewhere := v.tally(q.Key, s)
 	if total := v.Window.Spec.MaxExecutions; total != nil && v.Occurrence != 0 {
-		// What other occurrences have used of the whole is gone.
+		// Executions of other occurrences use up the total.
 		left := max(0, int(*total)-elsewhere)
 		if v.HeldSlot == "" && left == 0 {
 			return fmt.Sprintf("it has been used %s", times(elsewhere+count, int(*total)))
@@ -146,8 +145,8 @@ func exhausted(v *Verdict, q *Query, s *State) string {
 	return fmt.Sprintf("it has been used %s", times(count, v.Max))
 }
 
-// tally counts the executions of the occurrence, and those of others, and notes which slots are in use, which were given
-// back, and which a key holds.
+// tally counts the executions of this occurrence and those of others. It notes the slots in use, the slots that were given
+// back, and the slot that a key holds.
 func (v *Verdict) tally(key string, s *State) (count, elsewhere int) {
 	for i := range s.Executions {
 		x := &s.Executions[i]
@@ -178,7 +177,7 @@ func times(used, allowed int) string {
 	return fmt.Sprintf("%d times, of the %d that it allows", used, allowed)
 }
 
-// maxExecutions returns how often a window may be used; 0: without limit.
+// maxExecutions returns how often a window may be used; 0 means no limit.
 func maxExecutions(w *v1alpha1.ChangeWindow) int {
 	switch {
 	case w.Spec.Type == v1alpha1.WindowStandard && w.Spec.MaxExecutionsPerOccurrence != nil:
@@ -193,7 +192,7 @@ func maxExecutions(w *v1alpha1.ChangeWindow) int {
 	return 0
 }
 
-// LowerSlot orders slots, which are numbers of any length.
+// LowerSlot reports whether slot a is lower than slot b. Slots are numbers of any length.
 func LowerSlot(a, b string) bool {
 	if len(a) != len(b) {
 		return len(a) < len(b)

@@ -5,7 +5,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
-// Party is who asks, as far as windows care.
+// Party is a requester, as far as windows are concerned.
 type Party struct {
 	Username, UID string
 	Groups        []string
@@ -13,17 +13,17 @@ type Party struct {
 	Person bool
 	// Controller is true for Kubernetes' own controllers.
 	Controller bool
-	// Borrowed is true for a service-account identity that is impersonated or carried by a long-lived token: it
-	// neither requests nor uses a window.
+	// Borrowed is true for a service account that is impersonated or that authenticates with a long-lived token: it may neither
+	// request nor use a window.
 	Borrowed bool
 }
 
-// same reports whether a stamp and a party are one: by username, or by UID where both have one.
+// same reports whether a stamp and a party are the same user: by username, or by UID if both have one.
 func (p Party) same(s *v1alpha1.Stamp) bool {
 	return s != nil && (s.Username == p.Username || s.UID != "" && s.UID == p.UID)
 }
 
-// SamePerson reports whether two stamps are one requester: by username, or by UID where both have one.
+// SamePerson reports whether two stamps are of the same user: by username, or by UID if both have one.
 func SamePerson(a, b *v1alpha1.Stamp) bool {
 	return a != nil && b != nil && Party{Username: a.Username, UID: a.UID}.same(b)
 }

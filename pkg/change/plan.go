@@ -16,19 +16,19 @@ import (
 // MaxConfigMaps is how many ConfigMaps a plan may pin: each is read live before a run is admitted.
 const MaxConfigMaps = 16
 
-// Plan is what decides what a workload runs.
+// Plan is the set of fields that decide what a workload runs.
 type Plan struct {
-	// Digest over all fields.
+	// Digest is that of all fields.
 	Digest string
-	// Fields, sorted by path.
+	// Fields are sorted by path.
 	Fields []v1alpha1.PlannedField
-	// Unpinned are the images that are named by tag alone, with their paths: such a plan pins nothing.
+	// Unpinned are the images that are named by tag alone, with their paths. Such a plan pins nothing.
 	Unpinned []string
 	// TooMany is true if the workload uses more ConfigMaps than a plan may pin.
 	TooMany bool
 }
 
-// Contents gives the content of a ConfigMap's keys in the workload's namespace, and whether it exists.
+// Contents returns the content of a ConfigMap's keys in the workload's namespace, and whether the ConfigMap exists.
 type Contents func(name string) (map[string][]byte, bool)
 
 // PlanOf computes the plan of a workload. It is the same before and after the API server has filled in defaults.
@@ -46,7 +46,7 @@ func PlanOf(w *workload.Workload, contents Contents) *Plan {
 	return b.plan()
 }
 
-// repeats adds how often one Job runs its Pods, where that is not once.
+// repeats adds how often a Job runs its Pods, unless that is once.
 func (b *builder) repeats(w *workload.Workload) {
 	if n := w.Completions; n != nil && *n != 1 {
 		b.add("completions", fmt.Sprint(*n), fmt.Sprint(*n))
@@ -86,7 +86,7 @@ func fieldsDigest(fields []v1alpha1.PlannedField) string {
 	return digest([]byte(s.String()))
 }
 
-// add puts a field in, unless its value is empty: what is omitted and what is empty run alike.
+// add adds a field, unless its value is empty: an omitted value and an empty one run alike.
 func (b *builder) add(path string, value any, text string) {
 	raw, err := json.Marshal(value)
 	if err != nil || empty(string(raw)) {
@@ -98,7 +98,7 @@ func (b *builder) add(path string, value any, text string) {
 	b.fields[path] = v1alpha1.PlannedField{Path: path, Digest: fieldDigest(raw), Text: text}
 }
 
-// maxText is the longest text that the API takes.
+// maxText is the longest text that the API accepts, in bytes.
 const maxText = 1024
 
 func fieldDigest(raw []byte) string {
@@ -106,8 +106,8 @@ func fieldDigest(raw []byte) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// truthful reports whether a field's text is what its digest pins. Texts are words, a list of words, numbers or truth
-// values.
+// truthful reports whether a field's text is the value that its digest pins. Texts are words, lists of words, numbers or
+// booleans.
 func truthful(f v1alpha1.PlannedField) bool {
 	for _, value := range []any{f.Text, strings.Split(f.Text, " "), json.RawMessage(f.Text)} {
 		if raw, err := json.Marshal(value); err == nil && fieldDigest(raw) == f.Digest {
@@ -132,20 +132,20 @@ func clip(s string, n int) string {
 	return s
 }
 
-// Difference is one decisive field in which what was approved and what was submitted differ.
+// Difference is one decisive field that differs between the approved and the submitted plan.
 type Difference struct {
-	// Path of the field.
+	// Path is the path of the field.
 	Path string
-	// Approved and Submitted are the texts where they may be shown; otherwise the start of their digests.
+	// Approved and Submitted are the texts if they may be shown; otherwise the start of their digests.
 	Approved, Submitted string
 }
 
-// String describes the difference in a denial.
+// String returns the difference as a phrase for a denial.
 func (d Difference) String() string {
 	return fmt.Sprintf("%s: approved %s, submitted %s", d.Path, d.Approved, d.Submitted)
 }
 
-// Differences compares an approved entry with what was submitted. Empty: they are the same.
+// Differences returns the differences between an approved entry and the submitted plan. It is empty if they are the same.
 func Differences(approved *v1alpha1.PlannedWorkload, submitted *Plan) []Difference {
 	if approved.Digest == submitted.Digest {
 		return nil
@@ -189,9 +189,9 @@ func shown(f v1alpha1.PlannedField, present bool) string {
 	return "sha256 " + clip(f.Digest, 12)
 }
 
-// ConsistentPlan reports whether an entry's digest is that of its fields, and each field's that of its text: otherwise
-// an approver would read one thing and approve another. Digests of algorithms that this version
-// does not know cannot be told and pass: they match nothing that runs.
+// ConsistentPlan reports whether an entry's digest is that of its fields, and each field's digest that of its text: otherwise
+// an approver would read one thing and approve another. A digest of an algorithm that this version does not know cannot be
+// checked and passes: it matches nothing that runs.
 func ConsistentPlan(p *v1alpha1.PlannedWorkload) bool {
 	if !strings.HasPrefix(p.Digest, DigestVersion+":") {
 		return true

@@ -24,7 +24,7 @@ func manifest(t testing.TB, name string) *workload.Workload {
 	return work(t, string(raw))
 }
 
-// settings is the content of the one ConfigMap that exists.
+// settings returns the content of the one ConfigMap that exists.
 func settings(name string) (map[string][]byte, bool) {
 	return map[string][]byte{"BATCH": []byte("500"), "LEVEL": []byte("info")}, name == "settings"
 }
@@ -64,7 +64,7 @@ spec:
       - {name: settings, configMap: {name: settings, items: [{key: BATCH, path: batch}]}}
 `
 
-// TestDecisiveFields changes one field each and demands that the digest differs and that the denial names the field.
+// TestDecisiveFields changes one field at a time, and checks that the digest differs and that the denial names the field.
 func TestDecisiveFields(t *testing.T) {
 	type spec = corev1.PodSpec
 	for name, test := range map[string]struct {
@@ -150,7 +150,7 @@ func TestDecisiveFields(t *testing.T) {
 	}
 }
 
-// hashless replaces digests: which ones they are is TestDigestsAreStable's business.
+// hashless replaces digests, since TestDigestsAreStable checks their values.
 func hashless(in []string) []string {
 	out := make([]string, len(in))
 	for i, s := range in {
@@ -206,8 +206,8 @@ func TestParallelismIsPinned(t *testing.T) {
 	}
 }
 
-// TestTextsHoldNoCredential: an approver's screen and a denial show texts; values of variables and arguments are none
-// of them, nor command words that could hold a credential.
+// TestTextsHoldNoCredential checks the texts that an approver and a denial show: they hold no values of variables, no
+// arguments, and no command words that could be a credential.
 func TestTextsHoldNoCredential(t *testing.T) {
 	w := work(t, plainJob)
 	c := &w.Template.Spec.Containers[0]

@@ -12,7 +12,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// using returns a workload that uses ConfigMaps in every way there is.
+// using returns a workload that uses ConfigMaps in every possible way.
 func using(t testing.TB) *workload.Workload {
 	t.Helper()
 	return work(t, `
@@ -119,7 +119,7 @@ func TestTooManyConfigMaps(t *testing.T) {
 	}
 }
 
-// TestInjectedVolume: the token volume that a plugin adds to bare Pods is left out, in its exact shape only.
+// TestInjectedVolume checks that the token volume that a plugin adds to bare Pods is left out, in its exact shape only.
 func TestInjectedVolume(t *testing.T) {
 	for name, test := range map[string]struct {
 		reason string
@@ -199,7 +199,7 @@ func TestConsistentPlan(t *testing.T) {
 	}
 }
 
-// TestEveryTextIsTruthful: what PlanOf writes passes, whatever sort of value it shows.
+// TestEveryTextIsTruthful checks that PlanOf writes truthful texts, whatever kind of value they show.
 func TestEveryTextIsTruthful(t *testing.T) {
 	w := work(t, plainJob)
 	s := &w.Template.Spec

@@ -47,7 +47,7 @@ func (b *builder) pod(t *workload.Template) {
 	}
 }
 
-// restarts: Jobs that start over in place, and Pods that start over for ever, are something else than one run.
+// restarts adds the restart policy of Jobs that restart in place and of Pods that restart for ever: neither is a single run.
 func (b *builder) restarts(t *workload.Template) {
 	switch policy := t.Spec.RestartPolicy; {
 	case policy == corev1.RestartPolicyOnFailure:
@@ -57,7 +57,7 @@ func (b *builder) restarts(t *workload.Template) {
 	}
 }
 
-// metadata pins the labels and annotations that containers read: they may be what runs.
+// metadata pins the labels and annotations that containers read, since they may decide what runs.
 func (b *builder) metadata(t *workload.Template) {
 	var paths []string
 	for _, c := range t.Containers() {
@@ -93,7 +93,7 @@ func (b *builder) metadata(t *workload.Template) {
 	}
 }
 
-// read adds the one key that a field path names, or all of them.
+// read adds the one key that a field path names, or all keys if it names none.
 func (b *builder) read(path, of string, values map[string]string) {
 	rest, ok := strings.CutPrefix(path, of)
 	if !ok {
@@ -101,7 +101,7 @@ func (b *builder) read(path, of string, values map[string]string) {
 	}
 	one := strings.Trim(rest, "[]'\"")
 	for k, v := range values {
-		// What the job controller adds is the run's own name.
+		// The Job controller adds these keys: they name the run itself.
 		if (one == "" || one == k) && !strings.HasPrefix(k, "batch.kubernetes.io/") && k != "controller-uid" && k != "job-name" {
 			b.add(fmt.Sprintf("%s[%q]", of, k), "value:"+v, "")
 		}
@@ -110,14 +110,14 @@ func (b *builder) read(path, of string, values map[string]string) {
 
 func (b *builder) flag(path string, v bool) { b.add(path, v, fmt.Sprint(v)) }
 
-// optional adds a pointer that differs from what omission means.
+// optional adds a pointer whose value differs from the default.
 func (b *builder) optional(path string, v *bool, omitted bool) {
 	if v != nil && *v != omitted {
 		b.add(path, fmt.Sprint(*v), fmt.Sprint(*v))
 	}
 }
 
-// container adds the decisive fields of one container. Its place counts too: init containers run in order.
+// container adds the decisive fields of one container. Its position counts too, since init containers run in order.
 func (b *builder) container(c workload.Container, t *workload.Template) {
 	list, place := place(c.Path, t)
 	at := func(f string) string { return fmt.Sprintf("%s[%q].%s", list, c.Name, f) }
@@ -141,15 +141,15 @@ func (b *builder) container(c workload.Container, t *workload.Template) {
 	}
 	b.handlers(at, c.Container)
 	for _, p := range c.Ports {
-		// On the node's own network a port is the node's; the API server says so in bare Pods.
+		// On the node's network a port is the node's; for bare Pods the API server fills it in.
 		if p.HostPort != 0 && (!t.Spec.HostNetwork || p.HostPort != p.ContainerPort) {
 			b.add(at(fmt.Sprintf("hostPort[%d]", p.HostPort)), p.HostPort, fmt.Sprint(p.HostPort))
 		}
 	}
 }
 
-// env adds every entry, an earlier one of a name that comes twice included, and, where entries refer to each other,
-// their order: $(NAME) means an entry before.
+// env adds every entry, including each entry of a repeated name. If entries refer to each other it also adds their order,
+// since $(NAME) means an earlier entry.
 func (b *builder) env(at func(string) string, list []corev1.EnvVar) {
 	order := make([]string, len(list))
 	refers := false
@@ -177,7 +177,7 @@ func count(list []string, s string) int {
 	return n
 }
 
-// handlers adds what hooks and exec probes run. Other probes run nothing.
+// handlers adds the commands and requests of hooks and exec probes. Other probes run nothing.
 func (b *builder) handlers(at func(string) string, c *corev1.Container) {
 	exec := func(name string, e *corev1.ExecAction) {
 		if e != nil {
@@ -221,7 +221,7 @@ func place(path string, t *workload.Template) (list string, index int) {
 	return list, index
 }
 
-// command pins the words; of several only the program is shown, since the words behind it may be passwords.
+// command pins all words. It shows only the program of several words, since the others may be passwords.
 func (b *builder) command(at func(string) string, words []string) {
 	if len(words) > 1 {
 		b.add(at("program"), words[0], commandText(words))
@@ -231,7 +231,7 @@ func (b *builder) command(at func(string) string, words []string) {
 	b.add(at("command"), words, commandText(words))
 }
 
-// commandText shows a program that is a plain name or path.
+// commandText returns the program if it is a plain name or path.
 func commandText(words []string) string {
 	plain := regexp.MustCompile(`^[A-Za-z0-9_./-]{1,64}$`)
 	if len(words) == 0 || !plain.MatchString(words[0]) {
@@ -254,8 +254,8 @@ func undefaultEnv(e corev1.EnvVar) corev1.EnvVar {
 	return e
 }
 
-// injectedVolume is the token volume that the ServiceAccount admission plugin adds to a bare Pod, under a random
-// name. Only its exact shape is left out: a volume of that name with anything else in it is judged.
+// injectedVolume reports whether a volume is the token volume that the ServiceAccount admission plugin adds to a bare Pod,
+// under a random name. It accepts only the exact shape: a volume of that name with anything else in it is judged.
 func injectedVolume(v corev1.Volume) bool {
 	if !strings.HasPrefix(v.Name, "kube-api-access-") || v.Projected == nil || len(v.Projected.Sources) != 3 {
 		return false

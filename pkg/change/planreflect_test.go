@@ -14,8 +14,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// unpinned lists the fields of a pod spec and of a container that no plan pins, each with the reason. Every other
-// field must change the digest: when Kubernetes adds one, this test is red until somebody has decided on it.
+// unpinned returns the fields of a pod spec and of a container that no plan pins, each with the reason. Every other field
+// must change the digest: if Kubernetes adds a field, this test is red until somebody has decided about it.
 func unpinned() map[string]string {
 	const (
 		placement = "where it runs, not what"
@@ -45,7 +45,7 @@ func unpinned() map[string]string {
 	}
 }
 
-// spelled gives fields their values by hand where the general one means what omission means, or decides nothing.
+// spelled returns values for fields where the general value is the default or decides nothing.
 func spelled() map[string]any {
 	return map[string]any{
 		"AutomountServiceAccountToken": ptr(false),
@@ -84,7 +84,7 @@ func TestEveryPodFieldIsDecidedOn(t *testing.T) {
 	}
 }
 
-// exists lets the list name fields of newer and of older versions of Kubernetes.
+// exists reports whether this version of Kubernetes has a field, since the list may name fields of newer and older versions.
 func exists(name string) bool {
 	typ := reflect.TypeFor[corev1.PodSpec]()
 	if n, ok := strings.CutPrefix(name, "Container."); ok {
@@ -94,7 +94,7 @@ func exists(name string) bool {
 	return ok
 }
 
-// fill sets everything below a value to something that is not its zero value.
+// fill sets everything below a value to something other than its zero value.
 func fill(v reflect.Value, depth int) {
 	if depth > 6 || !v.CanSet() {
 		return

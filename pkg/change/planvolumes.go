@@ -10,7 +10,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// undefaultVolume removes what the API server fills in, so that a manifest and the stored object pin the same.
+// undefaultVolume removes the defaults that the API server fills in, so that a manifest and the stored object pin the same.
 func undefaultVolume(v corev1.Volume) corev1.Volume {
 	v = *v.DeepCopy()
 	const mode = 0o644
@@ -30,10 +30,10 @@ func undefaultVolume(v corev1.Volume) corev1.Volume {
 	case v.HostPath != nil:
 		omit(&v.HostPath.Type, "")
 	case v.EmptyDir != nil:
-		// Always the same: an empty folder. It is kept as a marker, since an empty object counts as nothing.
+		// An emptyDir is always the same: an empty folder. It is kept as a marker, since an empty object counts as nothing.
 		v.EmptyDir.SizeLimit = nil
 	case v.Image != nil:
-		v.Image.PullPolicy = "" // says when it is pulled, not what it is
+		v.Image.PullPolicy = "" // the policy says when it is pulled, not what it is
 	case v.Ephemeral != nil && v.Ephemeral.VolumeClaimTemplate != nil:
 		omit(&v.Ephemeral.VolumeClaimTemplate.Spec.VolumeMode, corev1.PersistentVolumeFilesystem)
 	default:
@@ -42,7 +42,7 @@ func undefaultVolume(v corev1.Volume) corev1.Volume {
 	return v
 }
 
-// undefaultDisk does the same for volumes that lie on a machine elsewhere.
+// undefaultDisk removes the defaults of volumes on another machine.
 func undefaultDisk(v *corev1.Volume) {
 	switch {
 	case v.ISCSI != nil:
@@ -62,7 +62,7 @@ func undefaultDisk(v *corev1.Volume) {
 	}
 }
 
-// omit sets a field to nil that holds its default; blank does so for fields that are no pointers.
+// omit sets a pointer field with the default value to nil. blank does so for fields that are not pointers.
 func omit[T comparable](field **T, def T) {
 	if *field != nil && **field == def {
 		*field = nil
@@ -94,7 +94,7 @@ func undefaultItems(items []corev1.DownwardAPIVolumeFile) {
 	}
 }
 
-// configMapUse says which keys of a ConfigMap a workload uses; nil keys: all of them.
+// configMapUse maps a ConfigMap to the keys that a workload uses; nil means all keys.
 type configMapUse map[string][]string
 
 // ConfigMapsOf returns the names of the ConfigMaps that a workload uses, sorted.
@@ -158,7 +158,8 @@ func (u configMapUse) items(name string, items []corev1.KeyToPath) {
 	}
 }
 
-// configMaps pins the content of every key that is used, so that a ConfigMap swapped after the approval shows.
+// configMaps pins the content of every used key, so that a ConfigMap that is swapped after the approval shows as a
+// difference.
 func (b *builder) configMaps(t *workload.Template, contents Contents) {
 	uses := usesOf(t)
 	if b.tooMany = len(uses) > MaxConfigMaps; b.tooMany {

@@ -12,7 +12,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/change"
 )
 
-// nightly is an approved window that opens every night at two, for two hours.
+// nightly returns an approved window that opens every night at two, for two hours.
 func nightly() *v1alpha1.ChangeWindow {
 	w := window()
 	w.Spec.Type = v1alpha1.WindowStandard
@@ -22,7 +22,7 @@ func nightly() *v1alpha1.ChangeWindow {
 	return w
 }
 
-// emergency is a window of bob's that nobody has approved.
+// emergency returns a window of bob's that nobody has approved.
 func emergency(name string, created time.Time) *v1alpha1.ChangeWindow {
 	w := window()
 	w.Name, w.UID, w.CreationTimestamp = name, types.UID(name+"-1"), metav1.NewTime(created)
@@ -142,7 +142,7 @@ func TestEmergencies(t *testing.T) {
 	})
 }
 
-// Who deletes his emergency has not got rid of its review.
+// Deleting an emergency does not spare its requester the review.
 func TestEmergenciesThatAreGone(t *testing.T) {
 	gone, there := emergency("gone", at("02:00:00")), emergency("there", at("02:00:00"))
 	run := func(w *v1alpha1.ChangeWindow, slot string) v1alpha1.ChangeExecution {
@@ -172,7 +172,7 @@ func TestEmergenciesThatAreGone(t *testing.T) {
 	}
 }
 
-// What is left of the whole bounds what a night may still use, to the last execution.
+// The rest of the total bounds what a night may still use, to the last execution.
 func TestTheLastOfTheWhole(t *testing.T) {
 	three := int32(3)
 	w := nightly()

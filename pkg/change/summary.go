@@ -8,17 +8,17 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// Summary is what a window's status tells people.
+// Summary is what a window's status says to people.
 type Summary struct {
 	Phase     v1alpha1.WindowPhase
 	Reason    string
 	Message   string
 	Approvals Approvals
-	// Opens and Closes are the instants of the present or next occurrence; zero: none comes.
+	// Opens and Closes are the instants of the present or next occurrence; they are zero if there is none.
 	Opens, Closes time.Time
 }
 
-// ApprovalMessage says who approved or rejected, in words.
+// ApprovalMessage returns a sentence about the approvals or the rejection.
 func (s Summary) ApprovalMessage() string {
 	switch {
 	case s.Approvals.RejectedBy != "":
@@ -32,8 +32,8 @@ func (s Summary) ApprovalMessage() string {
 	return fmt.Sprintf("%d approvals are needed", s.Approvals.Required)
 }
 
-// Summarise asks a window how it stands, for nobody and nothing in particular: by the same checks that Judge asks, but for those
-// about who asks and what for. The query says when and where: At, Cluster, FirebreakNamespace, Controls and Unfit.
+// Summarise judges the state of a window without a requester or an object. It makes the same checks as Judge, but for those
+// about the requester and the object. The query gives At, Cluster, FirebreakNamespace, Controls and Unfit.
 func Summarise(w *v1alpha1.ChangeWindow, q Query, state *State) Summary {
 	q.Requester = Party{Controller: true}
 	v := Verdict{Window: w, Max: maxExecutions(w), Stage: Covers}
@@ -52,7 +52,7 @@ func Summarise(w *v1alpha1.ChangeWindow, q Query, state *State) Summary {
 	return s
 }
 
-// phase says in the words of a status what a verdict says in those of a denial.
+// phase turns a verdict, which is in the words of a denial, into those of a status.
 func phase(v *Verdict, at time.Time) (v1alpha1.WindowPhase, string, string) {
 	why := strings.TrimPrefix(v.Why, "it ")
 	switch v.Stage {
@@ -76,7 +76,7 @@ func phase(v *Verdict, at time.Time) (v1alpha1.WindowPhase, string, string) {
 		return v1alpha1.WindowClosed, "StartPassed", v.Why
 	case Exhausted:
 		return v1alpha1.WindowExhausted, "Exhausted", strings.TrimPrefix(why, "has been ")
-	default: // the other stages are about who asks
+	default: // the other stages are about the requester
 		return v1alpha1.WindowOpen, "Open", "until " + Instant(v.Closes)
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// at reads an instant of the night in which every window of these tests lies.
+// at returns an instant in the night of the windows of these tests.
 func at(clock string) time.Time {
 	t, err := time.Parse("2006-01-02 15:04:05.999999999", "2026-11-28 "+clock)
 	if err != nil {
@@ -52,12 +52,12 @@ func party(s *v1alpha1.Stamp) change.Party {
 	return change.Party{Username: s.Username, UID: s.UID, Groups: s.Groups, Person: isPerson(s)}
 }
 
-// isPerson is the estate's answer: service accounts and jenkins are none.
+// isPerson stands in for the estate: service accounts and jenkins are not persons.
 func isPerson(s *v1alpha1.Stamp) bool {
 	return !strings.HasPrefix(s.Username, "system:serviceaccount:") && s.Username != "jenkins"
 }
 
-// unfit is the estate's answer about approvers: mallory has left the environment.
+// unfit stands in for the estate's check of approvers: mallory has left the environment.
 func unfit(environment string, s *v1alpha1.Stamp) string {
 	switch {
 	case !isPerson(s):
@@ -68,7 +68,7 @@ func unfit(environment string, s *v1alpha1.Stamp) string {
 	return ""
 }
 
-// plannedJob is what the window of these tests was approved for.
+// plannedJob returns the plan that the window of these tests was approved for.
 func plannedJob() *change.Plan {
 	return &change.Plan{
 		Digest: "v1:sha256:" + strings.Repeat("a", 64),
@@ -95,7 +95,7 @@ func window() *v1alpha1.ChangeWindow {
 	}
 }
 
-// approval is one word about a window, given at noon of the day before.
+// approval returns one approval of a window, given at noon of the day before.
 func approval(w *v1alpha1.ChangeWindow, by *v1alpha1.Stamp) v1alpha1.ChangeApproval {
 	name := "unstamped"
 	if by != nil {
@@ -132,7 +132,7 @@ func execution(w *v1alpha1.ChangeWindow, slot, key string, state v1alpha1.Execut
 	}
 }
 
-// question is bob's, inside the window: may this Job be created?
+// question returns bob's query, inside the window: may this Job be created?
 func question() *change.Query {
 	return &change.Query{
 		At: at("02:30:00"), Cluster: "prod-eu-1", FirebreakNamespace: "firebreak-system",

@@ -10,55 +10,56 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
-// Query asks whether something may happen under a window.
+// Query asks whether a window permits a change.
 type Query struct {
 	// At is the instant of the question. For a CREATE it is the object's own creationTimestamp.
 	At time.Time
-	// Scheduled is when a CronJob's run was due; nil for anything else. It must lie in the window too.
+	// Scheduled is when a CronJob's run was due, which must lie in the window too. It is nil for anything else.
 	Scheduled *time.Time
-	// Cluster is the cluster's name; FirebreakNamespace the namespace whose windows may reach into others.
+	// Cluster is the cluster's name. FirebreakNamespace is the namespace whose windows may reach into others.
 	Cluster, FirebreakNamespace string
-	// Environments are the names of the Production environments concerned; the window must name one of them.
+	// Environments are the names of the Production environments concerned. The window must name one of them.
 	Environments []string
-	// Controls of these environments.
+	// Controls are those of these environments.
 	Controls estate.Controls
-	// Frozen is true during a freeze: a window that overrides it is then nearer than any other that covers.
+	// Frozen is true during a freeze: a window that overrides it is then nearer than any other window that covers the query.
 	Frozen bool
 	// Boundary is true for changes of the boundary itself, which only a window in Firebreak's namespace can cover.
 	Boundary bool
 
-	// Group, Kind, Namespace and Name of the object; Namespace is empty for cluster-scoped ones.
+	// Group, Kind, Namespace and Name are the object's; Namespace is empty for cluster-scoped objects.
 	Group, Kind, Namespace, Name string
-	// Operations that the window must let happen, all of them.
+	// Operations are the operations that the window must permit, all of them.
 	Operations []v1alpha1.Operation
-	// Requester who asks.
+	// Requester is the user that sends the request.
 	Requester Party
-	// Session is true for what is bounded by time and not counted; Debugger for a container that is added to a Pod that runs.
+	// Session is true for an operation that is bounded by time and not counted. Debugger is true for a container that is added
+	// to a running Pod.
 	Session, Debugger bool
-	// Plan of what would run; nil where nothing would.
+	// Plan is what would run; it is nil if nothing would.
 	Plan *Plan
-	// Pin is the digest of the spec that an object of Firebreak's own is to have; empty: it has none, or goes. A window may
-	// pin it, as it pins a workload, and must where MustPin is set.
+	// Pin is the digest of the requested spec of an object of Firebreak's own kinds; it is empty for other objects and for
+	// deletions. A window may pin it, as it pins a workload, and must do so if MustPin is set.
 	Pin     string
 	MustPin bool
-	// Deadline is the activeDeadlineSeconds of a Job; 0: it has none.
+	// Deadline is the activeDeadlineSeconds of a Job; it is 0 if the Job has none.
 	Deadline time.Duration
-	// Key by which a repeat is the same execution.
+	// Key identifies the execution: a request with the same key is a repeat of it.
 	Key string
-	// ApproverCheck says whose approval counts nowhere.
+	// Unfit returns why a user's approval does not count.
 	Unfit ApproverCheck
 }
 
-// State is what was read live, or given to an offline check.
+// State is the change state that was read live, or given to an offline check.
 type State struct {
 	Windows    []v1alpha1.ChangeWindow
 	Approvals  []v1alpha1.ChangeApproval
 	Executions []v1alpha1.ChangeExecution
 	Freezes    []v1alpha1.ChangeFreeze
-	// OtherWindows are the windows of other namespaces. They open nothing here; where an emergency is concerned, they tell
-	// whether it is its requester's second.
+	// OtherWindows are the windows of other namespaces. They permit nothing here. For an emergency they tell whether it is its
+	// requester's second.
 	OtherWindows []v1alpha1.ChangeWindow
-	// ConfigMaps is the content of those that workloads use, by namespace/name.
+	// ConfigMaps holds the content of the ConfigMaps that workloads use, by namespace/name.
 	ConfigMaps map[string]map[string][]byte
 }
 
@@ -70,10 +71,10 @@ func (s *State) Contents(namespace string) Contents {
 	}
 }
 
-// Stage says how near a window came to covering something: a higher stage is nearer.
+// Stage says how near a window came to covering a query: a higher stage is nearer.
 type Stage int
 
-// The stages, in the order in which a window is asked.
+// The stages, in the order of the checks.
 const (
 	OutOfScope Stage = iota
 	OtherCluster
@@ -89,34 +90,34 @@ const (
 	Covers
 )
 
-// Verdict is what one window says.
+// Verdict is the judgement of one window.
 type Verdict struct {
 	Window *v1alpha1.ChangeWindow
 	Stage  Stage
-	// Why it does not cover the question, as a clause; empty if it does.
+	// Why is a clause that says why the window does not cover the query; it is empty if it does.
 	Why string
 	// Opens and Closes are the instants of the present or next occurrence.
 	Opens, Closes time.Time
 	// Occurrence is the number of an occurrence of a recurrence; 0 for a window that opens once.
 	Occurrence int64
-	// Max executions; 0: no limit.
+	// Max is the limit of executions; 0 means no limit.
 	Max int
-	// over: no occurrence comes any more.
+	// over is true if no occurrence is left.
 	over bool
-	// malformed says why the schedule cannot be read; empty: it can.
+	// malformed says why the schedule cannot be read; it is empty if it can.
 	malformed string
-	// HeldSlot is the slot that the query's key already holds; empty: none. TakenSlots are the slots in use.
+	// HeldSlot is the slot that the query's key already holds; it is empty if there is none. TakenSlots are the slots in use.
 	HeldSlot   string
 	TakenSlots []string
 	// Released are the slots that were given back: their names are used up.
 	Released []string
-	// Approvals counted.
+	// Approvals is the count of the window's approvals.
 	Approvals Approvals
-	// Differences of the plan.
+	// Differences are those of the plan.
 	Differences []Difference
 }
 
-// Judge asks one window.
+// Judge judges one window.
 func Judge(w *v1alpha1.ChangeWindow, q *Query, s *State) Verdict {
 	v := Verdict{Window: w, Max: maxExecutions(w)}
 	if q.Session {
@@ -136,11 +137,11 @@ func Judge(w *v1alpha1.ChangeWindow, q *Query, s *State) Verdict {
 type check struct {
 	stage Stage
 	ask   func(*Verdict, *Query, *State) string
-	// asker: it is about who asks, or what for, which a window that is asked how it stands cannot know.
+	// asker is true if the check is about the requester or the change, which a status does not know.
 	asker bool
 }
 
-// checks lists what a window must meet, in the order of the stages.
+// checks returns what a window must meet, in the order of the stages.
 func checks() []check {
 	return []check{
 		{stage: OutOfScope, ask: scope, asker: true},
@@ -206,7 +207,7 @@ func environment(v *Verdict, q *Query, _ *State) string {
 	return fmt.Sprintf("it is for environment %q, and this is %s", v.Window.Spec.Environment, quoted(q.Environments))
 }
 
-// alive: deleting a window closes it, also while somebody's finalizer keeps it.
+// alive refuses a window that is being deleted: deleting a window closes it, even while a finalizer keeps it.
 func alive(v *Verdict, _ *Query, _ *State) string {
 	if v.Window.DeletionTimestamp != nil {
 		return "it is being deleted"
@@ -214,7 +215,7 @@ func alive(v *Verdict, _ *Query, _ *State) string {
 	return ""
 }
 
-// inForce refuses what should have been refused when the window was written, and what this version does not open.
+// inForce refuses a window that should have been refused when it was written, and one that this version does not open.
 func inForce(v *Verdict, q *Query, _ *State) string {
 	s := &v.Window.Spec
 	switch {
@@ -226,7 +227,8 @@ func inForce(v *Verdict, q *Query, _ *State) string {
 		return fmt.Sprintf("it lasts longer than the %s that the environment allows", Short(allowed(s.Type, q.Controls)))
 	case s.Plan == nil && s.Type == v1alpha1.WindowStandard:
 		return "it pins no plan, which a window that recurs must"
-	case s.Plan == nil && q.Plan != nil && q.Controls.RequirePlan && s.Type != v1alpha1.WindowEmergency && !q.Debugger: // whoever may attach one runs what he likes
+	// RequirePlan spares debuggers: a person who may attach one runs what they like.
+	case s.Plan == nil && q.Plan != nil && q.Controls.RequirePlan && s.Type != v1alpha1.WindowEmergency && !q.Debugger:
 		return "it pins no plan, which the environment requires"
 	case s.Rollback == "" && q.Controls.RequireRollback:
 		return "it says no rollback, which the environment requires"
@@ -287,8 +289,8 @@ func quoted(names []string) string {
 	return strings.Join(q, " or ")
 }
 
-// matchName compares names; one that is yet to be generated (`reindex-`, its dash last) is compared with a suffix of
-// the length that the API server adds.
+// matchName compares names. A name that is yet to be generated (`reindex-`, its dash last) is compared with a suffix of the
+// length that the API server adds.
 func matchName(globs []v1alpha1.Glob, name string) bool {
 	if strings.HasSuffix(name, "-") {
 		name += "xxxxx"
@@ -309,7 +311,7 @@ func Short(d time.Duration) string {
 	return s
 }
 
-// Candidates returns the windows that have the object of one of the queries in their scope.
+// Candidates returns the windows that have the object of at least one query in their scope.
 func Candidates(queries []*Query, s *State) []*v1alpha1.ChangeWindow {
 	var out []*v1alpha1.ChangeWindow
 	for i := range s.Windows {

@@ -7,12 +7,12 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/change"
 )
 
-// windowCase changes what covers until it does not. All functions may be nil.
+// windowCase changes a covering window until it does not cover the query. All functions may be nil.
 type windowCase struct {
 	reason string
 	window func(*v1alpha1.ChangeWindow)
 	ask    func(*change.Query)
-	// state is changed after the window was approved by alice.
+	// state changes the state after alice has approved the window.
 	state func(*change.State, *v1alpha1.ChangeWindow)
 	stage change.Stage
 	why   string
