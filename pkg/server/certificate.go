@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// expiry tells when the certificate that the webhook shows expires, whoever made it.
+// expiry reports when the webhook's certificate expires, whether Firebreak manages it or not.
 type expiry struct {
 	dir   string
 	log   logr.Logger
@@ -48,7 +48,7 @@ func (e *expiry) Start(ctx context.Context) error {
 	}
 }
 
-// NeedLeaderElection implements manager.LeaderElectionRunnable: every replica shows its own.
+// NeedLeaderElection implements manager.LeaderElectionRunnable: every replica reports its own certificate.
 func (*expiry) NeedLeaderElection() bool { return false }
 
 func notAfter(path string) (time.Time, error) {

@@ -15,12 +15,13 @@ type Options struct {
 	DefaultEnvironment string
 	Namespace          string
 	ServiceAccount     string
-	// ReadSecrets: what Secrets name is known of the workloads that use them.
+	// ReadSecrets is true if Secrets are read, so that workloads refer to what their Secrets name.
 	ReadSecrets bool
-	// Estate is the ConfigMap with the environments and data stores that the chart's values declare; empty: none are.
+	// Estate is the ConfigMap with the environments and data stores that the chart's values declare. It is empty if they declare
+	// none.
 	Estate string
-	// Registrations is the ConfigMap with the admission configuration to put back where somebody changes it; empty: none
-	// is put back. Deployment is Firebreak's own, while which is there to stay that is done.
+	// Registrations is the ConfigMap with the admission configuration, which Firebreak restores if somebody changes it. It is
+	// empty if nothing is to be restored. Deployment is Firebreak's own: only while it is there to stay is anything restored.
 	Registrations, Deployment string
 
 	BindAddress string
@@ -29,9 +30,10 @@ type Options struct {
 	HealthAddr  string
 	CertDir     string
 	LogLevel    int
-	// MemoryLimit is how many bytes the process may use; 0: nobody says. How many requests are judged at once follows from it.
+	// MemoryLimit is how many bytes the process may use; 0 means that the limit is not known. It decides how many requests are
+	// judged at once.
 	MemoryLimit int64
-	// Drain is how long the server goes on after it was told to stop, closing each connection with its answer.
+	// Drain is how long the server goes on after it was told to stop. It closes each connection with its answer.
 	Drain time.Duration
 	// WebhookTimeout is the timeoutSeconds of the webhook registrations; a request is answered two seconds earlier.
 	WebhookTimeout time.Duration
@@ -39,7 +41,7 @@ type Options struct {
 	// ManageCerts makes the server create, rotate and inject its own certificate.
 	ManageCerts bool
 	CertSecret  string
-	// DNSNames of the certificate, the first being its subject.
+	// DNSNames are the names in the certificate; the first is its subject.
 	DNSNames         []string
 	ValidatingConfig string
 	MutatingConfig   string
@@ -64,9 +66,9 @@ func (o *Options) Flags(f *pflag.FlagSet) {
 	f.StringVar(&o.Namespace, "namespace", o.Namespace, "namespace that Firebreak runs in")
 	f.StringVar(&o.ServiceAccount, "service-account", o.ServiceAccount, "service account that Firebreak runs as")
 	f.BoolVar(&o.ReadSecrets, "read-secrets", o.ReadSecrets, "read Secrets, so that what they name is known of the workloads that use them; otherwise each is judged when it is written")
-	// Charts before 0.3 give it; since then every custom resource is judged.
+	// Charts before 0.3 set this flag; since then every custom resource is judged.
 	f.StringSlice("custom-resources", nil, "ignored")
-	_ = f.MarkHidden("custom-resources") // it was registered a line above
+	_ = f.MarkHidden("custom-resources") // the flag was registered a line above
 	f.StringVar(&o.Estate, "estate", o.Estate, "ConfigMap of the own namespace with the environments and data stores to apply; empty: none")
 	f.StringVar(&o.Registrations, "registrations", o.Registrations, "ConfigMap of the own namespace with the webhook registrations and policies to put back where somebody changes them; empty: none")
 	f.StringVar(&o.Deployment, "deployment", o.Deployment, "Firebreak's own Deployment: --registrations are put back only while it is there to stay")
@@ -86,7 +88,7 @@ func (o *Options) Flags(f *pflag.FlagSet) {
 	f.StringVar(&o.MutatingConfig, "mutating-webhook", o.MutatingConfig, "MutatingWebhookConfiguration that gets the CA")
 }
 
-// Validate says what is missing.
+// Validate returns an error for a missing or wrong option, and sets the default of DNSNames.
 func (o *Options) Validate() error {
 	if o.ClusterName == "" {
 		return errors.New("--cluster-name is required: windows say by name which clusters they are for")
@@ -103,7 +105,7 @@ func (o *Options) Validate() error {
 	return nil
 }
 
-// defaultMemory is what requests are bounded by where nobody says how much memory there is.
+// defaultMemory is the bound, in bytes, if no memory limit is given.
 const defaultMemory = 1 << 30
 
 // memory returns how many bytes the process may use.

@@ -41,14 +41,14 @@ func config(o Options) (*rest.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the kubeconfig: %w", err)
 	}
-	// The API server's own priority and fairness bounds what Firebreak asks; a limit here would make requests wait
-	// behind each other.
+	// The API server's own priority and fairness limits Firebreak's calls. A limit here would make requests wait behind each
+	// other.
 	cfg.QPS = -1
 	cfg.UserAgent = "firebreak"
 	return cfg, nil
 }
 
-// parts is what run wires together.
+// parts are the parts that Run wires together.
 type parts struct {
 	opts   Options
 	log    logr.Logger
@@ -56,16 +56,16 @@ type parts struct {
 	direct client.WithWatch
 	memory *controller.Cache
 	server webhook.Server
-	// metrics of the webhook, and how far the clock is from the API server's.
+	// metrics are the webhook's; skew is how far the clock is from the API server's.
 	metrics *admission.Metrics
 	skew    *admission.Skew
 	// listening is closed once the webhook server runs.
 	listening chan struct{}
-	// draining is true once the server was told to stop.
+	// draining is true after the server was told to stop.
 	draining atomic.Bool
 }
 
-// Run serves until the context ends, then finishes what it has accepted.
+// Run serves until the context ends, then finishes the requests that it has accepted.
 func Run(ctx context.Context, o Options, log logr.Logger) error {
 	if err := o.Validate(); err != nil {
 		return err
@@ -86,7 +86,7 @@ func Run(ctx context.Context, o Options, log logr.Logger) error {
 		return err
 	}
 	if o.MemoryLimit > 0 {
-		// The rest is for what the runtime does not count.
+		// The rest is for memory that the runtime does not count.
 		debug.SetMemoryLimit(o.MemoryLimit / 10 * 9)
 	}
 	log.Info("starting", "memoryLimit", o.MemoryLimit, "cluster", o.ClusterName, "defaultEnvironment", o.DefaultEnvironment, "namespace", o.Namespace)
@@ -110,7 +110,7 @@ func build(cfg *rest.Config, o Options, log logr.Logger) (*parts, error) {
 		Host: o.BindAddress, Port: o.WebhookPort, CertDir: o.CertDir,
 		TLSOpts: []func(*tls.Config){func(t *tls.Config) {
 			t.MinVersion = tls.VersionTLS12
-			t.NextProtos = []string{"http/1.1"} // what API servers speak to webhooks; HTTP/2 would only add its attacks
+			t.NextProtos = []string{"http/1.1"} // API servers speak this to webhooks; HTTP/2 would only add its attacks
 		}},
 	})
 	p.mgr, err = ctrl.NewManager(cfg, ctrl.Options{
@@ -136,7 +136,7 @@ func build(cfg *rest.Config, o Options, log logr.Logger) (*parts, error) {
 	return p, nil
 }
 
-// addRunnables adds what runs beside the webhook, and the probes.
+// addRunnables adds everything that runs beside the webhook, and the probes.
 func (p *parts) addRunnables(cfg *rest.Config) error {
 	log := p.log
 	events, err := recorder(cfg)
@@ -190,9 +190,9 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 	return nil
 }
 
-// drain returns a context that ends some time after the given one. Until then the server goes on answering, and closes
-// each connection with its answer: an API server that had a request on its way over a connection that is merely closed
-// would see it fail, and does not send it again.
+// drain returns a context that ends some time after the given one. Until then the server goes on answering, and closes each
+// connection with its answer. If the server merely closed the connection, an API server with a request on its way would see
+// it fail, and would not send it again.
 func (p *parts) drain(ctx context.Context) context.Context {
 	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
@@ -214,7 +214,7 @@ func (p *parts) closing(next http.Handler) http.Handler {
 	})
 }
 
-// ready: a replica that does not know the cluster yet would have to refuse everything.
+// ready fails until the replica knows the cluster: before, it would have to refuse everything.
 func (p *parts) ready(r *http.Request) error {
 	if p.draining.Load() {
 		return errors.New("draining")
@@ -240,7 +240,7 @@ func recorder(cfg *rest.Config) (record.EventBroadcaster, error) {
 	return b, nil
 }
 
-// register puts the handlers behind their paths: /admit judges, /stamp stamps.
+// register registers the handlers at their paths: /admit judges, /stamp stamps.
 func (p *parts) register(events record.EventRecorder) {
 	h := &admission.Handler{
 		Cache:       p.memory,
@@ -258,7 +258,7 @@ func (p *parts) register(events record.EventRecorder) {
 	p.server.Register("/stamp", p.closing(&ctrladmission.Webhook{Handler: admission.Stamper{}}))
 }
 
-// allReplicas is a runnable of every replica, not only of the leading one.
+// allReplicas is a runnable that runs in every replica, not only in the leading one.
 type allReplicas func(context.Context) error
 
 // Start implements manager.Runnable.

@@ -23,14 +23,14 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// SelfTest is `firebreak selftest`, which `helm test` runs: it asks an installed server, as the API server would, and needs
-// no rights in the cluster.
+// SelfTest is `firebreak selftest`, which `helm test` runs. It sends requests to an installed server, as the API server
+// would, and needs no rights in the cluster.
 type SelfTest struct {
-	// URL of the webhook, without path.
+	// URL is that of the webhook, without a path.
 	URL string
-	// CAFile has the certificate that the webhook's is signed by.
+	// CAFile is the file with the certificate that signs the webhook's.
 	CAFile string
-	// Timeout is for how long what fails is tried again.
+	// Timeout is for how long a failing check is tried again.
 	Timeout time.Duration
 }
 
@@ -41,7 +41,7 @@ func (s *SelfTest) Flags(f *pflag.FlagSet) {
 	f.DurationVar(&s.Timeout, "timeout", 30*time.Second, "for how long what fails is tried again")
 }
 
-// Run says what it has found. Its error names the first thing that is wrong.
+// Run writes its findings to out. Its error names the first failure.
 func (s *SelfTest) Run(ctx context.Context, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
@@ -88,7 +88,7 @@ func (s *SelfTest) client() (*http.Client, error) {
 	}, nil
 }
 
-// registrations is what a replica says of the API server.
+// registrations is a replica's report on the webhook registrations.
 type registrations struct {
 	// Missing are the webhooks to which the API server sends nothing.
 	Missing []string `json:"missing"`
@@ -130,7 +130,7 @@ func (s *SelfTest) refuses(ctx context.Context, c *http.Client, out io.Writer) e
 	return nil
 }
 
-// judge has the creation of an environment judged, as a dry run.
+// judge sends the creation of an environment to be judged, as a dry run.
 func (s *SelfTest) judge(ctx context.Context, c *http.Client, spec string) (*admissionv1.AdmissionResponse, error) {
 	dry := true
 	gvk := v1alpha1.GVK(v1alpha1.KindEnvironment)
@@ -183,10 +183,10 @@ func (s *SelfTest) ask(ctx context.Context, c *http.Client, method, path string,
 	return nil
 }
 
-// registrationsPath is where the webhook's server tells of the registrations.
+// registrationsPath is the path at which the webhook's server reports the registrations.
 const registrationsPath = "/registrations"
 
-// tellRegistrations answers at that path, once they were looked at.
+// tellRegistrations answers at that path. It answers 503 until the registrations were looked at.
 func tellRegistrations(missing func() ([]string, bool)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		gone, looked := missing()
@@ -195,6 +195,6 @@ func tellRegistrations(missing func() ([]string, bool)) http.Handler {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(registrations{Missing: gone}) // an error means that nobody listens any more
+		_ = json.NewEncoder(w).Encode(registrations{Missing: gone}) // an error means that the client is gone
 	})
 }
