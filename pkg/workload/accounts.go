@@ -8,8 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Accounts returns the service accounts that a custom resource of a namespace names to run as, or to act as, sorted. One that is
-// said to be of no namespace is of that of the object that it stands in.
+// Accounts returns the service accounts that a custom resource names to run as, or to act as, sorted. An account without a
+// namespace is in the namespace of the object that names it.
 func Accounts(tree map[string]any, namespace string) []types.NamespacedName {
 	found := map[types.NamespacedName]bool{}
 	for key, v := range tree {
@@ -27,10 +27,10 @@ func Accounts(tree map[string]any, namespace string) []types.NamespacedName {
 	return out
 }
 
-// accountsIn looks at one value. named: it stands under a name of accounts.
+// accountsIn looks at one value. named is true if the value stands under a key of accounts.
 func accountsIn(v any, named bool, namespace string, found map[types.NamespacedName]bool, depth int) {
 	if depth > maxEmbedded {
-		return // Embedded says that nobody can tell
+		return // Embedded reports such depths as too deep
 	}
 	switch v := v.(type) {
 	case Text:
@@ -64,7 +64,7 @@ func textAt(m map[string]any, keys ...string) string {
 	return text
 }
 
-// account reads a name, alone or with its namespace before it.
+// account reads the name of a service account, with or without its namespace before it.
 func account(name, namespace string) types.NamespacedName {
 	name = strings.TrimPrefix(name, "system:serviceaccount:")
 	if ns, of, ok := strings.Cut(name, ":"); ok {
@@ -73,7 +73,7 @@ func account(name, namespace string) types.NamespacedName {
 	return types.NamespacedName{Namespace: namespace, Name: name}
 }
 
-// accountKey: the fields in which a service account stands, or several.
+// accountKey reports whether a key is that of a field for one or more service accounts.
 func accountKey(key string) bool {
 	if len(key) > maxKey {
 		return false
@@ -83,7 +83,7 @@ func accountKey(key string) bool {
 		l == "serviceaccounttemplate" || l == "saname"
 }
 
-// smallLetter makes one spelling of serviceAccount, service_account and service-account.
+// smallLetter maps the letters of serviceAccount, service_account and service-account to one spelling.
 func smallLetter(c rune) rune {
 	switch {
 	case c == '_' || c == '-':
@@ -94,7 +94,8 @@ func smallLetter(c rune) rune {
 	return c
 }
 
-// NamesAccount reports whether a custom resource says for all that it runs as whom: in its spec, or in that of its one template.
+// NamesAccount reports whether a custom resource names, in its spec or in the spec of its one template, the service account
+// of all its Pods.
 func NamesAccount(tree map[string]any) bool {
 	spec, _ := tree["spec"].(map[string]any)
 	for _, m := range []map[string]any{spec, below(spec, "template", "spec"), below(spec, "workflowSpec"), below(spec, "taskRunTemplate")} {

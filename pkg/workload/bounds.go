@@ -7,14 +7,14 @@ import (
 )
 
 const (
-	// maxDepth bounds what is given to the parser, which calls itself for every bracket: a program whose stack overflows
-	// cannot recover.
+	// maxDepth bounds the nesting that the parser is given. The parser calls itself for every bracket, and a program whose stack
+	// overflows cannot recover.
 	maxDepth = 100
-	// wordCost is what one word of a script costs in units: the parser makes a small tree of it.
+	// wordCost is the cost of one word of a script, in units: the parser builds a small tree for it.
 	wordCost = 16
 )
 
-// nesting returns how deep brackets, and the words that open a command within a command, lie within each other.
+// nesting returns how deeply a script nests brackets and the words that open a command within a command.
 func nesting(script string) int {
 	deepest, brackets, open := 0, 0, 0
 	start := true // a command begins here
@@ -54,8 +54,7 @@ func wordLength(s string) int {
 	return min(len(s), 16)
 }
 
-// opens says by how many a word at the beginning of a command makes commands lie deeper, and whether a command begins behind
-// it.
+// opens returns by how much a word at the beginning of a command changes the nesting, and whether a command begins after it.
 func opens(w string) (by int, start bool) {
 	switch w {
 	case "if", "while", "until", "!", "time", "coproc":
@@ -70,15 +69,15 @@ func opens(w string) (by int, start bool) {
 	return 0, false
 }
 
-// statements gives the parser a script, and no more than maxStatement of a single statement: the parser calls itself for each
-// operator, and a program whose stack overflows cannot recover.
+// statements passes a script to the parser, but no more than maxStatement bytes of a single statement. The parser calls
+// itself for each operator, and a program whose stack overflows cannot recover.
 type statements struct {
 	io.Reader
-	// read since the last statement ended.
+	// read counts the bytes since the last statement ended.
 	read int
 }
 
-// maxStatement is how many bytes one statement of a script may have, a here-document included.
+// maxStatement is how many bytes one statement of a script may have, including its here-documents.
 const maxStatement = 64 << 10
 
 var errLong = errors.New("a statement is longer than can be read")
@@ -105,12 +104,12 @@ func countWords(script string) int {
 			in = false
 			switch script[i] {
 			case '(':
-				n += 3 // a shell within the shell, and what it runs
+				n += 3 // a shell within the shell, and its command
 			case '|', '&':
 				n += 2 // the node that joins two commands
 			}
 		case '$':
-			n += 3 // the parser makes a part of a word, a variable and its name of it
+			n += 3 // the parser makes a part of a word, a variable and a name
 			in = false
 		case ' ', '\t', '\r', ')', '<', '>', '{', '}', '[', ']', '"', '\'', '=':
 			if in || script[i] != ' ' {

@@ -8,8 +8,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// What an attacker sends must not cost the server its stack, its memory or its time: a stack that overflows ends the
-// process, and nothing can recover it.
+// A hostile script must not cost the server its stack, its memory or its time: a stack that overflows ends the process, and
+// nothing can recover it.
 func TestCallsStayBounded(t *testing.T) {
 	cases := map[string]struct{ reason, script string }{
 		"brackets":            {"the parser calls itself for each", strings.Repeat("((", 100_000)},
@@ -38,7 +38,7 @@ func TestCallsStayBounded(t *testing.T) {
 	}
 }
 
-// What is read line by line is still read.
+// A script that is read line by line is still read.
 func TestNothingHidesBehindABound(t *testing.T) {
 	script := "(\n" + strings.Repeat("((", 1000) + "\npsql -h orders.prod.db.example.com\n"
 	for c := range workload.Calls([]string{"sh", "-c", script}, func(string) (string, bool) { return "", false }, budget.New()) {
@@ -49,7 +49,7 @@ func TestNothingHidesBehindABound(t *testing.T) {
 	t.Error("the command behind the brackets was not found")
 }
 
-// The parser of a script goes on to say that the script is broken, after what it had read was too much.
+// The parser reports a script as broken only after what it has read exceeded a bound.
 func TestABrokenScriptBehindABound(t *testing.T) {
 	script := "sh -c 'sh -c \"echo " + strings.Repeat("x", 100_000) + "\"' <<E"
 	b := budget.New()

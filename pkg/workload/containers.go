@@ -6,15 +6,16 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Container is a container of any sort, with the path that leads to it.
+// Container is a container of any kind, with its path.
 type Container struct {
-	// Path from the object's root, such as spec.template.spec.initContainers[0].
+	// Path leads from the object's root, such as spec.template.spec.initContainers[0].
 	Path string
-	// Container itself; an ephemeral container is given in the same form.
+	// Container is the container itself; an ephemeral container is converted to this form.
 	*corev1.Container
-	// Template that it stands in.
+	// Template is the template that holds the container.
 	Template *Template
-	// Script that its command, or a shell where it gives none, runs as a file, as the steps of workflows have it; empty: none.
+	// Script is a script that the command runs as a file, or a shell if there is no command, as in the steps of workflows. It is
+	// empty if there is none.
 	Script string
 	// scriptKey is the field of the script.
 	scriptKey string
@@ -54,8 +55,8 @@ func (t *Template) ServiceAccount() string {
 	return "default"
 }
 
-// Commands returns every command line that a container may be made to run: its own, its hooks' and its exec probes'.
-// The first is the container's own, possibly empty. Each comes with its path.
+// Commands returns every command line that a container may run: its own, its hooks' and its exec probes', each with its path.
+// The first is the container's own, and may be empty.
 func (c Container) Commands() []Command {
 	out := []Command{{Path: c.Path, Words: append(append([]string{}, c.Command...), c.Args...), split: len(c.Command)}}
 	if c.Script != "" {
@@ -87,19 +88,19 @@ func (c Container) Commands() []Command {
 
 // Command is one command line.
 type Command struct {
-	// Path of the container, probe or hook that holds it.
+	// Path is that of the container, probe or hook that holds the command.
 	Path string
-	// Words of the command, arguments included.
+	// Words are the command and its arguments.
 	Words []string
 	split int
-	// script is the field that the command comes from where that is a script.
+	// script is the field of the script if the command is one.
 	script string
 }
 
-// CommandOf returns a command line that stands in no container, such as that of an exec.
+// CommandOf returns a command line outside of any container, such as that of an exec.
 func CommandOf(words []string) Command { return Command{Words: words, split: len(words)} }
 
-// HasProgram reports whether the first word is a program. A container that gives arguments only runs its image's own.
+// HasProgram reports whether the first word is a program. A container that gives only arguments runs its image's own program.
 func (c Command) HasProgram() bool { return c.split > 0 }
 
 // WordPath returns the path of one word.

@@ -10,10 +10,10 @@ import (
 	kjson "sigs.k8s.io/json"
 )
 
-// Decode decodes JSON into an object of a Kubernetes type. Field names match exactly, as in the API server:
-// encoding/json would take "IMAGE" for "image". What people write that the API server would refuse for a single value of
-// the wrong sort, a number where a text belongs, is read for what it says, so that a manifest can be judged before
-// somebody mends it; what has the wrong structure is an error.
+// Decode decodes JSON into an object of a Kubernetes type. Field names match exactly, as in the API server: encoding/json
+// would take "IMAGE" for "image". The API server refuses a value of the wrong type, such as a number where a string belongs.
+// Decode reads such a value by its meaning, so that a manifest can be judged before it is corrected. A wrong structure is an
+// error.
 func Decode[T any](raw []byte) (*T, error) {
 	out := new(T)
 	err := kjson.UnmarshalCaseSensitivePreserveInts(raw, out)
@@ -35,7 +35,7 @@ func Decode[T any](raw []byte) (*T, error) {
 	return out, nil
 }
 
-// mend makes the values of a tree those that a type can hold.
+// mend turns the values of a tree into values that a type can hold.
 func mend(v any, t reflect.Type) any {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -65,7 +65,7 @@ func mend(v any, t reflect.Type) any {
 	return v
 }
 
-// mendText drops what a type with a notation of its own, such as a quantity, cannot read.
+// mendText drops a value that a type with its own notation, such as a quantity, cannot read.
 func mendText(v any, t reflect.Type) any {
 	raw, err := json.Marshal(v)
 	if err != nil || json.Unmarshal(raw, reflect.New(t).Interface()) != nil {
@@ -81,7 +81,7 @@ func mendString(v string, t reflect.Type) any {
 			return v
 		}
 		if _, err := base64.StdEncoding.DecodeString(v); err != nil {
-			return base64.StdEncoding.EncodeToString([]byte(v)) // somebody forgot to encode it
+			return base64.StdEncoding.EncodeToString([]byte(v)) // its author forgot to encode it
 		}
 	case reflect.Int, reflect.Int32, reflect.Int64, reflect.Bool, reflect.Float64:
 		return nil
@@ -107,7 +107,7 @@ func mendMap(v map[string]any, t reflect.Type) any {
 	return out
 }
 
-// fieldOf returns the type of the field of that name, embedded ones included.
+// fieldOf returns the type of the field of a name, including fields of embedded types.
 func fieldOf(t reflect.Type, key string) (reflect.Type, bool) {
 	for f := range fields(t) {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")

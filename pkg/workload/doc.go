@@ -1,8 +1,8 @@
-// Package workload turns an object into its pod template, with field paths, for every built-in kind that has one, and finds
-// those that stand anywhere in a custom resource, in the texts of it that hold an object of their own, too.
+// Package workload turns an object into its pod template, with field paths, for every built-in kind that has one. It also
+// finds the pod templates anywhere in a custom resource, including its texts that hold objects of their own.
 //
-// It is pure: it may import the standard library, k8s.io/api, apimachinery, pkg/api and pkg/budget, the parser of
+// The package is pure: it may import the standard library, k8s.io/api, apimachinery, pkg/api and pkg/budget, the parser of
 // mvdan.cc/sh for scripts, and sigs.k8s.io/yaml for such texts.
 //
-// To add a kind, add one line to Kinds(). The tests name a sample, a watch and a right that are missing; CONTRIBUTING.md has the rest.
+// To add a kind, add one line to Kinds(). The tests name a missing sample, watch or right; CONTRIBUTING.md has the rest.
 package workload

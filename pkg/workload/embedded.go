@@ -13,9 +13,9 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/budget"
 )
 
-// Embedded finds the pod templates, the pod specs and the lone containers that stand anywhere in a custom resource. It
-// goes by their shape, so that no kind need be known: a workflow's step runs like any other container.
-// The budget pays for decoding them; where it ends, they were not all found.
+// Embedded finds the pod templates, pod specs and lone containers anywhere in a custom resource. It recognises them by their
+// shape, so that it need not know the kind: a workflow's step runs like any other container. The budget pays for decoding
+// them; if the budget is exceeded, some were not found.
 func Embedded(tree map[string]any, b *budget.Budget) []Template {
 	f := finder{budget: b}
 	for _, key := range slices.Sorted(maps.Keys(tree)) {
@@ -26,10 +26,10 @@ func Embedded(tree map[string]any, b *budget.Budget) []Template {
 	return f.out
 }
 
-// maxEmbedded is how deep templates are looked for.
+// maxEmbedded is how deep the search goes.
 const maxEmbedded = 128
 
-// maxMistaken is how many values may lie within each other that look like a part of a pod spec and are none.
+// maxMistaken is how many nested values may look like a part of a pod spec without being one.
 const maxMistaken = 4
 
 type finder struct {
@@ -37,18 +37,19 @@ type finder struct {
 	out    []Template
 }
 
-// place is where a value stands. It becomes text only where something is found.
+// place is the position of a value. It becomes text only where something is found.
 type place struct {
 	up *place
-	// key is the nearest name, and index that in a list; the name is then that of the list.
+	// key is the nearest name, and index the position in a list; for an item of a list, key is the name of the list.
 	key   string
 	index int
 	item  bool
-	// depth, and how many values above were mistaken for a part of a pod spec: each was written down as a whole.
+	// depth is the number of values above. mistaken is how many of them were mistaken for a part of a pod spec: each was encoded
+	// as a whole.
 	depth, mistaken int
 }
 
-// maxKey is how many characters of a key a path shows.
+// maxKey is how many bytes of a key a path shows.
 const maxKey = 128
 
 func (p *place) within(key string) place {
@@ -72,7 +73,7 @@ func (p *place) String() string {
 	return join(p.up.String(), p.key)
 }
 
-// node looks at one value. metadata is what stands beside it: that of a template, if it is a pod spec.
+// node looks at one value. metadata is the metadata beside it: that of a template if the value is a pod spec.
 func (f *finder) node(v any, p place, metadata map[string]any) {
 	if p.depth > maxEmbedded || p.mistaken > maxMistaken {
 		f.budget.TooDeep()
@@ -85,7 +86,7 @@ func (f *finder) node(v any, p place, metadata map[string]any) {
 	case []any:
 		for i, item := range v {
 			if !composite(item) {
-				continue // most of a long list is: not even its path is needed
+				continue // most items of a long list are skipped: not even their paths are needed
 			}
 			f.node(item, p.at(i), nil)
 		}
@@ -123,8 +124,8 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// take reads the parts of a map that are those of a pod spec or of a container. It returns true for each, and false for what looks
-// like one and is none.
+// take reads the fields of a map that are those of a pod spec or of a container. It returns true for each field that it read,
+// and false for each that looks like one and is not.
 func (f *finder) take(m map[string]any, p place, metadata map[string]any) map[string]bool {
 	pod, container := podFields(m), looksLikeContainer(m, p.key)
 	if len(pod) == 0 && !container {
@@ -176,8 +177,8 @@ func texts(v any) map[string]string {
 	return out
 }
 
-// podFields returns which keys of a map are those of a pod spec. Volumes and what places a Pod count even where the
-// containers are somebody else's: operators merge them into Pods of their own.
+// podFields returns the keys of a map that are fields of a pod spec. Volumes and placement count even without containers:
+// operators merge them into Pods of their own.
 func podFields(m map[string]any) []string {
 	var out []string
 	for _, key := range []string{"containers", "initContainers", "ephemeralContainers", "volumes", "imagePullSecrets", "nodeSelector", "tolerations",
@@ -197,7 +198,8 @@ func podFields(m map[string]any) []string {
 	return out
 }
 
-// looksLikeContainer: an image with something that is done with it, a command or a script, or variables alone, as operators take them.
+// looksLikeContainer reports whether a map looks like a container: an image with a command, a script or another use, or
+// variables alone, as operators take them.
 func looksLikeContainer(m map[string]any, above string) bool {
 	if _, ok := variables(m["env"]).([]any); ok {
 		return true
@@ -206,7 +208,7 @@ func looksLikeContainer(m map[string]any, above string) bool {
 		return true
 	}
 	if words, ok := words(m["command"]).([]any); ok && len(words) > 0 {
-		return true // whatever its image: a hook runs in somebody else's container
+		return true // whatever its image: a hook runs in another container
 	}
 	_, image := imageOf(m["image"]).(string)
 	_, name := m["name"].(string)
@@ -218,7 +220,7 @@ func looksLikeContainer(m map[string]any, above string) bool {
 	}
 	switch above {
 	case "container", "containers", "initContainers", "steps", "sidecars", "script":
-		return true // the image itself says what it runs
+		return true // the image's own program runs
 	}
 	for _, key := range []string{"command", "args", "volumeMounts", "livenessProbe", "readinessProbe", "lifecycle"} {
 		if _, ok := m[key]; ok {
@@ -228,8 +230,8 @@ func looksLikeContainer(m map[string]any, above string) bool {
 	return false
 }
 
-// scriptOf returns the script of a step, and its field: Tekton calls it script, and Argo Workflows source, and others give the
-// command as a line of words.
+// scriptOf returns the script of a step, and its field. Tekton calls the field script, and Argo Workflows source; others give
+// the command as a line of words.
 func scriptOf(m map[string]any) (key, script string) {
 	for _, key := range []string{"script", "source", "entrypoint", "run", "shell", "command"} {
 		if s, ok := m[key].(string); ok && s != "" {
@@ -239,17 +241,17 @@ func scriptOf(m map[string]any) (key, script string) {
 	return "", ""
 }
 
-// isFileScript: what stands there is put into a file, which the command runs.
+// isFileScript reports whether the text of a field is written to a file, which the command runs.
 func isFileScript(key string) bool { return key == "script" || key == "source" }
 
 func containerFields() []string {
 	return []string{"name", "image", "command", "args", "env", "envFrom", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "volumeMounts", "securityContext"}
 }
 
-// nodeCost is what it costs to look at one value.
+// nodeCost is the cost of looking at one value, in units.
 const nodeCost = 16
 
-// decodeInto decodes one field. A value that cannot be decoded is not such a field, and stays a text like any other.
+// decodeInto decodes one field. A value that cannot be decoded is not such a field, and remains a text like any other.
 func (f *finder) decodeInto(into any, key string, value any) bool {
 	if !f.charge(key, value, 1) {
 		return false
@@ -264,7 +266,7 @@ func (f *finder) decodeInto(into any, key string, value any) bool {
 	return true
 }
 
-// shape reports whether a value has the shape that its key says: what has another is not worth decoding.
+// shape reports whether a value has the shape that its key requires: a value of another shape is not worth decoding.
 func shape(key string, value any) bool {
 	switch key {
 	case "name", "image", "priorityClassName", "runtimeClassName", "schedulerName", "nodeName", "serviceAccountName":
@@ -304,7 +306,7 @@ func all(values iter.Seq[any], is func(any) bool) bool {
 	return true
 }
 
-// charge spends what it costs to write a value down and to read it again.
+// charge spends the cost of encoding a value and reading it again.
 func (f *finder) charge(key string, value any, depth int) bool {
 	if depth > maxEmbedded || !f.budget.Spend(nodeCost) {
 		return false

@@ -6,30 +6,31 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// Kind is one kind of object that runs Pods. What is read of them, which are watched as owners, which are settled, which can be scaled and
-// the chart's rights follow this table, or are tested against it.
+// Kind is one kind of object that runs Pods. This table decides how objects are read, which are watched as owners, which are
+// settled and which can be scaled; the chart's rights follow it or are tested against it.
 type Kind struct {
 	schema.GroupKind
-	// Version that is watched. Served versions do not differ in what is read here: the webhook is registered with matchPolicy
-	// Equivalent, so it sees the registered one.
+	// Version is the version that is watched. Served versions do not differ in the fields that are read here. The webhook is
+	// registered with matchPolicy Equivalent, so it sees the registered version.
 	Version string
-	// Resource in the plural.
+	// Resource is the plural.
 	Resource string
-	// Scaled is true if it has a scale subresource.
+	// Scaled is true if the kind has a scale subresource.
 	Scaled bool
-	// Makes are the kinds that its controller makes of it, and which name it as their controlling owner. What those say is compared with
-	// what it says, so an owner is watched.
+	// Makes are the kinds that its controller makes of it. Their objects name it as their controlling owner and are compared
+	// with it, so an owner is watched.
 	Makes []schema.GroupKind
-	// Scheduled is true for what a controller of Kubernetes' own makes others of later, at an instant: nobody else may name it as an owner.
+	// Scheduled is true for kinds of which Kubernetes' own controllers make other objects later, at an instant: nobody else may
+	// name such an object as an owner.
 	Scheduled bool
 
 	decode func([]byte) (*Workload, error)
 }
 
-// GroupVersionKind is the kind in the version that is watched.
+// GroupVersionKind returns the kind in the version that is watched.
 func (k *Kind) GroupVersionKind() schema.GroupVersionKind { return k.WithVersion(k.Version) }
 
-// Owns reports whether its Pods, or what makes them, are compared with it.
+// Owns reports whether its Pods, or the objects that make them, are compared with it.
 func (k *Kind) Owns() bool { return len(k.Makes) > 0 && !k.Scheduled }
 
 // Kinds lists the kinds that have a pod template, in a fixed order.
@@ -49,7 +50,7 @@ func Kinds() []Kind {
 	}
 }
 
-// KindOf returns the line of a kind in the table; false: its objects have no pod template that is known.
+// KindOf returns a kind of the table. It returns false if objects of the kind have no known pod template.
 func KindOf(gk schema.GroupKind) (Kind, bool) {
 	all := Kinds()
 	i := slices.IndexFunc(all, func(k Kind) bool { return k.GroupKind == gk })
@@ -59,7 +60,7 @@ func KindOf(gk schema.GroupKind) (Kind, bool) {
 	return all[i], true
 }
 
-// KindOfResource returns the kind that a resource is of; false: it is not in the table.
+// KindOfResource returns the kind of a resource. It returns false if the kind is not in the table.
 func KindOfResource(r schema.GroupResource) (Kind, bool) {
 	all := Kinds()
 	i := slices.IndexFunc(all, func(k Kind) bool { return k.Group == r.Group && k.Resource == r.Resource })

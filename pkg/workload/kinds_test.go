@@ -14,7 +14,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// samples has one object of every built-in kind that runs Pods: the design's list. A kind that is added to the package
+// samples returns one object of every built-in kind that runs Pods: the design's list. A kind that is added to the package
 // needs a line here, and the other way round.
 func samples() map[string]struct {
 	object, path string
@@ -80,7 +80,7 @@ func TestSuspendedWantsNothing(t *testing.T) {
 	}
 }
 
-// Field names match exactly, as in the API server: "IMAGE" is nobody's image.
+// Field names match exactly, as in the API server: "IMAGE" is not an image.
 func TestFieldNamesMatchExactly(t *testing.T) {
 	w, err := workload.Of(schema.GroupKind{Kind: "Pod"}, []byte(`{"spec":{"containers":[{"name":"a","IMAGE":"b"}]}}`))
 	if err != nil || w.Template.Spec.Containers[0].Image != "" {

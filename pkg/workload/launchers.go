@@ -6,15 +6,16 @@ import (
 	"strings"
 )
 
-// launcher is a program whose words end with the command that it starts.
+// launcher is a program whose last words are the command that it starts.
 type launcher struct {
 	// valued are the flags that take the next word as their value.
 	valued string
-	// operands is how many plain words stand before the command.
+	// operands is the number of plain words before the command.
 	operands int
-	// subs are the words that make it start something, in a row; those of one place are divided by |. Empty: it always does.
+	// subs are the words, in order, that make it start something; alternatives are separated by |. If it is empty, it always
+	// starts something.
 	subs string
-	// joins: it gives its words to a shell, as one line.
+	// joins is true if it passes its words to a shell, as one line.
 	joins bool
 }
 
@@ -104,7 +105,7 @@ func launcherOf(program string) (launcher, bool) {
 	return launcher{}, false
 }
 
-// shells run what they are given.
+// isShell reports whether a program runs the script that it is given.
 func isShell(program string) bool {
 	switch program {
 	case "sh", "bash", "rbash", "ash", "dash", "zsh", "ksh", "mksh", "fish", "csh", "tcsh", "pwsh", "busybox", "su", "runuser", "chroot", "script", "flock":
@@ -113,7 +114,7 @@ func isShell(program string) bool {
 	return false
 }
 
-// interprets: programs whose scripts are not for a shell, and give one what to run in a text of theirs.
+// interprets reports whether a program runs scripts that are not shell scripts, but may pass texts in them to a shell.
 func interprets(program string) bool {
 	switch program {
 	case "python", "python2", "python3", "pypy3", "ruby", "perl", "php", "node", "awk", "gawk", "mawk":
@@ -122,7 +123,7 @@ func interprets(program string) bool {
 	return false
 }
 
-// Program returns the name of the program that a word calls: without its folder, its version and what it is packed in.
+// Program returns the name of the program that a word calls, without its folder, its version and the ending of its file.
 func Program(word string) string {
 	name := path.Base(word)
 	if before, _, versioned := strings.Cut(name, "@"); versioned && before != "" {
@@ -135,12 +136,12 @@ func Program(word string) string {
 	return name
 }
 
-// Starts returns the index of the program that a command runs in the end: of its own first word or, where that only starts another
-// program, of that one. It is the number of words where none is named.
+// Starts returns the index of the program that a command finally runs: its first word, or the program that this one starts.
+// If no program is named, it returns the number of words.
 func Starts(words []string) int {
 	for i := 0; i < len(words); {
 		for i < len(words) && strings.Contains(words[i], "=") && !strings.HasPrefix(words[i], "-") {
-			i++ // a variable that is set for it
+			i++ // a variable for the command
 		}
 		if i == len(words) {
 			return i
@@ -158,7 +159,8 @@ func Starts(words []string) int {
 	return len(words)
 }
 
-// command returns the index of what a launcher starts, whose own words begin at i; false: it starts nothing.
+// command returns the index of the command that a launcher starts; the launcher's own words begin at i. It returns false if
+// it starts nothing.
 func (l launcher) command(words []string, i int) (int, bool) {
 	for place := range strings.FieldsSeq(l.subs) {
 		i = l.options(words, i)
@@ -172,12 +174,12 @@ func (l launcher) command(words []string, i int) (int, bool) {
 		i = l.options(words, i+1)
 	}
 	for i < len(words) && strings.Trim(words[i], "0123456789.smhd") == "" {
-		i++ // a number or a duration names no program
+		i++ // a number or a duration is not a program
 	}
 	return i, true
 }
 
-// options skips flags, with their values, and variables.
+// options skips flags and their values, and variables.
 func (l launcher) options(words []string, i int) int {
 	for i < len(words) {
 		w := words[i]
@@ -195,7 +197,7 @@ func (l launcher) options(words []string, i int) int {
 	return len(words)
 }
 
-// Plain returns the words of a command that are neither flags nor the values of those flags that take one.
+// Plain returns the words of a command that are neither flags nor values of flags.
 func Plain(words []string, valued string) []string {
 	l := launcher{valued: valued}
 	var out []string
@@ -210,7 +212,7 @@ func Plain(words []string, valued string) []string {
 	return out
 }
 
-// takesValue: the next word is the value of a flag, or of the last of several short ones in one word.
+// takesValue reports whether the next word is the value of a flag, or of the last of several short flags in one word.
 func (l launcher) takesValue(w string) bool {
 	has := func(flag string) bool { return slices.Contains(strings.Fields(l.valued), flag) }
 	if strings.HasPrefix(w, "--") || len(w) <= 2 {

@@ -7,7 +7,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// TestStarts has a row for each program that starts others: with its flags, and what stands before the command.
+// TestStarts has a row for each program that starts others, with its flags and the words before the command.
 func TestStarts(t *testing.T) {
 	for line, want := range map[string]string{
 		"psql -c x": "psql", "PGHOST=a psql": "psql", "PGHOST=a": "", "server psql": "server", "": "",

@@ -8,8 +8,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/budget"
 )
 
-// Fill puts the values of parameters that stand in a custom resource itself in the place of their names: {{inputs.parameters.x}} of
-// Argo Workflows and $(params.x) of Tekton. Where one has several values, a text has a line for each.
+// Fill replaces parameters by their values, which the custom resource itself gives: {{inputs.parameters.x}} of Argo Workflows
+// and $(params.x) of Tekton. If a parameter has several values, a text gets a line for each.
 func Fill(tree map[string]any, b *budget.Budget) {
 	f := filler{budget: b, values: map[string][]string{}}
 	for key, v := range tree {
@@ -27,7 +27,7 @@ func Fill(tree map[string]any, b *budget.Budget) {
 	}
 }
 
-// maxValues is how many values of a parameter are put in.
+// maxValues is how many values of one parameter are used.
 const maxValues = 8
 
 type filler struct {
@@ -35,10 +35,10 @@ type filler struct {
 	values map[string][]string
 }
 
-// collect finds what parameters are set to, or are by default.
+// collect collects the values of parameters, and their defaults.
 func (f *filler) collect(v any, key string, depth int) {
 	if depth > maxEmbedded || !f.budget.Spend(nodeCost) {
-		return // deeper values are refused elsewhere
+		return // values this deep are refused elsewhere
 	}
 	switch v := v.(type) {
 	case Text:
@@ -113,7 +113,7 @@ func (f *filler) put(v any, depth int) any {
 	return v
 }
 
-// text puts the first value of each parameter in, then the second of those that have one, and so on.
+// text fills in the first value of each parameter, then the second value of those that have one, and so on.
 func (f *filler) text(text string) string {
 	if !strings.Contains(text, "{{") && !strings.Contains(text, "$(") || !f.budget.Spend(len(text)) {
 		return text
@@ -129,7 +129,7 @@ func (f *filler) text(text string) string {
 	return out
 }
 
-// with puts the value of a turn in for each parameter, and says how many turns there are.
+// with fills in the value of one turn for each parameter, and returns how many turns there are.
 func (f *filler) with(text string, turn int) (string, int) {
 	var out strings.Builder
 	turns := 1
@@ -153,7 +153,7 @@ func (f *filler) with(text string, turn int) (string, int) {
 	}
 }
 
-// parameterName returns the last name between the marks of a parameter; empty: the text is not a parameter.
+// parameterName returns the last name between the marks of a parameter. It is empty if the text is not a parameter.
 func parameterName(inside string) string {
 	inside = strings.Trim(inside, " =.")
 	if inside != "item" && !strings.Contains(inside, "param") {
@@ -166,7 +166,7 @@ func parameterName(inside string) string {
 	return names[len(names)-1]
 }
 
-// CutParameter cuts a text around its first {{parameter}} or $(parameter), and returns what stands between the marks.
+// CutParameter cuts a text around its first {{parameter}} or $(parameter). inside is the text between the marks.
 func CutParameter(text string) (before, inside, after string, found bool) {
 	for i := 0; i+1 < len(text); i++ {
 		var end string

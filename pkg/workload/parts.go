@@ -2,18 +2,18 @@ package workload
 
 import "strings"
 
-// weight says how many parts an object in a list counts for: a container is decoded into a kilobyte, and most else into a tenth
-// of it.
+// weight returns how many parts an object in a list counts for: a container is decoded into a kilobyte, most others into a
+// tenth of that.
 func weight(list string) int {
 	if strings.EqualFold(list, "containers") || strings.EqualFold(list, "initContainers") || strings.EqualFold(list, "ephemeralContainers") ||
-		strings.Contains(list, `\`) { // it may be written in escapes
+		strings.Contains(list, `\`) { // the key may be written in escapes
 		return 8
 	}
 	return 1
 }
 
-// CountParts returns how many parts stand in the lists of a text in JSON, in units of the budget. Each is decoded into a type that
-// is larger than what stands in the text. A text that is not JSON counts for no less than what a decoder reads of it.
+// CountParts returns how many parts the lists of a JSON text hold, in units of the budget. Each is decoded into a type that
+// is larger than its text. A text that is not JSON counts for at least as much as a decoder reads of it.
 func CountParts(raw []byte) int {
 	n, weights, key := 0, []byte{}, raw[:0]
 	for i := 0; i < len(raw); i++ {
@@ -36,10 +36,10 @@ func CountParts(raw []byte) int {
 	return n
 }
 
-// longestKey is longer than the keys that weigh more, in escapes too.
+// longestKey is longer than the keys with a larger weight, also when they are escaped.
 const longestKey = 160
 
-// stringEnd returns where the string ends that begins at i: at its closing quote, or the end of the text.
+// stringEnd returns the end of the string that begins at i: its closing quote, or the end of the text.
 func stringEnd[T string | []byte](raw T, i int) int {
 	for ; i < len(raw); i++ {
 		switch raw[i] {

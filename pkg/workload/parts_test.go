@@ -35,7 +35,7 @@ func TestCountParts(t *testing.T) {
 	}
 }
 
-// What a controller writes into a status runs nothing, nor does what stands in the metadata.
+// A status that a controller writes runs nothing, nor does anything in the metadata.
 func TestStatusRunsNothing(t *testing.T) {
 	template := map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{map[string]any{"name": "a", "image": "b:1"}}}}}
 	for _, key := range []string{"status", "metadata"} {

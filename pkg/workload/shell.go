@@ -11,27 +11,27 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/budget"
 )
 
-// Lookup gives the value of an environment variable, and whether it is known.
+// Lookup returns the value of an environment variable, and whether it is known.
 type Lookup func(name string) (string, bool)
 
-// Unknown stands in a word for what cannot be known before it runs. It is part of no host name and of no command
-// name, so what surrounds it never matches by accident.
+// Unknown stands in a word for a part that is known only when the script runs. It cannot be part of a host name or a command
+// name, so the text around it never matches by accident.
 const Unknown = "\x01"
 
-// maxNesting is how many scripts may lie within each other.
+// maxNesting is how deeply scripts may be nested.
 const maxNesting = 4
 
 // Call is one simple command.
 type Call struct {
-	// Words of the command, the program first. Empty where there are only assignments.
+	// Words are the words of the command, the program first. They are empty if there are only assignments.
 	Words []string
 	// Texts are assignments (`NAME=value`), here-documents and defaults of expansions (`${X:-this}`).
 	Texts []string
 }
 
-// Calls yields the simple commands that a command line runs: itself or, where it gives a script to a shell, every command of
-// the script, at any depth. What is no valid script is read line by line, so that nothing is lost. Where the budget ends, so
-// does what is yielded.
+// Calls yields the simple commands that a command line runs: itself and, if it passes a script to a shell, every command of
+// the script, at any depth. A text that is not a valid script is read line by line, so that nothing is lost. When the budget
+// is exceeded, Calls stops.
 func Calls(words []string, env Lookup, b *budget.Budget) iter.Seq[Call] {
 	return func(yield func(Call) bool) {
 		c := commands{budget: b, yield: yield}
@@ -43,13 +43,13 @@ func Calls(words []string, env Lookup, b *budget.Budget) iter.Seq[Call] {
 type commands struct {
 	budget *budget.Budget
 	yield  func(Call) bool
-	// stopped: nobody wants to hear more.
+	// stopped is true if the caller wants no more commands.
 	stopped bool
-	// parsers by the depth of what they read: while one reads a script, another reads a script within that.
+	// parsers are kept by depth: while one reads a script, another reads a script within that.
 	parsers [maxNesting + 3]*syntax.Parser
 }
 
-// parser returns the parser of a depth: each keeps buffers that are larger than most scripts.
+// parser returns the parser of a depth. Parsers are reused, since each keeps buffers that are larger than most scripts.
 func (c *commands) parser(depth int) *syntax.Parser {
 	p := &c.parsers[min(depth, len(c.parsers)-1)]
 	if *p == nil {
@@ -90,7 +90,8 @@ func (c *commands) script(script string, env Lookup, depth int) {
 	var err error
 	for s, broken := range c.parser(depth).StmtsSeq(&text) {
 		text.read = 0
-		// The loop runs to its end, which is paid for: a parser that is left within a here-document goes on to say that it is broken.
+		// The loop runs to its end, which is paid for: a parser that stops within a here-document then reports the script as
+		// broken.
 		if err = broken; err == nil && !c.over() {
 			r.walk(s)
 		}
@@ -103,7 +104,7 @@ func (c *commands) script(script string, env Lookup, depth int) {
 	}
 }
 
-// lines reads a script that no parser accepts: quotes fall away, words are what blanks and operators separate.
+// lines reads a script that no parser accepts. It drops quotes, and splits words at blanks and operators.
 func (c *commands) lines(script string, env Lookup, depth int) {
 	if !c.budget.Spend(len(script)) {
 		return
@@ -126,17 +127,17 @@ type reader struct {
 	*commands
 	// text is the script itself.
 	text string
-	// files that it prints into, so far.
+	// files is the number of files that the script has printed into so far.
 	files int
 	env   Lookup
 	vars  map[string]string
 	// passes are the functions of the script that run their arguments.
 	passes map[string]bool
-	// depth of the script within scripts.
+	// depth is the depth of the script within scripts.
 	depth int
 }
 
-// found tells a command of the script, and what it runs.
+// found yields a command of the script, and the commands that it runs.
 func (r *reader) found(call Call) {
 	if len(call.Texts) > 0 {
 		r.tell(Call{Texts: call.Texts})
@@ -188,7 +189,7 @@ func (r *reader) node(n syntax.Node) bool {
 	return true
 }
 
-// function notes whether a function runs what it is given.
+// function notes whether a function runs its arguments.
 func (r *reader) function(f *syntax.FuncDecl) {
 	syntax.Walk(f.Body, func(n syntax.Node) bool {
 		if p, ok := n.(*syntax.ParamExp); ok && p.Param != nil && (p.Param.Value == "@" || p.Param.Value == "*") {
@@ -201,7 +202,7 @@ func (r *reader) function(f *syntax.FuncDecl) {
 	})
 }
 
-// redirect reads here-documents, here-strings and the sockets that bash opens by itself. Other files name no host.
+// redirect reads here-documents, here-strings and the sockets that bash opens itself. Other files name no host.
 func (r *reader) redirect(n *syntax.Redirect) {
 	word := n.Hdoc
 	if word == nil {
@@ -216,19 +217,19 @@ func (r *reader) redirect(n *syntax.Redirect) {
 	}
 }
 
-// loop reads what `for` goes through, and its body once for each of them: a command may be harmless with the first value and
+// loop reads the values of a `for` loop, and its body once for each value: a command may be harmless with the first value but
 // not with the second.
 func (r *reader) loop(n *syntax.WordIter, body []*syntax.Stmt) {
 	var values []string
 	for _, item := range n.Items {
 		values = append(values, r.values(item)...)
-		r.walk(item) // commands that are put in
+		r.walk(item) // substituted commands
 	}
 	for _, v := range values {
 		r.found(Call{Texts: []string{v}})
 	}
 	if len(values) == 0 {
-		values = []string{Unknown} // its own arguments
+		values = []string{Unknown} // the script's own arguments
 	}
 	size := 0
 	for _, s := range body {
@@ -267,7 +268,7 @@ func (r *reader) call(args []*syntax.Word, assigns []*syntax.Assign) {
 	r.found(c)
 }
 
-// array reads the elements of an array. Where its variable is used, it is the first of them.
+// array reads the elements of an array. A use of its variable alone means the first element.
 func (r *reader) array(a *syntax.Assign) []string {
 	var out, all []string
 	for i, e := range a.Array.Elems {

@@ -11,13 +11,13 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// environment is that of the container in these tests.
+// environment is the environment of the container in these tests.
 func environment(n string) (string, bool) {
 	v, ok := map[string]string{"DOMAIN": "example.com", "EMPTY": ""}[n]
 	return v, ok
 }
 
-// calls prints what a script calls: one line a command, texts in braces, what is unknown as a question mark.
+// calls returns what a script calls: one line for each command, texts in braces, and a question mark for an unknown part.
 func calls(script string) []string { return lines([]string{"sh", "-c", script})[1:] }
 
 func lines(words []string) []string {
@@ -142,7 +142,7 @@ func TestScript(t *testing.T) {
 	}
 }
 
-// FuzzCalls: no script makes the reader panic, and none grows beyond bounds.
+// FuzzCalls checks that no script makes the reader panic, and that none grows beyond bounds.
 func FuzzCalls(f *testing.F) {
 	for _, s := range []string{
 		"psql -h db", "a && b | c & (d) { e; }", "if a; then b; fi", "for h in x y; do a $h; done", "case $1 in x) a;; esac", "f() { a; }; f",

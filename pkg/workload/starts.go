@@ -7,7 +7,7 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// Scripts returns the indexes of the words that are scripts which a shell is given, rather than plain words.
+// Scripts returns the indexes of the words that are scripts for a shell, rather than plain words.
 func Scripts(words []string) []int {
 	var out []int
 	if len(words) > 1 && isScriptFlag(words[0]) {
@@ -24,11 +24,11 @@ func Scripts(words []string) []int {
 	return out
 }
 
-// maxBefore is how far behind a shell its script is looked for.
+// maxBefore is how many words after a shell its script is looked for.
 const maxBefore = 32
 
-// scriptOfShell returns the index of the script of the shell at an index: the first plain word, if a flag says that it is one. -1:
-// it has none.
+// scriptOfShell returns the index of the script of the shell at an index: the first plain word, if a flag says that it is a
+// script. It returns -1 if there is none.
 func scriptOfShell(words []string, shell int) int {
 	given := false
 	for i := shell + 1; i < min(len(words), shell+maxBefore); i++ {
@@ -50,17 +50,17 @@ func scriptOfShell(words []string, shell int) int {
 	return -1
 }
 
-// setsOption matches -o and +O, and what ends with them, such as -ceo.
+// setsOption matches -o and +O, and flags that end with them, such as -ceo.
 func setsOption(w string) bool {
 	return !strings.HasPrefix(w, "--") && strings.ContainsRune("oO", rune(w[len(w)-1]))
 }
 
-// takesOperands: before its script, such a program is told as whom or where it runs.
+// takesOperands reports whether a program takes, before its script, words that say as whom or where it runs.
 func takesOperands(shell string) bool {
 	return slices.Contains([]string{"su", "runuser", "chroot", "busybox", "script", "flock"}, shell)
 }
 
-// isScriptFlag matches -c and its combinations, such as -ec, -lc and -ceu, and the long flags of some.
+// isScriptFlag matches -c and its combinations, such as -ec, -lc and -ceu, and the long flags of some shells.
 func isScriptFlag(w string) bool {
 	if w == "--command" || w == "-Command" || w == "--session-command" {
 		return true
@@ -71,7 +71,7 @@ func isScriptFlag(w string) bool {
 	return strings.HasSuffix(w, "c") || strings.Contains(w, "c") && strings.Trim(w, "-aceilnouvx") == ""
 }
 
-// starts reads what a command makes of its own words: a script for the shell, with its arguments, or a command.
+// starts reads what a command runs of its own words: a script for the shell, with its arguments, or a command.
 func (c *commands) starts(words []string, env Lookup, depth int) {
 	if l, ok := launcherOf(Program(words[0])); ok {
 		c.launched(l, words, env, depth)
@@ -105,7 +105,7 @@ func (c *commands) starts(words []string, env Lookup, depth int) {
 	c.interpreted(words, env, depth)
 }
 
-// launched reads the command that a launcher starts, where that is a script or gives one to a shell.
+// launched reads the command that a launcher starts, if it is a script or passes one to a shell.
 func (c *commands) launched(l launcher, words []string, env Lookup, depth int) {
 	for i, w := range words[1:] { // env -S
 		value, joined := strings.CutPrefix(w, "--split-string=")
@@ -132,7 +132,7 @@ func (c *commands) launched(l launcher, words []string, env Lookup, depth int) {
 	}
 }
 
-// again reads a command that another one starts, whose words were told with that.
+// again reads a command that another one starts; its words were already yielded with that one.
 func (c *commands) again(words []string, env Lookup, depth int) {
 	if _, launches := launcherOf(Program(words[0])); launches || Program(words[0]) == "find" || interprets(Program(words[0])) {
 		if depth >= maxNesting {
@@ -143,7 +143,7 @@ func (c *commands) again(words []string, env Lookup, depth int) {
 	}
 }
 
-// interpreted reads the texts in a script of an interpreter's: it may give any of them to a shell.
+// interpreted reads the texts in a script of an interpreter, since it may pass any of them to a shell.
 func (c *commands) interpreted(words []string, env Lookup, depth int) {
 	program := Starts(words)
 	for at := range words[:min(program+1, len(words))] {
@@ -163,7 +163,7 @@ func (c *commands) interpreted(words []string, env Lookup, depth int) {
 	}
 }
 
-// quotedIn yields the texts in quotes of a script in any language.
+// quotedIn yields the quoted texts of a script in any language.
 func quotedIn(script string) func(func(string) bool) {
 	return func(yield func(string) bool) {
 		for i := 0; i < len(script); i++ {
@@ -189,7 +189,7 @@ func quotedIn(script string) func(func(string) bool) {
 	}
 }
 
-// arguments reads the words behind a script as the command that the script makes of them: exec "$@".
+// arguments reads the words after a script as the command that the script makes of them: exec "$@".
 func (c *commands) arguments(script string, words []string, env Lookup, depth int) {
 	switch {
 	case strings.Contains(script, "$0"):
@@ -201,8 +201,8 @@ func (c *commands) arguments(script string, words []string, env Lookup, depth in
 	c.command(words, env, depth)
 }
 
-// fed reads what a shell is given to run as its input: a here-document, a file that the script writes, what a pipe or another
-// process prints.
+// fed reads the input that a shell is given to run: a here-document, a file that the script writes, or the output of a pipe
+// or another process.
 func (r *reader) fed(s *syntax.Stmt) {
 	_, loop := s.Cmd.(*syntax.WhileClause)
 	switch {
@@ -232,7 +232,7 @@ func (r *reader) fills(s *syntax.Stmt) bool {
 			return false
 		}
 		if r.files++; r.files > maxFiles {
-			return true // of so many, one may be run
+			return true // one of so many may be run
 		}
 		if !r.budget.Spend(len(r.text)) {
 			return false
@@ -242,10 +242,10 @@ func (r *reader) fills(s *syntax.Stmt) bool {
 	})
 }
 
-// maxFiles is of how many files a script is searched for what runs them.
+// maxFiles is the number of files for which a script is searched for commands that run them.
 const maxFiles = 16
 
-// printed reads as a script whatever a statement prints: the words of its commands, and their here-documents.
+// printed reads what a statement prints as a script: the words of its commands, and their here-documents.
 func (r *reader) printed(s *syntax.Stmt) {
 	shell := r.runsShell(s)
 	syntax.Walk(s, func(n syntax.Node) bool {
@@ -287,7 +287,7 @@ func (r *reader) runsShell(s *syntax.Stmt) bool {
 	return slices.ContainsFunc(words, func(w string) bool { return isShell(Program(w)) })
 }
 
-// document reads a here-document, or a text in its place.
+// document reads a here-document or a here-string as a script.
 func (r *reader) document(d *syntax.Redirect) {
 	switch {
 	case d.Hdoc != nil:

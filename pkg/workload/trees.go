@@ -12,7 +12,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/budget"
 )
 
-// readTrees reads the objects and lists of a text, in JSON or in YAML, of as many documents as there are. What is neither has
+// readTrees reads the objects and lists of a text in JSON or YAML, with any number of documents. A text that is neither holds
 // none. Each value is charged before it is read, and each use of an alias by what it repeats.
 func readTrees(text string, b *budget.Budget) []any {
 	text = strings.TrimPrefix(text, "\ufeff")
@@ -35,7 +35,7 @@ func readTrees(text string, b *budget.Budget) []any {
 	for document := range documents(text) {
 		tree, err := readYAML(document, b)
 		if err != nil && strings.Contains(document, "{{") && b.Spend(len(document)) {
-			tree, err = readYAML(filled(document), b) // a template of Helm's or of a workflow
+			tree, err = readYAML(filled(document), b) // a template of Helm or of a workflow
 		}
 		switch {
 		case err == nil:
@@ -47,10 +47,10 @@ func readTrees(text string, b *budget.Budget) []any {
 	return out
 }
 
-// maxBrackets is how many brackets may be open in a text: what the parsers keep of each is far larger than a bracket.
+// maxBrackets is how many brackets may be open in a text: the parsers keep far more than a bracket for each.
 const maxBrackets = 512
 
-// brackets returns how many brackets are open at once in a text, at most.
+// brackets returns the largest number of brackets that are open at once in a text.
 func brackets(text string) int {
 	most, open := 0, 0
 	for i := 0; i < len(text); i++ {
@@ -79,7 +79,7 @@ func readJSON(text string) ([]any, error) {
 	}
 }
 
-// filled puts a word in the place of each template's parameter. A line that holds nothing else is taken out.
+// filled replaces each parameter of a template by a word. It removes lines that hold nothing else.
 func filled(text string) string {
 	var out strings.Builder
 	for line := range strings.Lines(text) {
@@ -101,7 +101,7 @@ func filled(text string) string {
 	return out.String()
 }
 
-// parameterWord stands for a parameter whose value nobody knows: a number, so that it can stand wherever a word or a number can.
+// parameterWord stands for a parameter of unknown value. It is a number, so that it fits wherever a word or a number does.
 const parameterWord = "0"
 
 // readYAML reads one document.
@@ -113,7 +113,7 @@ func readYAML(text string, b *budget.Budget) (any, error) {
 	return expanded{budget: b}.value(&node, 0), nil
 }
 
-// expanded turns nodes into values. Within an alias, whatever it repeats is charged once more.
+// expanded turns nodes into values. Within an alias, repeated values are charged once more.
 type expanded struct {
 	budget  *budget.Budget
 	aliased bool
@@ -168,7 +168,7 @@ func (e expanded) mapping(n *yaml.Node, depth int) any {
 	return out
 }
 
-// merged returns what << puts in: a mapping, or several.
+// merged returns the mappings that << merges: one or several.
 func merged(n *yaml.Node) []*yaml.Node {
 	if n.Kind == yaml.SequenceNode {
 		return n.Content
@@ -183,7 +183,7 @@ func keyOf(n *yaml.Node) string {
 	return n.Value
 }
 
-// scalar reads numbers and the like as JSON does; everything else is a text.
+// scalar reads booleans, numbers and null as JSON does. Everything else is a text.
 func scalar(n *yaml.Node) any {
 	var v any
 	switch n.Tag {
@@ -207,7 +207,7 @@ func scalar(n *yaml.Node) any {
 	return n.Value
 }
 
-// documents yields the documents of a text in YAML.
+// documents yields the documents of a YAML text.
 func documents(text string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		begin, at := 0, 0
@@ -226,7 +226,7 @@ func documents(text string) iter.Seq[string] {
 	}
 }
 
-// countYAML returns how many values a text in YAML can hold at most.
+// countYAML returns how many values a YAML text can hold at most.
 func countYAML(text string) int {
 	n := 1
 	for i := 0; i < len(text); i++ {
@@ -238,7 +238,7 @@ func countYAML(text string) int {
 	return n
 }
 
-// countJSON does the same for JSON, where marks within strings count for nothing.
+// countJSON returns how many values a JSON text can hold at most. Marks within strings do not count.
 func countJSON(text string) int {
 	n := 1
 	for i := 0; i < len(text); i++ {

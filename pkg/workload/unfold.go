@@ -7,7 +7,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/budget"
 )
 
-// Text is a text of an object that holds objects of its own: values of a chart, manifests, patches of a template.
+// Text is a text in an object that holds objects of its own: values of a chart, manifests, patches of a template.
 type Text struct {
 	// Raw is the text itself.
 	Raw string
@@ -15,14 +15,14 @@ type Text struct {
 	Trees []any
 }
 
-// MarshalJSON implements json.Marshaler: to whoever decodes it, it is a text.
+// MarshalJSON implements json.Marshaler. It encodes only the text.
 func (t Text) MarshalJSON() ([]byte, error) { return json.Marshal(t.Raw) }
 
-// maxFolds is how many texts may lie within each other.
+// maxFolds is how deeply texts may be nested.
 const maxFolds = 4
 
-// Unfold puts a Text in the place of each text of an object that holds objects, but for its metadata and its status. What it costs
-// is charged to the budget.
+// Unfold replaces each text of an object that holds objects by a Text, except in its metadata and status. The cost is charged
+// to the budget.
 func Unfold(tree map[string]any, b *budget.Budget) {
 	u := unfolder{b}
 	for key, v := range tree {
@@ -86,7 +86,7 @@ func (u unfolder) trees(text, key string, depth, folds int) []any {
 	return out
 }
 
-// folded reports whether a text can hold an object: it has several lines, one of a field or an item, or begins as one in JSON does.
+// folded reports whether a text can hold an object: it has several lines or a field or an item, or begins like JSON.
 func folded(text string) bool {
 	text = strings.TrimSpace(text)
 	switch {
@@ -98,7 +98,7 @@ func folded(text string) bool {
 	return strings.Contains(text, "\n") || strings.Contains(text, ": ")
 }
 
-// looksLikeObject reports whether the first line of a text begins a field or a document, as no command of a script does.
+// looksLikeObject reports whether the first line of a text begins a field or a document, which no command of a script does.
 func looksLikeObject(text string) bool {
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
 	line = strings.TrimSpace(line)
@@ -107,7 +107,7 @@ func looksLikeObject(text string) bool {
 		found && field != "" && !strings.ContainsAny(field, " ;|&$(){}<>=") && (strings.HasSuffix(line, ":") || strings.Contains(line, ": "))
 }
 
-// IsScript reports whether the text of a key is a script for a shell.
+// IsScript reports whether the text under a key is a shell script.
 func IsScript(key, text string) bool {
 	if strings.HasPrefix(text, "#!") {
 		line, _, _ := strings.Cut(text, "\n")

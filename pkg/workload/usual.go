@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// usual gives a field of a container or pod spec the form that Kubernetes has for it: custom resources write lists as maps by name,
+// usual returns a field of a container or pod spec in the form of Kubernetes. Custom resources write lists as maps by name,
 // images as their parts, and words as numbers.
 func usual(key string, v any) any {
 	switch key {
@@ -22,7 +22,7 @@ func usual(key string, v any) any {
 	return v
 }
 
-// words are texts, whatever they were written as.
+// words returns a list of words as texts, however they were written.
 func words(v any) any {
 	list, ok := v.([]any)
 	if !ok {
@@ -44,7 +44,7 @@ func words(v any) any {
 	return out
 }
 
-// variables are a list of names and values.
+// variables returns a map of variables as a list of names and values.
 func variables(v any) any {
 	m, ok := v.(map[string]any)
 	if !ok {
@@ -65,7 +65,7 @@ func variables(v any) any {
 	return out
 }
 
-// imageOf is a repository with its tag, in one text.
+// imageOf returns a repository and its tag as one text.
 func imageOf(v any) any {
 	m, ok := v.(map[string]any)
 	if !ok {
@@ -81,7 +81,7 @@ func imageOf(v any) any {
 	return repository
 }
 
-// named are containers by their names.
+// named returns a map of containers by name as a list.
 func named(v any) any {
 	m, ok := v.(map[string]any)
 	if !ok {

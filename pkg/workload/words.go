@@ -7,7 +7,8 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// values splits a word into what the shell makes of it in a list: one unless a variable or a list in braces holds several.
+// values returns the words that the shell makes of a word in a list: one, unless a variable or a list in braces holds
+// several.
 func (r *reader) values(w *syntax.Word) []string {
 	text := r.word(w)
 	if len(w.Parts) == 1 && splits(w.Parts[0]) {
@@ -23,7 +24,8 @@ func (r *reader) values(w *syntax.Word) []string {
 	return []string{text}
 }
 
-// splits reports whether the shell makes several words of a part of one: of a variable without quotes, and of all arguments in them.
+// splits reports whether the shell makes several words of a part of a word: of a variable without quotes, and of all
+// arguments within quotes.
 func splits(part syntax.WordPart) bool {
 	switch p := part.(type) {
 	case *syntax.ParamExp, *syntax.CmdSubst:
@@ -44,7 +46,7 @@ func indexOf(i syntax.ArithmExpr) string {
 	return ""
 }
 
-// word joins the parts of a shell word as the shell would, with Unknown for what only a run can tell.
+// word joins the parts of a shell word as the shell would, with Unknown for the parts that are known only when it runs.
 func (r *reader) word(w *syntax.Word) string {
 	if len(w.Parts) == 1 {
 		if lit, ok := w.Parts[0].(*syntax.Lit); ok {
@@ -81,7 +83,7 @@ func (r *reader) parts(b *strings.Builder, parts []syntax.WordPart) {
 	}
 }
 
-// printedBy returns what a command prints that says so itself: echo, and which.
+// printedBy returns the output of a command that shows it itself: echo, and which.
 func (r *reader) printedBy(p *syntax.CmdSubst) string {
 	if len(p.Stmts) != 1 {
 		return Unknown
@@ -128,7 +130,7 @@ func (r *reader) param(p *syntax.ParamExp) string {
 	return Unknown
 }
 
-// ansi reads the escapes of $'…'.
+// ansi decodes the escapes of $'…'.
 func ansi(s string) string {
 	var b strings.Builder
 	for s != "" {

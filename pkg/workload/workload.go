@@ -14,14 +14,14 @@ import (
 
 // Template is one pod template of an object.
 type Template struct {
-	// Path leads from the object's root to the template: empty for a Pod, `spec.template` for a Deployment.
+	// Path leads from the object's root to the template. It is empty for a Pod, and `spec.template` for a Deployment.
 	Path string
-	// Labels and Annotations of the Pods to be.
+	// Labels and Annotations are those of the future Pods.
 	Labels, Annotations map[string]string
-	// Spec of the Pods to be.
+	// Spec is that of the future Pods.
 	Spec corev1.PodSpec
 
-	// at is the path of the spec where it is not below Path; loose are containers that stand in no pod spec.
+	// at is the path of the spec if it is not below Path. loose are containers outside of any pod spec.
 	at    string
 	loose []Container
 }
@@ -37,27 +37,27 @@ func (t *Template) SpecPath() string {
 	return t.Path + ".spec"
 }
 
-// Workload is what matters of an object that runs Pods.
+// Workload holds the parts that matter of an object that runs Pods.
 type Workload struct {
 	// Meta is the object's own metadata.
 	Meta metav1.ObjectMeta
-	// Template of its Pods.
+	// Template is the template of its Pods.
 	Template Template
-	// Wanted is how many Pods the object asks for at once: 0 while it is suspended or scaled to zero, so that a
+	// Wanted is how many Pods the object asks for at once. It is 0 while the object is suspended or scaled to zero, so that a
 	// staged object is seen when it is released.
 	Wanted int64
-	// Deadline is the activeDeadlineSeconds of a Job; nil: it has none, or the object is not a Job.
+	// Deadline is the activeDeadlineSeconds of a Job. It is nil if the Job has none, or if the object is not a Job.
 	Deadline *int64
-	// Completions and BackoffLimit of a Job, or of a CronJob's Jobs, as they are given; Indexed is true for Jobs whose
-	// Pods each have a number.
+	// Completions and BackoffLimit are those of a Job, or of a CronJob's Jobs, as given. Indexed is true for Jobs whose Pods
+	// each have a number.
 	Completions, BackoffLimit *int32
 	Indexed                   bool
-	// RunsToCompletion is true for Jobs and CronJobs, and for Pods, which may.
+	// RunsToCompletion is true for Jobs and CronJobs, and for Pods, which may run to completion.
 	RunsToCompletion bool
 }
 
-// Of decodes an object of a kind. It returns nil for a kind without a pod template, and an error for JSON that is
-// not such an object: the caller then cannot decide.
+// Of decodes an object of a kind. It returns nil for a kind without a pod template or for empty JSON. It returns an error for
+// JSON that is not such an object: the caller then cannot decide.
 func Of(gk schema.GroupKind, raw []byte) (*Workload, error) {
 	k, ok := KindOf(gk)
 	if !ok || len(raw) == 0 {
@@ -70,8 +70,8 @@ func Of(gk schema.GroupKind, raw []byte) (*Workload, error) {
 	return w, nil
 }
 
-// Debuggers returns a Pod reduced to the ephemeral containers that it did not have before, which cannot be removed again:
-// what a debugger adds to what runs already. before may be nil.
+// Debuggers returns a Pod reduced to the ephemeral containers that it did not have before. These are what a debugger adds to
+// a running Pod, and cannot be removed again. before may be nil.
 func Debuggers(w, before *Workload) *Workload {
 	out := &Workload{Template: Template{Path: w.Template.Path}}
 	for _, c := range w.Template.Spec.EphemeralContainers {

@@ -34,7 +34,7 @@ func decode(t testing.TB, kind, manifest string) *workload.Workload {
 	return w
 }
 
-// paths is the list of the design: the built-in kinds that run Pods, and where their template stands.
+// paths returns the design's list: the built-in kinds that run Pods, and the paths of their templates.
 func paths() map[string]string {
 	return map[string]string{
 		"Pod":                   "",
@@ -48,7 +48,7 @@ func paths() map[string]string {
 	}
 }
 
-// under puts a pod template's body (metadata and spec) where a kind has it.
+// under puts the body of a pod template (metadata and spec) at the path of its kind.
 func under(path, body string) string {
 	if path == "" {
 		return body
@@ -231,7 +231,7 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// TestCommandsShareNothing: whoever appends to the words of a command must not write into the object.
+// TestCommandsShareNothing checks that appending to the words of a command does not write into the object.
 func TestCommandsShareNothing(t *testing.T) {
 	w := decode(t, "Pod", `{spec: {containers: [{name: c, command: [a, b], args: [c]}]}}`)
 	c := w.Template.Containers()[0]
