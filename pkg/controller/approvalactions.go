@@ -18,18 +18,18 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// ApprovalActions does what people ask of Firebreak by ChangeApprovals in its own namespace: it lifts a freeze that two have lifted,
-// and gives back an execution that an approver has released. The approvals stay as the record of it.
+// ApprovalActions does what people request by ChangeApprovals in Firebreak's own namespace. It deletes a freeze that two
+// persons have lifted, and gives back an execution that an approver has released. The approvals remain as the record.
 type ApprovalActions struct {
 	memory *Cache
 	client client.Client
 	log    logr.Logger
 }
 
-// approvalAction is what approvals ask for: about the freeze or the execution of a name.
+// approvalAction is the request of an approval: it names a freeze or an execution.
 type approvalAction struct{ freeze, execution string }
 
-// NewApprovalActions returns what runs in the leading replica. c must not read from a cache.
+// NewApprovalActions returns the reconciler for the leading replica. c must not read from a cache.
 func NewApprovalActions(m *Cache, c client.Client, log logr.Logger) *ApprovalActions {
 	return &ApprovalActions{m, c, log}
 }
@@ -49,7 +49,7 @@ func (a *ApprovalActions) SetupWithManager(mgr manager.Manager) error {
 		source.TypedKind(mgr.GetCache(), &v1alpha1.ChangeApproval{}, handler.TypedEnqueueRequestsFromMapFunc(a.asked)))
 }
 
-// approvals lists those in Firebreak's own namespace.
+// approvals lists the approvals in Firebreak's own namespace.
 func (a *ApprovalActions) approvals(ctx context.Context, from client.Reader) ([]v1alpha1.ChangeApproval, error) {
 	var out v1alpha1.ChangeApprovalList
 	if err := from.List(ctx, &out, client.InNamespace(a.memory.settings.Namespace)); err != nil {
@@ -58,7 +58,7 @@ func (a *ApprovalActions) approvals(ctx context.Context, from client.Reader) ([]
 	return out.Items, nil
 }
 
-// asked returns what an approval asks for.
+// asked returns the actions that an approval requests.
 func (a *ApprovalActions) asked(_ context.Context, approval *v1alpha1.ChangeApproval) []approvalAction {
 	switch {
 	case approval.Namespace != a.memory.settings.Namespace:
@@ -71,11 +71,11 @@ func (a *ApprovalActions) asked(_ context.Context, approval *v1alpha1.ChangeAppr
 	return nil
 }
 
-// Reconcile implements reconcile.TypedReconciler. It reads live: what it does cannot be taken back.
+// Reconcile implements reconcile.TypedReconciler. It reads live, since its actions cannot be undone.
 func (a *ApprovalActions) Reconcile(ctx context.Context, what approvalAction) (reconcile.Result, error) {
 	est := a.memory.Estate()
 	if est == nil {
-		return reconcile.Result{}, nil // the estate that is compiled first names everything again
+		return reconcile.Result{}, nil // the first estate that is compiled causes everything to be looked at again
 	}
 	approvals, err := a.approvals(ctx, a.client)
 	switch {
@@ -126,7 +126,7 @@ func (a *ApprovalActions) release(ctx context.Context, name string, approvals []
 	return nil
 }
 
-// environments are those that an execution happened in: of its object's namespace or, for what lies in none, all.
+// environments returns the Production environments of the object's namespace, or all of them if the object has no namespace.
 func (a *ApprovalActions) environments(x *v1alpha1.ChangeExecution) []string {
 	est := a.memory.Estate()
 	envs := est.Production()

@@ -18,7 +18,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
-// Cache is what the webhook knows without asking. It is ready once everything has been read once.
+// Cache holds what the webhook knows without a call to the API server. It is ready after everything has been read once.
 type Cache struct {
 	view     *view.View
 	settings view.Settings
@@ -27,22 +27,22 @@ type Cache struct {
 	mirrors  []*reducedInformer
 
 	dirty chan struct{}
-	// due: something of the estate has changed since it was compiled.
+	// due is true if part of the estate has changed since it was compiled.
 	due atomic.Bool
 	est atomic.Pointer[estate.Estate]
-	// seen tells the marker of objects that exist; it never blocks a request. awaited are the UIDs that it waits for:
-	// almost no review is about one.
+	// seen passes the UIDs of existing objects to the marker; sending to it never blocks a request. awaited are the UIDs that
+	// the marker waits for: almost no review is about one of them.
 	seen     chan types.UID
 	awaited  atomic.Pointer[map[types.UID]struct{}]
 	watchers struct {
 		sync.Mutex
 		f []func(*estate.Estate)
-		// objects are told of every object of a kind that was written or has gone.
+		// objects are called for every object of a kind that was written or deleted.
 		objects map[string][]func(key string)
 	}
 }
 
-// NewCache returns the cache of a server. c must be able to watch everything that the chart's ClusterRole lets it.
+// NewCache returns the cache of a server. c must be able to watch everything that the chart's ClusterRole permits.
 func NewCache(c client.WithWatch, s view.Settings, clock func() time.Time, log logr.Logger) *Cache {
 	m := &Cache{view: view.New(s, clock), settings: s, clock: clock, log: log, dirty: make(chan struct{}, 1), seen: make(chan types.UID, 1024)}
 	for _, k := range m.view.Kinds() {
@@ -55,7 +55,7 @@ func NewCache(c client.WithWatch, s view.Settings, clock func() time.Time, log l
 		}
 		m.mirrors = append(m.mirrors, newReducedInformer(c, k, changed, func(key string) { m.tell(k.Kind, key) }))
 	}
-	// A workload that is reduced before its ConfigMaps are known would name nothing of what they say.
+	// A workload that is reduced before its ConfigMaps are known would not name the targets in them.
 	var contents []*reducedInformer
 	for _, s := range m.mirrors {
 		switch {
@@ -68,7 +68,7 @@ func NewCache(c client.WithWatch, s view.Settings, clock func() time.Time, log l
 	return m
 }
 
-// View implements the cache of the webhook.
+// View returns the present view for the webhook, and false before everything was read and the estate compiled.
 func (m *Cache) View() (*policy.ClusterView, bool) {
 	e := m.est.Load()
 	if e == nil || !m.Synced() {
@@ -77,7 +77,7 @@ func (m *Cache) View() (*policy.ClusterView, bool) {
 	return m.view.ClusterView(e), true
 }
 
-// Estate returns the present estate; nil before it was compiled for the first time.
+// Estate returns the present estate. It is nil before the first compilation.
 func (m *Cache) Estate() *estate.Estate { return m.est.Load() }
 
 // Remember keeps the UID of a service account of kube-system that was read live.
@@ -88,7 +88,7 @@ func (m *Cache) Synced() bool {
 	return m.est.Load() != nil && m.read(func(k *view.Kind) bool { return !k.Later })
 }
 
-// read reports whether all objects of the kinds were read once that a predicate is true of.
+// read reports whether all objects were read once, of the kinds for which which returns true.
 func (m *Cache) read(which func(*view.Kind) bool) bool {
 	return !slices.ContainsFunc(m.mirrors, func(s *reducedInformer) bool { return which(s.kind) && !s.synced() })
 }
@@ -100,8 +100,8 @@ func (m *Cache) OnEstate(f func(*estate.Estate)) {
 	m.watchers.f = append(m.watchers.f, f)
 }
 
-// OnObject calls f with the key of every object of one of Firebreak's kinds that was written, in whatever field, or has gone. f must not
-// block.
+// OnObject calls f with the key of every object of one of Firebreak's kinds that is written, in any field, or deleted. f must
+// not block.
 func (m *Cache) OnObject(kind string, f func(key string)) {
 	m.watchers.Lock()
 	defer m.watchers.Unlock()
@@ -128,7 +128,7 @@ func (m *Cache) touch() {
 	}
 }
 
-// await gathers the UIDs of pending reservations, whenever an execution has changed.
+// await collects the UIDs of pending reservations; it is called when an execution has changed.
 func (m *Cache) await() {
 	uids := map[types.UID]struct{}{}
 	m.view.Executions.Each(func(_ string, x v1alpha1.ChangeExecution) {
@@ -139,10 +139,10 @@ func (m *Cache) await() {
 	m.awaited.Store(&uids)
 }
 
-// settle is how long changes are gathered before the estate is compiled again.
+// settle is how long changes are collected before the estate is compiled again.
 const settle = 25 * time.Millisecond
 
-// Start compiles the estate whenever something in it changed, off the request path.
+// Start compiles the estate after every change of its objects, outside of requests.
 func (m *Cache) Start(ctx context.Context) error {
 	for {
 		select {
@@ -165,7 +165,7 @@ func (m *Cache) Start(ctx context.Context) error {
 // NeedLeaderElection implements manager.LeaderElectionRunnable: every replica needs the estate.
 func (m *Cache) NeedLeaderElection() bool { return false }
 
-// readable: an estate compiled before everything in it was read would forget production.
+// readable reports whether everything in the estate was read: an estate that is compiled earlier would forget production.
 func (m *Cache) readable() bool {
 	return m.read(func(k *view.Kind) bool { return k.Estate && !k.Later })
 }
@@ -177,15 +177,15 @@ func (m *Cache) compile() {
 	m.watchers.Lock()
 	told := slices.Clone(m.watchers.f)
 	m.watchers.Unlock()
-	for _, f := range told { // not under the lock, which every mirror takes
+	for _, f := range told { // without the lock, which every informer takes
 		f(e)
 	}
 }
 
-// Behind reports whether something of the estate has changed that is not compiled yet. OnEstate tells when it is.
+// Behind reports whether a change of the estate's objects is not compiled yet. OnEstate tells when it is.
 func (m *Cache) Behind() bool { return m.due.Load() }
 
-// Seen notes that an object exists. It never blocks: what is not noted now is noted by the watch.
+// Seen notes that an object exists. It never blocks: if it notes nothing now, the watch notes it later.
 func (m *Cache) Seen(uid types.UID) {
 	awaited := m.awaited.Load()
 	if awaited == nil {
@@ -200,7 +200,7 @@ func (m *Cache) Seen(uid types.UID) {
 	}
 }
 
-// Runnables returns what must run for the memory to stay true.
+// Runnables returns the runnables that keep the cache up to date.
 func (m *Cache) Runnables() []manager.Runnable {
 	out := []manager.Runnable{m}
 	for _, s := range m.mirrors {

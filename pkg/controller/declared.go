@@ -22,10 +22,11 @@ import (
 )
 
 // EstateApplier applies the environments and data stores that the chart's values declare, once this replica leads and knows
-// the cluster: Helm cannot apply a kind in the release that brings its definition.
+// the cluster. Helm itself cannot apply a kind in the release that brings its definition.
 //
-// What it writes passes the webhook like anybody's writes. What weakens the boundary waits until a window permits it, and
-// says so: as condition PendingApproval of what is there already, as an Event of the ConfigMap, and as a metric.
+// Its writes pass the webhook like those of any requester. A change that weakens the boundary waits until a window permits
+// it. Firebreak then reports it: as condition PendingApproval of an existing object, as an Event of the ConfigMap, and as a
+// metric.
 type EstateApplier struct {
 	memory  *Cache
 	client  client.Client
@@ -35,19 +36,19 @@ type EstateApplier struct {
 	from    client.ObjectKey
 	waiting *PendingDeclarations
 	every   time.Duration
-	// source is the ConfigMap, as Events are about it.
+	// source is the ConfigMap, as the object that Events are about.
 	source *corev1.ObjectReference
 
-	// applied is what was applied last: nothing is asked again while neither side has changed. waits is the same for what
-	// has to wait: it is looked at again later and later.
+	// applied is what was applied last: nothing is done again while neither side has changed. waits is the same for declarations
+	// that must wait: they are looked at again at growing intervals.
 	applied map[declaration]version
 	waits   map[declaration]wait
-	// told is what was said last of what waits, and when.
+	// told is the last report on each declaration that waits, and its time.
 	told map[declaration]said
 	self *authenticationv1.UserInfo
 }
 
-// wait is when something that waits is looked at again.
+// wait is when a waiting declaration is looked at again.
 type wait struct {
 	version
 	until time.Time
@@ -57,10 +58,10 @@ type wait struct {
 // longestWait is how late an approval is noticed at most.
 const longestWait = 30 * time.Second
 
-// declaration names one object that is declared.
+// declaration names one declared object.
 type declaration struct{ kind, name string }
 
-// version of a declaration that was applied, and the generation that came of it.
+// version is a declaration that was applied, and the generation that resulted.
 type version struct {
 	digest     string
 	generation int64
@@ -72,13 +73,13 @@ type said struct {
 }
 
 const (
-	// declarer owns the fields that the values declare.
+	// declarer is the field manager of the fields that the values declare.
 	declarer = "firebreak-estate"
-	// again is after how long what still waits is said once more: Events are forgotten after an hour.
+	// again is after how long the report on a waiting declaration is repeated, since Events are forgotten after an hour.
 	again = 30 * time.Minute
 )
 
-// NewEstateApplier returns what runs on the leading replica. c must not read from a cache; from names the ConfigMap.
+// NewEstateApplier returns the applier for the leading replica. c must not read from a cache; from names the ConfigMap.
 func NewEstateApplier(m *Cache, c client.Client, states States, from client.ObjectKey, events record.EventRecorder, r prometheus.Registerer, log logr.Logger) *EstateApplier {
 	return &EstateApplier{
 		memory: m, client: c, states: states, events: events, log: log, from: from, every: 5 * time.Second,
@@ -86,13 +87,13 @@ func NewEstateApplier(m *Cache, c client.Client, states States, from client.Obje
 	}
 }
 
-// Waiting is what of the declared estate is not in force yet.
+// Waiting returns the declarations and whether they are in force.
 func (d *EstateApplier) Waiting() *PendingDeclarations { return d.waiting }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
 func (*EstateApplier) NeedLeaderElection() bool { return true }
 
-// Start applies until the context ends. The first time it waits for no tick: somebody has just installed Firebreak.
+// Start applies until the context ends. The first time it does not wait, since Firebreak may just have been installed.
 func (d *EstateApplier) Start(ctx context.Context) error {
 	next := time.NewTimer(0)
 	defer next.Stop()
@@ -118,13 +119,13 @@ func (d *EstateApplier) Start(ctx context.Context) error {
 	}
 }
 
-// once compares what is declared with what is there. An error is that of a call that may succeed later; what it was about
-// is left as it was said to be.
+// once compares the declared estate with the stored one. It returns an error for a call that may succeed later; the report on
+// that declaration remains.
 func (d *EstateApplier) once(ctx context.Context) error {
 	var cm corev1.ConfigMap
 	if err := d.client.Get(ctx, d.from, &cm); apierrors.IsNotFound(err) {
 		d.waiting.incomplete(false)
-		d.tell(nil) // nothing is declared, and nothing is taken back
+		d.tell(nil) // nothing is declared, and nothing is deleted
 		return nil
 	} else if err != nil {
 		return fmt.Errorf("read what is declared: %w", err)
@@ -135,7 +136,7 @@ func (d *EstateApplier) once(ctx context.Context) error {
 		held := d.waiting.all()
 		held[declaration{"ConfigMap", cm.Name}] = obstacle{reason: reasonRefused, message: malformed.Error()}
 		d.waiting.incomplete(true)
-		d.tell(held) // somebody's to mend, and not to be tried again before
+		d.tell(held) // a person must correct it, and a retry does not help
 		return nil   //nolint:nilerr // it is told, and no call has failed
 	}
 	stored, err := d.stored(ctx)
@@ -150,7 +151,7 @@ func (d *EstateApplier) once(ctx context.Context) error {
 		p.look(which, now, func() (obstacle, error) { return d.apply(ctx, o, before, now) })
 		delete(stored, which)
 	}
-	for _, kind := range []string{v1alpha1.KindDataStore, v1alpha1.KindEnvironment} { // what refers before what is referred to
+	for _, kind := range []string{v1alpha1.KindDataStore, v1alpha1.KindEnvironment} { // data stores before the environments that they refer to
 		for which, o := range stored {
 			if which.kind == kind && declaredOnce(o) {
 				p.look(which, version{generation: o.GetGeneration()}, func() (obstacle, error) { return d.remove(ctx, o) })
@@ -162,7 +163,8 @@ func (d *EstateApplier) once(ctx context.Context) error {
 	return errors.Join(p.failed...)
 }
 
-// declaredOnce: this server has applied it. Its label anybody may write who may write the object.
+// declaredOnce reports whether this server has applied an object. A label would prove nothing: anyone who may write the
+// object may set it.
 func declaredOnce(o *unstructured.Unstructured) bool {
 	return slices.ContainsFunc(o.GetManagedFields(), func(m metav1.ManagedFieldsEntry) bool {
 		return m.Manager == declarer && m.Operation == metav1.ManagedFieldsOperationApply
@@ -176,7 +178,7 @@ func generationOf(o *unstructured.Unstructured) int64 {
 	return o.GetGeneration()
 }
 
-// stored lists the estate as it is.
+// stored lists the environments and data stores in the cluster.
 func (d *EstateApplier) stored(ctx context.Context) (map[declaration]*unstructured.Unstructured, error) {
 	out := map[declaration]*unstructured.Unstructured{}
 	for _, kind := range []string{v1alpha1.KindEnvironment, v1alpha1.KindDataStore} {
@@ -192,14 +194,14 @@ func (d *EstateApplier) stored(ctx context.Context) (map[declaration]*unstructur
 	return out, nil
 }
 
-// apply applies one declaration, unless it is in force or has to wait. before is nil where there is no such object.
+// apply applies one declaration, unless it is in force or must wait. before is nil if there is no such object.
 func (d *EstateApplier) apply(ctx context.Context, o, before *unstructured.Unstructured, now version) (obstacle, error) {
 	which := declaration{o.GetKind(), o.GetName()}
 	if before != nil && d.applied[which] == now && declaredOnce(before) {
 		return obstacle{}, nil
 	}
-	// Tried first: what it would become with what others have added to it is what is judged. A dry run is not sent to
-	// the webhook, where one that is refused would look like an attack.
+	// A dry run comes first: what is judged is the object that results, with the fields of others. Dry runs of the server are
+	// not sent to the webhook, where a refused one would look like an attack.
 	after := o.DeepCopy()
 	if err := d.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(after), client.FieldOwner(declarer), client.ForceOwnership, client.DryRunAll); err != nil {
 		return refusal(err)
@@ -216,7 +218,7 @@ func (d *EstateApplier) apply(ctx context.Context, o, before *unstructured.Unstr
 	return obstacle{}, nil
 }
 
-// remove deletes what was declared once and is declared no more.
+// remove deletes an object that was declared once and no longer is.
 func (d *EstateApplier) remove(ctx context.Context, o *unstructured.Unstructured) (obstacle, error) {
 	why, err := d.judge(ctx, o, nil)
 	if err != nil || why.message != "" {
@@ -231,8 +233,8 @@ func (d *EstateApplier) remove(ctx context.Context, o *unstructured.Unstructured
 	return obstacle{}, nil
 }
 
-// refusal tells what the API server has said no to from what it could not answer. Both are tried again; only the first is
-// somebody's to mend.
+// refusal tells a refusal of the API server from a failure to answer. Both are tried again, but only a refusal needs a person
+// to correct something.
 func refusal(err error) (obstacle, error) {
 	var status apierrors.APIStatus
 	if strings.Contains(err.Error(), unfit) {
@@ -245,10 +247,10 @@ func refusal(err error) (obstacle, error) {
 	return obstacle{reason: reasonRefused, message: err.Error()}, nil
 }
 
-// unfit is how the API server says, as an internal error, that what is applied does not fit its schema.
+// unfit is the text of the internal error by which the API server says that an applied object does not fit its schema.
 const unfit = "failed to create typed patch object"
 
-// whoami asks the API server who this server is to it, as the webhook will see it.
+// whoami asks the API server for the user that the webhook will see for this server.
 func (d *EstateApplier) whoami(ctx context.Context) (authenticationv1.UserInfo, error) {
 	if d.self == nil {
 		review := &authenticationv1.SelfSubjectReview{ObjectMeta: metav1.ObjectMeta{}}

@@ -17,12 +17,12 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// States reads live what a request is judged by.
+// States reads live the change state that a request is judged by.
 type States interface {
 	State(ctx context.Context, c *policy.PreparedRequest, namespace string) (*change.State, error)
 }
 
-// judge says what is in the way of a change, as the webhook would. before is nil for a creation, after for a deletion.
+// judge returns the obstacle to a change, by the webhook's rules. before is nil for a creation, after for a deletion.
 func (d *EstateApplier) judge(ctx context.Context, before, after *unstructured.Unstructured) (obstacle, error) {
 	req, err := d.request(ctx, before, after)
 	if err != nil {
@@ -88,7 +88,7 @@ func encoded(o *unstructured.Unstructured) ([]byte, error) {
 	return raw, nil
 }
 
-// parseDeclared reads the ConfigMap.
+// parseDeclared reads the declared objects from the ConfigMap.
 func parseDeclared(cm *corev1.ConfigMap) ([]*unstructured.Unstructured, error) {
 	text, ok := cm.Data[estate.DeclaredKey]
 	if !ok {
@@ -101,11 +101,11 @@ func parseDeclared(cm *corev1.ConfigMap) ([]*unstructured.Unstructured, error) {
 	return out, nil
 }
 
-// digestOf tells two declarations apart.
+// digestOf returns a digest that tells declarations apart.
 func digestOf(o *unstructured.Unstructured) string {
 	raw, err := json.Marshal(o.Object)
 	if err != nil {
-		return "" // it came out of a parser, and is nothing that cannot be written
+		return "" // cannot happen: the object came from a parser
 	}
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:])

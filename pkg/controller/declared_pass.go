@@ -6,14 +6,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// pass gathers what one comparison has found.
+// pass collects the results of one comparison.
 type pass struct {
 	d      *EstateApplier
 	held   map[declaration]obstacle
 	failed []error
 }
 
-// look deals with one object, unless it waits and it is too early to look again.
+// look handles one object, unless it waits and the time to look again has not come.
 func (p *pass) look(which declaration, now version, deal func() (obstacle, error)) {
 	d, clock := p.d, p.d.memory.clock()
 	was, known := d.waiting.of(which.kind, which.name)
@@ -42,7 +42,7 @@ func (p *pass) look(which declaration, now version, deal func() (obstacle, error
 	p.held[which] = why
 }
 
-// tell publishes what waits: to the statuses, as a metric, and as Events of the ConfigMap.
+// tell reports the waiting declarations: in the statuses, as a metric, and as Events of the ConfigMap.
 func (d *EstateApplier) tell(held map[declaration]obstacle) {
 	d.waiting.set(held)
 	now := d.memory.clock()

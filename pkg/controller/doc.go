@@ -1,5 +1,5 @@
-// Package controller keeps what the webhook knows from memory: informers feed the estate, which is compiled off the
-// request path and swapped as one pointer. It also writes the statuses of Firebreak's kinds and settles reservations.
+// Package controller keeps what the webhook knows in memory. Informers feed the estate, which is compiled outside of requests
+// and swapped as one pointer. The package also writes the statuses of Firebreak's kinds and settles reservations.
 //
 // It may import clients and controller-runtime. Decisions are pkg/policy's and pkg/change's.
 //

@@ -14,11 +14,11 @@ import (
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 )
 
-// RegistrationsKey is the key of the ConfigMap under which the rendered admission configuration stands.
+// RegistrationsKey is the key in the ConfigMap that holds the rendered admission configuration.
 const RegistrationsKey = "registrations.yaml"
 
-// parseRegistrations reads a stream of webhook configurations and admission policies. Whatever else stands in it is an error,
-// and so is a name that is none of Firebreak's: it is written with Firebreak's rights.
+// parseRegistrations reads a stream of webhook configurations and admission policies. Anything else is an error, and so is a
+// name that is not one of Firebreak's, since the objects are written with Firebreak's rights.
 func parseRegistrations(text string) ([]*unstructured.Unstructured, error) {
 	var out []*unstructured.Unstructured
 	d := utilyaml.NewYAMLOrJSONDecoder(strings.NewReader(text), 4096)
@@ -44,7 +44,7 @@ func registrationKinds() []string {
 	return []string{"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
 }
 
-// fill puts a body in the place of an object's own, and leaves each webhook the certificate that it had.
+// fill replaces the body of an object, and leaves each webhook its certificate.
 func fill(o *unstructured.Unstructured, content map[string]any) {
 	bundles := map[any]any{}
 	webhooks, _, _ := unstructured.NestedSlice(o.Object, "webhooks")
@@ -60,7 +60,7 @@ func fill(o *unstructured.Unstructured, content map[string]any) {
 	webhooks, _, _ = unstructured.NestedSlice(o.Object, "webhooks")
 	for _, w := range webhooks {
 		if m, ok := w.(map[string]any); ok && bundles[m["name"]] != nil {
-			_ = unstructured.SetNestedField(m, bundles[m["name"]], "clientConfig", "caBundle") // it is a map, as the API server has it
+			_ = unstructured.SetNestedField(m, bundles[m["name"]], "clientConfig", "caBundle") // it is a map, as the API server stored it
 		}
 	}
 	if webhooks != nil {
@@ -68,8 +68,8 @@ func fill(o *unstructured.Unstructured, content map[string]any) {
 	}
 }
 
-// body is what decides what a registration or policy does: not who it is, nor by which certificate it is reached, which
-// others fill in.
+// body returns the part of a registration or policy that decides what it does. It leaves out the object's identity and the
+// certificate, which others fill in.
 func body(o *unstructured.Unstructured) map[string]any {
 	out := map[string]any{}
 	for k, v := range o.DeepCopy().Object {

@@ -15,8 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// objectWatch sees every object of one kind that ever existed since it began, as long as it is unbroken. An informer
-// would not do: after a gap it shows what exists, not what existed.
+// objectWatch sees every object of one kind that has existed since it began, as long as it is unbroken. An informer would not
+// do: after a gap it shows only the objects that exist now.
 type objectWatch struct {
 	client  client.WithWatch
 	gvk     schema.GroupVersionKind
@@ -43,7 +43,7 @@ func (w *objectWatch) saw(uid types.UID) bool {
 	return ok
 }
 
-// unbroken returns since when nothing can have been missed.
+// unbroken returns the time since which nothing can have been missed, and false if the watch is broken.
 func (w *objectWatch) unbroken() (time.Time, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -67,7 +67,7 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// session lists once and then watches, resuming where a watch ended, until something may have been missed.
+// session lists once and then watches, and resumes after each watch that ends, until it may have missed something.
 func (w *objectWatch) session(ctx context.Context) {
 	began := time.Now()
 	list, version, err := w.list(ctx)
@@ -121,13 +121,11 @@ func (w *objectWatch) list(ctx context.Context) ([]client.Object, string, error)
 	return out, l.GetResourceVersion(), nil
 }
 
-// follow watches from a version on. It returns the version to resume from, and false if something may have been
-// missed.
+// follow watches from a version on. It returns the version to resume from, and false if it may have missed something.
 func (w *objectWatch) follow(ctx context.Context, version string) (string, bool) {
 	watcher, err := w.client.Watch(ctx, w.fresh(), &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: version, AllowWatchBookmarks: true}})
 	if err != nil {
-		// Nothing was missed yet: the next try resumes from the same version, unless it has become too old, which the
-		// watch then says.
+		// Nothing was missed yet: the next try resumes from the same version. If that has become too old, the watch reports it.
 		if ctx.Err() == nil {
 			w.log.V(1).Info("could not watch", "error", err.Error())
 			pause(ctx, 200*time.Millisecond)

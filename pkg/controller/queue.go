@@ -14,12 +14,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 )
 
-// trigger names to a reconciler what it has to look at again. It is the source of a controller that needs no watch of its own, since
-// the memory watches already. It never blocks: everything is named by the zero request, upon which the reconciler itself lists what there
-// is, and tries again if it cannot. What a trigger is told before the controller of the leading replica starts is dropped, since the start
-// names everything.
+// trigger tells a reconciler which objects to look at again. It is the source of a controller that needs no watch of its own,
+// since the cache watches already. It never blocks: the zero request stands for all objects, and the reconciler lists them
+// itself, and tries again if it cannot. A trigger drops requests before the controller of the leading replica starts, since
+// the start requests all objects.
 type trigger[R comparable] struct {
-	// everything lists all that the reconciler deals with.
+	// everything lists all requests of the reconciler.
 	everything func(context.Context) ([]R, error)
 
 	mu    sync.Mutex
@@ -35,7 +35,7 @@ func (t *trigger[R]) Start(_ context.Context, q workqueue.TypedRateLimitingInter
 	return nil
 }
 
-// add names one request.
+// add adds one request.
 func (t *trigger[R]) add(r R) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -44,13 +44,13 @@ func (t *trigger[R]) add(r R) {
 	}
 }
 
-// all names everything.
+// all requests all objects.
 func (t *trigger[R]) all() {
 	var everything R
 	t.add(everything)
 }
 
-// reconciler answers the zero request by naming all others, and leaves these to next.
+// reconciler answers the zero request by adding all requests, and passes other requests to next.
 func (t *trigger[R]) reconciler(next reconcile.TypedReconciler[R]) reconcile.TypedReconciler[R] {
 	return reconcile.TypedFunc[R](func(ctx context.Context, r R) (reconcile.Result, error) {
 		var everything R
@@ -65,23 +65,23 @@ func (t *trigger[R]) reconciler(next reconcile.TypedReconciler[R]) reconcile.Typ
 	})
 }
 
-// Retries of a write that fails: the first soon, the later ones at most a minute apart.
+// A write that fails is tried again: the first time soon, later at most a minute apart.
 const (
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = time.Minute
 )
 
-// workers of a reconciler. One write that hangs must not keep the others waiting.
+// workers is how many objects a reconciler handles at once: one write that hangs must not delay the others.
 const workers = 4
 
-// No status is worth the end of the process: a cache that cannot be filled is waited for, and a reconciliation that hangs is given up.
+// No status is worth ending the process: an unfilled cache is waited for, and a reconciliation that hangs is given up.
 const (
 	syncPatience = 365 * 24 * time.Hour
 	callPatience = time.Minute
 )
 
-// addReconciler adds a controller of the leading replica. An object whose reconciliation fails is tried again by itself, less and less
-// often, and keeps no other waiting.
+// addReconciler adds a controller of the leading replica. An object whose reconciliation fails is tried again at growing
+// intervals, and delays no other.
 func addReconciler[R comparable](mgr manager.Manager, name string, r reconcile.TypedReconciler[R], t *trigger[R], sources ...source.TypedSource[R]) error {
 	c, err := ctrlcontroller.NewTyped(name, mgr, ctrlcontroller.TypedOptions[R]{
 		Reconciler: t.reconciler(r), MaxConcurrentReconciles: workers, CacheSyncTimeout: syncPatience, ReconciliationTimeout: callPatience,
@@ -98,8 +98,8 @@ func addReconciler[R comparable](mgr manager.Manager, name string, r reconcile.T
 	return nil
 }
 
-// keyed is the reconciler of one kind of object: it returns after what time the object must be looked at again though nothing changes;
-// 0: never.
+// keyed reconciles an object of one kind. It returns after what time the object must be looked at again even if nothing
+// changes; 0 means never.
 type keyed func(ctx context.Context, key client.ObjectKey) (time.Duration, error)
 
 // Reconcile implements reconcile.Reconciler.
@@ -108,8 +108,8 @@ func (f keyed) Reconcile(ctx context.Context, r reconcile.Request) (reconcile.Re
 	return reconcile.Result{RequeueAfter: again}, err
 }
 
-// until returns how long it takes to the first of some instants that is yet to come, and at most longest. The instants that statuses
-// tell have whole seconds, so it is a little more.
+// until returns the time until the first of some instants that is yet to come, and at most longest. It adds a little, since
+// the instants in statuses have whole seconds.
 func until(now time.Time, longest time.Duration, instants ...time.Time) time.Duration {
 	out := longest
 	for _, at := range instants {

@@ -12,9 +12,9 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// Recorder writes what must be accountable: a log line for every denial and every use of a window, and an Event on the
-// owner, or on the object itself where it has none. Equal Events are counted, not repeated: one refused CronJob run is
-// a dozen reviews. Dry runs make no Event.
+// Recorder records what must be accountable: a log line for every denial, every use of a window and every admission with
+// findings, and an Event on the owner, or on the object itself if it has no owner. Equal Events are counted, not repeated:
+// one refused CronJob run causes a dozen reviews. Dry runs make no Event.
 type Recorder struct {
 	Log    logr.Logger
 	Events record.EventRecorder
@@ -51,7 +51,7 @@ func (w *Recorder) Record(_ context.Context, o admission.Outcome) {
 	}
 }
 
-// maxEvent is what the API server accepts of an Event's message.
+// maxEvent is the longest message of an Event that the API server accepts, in bytes.
 const maxEvent = 1000
 
 func clip(s string, n int) string {
@@ -69,7 +69,7 @@ func rules(d *policy.Decision) []string {
 	return out
 }
 
-// reasonOf names the first rule that denies, which is what Events are gathered by.
+// reasonOf returns the first rule that denies, by which Events are grouped.
 func reasonOf(d *policy.Decision) string {
 	if denied := d.Denied(); len(denied) > 0 {
 		return string(denied[0].Rule)

@@ -13,15 +13,15 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
-// reducedInformer keeps one kind of the view true by a watch: only what the view's reduction leaves of an object stays in memory.
+// reducedInformer keeps one kind of the view up to date by a watch. Only the reduced form of an object stays in memory.
 type reducedInformer struct {
 	kind   *view.Kind
 	source cache.ListerWatcher
 	// changed is called after every change; it must not block.
 	changed func()
-	// told is called with the key of every object that was written or has gone; it must not block.
+	// told is called with the key of every object that was written or deleted; it must not block.
 	told func(key string)
-	// after are the mirrors of what this one's objects are reduced by.
+	// after are the informers of the kinds that this one's objects are reduced by.
 	after []*reducedInformer
 	sync  chan struct{}
 }
@@ -60,18 +60,18 @@ func listWatch(c client.WithWatch, k *view.Kind) cache.ListerWatcher {
 	}
 }
 
-// reduced is what the informer's own store keeps.
+// reduced is the form that the informer's own store keeps.
 type reduced struct {
 	metav1.ObjectMeta
 	value any
-	// dropped: the reduction left nothing of the object.
+	// dropped is true if the reduction left nothing of the object.
 	dropped bool
 }
 
 func (m *reducedInformer) transform(in any) (any, error) {
 	o, ok := in.(runtime.Object)
 	if !ok {
-		return in, nil // already reduced, or the marker of a deletion that was missed
+		return in, nil // already reduced, or the marker of a missed deletion
 	}
 	meta, ok := in.(metav1.Object)
 	if !ok {

@@ -11,8 +11,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// RegistrationMonitor looks whether the API server still sends Firebreak what it must judge. Who may edit webhook configurations can
-// switch it off, which admission cannot prevent; so it is told, within ten seconds.
+// RegistrationMonitor checks whether the API server still sends Firebreak the requests that it must judge. A person who may
+// edit webhook configurations can switch Firebreak off, which admission cannot prevent. So the monitor reports it, within ten
+// seconds.
 type RegistrationMonitor struct {
 	client client.Reader
 	memory *Cache
@@ -25,7 +26,7 @@ type RegistrationMonitor struct {
 	missing  map[string]bool
 }
 
-// Missing returns the webhooks whose registration is gone, and false before that was looked at.
+// Missing returns the webhooks whose registration is gone, and false before the first check.
 func (g *RegistrationMonitor) Missing() ([]string, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -41,12 +42,12 @@ func (g *RegistrationMonitor) Missing() ([]string, bool) {
 // configuration is the name of both webhook configurations.
 const configuration = "firebreak"
 
-// webhooks are those that must be registered.
+// webhooks returns the webhooks that must be registered.
 func webhooks() []string {
 	return []string{"stamp.firebreak.dev", "core.firebreak.dev", "broad.firebreak.dev"}
 }
 
-// NewRegistrationMonitor returns what runs in every replica, and registers what it tells. c must not read from a cache.
+// NewRegistrationMonitor returns a monitor for every replica, and registers its metrics. c must not read from a cache.
 func NewRegistrationMonitor(m *Cache, c client.Reader, r prometheus.Registerer, log logr.Logger) *RegistrationMonitor {
 	g := &RegistrationMonitor{
 		client: c, memory: m, log: log, every: 10 * time.Second, missing: map[string]bool{},
@@ -64,7 +65,7 @@ func NewRegistrationMonitor(m *Cache, c client.Reader, r prometheus.Registerer, 
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
 func (*RegistrationMonitor) NeedLeaderElection() bool { return false }
 
-// Start looks until the context ends.
+// Start checks until the context ends.
 func (g *RegistrationMonitor) Start(ctx context.Context) error {
 	t := time.NewTicker(g.every)
 	defer t.Stop()
@@ -88,7 +89,7 @@ func (g *RegistrationMonitor) once(ctx context.Context) {
 		if ctx.Err() == nil {
 			g.log.Error(err, "could not look for the webhook configurations")
 		}
-		return // what cannot be seen is not said to be gone
+		return // a registration that cannot be read is not reported as gone
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

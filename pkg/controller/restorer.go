@@ -21,47 +21,49 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// RegistrationRestorer puts the admission configuration back that admission itself cannot guard: the webhook registrations and the
-// static policies, as the chart has rendered them. Something must be amiss at two looks in a row, so that an upgrade that
-// is under way is left alone; Firebreak's own Deployment must be there to stay, so that whoever uninstalls it, or scales it
-// to nothing, is rid of it; and this replica must know the cluster: whoever has freed himself of a Firebreak that cannot
-// judge stays free until it can.
+// RegistrationRestorer restores the admission configuration that admission itself cannot guard: the webhook registrations and
+// the static policies, as the chart has rendered them. It restores an object under three conditions. The object is wrong at
+// two checks in a row, so that an upgrade under way is left alone. Firebreak's own Deployment is there to stay, so that a
+// person who uninstalls Firebreak, or scales it to nothing, is rid of it. This replica knows the cluster: a person who has
+// freed themself of a Firebreak that cannot judge stays free until it can.
 type RegistrationRestorer struct {
 	client client.Client
 	memory *Cache
-	// from is the ConfigMap with what was rendered, deployment Firebreak's own.
+	// from is the ConfigMap with the rendered objects; deployment is Firebreak's own Deployment.
 	from, deployment client.ObjectKey
 	events           record.EventRecorder
 	log              logr.Logger
 	every            time.Duration
 	restored         *prometheus.CounterVec
 
-	// rendered is the text that wanted was read from, installed what Helm or another installer says of itself on it.
+	// rendered is the text that wanted was read from; installed is what the ConfigMap says about its installer.
 	rendered string
 	wanted   []registration
 	installed
 	uid types.UID
-	// amiss at the last look, by kind and name; tried is how often each was put back of late.
+	// amiss are the objects that were wrong at the last check, by kind and name; tried counts how often each was restored of
+	// late.
 	amiss map[declaration]bool
 	tried map[declaration]attempts
 }
 
-// installed is who installed what was rendered: the owner of its fields, and the annotations by which Helm knows its own.
+// installed describes the installer of the rendered objects: the owner of their fields, and the annotations by which Helm
+// knows its own objects.
 type installed struct {
 	manager     string
 	annotations map[string]string
 }
 
-// attempts to put one object back: each that did not last makes the next one later, so that Firebreak and somebody with as
-// good a right do not fight each other for ever.
+// attempts counts the attempts to restore one object. Each that did not last makes the next one later, so that Firebreak and
+// a person with equal rights do not fight for ever.
 type attempts struct {
 	n    int
 	last time.Time
 }
 
-// patience before the next attempt.
+// patience returns how long to wait before the next attempt.
 func (a attempts) patience() time.Duration {
-	const doublings = 5 // more would reach beyond the longest, and in the end beyond what a Duration holds
+	const doublings = 5 // more would exceed the longest wait, and in the end a Duration
 	if a.n < settledAfter {
 		return 0
 	}
@@ -69,23 +71,23 @@ func (a attempts) patience() time.Duration {
 }
 
 const (
-	// settledAfter is how often in a row an object is put back at once.
+	// settledAfter is how often in a row an object is restored at once.
 	settledAfter = 5
-	// mostUnguarded is how long at most something that is gone stays so.
+	// mostUnguarded is how long an object that is gone stays so at most.
 	mostUnguarded = 30 * time.Second
-	// forgotten is after how long without an attempt the earlier ones do not count any more.
+	// forgotten is the time without an attempt after which the earlier ones no longer count.
 	forgotten = 30 * time.Minute
 )
 
-// registration is an object as it was rendered, what decides what it does, as the API server stores that, and who owns which
-// of its fields once it is installed.
+// registration is an object as it was rendered, with its body as the API server stores it, and the owners of its fields once
+// it is installed.
 type registration struct {
 	*unstructured.Unstructured
 	body   map[string]any
 	fields []metav1.ManagedFieldsEntry
 }
 
-// NewRegistrationRestorer returns what runs on the leading replica. c must not read from a cache.
+// NewRegistrationRestorer returns the restorer for the leading replica. c must not read from a cache.
 func NewRegistrationRestorer(m *Cache, c client.Client, from, deployment client.ObjectKey, events record.EventRecorder, r prometheus.Registerer, log logr.Logger) *RegistrationRestorer {
 	s := &RegistrationRestorer{
 		client: c, memory: m, from: from, deployment: deployment, events: events, log: log, every: 4 * time.Second,
@@ -102,7 +104,7 @@ func NewRegistrationRestorer(m *Cache, c client.Client, from, deployment client.
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
 func (*RegistrationRestorer) NeedLeaderElection() bool { return true }
 
-// Start looks until the context ends.
+// Start checks until the context ends.
 func (s *RegistrationRestorer) Start(ctx context.Context) error {
 	t := time.NewTicker(s.every)
 	defer t.Stop()
@@ -121,7 +123,7 @@ func (s *RegistrationRestorer) Start(ctx context.Context) error {
 	}
 }
 
-// once looks at every object; what goes wrong with one keeps it from none of the others.
+// once checks every object; a failure with one does not prevent the others.
 func (s *RegistrationRestorer) once(ctx context.Context) error {
 	failed := []error{s.read(ctx)}
 	now := map[declaration]bool{}
@@ -143,7 +145,7 @@ func (s *RegistrationRestorer) once(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// attempt puts an object back, if Firebreak is to stay and it was not put back in vain too often.
+// attempt restores an object, if Firebreak is to stay and earlier attempts do not make it wait.
 func (s *RegistrationRestorer) attempt(ctx context.Context, want registration, stored *unstructured.Unstructured, why string) error {
 	which, now := declaration{want.GetKind(), want.GetName()}, s.memory.clock()
 	before := s.tried[which]
@@ -169,7 +171,7 @@ func (s *RegistrationRestorer) attempt(ctx context.Context, want registration, s
 	if err := s.restore(ctx, want, stored); err != nil {
 		return err
 	}
-	s.rendered = "" // tried anew, should the API server have learnt another default
+	s.rendered = "" // read again, in case the API server has a new default
 	s.restored.WithLabelValues(which.kind, which.name).Inc()
 	message := fmt.Sprintf("%s %q was put back: somebody %s. Set webhook.restore=false, or scale the Deployment to 0, if that is what you want.", which.kind, which.name, why)
 	s.log.Info("put the admission configuration back", "kind", which.kind, "name", which.name, "why", why)
@@ -178,15 +180,15 @@ func (s *RegistrationRestorer) attempt(ctx context.Context, want registration, s
 	return nil
 }
 
-// empty: a configuration of webhooks that has none.
+// empty reports whether an object is a webhook configuration without webhooks.
 func empty(stored *unstructured.Unstructured) bool {
 	webhooks, found, _ := unstructured.NestedSlice(stored.Object, "webhooks")
 	return strings.HasSuffix(stored.GetKind(), "WebhookConfiguration") && (!found || len(webhooks) == 0)
 }
 
-// read reads what was rendered, if it has changed, and asks the API server what it would make of it: with its defaults
-// filled in, under names that are nobody's. Without the ConfigMap what was read last stays: whoever means to switch
-// Firebreak off would take that away first.
+// read reads the rendered objects, if they have changed, and asks the API server for their stored form with its defaults, by
+// dry runs under names that nobody uses. If the ConfigMap is gone, the last read objects stay: a person who means to switch
+// Firebreak off would delete it first.
 func (s *RegistrationRestorer) read(ctx context.Context) error {
 	var cm corev1.ConfigMap
 	if err := s.client.Get(ctx, s.from, &cm); err != nil {
@@ -206,14 +208,14 @@ func (s *RegistrationRestorer) read(ctx context.Context) error {
 		sample := o.DeepCopy()
 		sample.SetName(o.GetName() + sampleSuffix)
 		if err := s.client.Get(ctx, client.ObjectKeyFromObject(sample), sample.DeepCopy()); !apierrors.IsNotFound(err) {
-			// What was asked for would be mixed with what somebody has stored there.
+			// The dry run would be mixed with an object that somebody has stored there.
 			return errors.Join(err, fmt.Errorf("%s %q must not exist: nobody but an attacker stores it; delete it", o.GetKind(), sample.GetName()))
 		}
 		if err := s.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(sample), client.FieldOwner(by.manager), client.DryRunAll); err != nil {
 			return fmt.Errorf("try %s %q: %w", o.GetKind(), o.GetName(), err)
 		}
 		wanted = append(wanted, registration{o, body(sample), sample.GetManagedFields()})
-		s.restored.WithLabelValues(o.GetKind(), o.GetName()).Add(0) // so that the first time is an increase
+		s.restored.WithLabelValues(o.GetKind(), o.GetName()).Add(0) // so that the first restoration is an increase
 	}
 	s.rendered, s.wanted, s.installed, s.uid = text, wanted, by, cm.UID
 	return nil
@@ -222,7 +224,7 @@ func (s *RegistrationRestorer) read(ctx context.Context) error {
 // sampleSuffix makes names under which nothing is ever stored.
 const sampleSuffix = "-as-stored"
 
-// installedBy reads off the ConfigMap who has installed it, and so what was rendered with it.
+// installedBy returns the installer of the ConfigMap, who also installed the rendered objects.
 func installedBy(cm *corev1.ConfigMap) installed {
 	out := installed{manager: "helm", annotations: map[string]string{}}
 	for _, m := range cm.ManagedFields {
@@ -238,10 +240,11 @@ func installedBy(cm *corev1.ConfigMap) installed {
 	return out
 }
 
-// helmAnnotations begin what Helm adds to what it applies. It deletes nothing that lacks them.
+// helmAnnotations is the prefix of the annotations that Helm adds to its objects. Helm deletes nothing that lacks them.
 const helmAnnotations = "meta.helm.sh/"
 
-// differs says what has become of an object; empty: it is as it was installed. stored is nil where there is none.
+// differs returns how an object differs from the installed one; why is empty if it does not. stored is nil if there is no
+// such object.
 func (s *RegistrationRestorer) differs(ctx context.Context, want registration) (stored *unstructured.Unstructured, why string, err error) {
 	stored = &unstructured.Unstructured{}
 	stored.SetGroupVersionKind(want.GroupVersionKind())
@@ -264,7 +267,7 @@ func (s *RegistrationRestorer) differs(ctx context.Context, want registration) (
 	return stored, "", nil
 }
 
-// stays: Firebreak is to go on running.
+// stays reports whether Firebreak is to go on running.
 func (s *RegistrationRestorer) stays(ctx context.Context) (bool, error) {
 	var d appsv1.Deployment
 	if err := s.client.Get(ctx, s.deployment, &d); err != nil {
@@ -273,8 +276,8 @@ func (s *RegistrationRestorer) stays(ctx context.Context) (bool, error) {
 	return d.DeletionTimestamp == nil && (d.Spec.Replicas == nil || *d.Spec.Replicas > 0), nil
 }
 
-// restore makes an object what it was, in the name of who has installed it: otherwise the next upgrade would find that
-// somebody else owns what it means to change, and stop.
+// restore restores an object in the name of its installer. Otherwise the next upgrade would find that another manager owns
+// the fields that it changes, and stop.
 func (s *RegistrationRestorer) restore(ctx context.Context, want registration, stored *unstructured.Unstructured) error {
 	o := want.DeepCopy()
 	o.SetAnnotations(joined(o.GetAnnotations(), s.annotations))
@@ -284,7 +287,7 @@ func (s *RegistrationRestorer) restore(ctx context.Context, want registration, s
 		}
 		return nil
 	}
-	// In its place, so that at no moment nothing is judged; then its fields are given back to their owner.
+	// Updated in place, so that at no moment nothing is judged; then the fields are given back to their owner.
 	whole := stored.DeepCopy()
 	whole.SetAnnotations(joined(stored.GetAnnotations(), o.GetAnnotations()))
 	whole.SetLabels(joined(stored.GetLabels(), o.GetLabels()))
@@ -299,7 +302,7 @@ func (s *RegistrationRestorer) restore(ctx context.Context, want registration, s
 	return nil
 }
 
-// restoring owns fields for a moment.
+// restoring is the field manager that owns the fields for a moment.
 const restoring = "firebreak-restorer"
 
 func joined(a, b map[string]string) map[string]string {

@@ -20,9 +20,9 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// ReservationSettler decides what becomes of pending reservations. One whose object was seen is used, for good. One whose object
-// cannot have existed is given back: two minutes of unbroken watch since before the reservation showed no such UID,
-// and a live look at the end neither. Whatever cannot be told stays used.
+// ReservationSettler settles pending reservations. A reservation whose object was seen is used, for good. It is given back if
+// its object cannot have existed: an unbroken watch, from before the reservation until two minutes after it, showed no such
+// UID, and neither did a live read at the end. If that cannot be told, it stays used.
 type ReservationSettler struct {
 	memory *Cache
 	client client.Client
@@ -33,8 +33,8 @@ type ReservationSettler struct {
 	patience time.Duration
 }
 
-// patience of a settler: mutating requests time out after a minute at the latest, so an object that is not there two
-// minutes after its reservation never comes.
+// patience is the patience of a settler: mutating requests time out after a minute at the latest, so an object that does not
+// exist two minutes after its reservation never will.
 const patience = 2 * time.Minute
 
 // NewReservationSettler returns the settler of the leading replica.
@@ -79,7 +79,7 @@ func (s *ReservationSettler) sweep(ctx context.Context) {
 		var err error
 		switch {
 		case pending(&x) && x.Released():
-			err = s.released(ctx, x.DeepCopy()) // giving back stopped half-way
+			err = s.released(ctx, x.DeepCopy()) // an earlier release stopped half-way
 		case pending(&x):
 			err = s.settle(ctx, &x, now)
 		case now.Sub(x.CreationTimestamp.Time) > s.retention(&x):
@@ -91,8 +91,8 @@ func (s *ReservationSettler) sweep(ctx context.Context) {
 	}
 }
 
-// repeats returns the executions whose key holds a lower slot of the same occurrence too: the API server has sent one
-// request twice at the same time, to two replicas. It is one execution, and its record is the lower one.
+// repeats returns the executions whose key also holds a lower slot of the same occurrence: the API server has sent one
+// request twice at the same time, to two replicas. That is one execution, and its record is the lower one.
 func repeats(all map[string]v1alpha1.ChangeExecution) []*v1alpha1.ChangeExecution {
 	type use struct {
 		window     types.UID
@@ -118,8 +118,8 @@ func repeats(all map[string]v1alpha1.ChangeExecution) []*v1alpha1.ChangeExecutio
 	return out
 }
 
-// retention is what the environment of the execution's namespace asks for, the longest if there are several. Where that
-// cannot be told any more, it is the longest that any Production environment asks for.
+// retention returns the retention of the environment of the execution's namespace, the longest if there are several. If the
+// environment is no longer known, it returns the longest of any Production environment.
 func (s *ReservationSettler) retention(x *v1alpha1.ChangeExecution) time.Duration {
 	e := s.memory.Estate()
 	if e == nil {
@@ -139,7 +139,7 @@ func (s *ReservationSettler) retention(x *v1alpha1.ChangeExecution) time.Duratio
 	return longest
 }
 
-// forever: a server that knows no estate forgets nothing.
+// forever is the retention while no estate is known: the server then deletes nothing.
 const forever = time.Duration(math.MaxInt64)
 
 func pending(x *v1alpha1.ChangeExecution) bool {
@@ -148,7 +148,7 @@ func pending(x *v1alpha1.ChangeExecution) bool {
 
 func (s *ReservationSettler) settle(ctx context.Context, x *v1alpha1.ChangeExecution, now time.Time) error {
 	if x.Spec.Operation != v1alpha1.OperationCreate {
-		// Updates and deletions leave no UID behind by which they could be told; they are never given back.
+		// Updates and deletions leave no UID behind to look for, so their executions are never given back.
 		return s.use(ctx, x, "admitted")
 	}
 	w := s.watch[schema.GroupKind{Group: x.Spec.Object.Group, Kind: x.Spec.Object.Kind}]
@@ -159,7 +159,7 @@ func (s *ReservationSettler) settle(ctx context.Context, x *v1alpha1.ChangeExecu
 		return s.use(ctx, x, "")
 	}
 	since, unbroken := w.unbroken()
-	// The timestamp has whole seconds and may have been cut: the watch must have begun before that second.
+	// The timestamp has whole seconds and may have been cut, so the watch must have begun before that second.
 	if !unbroken || since.After(x.CreationTimestamp.Time) {
 		if now.Sub(x.CreationTimestamp.Time) < s.patience {
 			return nil
@@ -203,7 +203,7 @@ func markUsed(ctx context.Context, c client.Client, x *v1alpha1.ChangeExecution,
 	return nil
 }
 
-// giveBack frees a slot. The record stays, under another name and without the slot's; it is written first, so that
+// giveBack frees a slot. The record stays, under another name that leaves the slot's free. It is written first, so that
 // nothing is lost if this stops half-way.
 func (s *ReservationSettler) giveBack(ctx context.Context, x *v1alpha1.ChangeExecution) error {
 	record := &v1alpha1.ChangeExecution{
@@ -227,7 +227,7 @@ func (s *ReservationSettler) giveBack(ctx context.Context, x *v1alpha1.ChangeExe
 	return nil
 }
 
-// released writes the status of a record of a slot that was given back.
+// released writes the status of the record of a slot that was given back.
 func (s *ReservationSettler) released(ctx context.Context, record *v1alpha1.ChangeExecution) error {
 	patch := fmt.Sprintf(`{"status":{"state":%q,"result":"the object never came to exist"}}`, v1alpha1.ExecutionReleased)
 	if err := s.client.Status().Patch(ctx, record, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
@@ -236,7 +236,7 @@ func (s *ReservationSettler) released(ctx context.Context, record *v1alpha1.Chan
 	return nil
 }
 
-// observe is told of every object of the watched kinds; it records how Jobs ended.
+// observe is called for every object of the watched kinds; it records how Jobs ended.
 func (s *ReservationSettler) observe(ctx context.Context, uid types.UID, job *batchv1.JobStatus) {
 	if job == nil {
 		return
@@ -262,7 +262,7 @@ func (s *ReservationSettler) finished(ctx context.Context, uid types.UID, result
 	}
 }
 
-// UseMarker marks executions used whose object a review has shown to exist. It runs in every replica.
+// UseMarker marks executions as used if a review has shown that their object exists. It runs in every replica.
 type UseMarker struct {
 	memory *Cache
 	client client.Client

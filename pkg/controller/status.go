@@ -19,26 +19,27 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
-// Statuses writes the statuses of Firebreak's kinds, for people: nothing is decided on them. Each kind has a queue of its own.
+// Statuses writes the statuses of Firebreak's kinds, for people: nothing is decided by them. Each kind has its own queue.
 type Statuses struct {
 	memory *Cache
 	client client.Client
-	// waiting is the part of the declared estate that is not in force; nil: nothing is declared.
+	// waiting tells which declarations are not in force. It is nil if nothing is declared.
 	waiting *PendingDeclarations
-	// writes bounds how many statuses are written a second: the API server has requests of others to serve.
+	// writes limits how many statuses are written per second, since the API server has other requests to serve.
 	writes *rate.Limiter
 }
 
 const statusesPerSecond = 50
 
-// Statuses that change with the clock are computed again at the next instant that they tell, and after this time at the latest: an
-// approval may lapse, an approver may lose their membership.
+// heartbeat is after what time, at the latest, a status that changes with the clock is computed again: an approval may lapse,
+// or an approver may lose their membership. It is computed earlier at the next instant that it tells.
 const heartbeat = 30 * time.Second
 
-// recount is how often the peaks of replicas in the status of an Environment are brought up to date.
+// recount is how often the peaks of replicas in the status of an Environment are updated.
 const recount = 2 * time.Second
 
-// NewStatuses returns the writer of statuses. c reads windows and approvals from caches; waiting is nil where nothing is declared.
+// NewStatuses returns the writer of statuses. c reads windows and approvals from caches; waiting is nil if nothing is
+// declared.
 func NewStatuses(m *Cache, c client.Client, waiting *PendingDeclarations) *Statuses {
 	return &Statuses{memory: m, client: c, waiting: waiting, writes: rate.NewLimiter(statusesPerSecond, statusesPerSecond)}
 }
@@ -46,10 +47,10 @@ func NewStatuses(m *Cache, c client.Client, waiting *PendingDeclarations) *Statu
 // statusKind is a kind whose status is written.
 type statusKind struct {
 	kind string
-	// objects lists the keys of all.
+	// objects lists the keys of all objects.
 	objects   func() []client.ObjectKey
 	reconcile keyed
-	// onEstate and onDeclared: the status rests on the estate, or on what of the declared one is in force.
+	// onEstate is true if the status depends on the estate, onDeclared if it depends on which declarations are in force.
 	onEstate, onDeclared bool
 }
 
@@ -73,7 +74,7 @@ func (s *Statuses) SetupWithManager(mgr manager.Manager) error {
 	return s.setupWindows(mgr)
 }
 
-// trigger is what has the status of a kind written.
+// trigger returns the trigger that causes the statuses of a kind to be written.
 func (s *Statuses) trigger(k statusKind) *trigger[reconcile.Request] {
 	t := &trigger[reconcile.Request]{everything: func(context.Context) ([]reconcile.Request, error) { return requests(k.objects()), nil }}
 	s.memory.OnObject(k.kind, func(key string) { t.add(reconcile.Request{NamespacedName: client.ObjectKey{Name: key}}) })
@@ -102,7 +103,7 @@ func requests(keys []client.ObjectKey) []reconcile.Request {
 	return out
 }
 
-// write patches the status if it differs. An object that is gone needs none.
+// write patches the status if it differs. For an object that is gone it does nothing.
 func (s *Statuses) write(ctx context.Context, before, after client.Object) error {
 	if equality.Semantic.DeepEqual(before, after) {
 		return nil

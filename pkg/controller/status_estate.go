@@ -15,7 +15,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
-// readiness sets Ready from what the estate found out when it was compiled.
+// readiness sets the condition Ready from the problems that the compilation of the estate has found.
 func readiness(e *estate.Estate, kind, name string, list *[]metav1.Condition, generation int64) {
 	ready, reason, message := true, "Compiled", "the whole spec is in force"
 	for _, p := range e.Problems() {
@@ -26,7 +26,7 @@ func readiness(e *estate.Estate, kind, name string, list *[]metav1.Condition, ge
 	condition(list, "Ready", ready, reason, message, generation)
 }
 
-// conflict sets Conflict: whether another object claims the same; clash is the reason then.
+// conflict sets the condition Conflict: whether another object claims the same. clash is the reason if one does.
 func conflict(e *estate.Estate, kind, name, clash string, list *[]metav1.Condition, generation int64) {
 	why := e.Conflict(kind, name)
 	if why == "" {
@@ -35,7 +35,8 @@ func conflict(e *estate.Estate, kind, name, clash string, list *[]metav1.Conditi
 	condition(list, "Conflict", why != "", clash, cmp.Or(why, "nothing else claims the same"), generation)
 }
 
-// pastReplicas returns what the workloads of a Production environment asked for within the last hour and no longer ask for.
+// pastReplicas returns the replicas that workloads of a Production environment asked for within the last hour and no longer
+// ask for.
 func (s *Statuses) pastReplicas(e *estate.Estate, environment string) []v1alpha1.ReplicaPeak {
 	var out []v1alpha1.ReplicaPeak
 	for namespace, past := range s.memory.view.Peaks.Past(s.memory.clock()) {
@@ -56,10 +57,10 @@ func (s *Statuses) environment(ctx context.Context, key client.ObjectKey) (time.
 	env, ok := s.memory.view.Environments.Get(key.Name)
 	e := s.memory.Estate()
 	if !ok || e == nil || s.memory.Behind() {
-		return 0, nil // it is gone, or the estate that is compiled next has it looked at
+		return 0, nil // it is gone, or the next estate causes it to be looked at
 	}
 	before := env.DeepCopy()
-	env.Status = *before.Status.DeepCopy() // what is kept is shared
+	env.Status = *before.Status.DeepCopy() // the stored object is shared
 	st := &env.Status
 	st.ObservedGeneration = env.Generation
 	st.Namespaces, st.DataStores = e.CountNamespaces(env.Name), e.CountStores(env.Name)
@@ -110,7 +111,7 @@ func (s *Statuses) exemption(ctx context.Context, key client.ObjectKey) (time.Du
 	return until(now, longTime, x.Spec.ExpiresAt.Time), s.write(ctx, before, &x)
 }
 
-// longTime: a status that changes at one instant only is looked at once an hour all the same, since clocks are set.
+// longTime is how often a status that changes at a single instant is looked at all the same, since clocks are set.
 const longTime = time.Hour
 
 func (s *Statuses) freeze(ctx context.Context, key client.ObjectKey) (time.Duration, error) {

@@ -21,7 +21,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// setupWindows adds the reconciler of windows. Their status rests on their approvals, their executions and the estate, too.
+// setupWindows adds the reconciler of windows. Their status depends on their approvals, their executions and the estate, too.
 func (s *Statuses) setupWindows(mgr manager.Manager) error {
 	t := &trigger[reconcile.Request]{everything: s.allWindows}
 	s.memory.OnEstate(func(*estate.Estate) { t.all() })
@@ -31,8 +31,8 @@ func (s *Statuses) setupWindows(mgr manager.Manager) error {
 		source.Kind(mgr.GetCache(), &v1alpha1.ChangeApproval{}, handler.TypedEnqueueRequestsFromMapFunc(windowOf)))
 }
 
-// windowsOfExecutions returns what names the window of an execution that was written or has gone. Of one that has gone, only the key is
-// told, so the windows are remembered.
+// windowsOfExecutions returns a function that requests the window of an execution that was written or deleted. For a deleted
+// execution only the key is known, so the windows are remembered.
 func (s *Statuses) windowsOfExecutions(add func(reconcile.Request)) func(key string) {
 	var mu sync.Mutex
 	windows := map[string]reconcile.Request{}
@@ -56,7 +56,7 @@ func windowRequest(namespace, name string) reconcile.Request {
 	return reconcile.Request{NamespacedName: client.ObjectKey{Namespace: namespace, Name: name}}
 }
 
-// windowOf names the window that an approval is about.
+// windowOf returns the window that an approval is about.
 func windowOf(_ context.Context, a *v1alpha1.ChangeApproval) []reconcile.Request {
 	if a.Spec.Window == nil {
 		return nil
@@ -64,7 +64,7 @@ func windowOf(_ context.Context, a *v1alpha1.ChangeApproval) []reconcile.Request
 	return []reconcile.Request{windowRequest(a.Namespace, a.Spec.Window.Name)}
 }
 
-// allWindows names all windows.
+// allWindows returns all windows.
 func (s *Statuses) allWindows(ctx context.Context) ([]reconcile.Request, error) {
 	var windows v1alpha1.ChangeWindowList
 	if err := s.client.List(ctx, &windows, client.UnsafeDisableDeepCopy); err != nil {
@@ -83,7 +83,7 @@ func (s *Statuses) window(ctx context.Context, key client.ObjectKey) (time.Durat
 	if err := s.client.Get(ctx, key, &w); err != nil || e == nil {
 		return 0, client.IgnoreNotFound(err)
 	}
-	// What the lists hold belongs to the caches: it is read and never written to.
+	// The objects in the lists belong to the caches: they are read and never written to.
 	var windows v1alpha1.ChangeWindowList
 	var approvals v1alpha1.ChangeApprovalList
 	if err := s.client.List(ctx, &windows, client.UnsafeDisableDeepCopy); err != nil {
@@ -108,7 +108,7 @@ func (s *Statuses) used(w *v1alpha1.ChangeWindow) []v1alpha1.ChangeExecution {
 	return out
 }
 
-// summarise fills in the status of a window, and returns after what time it must be looked at again.
+// summarise fills in the status of a window, and returns after what time to look at it again.
 func (s *Statuses) summarise(e *estate.Estate, w *v1alpha1.ChangeWindow, state *change.State) time.Duration {
 	now := s.memory.clock()
 	var envs []*estate.Environment
@@ -136,7 +136,7 @@ func (s *Statuses) summarise(e *estate.Estate, w *v1alpha1.ChangeWindow, state *
 	return until(now, heartbeat, sum.Opens, sum.Closes)
 }
 
-// review tells whether somebody else has looked at an emergency.
+// review sets the condition Reviewed of an emergency: whether somebody other than its requester has reviewed it.
 func review(w *v1alpha1.ChangeWindow, state *change.State) {
 	if w.Spec.Type != v1alpha1.WindowEmergency {
 		return

@@ -14,17 +14,17 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/change"
 )
 
-// Unreviewed counts emergencies that nobody but their requester has looked at. It runs in the leading replica.
+// Unreviewed counts emergencies that nobody but their requester has reviewed. It runs in the leading replica.
 type Unreviewed struct {
 	memory *Cache
 	client client.Reader
 	log    logr.Logger
 	gauge  *prometheus.GaugeVec
-	// counted are the labels that the gauge has.
+	// counted are the labels of the gauge's present series.
 	counted map[[2]string]bool
 }
 
-// NewUnreviewed returns the counter, and registers what it counts. c reads from caches.
+// NewUnreviewed returns the counter, and registers its metric. c reads from caches.
 func NewUnreviewed(m *Cache, c client.Reader, r prometheus.Registerer, log logr.Logger) *Unreviewed {
 	u := &Unreviewed{memory: m, client: c, log: log, gauge: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: "firebreak", Name: "emergencies_unreviewed",
@@ -69,7 +69,7 @@ func (u *Unreviewed) once(ctx context.Context) error {
 	return nil
 }
 
-// count tells how many emergencies nobody else has looked at, all at once: a scrape must not see half of them.
+// count counts the emergencies that nobody else has reviewed, all at once: a scrape must not see half of them.
 func (u *Unreviewed) count(windows []v1alpha1.ChangeWindow, approvals []v1alpha1.ChangeApproval) {
 	state := &change.State{Windows: windows, Approvals: approvals, Executions: u.memory.view.Executions.Values()}
 	type which struct{ environment, second string }

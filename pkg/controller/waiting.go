@@ -11,7 +11,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// obstacle is what keeps a declaration from being in force; the zero value: nothing does.
+// obstacle is why a declaration is not in force; the zero value means that it is.
 type obstacle struct{ reason, message string }
 
 const (
@@ -19,21 +19,22 @@ const (
 	reasonRefused = "Refused"
 )
 
-// PendingDeclarations is what of the declared estate is in force and what is not, for statuses and metrics.
+// PendingDeclarations holds which declarations are in force and which are not, for statuses and metrics.
 type PendingDeclarations struct {
 	mu sync.Mutex
-	// by is nil until it was looked for the first time.
+	// by is nil before the first comparison.
 	by map[declaration]obstacle
-	// partial: not everything that is declared could be looked at.
+	// partial is true if some declarations could not be looked at.
 	partial bool
-	// completed: it has become whole since it was set the last time.
+	// completed is true if partial has become false since the last call of set.
 	completed bool
 	gauge     *prometheus.GaugeVec
-	// told is called when something has changed.
+	// told is called after every change.
 	told []func()
 }
 
-// onChange calls f whenever something comes into force, or waits for another reason than before. Nil: nothing is declared, ever.
+// onChange calls f whenever a declaration comes into force, or waits for another reason than before. It does nothing if w is
+// nil, which means that nothing is ever declared.
 func (w *PendingDeclarations) onChange(f func()) {
 	if w == nil {
 		return
@@ -52,7 +53,7 @@ func newPendingDeclarations(r prometheus.Registerer) *PendingDeclarations {
 	return w
 }
 
-// set replaces what is known: first what is new, so that a scrape in between sees nothing missing.
+// set replaces what is known. In the metric it adds new series first, so that a scrape in between misses nothing.
 func (w *PendingDeclarations) set(by map[declaration]obstacle) {
 	if !w.replace(by) {
 		return
@@ -94,22 +95,22 @@ func (w *PendingDeclarations) all() map[declaration]obstacle {
 	return out
 }
 
-// looked reports whether it is known what waits.
+// looked reports whether the waiting declarations are known yet.
 func (w *PendingDeclarations) looked() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.by != nil
 }
 
-// condition sets PendingApproval on what is declared, and takes it from what is not.
+// condition sets PendingApproval on a declared object, and removes it from any other.
 func (w *PendingDeclarations) condition(kind, name string, list *[]metav1.Condition, generation int64) {
 	if w != nil && !w.looked() {
-		return // another replica has led until now: what it said holds until this one has looked
+		return // another replica led until now: its condition holds until this one has looked
 	}
 	o, declared := w.of(kind, name)
 	switch {
 	case !declared && w.isPartial():
-		// What it said holds until it was looked at.
+		// The condition holds until the object was looked at.
 	case !declared:
 		meta.RemoveStatusCondition(list, v1alpha1.ConditionPendingApproval)
 	case o.message == "":
@@ -119,7 +120,7 @@ func (w *PendingDeclarations) condition(kind, name string, list *[]metav1.Condit
 	}
 }
 
-// incomplete notes whether what is set next leaves something out that could not be looked at.
+// incomplete notes whether the next call of set leaves out declarations that could not be looked at.
 func (w *PendingDeclarations) incomplete(partial bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
