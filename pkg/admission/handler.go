@@ -36,7 +36,7 @@ type Live interface {
 	State(ctx context.Context, c *policy.PreparedRequest, namespace string) (*change.State, error)
 	// Approvals reads the approvals of one namespace again.
 	Approvals(ctx context.Context, s *change.State, namespace string) error
-	// Read reads what is missing about a request.
+	// Read reads the missing facts of a request.
 	policy.Reader
 }
 

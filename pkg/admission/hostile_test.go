@@ -174,7 +174,7 @@ func TestHostileTextsAreNotAdmitted(t *testing.T) {
 	}
 }
 
-// The memory's share of a ConfigMap or Secret has a fixed bound, and holds on to no text.
+// The remembered contents of a ConfigMap or Secret have a fixed bound, and hold on to no text.
 func TestWhatIsRememberedIsBounded(t *testing.T) {
 	const bound = 64 << 10
 	texts := map[string]map[string]string{

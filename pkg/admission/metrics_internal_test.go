@@ -37,7 +37,7 @@ func seriesOf(t *testing.T, r prometheus.Gatherer, name string) map[string]float
 	return out
 }
 
-// Requests are counted by what they were and how they were answered.
+// Requests are counted by operation, resource and answer.
 func TestRequestsAreCounted(t *testing.T) {
 	r := prometheus.NewRegistry()
 	m := NewMetrics(r)

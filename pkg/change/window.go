@@ -141,7 +141,7 @@ type check struct {
 	asker bool
 }
 
-// checks returns what a window must meet, in the order of the stages.
+// checks returns the conditions that a window must meet, in the order of the stages.
 func checks() []check {
 	return []check{
 		{stage: OutOfScope, ask: scope, asker: true},

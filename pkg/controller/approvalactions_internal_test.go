@@ -12,7 +12,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// saying is a word about a freeze or an execution, in Firebreak's own namespace.
+// saying returns an approval of a freeze or an execution, in Firebreak's own namespace.
 func saying(by string, decision v1alpha1.ApprovalDecision, change func(*v1alpha1.ChangeApprovalSpec)) *v1alpha1.ChangeApproval {
 	a := &v1alpha1.ChangeApproval{ObjectMeta: metav1.ObjectMeta{Name: string(decision) + "-" + by, Namespace: own}}
 	a.Spec.Decision, a.Spec.Approver = decision, person(by)
@@ -69,7 +69,7 @@ func TestLifts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, production, append([]client.Object{stop(tc.by)}, tc.words...)...)
 			actions := NewApprovalActions(s.memory, s.client, s.log())
-			for range 2 { // a second time it is gone, or as it was
+			for range 2 { // the second time it is gone, or unchanged
 				if got, err := actions.Reconcile(t.Context(), approvalAction{freeze: "stop"}); err != nil || got != (reconcile.Result{}) {
 					t.Errorf("%+v: %v", got, err)
 				}
@@ -131,7 +131,7 @@ func TestReleases(t *testing.T) {
 				if _, err := actions.Reconcile(t.Context(), approvalAction{execution: "x-1"}); err != nil {
 					t.Error(err)
 				}
-				s.now = at("02:45:00") // a second time must not write another instant
+				s.now = at("02:45:00") // the second time must not write another instant
 			}
 			if diff := cmp.Diff(tc.want, s.status(v1alpha1.KindChangeExecution, own, "x-1")); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
@@ -178,7 +178,7 @@ func TestActionsThatFail(t *testing.T) {
 	}
 }
 
-// What is gone needs nothing done, and before the estate is known nobody's membership is.
+// For an object that is gone nothing is done, and before the estate is known nobody is a member.
 func TestActionsWithoutSubject(t *testing.T) {
 	s := newStage(t, production, stop(v1alpha1.LiftedByTwoPersons), lift("alice"), lift("bob"))
 	actions := NewApprovalActions(s.memory, s.client, s.log())
@@ -195,7 +195,7 @@ func TestActionsWithoutSubject(t *testing.T) {
 	s.wantCalls()
 }
 
-// An approval names what it asks for; one of another namespace, or about a window, asks for nothing.
+// An approval names its action. An approval in another namespace, or of a window, requests none.
 func TestWhatApprovalsAskFor(t *testing.T) {
 	elsewhere := lift("alice")
 	elsewhere.Namespace = "payments"
@@ -218,7 +218,8 @@ func TestWhatApprovalsAskFor(t *testing.T) {
 	}
 }
 
-// The leading replica does what approvals asked for before it led, and again once an approver has become a member.
+// The leading replica performs the actions that approvals requested before it led, and again once an approver has become a
+// member.
 func TestLeaderDoesWhatApprovalsAskFor(t *testing.T) {
 	s := newStage(t, production, stop(v1alpha1.LiftedByTwoPersons), lift("alice"), lift("bob"), release("alice"),
 		execution(window(nil), "x-1", func(x *v1alpha1.ChangeExecution) { x.UID, x.Spec.Object.Namespace = "x-uid-1", "billing" }))

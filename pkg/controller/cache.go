@@ -88,7 +88,7 @@ func (m *Cache) Synced() bool {
 	return m.est.Load() != nil && m.read(func(k *view.Kind) bool { return !k.Later })
 }
 
-// read reports whether all objects were read once, of the kinds for which which returns true.
+// read reports whether all objects of each kind that the predicate accepts were read once.
 func (m *Cache) read(which func(*view.Kind) bool) bool {
 	return !slices.ContainsFunc(m.mirrors, func(s *reducedInformer) bool { return which(s.kind) && !s.synced() })
 }

@@ -23,7 +23,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
-// objectsOfACluster are those of testdata/cluster.yaml: at least one of every kind that a view keeps.
+// objectsOfACluster returns the objects of testdata/cluster.yaml: at least one of every kind that a view keeps.
 func objectsOfACluster(t *testing.T) []*unstructured.Unstructured {
 	t.Helper()
 	f, err := os.Open(filepath.Join("testdata", "cluster.yaml"))
@@ -41,7 +41,7 @@ func objectsOfACluster(t *testing.T) []*unstructured.Unstructured {
 	}
 }
 
-// listsFirst is a client whose server sends nothing but changes with a watch, as the fake one's does.
+// listsFirst is a client whose server sends only changes with a watch, like the fake client's.
 type listsFirst struct{ client.WithWatch }
 
 func (c listsFirst) Watch(ctx context.Context, list client.ObjectList, opts ...client.ListOption) (watch.Interface, error) {
@@ -52,7 +52,7 @@ func (c listsFirst) Watch(ctx context.Context, list client.ObjectList, opts ...c
 	return c.WithWatch.Watch(ctx, list, opts...)
 }
 
-// What watches tell and what a command reads come to the same view, field by field: the webhook and check judge alike.
+// Watches and a command that reads result in the same view, field by field: the webhook and check judge alike.
 func TestWatchedAndReadAreTheSame(t *testing.T) {
 	s, err := scheme.New()
 	if err != nil {

@@ -200,8 +200,8 @@ func (d *EstateApplier) apply(ctx context.Context, o, before *unstructured.Unstr
 	if before != nil && d.applied[which] == now && declaredOnce(before) {
 		return obstacle{}, nil
 	}
-	// A dry run comes first: what is judged is the object that results, with the fields of others. Dry runs of the server are
-	// not sent to the webhook, where a refused one would look like an attack.
+	// A dry run comes first: what is judged is the object that results, with the fields of others. The server's own dry
+	// runs are not sent to the webhook, where a refused one would look like an attack.
 	after := o.DeepCopy()
 	if err := d.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(after), client.FieldOwner(declarer), client.ForceOwnership, client.DryRunAll); err != nil {
 		return refusal(err)

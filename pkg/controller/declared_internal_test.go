@@ -15,7 +15,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
-// What the API server has said no to is somebody's to mend; what it could not answer is not.
+// A refusal of the API server needs a person to correct something; a failure to answer does not.
 func TestRefusals(t *testing.T) {
 	gr := schema.GroupResource{Group: "firebreak.dev", Resource: "environments"}
 	for name, tc := range map[string]struct {
@@ -48,7 +48,7 @@ func pendingOf(list []metav1.Condition) string {
 	return ""
 }
 
-// A replica that has just begun to lead knows nothing yet, and takes nothing back that the one before it has said.
+// A replica that has just begun to lead knows nothing yet, and removes no condition that the replica before it has set.
 func TestConditionsOutliveTheLeader(t *testing.T) {
 	list := []metav1.Condition{{Type: v1alpha1.ConditionPendingApproval, Status: metav1.ConditionTrue, Reason: reasonPending}}
 	w := newPendingDeclarations(prometheus.NewRegistry())
@@ -66,7 +66,7 @@ func TestConditionsOutliveTheLeader(t *testing.T) {
 	if got := pendingOf(list); got != "False Applied" {
 		t.Errorf("applied: %q", got)
 	}
-	w.set(nil) // nothing is declared any more
+	w.set(nil) // nothing is declared any longer
 	w.condition("Environment", "production", &list, 1)
 	if got := pendingOf(list); got != "" {
 		t.Errorf("not declared: %q", got)
@@ -102,7 +102,8 @@ func TestMalformedDeclarations(t *testing.T) {
 	}
 }
 
-// Anybody who may write an environment may give it a label; what this server has applied says so itself.
+// Anyone who may write an environment may set a label on it; an object that this server has applied shows that by its field
+// manager.
 func TestALabelDeclaresNothing(t *testing.T) {
 	o := &unstructured.Unstructured{Object: map[string]any{}}
 	o.SetLabels(map[string]string{v1alpha1.LabelDeclared: "true"})

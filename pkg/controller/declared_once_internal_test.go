@@ -25,7 +25,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// liveState is what is read live.
+// liveState is the state that live reads return.
 type liveState struct {
 	state change.State
 	err   error
@@ -37,7 +37,7 @@ func (l *liveState) State(context.Context, *policy.PreparedRequest, string) (*ch
 	return &l.state, l.err
 }
 
-// declares is a stage on which values declare something.
+// declares is a stage with declared values.
 type declares struct {
 	*stage
 	server *EstateApplier
@@ -57,7 +57,7 @@ func declaring(t *testing.T, docs, values string) *declares {
 	return d
 }
 
-// values has something else declared.
+// values changes the declared values.
 func (d *declares) values(text string) {
 	d.t.Helper()
 	var cm corev1.ConfigMap
@@ -71,7 +71,7 @@ func (d *declares) values(text string) {
 	d.calls = nil
 }
 
-// look compares once; it must not fail.
+// look compares once, and must not fail.
 func (d *declares) look() {
 	d.t.Helper()
 	if err := d.server.once(d.t.Context()); err != nil {
@@ -79,7 +79,7 @@ func (d *declares) look() {
 	}
 }
 
-// waits tells what is known of a declaration.
+// waits returns the known obstacle of a declaration.
 func (d *declares) waits(kind, name string) string {
 	o, declared := d.server.waiting.of(kind, name)
 	switch {
@@ -98,7 +98,7 @@ func (d *declares) wantWaits(kind, name, want string) {
 	}
 }
 
-// told takes the Events that were made.
+// heard returns the Events that were made, and removes them.
 func (d *declares) heard() []string {
 	var out []string
 	for len(d.events.Events) > 0 {
@@ -118,7 +118,7 @@ spec: {environment: production, hosts: [db.example.com, db2.example.com]}
 // fewer hosts than there are weaken the boundary.
 const fewer = "dataStores: {orders: {environment: production, hosts: [db.example.com]}}"
 
-// why fewer hosts wait, as far as this package has a say in it.
+// why is the obstacle for fewer hosts, as far as this package determines it.
 const why = `PendingApproval: datastores.firebreak.dev "orders" is forbidden: request a window: kubectl firebreak request ` +
 	`--resource DataStore.firebreak.dev/orders -n firebreak-system`
 
@@ -150,7 +150,8 @@ func TestDeclaredIsApplied(t *testing.T) {
 	}
 }
 
-// What weakens the boundary waits: it is tried, said once, and looked at again later and later. A window lets it pass.
+// A change that weakens the boundary waits: it is tried, reported once, and looked at again at growing intervals. A window
+// lets it pass.
 func TestDeclaredWaits(t *testing.T) {
 	d := declaring(t, protected, fewer)
 	const try = "try DataStore orders as firebreak-estate"
@@ -199,7 +200,7 @@ func TestDeclaredWaits(t *testing.T) {
 	}
 }
 
-// An approved window lets it pass, for the very spec that was approved.
+// An approved window lets a change pass, for exactly the spec that was approved.
 func TestDeclaredPassesUnderAWindow(t *testing.T) {
 	d := declaring(t, protected, fewer)
 	d.look()
@@ -228,7 +229,8 @@ func TestDeclaredPassesUnderAWindow(t *testing.T) {
 	}
 }
 
-// What is declared no more is deleted, this very object, and only what this server has applied; what others have made stays.
+// An object that is no longer declared is deleted, this very object, and only if this server has applied it; objects of
+// others stay.
 func TestDeclaredIsTakenBack(t *testing.T) {
 	d := declaring(t, production+`
 apiVersion: firebreak.dev/v1alpha1
@@ -260,7 +262,7 @@ spec: {tier: NonProduction}
 	}
 }
 
-// Taking Production back is a weakening like any other, and without its ConfigMap nothing is taken back.
+// Deleting Production weakens the boundary like any other such change, and without the ConfigMap nothing is deleted.
 func TestDeclaredProductionStays(t *testing.T) {
 	d := declaring(t, protected, "environments: {production: {tier: Production, namespaces: {names: [payments]}, identities: {groups: [sre]}}}")
 	d.look()
@@ -285,7 +287,8 @@ func TestDeclaredProductionStays(t *testing.T) {
 	}
 }
 
-// What cannot be read, or is refused, is somebody's to mend: it is said, and is no failure. The rest is applied.
+// A declaration that cannot be read, or is refused, needs a person to correct it: it is reported, and is not an error. The
+// rest is applied.
 func TestDeclaredIsRefused(t *testing.T) {
 	gr := schema.GroupResource{Group: "firebreak.dev", Resource: "environments"}
 	const both = "environments: {a: {tier: NonProduction}, b: {tier: NonProduction}}"
@@ -322,7 +325,7 @@ func TestDeclaredIsRefused(t *testing.T) {
 	}
 }
 
-// A malformed ConfigMap takes nothing back of what was said of the rest; mended, it is not spoken of any more.
+// A malformed ConfigMap changes no report on the rest; once it is corrected, it is no longer reported.
 func TestDeclaredIsMended(t *testing.T) {
 	d := declaring(t, protected, fewer)
 	d.look()
@@ -339,7 +342,7 @@ func TestDeclaredIsMended(t *testing.T) {
 	}
 }
 
-// A call that may succeed later is an error. What it was about stays as it was said to be, and the others go on.
+// A call that may succeed later is an error. The report on its object stays, and the others go on.
 func TestDeclaredThatFails(t *testing.T) {
 	for name, tc := range map[string]struct {
 		spoil   func(*declares)
@@ -374,7 +377,7 @@ func TestDeclaredThatFails(t *testing.T) {
 	}
 }
 
-// What is to be applied is judged with what is read live only where that matters.
+// A declaration is judged with live reads only where they matter.
 func TestDeclaredReadsWhatItNeeds(t *testing.T) {
 	d := declaring(t, protected, "environments: {test: {tier: NonProduction}}")
 	d.look()
@@ -388,7 +391,7 @@ func TestDeclaredReadsWhatItNeeds(t *testing.T) {
 	}
 }
 
-// It begins as soon as the cluster is known, says what fails and tries again, and ends with its context.
+// The applier begins as soon as the cluster is known, reports failures and tries again, and ends with its context.
 func TestDeclaredRuns(t *testing.T) {
 	d := declaring(t, production, "environments: {test: {tier: NonProduction}}")
 	var leads manager.LeaderElectionRunnable = d.server

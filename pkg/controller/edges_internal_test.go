@@ -14,7 +14,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
-// An instant that no duration reaches is looked at again after the heartbeat, like one that is merely far.
+// An instant beyond the longest duration is looked at again after the heartbeat, like one that is merely far.
 func TestUntilAnInstantThatNoDurationReaches(t *testing.T) {
 	now := time.Date(2026, 11, 28, 2, 30, 0, 0, time.UTC)
 	if got := until(now, time.Hour, now.AddDate(5000, 0, 0)); got != time.Hour {
@@ -29,7 +29,8 @@ func TestClipKeepsLettersWhole(t *testing.T) {
 	}
 }
 
-// A record of a slot that was given back is one by its label, before its status is written: it is no repeat of the execution.
+// The record of a slot that was given back is recognised by its label before its status is written: it is not a repeat of the
+// execution.
 func TestARecordIsNoRepeat(t *testing.T) {
 	x := v1alpha1.ChangeExecution{}
 	x.Name, x.Spec.Key = "w-0-0", "k"
@@ -40,7 +41,7 @@ func TestARecordIsNoRepeat(t *testing.T) {
 	}
 }
 
-// What could not be looked at keeps the condition that another replica wrote.
+// An object that could not be looked at keeps the condition that another replica wrote.
 func TestWhatWasNotLookedAtKeepsItsCondition(t *testing.T) {
 	w := newPendingDeclarations(prometheus.NewRegistry())
 	var e v1alpha1.Environment
@@ -58,7 +59,7 @@ func TestWhatWasNotLookedAtKeepsItsCondition(t *testing.T) {
 	}
 }
 
-// An execution that has gone names its window, too.
+// A deleted execution names its window, too.
 func TestAnExecutionThatHasGoneNamesItsWindow(t *testing.T) {
 	s := newStage(t, "")
 	var named []reconcile.Request
@@ -75,7 +76,7 @@ func TestAnExecutionThatHasGoneNamesItsWindow(t *testing.T) {
 	}
 }
 
-// A listener that waits keeps no mirror waiting, and no status says of a spec that it is in force before it is compiled.
+// A listener that waits delays no informer, and no status reports a spec as in force before it is compiled.
 func TestListenersAreToldOutsideTheLock(t *testing.T) {
 	s := newStage(t, production)
 	told, done := make(chan struct{}), make(chan struct{})

@@ -8,7 +8,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// tree reads one object.
+// tree decodes one object.
 func tree(t *testing.T, text string) *unstructured.Unstructured {
 	t.Helper()
 	o := &unstructured.Unstructured{}
@@ -28,7 +28,8 @@ webhooks:
 - {name: gone.firebreak.dev, clientConfig: {caBundle: Z29uZQ==}}
 `
 
-// The body is what a registration does: not who it is, nor its certificate. What it is taken from stays as it is.
+// The body is the part of a registration that decides what it does, without its identity and certificate. The object itself
+// is not changed.
 func TestBody(t *testing.T) {
 	o := tree(t, hooked)
 	before := o.DeepCopy()
@@ -48,7 +49,8 @@ func TestBody(t *testing.T) {
 	}
 }
 
-// A body replaces the object's own whole, and each webhook that it had keeps its certificate; a new one has none yet.
+// A body replaces the object's own as a whole, and each webhook that it had keeps its certificate; a new webhook has none
+// yet.
 func TestFill(t *testing.T) {
 	o := tree(t, hooked)
 	fill(o, body(tree(t, `
@@ -75,7 +77,7 @@ webhooks:
 	}
 }
 
-// What is wrong is said with the object or document that it is wrong with; documents that are empty are none.
+// An error names the object or document that it is about; empty documents are skipped.
 func TestRegistrationsThatCannotBeRead(t *testing.T) {
 	for name, tc := range map[string]struct{ text, want string }{
 		"another kind": {"{apiVersion: v1, kind: Secret, metadata: {name: firebreak-a}}", `Secret "firebreak-a" is neither a registration nor a policy of Firebreak's`},

@@ -15,14 +15,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// watched is an API server whose watches a test plays: each is taken from the list, the last one stays open.
+// watched is an API server whose watches the test plays: each is taken from the list, and the last one stays open.
 type watched struct {
 	client.WithWatch
 	jobs    []batchv1.Job
 	down    error
 	refused int
 	watches []*watch.FakeWatcher
-	// from are the versions that watches were asked for from.
+	// from are the versions from which watches were requested.
 	from []string
 }
 
@@ -50,7 +50,7 @@ func (w *watched) Watch(_ context.Context, _ client.ObjectList, opts ...client.L
 	return next, nil
 }
 
-// played is a watch of which everything was sent already.
+// played returns a watch that has sent everything already.
 func played(events ...watch.Event) *watch.FakeWatcher {
 	f := watch.NewFakeWithChanSize(len(events), false)
 	for _, e := range events {
@@ -68,7 +68,8 @@ func jobWatch(c client.WithWatch, s *stage, observe func(types.UID)) *objectWatc
 	return newObjectWatch(c, batchv1.SchemeGroupVersion.WithKind("Job"), func(_ context.Context, uid types.UID, _ *batchv1.JobStatus) { observe(uid) }, s.log())
 }
 
-// What was there, came, changed or went is seen and told; a watch that ends is resumed from where it was, one that breaks is not.
+// Objects that exist, come, change or go are seen and reported. A watch that ends is resumed from its position; one that
+// breaks is not.
 func TestObjectWatch(t *testing.T) {
 	s := newStage(t, "")
 	c := &watched{
@@ -103,7 +104,7 @@ func TestObjectWatch(t *testing.T) {
 	s.wantLogged(`"msg"="the watch broke; reservations of this time stay used" "kind"="Job" "event"="ERROR"`)
 }
 
-// A watch that is refused has missed nothing: it is asked for again from the same version.
+// A watch that is refused has missed nothing: it is requested again from the same version.
 func TestObjectWatchIsRefused(t *testing.T) {
 	c := &watched{refused: 1}
 	w := jobWatch(c, newStage(t, ""), func(types.UID) {})
@@ -114,7 +115,7 @@ func TestObjectWatchIsRefused(t *testing.T) {
 	}
 }
 
-// What cannot be listed has been missed, and is said.
+// A list that fails means that objects were missed, which is logged.
 func TestObjectWatchCannotList(t *testing.T) {
 	s := newStage(t, "")
 	w := jobWatch(&watched{down: errBroken}, s, func(types.UID) {})
@@ -125,7 +126,7 @@ func TestObjectWatchCannotList(t *testing.T) {
 	s.wantLogged(`"msg"="could not list objects to settle reservations" "error"="the API server is away" "kind"="Job"`)
 }
 
-// After a gap nothing is unbroken, whatever was so before.
+// After a gap nothing is unbroken, whatever was before.
 func TestObjectWatchAfterAGap(t *testing.T) {
 	open := watch.NewFakeWithChanSize(1, false)
 	w := jobWatch(&watched{watches: []*watch.FakeWatcher{open}}, newStage(t, ""), func(types.UID) {})
@@ -139,7 +140,7 @@ func TestObjectWatchAfterAGap(t *testing.T) {
 	<-done
 }
 
-// Of other kinds than Jobs only the metadata is asked for.
+// For kinds other than Job only the metadata is requested.
 func TestObjectWatchAsksForMetadata(t *testing.T) {
 	s := newStage(t, "", &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "payments", UID: "web-1"}})
 	w := newObjectWatch(s.client, schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}, nil, s.log())
@@ -156,7 +157,7 @@ func TestObjectWatchAsksForMetadata(t *testing.T) {
 	}
 }
 
-// UIDs are forgotten some time after they were seen last: what is remembered does not grow for ever.
+// UIDs are forgotten some time after they were last seen: the memory for them does not grow for ever.
 func TestObjectWatchForgets(t *testing.T) {
 	w := jobWatch(nil, newStage(t, ""), func(types.UID) {})
 	for i := range 255 {

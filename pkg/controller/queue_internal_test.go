@@ -20,7 +20,7 @@ func queueOf[R comparable](t *testing.T) workqueue.TypedRateLimitingInterface[R]
 	return q
 }
 
-// taken returns what is in a queue, sorted, and takes it out.
+// taken returns the requests in a queue, sorted, and removes them.
 func taken(q workqueue.TypedRateLimitingInterface[string]) []string {
 	var out []string
 	for q.Len() > 0 {
@@ -32,8 +32,8 @@ func taken(q workqueue.TypedRateLimitingInterface[string]) []string {
 	return out
 }
 
-// What is named before the start is dropped, since the start names everything; what is named later is looked at once. Naming everything
-// never blocks: the reconciler lists, and tries again if it cannot.
+// Requests before the start are dropped, since the start requests all objects; later ones are handled at once. Requesting all
+// objects never blocks: the reconciler lists them, and tries again if it cannot.
 func TestTrigger(t *testing.T) {
 	asked, failure := 0, error(nil)
 	everything := []string{"a", "b"}
@@ -95,7 +95,7 @@ func TestUntil(t *testing.T) {
 	}
 }
 
-// What a keyed reconciler returns is when its object is looked at again, and its error is the queue's to try again.
+// A keyed reconciler returns when its object is looked at again, and its error makes the queue try again.
 func TestKeyed(t *testing.T) {
 	failure := errors.New("no")
 	var asked client.ObjectKey

@@ -20,7 +20,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// heard notes what Events are about.
+// heard notes the objects of Events.
 type heard struct {
 	*record.FakeRecorder
 	about []corev1.ObjectReference
@@ -36,7 +36,7 @@ func (h *heard) Eventf(o runtime.Object, kind, reason, format string, args ...an
 	h.FakeRecorder.Eventf(o, kind, reason, format, args...)
 }
 
-// created is a Job that bob creates.
+// created returns bob's request to create a Job.
 func created() *policy.Request {
 	gv := schema.GroupVersion{Group: "batch", Version: "v1"}
 	return &policy.Request{
@@ -110,7 +110,8 @@ func TestWitness(t *testing.T) {
 	}
 }
 
-// The API server refuses Events of more than about a thousand bytes, and a denial must not go unheard for its length.
+// The API server refuses Events of more than about a thousand bytes, and a denial must not go unrecorded because of its
+// length.
 func TestEventsAreClipped(t *testing.T) {
 	for name, tc := range map[string]struct{ message, want string }{
 		"as long as may be": {strings.Repeat("a", 1000), strings.Repeat("a", 1000)},

@@ -16,7 +16,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
-// reducedInformer returns that of a kind, by its name in the plural.
+// mirror returns the informer of a kind, by its plural name.
 func (s *stage) mirror(name string) *reducedInformer {
 	s.t.Helper()
 	for _, m := range s.memory.mirrors {
@@ -28,7 +28,7 @@ func (s *stage) mirror(name string) *reducedInformer {
 	return nil
 }
 
-// arrive has a mirror take in an object as its informer does.
+// arrive makes an informer take in an object, as a watch does.
 func (m *reducedInformer) arrive(t *testing.T, o client.Object) {
 	t.Helper()
 	r, err := m.transform(o)
@@ -42,7 +42,7 @@ func (m *reducedInformer) arrive(t *testing.T, o client.Object) {
 	m.put(r)
 }
 
-// due reports whether the estate is to be compiled again, and forgets it.
+// due reports whether the estate is to be compiled again, and resets that.
 func (s *stage) due() bool {
 	select {
 	case <-s.memory.dirty:
@@ -52,7 +52,8 @@ func (s *stage) due() bool {
 	}
 }
 
-// A status that changes is told of, and compiles no estate: Firebreak writes many. A spec, a label or a deletion compiles it.
+// A changed status is reported, and does not compile the estate, since Firebreak writes many. A spec, a label or a deletion
+// does compile it.
 func TestWhatCompilesTheEstate(t *testing.T) {
 	env := func(change func(*v1alpha1.Environment)) client.Object {
 		e := &v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: "production", ResourceVersion: "2"}, Spec: v1alpha1.EnvironmentSpec{Tier: v1alpha1.TierProduction}}
@@ -110,7 +111,8 @@ func TestWhatCompilesTheEstate(t *testing.T) {
 	}
 }
 
-// Freezes and executions are in no estate; of each change is told, whatever has changed, and nobody is told of another kind.
+// Freezes and executions are not in the estate. Each change of one is reported, in any field, and only to listeners of its
+// kind.
 func TestWhatCompilesNoEstate(t *testing.T) {
 	s := newStage(t, "")
 	var told []string
@@ -131,7 +133,7 @@ func TestWhatCompilesNoEstate(t *testing.T) {
 	}
 }
 
-// What a reduction leaves nothing of is forgotten, and what is no object is left alone.
+// An object of which a reduction leaves nothing is forgotten, and a value that is not an object is left alone.
 func TestMirrorForgets(t *testing.T) {
 	s := newStage(t, production)
 	m := s.mirror("environments")
@@ -140,7 +142,7 @@ func TestMirrorForgets(t *testing.T) {
 	if _, known := s.memory.view.Environments.Get("production"); !known || s.due() {
 		t.Error("what is no object has changed something")
 	}
-	m.arrive(t, &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "production"}}) // no environment
+	m.arrive(t, &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "production"}}) // not an environment
 	if _, known := s.memory.view.Environments.Get("production"); known || !s.due() {
 		t.Error("it is kept though nothing is left of it")
 	}
@@ -152,7 +154,7 @@ func TestMirrorForgets(t *testing.T) {
 	}
 }
 
-// Only what a kind's namespace holds is listed; of kinds without one, all.
+// Only the objects in a kind's namespace are listed; for kinds without one, all objects.
 func TestMirrorsList(t *testing.T) {
 	w := window(nil)
 	elsewhere := execution(w, "x-2", nil)
@@ -180,7 +182,7 @@ func TestMirrorsList(t *testing.T) {
 	}
 }
 
-// Workloads are read once all contents were that they may name; a mirror that waits for them ends with its context.
+// Workloads are read after all contents that they may name; an informer that waits for them ends with its context.
 func TestMirrorsThatWait(t *testing.T) {
 	s := newStage(t, "")
 	for _, m := range s.memory.mirrors {
@@ -201,8 +203,8 @@ func TestMirrorsThatWait(t *testing.T) {
 	}
 }
 
-// The memory is ready when everything was read and the estate compiled, not before; what a chart from before does not let it read is
-// not waited for.
+// The cache is ready when everything was read and the estate compiled, not before. It does not wait for kinds that an older
+// chart does not let it read.
 func TestMemoryIsReady(t *testing.T) {
 	s := newStage(t, production)
 	for _, last := range s.memory.mirrors {
@@ -226,7 +228,7 @@ func TestMemoryIsReady(t *testing.T) {
 	}
 }
 
-// Without an estate it is not ready; what was read live belongs to what is known.
+// Without an estate the cache is not ready; a live read adds to what is known.
 func TestMemoryWithoutAnEstate(t *testing.T) {
 	s := newStage(t, production)
 	s.synced()
@@ -242,7 +244,7 @@ func TestMemoryWithoutAnEstate(t *testing.T) {
 	}
 }
 
-// An estate is compiled once everything in it was read, and those who asked for it are told.
+// The estate is compiled after everything in it was read, and its listeners are called.
 func TestMemoryCompiles(t *testing.T) {
 	s := newStage(t, "")
 	s.memory.est.Store(nil)
@@ -268,7 +270,7 @@ func TestMemoryCompiles(t *testing.T) {
 	}
 }
 
-// A request is never kept waiting by what it has seen; only what a reservation waits for is noted.
+// A request is never delayed by the objects that it has seen; only those that a reservation waits for are noted.
 func TestSeenNeverBlocks(t *testing.T) {
 	s := newStage(t, "")
 	s.memory.Seen("job-1")
@@ -300,7 +302,7 @@ func TestSeenNeverBlocks(t *testing.T) {
 	}
 }
 
-// Every replica runs the memory and a mirror of every kind.
+// Every replica runs the cache and an informer of every kind.
 func TestRunnables(t *testing.T) {
 	s := newStage(t, "")
 	all := s.memory.Runnables()

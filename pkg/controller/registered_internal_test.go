@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
-// registrations are both configurations with the webhooks named, each with a rule; one of a name with a dash before it has none.
+// registrations returns both configurations with the named webhooks, each with a rule; a name after a dash gets none.
 func registrations(names ...string) []client.Object {
 	v, m := &admissionregistrationv1.ValidatingWebhookConfiguration{}, &admissionregistrationv1.MutatingWebhookConfiguration{}
 	v.Name, m.Name = "firebreak", "firebreak"
@@ -81,7 +81,7 @@ func TestRegistered(t *testing.T) {
 	}
 }
 
-// What cannot be seen is not said to be gone, and what was seen last stays.
+// A registration that cannot be read is not reported as gone, and the last report stays.
 func TestRegisteredThatCannotBeSeen(t *testing.T) {
 	for _, call := range []string{"get ValidatingWebhookConfiguration firebreak", "get MutatingWebhookConfiguration firebreak"} {
 		t.Run(call, func(t *testing.T) {
@@ -104,7 +104,7 @@ func TestRegisteredThatCannotBeSeen(t *testing.T) {
 	}
 }
 
-// A replica is ready once it knows the estate and has read everything.
+// A replica is ready after it knows the estate and has read everything.
 func TestEstateReady(t *testing.T) {
 	s, r := newStage(t, production), prometheus.NewRegistry()
 	g := NewRegistrationMonitor(s.memory, s.client, r, s.log())
@@ -122,7 +122,7 @@ func TestEstateReady(t *testing.T) {
 	ready("0")
 }
 
-// Every replica looks at once when it starts, and again and again until its context ends.
+// Every replica checks at once when it starts, and again and again until its context ends.
 func TestRegisteredRuns(t *testing.T) {
 	s := newStage(t, production, registrations("stamp", "core")...)
 	g := NewRegistrationMonitor(s.memory, s.client, prometheus.NewRegistry(), s.log())

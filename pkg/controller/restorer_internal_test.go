@@ -20,7 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// cluster is an API server that knows what a Restorer asks for, and fails where it is told to.
+// cluster is an API server that answers a restorer's calls, and fails where it is told to.
 type cluster struct {
 	client.Client // what is not overridden is not called
 
@@ -88,7 +88,7 @@ metadata: {name: firebreak-b}
 spec: {failurePolicy: Fail}
 `
 
-// restorerOf returns a restorer of a cluster in which nothing of what was rendered is there, and its clock.
+// restorerOf returns a restorer in a cluster without any of the rendered objects, the cluster, and its clock.
 func restorerOf(t *testing.T) (*RegistrationRestorer, *cluster, *time.Time) {
 	t.Helper()
 	now := time.Date(2026, 11, 28, 2, 30, 0, 0, time.UTC)
@@ -100,7 +100,7 @@ func restorerOf(t *testing.T) (*RegistrationRestorer, *cluster, *time.Time) {
 	return NewRegistrationRestorer(m, c, client.ObjectKey{Name: "r"}, client.ObjectKey{Name: "d"}, record.NewFakeRecorder(1000), prometheus.NewRegistry(), logr.Discard()), c, &now
 }
 
-// looks has the restorer look, some seconds apart.
+// looks makes the restorer check several times, some seconds apart.
 func looks(t *testing.T, s *RegistrationRestorer, now *time.Time, times int) (failed error) {
 	t.Helper()
 	for range times {
@@ -120,7 +120,7 @@ func TestRestorerWaitsForASecondLook(t *testing.T) {
 	}
 }
 
-// While it still runs: whoever scales Firebreak to nothing, or deletes it, is rid of it.
+// A person who deletes Firebreak, or scales it to nothing, is rid of it, even while it still runs.
 func TestRestorerLeavesAloneWhatGoes(t *testing.T) {
 	zero, gone := int32(0), metav1.Now()
 	for name, d := range map[string]*appsv1.Deployment{
@@ -138,7 +138,7 @@ func TestRestorerLeavesAloneWhatGoes(t *testing.T) {
 	}
 }
 
-// Whoever means to switch Firebreak off would take away first what it is put back from.
+// A person who means to switch Firebreak off would first delete the ConfigMap that it restores from.
 func TestRestorerRemembersWhatWasRendered(t *testing.T) {
 	s, c, now := restorerOf(t)
 	_ = looks(t, s, now, 2)
@@ -160,7 +160,7 @@ func TestRestorerGoesOnAfterAFailure(t *testing.T) {
 	}
 }
 
-// Somebody with as good a right takes away what is put back, again and again: attempts come later and later.
+// A person with equal rights deletes a restored object again and again: attempts come later and later.
 func TestRestorerDoesNotFightForEver(t *testing.T) {
 	s, c, now := restorerOf(t)
 	c.rendered.Data[RegistrationsKey] = strings.Split(twoPolicies, "---")[0]
@@ -177,7 +177,8 @@ func TestRestorerDoesNotFightForEver(t *testing.T) {
 	}
 }
 
-// What would be stored is asked for under names that are nobody's: what somebody has stored there must not be mixed into it.
+// The stored form is requested under names that nobody uses: an object that somebody has stored there must not be mixed into
+// it.
 func TestRestorerTrustsNoSample(t *testing.T) {
 	s, c, now := restorerOf(t)
 	c.stored["firebreak-a"+sampleSuffix] = &unstructured.Unstructured{Object: map[string]any{}}
@@ -186,7 +187,7 @@ func TestRestorerTrustsNoSample(t *testing.T) {
 	}
 }
 
-// The ConfigMap is written with Firebreak's rights, so nothing else is taken from it.
+// The objects in the ConfigMap are written with Firebreak's rights, so nothing else is taken from it.
 func TestRegistrationsAreNothingElse(t *testing.T) {
 	for name, text := range map[string]string{
 		"a record":                  "{apiVersion: firebreak.dev/v1alpha1, kind: ChangeExecution, metadata: {name: firebreak-a, namespace: firebreak-system}}",

@@ -28,7 +28,7 @@ webhooks:
 - {name: core.firebreak.dev, admissionReviewVersions: [v1], sideEffects: None, failurePolicy: Fail, clientConfig: {service: {name: firebreak, namespace: firebreak-system}}}
 `
 
-// guards is a stage on which a Restorer looks after one registration.
+// guards is a stage with a restorer that guards one registration.
 type guards struct {
 	*stage
 	server *RegistrationRestorer
@@ -36,7 +36,7 @@ type guards struct {
 	series *prometheus.Registry
 }
 
-// guarding returns one whose registration is as it was installed, by whom the ConfigMap says.
+// guarding returns a stage whose registration is as it was installed; the ConfigMap, changed by change, names the installer.
 func guarding(t *testing.T, change func(*corev1.ConfigMap)) *guards {
 	t.Helper()
 	cm := &corev1.ConfigMap{
@@ -63,7 +63,7 @@ func guarding(t *testing.T, change func(*corev1.ConfigMap)) *guards {
 	return g
 }
 
-// look looks once, and expects an error.
+// look checks once, and expects an error; want is empty for none.
 func (g *guards) look(want string) {
 	g.t.Helper()
 	got := ""
@@ -85,7 +85,7 @@ func (g *guards) registration() *unstructured.Unstructured {
 	return o
 }
 
-// spoil has somebody change the registration.
+// spoil changes the registration, as a person would.
 func (g *guards) spoil(change func(*unstructured.Unstructured)) {
 	g.t.Helper()
 	o := g.registration()
@@ -111,7 +111,7 @@ const (
 	perSeries = "firebreak_registrations_restored_total kind=ValidatingWebhookConfiguration name=firebreak "
 )
 
-// What was changed is mended in its place at the second look, with its certificate and what others have added to it.
+// A changed object is corrected in place at the second check, with its certificate and the additions of others.
 func TestRestorerMends(t *testing.T) {
 	hook := func(o *unstructured.Unstructured, f func(map[string]any)) {
 		webhooks, _, _ := unstructured.NestedSlice(o.Object, "webhooks")
@@ -163,7 +163,7 @@ func TestRestorerMends(t *testing.T) {
 	}
 }
 
-// What was deleted is applied again as who has installed it would, with what tells Helm its own.
+// A deleted object is applied again as its installer would, with the annotations by which Helm knows its own objects.
 func TestRestorerAppliesAsWhoInstalled(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change      func(*corev1.ConfigMap)
@@ -198,7 +198,8 @@ func TestRestorerAppliesAsWhoInstalled(t *testing.T) {
 	}
 }
 
-// Of what was changed again and again the attempts come later and later; one that has no webhook any more is not left so for long.
+// Attempts to restore an object that is changed again and again come later and later; one without webhooks does not stay so
+// for long.
 func TestRestorerIsPatient(t *testing.T) {
 	for name, tc := range map[string]struct {
 		spoil func(*unstructured.Unstructured)
@@ -228,7 +229,7 @@ func TestRestorerIsPatient(t *testing.T) {
 			g.spoil(tc.spoil)
 			g.look("")
 			g.look("")
-			if g.has(handBack) == 0 { // half an hour later the earlier attempts do not count
+			if g.has(handBack) == 0 { // half an hour later the earlier attempts no longer count
 				t.Error("it is not mended at once")
 			}
 		})
@@ -256,14 +257,15 @@ func TestRestorerThatFails(t *testing.T) {
 			g.look("")
 			g.broken[call] = errBroken
 			g.look(tc.want)
-			if put := len(g.events.Events) > 0; put != strings.Contains(call, "ConfigMap") { // what was read last counts on
+			if put := len(g.events.Events) > 0; put != strings.Contains(call, "ConfigMap") { // the objects that were read last still count
 				t.Errorf("it says that it has put it back: %t", put)
 			}
 		})
 	}
 }
 
-// What cannot be read is an error, and what was read last counts on; what is rendered anew counts at once.
+// A ConfigMap that cannot be read is an error, and the objects that were read last still count; newly rendered objects count
+// at once.
 func TestRestorerReads(t *testing.T) {
 	g := guarding(t, nil)
 	render := func(text string) {
@@ -289,10 +291,10 @@ func TestRestorerReads(t *testing.T) {
 	g.look("")
 	g.wantCalls("try ValidatingWebhookConfiguration firebreak-as-stored as helm")
 	g.look("")
-	g.wantCalls(handBack, handBack) // they were Helm's
+	g.wantCalls(handBack, handBack) // the fields were Helm's
 }
 
-// It looks in the leading replica alone, once everything was read, and says what it cannot do.
+// The restorer runs in the leading replica alone, once everything was read, and logs what it cannot do.
 func TestRestorerRuns(t *testing.T) {
 	g := guarding(t, nil)
 	var leads manager.LeaderElectionRunnable = g.server

@@ -53,7 +53,7 @@ func TestRepeats(t *testing.T) {
 	}
 }
 
-// settler returns one whose watch of Jobs is unbroken since an instant; empty: it was interrupted.
+// settler returns a settler whose watch of Jobs is unbroken since an instant. If that is empty, the watch was interrupted.
 func (s *stage) settler(since string) *ReservationSettler {
 	out := NewReservationSettler(s.memory, s.client, s.log())
 	if since != "" {
@@ -66,7 +66,7 @@ func job(name, uid string) *batchv1.Job {
 	return &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "payments", UID: types.UID(uid)}}
 }
 
-// The reservation of these cases is of ten past two; the clock says when it is looked at.
+// The reservation in these cases is from ten past two; the clock says when it is looked at.
 func TestSettle(t *testing.T) {
 	const waits, record = "", "x-1-12345678"
 	usedAs := func(result, when string) string {
@@ -124,7 +124,7 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-// A slot is given back whole, wherever the attempt before stopped: one record, and nothing in the slot's place.
+// A slot is given back whole, wherever the earlier attempt stopped: one record, and nothing in the slot's place.
 func TestGiveBackGoesOnWhereItStopped(t *testing.T) {
 	const record, slot = "x-1-12345678", "delete ChangeExecution x-1 of UID 12345678-uid-of-rebuild-1"
 	for call, want := range map[string]string{
@@ -165,7 +165,8 @@ func TestGiveBackGoesOnWhereItStopped(t *testing.T) {
 	}
 }
 
-// What cannot be looked for stays as it is, and is said; the next execution is settled all the same.
+// A reservation whose object cannot be looked for stays as it is, which is logged; the next execution is settled all the
+// same.
 func TestSettleThatFails(t *testing.T) {
 	w := window(nil)
 	seen := execution(w, "x-2", func(x *v1alpha1.ChangeExecution) { x.Spec.Object.UID, x.Spec.Object.Name = "job-2", "other" })
@@ -186,7 +187,7 @@ func TestSettleThatFails(t *testing.T) {
 	}
 }
 
-// A request that was sent twice holds one slot: the higher one is cleared, and not settled as well.
+// A request that was sent twice holds one slot: the higher one is deleted, and not settled as well.
 func TestSweepClearsRepeats(t *testing.T) {
 	w := window(nil)
 	low := execution(w, "x-0", func(x *v1alpha1.ChangeExecution) { x.UID, x.Spec.Key = "low", "k" })
@@ -194,7 +195,7 @@ func TestSweepClearsRepeats(t *testing.T) {
 	s := newStage(t, production, low, high)
 	s.now = at("02:11:00")
 	settler := s.settler("02:00:00")
-	settler.watch[schema.GroupKind{Group: "batch", Kind: "Job"}].seen["job-1"] = s.now // so whatever is settled is used
+	settler.watch[schema.GroupKind{Group: "batch", Kind: "Job"}].seen["job-1"] = s.now // so that whatever is settled is used
 	s.broken["delete ChangeExecution x-1 of UID high"] = errBroken
 	settler.sweep(t.Context())
 	s.wantCalls("patch status of ChangeExecution x-0")
@@ -202,7 +203,7 @@ func TestSweepClearsRepeats(t *testing.T) {
 	s.wantLogged(`"msg"="could not clear a repeated reservation" "error"="the API server is away" "execution"="x-1"`)
 	s.broken = nil
 	settler.sweep(t.Context())
-	settler.sweep(t.Context()) // the watch has not told of it yet
+	settler.sweep(t.Context()) // the watch has not reported it yet
 	s.wantCalls("delete ChangeExecution x-1 of UID high")
 }
 
@@ -236,7 +237,7 @@ func TestRetention(t *testing.T) {
 			s.now = s.now.Add(time.Second)
 			s.settler("").sweep(t.Context())
 			s.wantCalls("delete ChangeExecution x-1 of UID 12345678-uid-of-rebuild-1")
-			s.settler("").sweep(t.Context()) // the watch has not told of it yet
+			s.settler("").sweep(t.Context()) // the watch has not reported it yet
 			if len(s.logged) > 0 {
 				t.Errorf("it says %s", s.logged)
 			}
@@ -249,7 +250,7 @@ func TestRetention(t *testing.T) {
 	s.wantCalls()
 }
 
-// How a Job ended is written into its execution, once; a Job that runs, or is nobody's, changes nothing.
+// The end of a Job is written into its execution, once. A Job that runs, or has no execution, changes nothing.
 func TestHowJobsEnded(t *testing.T) {
 	ended := func(kind batchv1.JobConditionType, status corev1.ConditionStatus) *batchv1.JobStatus {
 		return &batchv1.JobStatus{Conditions: []batchv1.JobCondition{{Type: kind, Status: status, LastTransitionTime: *instant("02:20:00")}}}
@@ -282,7 +283,7 @@ func TestHowJobsEnded(t *testing.T) {
 	s.wantLogged(`"msg"="could not record how an execution ended" "error"="the API server is away" "execution"="x-1"`)
 }
 
-// Every replica marks what its reviews have shown to exist: pending reservations of that very object.
+// Every replica marks the objects that its reviews have shown to exist: pending reservations of that very object.
 func TestMarker(t *testing.T) {
 	w := window(nil)
 	for name, tc := range map[string]struct {
@@ -310,7 +311,7 @@ func TestMarker(t *testing.T) {
 	s.wantLogged(`"msg"="could not mark an execution used" "error"="mark execution x-1 used: the API server is away" "execution"="x-1"`)
 }
 
-// What a review has seen is marked while the marker runs, in every replica.
+// An object that a review has seen is marked while the marker runs, in every replica.
 func TestMarkerRuns(t *testing.T) {
 	s := newStage(t, production, execution(window(nil), "x-1", nil))
 	s.memory.await()

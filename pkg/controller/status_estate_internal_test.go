@@ -13,7 +13,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
-// reconciler returns what writes the status of a kind.
+// reconciler returns the reconciler of the status of a kind.
 func reconciler(t *testing.T, s *Statuses, kind string) statusKind {
 	t.Helper()
 	for _, k := range s.kinds() {
@@ -25,8 +25,8 @@ func reconciler(t *testing.T, s *Statuses, kind string) statusKind {
 	return statusKind{}
 }
 
-// wantStatus reconciles one object twice: the status is as wanted, the second time nothing is written, and the object is looked at
-// again when it should be.
+// wantStatus reconciles one object twice. The status must be as wanted, the second time nothing may be written, and the
+// object must be looked at again at the right time.
 func wantStatus(t *testing.T, s *stage, waiting *PendingDeclarations, kind, name, want string, again time.Duration) {
 	t.Helper()
 	reconcile := reconciler(t, NewStatuses(s.memory, s.client, waiting), kind).reconcile
@@ -96,7 +96,8 @@ status: {observedGeneration: 2, namespaces: 5, dataStores: 4, conditions: [{type
 	}
 }
 
-// What workloads asked for within the hour is in the status of their own environment, and of no other; what ended longer ago goes.
+// The replicas that workloads asked for within the last hour are in the status of their own environment only; older ones are
+// removed.
 func TestStatusTellsReplicas(t *testing.T) {
 	s := newStage(t, production+`
 apiVersion: firebreak.dev/v1alpha1
@@ -144,7 +145,7 @@ func TestStatusOfDataStores(t *testing.T) {
 	}
 }
 
-// A data store of an environment that does not exist says so, and what tier it had before is not said any more.
+// A data store of an environment that does not exist says so, and no longer shows its earlier tier.
 func TestStatusOfDataStoresWithoutEnvironment(t *testing.T) {
 	s := newStage(t, production+"{apiVersion: firebreak.dev/v1alpha1, kind: DataStore, metadata: {name: orders, generation: 4}, spec: {environment: prod, hosts: [db.example.com]}, status: {tier: Shared}}\n")
 	if again, err := NewStatuses(s.memory, s.client, nil).store(t.Context(), client.ObjectKey{Name: "orders"}); err != nil || again != 0 {
@@ -186,7 +187,7 @@ spec: {tier: NonProduction}
 	}
 }
 
-// What the values declare says whether it waits, in the status of both kinds.
+// A declared object's status says whether it waits, for both kinds.
 func TestStatusTellsWhatWaits(t *testing.T) {
 	docs := production + "{apiVersion: firebreak.dev/v1alpha1, kind: DataStore, metadata: {name: orders, generation: 4}, spec: {environment: production, hosts: [db.example.com]}}\n"
 	s, w := newStage(t, docs), newPendingDeclarations(prometheus.NewRegistry())
@@ -246,7 +247,7 @@ func TestStatusOfFreezes(t *testing.T) {
 	}
 }
 
-// A status that cannot be written is an error of its own object, which is tried again; the next one is written.
+// A status that cannot be written is an error of its own object, which is tried again; the next status is written.
 func TestStatusThatCannotBeWritten(t *testing.T) {
 	s := newStage(t, production+"{apiVersion: firebreak.dev/v1alpha1, kind: Environment, metadata: {name: test}, spec: {tier: NonProduction}}\n")
 	s.broken["patch status of Environment production"] = errBroken
@@ -264,7 +265,7 @@ func TestStatusThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// What is gone, from the memory or from the cluster, needs no status and is no error.
+// An object that is gone, from the cache or from the cluster, needs no status and is not an error.
 func TestStatusOfWhatIsGone(t *testing.T) {
 	s := newStage(t, "")
 	for _, k := range NewStatuses(s.memory, s.client, nil).kinds() {
@@ -272,7 +273,7 @@ func TestStatusOfWhatIsGone(t *testing.T) {
 			t.Errorf("%s: again after %s: %v", k.kind, again, err)
 		}
 	}
-	s.know(s.read(production)[0]) // not in the cluster any more
+	s.know(s.read(production)[0]) // no longer in the cluster
 	s.memory.compile()
 	if _, err := NewStatuses(s.memory, s.client, nil).environment(t.Context(), client.ObjectKey{Name: "production"}); err != nil {
 		t.Error(err)
@@ -280,7 +281,7 @@ func TestStatusOfWhatIsGone(t *testing.T) {
 	s.wantCalls()
 }
 
-// Before the estate is known, nothing is said that rests on it.
+// Before the estate is known, no status that depends on it is written.
 func TestStatusWithoutAnEstate(t *testing.T) {
 	s := newStage(t, production+"{apiVersion: firebreak.dev/v1alpha1, kind: DataStore, metadata: {name: orders}, spec: {environment: production, hosts: [db.example.com]}}\n", window(nil))
 	s.memory.est.Store(nil)

@@ -27,7 +27,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// caches are informers that tell what a test has them tell, and read from the cluster of a stage.
+// caches are informers that report what a test makes them report, and read from the cluster of a stage.
 type caches struct {
 	*informertest.FakeInformers
 	client.Reader
@@ -41,7 +41,7 @@ func (c *caches) List(ctx context.Context, l client.ObjectList, opts ...client.L
 	return c.Reader.List(ctx, l, opts...)
 }
 
-// manage returns a manager of controllers, without any server to talk to but that of the stage.
+// manage returns a manager of controllers that talks only to the server of the stage.
 func (s *stage) manage() (manager.Manager, *caches) {
 	s.t.Helper()
 	c := &caches{&informertest.FakeInformers{Scheme: s.scheme}, s.client}
@@ -78,7 +78,7 @@ func (s *stage) run(mgr manager.Manager) {
 	})
 }
 
-// eventually waits until something is so.
+// eventually waits until a condition is true.
 func eventually(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !so(); time.Sleep(5 * time.Millisecond) {
@@ -88,7 +88,7 @@ func eventually(t *testing.T, what string, so func() bool) {
 	}
 }
 
-// has reports how often a call was made.
+// has returns how often a call was made.
 func (s *stage) has(call string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,7 +109,8 @@ const oneOfEach = production + `
 {apiVersion: firebreak.dev/v1alpha1, kind: ChangeFreeze, metadata: {name: stop}, spec: {environments: [production], reason: test}}
 `
 
-// A replica that comes to lead writes every status once, whatever was told before; one that fails keeps none of the others waiting.
+// A replica that begins to lead writes every status once, whatever was reported before; a failing write delays none of the
+// others.
 func TestLeaderWritesEveryStatus(t *testing.T) {
 	s := newStage(t, oneOfEach, window(nil))
 	s.broken["patch status of Environment production"] = errBroken
@@ -118,7 +119,7 @@ func TestLeaderWritesEveryStatus(t *testing.T) {
 	if err := NewStatuses(s.memory, s.client, w).SetupWithManager(mgr); err != nil {
 		t.Fatal(err)
 	}
-	s.memory.tell(v1alpha1.KindEnvironment, "production") // too early to be heeded
+	s.memory.tell(v1alpha1.KindEnvironment, "production") // too early to count
 	s.run(mgr)
 	written := []string{"patch status of DataStore orders", "patch status of Exemption legacy", "patch status of ChangeFreeze stop", "patch status of ChangeWindow rebuild"}
 	for _, call := range written {
@@ -130,7 +131,8 @@ func TestLeaderWritesEveryStatus(t *testing.T) {
 	eventually(t, "the environment, tried again", func() bool { return s.has("patch status of Environment production") > 0 })
 }
 
-// An object that was written, an execution of a window, a new estate and what comes into force each have what rests on them looked at.
+// A written object, an execution of a window, a new estate and a declaration that comes into force each cause the statuses
+// that depend on them to be written.
 func TestWhatHasStatusesWritten(t *testing.T) {
 	for name, tc := range map[string]struct {
 		tell func(*stage, *PendingDeclarations)
@@ -151,7 +153,7 @@ func TestWhatHasStatusesWritten(t *testing.T) {
 			s, w := newStage(t, oneOfEach), newPendingDeclarations(prometheus.NewRegistry())
 			q := queueOf[reconcile.Request](t)
 			statuses := NewStatuses(s.memory, s.client, w)
-			// Each moves what its kind is to look at into one queue, everything spelt out.
+			// Each moves the requests of its kind into one queue, with all objects listed one by one.
 			var look []func()
 			for _, k := range statuses.kinds() {
 				tr, own := statuses.trigger(k), queueOf[reconcile.Request](t)
@@ -199,7 +201,7 @@ func TestWhatHasStatusesWritten(t *testing.T) {
 	}
 }
 
-// named takes what is in a queue.
+// named returns the requests in a queue, and removes them.
 func named(q interface {
 	Len() int
 	Get() (reconcile.Request, bool)
@@ -214,7 +216,7 @@ func named(q interface {
 	return out
 }
 
-// An execution has the status of its window written; the status of one that is gone is nobody's.
+// An execution causes the status of its window to be written; for a window that is gone nothing is written.
 func TestExecutionsHaveTheirWindowLookedAt(t *testing.T) {
 	w := window(nil)
 	s := newStage(t, production, w.DeepCopy())
@@ -233,7 +235,7 @@ func TestExecutionsHaveTheirWindowLookedAt(t *testing.T) {
 	}
 }
 
-// The caches tell of windows and of approvals: both have the status of the window written.
+// The caches report windows and approvals: both cause the status of the window to be written.
 func TestCachesHaveWindowsLookedAt(t *testing.T) {
 	const written = "patch status of ChangeWindow rebuild"
 	w := window(nil)
@@ -268,7 +270,7 @@ func TestCachesHaveWindowsLookedAt(t *testing.T) {
 	eventually(t, "the window that was written", func() bool { return s.has(written) == 3 })
 }
 
-// Of what is to be written too often, the rest waits, and a server that stops waits no longer.
+// Writes beyond the limit wait, and a server that stops waits no longer.
 func TestStatusesAreWrittenSlowly(t *testing.T) {
 	s := newStage(t, production)
 	statuses := NewStatuses(s.memory, s.client, nil)
@@ -291,7 +293,7 @@ func TestStatusesAreWrittenSlowly(t *testing.T) {
 	s.wantCalls("patch status of Environment production")
 }
 
-// A condition that stays as it was keeps the instant of its transition, and has no second of its kind.
+// A condition that does not change keeps the time of its transition, and exists once for its type.
 func TestConditions(t *testing.T) {
 	before := metav1.NewTime(at("01:00:00"))
 	list := []metav1.Condition{{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Compiled", Message: "a", LastTransitionTime: before, ObservedGeneration: 1}}

@@ -15,7 +15,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/change"
 )
 
-// word is what somebody says about a window, at noon of the day before.
+// word returns an approval or rejection of a window, at noon of the day before.
 func word(w *v1alpha1.ChangeWindow, by string, decision v1alpha1.ApprovalDecision) *v1alpha1.ChangeApproval {
 	return &v1alpha1.ChangeApproval{
 		ObjectMeta: metav1.ObjectMeta{Name: w.Name + "-" + by, Namespace: w.Namespace, CreationTimestamp: metav1.NewTime(at("12:00:00").AddDate(0, 0, -1))},
@@ -25,7 +25,7 @@ func word(w *v1alpha1.ChangeWindow, by string, decision v1alpha1.ApprovalDecisio
 	}
 }
 
-// execution is a use of a window.
+// execution returns a use of a window.
 func execution(w *v1alpha1.ChangeWindow, name string, change func(*v1alpha1.ChangeExecution)) *v1alpha1.ChangeExecution {
 	x := &v1alpha1.ChangeExecution{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: own, UID: "12345678-" + "uid-of-" + w.UID, CreationTimestamp: *instant("02:10:00")}}
 	x.Spec.Window = v1alpha1.ExecutedWindow{
@@ -42,7 +42,7 @@ func execution(w *v1alpha1.ChangeWindow, name string, change func(*v1alpha1.Chan
 
 func released(x *v1alpha1.ChangeExecution) { x.Status.State = v1alpha1.ExecutionReleased }
 
-// windowStatus is what the status of a window comes to.
+// windowStatus is the status of a window in short.
 type windowStatus struct {
 	phase, approvals, opens, closes, executions string
 	conditions                                  []string
@@ -139,7 +139,7 @@ func TestStatusOfWindows(t *testing.T) {
 	}
 }
 
-// An environment that asks for more has it said: its controls are those that count.
+// The controls of a stricter environment count, and the status shows it.
 func TestStatusOfWindowsInAStricterEnvironment(t *testing.T) {
 	w := window(nil)
 	s := newStage(t, `
@@ -158,7 +158,7 @@ spec: {tier: Production, identities: {groups: [sre]}, changeControl: {requiredAp
 	}
 }
 
-// The status tells the ten latest executions, the newest first, and counts them all.
+// The status lists the ten latest executions, the newest first, and counts them all.
 func TestStatusTellsTheLatestExecutions(t *testing.T) {
 	w := window(func(w *v1alpha1.ChangeWindow) { w.Spec.MaxExecutions = new(int32); *w.Spec.MaxExecutions = 50 })
 	s := newStage(t, production, w.DeepCopy())
@@ -202,7 +202,7 @@ func TestStatusOfWindowsThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// An approval has the window looked at that it is about, and what is about something else none.
+// An approval causes its window to be looked at; an approval of another object causes none.
 func TestWhatNamesAWindow(t *testing.T) {
 	w := window(nil)
 	about := word(w, "alice", "Approve")

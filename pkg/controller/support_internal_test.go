@@ -35,7 +35,7 @@ import (
 // own is Firebreak's own namespace in these tests.
 const own = "firebreak-system"
 
-// at reads an instant of the night in which these tests play.
+// at returns an instant in the night of these tests.
 func at(clock string) time.Time {
 	t, err := time.Parse("2006-01-02 15:04:05", "2026-11-28 "+clock)
 	if err != nil {
@@ -50,16 +50,16 @@ func person(name string) *v1alpha1.Stamp {
 	return &v1alpha1.Stamp{Username: name, UID: name + "-1", Groups: []string{"sre"}}
 }
 
-// stage is a cluster, what a replica knows of it, and a clock.
+// stage is a cluster, the memory of a replica, and a clock.
 type stage struct {
 	t      *testing.T
 	scheme *runtime.Scheme
 	client client.WithWatch
 	memory *Cache
 	now    time.Time
-	// mu guards what follows.
+	// mu guards the fields below.
 	mu sync.Mutex
-	// calls are the writes that have succeeded: verb, kind and name. A deletion tells the UID that it demands.
+	// calls are the successful writes: verb, kind and name, and for a deletion the required UID.
 	calls []string
 	// broken are the calls that fail.
 	broken map[string]error
@@ -67,10 +67,10 @@ type stage struct {
 	logged []string
 }
 
-// errBroken is what broken calls answer.
+// errBroken is the error of broken calls.
 var errBroken = errors.New("the API server is away")
 
-// newStage puts objects into a cluster and into the memory, and compiles the estate. docs are manifests.
+// newStage puts objects into a cluster and into the cache, and compiles the estate. docs are manifests.
 func newStage(t *testing.T, docs string, more ...client.Object) *stage {
 	t.Helper()
 	s := &stage{t: t, now: at("02:30:00"), broken: map[string]error{}}
@@ -123,7 +123,7 @@ func (s *stage) read(docs string) []client.Object {
 	}
 }
 
-// know tells the memory of objects, as watches would.
+// know puts objects into the cache, as watches would.
 func (s *stage) know(objects ...client.Object) {
 	s.t.Helper()
 	for _, o := range objects {
@@ -143,7 +143,7 @@ func (s *stage) know(objects ...client.Object) {
 	}
 }
 
-// synced has the memory take everything for read.
+// synced makes the cache consider everything read.
 func (s *stage) synced() {
 	for _, m := range s.memory.mirrors {
 		close(m.sync)
@@ -158,7 +158,7 @@ func (s *stage) log() logr.Logger {
 	}, funcr.Options{})
 }
 
-// call lets a call through unless it is to fail, and notes it if it is a write.
+// call lets a call through unless it is to fail, and notes writes.
 func (s *stage) call(verb string, o any, name string, write func() error) error {
 	kind := fmt.Sprintf("%T", o)
 	if object, ok := o.(runtime.Object); ok {
@@ -238,7 +238,7 @@ func (s *stage) intercepts() interceptor.Funcs {
 	}
 }
 
-// try makes of what would be applied what would be stored. The fake client would store it.
+// try turns an object to apply into the form that would be stored. The fake client would store it.
 func try(ctx context.Context, c client.Client, u *unstructured.Unstructured, manager string) error {
 	before := &unstructured.Unstructured{}
 	before.SetGroupVersionKind(u.GroupVersionKind())
@@ -253,7 +253,7 @@ func try(ctx context.Context, c client.Client, u *unstructured.Unstructured, man
 	return nil
 }
 
-// wantCalls compares the writes since it was called last with what they should be.
+// wantCalls compares the writes since its last call with the wanted ones.
 func (s *stage) wantCalls(want ...string) {
 	s.t.Helper()
 	s.mu.Lock()
@@ -264,7 +264,7 @@ func (s *stage) wantCalls(want ...string) {
 	s.calls = nil
 }
 
-// wantLogged expects a line of the log that holds a text.
+// wantLogged expects a log line that holds a text.
 func (s *stage) wantLogged(text string) {
 	s.t.Helper()
 	s.mu.Lock()
@@ -274,7 +274,7 @@ func (s *stage) wantLogged(text string) {
 	}
 }
 
-// stored returns an object of one of Firebreak's kinds, and nil where there is none.
+// stored returns an object of one of Firebreak's kinds, or nil if there is none.
 func (s *stage) stored(kind, namespace, name string) *unstructured.Unstructured {
 	s.t.Helper()
 	u := &unstructured.Unstructured{}
@@ -288,7 +288,7 @@ func (s *stage) stored(kind, namespace, name string) *unstructured.Unstructured 
 	return u
 }
 
-// status tells the stored status of an object, a field or condition a line, without the instants of transitions.
+// status returns the stored status of an object, one field or condition a line, without the times of transitions.
 func (s *stage) status(kind, namespace, name string) string {
 	s.t.Helper()
 	u := s.stored(kind, namespace, name)
@@ -321,7 +321,7 @@ func (s *stage) status(kind, namespace, name string) string {
 	return strings.Join(out, "\n")
 }
 
-// learn has the memory know an object as it is stored now.
+// learn puts an object into the cache as it is stored now.
 func (s *stage) learn(kind, namespace, name string) {
 	s.t.Helper()
 	if u := s.stored(kind, namespace, name); u != nil {
@@ -331,10 +331,10 @@ func (s *stage) learn(kind, namespace, name string) {
 	}
 }
 
-// lines joins what status tells.
+// lines joins the lines of status.
 func lines(all ...string) string { return strings.Join(all, "\n") }
 
-// metrics tells what a registry holds, a series a line.
+// metrics returns the series of a registry, one a line.
 func metrics(t *testing.T, r *prometheus.Registry) []string {
 	t.Helper()
 	families, err := r.Gather()
@@ -354,7 +354,7 @@ func metrics(t *testing.T, r *prometheus.Registry) []string {
 	return out
 }
 
-// window is open from two to four for bob's change of what lies in payments.
+// window returns a window that is open from two to four for bob's change of an object in payments.
 func window(change func(*v1alpha1.ChangeWindow)) *v1alpha1.ChangeWindow {
 	w := &v1alpha1.ChangeWindow{
 		ObjectMeta: metav1.ObjectMeta{Name: "rebuild", Namespace: "payments", UID: "rebuild-1", Generation: 1, CreationTimestamp: *instant("00:00:00")},
@@ -375,7 +375,7 @@ func window(change func(*v1alpha1.ChangeWindow)) *v1alpha1.ChangeWindow {
 
 func emergency(w *v1alpha1.ChangeWindow) { w.Spec.Type = v1alpha1.WindowEmergency }
 
-// firebreak is who the server of these tests is.
+// firebreak returns the user of the server in these tests.
 func firebreak() authenticationv1.UserInfo {
 	return authenticationv1.UserInfo{
 		Username: "system:serviceaccount:" + own + ":firebreak", UID: "sa-1", Groups: []string{"system:serviceaccounts", "system:authenticated"},
@@ -383,7 +383,7 @@ func firebreak() authenticationv1.UserInfo {
 	}
 }
 
-// production is an environment with one member namespace, whose persons are of group sre.
+// production is an environment with one member namespace; its persons are in group sre.
 const production = `
 apiVersion: firebreak.dev/v1alpha1
 kind: Environment

@@ -58,7 +58,7 @@ func TestUnreviewed(t *testing.T) {
 	}
 }
 
-// An environment that is gone is not reported any more; one that comes is, with zeros.
+// An environment that is gone is no longer reported; a new one is, with zeros.
 func TestUnreviewedForgetsEnvironments(t *testing.T) {
 	s, r := newStage(t, production), prometheus.NewRegistry()
 	u := NewUnreviewed(s.memory, s.client, r, s.log())
@@ -81,7 +81,7 @@ func TestUnreviewedForgetsEnvironments(t *testing.T) {
 	}
 }
 
-// What cannot be counted stays as it was counted last, and is an error; without an estate nothing is counted.
+// If the count fails, the last one stays, and that is an error; without an estate nothing is counted.
 func TestUnreviewedThatCannotBeCounted(t *testing.T) {
 	s, r := newStage(t, production, window(emergency)), prometheus.NewRegistry()
 	u := NewUnreviewed(s.memory, s.client, r, s.log())
@@ -108,7 +108,7 @@ func TestUnreviewedThatCannotBeCounted(t *testing.T) {
 	}
 }
 
-// It counts at once when it starts, tells what it could not do, and ends with its context.
+// The counter counts at once when it starts, logs failures, and ends with its context.
 func TestUnreviewedRuns(t *testing.T) {
 	s, r := newStage(t, production, window(emergency)), prometheus.NewRegistry()
 	s.broken["list ChangeWindowList"] = errBroken

@@ -53,7 +53,7 @@ func newPendingDeclarations(r prometheus.Registerer) *PendingDeclarations {
 	return w
 }
 
-// set replaces what is known. In the metric it adds new series first, so that a scrape in between misses nothing.
+// set replaces the known declarations. In the metric it adds new series first, so that a scrape in between misses nothing.
 func (w *PendingDeclarations) set(by map[declaration]obstacle) {
 	if !w.replace(by) {
 		return
@@ -86,7 +86,7 @@ func (w *PendingDeclarations) replace(by map[declaration]obstacle) bool {
 	return !same
 }
 
-// all returns a copy of what is known.
+// all returns a copy of the known declarations.
 func (w *PendingDeclarations) all() map[declaration]obstacle {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Who is told of changes is told of what comes, goes or waits for another reason, and of nothing else.
+// Listeners are called when a declaration comes, goes or waits for another reason, and not otherwise.
 func TestWaitingTells(t *testing.T) {
 	a, b := declaration{"Environment", "a"}, declaration{"DataStore", "b"}
 	waits := obstacle{reasonPending, "it needs a window"}

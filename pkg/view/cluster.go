@@ -13,7 +13,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-// tenant is what is kept of a Pod: its namespace, node and addresses.
+// tenant is the part of a Pod that is kept: its namespace, node and addresses.
 type tenant struct {
 	namespace, node string
 	addresses       []netip.Addr
@@ -57,7 +57,7 @@ func (v *View) podAt(a netip.Addr) (string, bool) {
 	return found, found != ""
 }
 
-// binding is what is kept of a RoleBinding or ClusterRoleBinding.
+// binding is the part of a RoleBinding or ClusterRoleBinding that is kept.
 type binding struct {
 	policy.Binding
 	// role is the role that is bound: namespace/name, or the name of a ClusterRole.
@@ -120,7 +120,7 @@ func (v *View) configMap(namespace, name string) (reference.Contents, bool) {
 	return v.configMaps.Get(namespace + "/" + name)
 }
 
-// secret returns what is kept of a Secret. Nothing is kept of any Secret unless Firebreak was told to read them.
+// secret returns the kept contents of a Secret. It finds none unless Firebreak was told to read Secrets.
 func (v *View) secret(namespace, name string) (reference.Contents, bool) {
 	return v.secrets.Get(namespace + "/" + name)
 }

@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Kind is one kind of object of which the view keeps something.
+// Kind is one kind of object that the view keeps something of.
 type Kind struct {
 	schema.GroupVersionKind
 	// Name is the plural, for people.
@@ -43,7 +43,7 @@ func (k *Kind) NewList() (client.ObjectList, error) {
 	return l, nil
 }
 
-// Reduce returns what is kept of an object, and does not hold on to the object. It returns false if nothing is kept.
+// Reduce returns the part of an object that is kept, which does not hold on to the object. It returns false if nothing is kept.
 func (k *Kind) Reduce(o runtime.Object) (any, bool) { return k.reduce(o) }
 
 // Put keeps what Reduce returned, and reports whether it is news.
@@ -102,7 +102,7 @@ func metadata[T any](name string, gvk schema.GroupVersionKind, t *Table[T], redu
 	return kept(name, gvk, sample, list, t, always(reduce), nil)
 }
 
-// Add keeps what is needed of an object that was read by other means than a watch. It ignores objects of other kinds.
+// Add keeps the needed part of an object that was read by other means than a watch. It ignores objects of other kinds.
 // ConfigMaps and Secrets come before the workloads that use them.
 func (v *View) Add(u *unstructured.Unstructured) error {
 	for _, k := range v.kinds {

@@ -25,7 +25,7 @@ type Client interface {
 	client.SubResourceClientConstructor
 }
 
-// Read reads from the API server what is missing about a request, into f. ControllerUID reads the UIDs of controllers.
+// Read reads the missing facts of a request from the API server, into f. ControllerUID reads the UIDs of controllers.
 func Read(ctx context.Context, c Client, m *policy.Missing, w *policy.ClusterView, f *policy.Facts) (err error) {
 	switch {
 	case m.Namespace != "":

@@ -11,8 +11,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// held is what is kept of an object that holds state: its owners, and what protects it. In every cluster, claims and stateful sets
-// hold state.
+// held is the kept part of an object that holds state: its owners, and what protects it. In every cluster, claims and stateful
+// sets hold state.
 type held struct {
 	policy.Dependent
 	owners []types.UID

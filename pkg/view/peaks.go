@@ -77,7 +77,7 @@ func (p *Peaks) Gone(key Workload, now time.Time) {
 	}
 }
 
-// Recall takes in what another replica has seen, or what this one saw before a restart.
+// Recall takes in the peaks that another replica has seen, or this one before a restart.
 func (p *Peaks) Recall(recorded []v1alpha1.ReplicaPeak, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -28,7 +28,7 @@ func newShelf(limit int64) *shelf {
 	return &shelf{limit: limit, share: limit / 4, sizes: map[string]int64{}, used: map[string]int64{}}
 }
 
-// bound makes a kind keep no more than finds place.
+// bound makes a kind keep no more than the shelf has room for.
 func (s *shelf) bound(k *Kind) {
 	reduce, drop := k.reduce, k.drop
 	k.reduce = func(o runtime.Object) (any, bool) {
@@ -46,7 +46,7 @@ func (s *shelf) bound(k *Kind) {
 	}
 }
 
-// put returns what may be kept of an object; it takes the place of what was kept before.
+// put returns the contents that may be kept of an object, and gives back the place of the earlier ones.
 func (s *shelf) put(key string, c reference.Contents) reference.Contents {
 	size := int64(c.Size())
 	s.mu.Lock()

@@ -16,7 +16,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// owner is what is kept of an object that may own Pods: its identity, what matters of its template, and what it holds if it
+// owner is the kept part of an object that may own Pods: its identity, what matters of its template, and what it holds if it
 // is a StatefulSet.
 type owner struct {
 	Workload

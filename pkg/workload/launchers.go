@@ -19,7 +19,8 @@ type launcher struct {
 	joins bool
 }
 
-// launcherOf is the one list of programs that start others. What another program starts stands behind --.
+// launcherOf returns the launcher of a program, from the one list of programs that start others. A program outside of the list
+// names what it starts after --.
 //
 //nolint:gocyclo,funlen // data
 func launcherOf(program string) (launcher, bool) {
