@@ -216,7 +216,7 @@ func named(q interface {
 	return out
 }
 
-// An execution causes the status of its window to be written; for a window that is gone nothing is written.
+// An execution causes the status of its window to be written; an unknown execution that is gone causes nothing.
 func TestExecutionsHaveTheirWindowLookedAt(t *testing.T) {
 	w := window(nil)
 	s := newStage(t, production, w.DeepCopy())
