@@ -71,7 +71,14 @@ func (e *Estate) host(t reference.Target, from string, aliases int) Resolution {
 		}
 		return e.cluster(e.network.addresses[t.Addr.Unmap()])
 	}
-	if owners := e.Host(t.Name); len(owners) > 0 {
+	if t.Exact {
+		return Resolution{Owners: e.stores.hosts[t.Name]}
+	}
+	owners := e.Host(t.Name)
+	if domain, wild := strings.CutPrefix(t.Name, "*."); wild && t.Unambiguous && len(owners) == 0 {
+		owners = e.covered(domain)
+	}
+	if len(owners) > 0 {
 		return Resolution{Owners: owners}
 	}
 	if name, ok := e.network.hosts[t.Name]; ok {
@@ -108,10 +115,14 @@ func (e *Estate) public(namespace string) bool {
 	return listed && suffix == namespace && len(e.NamespaceOrName(namespace).Production()) == 0
 }
 
-// serviceOf reads the spellings of a Service's DNS name: svc (same namespace), svc.ns, svc.ns.svc,
-// svc.ns.svc.cluster.local, and a Pod's name in front of each of the last three; and that of a Pod by its address.
+// serviceOf reads the spellings of a Service's DNS name: svc (same namespace), svc.ns, svc.ns.svc, svc.ns.svc and the domain of a
+// cluster, and a Pod's name in front of each of the last three; and that of a Pod by its address. What a cluster calls its domain is
+// not known to it, so any domain may be this one's.
 func (e *Estate) serviceOf(h reference.Target, from string) (svc, ns string, ok bool) {
-	labels := strings.Split(strings.TrimSuffix(strings.TrimSuffix(h.Name, "."+clusterDomain), ".clusterset.local"), ".")
+	labels := strings.Split(h.Name, ".")
+	if i := kindLabel(labels); i > 0 {
+		labels = labels[:i+1]
+	}
 	n := len(labels)
 	switch {
 	case n >= 3 && labels[n-1] == "svc":
@@ -120,12 +131,27 @@ func (e *Estate) serviceOf(h reference.Target, from string) (svc, ns string, ok 
 		return "", labels[n-2], true
 	case strings.HasSuffix(h.Name, "."+clusterDomain):
 		return "", "", false
-	case n == 3 && e.ServiceExists(labels[2], labels[1]):
+	case n == 3 && e.serviceKnown(labels[2], labels[1]):
 		return labels[1], labels[2], true // a member of a StatefulSet
-	case n == 2 && (h.Unambiguous && !e.public(labels[1]) || e.ServiceExists(labels[1], labels[0])):
+	case n == 2 && (h.Unambiguous && !e.public(labels[1]) || e.serviceKnown(labels[1], labels[0])):
 		return labels[0], labels[1], true
 	case n == 1 && h.Unambiguous && from != "":
 		return labels[0], from, true
 	}
 	return "", "", false
+}
+
+// kindLabel returns the index of the label svc or pod that the name of a Service and its namespace stand before, or -1.
+func kindLabel(labels []string) int {
+	for i := 2; i < len(labels); i++ {
+		if labels[i] == "svc" || labels[i] == "pod" && strings.HasSuffix(strings.Join(labels[i:], "."), clusterDomain) {
+			return i
+		}
+	}
+	return -1
+}
+
+// serviceKnown reports whether the cluster has a Service, or a data store lists it.
+func (e *Estate) serviceKnown(namespace, name string) bool {
+	return e.ServiceExists(namespace, name) || len(e.Service(namespace, name)) > 0
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/net/publicsuffix"
+
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
@@ -35,7 +37,9 @@ type stores struct {
 	hosts     map[string][]Owner
 	wildcards map[string][]Owner
 	// domains are those above the hosts, each with one owner of each tier that has any below.
-	domains  map[string][]Owner
+	domains map[string][]Owner
+	// parents are the domains directly above a host or wildcard.
+	parents  map[string][]Owner
 	prefixes map[netip.Prefix][]Owner
 	// lengths are the prefix lengths in use, longest first, for IPv4 and IPv6: a lookup asks once for each.
 	lengths4, lengths6 []int
@@ -50,7 +54,7 @@ type stores struct {
 
 func (e *Estate) addStores(in []v1alpha1.DataStore) {
 	e.stores = stores{
-		hosts: map[string][]Owner{}, wildcards: map[string][]Owner{}, domains: map[string][]Owner{}, prefixes: map[netip.Prefix][]Owner{},
+		hosts: map[string][]Owner{}, wildcards: map[string][]Owner{}, domains: map[string][]Owner{}, parents: map[string][]Owner{}, prefixes: map[netip.Prefix][]Owner{},
 		services: map[string][]Owner{}, names: map[string]int32{}, resources: map[string][]Owner{}, instances: map[string][]Owner{},
 		prints: map[reference.Print]struct{}{},
 	}
@@ -224,6 +228,9 @@ func (e *Estate) addHost(d *v1alpha1.DataStore, i int, h string, o Owner) {
 
 // addDomains notes the domains above a host, but for those at the top.
 func (s *stores) addDomains(host string, o Owner) {
+	if _, parent, ok := strings.Cut(host, "."); ok {
+		s.parents[parent] = append(s.parents[parent], o)
+	}
 	for _, domain, _ := strings.Cut(host, "."); strings.Contains(domain, "."); _, domain, _ = strings.Cut(domain, ".") {
 		if slices.ContainsFunc(s.domains[domain], func(other Owner) bool { return other.Tier() == o.Tier() }) {
 			return // and above it, too
@@ -238,6 +245,18 @@ func (e *Estate) Under(domain string) []Owner {
 		return o
 	}
 	return e.Host(domain)
+}
+
+// covered returns data stores that own a host which *.domain stands for. What a whole organisation is called by, as in *.example.com,
+// stands for its direct children only: it says nothing of what lies deeper.
+func (e *Estate) covered(domain string) []Owner {
+	if o := e.stores.parents[domain]; len(o) > 0 {
+		return o
+	}
+	if own, err := publicsuffix.EffectiveTLDPlusOne(domain); err != nil || own == domain {
+		return nil
+	}
+	return e.Under(domain)
 }
 
 // canonical masks a range, and gives one that is mapped into IPv6 as the IPv4 range that it is.

@@ -185,7 +185,7 @@ func (r *reader) read(key string, v any) {
 		name, _ := v["name"].(string)
 		for k, item := range v {
 			switch {
-			case unread(k), k == "value" && unread(strings.ToLower(name)):
+			case unread(k), k == "value" && (unread(name) || strings.HasSuffix(strings.ToLower(name), "image")):
 			case k == "value" && name != "":
 				r.read(name, item)
 			default:

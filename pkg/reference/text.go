@@ -267,6 +267,7 @@ func (sc *scanner) take(s string, strong, loose bool) bool {
 		return false
 	}
 	wild := strings.HasPrefix(s, "*.")
+	strong = strong && (!wild || sc.pos == HostPosition)
 	h, ok := NormaliseHost(strings.TrimPrefix(s, "*."), loose)
 	if !ok || !strong && !strings.Contains(h.Name, ".") && !h.Addr.IsValid() || sc.holds(h) {
 		return false
@@ -378,7 +379,7 @@ func (sc *scanner) value(s string, strong, stands bool) {
 		s, strong, stands = strings.TrimPrefix(domain, "//"), strong || !sc.mail, true
 	}
 	end := indexAny(s, "/\\")
-	sc.path = end < len(s)
+	sc.path = end < len(s) && !strings.HasSuffix(s[:end], ":") // host:/path is what scp takes
 	sc.hostPort(s[:end], strong, stands)
 	if sc.path && isKey(s[:end]) && !strings.Contains(s[:end], ".") {
 		sc.member(s[end+1:])
