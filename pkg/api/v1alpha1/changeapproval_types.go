@@ -4,23 +4,23 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// ApprovalDecision is one person's word.
+// ApprovalDecision is what a person decides about a window, a freeze or an execution.
 // +kubebuilder:validation:Enum=Approve;Reject;Lift;Release
 type ApprovalDecision string
 
 const (
-	// DecisionApprove is for a window.
+	// DecisionApprove approves a window.
 	DecisionApprove ApprovalDecision = "Approve"
-	// DecisionReject blocks a window, and is how an approved one is revoked.
+	// DecisionReject blocks a window, also one that is approved already.
 	DecisionReject ApprovalDecision = "Reject"
-	// DecisionLift ends a freeze, with a second person's Lift.
+	// DecisionLift ends a freeze, together with the Lift of a second person.
 	DecisionLift ApprovalDecision = "Lift"
-	// DecisionRelease gives an execution back.
+	// DecisionRelease gives the slot of an execution back.
 	DecisionRelease ApprovalDecision = "Release"
 )
 
-// ChangeApproval is one person's word about a window, a freeze or an execution. It is immutable. One about a window
-// lies beside it; one about a freeze or an execution lies in Firebreak's own namespace.
+// ChangeApproval is one person's decision about a window, a freeze or an execution. It is immutable. An approval of a
+// window lies in the window's namespace; one of a freeze or an execution lies in Firebreak's own namespace.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -33,53 +33,53 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.spec == oldSelf.spec",message="an approval is immutable; create another one",reason="FieldValueForbidden",fieldPath=".spec"
 type ChangeApproval struct {
 	metav1.TypeMeta `json:",inline"`
-	// metadata is that of any object.
+	// metadata is the standard metadata of an object.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// spec is the word. It never changes.
+	// spec is the decision. It never changes.
 	// +required
 	Spec ChangeApprovalSpec `json:"spec"`
-	// status says whether the word counts. Only Firebreak writes it.
+	// status says whether the decision counts. Only Firebreak writes it.
 	// +optional
 	Status ChangeApprovalStatus `json:"status,omitempty"`
 }
 
-// ChangeApprovalSpec is one person's word.
+// ChangeApprovalSpec is one person's decision.
 // +kubebuilder:validation:XValidation:rule="(has(self.window) ? 1 : 0) + (has(self.freeze) ? 1 : 0) + (has(self.execution) ? 1 : 0) == 1",message="name exactly one of window, freeze and execution",reason="FieldValueInvalid",fieldPath=".window"
 // +kubebuilder:validation:XValidation:rule="has(self.window) == (self.decision in ['Approve', 'Reject'])",message="Approve and Reject are for windows",reason="FieldValueInvalid",fieldPath=".decision"
 // +kubebuilder:validation:XValidation:rule="has(self.freeze) == (self.decision == 'Lift')",message="Lift is for freezes",reason="FieldValueInvalid",fieldPath=".decision"
 // +kubebuilder:validation:XValidation:rule="has(self.execution) == (self.decision == 'Release')",message="Release is for executions",reason="FieldValueInvalid",fieldPath=".decision"
 // +kubebuilder:validation:XValidation:rule="self.decision != 'Approve' || has(self.digest)",message="an approval says which words it approves",reason="FieldValueRequired",fieldPath=".digest"
 type ChangeApprovalSpec struct {
-	// window that the word is about, in the approval's own namespace.
+	// window is the window that the decision is about, in the approval's own namespace.
 	// +optional
 	Window *LocalReference `json:"window,omitempty"`
-	// freeze that the word is about.
+	// freeze is the freeze that the decision is about.
 	// +optional
 	Freeze *LocalReference `json:"freeze,omitempty"`
-	// execution that the word is about.
+	// execution is the execution that the decision is about.
 	// +optional
 	Execution *LocalReference `json:"execution,omitempty"`
-	// digest of the window's canonical spec: what the approver saw. Required to approve.
+	// digest is the digest of the window's canonical spec, as the approver saw it. It is required to approve.
 	// +optional
 	// +kubebuilder:validation:MaxLength=80
 	// +kubebuilder:validation:Pattern=`^(v[0-9]+:)?sha256:[0-9a-f]{64}$`
 	Digest string `json:"digest,omitempty"`
-	// decision is the word.
+	// decision is what the person decides.
 	// +required
 	Decision ApprovalDecision `json:"decision"`
-	// comment for the record. Empty: none.
+	// comment is a comment for the record. It may be empty.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	Comment string `json:"comment,omitempty"`
-	// approver is stamped when the approval is created.
+	// approver is the person who decides. Firebreak stamps it when the approval is created.
 	// +optional
 	Approver *Stamp `json:"approver,omitempty"`
 }
 
-// LocalReference names one object whose namespace is implied, and this very one: a deleted and re-created object
-// has another UID.
+// LocalReference names one object whose namespace is implied. The UID tells it from a deleted and re-created object of
+// the same name.
 type LocalReference struct {
 	// name of the object.
 	// +required
@@ -93,13 +93,13 @@ type LocalReference struct {
 	UID string `json:"uid"`
 }
 
-// ChangeApprovalStatus says whether the word counts.
+// ChangeApprovalStatus says whether the decision counts.
 type ChangeApprovalStatus struct {
-	// observedGeneration is the generation of the spec that this status speaks of.
+	// observedGeneration is the generation of the spec that this status describes.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions are: Counts (reasons Counts, WindowNotFound, OtherWindow, OtherDigest, Requester, NotAPerson,
-	// NotAnApprover, Expired).
+	// conditions are of one type: Counts (reasons Counts, WindowNotFound, OtherWindow, OtherDigest, Requester,
+	// NotAPerson, NotAnApprover, Expired).
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -9,11 +9,11 @@ import (
 type MaintenanceMode string
 
 const (
-	// MaintenanceDetect finds maintenance by label, data store, requester and tool. It is for accidents.
+	// MaintenanceDetect finds maintenance by label, data store, requester and tool. It guards against accidents.
 	MaintenanceDetect MaintenanceMode = "Detect"
-	// MaintenanceLabeled takes only what carries the label firebreak.dev/maintenance for maintenance.
+	// MaintenanceLabeled counts only objects with the label firebreak.dev/maintenance as maintenance.
 	MaintenanceLabeled MaintenanceMode = "Labeled"
-	// MaintenanceAll takes every Job and bare Pod for maintenance. It is for adversaries.
+	// MaintenanceAll counts every Job and bare Pod as maintenance. It guards against adversaries.
 	MaintenanceAll MaintenanceMode = "All"
 )
 
@@ -24,10 +24,11 @@ type ChangeScope string
 const (
 	// ScopeMaintenance demands a window for maintenance alone.
 	ScopeMaintenance ChangeScope = "Maintenance"
-	// ScopeWorkloads demands one for whatever a person or an automation changes in what runs as well: templates, images, scale,
-	// ConfigMaps and Secrets, RBAC and routes. It is what a freeze of level Changes stops.
+	// ScopeWorkloads also demands one for every change by a person or an automation to what runs: templates, images,
+	// scale, ConfigMaps and Secrets, RBAC and routes. A freeze of level Changes stops the same changes.
 	ScopeWorkloads ChangeScope = "Workloads"
-	// ScopeEverything demands one for every write of a person or an automation. It is what a freeze of level Everything stops.
+	// ScopeEverything demands one for every write of a person or an automation. A freeze of level Everything stops the
+	// same writes.
 	ScopeEverything ChangeScope = "Everything"
 )
 
@@ -38,14 +39,15 @@ type InteractiveAccess string
 const (
 	// InteractiveAllow lets members open sessions.
 	InteractiveAllow InteractiveAccess = "Allow"
-	// InteractiveWindowRequired lets them do so inside a window that names the operation.
+	// InteractiveWindowRequired lets members open sessions inside a window that names the operation.
 	InteractiveWindowRequired InteractiveAccess = "WindowRequired"
-	// InteractiveDeny lets nobody.
+	// InteractiveDeny lets nobody open sessions.
 	InteractiveDeny InteractiveAccess = "Deny"
 )
 
-// The pattern of durations bounds their digits, so that whatever matches it can be counted. The rules about them hold for
-// what does not match it too: a malformed duration gets one message, not a second one about type conversion.
+// The pattern of durations bounds their digits, so that every duration that matches it can be computed. The rules below
+// also hold for a duration that does not match: a malformed duration gets one message, not a second one about type
+// conversion.
 
 // ChangeControl says how changes in a Production environment are bounded.
 // +kubebuilder:validation:XValidation:rule="self.maxWindowDuration.matches('[1-9]')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".maxWindowDuration"
@@ -54,8 +56,9 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.standardApprovalValidity.matches('[1-9]')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".standardApprovalValidity"
 // +kubebuilder:validation:XValidation:rule="!self.executionRetention.matches('^([0-9]{1,5}(\\\\.[0-9]{1,6})?(ms|s|m|h)){1,6}$') || duration(self.executionRetention) >= duration('24h')",message="must be at least 24h, so that yesterday's changes can be told",reason="FieldValueInvalid",fieldPath=".executionRetention"
 type ChangeControl struct {
-	// scope says which changes need a window. What keeps running things running never does: controllers, operators on their own
-	// objects, and updates that store what is stored already. Omitted is Maintenance.
+	// scope says which changes need a window. Some never need one, since they keep running things running: those of
+	// controllers, those of operators to their own objects, and updates that store what is stored already. If omitted,
+	// it is Maintenance.
 	// +optional
 	Scope ChangeScope `json:"scope,omitempty"`
 	// maintenance says which Jobs need a window.
@@ -70,14 +73,14 @@ type ChangeControl struct {
 	// +kubebuilder:validation:items:MaxLength=128
 	MaintenanceTools []string `json:"maintenanceTools,omitempty"`
 	// requiredApprovals is how many persons other than the requester must approve a window. 0 is legal, so that
-	// lowering it is judged as the weakening that it is.
+	// lowering the number to 0 is judged as a weakening.
 	// +optional
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=10
 	RequiredApprovals *int32 `json:"requiredApprovals,omitempty"`
-	// approvers limits whose approval counts. Empty: any person whom RBAC lets approve. A service account never
-	// counts.
+	// approvers limits whose approvals count. If empty, the approval of any person whom RBAC lets approve counts. That
+	// of a service account never counts.
 	// +optional
 	Approvers Approvers `json:"approvers,omitempty"`
 	// automatedRequesters are service accounts that may request windows; two different persons must then approve.
@@ -85,7 +88,7 @@ type ChangeControl struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	AutomatedRequesters []ServiceAccountGlob `json:"automatedRequesters,omitempty"`
-	// approvalValidity is how long before its start a Normal window may be approved at the earliest.
+	// approvalValidity is how long before its start a Normal window may be approved.
 	// +optional
 	// +kubebuilder:default="168h"
 	// +kubebuilder:validation:Type=string
@@ -146,29 +149,29 @@ type ChangeControl struct {
 	BlastRadius BlastRadius `json:"blastRadius,omitempty"`
 }
 
-// Approvers limits whose approval counts to persons of one authenticator: a person with two accounts is two users
-// to Kubernetes.
+// Approvers limits whose approvals count to persons of one authenticator: a person with two accounts is two users to
+// Kubernetes.
 type Approvers struct {
-	// users whose approval counts.
+	// users are the users whose approvals count.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	Users []Glob `json:"users,omitempty"`
-	// groups whose users' approval counts.
+	// groups are the groups whose users' approvals count.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	Groups []Glob `json:"groups,omitempty"`
 }
 
-// ProtectedState says what must not be deleted outside a window: objects of one of Kinds whose labels Selector
-// matches.
+// ProtectedState says what must not be deleted outside a window: objects of one of the kinds whose labels match the
+// selector.
 type ProtectedState struct {
-	// selector matches labels of the objects.
+	// selector matches the labels of the objects.
 	// +optional
 	// +kubebuilder:default={matchLabels: {"firebreak.dev/protected": "true"}}
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
-	// kinds of the objects.
+	// kinds are the kinds of the objects.
 	// +optional
 	// +listType=set
 	// +kubebuilder:default={Namespace,PersistentVolumeClaim,StatefulSet,CustomResourceDefinition}
@@ -192,8 +195,8 @@ type BlastRadius struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000
 	MaxScaleUpFactor *int32 `json:"maxScaleUpFactor,omitempty"`
-	// maxScaleUp is how many replicas may be added at once whatever the factor: growing from 1 to 5 endangers nothing.
-	// Omitted is 10.
+	// maxScaleUp is how many replicas may be added at once whatever the factor, since growing from 1 to 5 endangers
+	// nothing. If omitted, it is 10.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100000

@@ -5,22 +5,22 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// ExecutionState says what became of a reservation. Empty is Pending.
+// ExecutionState says what became of a reservation. An empty state means Pending.
 // +kubebuilder:validation:Enum=Pending;Used;Released
 type ExecutionState string
 
 const (
 	// ExecutionPending is a reservation whose object has not been seen in the cluster yet.
 	ExecutionPending ExecutionState = "Pending"
-	// ExecutionUsed is for good: the object was seen, or it cannot be ruled out that it existed.
+	// ExecutionUsed is final: the object was seen, or its existence cannot be ruled out.
 	ExecutionUsed ExecutionState = "Used"
 	// ExecutionReleased is the record of a slot that was given back.
 	ExecutionReleased ExecutionState = "Released"
 )
 
 // ChangeExecution is one use of a change window. Creating it is the reservation: its name is
-// `<window UID>-<occurrence>-<slot>`, so a slot is taken atomically by whoever comes first. It lies in Firebreak's
-// own namespace and outlives its window. Only Firebreak writes it.
+// `<window UID>-<occurrence>-<slot>`, so the first request takes the slot atomically. It lies in Firebreak's own
+// namespace and outlives its window. Only Firebreak writes it.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -36,28 +36,29 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.spec == oldSelf.spec",message="an execution is a record and immutable",reason="FieldValueForbidden",fieldPath=".spec"
 type ChangeExecution struct {
 	metav1.TypeMeta `json:",inline"`
-	// metadata is that of any object.
+	// metadata is the standard metadata of an object.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// spec is what was reserved. It never changes.
+	// spec says what was reserved. It never changes.
 	// +required
 	Spec ChangeExecutionSpec `json:"spec"`
-	// status is what became of it.
+	// status says what became of the reservation.
 	// +optional
 	Status ChangeExecutionStatus `json:"status,omitempty"`
 }
 
-// ChangeExecutionSpec is what was reserved.
+// ChangeExecutionSpec says what was reserved.
 type ChangeExecutionSpec struct {
-	// window that was used.
+	// window is the window that was used.
 	// +required
 	Window ExecutedWindow `json:"window"`
-	// occurrence of a recurring window, as the Unix time of its start in seconds; 0 for a window that opens once.
+	// occurrence is the occurrence of a recurring window, as the Unix time of its start in seconds. It is 0 for a
+	// window that opens once.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Occurrence int64 `json:"occurrence,omitempty"`
-	// slot that was taken: counted from 0, or derived from Key where executions are not limited.
+	// slot is the slot that was taken: a number from 0, or a text derived from key where executions are not limited.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=32
@@ -67,20 +68,21 @@ type ChangeExecutionSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	Key string `json:"key"`
-	// requester who used the window.
+	// requester is the user that used the window.
 	// +required
 	Requester Stamp `json:"requester"`
-	// operation that was admitted.
+	// operation is the operation that was admitted.
 	// +required
 	Operation Operation `json:"operation"`
-	// object that it was admitted for.
+	// object is the object that it was admitted for.
 	// +required
 	Object ExecutedObject `json:"object"`
-	// digest of the plan that ran. Empty where nothing was pinned and the object has no pod template.
+	// digest is the digest of the plan that ran. It is empty where nothing was pinned and the object has no pod
+	// template.
 	// +optional
 	// +kubebuilder:validation:MaxLength=80
 	Digest string `json:"digest,omitempty"`
-	// approvals are the names of the ChangeApprovals of the window that were there when the slot was taken.
+	// approvals are the names of the window's ChangeApprovals that existed when the slot was taken.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
@@ -91,7 +93,7 @@ type ChangeExecutionSpec struct {
 // ExecutedWindow names the window that was used, as it was then.
 type ExecutedWindow struct {
 	ObjectReference `json:",inline"`
-	// type of the window. An emergency is reviewed, also when its window is gone.
+	// type of the window. An emergency is reviewed even after its window is deleted.
 	// +optional
 	// +kubebuilder:validation:MaxLength=16
 	Type WindowType `json:"type,omitempty"`
@@ -99,10 +101,10 @@ type ExecutedWindow struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Environment string `json:"environment,omitempty"`
-	// requestedBy is who requested it. Empty: it carried no stamp.
+	// requestedBy is the user that requested the window. It is omitted if the window carried no stamp.
 	// +optional
 	RequestedBy *Stamp `json:"requestedBy,omitempty"`
-	// reason of the window: the record outlives it.
+	// reason of the window. It is kept here because the record outlives the window.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	Reason string `json:"reason,omitempty"`
@@ -110,21 +112,21 @@ type ExecutedWindow struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Ticket string `json:"ticket,omitempty"`
-	// approvedBy are the usernames of those whose approvals counted when the slot was taken.
+	// approvedBy are the usernames of the persons whose approvals counted when the slot was taken.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=1024
 	ApprovedBy []string `json:"approvedBy,omitempty"`
-	// digest of its canonical spec.
+	// digest of the window's canonical spec.
 	// +required
 	// +kubebuilder:validation:MaxLength=80
 	Digest string `json:"digest"`
 }
 
-// ExecutedObject names what a window was used for.
+// ExecutedObject names the object that a window was used for.
 type ExecutedObject struct {
-	// group of the object's kind. Empty: the core group.
+	// group of the object's kind. If empty, it is the core group.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Group string `json:"group,omitempty"`
@@ -140,7 +142,7 @@ type ExecutedObject struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=63
 	Kind string `json:"kind"`
-	// namespace of the object. Empty: it is cluster-scoped.
+	// namespace of the object. It is empty if the object is cluster-scoped.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Namespace string `json:"namespace,omitempty"`
@@ -155,22 +157,22 @@ type ExecutedObject struct {
 	UID types.UID `json:"uid,omitempty"`
 }
 
-// ChangeExecutionStatus is what became of a reservation.
+// ChangeExecutionStatus says what became of a reservation.
 type ChangeExecutionStatus struct {
-	// state of the reservation. Empty: Pending.
+	// state of the reservation. If empty, it is Pending.
 	// +optional
 	State ExecutionState `json:"state,omitempty"`
-	// result in a word or two: how a Job ended, or why the slot was given back.
+	// result says in a word or two how a Job ended, or why the slot was given back.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	Result string `json:"result,omitempty"`
 	// startedAt is when the object was first seen.
 	// +optional
 	StartedAt *metav1.Time `json:"startedAt,omitempty"`
-	// finishedAt is when it ended, as far as Firebreak saw it.
+	// finishedAt is when the object ended, as far as Firebreak saw it.
 	// +optional
 	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
-	// releasedBy is who gave the slot back; empty where nobody or Firebreak itself did.
+	// releasedBy is the person who gave the slot back. It is empty if nobody did, or Firebreak itself.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	ReleasedBy string `json:"releasedBy,omitempty"`
@@ -185,8 +187,8 @@ type ChangeExecutionList struct {
 	Items []ChangeExecution `json:"items"`
 }
 
-// Released reports whether an execution is the record of a slot that was given back: by its status, or by the label that such a record is
-// made with, before its status is written.
+// Released reports whether an execution is the record of a slot that was given back. Its status says so, or, before the
+// status is written, the label that such a record is created with.
 func (x *ChangeExecution) Released() bool {
 	return x.Status.State == ExecutionReleased || x.Labels[LabelExecutionState] == string(ExecutionReleased)
 }

@@ -9,11 +9,11 @@ import (
 type FreezeLevel string
 
 const (
-	// FreezeChanges stops what persons, CI and GitOps change: workload templates, configuration, RBAC, routes,
+	// FreezeChanges stops changes by persons, CI and GitOps: to workload templates, configuration, RBAC and routes, and
 	// maintenance. It never stops what keeps running things running: Pods of existing workloads, evictions,
 	// autoscaling, renewals by operators, Pod deletes, status.
 	FreezeChanges FreezeLevel = "Changes"
-	// FreezeEverything is the red button: it binds autoscalers and operators too. It lasts four hours at most.
+	// FreezeEverything is the red button: it stops autoscalers and operators too. It lasts four hours at most.
 	FreezeEverything FreezeLevel = "Everything"
 )
 
@@ -22,9 +22,9 @@ const (
 type LiftedBy string
 
 const (
-	// LiftedByAnyone lets any member of the frozen environments lift it, by deleting it.
+	// LiftedByAnyone lets any member of the frozen environments lift the freeze, by deleting it.
 	LiftedByAnyone LiftedBy = "Anyone"
-	// LiftedByTwoPersons needs the Lift of two persons.
+	// LiftedByTwoPersons requires the Lift of two persons.
 	LiftedByTwoPersons LiftedBy = "TwoPersons"
 )
 
@@ -43,7 +43,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.spec == oldSelf.spec",message="a freeze is immutable; lift it and create another one",reason="FieldValueForbidden",fieldPath=".spec"
 type ChangeFreeze struct {
 	metav1.TypeMeta `json:",inline"`
-	// metadata is that of any object.
+	// metadata is the standard metadata of an object.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
@@ -59,7 +59,7 @@ type ChangeFreeze struct {
 // +kubebuilder:validation:XValidation:rule="self.level != 'Everything' || (has(self.schedule) && has(self.schedule.end))",message="Everything lasts four hours at most, so it needs schedule.end",reason="FieldValueRequired",fieldPath=".schedule"
 // +kubebuilder:validation:XValidation:rule="self.level != 'Everything' || !has(self.schedule) || !has(self.schedule.start) || !has(self.schedule.end) || self.schedule.end - self.schedule.start <= duration('4h')",message="Everything lasts four hours at most; renew it by creating another one",reason="FieldValueInvalid",fieldPath=".schedule.end"
 type ChangeFreezeSpec struct {
-	// environments that are frozen.
+	// environments are the environments that are frozen.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -67,7 +67,7 @@ type ChangeFreezeSpec struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63
 	Environments []string `json:"environments"`
-	// namespaces are globs that narrow the freeze within the environments. Empty: all of them.
+	// namespaces are globs that narrow the freeze within the environments. If empty, all namespaces are frozen.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
@@ -76,29 +76,30 @@ type ChangeFreezeSpec struct {
 	// +optional
 	// +kubebuilder:default=Changes
 	Level FreezeLevel `json:"level,omitempty"`
-	// schedule says when. Omitted, or without start: from the freeze's creation; without end: until it is lifted.
+	// schedule says when the freeze holds. Without a start, it holds from its creation; without an end, until it is
+	// lifted.
 	// +optional
 	Schedule *Schedule `json:"schedule,omitempty"`
-	// reason is shown to everyone whom the freeze stops.
+	// reason is shown to every requester that the freeze stops.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Reason string `json:"reason"`
-	// liftedBy says who may lift it.
+	// liftedBy says who may lift the freeze.
 	// +optional
 	// +kubebuilder:default=Anyone
 	LiftedBy LiftedBy `json:"liftedBy,omitempty"`
-	// requestedBy is stamped when the freeze is created.
+	// requestedBy is the user that created the freeze. Firebreak stamps it at the creation.
 	// +optional
 	RequestedBy *Stamp `json:"requestedBy,omitempty"`
 }
 
 // ChangeFreezeStatus says whether the freeze holds now.
 type ChangeFreezeStatus struct {
-	// observedGeneration is the generation of the spec that this status speaks of.
+	// observedGeneration is the generation of the spec that this status describes.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions are: Active (reasons Holds, NotYet, Over, Malformed).
+	// conditions are of one type: Active (reasons Holds, NotYet, Over, Malformed).
 	// +optional
 	// +listType=map
 	// +listMapKey=type

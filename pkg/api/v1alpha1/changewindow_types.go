@@ -4,7 +4,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// WindowType is the kind of change that a window is for, as ITIL uses the words.
+// WindowType is the kind of change that a window is for, in the words of ITIL.
 // +kubebuilder:validation:Enum=Normal;Standard;Emergency
 type WindowType string
 
@@ -13,11 +13,11 @@ const (
 	WindowNormal WindowType = "Normal"
 	// WindowStandard is a routine that recurs, approved once with its plan pinned.
 	WindowStandard WindowType = "Standard"
-	// WindowEmergency opens without approval for whoever may break glass, and is reviewed afterwards.
+	// WindowEmergency opens without approval for persons who may break glass, and is reviewed afterwards.
 	WindowEmergency WindowType = "Emergency"
 )
 
-// Operation is what a window lets happen to an object.
+// Operation is an operation that a window permits on an object.
 // +kubebuilder:validation:Enum=Create;Update;Delete;Scale;Exec;Attach;PortForward;Proxy;Debug
 type Operation string
 
@@ -34,12 +34,12 @@ const (
 	OperationDebug       Operation = "Debug"
 )
 
-// Overrun says what becomes of a run that would outlast its window.
+// Overrun says what happens to a run that would outlast its window.
 // +kubebuilder:validation:Enum=Finish;Deadline
 type Overrun string
 
 const (
-	// OverrunFinish lets what was admitted finish.
+	// OverrunFinish lets admitted runs finish.
 	OverrunFinish Overrun = "Finish"
 	// OverrunDeadline admits a Job only if its activeDeadlineSeconds ends it before the window closes.
 	OverrunDeadline Overrun = "Deadline"
@@ -62,11 +62,11 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.spec == oldSelf.spec",message="a change window is immutable, so that an approval never covers words that changed; delete it and request a new one",reason="FieldValueForbidden",fieldPath=".spec"
 type ChangeWindow struct {
 	metav1.TypeMeta `json:",inline"`
-	// metadata is that of any object.
+	// metadata is the standard metadata of an object.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// spec is what is asked for. It never changes.
+	// spec says what the requester asks for. It never changes.
 	// +required
 	Spec ChangeWindowSpec `json:"spec"`
 	// status is computed, lags, and is never used to decide. Only Firebreak writes it.
@@ -74,7 +74,7 @@ type ChangeWindow struct {
 	Status ChangeWindowStatus `json:"status,omitempty"`
 }
 
-// ChangeWindowSpec is what is asked for.
+// ChangeWindowSpec says what the requester asks for.
 // +kubebuilder:validation:XValidation:rule="self.type == 'Standard' ? has(self.schedule.recurrence) : (has(self.schedule.start) && has(self.schedule.end))",message="Normal and Emergency windows need start and end, Standard windows a recurrence",reason="FieldValueRequired",fieldPath=".schedule"
 // +kubebuilder:validation:XValidation:rule="self.type == 'Standard' || !has(self.maxExecutionsPerOccurrence)",message="only Standard windows have occurrences",reason="FieldValueForbidden",fieldPath=".maxExecutionsPerOccurrence"
 // +kubebuilder:validation:XValidation:rule="self.type == 'Emergency' || !has(self.overridesFreeze) || !self.overridesFreeze",message="only Emergency windows may override a freeze",reason="FieldValueForbidden",fieldPath=".overridesFreeze"
@@ -85,18 +85,18 @@ type ChangeWindowSpec struct {
 	// +optional
 	// +kubebuilder:default=Normal
 	Type WindowType `json:"type,omitempty"`
-	// environment in which the change will happen, typed by the requester. It must be the one that the window's
-	// namespaces belong to; so it confirms the target for what runs under the window.
+	// environment is the environment in which the change will happen, as the requester typed it. It must be the one
+	// that the window's namespaces belong to, so it confirms the target for every run under the window.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Environment string `json:"environment"`
-	// reason says what for, to the approver and to the auditor.
+	// reason tells the approver and the auditor what the window is for.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	Reason string `json:"reason"`
-	// ticket names the record of the change elsewhere. Empty: there is none.
+	// ticket names the record of the change elsewhere. It is empty if there is none.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Ticket string `json:"ticket,omitempty"`
@@ -106,67 +106,69 @@ type ChangeWindowSpec struct {
 	// scope says what may happen to which objects.
 	// +required
 	Scope Scope `json:"scope"`
-	// The default of Subjects is stored, since Go clients send an empty object back where they read none, and the spec
-	// would seem to have changed.
+	// The default of Subjects is stored: Go clients send an empty object back where they read none, and without the
+	// default the spec would seem to have changed.
 
-	// subjects who may use the window. Empty: its requester alone. They are not compared for Kubernetes' own
-	// controllers, such as the one that starts a CronJob's Jobs: there scope, plan and scheduled time decide.
+	// subjects are the requesters that may use the window. If empty, only the user that requested it may. They are not
+	// compared for Kubernetes' own controllers, such as the one that starts a CronJob's Jobs: for these, scope, plan
+	// and scheduled time decide.
 	// +optional
 	// +kubebuilder:default={}
 	Subjects Subjects `json:"subjects,omitempty"`
-	// plan pins what exactly may run. Omitted: nothing is pinned, which the environment may forbid.
+	// plan pins what exactly may run. If omitted, nothing is pinned, which the environment may forbid.
 	// +optional
 	Plan *Plan `json:"plan,omitempty"`
-	// maxExecutions is how often the window may be used. Omitted: once for a Normal window, without limit for
-	// the others.
+	// maxExecutions is how often the window may be used. If omitted, a Normal window may be used once, the others
+	// without limit.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10000
 	MaxExecutions *int32 `json:"maxExecutions,omitempty"`
-	// maxExecutionsPerOccurrence is how often each occurrence of a Standard window may be used. Omitted: once.
+	// maxExecutionsPerOccurrence is how often each occurrence of a Standard window may be used. If omitted, it is 1.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10000
 	MaxExecutionsPerOccurrence *int32 `json:"maxExecutionsPerOccurrence,omitempty"`
-	// startBefore lets executions start only within this time from the opening. Omitted: until the window closes.
+	// startBefore lets executions start only within this time from the opening. If omitted, they may start until the
+	// window closes.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,6})?(ms|s|m|h)){1,6}$`
 	// +kubebuilder:validation:MaxLength=32
 	StartBefore *metav1.Duration `json:"startBefore,omitempty"`
-	// overrun says what becomes of a run that would outlast the window.
+	// overrun says what happens to a run that would outlast the window.
 	// +optional
 	// +kubebuilder:default=Finish
 	Overrun Overrun `json:"overrun,omitempty"`
-	// rollback says how the change is undone. Empty: nothing is said, which the environment may forbid.
+	// rollback says how the change is undone. It may be empty, unless the environment forbids that.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	Rollback string `json:"rollback,omitempty"`
-	// overridesFreeze lets an Emergency window, once approved, pass a freeze.
+	// overridesFreeze lets an Emergency window pass a freeze once it is approved.
 	// +optional
 	OverridesFreeze bool `json:"overridesFreeze,omitempty"`
-	// requestedBy is stamped when the window is created.
+	// requestedBy is the user that requested the window. Firebreak stamps it at the creation.
 	// +optional
 	RequestedBy *Stamp `json:"requestedBy,omitempty"`
 }
 
-// Scope says what a window lets happen to which objects.
+// Scope says which operations a window permits on which objects.
 type Scope struct {
-	// operations that may happen.
+	// operations are the operations that are permitted.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=9
 	Operations []Operation `json:"operations"`
-	// resources that they may happen to.
+	// resources are the objects that they are permitted on.
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	Resources []ScopedResource `json:"resources"`
-	// namespaces are names, no globs, in which the window opens. Only a window in Firebreak's own namespace may
-	// list them; there, empty means that namespace and cluster-scoped objects. Anywhere else a window opens its own
-	// namespace.
+	// namespaces are exact names of the namespaces in which the window opens. Only a window in Firebreak's own
+	// namespace may list them; if it lists none, it opens for that namespace and for cluster-scoped objects. Any other
+	// window opens for its own namespace.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
@@ -174,8 +176,8 @@ type Scope struct {
 	// +kubebuilder:validation:items:MaxLength=63
 	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	Namespaces []string `json:"namespaces,omitempty"`
-	// clusters are exact names of the clusters that honour the window. Empty: all; required in Firebreak's own
-	// namespace.
+	// clusters are exact names of the clusters that honour the window. If empty, all clusters do. It is required in
+	// Firebreak's own namespace.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
@@ -186,7 +188,7 @@ type Scope struct {
 
 // ScopedResource names objects of one kind, in every version of its group.
 type ScopedResource struct {
-	// group of the kind. Empty: the core group.
+	// group of the kind. If empty, it is the core group.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Group string `json:"group,omitempty"`
@@ -195,7 +197,7 @@ type ScopedResource struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Kind string `json:"kind"`
-	// names are globs over names of the objects. At least one: a window for everything says so with `*`.
+	// names are globs over names of the objects. There must be at least one: a window for everything says so with `*`.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -217,13 +219,13 @@ type Plan struct {
 type PlannedWorkload struct {
 	// ScopedResource says which objects the entry pins.
 	ScopedResource `json:",inline"`
-	// digest is the pin: `v1:sha256:…` over what decides what runs. Its first part names the version of the
+	// digest is the pin: `v1:sha256:…` over the fields that decide what runs. Its first part names the version of the
 	// algorithm.
 	// +required
 	// +kubebuilder:validation:MaxLength=80
 	// +kubebuilder:validation:Pattern=`^v[0-9]+:sha256:[0-9a-f]{64}$`
 	Digest string `json:"digest"`
-	// fields is one digest for each decisive field, so that the field that differs can be named.
+	// fields holds one digest for each decisive field, so that Firebreak can name the field that differs.
 	// +optional
 	// +listType=map
 	// +listMapKey=path
@@ -233,24 +235,24 @@ type PlannedWorkload struct {
 
 // PlannedField is one decisive field of a planned workload.
 type PlannedField struct {
-	// path of the field, from the pod template.
+	// path of the field, starting at the pod template.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	Path string `json:"path"`
-	// digest of its value.
+	// digest of the field's value.
 	// +required
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^[0-9a-f]{16,64}$`
 	Digest string `json:"digest"`
-	// text of its value, only where it cannot hold a credential: images, command words, identity, host access.
-	// Never environment values or arguments.
+	// text of the field's value, only where it cannot hold a credential: images, command words, identity, host access.
+	// It never holds environment values or arguments.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Text string `json:"text,omitempty"`
 }
 
-// WindowPhase is a summary for people; nothing is decided on it.
+// WindowPhase is a summary for people; no decision rests on it.
 // +kubebuilder:validation:Enum=Pending;Approved;Open;Closed;Rejected;Exhausted;Invalid
 type WindowPhase string
 
@@ -267,7 +269,7 @@ const (
 
 // ChangeWindowStatus is computed from spec, approvals, executions and the clock.
 type ChangeWindowStatus struct {
-	// observedGeneration is the generation of the spec that this status speaks of.
+	// observedGeneration is the generation of the spec that this status describes.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// phase is a summary for people.
@@ -276,7 +278,7 @@ type ChangeWindowStatus struct {
 	// digest of the canonical spec, which approvals repeat.
 	// +optional
 	Digest string `json:"digest,omitempty"`
-	// approvals that count, of those required, such as 1/2.
+	// approvals is how many approvals count, of those required, such as 1/2.
 	// +optional
 	Approvals string `json:"approvals,omitempty"`
 	// opensAt is the start of the present or next occurrence.
@@ -285,12 +287,13 @@ type ChangeWindowStatus struct {
 	// closesAt is the end of that occurrence.
 	// +optional
 	ClosesAt *metav1.Time `json:"closesAt,omitempty"`
-	// executions under the window.
+	// executions sums up the executions under the window.
 	// +optional
 	Executions ExecutionSummary `json:"executions,omitempty"`
-	// conditions are: Approved (reasons Approved, ApprovalsMissing, Rejected) and Ready (reasons Open, NotYetOpen,
-	// Closed, StartPassed, Deleted, ApprovalsMissing, Rejected, Exhausted, Malformed, OtherCluster); of Emergency windows also Reviewed
-	// (reasons Reviewed, Unreviewed), which says whether somebody other than who opened it has looked at it.
+	// conditions are of three types: Approved (reasons Approved, ApprovalsMissing, Rejected), Ready (reasons Open,
+	// NotYetOpen, Closed, StartPassed, Deleted, ApprovalsMissing, Rejected, Exhausted, Malformed, OtherCluster) and,
+	// for Emergency windows only, Reviewed (reasons Reviewed, Unreviewed), which says whether a person other than its
+	// requester has reviewed the window.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -298,9 +301,9 @@ type ChangeWindowStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// ExecutionSummary tells what was done under a window.
+// ExecutionSummary sums up the executions under a window.
 type ExecutionSummary struct {
-	// count of executions.
+	// count is the number of executions.
 	// +optional
 	Count int32 `json:"count,omitempty"`
 	// last are the names of the latest ChangeExecutions, newest first, at most ten.

@@ -16,11 +16,11 @@ import (
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type DataStore struct {
 	metav1.TypeMeta `json:",inline"`
-	// metadata is that of any object.
+	// metadata is the standard metadata of an object.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// spec says what the data store is known by.
+	// spec says how references to the data store are recognised.
 	// +required
 	Spec DataStoreSpec `json:"spec"`
 	// status is what Firebreak made of the spec. Only Firebreak writes it.
@@ -28,11 +28,12 @@ type DataStore struct {
 	Status DataStoreStatus `json:"status,omitempty"`
 }
 
-// DataStoreSpec says what a data store is known by. Something must be named, or no reference could ever match.
+// DataStoreSpec says how references to a data store are recognised. It must name something, or no reference could ever
+// match.
 // +kubebuilder:validation:XValidation:rule="(has(self.hosts) && size(self.hosts) > 0) || (has(self.cidrs) && size(self.cidrs) > 0) || (has(self.resourceNames) && size(self.resourceNames) > 0) || (has(self.services) && size(self.services) > 0) || has(self.credentials)",message="name at least one host, range, resource name, service or credential",reason="FieldValueRequired",fieldPath=".hosts"
 type DataStoreSpec struct {
-	// environment that the data store belongs to. One that does not exist counts as Production for non-production
-	// subjects.
+	// environment is the environment that the data store belongs to. One that does not exist counts as Production for
+	// non-production subjects.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
@@ -67,7 +68,7 @@ type DataStoreSpec struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=256
 	Services []ServiceReference `json:"services,omitempty"`
-	// credentials that open the data store.
+	// credentials are the credentials that open the data store.
 	// +optional
 	Credentials *Credentials `json:"credentials,omitempty"`
 }
@@ -86,7 +87,7 @@ type ServiceReference struct {
 	Name string `json:"name"`
 }
 
-// Credentials names, never contains, what opens a data store.
+// Credentials names what opens a data store, and never contains it.
 // +kubebuilder:validation:XValidation:rule="(has(self.secrets) && size(self.secrets) > 0) || (has(self.vaultPaths) && size(self.vaultPaths) > 0) || (has(self.roleNames) && size(self.roleNames) > 0)",message="name at least one secret, vault path or role",reason="FieldValueRequired",fieldPath=".secrets"
 type Credentials struct {
 	// secrets are globs over names of Kubernetes Secrets of this environment.
@@ -112,16 +113,16 @@ type Credentials struct {
 
 // DataStoreStatus is what Firebreak made of a DataStore.
 type DataStoreStatus struct {
-	// observedGeneration is the generation of the spec that this status speaks of.
+	// observedGeneration is the generation of the spec that this status describes.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// tier of the environment. Empty: the environment does not exist.
+	// tier of the environment. It is empty if the environment does not exist.
 	// +optional
 	Tier Tier `json:"tier,omitempty"`
-	// conditions are: Ready (reasons Compiled, Malformed, EnvironmentNotFound) says whether the whole spec is in force;
-	// Conflict (reasons NoOverlap, HostClaimedTwice) whether another DataStore claims the same with equal precision;
-	// PendingApproval (reasons Applied, PendingApproval, Refused) whether what the chart's values declare waits for a
-	// window.
+	// conditions are of three types. Ready (reasons Compiled, Malformed, EnvironmentNotFound) says whether the whole
+	// spec is in force, Conflict (reasons NoOverlap, HostClaimedTwice) whether another DataStore claims the same with
+	// equal precision, and PendingApproval (reasons Applied, PendingApproval, Refused) whether a declaration in the
+	// chart's values waits for a window.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -9,9 +9,9 @@ import (
 type Tier string
 
 const (
-	// TierProduction is what must not be touched by mistake.
+	// TierProduction is for everything that must not be touched by mistake.
 	TierProduction Tier = "Production"
-	// TierNonProduction is everything else that people work in. Unknown subjects are NonProduction.
+	// TierNonProduction is for everything else that people work in. Unknown subjects are NonProduction.
 	TierNonProduction Tier = "NonProduction"
 	// TierShared is for platform services that both sides use.
 	TierShared Tier = "Shared"
@@ -44,7 +44,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="metadata.name must be at most 63 characters, so that it fits a label"
 type Environment struct {
 	metav1.TypeMeta `json:",inline"`
-	// metadata is that of any object.
+	// metadata is the standard metadata of an object.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
@@ -68,50 +68,51 @@ type EnvironmentSpec struct {
 	// identities says who may act here, besides the service accounts of member namespaces.
 	// +optional
 	Identities IdentityMembers `json:"identities,omitempty"`
-	// nodes describes the environment's own scheduling pool. Empty: it has none.
+	// nodes describes the environment's own scheduling pool. It is empty if the environment has none.
 	// +optional
 	Nodes NodePool `json:"nodes,omitempty"`
-	// gateways are the dedicated proxies through which data may cross tiers. Empty: none may.
+	// gateways are the dedicated proxies through which data may cross tiers. If empty, none may.
 	// +optional
 	// +listType=map
 	// +listMapKey=host
 	// +kubebuilder:validation:MaxItems=64
 	Gateways []Gateway `json:"gateways,omitempty"`
-	// changeControl says how changes in this environment are bounded. Omitted in a Production environment: every
-	// default of its fields. Forbidden in any other tier.
+	// changeControl says how changes in this environment are bounded. If omitted in a Production environment, every
+	// field has its default. It is forbidden in any other tier.
 	// +optional
 	ChangeControl *ChangeControl `json:"changeControl,omitempty"`
-	// enforcement says what happens when a rule objects here. Omitted: everything is denied that a rule objects to.
+	// enforcement says what happens when a rule objects here. If omitted, every request that a rule objects to is
+	// denied.
 	// +optional
 	// +kubebuilder:default={}
 	Enforcement Enforcement `json:"enforcement,omitempty"`
 }
 
-// NamespaceMembers says which namespaces are members; either of its fields makes a namespace one.
+// NamespaceMembers says which namespaces are members. A namespace is one if either field matches it.
 type NamespaceMembers struct {
 	// names are globs over names of namespaces.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=512
 	Names []Glob `json:"names,omitempty"`
-	// selector matches labels of namespaces. Omitted or empty: it matches none.
+	// selector matches labels of namespaces. If omitted or empty, it matches none.
 	// +optional
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 }
 
 // IdentityMembers says who may act in an environment.
 type IdentityMembers struct {
-	// users that are members.
+	// users are the users that are members.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
 	Users []Glob `json:"users,omitempty"`
-	// groups whose users are members.
+	// groups are the groups whose users are members.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
 	Groups []Glob `json:"groups,omitempty"`
-	// serviceAccounts that are members although their namespace is none.
+	// serviceAccounts are the service accounts that are members although their namespace is not.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
@@ -127,15 +128,15 @@ type IdentityMembers struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
 	JobLaunchers []ServiceAccountGlob `json:"jobLaunchers,omitempty"`
-	// impersonated are service accounts that count as members although somebody acts as them: Kubernetes shows no UID of an
-	// account that is impersonated. GitOps controllers that impersonate a tenant's account need it. Whoever may impersonate an
-	// account of this list has its power in this environment. Omitted: an impersonated account is not a member here, whatever
-	// else lists it. Meaningful in environments of tier Production only.
+	// impersonated are service accounts that count as members although another user acts as them: Kubernetes shows no
+	// UID of an impersonated account. GitOps controllers that impersonate a tenant's account need it. A user that may
+	// impersonate an account of this list has its power in this environment. If omitted, an impersonated account is not
+	// a member here, whatever else lists it. It is meaningful in environments of tier Production only.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	Impersonated []ServiceAccountGlob `json:"impersonated,omitempty"`
-	// automation lists users that are no persons, such as CI systems. It classifies them in every environment and
+	// automation lists users that are not persons, such as CI systems. It classifies them in every environment and
 	// grants nothing.
 	// +optional
 	// +listType=set
@@ -145,10 +146,10 @@ type IdentityMembers struct {
 
 // NodePool describes a separate scheduling pool.
 type NodePool struct {
-	// selector matches labels of the pool's nodes. Omitted or empty: it matches none.
+	// selector matches labels of the pool's nodes. If omitted or empty, it matches none.
 	// +optional
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
-	// taints of the pool's nodes, as key or key=value.
+	// taints are the taints of the pool's nodes, as key or key=value.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32
@@ -156,17 +157,17 @@ type NodePool struct {
 	// provisioners bring nodes up: they may let a node join the pool without a window. Taking a node out of the pool needs one.
 	// +optional
 	Provisioners NodeProvisioners `json:"provisioners,omitempty"`
-	// priorityClasses that only this environment's workloads use.
+	// priorityClasses are the PriorityClasses that only this environment's workloads use.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32
 	PriorityClasses []Glob `json:"priorityClasses,omitempty"`
-	// runtimeClasses that only this environment's workloads use.
+	// runtimeClasses are the RuntimeClasses that only this environment's workloads use.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32
 	RuntimeClasses []Glob `json:"runtimeClasses,omitempty"`
-	// schedulers that only this environment's workloads use.
+	// schedulers are the schedulers that only this environment's workloads use.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32
@@ -175,12 +176,12 @@ type NodePool struct {
 
 // NodeProvisioners are the automations that bring nodes up, such as Karpenter, cluster-api, kops or a cloud's own controllers.
 type NodeProvisioners struct {
-	// users that bring nodes up, by their names.
+	// users are the names of the users that bring nodes up.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32
 	Users []Glob `json:"users,omitempty"`
-	// serviceAccounts that bring nodes up. One that is impersonated does not count.
+	// serviceAccounts are the service accounts that bring nodes up. An impersonated one does not count.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32
@@ -203,7 +204,7 @@ type Gateway struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63
 	From []string `json:"from"`
-	// reason says why, for whoever reads it a year later.
+	// reason says why, for a person who reads it a year later.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
@@ -214,28 +215,28 @@ type Gateway struct {
 	ExpiresAt metav1.Time `json:"expiresAt"`
 }
 
-// The generator drops an enum of a field whose type has one, so two values of Action are excluded here.
+// The generator drops the enum of a field whose type has an enum, so rules of CEL exclude Audit from two fields here.
 
 // Enforcement says what happens when a rule objects in this environment.
 // +kubebuilder:validation:XValidation:rule="!has(self.selfHealing) || self.selfHealing != 'Audit'",message="must be Warn or Deny, since somebody must be told",reason="FieldValueInvalid",fieldPath=".selfHealing"
 // +kubebuilder:validation:XValidation:rule="!has(self.unlistedAutomation) || self.unlistedAutomation != 'Audit'",message="must be Warn or Deny, since somebody must be told",reason="FieldValueInvalid",fieldPath=".unlistedAutomation"
 type Enforcement struct {
-	// default holds for every rule that Rules does not name.
+	// default holds for every rule that rules does not name.
 	// +optional
 	// +kubebuilder:default=Deny
 	Default Action `json:"default,omitempty"`
-	// rules overrides Default rule by rule.
+	// rules overrides default rule by rule.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=17
 	// +kubebuilder:validation:XValidation:rule="self.all(name, name in ['IdentityOutsideEnvironment','GrantAcrossTiers','BoundaryTampering','DataStoreAcrossTiers','NamespaceAcrossTiers','CredentialAcrossTiers','PlacementAcrossTiers','RouteAcrossTiers','StorageAcrossTiers','ChangeWindowRequired','PlanMismatch','TargetNotConfirmed','ExecutionsExhausted','InteractiveAccess','ChangeFrozen','ProtectedState','BlastRadius'])",message="keys must be names of rules, such as DataStoreAcrossTiers",reason="FieldValueInvalid"
 	Rules map[RuleName]Action `json:"rules,omitempty"`
 	// selfHealing is what happens to Pods that a controller replaces although their stored owner already names
-	// what a content rule objects to. Audit is not accepted: somebody must be told.
+	// something that a content rule objects to. Audit is not accepted: somebody must be told.
 	// +optional
 	// +kubebuilder:default=Warn
 	SelfHealing Action `json:"selfHealing,omitempty"`
 	// unlistedAutomation is what IdentityOutsideEnvironment does about service accounts of Shared or unassigned
-	// namespaces that nobody listed yet. Those of NonProduction namespaces are always denied. Audit is not accepted.
+	// namespaces that are not listed yet. Those of NonProduction namespaces are always denied. Audit is not accepted.
 	// +optional
 	// +kubebuilder:default=Warn
 	UnlistedAutomation Action `json:"unlistedAutomation,omitempty"`
@@ -243,7 +244,7 @@ type Enforcement struct {
 
 // EnvironmentStatus is what Firebreak made of an Environment.
 type EnvironmentStatus struct {
-	// observedGeneration is the generation of the spec that this status speaks of.
+	// observedGeneration is the generation of the spec that this status describes.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// namespaces counts the member namespaces.
@@ -252,15 +253,17 @@ type EnvironmentStatus struct {
 	// dataStores counts the data stores that name this environment.
 	// +optional
 	DataStores int32 `json:"dataStores,omitempty"`
-	// recentReplicas are the numbers of replicas that workloads of this environment asked for within the last hour and ask for no
-	// more: what BlastRadius adds small steps up by. Of more than 500, those that ended last.
+	// recentReplicas are the numbers of replicas that workloads of this environment asked for within the last hour and
+	// no longer ask for. BlastRadius adds small steps up by them. If there are more than 500, it holds those that ended
+	// last.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=500
 	RecentReplicas []ReplicaPeak `json:"recentReplicas,omitempty"`
-	// conditions are: Ready (reasons Compiled, Malformed) says whether the whole spec is in force; Conflict (reasons
-	// NoOverlap, NamespaceClaimedTwice) whether another Environment claims one of its namespaces; PendingApproval
-	// (reasons Applied, PendingApproval, Refused) whether what the chart's values declare waits for a window.
+	// conditions are of three types. Ready (reasons Compiled, Malformed) says whether the whole spec is in force,
+	// Conflict (reasons NoOverlap, NamespaceClaimedTwice) whether another Environment claims one of its namespaces, and
+	// PendingApproval (reasons Applied, PendingApproval, Refused) whether a declaration in the chart's values waits for
+	// a window.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -268,7 +271,7 @@ type EnvironmentStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// MaxReplicaPeaks is how many numbers of replicas the status of an Environment holds.
+// MaxReplicaPeaks is how many numbers of replicas the status of an Environment holds at most.
 const MaxReplicaPeaks = 500
 
 // ReplicaPeak is a number of replicas that a workload asked for.
@@ -282,10 +285,10 @@ type ReplicaPeak struct {
 	// name of the workload.
 	// +required
 	Name string `json:"name"`
-	// replicas that it asked for.
+	// replicas is the number that the workload asked for.
 	// +required
 	Replicas int64 `json:"replicas"`
-	// until is when it began to ask for fewer.
+	// until is when the workload began to ask for fewer.
 	// +required
 	Until metav1.Time `json:"until"`
 }

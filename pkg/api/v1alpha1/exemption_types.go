@@ -18,7 +18,7 @@ import (
 // +kubebuilder:validation:XValidation:rule="self.spec == oldSelf.spec",message="an exemption is immutable; delete it and create another one",reason="FieldValueForbidden",fieldPath=".spec"
 type Exemption struct {
 	metav1.TypeMeta `json:",inline"`
-	// metadata is that of any object.
+	// metadata is the standard metadata of an object.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
@@ -33,17 +33,17 @@ type Exemption struct {
 // ExemptionSpec says which rules are suspended, for whom, on what, why and until when.
 // +kubebuilder:validation:XValidation:rule="(has(self.subjects.users) && size(self.subjects.users) > 0) || (has(self.subjects.groups) && size(self.subjects.groups) > 0) || (has(self.subjects.serviceAccounts) && size(self.subjects.serviceAccounts) > 0)",message="name at least one user, group or service account",reason="FieldValueRequired",fieldPath=".subjects"
 type ExemptionSpec struct {
-	// rules that are suspended.
+	// rules are the rules that are suspended.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=17
 	// +kubebuilder:validation:items:Enum=IdentityOutsideEnvironment;GrantAcrossTiers;BoundaryTampering;DataStoreAcrossTiers;NamespaceAcrossTiers;CredentialAcrossTiers;PlacementAcrossTiers;RouteAcrossTiers;StorageAcrossTiers;ChangeWindowRequired;PlanMismatch;TargetNotConfirmed;ExecutionsExhausted;InteractiveAccess;ChangeFrozen;ProtectedState;BlastRadius
 	Rules []RuleName `json:"rules"`
-	// subjects for whom they are suspended.
+	// subjects are the requesters for whom they are suspended.
 	// +required
 	Subjects Subjects `json:"subjects"`
-	// objects on which they are suspended.
+	// objects are the objects on which they are suspended.
 	// +required
 	Objects ExemptObjects `json:"objects"`
 	// reason says why.
@@ -51,23 +51,23 @@ type ExemptionSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	Reason string `json:"reason"`
-	// ticket names the record elsewhere. Empty: there is none.
+	// ticket names the record elsewhere. It is empty if there is none.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Ticket string `json:"ticket,omitempty"`
-	// expiresAt is the first instant at which the exemption no longer counts: at most 30 days ahead, unless the
-	// server was told otherwise.
+	// expiresAt is the first instant at which the exemption no longer counts. It is at most 30 days ahead, unless the
+	// server is configured otherwise.
 	// +required
 	// +kubebuilder:validation:XValidation:rule="self > timestamp('1970-01-01T00:00:00Z')",message="must be after 1970, and written like 2027-03-31T00:00:00Z",reason="FieldValueInvalid"
 	ExpiresAt metav1.Time `json:"expiresAt"`
-	// requestedBy is stamped when the exemption is created.
+	// requestedBy is the user that created the exemption. Firebreak stamps it at the creation.
 	// +optional
 	RequestedBy *Stamp `json:"requestedBy,omitempty"`
 }
 
 // ExemptObjects names objects of one kind.
 type ExemptObjects struct {
-	// group of the kind. Empty: the core group.
+	// group of the kind. If empty, it is the core group.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Group string `json:"group,omitempty"`
@@ -76,7 +76,7 @@ type ExemptObjects struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Kind string `json:"kind"`
-	// namespaces are globs. Empty: cluster-scoped objects only.
+	// namespaces are globs. If empty, the exemption covers cluster-scoped objects only.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
@@ -91,10 +91,10 @@ type ExemptObjects struct {
 
 // ExemptionStatus says whether the exemption counts now.
 type ExemptionStatus struct {
-	// observedGeneration is the generation of the spec that this status speaks of.
+	// observedGeneration is the generation of the spec that this status describes.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions are: Active (reasons Counts, Expired).
+	// conditions are of one type: Active (reasons Counts, Expired).
 	// +optional
 	// +listType=map
 	// +listMapKey=type

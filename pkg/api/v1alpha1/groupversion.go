@@ -6,7 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// GroupName is the API group of every kind of Firebreak.
+// GroupName is the API group of all kinds of Firebreak.
 const GroupName = "firebreak.dev"
 
 // GroupVersion returns the group and version of the kinds in this package.
@@ -28,7 +28,7 @@ const (
 	KindExemption       = "Exemption"
 )
 
-// AddToScheme registers the kinds with a scheme. Its error is that of a scheme in which a name is taken.
+// AddToScheme registers the kinds with a scheme. The error is always nil.
 func AddToScheme(s *runtime.Scheme) error {
 	gv := GroupVersion()
 	s.AddKnownTypes(gv,

@@ -6,22 +6,23 @@ const (
 	LabelMaintenance = GroupName + "/maintenance"
 	// LabelProtected set to "true" is the default selector of protected state.
 	LabelProtected = GroupName + "/protected"
-	// AnnotationTargetEnvironment names the environment that a manifest is meant for. An object that carries it
-	// is refused wherever else it is sent.
+	// AnnotationTargetEnvironment names the environment that a manifest is meant for. An object that carries it is
+	// refused wherever else it is sent.
 	AnnotationTargetEnvironment = GroupName + "/target-environment"
 	// AnnotationSealed set to "true" on a Production Environment ends the hour in which the boundary may be
 	// edited freely.
 	AnnotationSealed = GroupName + "/sealed"
-	// LabelWindowUID is on every ChangeExecution: the UID of the window it used.
+	// LabelWindowUID is on every ChangeExecution. It holds the UID of the window that the execution used.
 	LabelWindowUID = GroupName + "/window-uid"
-	// LabelDeclared set to "true" is on what the chart's values declare: it is deleted when they declare it no more.
+	// LabelDeclared set to "true" marks an object that the chart's values declare. It is deleted when they no longer
+	// declare it.
 	LabelDeclared = GroupName + "/declared"
-	// LabelExecutionState is on a record of a slot that was given back.
+	// LabelExecutionState is on the record of a slot that was given back.
 	LabelExecutionState = GroupName + "/execution-state"
 )
 
-// ConditionPendingApproval is on environments and data stores that the chart's values declare. True: what is declared
-// would weaken the boundary, and waits for a window.
+// ConditionPendingApproval is on environments and data stores that the chart's values declare. It is true if the
+// declaration would weaken the boundary and waits for a window.
 const ConditionPendingApproval = "PendingApproval"
 
 // RuleName is the name of a rule. Rule names are API: they appear in messages, metrics, reports and in
@@ -63,7 +64,7 @@ func RuleNames() []RuleName {
 	}
 }
 
-// Operations lists what a window may let happen, as the API takes it.
+// Operations lists the operations that a window may permit, as the API accepts them.
 func Operations() []Operation {
 	return []Operation{
 		OperationCreate, OperationUpdate, OperationDelete, OperationScale, OperationExec, OperationAttach,

@@ -17,15 +17,15 @@ type Glob string
 // +kubebuilder:validation:Pattern=`^[^/]+/[^/]+$`
 type ServiceAccountGlob string
 
-// Stamp is who sent a request, as the API server authenticated it. Firebreak's stamping webhook writes it when the
-// object is created and overwrites whatever the sender put there; it never changes afterwards.
+// Stamp is the sender of a request, as the API server authenticated it. Firebreak's stamping webhook writes it when the
+// object is created and overwrites any text that the sender put there; it never changes afterwards.
 type Stamp struct {
 	// username is the authenticated name of the sender.
 	// +required
 	// +kubebuilder:validation:MaxLength=1024
 	Username string `json:"username"`
-	// uid is the sender's UID, if the authenticator gives one. Empty means that it gave none, which for a service
-	// account means that somebody impersonated it.
+	// uid is the sender's UID, if the authenticator gives one. If a service account has none, another user impersonated
+	// it.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	UID string `json:"uid,omitempty"`
@@ -37,7 +37,8 @@ type Stamp struct {
 	Groups []string `json:"groups,omitempty"`
 }
 
-// Subjects names requesters. Everything empty means what the field that holds it says; it never means everyone.
+// Subjects names requesters. If all of its fields are empty, it means what the field that holds it says; it never means
+// everyone.
 type Subjects struct {
 	// users are names as the API server authenticates them.
 	// +optional
@@ -61,9 +62,10 @@ func (s Subjects) Empty() bool {
 	return len(s.Users) == 0 && len(s.Groups) == 0 && len(s.ServiceAccounts) == 0
 }
 
-// ObjectReference names one namespaced object, and this very one: a deleted and re-created object has another UID.
+// ObjectReference names one object. The UID tells it from a deleted and re-created object of the same name.
 type ObjectReference struct {
-	// namespace of the object. Empty for cluster-scoped objects and where the field that holds it implies it.
+	// namespace of the object. It is empty for cluster-scoped objects and where the field that holds the reference
+	// implies it.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Namespace string `json:"namespace,omitempty"`
@@ -80,10 +82,10 @@ type ObjectReference struct {
 	UID types.UID `json:"uid"`
 }
 
-// OpenAPI takes instants that Go cannot read, such as 2027-03-31t00:00:00z: one of them in a list, and no client reads the
-// list. CEL cannot read them either, so every instant of a spec is in a rule.
+// OpenAPI accepts instants that Go cannot read, such as 2027-03-31t00:00:00z. One of them in a list stops every client
+// from reading the list. CEL cannot read them either, so every instant of a spec is in a rule.
 
-// Recurrence says when a schedule opens again and again. The instants are those of Kubernetes' own CronJob dialect.
+// Recurrence says when a schedule opens again and again. It opens at the instants of Kubernetes' own CronJob dialect.
 // +kubebuilder:validation:XValidation:rule="!self.cron.startsWith('TZ=') && !self.cron.startsWith('CRON_TZ=')",message="the zone has a field of its own: use timeZone, not a TZ= prefix",reason="FieldValueInvalid",fieldPath=".cron"
 // +kubebuilder:validation:XValidation:rule="self.duration.matches('[1-9]')",message="must be longer than zero",reason="FieldValueInvalid",fieldPath=".duration"
 // +kubebuilder:validation:XValidation:rule="self.timeZone != 'Local'",message="must be an IANA zone such as Europe/London; the server's own zone is never meant",reason="FieldValueInvalid",fieldPath=".timeZone"
@@ -101,13 +103,13 @@ type Recurrence struct {
 	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,6})?(ms|s|m|h)){1,6}$`
 	// +kubebuilder:validation:MaxLength=32
 	Duration metav1.Duration `json:"duration"`
-	// timeZone is the IANA name of the zone in which Cron is read, such as Europe/London or UTC.
+	// timeZone is the IANA name of the zone in which cron is read, such as Europe/London or UTC.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	TimeZone string `json:"timeZone"`
-	// validUntil ends the recurrence: no occurrence starts at or after it. Nothing temporary stays for ever, so it
-	// is required.
+	// validUntil ends the recurrence: no occurrence starts at or after it. It is required, since nothing temporary
+	// stays for ever.
 	// +required
 	// +kubebuilder:validation:XValidation:rule="self > timestamp('1970-01-01T00:00:00Z')",message="must be after 1970, and written like 2027-03-31T00:00:00Z",reason="FieldValueInvalid"
 	ValidUntil metav1.Time `json:"validUntil"`
