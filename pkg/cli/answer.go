@@ -8,8 +8,7 @@ import (
 	"strings"
 )
 
-// answer has somebody type an answer; an answer that a flag gave already is taken as it is. Its error says which flag to use where nobody
-// can type.
+// answer asks a person to type an answer, unless a flag gave it already. If nobody can type, its error names the flag to use.
 func (e *env) answer(question, flag, given string) (string, error) {
 	if given != "" {
 		return given, nil
@@ -25,7 +24,8 @@ func (e *env) answer(question, flag, given string) (string, error) {
 	return line, nil
 }
 
-// line reads one line of standard input, without the spaces around it; empty at the end. It reads no further, since more may be asked.
+// line reads one line of standard input and trims the spaces around it. It is empty at the end of the input. It reads no further,
+// since more answers may follow.
 func (e *env) line() (string, error) {
 	if e.answers == nil {
 		e.answers = bufio.NewReader(e.In)

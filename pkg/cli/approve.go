@@ -50,7 +50,7 @@ func (e *env) reject() *cobra.Command {
 	return cmd
 }
 
-// word gives one person's word about a window, with the digest of what was shown.
+// word creates a person's approval or rejection of a window, with the digest of the window that was shown.
 func (e *env) word(ctx context.Context, name string, decision v1alpha1.ApprovalDecision, o *wordOptions) error {
 	c, ns, err := e.client()
 	if err != nil {
@@ -86,7 +86,7 @@ func (e *env) word(ctx context.Context, name string, decision v1alpha1.ApprovalD
 	return nil
 }
 
-// confirm has the approver type the environment: the hand knows what the eye passed over.
+// confirm asks the approver to type the environment: people who type a name notice what they overlooked when they read it.
 func (e *env) confirm(environment string) error {
 	fmt.Fprintf(e.Out, "\nType the name of the environment to approve: ")
 	got, err := e.line()
@@ -101,7 +101,7 @@ func (e *env) confirm(environment string) error {
 	return nil
 }
 
-// show prints what an approver should know.
+// show prints what an approver should know about a window.
 func show(out io.Writer, w *v1alpha1.ChangeWindow) {
 	s := &w.Spec
 	who := "somebody"

@@ -56,7 +56,7 @@ func (e *env) runAudit(ctx context.Context, o *checkOptions) error {
 		looked[u.GetUID()] = true
 	}
 	for i, u := range known.stored {
-		// What a controller makes says what its owner's template says.
+		// The template of a controller's owner is audited already, and what the controller makes says the same.
 		owner := metav1.GetControllerOf(u)
 		made := owner != nil && owner.UID != "" && looked[owner.UID]
 		if u.GroupVersionKind().Group != v1alpha1.GroupName && !made {
@@ -78,7 +78,7 @@ func (e *env) runAudit(ctx context.Context, o *checkOptions) error {
 	return report.exit()
 }
 
-// boundAccounts in the order of their names.
+// boundAccounts returns the service accounts that are bound to a role, in the order of their names.
 func (k *snapshot) boundAccounts() []types.NamespacedName {
 	return slices.SortedFunc(maps.Keys(k.accounts), func(a, b types.NamespacedName) int { return strings.Compare(a.String(), b.String()) })
 }

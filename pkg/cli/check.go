@@ -28,11 +28,11 @@ type checkOptions struct {
 	defaultEnv       string
 	home             string
 	readSecrets      bool
-	// audit: what is stored is wanted too, of all kinds that are judged.
+	// audit is true if the stored objects of all kinds that are judged are read too.
 	audit bool
 }
 
-// instant is what to judge by.
+// instant returns the instant to judge by: that of --at, or now.
 func (o *checkOptions) instant(now time.Time) (time.Time, error) {
 	if o.output != "text" && o.output != "json" {
 		return now, fmt.Errorf("--output is text or json, not %q", o.output)
@@ -47,7 +47,7 @@ func (o *checkOptions) instant(now time.Time) (time.Time, error) {
 	return at, nil
 }
 
-// worldFlags say what the server is told when it starts, and how to print.
+// worldFlags adds the flags for the server's settings and for the form of the output.
 func (e *env) worldFlags(f *pflag.FlagSet, o *checkOptions) {
 	f.StringVarP(&o.output, "output", "o", "text", "text or json")
 	f.StringVar(&o.cluster, "cluster-name", "", "name of the cluster, as windows name it")
@@ -181,7 +181,7 @@ func (k *snapshot) requestOf(u *unstructured.Unstructured, o *checkOptions, at t
 	return req, operate(req, o.operation, old)
 }
 
-// operate settles what the request does, and with which objects.
+// operate sets the operation of a request, and which objects it has before and after.
 func operate(req *policy.Request, operation string, old []byte) error {
 	switch operation {
 	case "":
@@ -207,10 +207,10 @@ func operate(req *policy.Request, operation string, old []byte) error {
 	return nil
 }
 
-// genuine is the UID of a service account that is only named.
+// genuine stands for the UID of a service account of which only the name is known.
 const genuine = "genuine"
 
-// user is who is judged. A service account is taken for the genuine one.
+// user returns the user to judge. A service account is taken for the genuine one, not an impersonated one.
 func (k *snapshot) user(o *checkOptions) authenticationv1.UserInfo {
 	if o.as == "" {
 		if k.self != nil {

@@ -86,7 +86,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// The form of the JSON is stable: others read it.
+// The form of the JSON is stable, since other programs read it.
 func TestCheckJSON(t *testing.T) {
 	out, code := run(t, deployment("orders.prod.db.example.com"), "check", "-f", "-", "--with", estate, "-o", "json")
 	if code != 1 {
@@ -113,7 +113,7 @@ func TestCheckJSON(t *testing.T) {
 	}
 }
 
-// An estate that cannot be read whole is not used at all: it would admit what the whole denies.
+// An estate that cannot be read completely is not used at all: a part of it would admit what the whole denies.
 func TestCheckRefusesHalfAnEstate(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "estate.yaml")
 	if err := os.WriteFile(file, []byte("a: ["), 0o600); err != nil {
@@ -125,7 +125,7 @@ func TestCheckRefusesHalfAnEstate(t *testing.T) {
 	}
 }
 
-// TestCheckSeesWhatTheServerSees: Pods, nodes, and whose objects lie in no namespace.
+// TestCheckSeesWhatTheServerSees covers Pods, nodes, cluster-scoped custom resources and autoscalers.
 func TestCheckSeesWhatTheServerSees(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "cluster.yaml")
 	const objects = `{apiVersion: v1, kind: Pod, metadata: {name: till, namespace: payments}, spec: {nodeName: node-7, containers: [{name: c, image: x}]}, status: {podIPs: [{ip: 10.1.2.3}]}}

@@ -29,7 +29,7 @@ const (
 	words = "POST " + own + "/namespaces/payments/changeapprovals "
 )
 
-// A word about a window carries the digest of what was shown, and is given only by who typed where it happens.
+// An approval of a window carries the digest of what was shown, and is created only if the approver typed the environment.
 func TestWords(t *testing.T) {
 	var spec v1alpha1.ChangeWindowSpec
 	if err := json.Unmarshal([]byte(theSpec), &spec); err != nil {
@@ -73,7 +73,7 @@ func checkRun(t *testing.T, out string, err error, want, fails, reason string) {
 	}
 }
 
-// What an approver is shown includes each digest and text of a plan, and when a window recurs.
+// An approver sees each digest and text of a plan, and when a window recurs.
 func TestShowAPlan(t *testing.T) {
 	const window = `{"apiVersion":"firebreak.dev/v1alpha1","kind":"ChangeWindow","metadata":{"name":"w","namespace":"payments"},"spec":{"environment":"production","reason":"r","maxExecutionsPerOccurrence":2,` +
 		`"schedule":{"recurrence":{"cron":"0 2 * * 6","timeZone":"Europe/London","duration":"2h","validUntil":"2027-01-01T00:00:00Z"}},"scope":{"operations":["Create"],"resources":[]},` +
@@ -90,7 +90,7 @@ changewindow.firebreak.dev/w rejected (w-abcde)
 `, "", "the approver decides by it")
 }
 
-// A freeze says for which environments, from when and until when; the red button ends by itself.
+// A freeze says for which environments it holds, from when and until when; a freeze of level Everything ends by itself.
 func TestFreezes(t *testing.T) {
 	const post = "POST " + own + "/changefreezes "
 	for name, tc := range map[string]struct {
@@ -122,7 +122,7 @@ func TestFreezes(t *testing.T) {
 	}
 }
 
-// A freeze that two persons lift is not deleted by one: each gives their word.
+// A freeze that needs two persons to lift it is not deleted by one: each creates a Lift.
 func TestUnfreeze(t *testing.T) {
 	two := map[string]string{own + "/changefreezes/f": `{"apiVersion":"firebreak.dev/v1alpha1","kind":"ChangeFreeze","metadata":{"name":"f","uid":"f-1"},"spec":{"environments":["production"],"reason":"r","liftedBy":"TwoPersons"}}`}
 	c := newCluster(t, two)
@@ -149,7 +149,7 @@ func TestSeal(t *testing.T) {
 	checkRun(t, out, err, "", "seal: no", "what the API server says is passed on")
 }
 
-// Who used an execution, or requested its window, does not give it back.
+// The user of an execution, and the requester of its window, do not give it back.
 func TestRelease(t *testing.T) {
 	for who, fails := range map[string]string{
 		"kim":   "",
@@ -175,7 +175,7 @@ func TestRelease(t *testing.T) {
 	checkRun(t, "", err, "", "look at the execution: not there", "there is none")
 }
 
-// An emergency is opened where the namespace belongs, then the command runs, and its status is the plugin's.
+// An emergency window is opened for the environment of the namespace, then the command runs, and its status is the plugin's.
 func TestEmergency(t *testing.T) {
 	environments := `{"apiVersion":"firebreak.dev/v1alpha1","kind":"EnvironmentList","items":[{"metadata":{"name":"production"},"spec":{"tier":"Production","namespaces":{"selector":{"matchLabels":{"env":"prod"}}}}}]}`
 	namespace := func(env string) string {
@@ -246,7 +246,7 @@ func TestLog(t *testing.T) {
 	checkRun(t, "", err, "", "list executions: not there", "that nothing could be read is not that nothing was done")
 }
 
-// A window is requested for what is named, or only printed; an operation that is none is refused before anything is written.
+// A window is requested for resources by name, or only printed. An unknown operation is refused before anything is written.
 func TestRequestByName(t *testing.T) {
 	base := []string{"request", "--resource", "Pod/web-*", "--operation", "Exec", "--environment", "production", "--start", "now", "--duration", "30m", "--reason", "look"}
 	c := newCluster(t, nil)

@@ -21,12 +21,12 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/scheme"
 )
 
-// cluster is an API server that answers by path, stores nothing, and notes what is written.
+// cluster is an API server that answers by path, stores nothing, and records the writes.
 type cluster struct {
 	t       *testing.T
 	url     string
 	answers map[string]string // by path
-	refuses string            // what every write is refused with; empty: none is
+	refuses string            // every write is refused with it; if empty, none is
 
 	mu      sync.Mutex
 	written []string
@@ -117,7 +117,7 @@ func (c *cluster) run(stdin string, args ...string) (string, error) {
 	return out.String(), err
 }
 
-// wrote compares what was written, leaving out what only the type says.
+// wrote compares the recorded writes, without the fields that only name the type.
 func (c *cluster) wrote(want ...string) {
 	c.t.Helper()
 	c.mu.Lock()

@@ -9,7 +9,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
-// declares returns what values of the chart declare; nil: they declare nothing, or are none.
+// declares returns the environments and data stores among values of the chart. It is nil if the values declare none.
 func declares(values map[string]any) map[string]any {
 	var out map[string]any
 	for _, key := range []string{"environments", "dataStores"} {
@@ -23,7 +23,7 @@ func declares(values map[string]any) map[string]any {
 	return out
 }
 
-// over lays one values file over those before it, as Helm does: maps are merged, whatever else is replaced.
+// over lays one values file over those before it, as Helm does: it merges maps and replaces everything else.
 func over(before, after map[string]any) map[string]any {
 	if before == nil {
 		before = map[string]any{}
@@ -48,7 +48,7 @@ func declaredBy(values map[string]any) ([]*unstructured.Unstructured, error) {
 	return estate.ParseDeclared(string(raw))
 }
 
-// declaredIn returns what a ConfigMap of the chart declares; nothing if it is another one.
+// declaredIn returns what the chart's ConfigMap declares, and nothing for any other object.
 func declaredIn(u *unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
 	if u.GetKind() != "ConfigMap" || u.GetName() != estate.DeclaredConfigMap {
 		return nil, nil

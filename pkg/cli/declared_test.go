@@ -10,7 +10,7 @@ import (
 const reaching = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: reindex, namespace: dev}\n" +
 	"spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: x, args: [--host=orders.prod.db.example.com]}]}}}\n"
 
-// The estate of a fleet stands in values files: check reads it from them, and from what the chart renders.
+// The estate of a fleet may be in values files: check reads it from them, and from what the chart renders.
 func TestCheckReadsWhatValuesDeclare(t *testing.T) {
 	profile := filepath.Join("profiles", "standard.yaml")
 	write := func(text string) string {

@@ -1,7 +1,7 @@
 // Package cli holds the commands behind `kubectl firebreak`.
 //
-// It may import clients. It decides nothing: check calls pkg/policy, as the webhook does; the other commands write
-// ChangeWindows, ChangeApprovals and ChangeFreezes, which the webhook judges like anybody's.
+// It may import clients. It decides nothing: check calls pkg/policy, as the webhook does. The other commands write ChangeWindows,
+// ChangeApprovals and ChangeFreezes, which the webhook judges like those of any other client.
 //
 // To add a command, write <name>.go with one constructor and add one line to New.
 //

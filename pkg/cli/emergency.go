@@ -77,8 +77,8 @@ func (e *env) runEmergency(ctx context.Context, args []string, o *emergencyOptio
 	return nil
 }
 
-// emergencyWindow lets its requester do anything to what usually burns. Its start lies a little back: this machine's clock
-// may be ahead of the API server's.
+// emergencyWindow returns a window that lets its requester do anything to the kinds that emergencies mostly concern. It starts ten
+// seconds ago, since this machine's clock may be ahead of the API server's.
 func (e *env) emergencyWindow(ns string, o *emergencyOptions) *v1alpha1.ChangeWindow {
 	now := e.clock().UTC().Truncate(time.Second)
 	start, end := metav1.NewTime(now.Add(-10*time.Second)), metav1.NewTime(now.Add(o.duration))

@@ -66,7 +66,7 @@ func (e *env) runFreeze(ctx context.Context, environments []string, o *freezeOpt
 	if o.everything {
 		f.Spec.Level = v1alpha1.FreezeEverything
 		if o.duration == 0 {
-			o.duration = 4*time.Hour - time.Minute // it starts when the API server stores it
+			o.duration = 4*time.Hour - time.Minute // the API server stores it a little later, and it starts then
 		}
 	}
 	if f.Spec.Schedule, err = e.freezeSchedule(o); err != nil {
@@ -162,7 +162,7 @@ func (e *env) release() *cobra.Command {
 	return cmd
 }
 
-// ask gives Firebreak a person's word to do something.
+// ask creates an approval in Firebreak's namespace: a Lift of a freeze or a Release of an execution.
 func (e *env) ask(ctx context.Context, c client.Client, home string, spec v1alpha1.ChangeApprovalSpec, said string) error {
 	a := &v1alpha1.ChangeApproval{ObjectMeta: metav1.ObjectMeta{GenerateName: "word-", Namespace: home}, Spec: spec}
 	if err := c.Create(ctx, a); err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// profiles are values files of the chart to begin with. The chart has copies of them.
+// profiles are values files of the chart to begin with. The chart holds copies of them.
 //
 //go:embed profiles/*.yaml
 var profiles embed.FS

@@ -36,7 +36,7 @@ func profile(t *testing.T, name string) *v1alpha1.Environment {
 	return e
 }
 
-// Whoever begins with one profile may go on to the next without a window, and not back.
+// A cluster that begins with one profile may go on to the next without a window, but not back.
 func TestProfilesBecomeStricter(t *testing.T) {
 	none := compiled.Compile(compiled.Input{})
 	names := []string{"observe", "standard", "strict"}

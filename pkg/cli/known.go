@@ -27,29 +27,29 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
-// snapshot is what check knows of a cluster, from files or from the cluster itself.
+// snapshot is what check knows about a cluster, from files or from the cluster itself.
 type snapshot struct {
 	view  *policy.ClusterView
 	state *change.State
-	// objects by kind, namespace and name, as JSON.
+	// objects are the objects by kind, namespace and name, as JSON.
 	objects map[string][]byte
-	// stored is all that was read.
+	// stored are all objects that were read.
 	stored []*unstructured.Unstructured
-	// unread are the kinds that who runs the command may not list.
+	// unread are the kinds that the user of the command may not list.
 	unread []string
-	// roles are those that are checked themselves, by namespace and name.
+	// roles are the roles among the objects to check, by namespace and name.
 	roles map[string]policy.Role
 	// accounts are the service accounts that are bound to a role.
 	accounts map[types.NamespacedName]bool
-	// defined are the custom kinds whose definitions are given.
+	// defined are the custom kinds whose definitions are among the objects read.
 	defined map[schema.GroupKind]defined
-	// self is who runs the command; nil offline.
+	// self is the user that runs the command. It is nil offline.
 	self *authenticationv1.UserInfo
-	// namespace of objects that name none.
+	// namespace is the namespace of objects that name none.
 	namespace string
-	// large reads the ConfigMaps and Secrets again that are too large to be remembered.
+	// large reads again the ConfigMaps and Secrets that are too large to be remembered.
 	large map[large]func(known func(reference.Target) bool) reference.Contents
-	// cluster gives the objects before an update; nil offline.
+	// cluster returns the objects before an update. It is nil offline.
 	cluster client.Client
 	ctx     context.Context
 }
@@ -91,7 +91,7 @@ func (e *env) given(with []string) ([]*unstructured.Unstructured, error) {
 			values = over(values, d.Values)
 			continue
 		case d.Err != nil:
-			// An estate that is read in part would admit what the whole denies.
+			// An estate that is read in part would admit what the whole estate denies.
 			return nil, fmt.Errorf("--with %s, document %d: %w; give manifests, or values of the chart that declare environments", d.File, d.Index, d.Err)
 		}
 		more, err := declaredIn(d.Object)
@@ -147,14 +147,14 @@ func (e *env) fetch(ctx context.Context, k *snapshot, o *checkOptions) ([]*unstr
 	return out, nil
 }
 
-// readKind is a kind of objects that is read, and where.
+// readKind is a kind of objects to read, and the namespace to read it in.
 type readKind struct {
 	schema.GroupVersionKind
 	namespace string
 }
 
-// kindsToRead are those that the server's view is made of, windows and approvals and, for an audit, those whose objects are looked at
-// again besides.
+// kindsToRead returns the kinds that the server's view consists of, windows and approvals and, for an audit, the other kinds that
+// it judges again.
 func kindsToRead(o *checkOptions) []readKind {
 	var out []readKind
 	for _, kind := range viewOf(o, time.Time{}).Kinds() {
@@ -174,7 +174,7 @@ func kindsToRead(o *checkOptions) []readKind {
 	return out
 }
 
-// whoAmI asks the cluster as whom it sees who runs the command.
+// whoAmI asks the cluster which user it sees.
 func whoAmI(ctx context.Context, c client.Client) (*authenticationv1.UserInfo, error) {
 	review := &authenticationv1.SelfSubjectReview{}
 	if err := c.Create(ctx, review); err != nil {
@@ -183,7 +183,7 @@ func whoAmI(ctx context.Context, c client.Client) (*authenticationv1.UserInfo, e
 	return &review.Status.UserInfo, nil
 }
 
-// auditedKinds are those whose objects are looked at again besides.
+// auditedKinds returns the kinds that an audit judges again and that the view does not need.
 func auditedKinds() []schema.GroupVersionKind {
 	return []schema.GroupVersionKind{
 		{Version: "v1", Kind: "Endpoints"}, {Group: "batch", Version: "v1", Kind: "Job"}, {Group: "batch", Version: "v1", Kind: "CronJob"},
@@ -191,7 +191,8 @@ func auditedKinds() []schema.GroupVersionKind {
 	}
 }
 
-// needed: without these nothing can be told. Whoever may not see the others is told what can be told without.
+// needed reports whether check can judge nothing without objects of a kind. A user that may not list one of the other kinds still
+// gets the rest of the answers.
 func needed(gvk schema.GroupVersionKind) bool {
 	return gvk.Group == v1alpha1.GroupName || gvk.Group == "" && slices.Contains([]string{"Namespace", "Service", "ConfigMap"}, gvk.Kind)
 }
@@ -231,7 +232,7 @@ func (k *snapshot) addOld(paths []string) error {
 	return nil
 }
 
-// addRoles takes in the roles among what is checked: their bindings are mostly beside them.
+// addRoles takes in the roles among the objects to check, since their bindings are mostly among these objects too.
 func (k *snapshot) addRoles(docs []document, namespace string) {
 	k.roles = map[string]policy.Role{}
 	for _, d := range docs {
@@ -248,7 +249,7 @@ func (k *snapshot) addRoles(docs []document, namespace string) {
 	}
 }
 
-// old returns the object before an update; nil if there is none.
+// old returns the object before an update. It is nil if there is none.
 func (k *snapshot) old(gvk schema.GroupVersionKind, ns, name string) ([]byte, error) {
 	if raw, ok := k.objects[objectKey(gvk.GroupKind(), ns, name)]; ok || k.cluster == nil || name == "" {
 		return raw, nil

@@ -5,23 +5,23 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// kubeconfig is which cluster is meant, and as whom. It takes kubectl's flags, without kubectl's machinery: that would bring kustomize
-// into the plugin.
+// kubeconfig says which cluster to call, and as which user. It takes kubectl's flags, without kubectl's machinery, which would
+// bring kustomize into the plugin.
 type kubeconfig struct {
 	path      string
 	overrides clientcmd.ConfigOverrides
 }
 
-// flags adds all of kubectl's that say it.
+// flags adds all of kubectl's flags for the cluster and the user.
 func (k *kubeconfig) flags(f *pflag.FlagSet) {
 	k.pathFlag(f)
 	names := clientcmd.RecommendedConfigOverrideFlags("")
 	names.ClusterOverrideFlags.APIServer.ShortName = "s"
-	names.AuthOverrideFlags.Username.LongName, names.AuthOverrideFlags.Password.LongName = "", "" // API servers know them no more
+	names.AuthOverrideFlags.Username.LongName, names.AuthOverrideFlags.Password.LongName = "", "" // API servers no longer accept them
 	clientcmd.BindOverrideFlags(&k.overrides, f, names)
 }
 
-// worldFlags adds those of a command that has flags of the same names of its own: --as is who is judged there.
+// worldFlags adds the flags of a command whose own flags have some of the same names: there, --as names the user to judge.
 func (k *kubeconfig) worldFlags(f *pflag.FlagSet) {
 	k.pathFlag(f)
 	f.StringVar(&k.overrides.CurrentContext, clientcmd.FlagContext, "", "kubeconfig context, for the live estate")

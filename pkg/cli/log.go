@@ -90,8 +90,8 @@ func (e *env) runLog(ctx context.Context, o *logOptions) error {
 	return e.printLog(entries)
 }
 
-// trail reads executions that began in an interval, the oldest first. Windows and approvals may be gone, with their
-// namespace: the executions say what matters of them.
+// trail reads the executions that began in an interval, the oldest first. Windows and approvals may be deleted, with their
+// namespace: the executions hold what matters about them.
 func trail(ctx context.Context, c client.Client, home, ns string, from, to time.Time) ([]entry, error) {
 	var all v1alpha1.ChangeExecutionList
 	if err := c.List(ctx, &all, client.InNamespace(home)); err != nil {

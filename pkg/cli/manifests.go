@@ -17,13 +17,13 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// document is one object of a manifest, and where it stands.
+// document is one object of a manifest, and its position.
 type document struct {
 	File string
 	// Index of the document within its file, from 0.
 	Index  int
 	Object *unstructured.Unstructured
-	// Values are those of the chart, if that is what the document holds; they declare an estate.
+	// Values are the chart's values, if the document holds values; they declare an estate.
 	Values map[string]any
 	// Err says why the document cannot be read as an object; Object is then nil.
 	Err error
@@ -106,7 +106,7 @@ func read(name string, in io.Reader) ([]document, error) {
 	}
 }
 
-// parse reads one document; a List becomes its items, an empty document nothing.
+// parse reads one document. It returns the items of a List, and nothing for an empty document.
 func parse(file string, index int, raw []byte) []document {
 	if len(bytes.TrimSpace(stripComments(raw))) == 0 {
 		return nil

@@ -12,8 +12,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
-// Read implements policy.Reader. What is not known is looked for in what is given and checked, and in the cluster; of the rest,
-// nobody can be asked: of a namespace the name alone decides, and a role may hold anything.
+// Read implements policy.Reader. It looks among the objects that were given and checked, and in the cluster. Nothing else can be
+// read: a namespace is judged by its name alone, and a role may hold any permission.
 func (k *snapshot) Read(ctx context.Context, m *policy.Missing, w *policy.ClusterView, f *policy.Facts) error {
 	switch {
 	case m.Namespace != "":
@@ -44,7 +44,7 @@ func (k *snapshot) Read(ctx context.Context, m *policy.Missing, w *policy.Cluste
 	return nil
 }
 
-// scale reads how many replicas something asks for that is given; none, where it is not.
+// scale reads how many replicas a given object asks for. It is zero for an object that was not given.
 func (k *snapshot) scale(m *policy.MissingScale) *policy.TargetScale {
 	gk := schema.FromAPIVersionAndKind(m.APIVersion, m.Kind).GroupKind()
 	raw, there := k.objects[objectKey(gk, m.Namespace, m.Name)]

@@ -19,14 +19,14 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
-// viewOf returns an empty view of the cluster, as the server has it that is told the same.
+// viewOf returns an empty view of the cluster, as a server with the same settings has it.
 func viewOf(o *checkOptions, at time.Time) *view.View {
 	return view.New(view.Settings{
 		Cluster: o.cluster, DefaultEnvironment: o.defaultEnv, Namespace: o.home, ServiceAccount: "firebreak", ReadSecrets: o.readSecrets,
 	}, func() time.Time { return at })
 }
 
-// compile sorts objects into the view and the change state, and keeps each as the object before an update.
+// compile adds the objects to the view and the change state, and keeps each as the object before an update.
 func (k *snapshot) compile(objects []*unstructured.Unstructured, o *checkOptions, at time.Time) error {
 	k.state = &change.State{ConfigMaps: map[string]map[string][]byte{}}
 	v := viewOf(o, at)
@@ -48,7 +48,7 @@ func (k *snapshot) compile(objects []*unstructured.Unstructured, o *checkOptions
 	return nil
 }
 
-// inOrder sorts objects so that those come first by which others are reduced.
+// inOrder sorts objects in the order of the view's kinds: the view reduces some kinds by the objects of others.
 func inOrder(v *view.View, objects []*unstructured.Unstructured) []*unstructured.Unstructured {
 	place := map[schema.GroupVersionKind]int{}
 	for i, kind := range v.Kinds() {
@@ -61,7 +61,8 @@ func inOrder(v *view.View, objects []*unstructured.Unstructured) []*unstructured
 	return out
 }
 
-// sort takes in what the view does not keep: the change state, the contents of ConfigMaps and Secrets, and who is bound to a role.
+// sort takes in what the view does not keep: the change state, the contents of ConfigMaps and Secrets, and the subjects of
+// bindings.
 func (k *snapshot) sort(u *unstructured.Unstructured) error {
 	switch u.GroupVersionKind() {
 	case v1alpha1.GVK(v1alpha1.KindChangeWindow):
@@ -95,7 +96,7 @@ func largeOf(u *unstructured.Unstructured) large {
 	return large{reference.Via{Kind: u.GetKind(), Name: u.GetName()}, u.GetNamespace()}
 }
 
-// bind notes the service accounts of a binding. A ClusterRoleBinding has the same fields.
+// bind records the service accounts of a binding. A ClusterRoleBinding has the same fields.
 func (k *snapshot) bind(b *rbacv1.RoleBinding) {
 	for _, s := range b.Subjects {
 		if s.Kind == rbacv1.ServiceAccountKind {

@@ -20,7 +20,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// scoped puts what is named by kind and name into the window's scope.
+// scoped adds resources, given by kind and name, to the window's scope.
 func scoped(w *v1alpha1.ChangeWindow, resources []string) error {
 	for _, r := range resources {
 		kind, name, ok := strings.Cut(r, "/")
@@ -36,12 +36,12 @@ func scoped(w *v1alpha1.ChangeWindow, resources []string) error {
 	return nil
 }
 
-// planned: what is created or updated is pinned; a deletion or a session runs nothing that a manifest says.
+// planned reports whether a window for these operations pins what runs. A deletion or a session runs nothing from a manifest.
 func planned(ops []v1alpha1.Operation) bool {
 	return slices.Contains(ops, v1alpha1.OperationCreate) || slices.Contains(ops, v1alpha1.OperationUpdate)
 }
 
-// include puts one object into the window's scope and, if it runs something, into its plan.
+// include adds one object to the window's scope and, if it runs something, to its plan.
 func (e *env) include(ctx context.Context, c client.Client, w *v1alpha1.ChangeWindow, plan *v1alpha1.Plan, u *unstructured.Unstructured, docs []document) error {
 	gk := u.GroupVersionKind().GroupKind()
 	if gk.Group == v1alpha1.GroupName && gk.Kind == v1alpha1.KindChangeWindow {
@@ -65,7 +65,7 @@ func (e *env) include(ctx context.Context, c client.Client, w *v1alpha1.ChangeWi
 	}
 	plan.Workloads = append(plan.Workloads, v1alpha1.PlannedWorkload{ScopedResource: r, Digest: p.Digest, Fields: p.Fields})
 	if gk.Kind == "CronJob" {
-		// What a CronJob is for are its runs.
+		// The purpose of a CronJob is its runs.
 		jobs := v1alpha1.ScopedResource{Group: gk.Group, Kind: "Job", Names: []v1alpha1.Glob{v1alpha1.Glob(name + "-*")}}
 		w.Spec.Scope.Resources = append(w.Spec.Scope.Resources, jobs)
 		plan.Workloads = append(plan.Workloads, v1alpha1.PlannedWorkload{ScopedResource: jobs, Digest: p.Digest, Fields: p.Fields})
@@ -101,8 +101,8 @@ func (e *env) planOf(ctx context.Context, c client.Client, ns string, u *unstruc
 	return p, nil
 }
 
-// dryRun asks the API server what would be stored, so that what other webhooks add is pinned too. An object that is
-// there already is taken as the manifest has it.
+// dryRun asks the API server what it would store, so that the changes of other webhooks are pinned too. If the object exists
+// already, its manifest is used.
 func dryRun(ctx context.Context, c client.Client, ns string, u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	o := u.DeepCopy()
 	o.SetNamespace(ns)
@@ -116,7 +116,7 @@ func dryRun(ctx context.Context, c client.Client, ns string, u *unstructured.Uns
 	return o, nil
 }
 
-// configMaps reads what the plan pins: from the manifest where it is there, else from the cluster.
+// configMaps reads the ConfigMaps that the plan pins: from the manifests if they hold them, otherwise from the cluster.
 func configMaps(ctx context.Context, c client.Client, ns string, names []string, docs []document) (change.Contents, error) {
 	found := map[string]map[string][]byte{}
 	for _, d := range docs {

@@ -13,21 +13,21 @@ import (
 type Report struct {
 	Results []Result `json:"results"`
 	Summary Summary  `json:"summary"`
-	// Standing is for audit alone.
+	// Standing is for audit only.
 	Standing []StandingResult `json:"standing,omitempty"`
 }
 
-// StandingResult is a permission that stands for a time, or stood.
+// StandingResult is a permission that holds for a time, or did.
 type StandingResult struct {
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace,omitempty"`
 	Name      string `json:"name"`
-	// Counts at the instant that was asked for.
+	// Counts is true if the permission holds at the instant of the audit.
 	Counts bool   `json:"counts"`
 	Why    string `json:"why"`
 }
 
-// Summary counts results by decision.
+// Summary counts the results by decision.
 type Summary struct {
 	Total     int `json:"total"`
 	Allowed   int `json:"allow"`
@@ -36,7 +36,7 @@ type Summary struct {
 	Undecided int `json:"undecided"`
 }
 
-// Result is what one document comes to.
+// Result is the result for one document.
 type Result struct {
 	File      string `json:"file"`
 	Document  int    `json:"document"`
@@ -47,7 +47,7 @@ type Result struct {
 	// Decision is allow, warn, deny or undecided.
 	Decision string          `json:"decision"`
 	Findings []ResultFinding `json:"findings"`
-	// Message is the whole sentence of a denial, or why nothing could be decided.
+	// Message is the whole sentence of a denial, or the reason why nothing could be decided.
 	Message  string   `json:"message,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
 }
@@ -111,7 +111,7 @@ func (r *Report) add(x Result) {
 	}
 }
 
-// exit: 2 if something could not be judged, 1 if something is denied.
+// exit returns exit status 2 if an object could not be judged, else 1 if a request is denied, else nil.
 func (r *Report) exit() error {
 	switch {
 	case r.Summary.Undecided > 0:
@@ -143,7 +143,7 @@ func (r *Report) print(w io.Writer, format string) error {
 	return err
 }
 
-// stored stands for the file of what is no manifest.
+// stored stands in for the file of an object that does not come from a manifest.
 const stored = "stored"
 
 func (s *StandingResult) print(w io.Writer) {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// What is wrong with a manifest is said before anything is asked of a cluster, wherever in it it stands.
+// The command reports what is wrong with a manifest, in any of its documents, before it asks a cluster anything.
 func TestRequestReadsTheWholeManifestFirst(t *testing.T) {
 	job := "apiVersion: batch/v1\nkind: Job\nmetadata: {name: a}\nspec: {template: {spec: {containers: [{name: c, image: x, envFrom: [{configMapRef: {name: s}}]}]}}}\n"
 	for name, manifest := range map[string]string{"first": "a: [\n---\n" + job, "last": job + "---\na: [\n"} {
@@ -18,7 +18,7 @@ func TestRequestReadsTheWholeManifestFirst(t *testing.T) {
 	}
 }
 
-// What confirms the target and what the approver reads is asked for, and where nobody can type, the flag is named.
+// The command asks for the target and for what the approver reads. If nobody can type, it names the flag.
 func TestRequestAsks(t *testing.T) {
 	for name, tc := range map[string]struct {
 		typed, want string
@@ -41,7 +41,7 @@ func TestRequestAsks(t *testing.T) {
 	}
 }
 
-// A manifest from standard input leaves nobody who could type.
+// If a manifest comes from standard input, nobody can type.
 func TestRequestOfAPipeNamesTheFlag(t *testing.T) {
 	job := "{apiVersion: batch/v1, kind: Job, metadata: {name: a}, spec: {template: {spec: {containers: [{name: c, image: x}]}}}}"
 	if out, code := run(t, job, "request", "-f", "-"); code == 0 || !strings.HasSuffix(strings.TrimSpace(out), "nothing was typed; where nobody can type, use --environment") {

@@ -10,13 +10,13 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// defined is what a CustomResourceDefinition says of its kind.
+// defined is what a CustomResourceDefinition says about its kind.
 type defined struct {
 	plural      string
 	clusterWide bool
 }
 
-// define takes in a CustomResourceDefinition among what is given; other objects it leaves alone.
+// define takes in a CustomResourceDefinition and ignores other objects.
 func (k *snapshot) define(u *unstructured.Unstructured) error {
 	if u == nil || u.GroupVersionKind().GroupKind() != (schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}) {
 		return nil
@@ -27,7 +27,7 @@ func (k *snapshot) define(u *unstructured.Unstructured) error {
 	})
 }
 
-// definition is what of a CustomResourceDefinition says where its objects lie.
+// definition is the part of a CustomResourceDefinition that names its resource and its scope.
 type definition struct {
 	Spec struct {
 		Group string `json:"group"`
@@ -39,8 +39,8 @@ type definition struct {
 	} `json:"spec"`
 }
 
-// resource returns the resource of a kind, and whether its objects lie in no namespace: as its definition says that is given, as the
-// cluster says, else as Kubernetes has it.
+// resource returns the resource of a kind, and whether the kind is cluster-scoped. It asks a given definition, then the cluster,
+// and otherwise follows Kubernetes' conventions.
 func (k *snapshot) resource(gvk schema.GroupVersionKind) (schema.GroupVersionResource, bool) {
 	if d, ok := k.defined[gvk.GroupKind()]; ok {
 		return gvk.GroupVersion().WithResource(d.plural), d.clusterWide
@@ -54,7 +54,7 @@ func (k *snapshot) resource(gvk schema.GroupVersionKind) (schema.GroupVersionRes
 	return plural, clusterWide(gvk.GroupKind())
 }
 
-// clusterWide reports whether objects of one of Kubernetes' or Firebreak's own kinds lie in no namespace.
+// clusterWide reports whether one of Kubernetes' or Firebreak's own kinds is cluster-scoped.
 func clusterWide(gk schema.GroupKind) bool {
 	kinds, all := map[string][]string{
 		"":                          {"Namespace", "Node", "PersistentVolume"},

@@ -22,12 +22,12 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/version"
 )
 
-// ExitError carries an exit status. Its text, if any, has been printed.
+// ExitError carries an exit status. The command has printed its message, if any, already.
 type ExitError struct{ Code int }
 
 func (e ExitError) Error() string { return fmt.Sprintf("exit status %d", e.Code) }
 
-// Code returns the exit status for an error: 0 for none, that of an ExitError, else 2.
+// Code returns the exit status for an error: 0 for nil, that of an ExitError, otherwise 2.
 func Code(err error) int {
 	var exit ExitError
 	switch {
@@ -39,13 +39,13 @@ func Code(err error) int {
 	return 2
 }
 
-// env is what the commands share.
+// env holds what the commands share.
 type env struct {
 	genericiooptions.IOStreams
 	config *kubeconfig
 	clock  func() time.Time
 	scheme *runtime.Scheme
-	// answers are what is typed; nil until something was asked.
+	// answers reads the answers that a person types. It is nil until a command asks something.
 	answers *bufio.Reader
 }
 
@@ -98,8 +98,8 @@ func (e *env) client() (client.Client, string, error) {
 	return c, ns, nil
 }
 
-// mapper knows Firebreak's own kinds without asking: an error of discovery would hide what the API server says of the
-// request itself, such as that somebody may not impersonate whom they name.
+// mapper knows Firebreak's own kinds without discovery, since an error of discovery would hide the API server's answer to the
+// request itself, such as that the user may not impersonate another.
 func mapper(cfg *rest.Config) (meta.RESTMapper, error) {
 	h, err := rest.HTTPClientFor(cfg)
 	if err != nil {
@@ -119,11 +119,11 @@ func mapper(cfg *rest.Config) (meta.RESTMapper, error) {
 	return meta.FirstHitRESTMapper{MultiRESTMapper: meta.MultiRESTMapper{own, rest}}, nil
 }
 
-// warnings prints what the API server warns of, as kubectl does.
+// warnings prints the API server's warnings, as kubectl does.
 type warnings struct{ out io.Writer }
 
 func (w warnings) HandleWarningHeaderWithContext(_ context.Context, code int, _, text string) {
-	// That it would need a window is why one is requested.
+	// A dry run that would need a window is the reason for the request.
 	if code == 299 && text != "" && !strings.HasPrefix(text, "a real run would be forbidden") {
 		fmt.Fprintln(w.out, "Warning:", text)
 	}

@@ -33,7 +33,7 @@ func (o *when) flags(cmd *cobra.Command) {
 	cmd.MarkFlagsRequiredTogether("cron", "time-zone", "valid-until")
 }
 
-// set puts the schedule into a window, with what depends on it, and returns the suffix of its name.
+// set writes the schedule and the fields that depend on it into a window, and returns the suffix of its name.
 func (o *when) set(spec *v1alpha1.ChangeWindowSpec, e *env) (suffix string, err error) {
 	if o.cron == "" {
 		start, err := e.instant("--start", o.start)
@@ -57,7 +57,7 @@ func (o *when) set(spec *v1alpha1.ChangeWindowSpec, e *env) (suffix string, err 
 	return "recurring", nil
 }
 
-// describe says when a window is open, as people would.
+// describe says in plain words when a window is open.
 func describe(s *v1alpha1.Schedule, now time.Time) string {
 	if s.Recurrence == nil {
 		return fmt.Sprintf("It opens at %s and closes at %s.", change.Instant(s.Start.Time), change.Instant(s.End.Time))
@@ -72,7 +72,7 @@ func describe(s *v1alpha1.Schedule, now time.Time) string {
 	return out + "."
 }
 
-// instant reads RFC 3339, now, and +DURATION.
+// instant reads an instant: RFC 3339, now, or +DURATION.
 func (e *env) instant(flag, s string) (time.Time, error) {
 	now := e.clock().UTC().Truncate(time.Second)
 	if s == "now" {

@@ -9,7 +9,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// What is asked for on the command line, and what the person reads of it.
+// What the flags ask for, and the sentence that the person reads.
 func TestWhenAWindowIsOpen(t *testing.T) {
 	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 	e := &env{clock: func() time.Time { return now }}
