@@ -6,7 +6,7 @@
 export CGO_ENABLED := 0
 
 GO ?= go
-# These are set on the command line; a variable of the environment, of whatever origin, narrows nothing down.
+# These are set on the command line; a variable of the environment does not override them.
 #
 # What make test tests, and further flags of go test: make test PKG=./pkg/policy/... TESTFLAGS='-run Bypass -v'
 # The slowest come first, so that none of them is left to run alone at the end.
@@ -21,7 +21,7 @@ BENCH := .
 BENCHTIME := 1s
 # How long make fuzz runs each target.
 FUZZTIME := 30s
-# What make image makes.
+# The image that make image builds.
 IMAGE := ghcr.io/firebreak-dev/firebreak
 VERSION = $(shell awk '/^appVersion:/ {print $$2}' charts/firebreak/Chart.yaml)
 # Further flags of golangci-lint: make lint LINTFLAGS=--fix
@@ -41,7 +41,7 @@ build: ## Build bin/firebreak and bin/kubectl-firebreak.
 kube: ## Build the Kubernetes binaries, kwok and Helm into bin/kube, unless they are current.
 	hack/build-kube.sh
 
-# A binary of its own, not go run: that would not pass a signal on, and the control plane would stay behind.
+# A binary of its own, since go run would not pass a signal on: the control plane would stay behind.
 .PHONY: demo
 demo: build kube ## Play the story on a real control plane; KEEP=1 leaves it up.
 	$(GO) build -o bin/demo ./hack/demo
@@ -54,14 +54,14 @@ test: build kube ## Run all tests; PKG and TESTFLAGS narrow them down.
 	hack/tools/build.sh hack/helm-unittest
 	$(GO) test -p 4 -timeout 15m $(TESTFLAGS) $(PKG)
 
-# Apart from make test: it builds the tests first, which takes some minutes, and runs them for about twenty.
+# Not part of make test: it builds the tests first, which takes some minutes, and runs them for about twenty.
 .PHONY: conformance
 conformance: build kube ## Run Kubernetes' own conformance tests without Firebreak and with it.
 	hack/build-e2e.sh
 	$(GO) build -o bin/conformance ./hack/conformance
 	bin/conformance $(CONFORMANCEFLAGS)
 
-# Apart from make test, which does the same for some seconds.
+# Not part of make test, which does the same for some seconds.
 .PHONY: soak
 soak: build kube ## Send hostile texts to three replicas for SOAK, ten minutes by default.
 	$(GO) test -timeout 60m -count=1 -v ./pkg/e2e/soak -soak $(SOAK)
@@ -73,14 +73,14 @@ BENCH_PKGS = $(addprefix ./,$(sort $(dir $(shell grep -rl --include='*_test.go' 
 bench: build kube ## Run all benchmarks; BENCH is a pattern, BENCHTIME a duration.
 	$(GO) test -p 1 -timeout 30m -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(BENCH_PKGS)
 
-# What each package covers by its own tests. Those of pkg/e2e cover the same again, on a real control plane.
+# What each package covers by its own tests. The tests of pkg/e2e cover the same again, on a real control plane.
 COVER_PKGS = $(shell $(GO) list ./pkg/... | grep -v -e /e2e -e /api/)
 
 .PHONY: cover
 cover: ## Print what share of each package its own tests cover.
 	$(GO) test -cover $(COVER_PKGS) | awk '{print $$2, $$5}' | column -t
 
-# Apart from make test: a package of five seconds of tests takes an hour.
+# Not part of make test: a package whose tests take five seconds takes an hour.
 MUTATE := pkg/schedule pkg/policy/powers pkg/policy/tools pkg/policy/boundary pkg/change
 
 .PHONY: mutate
@@ -88,7 +88,7 @@ mutate: ## Change the pure packages, a line at a time, and print which changes n
 	hack/tools/build.sh hack/gremlins
 	$(GO) run ./hack/mutate bin/gremlins $(MUTATE)
 
-# One target after the other; the memory of each is bounded, since what they look for is what needs too much.
+# One target after the other, each with a memory limit, since the targets look for inputs that need too much.
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME, 30 s by default.
 	hack/fuzz.sh $(FUZZTIME)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs every fuzz target for a time, 30 s by default. What is found stays in the testdata/fuzz of the package, to be committed with
-# the fix.
+# Runs every fuzz target for a time, 30 s by default. What a target finds stays in the testdata/fuzz of the package, to be
+# committed with the fix.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 ulimit -v 12000000

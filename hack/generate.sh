@@ -14,7 +14,7 @@ hack/tools/build.sh hack/tools
 began=$(mktemp)
 trap 'rm -f "$began"' EXIT
 bin/controller-gen object:headerFile=hack/boilerplate.go.txt crd paths=./pkg/api/... output:crd:dir=config/crd
-# controller-gen writes every file anew; what is older belongs to a kind that is no more.
+# controller-gen writes every file anew; an older file belongs to a kind that no longer exists.
 find config/crd -name 'firebreak.dev_*.yaml' ! -newer "$began" -exec rm {} +
 
 crds=charts/firebreak/files/crds

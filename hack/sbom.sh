@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Lists the parts of bin/firebreak and bin/kubectl-firebreak in bin/*.cdx.json, in CycloneDX, and checks that each module
-# that went into a binary is among them.
+# Lists the parts of bin/firebreak and bin/kubectl-firebreak in bin/*.cdx.json, in CycloneDX, and checks that the list names each
+# module that went into a binary.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks that the sources are formatted, vetted and tidy, and that everything generated is what its sources make today.
-# It generates in place and leaves the result there: where it complains, commit what it has changed.
+# Checks that the sources are formatted, vetted and tidy, and that everything generated is what its sources make today. It
+# generates in place and leaves the result there: if it complains, commit the changes that it made.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,4 +1,4 @@
-// Command kubectl-firebreak is the person's side of Firebreak: a kubectl plugin.
+// Command kubectl-firebreak is Firebreak's kubectl plugin, for the people who use Firebreak.
 package main
 
 import (

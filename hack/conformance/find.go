@@ -17,15 +17,15 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/controlplane"
 )
 
-// unsteady says whether a spec passes or fails by chance here.
+// unsteady reports whether a spec passes or fails by chance here.
 func unsteady(spec string) bool {
-	// A simulated Job runs for one second of every minute, and this spec looks for it every two seconds: it finds the
-	// Job always or never, depending on the second in which it starts.
+	// A simulated Job runs for one second of every minute, and this spec looks for it every two seconds. Depending on the second in
+	// which it starts, the spec finds the Job always or never.
 	return strings.HasPrefix(spec, "[sig-apps] CronJob should not schedule new jobs when ForbidConcurrent ")
 }
 
-// find runs every conformance spec on control planes without Firebreak, and writes down which pass. Each has a process
-// of its own, since only so has it a time limit of its own: what waits for a container waits for five minutes.
+// find runs every conformance spec on control planes without Firebreak, and writes down which pass. Each runs in a process of its
+// own, since only then does it have a time limit of its own: a spec that waits for a container waits for five minutes.
 func find(ctx context.Context, o options) error {
 	all, err := conformanceSpecs(ctx)
 	if err != nil {
@@ -52,7 +52,7 @@ func find(ctx context.Context, o options) error {
 	}
 	fmt.Printf("Trying %d specs, and %d one at a time.\n", len(together), len(alone))
 	f.toTry = len(together) + len(alone)
-	// Those that must be alone have a control plane to themselves meanwhile.
+	// Serial specs run meanwhile on a control plane of their own.
 	var serial error
 	var wg sync.WaitGroup
 	wg.Go(func() { serial = f.tryAll(ctx, alone, 1) })
@@ -105,7 +105,7 @@ func (f *finder) tryAll(ctx context.Context, specs []string, workers int) (err e
 	return errors.Join(errs...)
 }
 
-// try runs one spec, and notes whether it passes.
+// try runs one spec, and records whether it passes.
 func (f *finder) try(ctx context.Context, c *controlplane.ControlPlane, spec string) error {
 	began := time.Now()
 	dir, err := os.MkdirTemp(c.Dir(), "spec-")

@@ -16,13 +16,13 @@ import (
 )
 
 const (
-	// runTimeout ends a run that hangs; it takes some minutes.
+	// runTimeout ends a run that hangs. A run takes some minutes.
 	runTimeout = "45m"
-	// stopGrace is what the tests get to clean up when this is interrupted.
+	// stopGrace is how long the tests may clean up when this program is interrupted.
 	stopGrace = 30 * time.Second
 )
 
-// e2eFlags tell the tests about the cluster. Nothing of a cloud is there, and nothing can be dumped of nodes.
+// e2eFlags tell the tests about the cluster: it has nothing of a cloud, and its nodes have no logs to dump.
 func e2eFlags(c *controlplane.ControlPlane) ([]string, error) {
 	kubeconfig, err := c.Kubeconfig(c.AdminConfig(), "")
 	if err != nil {
@@ -35,13 +35,13 @@ func e2eFlags(c *controlplane.ControlPlane) ([]string, error) {
 		"--disable-log-dump",
 		"--dump-logs-on-failure=false",
 		"--e2e-output-dir=" + c.Dir(),
-		// The node that Firebreak's own Pods run on takes no others, which is no reason to wait for it.
+		// The tests need not wait for the node that runs Firebreak's own Pods: it takes no others.
 		"--non-blocking-taints=" + controlplane.RunnerLabel,
 	}, nil
 }
 
-// runSpecs runs the specs, several at a time and [Serial] ones alone. A spec that fails is run a second time: on a busy
-// machine some do not wait long enough.
+// runSpecs runs the specs, several at a time and [Serial] ones alone. A spec that fails is run a second time: on a busy machine
+// some specs do not wait long enough.
 func runSpecs(ctx context.Context, c *controlplane.ControlPlane, name string, specs []string, procs int) (*outcome, error) {
 	flags, err := e2eFlags(c)
 	if err != nil {
@@ -64,12 +64,12 @@ func runSpecs(ctx context.Context, c *controlplane.ControlPlane, name string, sp
 	ran := execute(ctx, filepath.Join(dir, name+".log"), filepath.Join(toolsDir, "ginkgo"), args...)
 	result, err := readReport(report, specs)
 	if err != nil {
-		return nil, errors.Join(err, ran) // what failed is in the report, unless there is none
+		return nil, errors.Join(err, ran) // the report says which specs failed, unless there is no report
 	}
 	return result, ctx.Err()
 }
 
-// focus is a pattern that matches these specs and no others.
+// focus returns a pattern that matches these specs and no others.
 func focus(specs []string) string {
 	quoted := make([]string, len(specs))
 	for i, spec := range specs {
@@ -78,7 +78,7 @@ func focus(specs []string) string {
 	return "^Kubernetes e2e suite (" + strings.Join(quoted, "|") + ")$"
 }
 
-// execute runs a program, which may clean up when ctx ends, and writes its output to a file.
+// execute runs a program and writes its output to a file. When ctx ends, the program may still clean up.
 func execute(ctx context.Context, logPath, program string, args ...string) (err error) {
 	log, err := os.Create(logPath)
 	if err != nil {
@@ -95,7 +95,7 @@ func execute(ctx context.Context, logPath, program string, args ...string) (err 
 	return nil
 }
 
-// specReport is what we read of one spec in Ginkgo's JSON report.
+// specReport is the part of a spec in Ginkgo's JSON report that this program reads.
 type specReport struct {
 	ContainerHierarchyTexts    []string
 	LeafNodeType, LeafNodeText string

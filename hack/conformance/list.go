@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// readList reads the specs that are run, which are those of the list that match.
+// readList returns the specs of the list that match focus.
 func readList(focus *regexp.Regexp) ([]string, error) {
 	data, err := os.ReadFile(listPath)
 	if err != nil {
@@ -31,7 +31,7 @@ func readList(focus *regexp.Regexp) ([]string, error) {
 	return specs, nil
 }
 
-// writeList writes the list, with what it is at its head.
+// writeList writes the list, with a header that says what it is.
 func writeList(version string, all int, specs []string) error {
 	head := fmt.Sprintf(`# The conformance specs of Kubernetes %s that pass on a control plane with nodes that are only simulated
 # (pkg/e2e/controlplane): %d of %d. The others wait for a container that really runs, or for a network between Pods.

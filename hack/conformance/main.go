@@ -1,5 +1,5 @@
-// Command conformance runs Kubernetes' own conformance tests against a control plane without Firebreak and against one
-// with it. What passes without must pass with it: a cluster that has Firebreak is still Kubernetes.
+// Command conformance runs Kubernetes' own conformance tests against a control plane without Firebreak and against one with it. A
+// test that passes without Firebreak must pass with it: a cluster that has Firebreak is still Kubernetes.
 //
 // It runs the specs that need no kubelet, which specs.txt lists. With -find it looks for them anew.
 package main
@@ -18,14 +18,14 @@ import (
 	"time"
 )
 
-// Paths from the repository's root, where make starts this.
+// The paths are relative to the repository's root, where make starts this program.
 const (
 	listPath = "hack/conformance/specs.txt"
 	toolsDir = "bin/e2e"
 	logDir   = "bin/e2e/logs"
 )
 
-// options are what the command line says.
+// options are the settings of the command line.
 type options struct {
 	find    bool
 	more    bool
@@ -82,7 +82,7 @@ func run(ctx context.Context, o options) error {
 	return nil
 }
 
-// both runs the specs without Firebreak and with it, at the same time, since most of the time both wait.
+// both runs the specs without Firebreak and with it, at the same time, since both mostly wait.
 func both(ctx context.Context, specs []string, procs int) (plain, guarded *outcome, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -90,7 +90,7 @@ func both(ctx context.Context, specs []string, procs int) (plain, guarded *outco
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if plain, plainErr = try(ctx, "plain", specs, procs, startPlain); plainErr != nil {
-			cancel() // one alone has nothing to be compared with
+			cancel() // a single outcome cannot be compared
 		}
 	})
 	wg.Go(func() {

@@ -11,7 +11,7 @@ import (
 // whyLines is how many lines of a failure are shown; the log has the rest.
 const whyLines = 5
 
-// outcome is how a run went.
+// outcome is the result of a run.
 type outcome struct {
 	wanted, passed, again sets.Set[string]
 	why                   map[string]string // of those that failed
@@ -24,7 +24,7 @@ func newOutcome(specs []string) *outcome {
 	return &outcome{wanted: sets.New(specs...), passed: sets.New[string](), again: sets.New[string](), why: map[string]string{}}
 }
 
-// add counts a spec. Ginkgo reports those that were not asked for, too, as skipped.
+// add counts a spec. Ginkgo reports the specs that were not selected too, as skipped.
 func (o *outcome) add(r *specReport) {
 	name := r.name()
 	if r.LeafNodeType != "It" {
@@ -64,7 +64,7 @@ func (o *outcome) print(title string) {
 	}
 }
 
-// firstLines is the beginning of a text, without empty lines, indented.
+// firstLines returns the beginning of a text, without empty lines, indented.
 func firstLines(text string) string {
 	var lines []string
 	for line := range strings.Lines(text) {

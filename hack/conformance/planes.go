@@ -26,7 +26,7 @@ type plane struct {
 // starter starts a control plane.
 type starter func(context.Context) (*plane, error)
 
-// startPlain starts one without Firebreak.
+// startPlain starts a control plane without Firebreak.
 func startPlain(ctx context.Context) (*plane, error) {
 	c, err := controlplane.Start(ctx, controlplane.Options{})
 	if err != nil {
@@ -38,8 +38,8 @@ func startPlain(ctx context.Context) (*plane, error) {
 	return &plane{ControlPlane: c}, nil
 }
 
-// startGuarded starts one with Firebreak, installed with the chart's defaults, and with the sample estate, whose
-// production is sealed. The namespaces that specs make belong to no environment.
+// startGuarded starts a control plane with Firebreak, installed with the chart's defaults, and with the sample estate, whose
+// production is sealed. The namespaces that specs create belong to no environment.
 func startGuarded(ctx context.Context) (*plane, error) {
 	s, err := stage.Start(ctx, stage.Options{})
 	if err != nil {
@@ -51,7 +51,7 @@ func startGuarded(ctx context.Context) (*plane, error) {
 	return &plane{ControlPlane: s.ControlPlane, firebreak: s}, nil
 }
 
-// judged counts the requests that Firebreak has judged.
+// judged returns how many requests Firebreak has judged.
 func (p *plane) judged(ctx context.Context) (int, error) {
 	if p.firebreak == nil {
 		return 0, nil
@@ -73,7 +73,7 @@ func (p *plane) judged(ctx context.Context) (int, error) {
 
 var judgedMetric = regexp.MustCompile(`(?m)^firebreak_admission_duration_seconds_count\{.*\} (\d+)$`)
 
-// addNodes adds two nodes to the one that there is: specs about spreading and eviction ask for more than one.
+// addNodes adds two nodes to the existing one: specs about spreading and eviction ask for more than one.
 func addNodes(ctx context.Context, c *controlplane.ControlPlane) error {
 	client, err := kubernetes.NewForConfig(c.AdminConfig())
 	if err != nil {

@@ -1,5 +1,5 @@
-// Command demo plays the Christmas Eve of 2012 on a real control plane: the maintenance run against production by
-// mistake, and everything that could have stopped it. Every command is real, every answer is the cluster's own.
+// Command demo plays the Christmas Eve of 2012 on a real control plane: the maintenance run against production by mistake, and
+// everything that could have stopped it. All commands are real, and all answers come from the cluster.
 package main
 
 import (

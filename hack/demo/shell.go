@@ -43,7 +43,7 @@ func newDemo(ctx context.Context, s *stage.Stage) (*demo, error) {
 	return d, nil
 }
 
-// kubeconfig has two contexts, as everybody's has who works on both sides.
+// kubeconfig has two contexts, like that of anyone who works on both sides.
 func (d *demo) kubeconfig(person string, cfg *rest.Config) (string, error) {
 	c := clientcmdapi.NewConfig()
 	c.Clusters["cluster"] = &clientcmdapi.Cluster{Server: cfg.Host, CertificateAuthorityData: cfg.CAData, CertificateAuthority: cfg.CAFile}
@@ -58,7 +58,7 @@ func (d *demo) kubeconfig(person string, cfg *rest.Config) (string, error) {
 	return file, nil
 }
 
-// expectation is how a command must end.
+// expectation says how a command must end.
 type expectation struct {
 	fails bool
 	says  []string
@@ -97,7 +97,7 @@ func (d *demo) sh(person, command string) (string, error) {
 	return out.String(), err
 }
 
-// until repeats a command, unseen, until its output has what is looked for.
+// until repeats a command, without printing it, until its output contains a text.
 func (d *demo) until(person, command, says string, patience time.Duration) error {
 	deadline := time.Now().Add(patience)
 	for {

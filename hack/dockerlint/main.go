@@ -1,5 +1,5 @@
-// Command dockerlint checks a Dockerfile with BuildKit's own linter, as `docker build --check` would, without an engine and
-// without asking a registry for the base images:
+// Command dockerlint checks a Dockerfile with BuildKit's own linter, as `docker build --check` would. It needs no engine and asks
+// no registry for the base images:
 //
 //	dockerlint Dockerfile
 package main
@@ -57,7 +57,7 @@ func run(path string) error {
 	return nil
 }
 
-// unasked says of every base image what matters to no rule.
+// unasked resolves every base image to a config that matters to no rule.
 type unasked struct{}
 
 func (unasked) ResolveImageConfig(_ context.Context, ref string, _ sourceresolver.Opt) (string, digest.Digest, []byte, error) {

@@ -1,5 +1,5 @@
-// Package e2e pins what Kubernetes' end-to-end tests are made of. `go test -c k8s.io/kubernetes/test/e2e` builds them as
-// they are; but go mod tidy looks at the tests of no other module, so the imports of that test binary stand here again.
+// Package e2e pins the modules that Kubernetes' end-to-end tests need. `go test -c k8s.io/kubernetes/test/e2e` builds the tests as
+// they are. But go mod tidy ignores the tests of other modules, so the imports of that test binary are repeated here.
 package e2e
 
 import (

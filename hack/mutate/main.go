@@ -1,5 +1,6 @@
-// Command mutate runs the mutation tester over packages, one after the other, and prints what share of the mutants their tests notice, and
-// which survive. A survivor that cannot be noticed, since the program does the same, stands in equivalent.tsv with the reason.
+// Command mutate runs the mutation tester over packages, one after the other. It prints the share of mutants that the packages'
+// tests notice, and the survivors. A survivor that no test can notice, since the program does the same, is in equivalent.tsv with
+// the reason.
 package main
 
 import (
@@ -13,7 +14,7 @@ import (
 	"strings"
 )
 
-// report is what the tester writes of one package.
+// report is the tester's report on one package.
 type report struct {
 	Files []struct {
 		Name      string `json:"file_name"`
@@ -25,7 +26,7 @@ type report struct {
 	} `json:"files"`
 }
 
-// survivor is a mutant that no test has noticed, by the text of its line: the number changes with every edit above it.
+// survivor is a mutant that no test noticed. It holds the text of the line, since the number changes with every edit above it.
 type survivor struct{ file, kind, line string }
 
 func main() {
@@ -56,7 +57,7 @@ func run(tester string, packages []string, out io.Writer) error {
 			return err
 		}
 		alive = append(alive, survivors...)
-		// A mutant that loops for ever is noticed, too.
+		// A mutant that loops for ever counts as noticed, too.
 		noticed := counts["KILLED"] + counts["TIMED OUT"]
 		fmt.Fprintf(out, "%-24s %8d %8d %11d %12d %6.1f%%\n", p, counts["KILLED"], counts["LIVED"], counts["NOT COVERED"], counts["TIMED OUT"],
 			100*float64(noticed)/float64(max(1, noticed+counts["LIVED"])))
@@ -71,7 +72,7 @@ func run(tester string, packages []string, out io.Writer) error {
 	return nil
 }
 
-// mutate has one package tested. The tester counts the time to compile among that of a test, so it is given long.
+// mutate has one package tested. It allows much time, since the tester counts compilation in the time of a test.
 func mutate(tester, of string) (*report, error) {
 	dir, err := os.MkdirTemp("", "mutate")
 	if err != nil {
@@ -112,7 +113,7 @@ func count(of string, r *report) (map[string]int, []survivor, error) {
 	return counts, alive, nil
 }
 
-// equivalents reads the survivors that cannot be noticed, each with its reason.
+// equivalents reads the survivors that no test can notice, each with its reason.
 func equivalents(file string) (map[survivor]string, error) {
 	f, err := os.Open(file)
 	if err != nil {

@@ -1,10 +1,10 @@
 // Command chartdoc writes the table of a chart's values into its README, and the schema of what CRDs define into its
-// values.schema.json, so that none can disagree:
+// values.schema.json, so that they cannot disagree:
 //
 //	chartdoc charts/firebreak
 //
-// The table replaces what stands between the two marker lines. A value's description is the comment above it, and its
-// default is what values.yaml says.
+// The table replaces the text between the two marker lines. A value's description is the comment above it, and its default is the
+// one in values.yaml.
 package main
 
 import (
@@ -22,7 +22,7 @@ import (
 const (
 	begin = "<!-- values: begin (made from values.yaml by make generate) -->\n"
 	end   = "<!-- values: end -->\n"
-	// longList is the length from which on a list is told by its length.
+	// longList is the length from which on the table shows a list by its length.
 	longList = 4
 )
 
@@ -116,7 +116,7 @@ func show(value *yaml.Node) (string, error) {
 	return "`" + strings.ReplaceAll(string(text), "|", `\|`) + "`", nil
 }
 
-// describe returns the comment above a key, or behind it, in one line.
+// describe returns the comment above a key, or after it, in one line.
 func describe(key *yaml.Node) string {
 	var words []string
 	for _, line := range strings.Split(key.HeadComment+"\n"+key.LineComment, "\n") {

@@ -11,8 +11,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// definitions are the parts of values.schema.json that are made from CRDs, so that a typo in a declared environment or data
-// store is refused by Helm, and not only by the API server later.
+// definitions are the parts of values.schema.json that are made from CRDs. With them, Helm refuses a typo in a declared environment
+// or data store, not only the API server later.
 func definitions() map[string]string {
 	return map[string]string{
 		"environment": "firebreak.dev_environments.yaml",
@@ -20,7 +20,7 @@ func definitions() map[string]string {
 	}
 }
 
-// definitionsKey begins what is generated; it is the last key of the schema.
+// definitionsKey is the beginning of the generated text, which is the last key of the schema.
 const definitionsKey = "\n  \"definitions\": "
 
 // schema writes the definitions into the chart's values.schema.json.
@@ -79,8 +79,8 @@ func specOf(path string) (map[string]any, error) {
 	return crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"], nil
 }
 
-// plain turns a structural schema into a JSON schema that knows no further fields. What only the API server understands,
-// CEL among it, stays with the API server.
+// plain turns a structural schema into a JSON schema that rejects unknown fields. It leaves out what only the API server
+// understands, such as CEL.
 func plain(in map[string]any) map[string]any {
 	out := map[string]any{}
 	for _, k := range []string{"type", "enum", "pattern", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "maxProperties", "required"} {
