@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestWhatIsPublicIsDeliberate: other programs may rely on the packages that are listed in pkg/README.md; every other says in its
-// doc.go that it may change without notice.
+// Other programs may rely on the packages that pkg/README.md lists. The doc.go of every other package says that it may change
+// without notice.
 func TestWhatIsPublicIsDeliberate(t *testing.T) {
 	public := []string{"api/v1alpha1", "change", "estate", "policy", "policy/boundary", "policy/powers", "policy/tools", "reference", "schedule", "view", "workload"}
 	seen := map[string]bool{}

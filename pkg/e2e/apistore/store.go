@@ -20,7 +20,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// Fault is what goes wrong from when it is set.
+// Fault says which requests fail from the moment it is set.
 type Fault string
 
 // The faults.
@@ -28,35 +28,35 @@ const (
 	None Fault = ""
 	// Reads fails every read.
 	Reads Fault = "reads fail"
-	// Unwritten fails the creation, which is not stored.
+	// Unwritten fails the creation and stores nothing.
 	Unwritten Fault = "creation fails"
-	// Unanswered stores what is created and loses the answer.
+	// Unanswered stores the new object and loses the answer.
 	Unanswered Fault = "creation's answer is lost"
-	// Stuck is that, and what was created cannot be looked for either.
+	// Stuck is Unanswered, and the new object cannot be looked for either.
 	Stuck Fault = "creation's answer is lost, and it cannot be looked for"
-	// Blind fails the second look at the approvals.
+	// Blind fails the second read of the approvals.
 	Blind Fault = "approvals cannot be read again"
 )
 
-// Store is such a store.
+// Store keeps objects in memory.
 type Store struct {
 	mu      sync.Mutex
 	clock   func() time.Time
 	objects map[string]client.Object
 	created int
 	fault   Fault
-	// looks counts how often approvals were read since the fault was set.
+	// looks is how often approvals were read since the fault was set.
 	looks int
 }
 
-// New returns an empty store by a clock.
+// New returns an empty store that takes the time from a clock.
 func New(clock func() time.Time) *Store {
 	return &Store{clock: clock, objects: map[string]client.Object{}}
 }
 
 var errDown = errors.New("connection reset by peer")
 
-// Set has requests go wrong.
+// Set makes requests fail from now on.
 func (s *Store) Set(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,7 +72,7 @@ func (s *Store) uid() types.UID {
 	return types.UID(fmt.Sprintf("uid-%06d", s.created))
 }
 
-// Born gives an object what the API server gives it before it is judged.
+// Born sets the fields of an object that the API server sets before admission.
 func (s *Store) Born(o client.Object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,7 +84,7 @@ func (s *Store) Born(o client.Object) {
 	}
 }
 
-// Create implements the ledger's client, for what is not judged.
+// Create implements the ledger's client, for objects that are not judged.
 func (s *Store) Create(_ context.Context, o client.Object, _ ...client.CreateOption) error {
 	if s.fails(Unwritten) {
 		return errDown
@@ -111,7 +111,7 @@ func (s *Store) fails(by ...Fault) bool {
 	return slices.Contains(by, s.fault)
 }
 
-// Put stores what was judged. Its error says that the name is taken.
+// Put stores an object that was judged. It returns an error if the name is taken.
 func (s *Store) Put(o client.Object) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,7 +122,7 @@ func (s *Store) Put(o client.Object) error {
 	return nil
 }
 
-// Drop forgets an object.
+// Drop removes an object.
 func (s *Store) Drop(o client.Object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -190,7 +190,7 @@ func (s *Store) List(_ context.Context, list client.ObjectList, opts ...client.L
 	return nil
 }
 
-// All returns the objects of a type in a namespace, sorted by name; of every namespace if it is empty.
+// All returns the objects of a type in a namespace, sorted by name. If the namespace is empty, it returns those of all namespaces.
 func All[T any, P interface {
 	*T
 	client.Object
@@ -200,7 +200,7 @@ func All[T any, P interface {
 	return all[T, P](s, &client.ListOptions{Namespace: namespace})
 }
 
-// Find returns the object of a type and name; false: there is none.
+// Find returns the object of a type and name, and whether there is one.
 func Find[T client.Object](s *Store, name string) (T, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -213,7 +213,7 @@ func Find[T client.Object](s *Store, name string) (T, bool) {
 	return none, false
 }
 
-// Has reports whether an object of that type, namespace and name is there.
+// Has reports whether the store holds an object of that type, namespace and name.
 func (s *Store) Has(o client.Object) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -243,15 +243,15 @@ func selects(with *client.ListOptions, o client.Object) bool {
 	return with.LabelSelector == nil || with.LabelSelector.Matches(labels.Set(o.GetLabels()))
 }
 
-// SubResource implements what the webhook reads with: nothing in the store has a subresource to be read.
+// SubResource implements the reader of the webhook. No object in the store has a subresource to read.
 func (s *Store) SubResource(name string) client.SubResourceClient { return noSubResource{name: name} }
 
 type noSubResource struct {
-	client.SubResourceClient // whoever writes a subresource of this store has a test to mend
+	client.SubResourceClient // nil, so a test that writes a subresource of this store panics
 	name                     string
 }
 
-// Get finds none.
+// Get finds nothing.
 func (n noSubResource) Get(_ context.Context, o, _ client.Object, _ ...client.SubResourceGetOption) error {
 	return apierrors.NewNotFound(schema.GroupResource{Resource: n.name}, o.GetName())
 }

@@ -13,7 +13,7 @@ const (
 	window = "ChangeWindowRequired"
 )
 
-// Who acts as an account of production's is not that account.
+// An impersonated account of production does not count as that account.
 func TestBorrowedAccounts(t *testing.T) {
 	as := "--as=system:serviceaccount:payments:release-bot"
 	refused(t, dana(), "", []string{`IdentityOutsideEnvironment: service account "payments/release-bot" is not a member of "production", to which namespace "payments" belongs`, `act as yourself`},
@@ -23,7 +23,7 @@ func TestBorrowedAccounts(t *testing.T) {
 	done(t, account(t, "payments", "release-bot"), "", "create", "configmap", "fine", "-n", "payments", "--from-literal=a=b")
 }
 
-// An account that holds power in production is production's, though nobody lists it.
+// An account that holds power in production belongs to production, even if no environment lists it.
 func TestMintedAccounts(t *testing.T) {
 	refused(t, dana(), "", []string{"IdentityOutsideEnvironment", `a service account of namespace "platform"`}, "create", "token", "deployer", "-n", "platform")
 	for kind, spec := range map[string]string{
@@ -39,13 +39,13 @@ func TestMintedAccounts(t *testing.T) {
 	}
 }
 
-// A person of production takes an operator's account only under a window, whatever runs as it.
+// A person of production uses an operator's account only under a window, whatever runs as that account.
 func TestOperatorsAccounts(t *testing.T) {
 	refused(t, sam(), "{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: taken, namespace: argo}, spec: {serviceName: a, selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {serviceAccountName: argo, containers: [{name: a, image: a}]}}}}",
 		[]string{`BoundaryTampering: this weakens the boundary: it runs as "argo/argo", an automation whose work in production is routine)`}, "create", "-f", "-")
 }
 
-// The command of an exec is read outside production, too.
+// The command of an exec is read outside production too.
 func TestExecOutsideProduction(t *testing.T) {
 	done(t, dana(), "", "run", "shell", "-n", "dev", "--image=postgres:17", "--command", "--", "sleep", "3600")
 	done(t, dana(), "", "wait", "pod/shell", "-n", "dev", "--for=condition=Ready", "--timeout=60s")
@@ -53,7 +53,7 @@ func TestExecOutsideProduction(t *testing.T) {
 		"exec", "-n", "dev", "shell", "--", "psql", "-h", "orders.prod.db.example.com", "-c", "TRUNCATE orders")
 }
 
-// The red button stops whatever is written, whoever has defined it.
+// A freeze of level Everything stops every write, also of custom kinds.
 func TestTheRedButton(t *testing.T) {
 	if _, err := the.Plugin(t.Context(), sam(), "freeze", "production", "--everything", "--reason", "INC-1", "--name", "red"); err != nil {
 		t.Fatal(err)
@@ -74,7 +74,8 @@ func TestTheRedButton(t *testing.T) {
 	}
 }
 
-// What a member runs in a shared namespace on production's stores is maintenance of production, and has its window there.
+// If a member runs something in a shared namespace on production's data stores, it is maintenance of production and has its window
+// there.
 func TestSharedNamespaces(t *testing.T) {
 	job := "{apiVersion: batch/v1, kind: Job, metadata: {name: reindex-orders, namespace: kube-system}, spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: 'postgres@sha256:" + strings.Repeat("a", 64) + "', " + psql + "}]}}}}"
 	refused(t, sam(), job, []string{window, `this is maintenance in "production"`, `kubectl firebreak request -f MANIFEST -n kube-system`}, "create", "-f", "-")
@@ -91,13 +92,13 @@ func TestSharedNamespaces(t *testing.T) {
 	done(t, sam(), job, "create", "-f", "-")
 }
 
-// The record of what was done outlives whoever would rather have it gone.
+// The record of a change outlives attempts to remove it.
 func TestTheRecord(t *testing.T) {
 	refused(t, the.AdminConfig(), "", []string{`ProtectedState: this deletes namespace "firebreak-system"`}, "delete", "namespace", stage.Namespace, "--wait=false")
 	refused(t, the.AdminConfig(), "", []string{"BoundaryTampering"}, "delete", "crd", "changeexecutions.firebreak.dev", "--wait=false")
 }
 
-// A node joins a pool by what brings nodes up.
+// Only automations that bring nodes up let a node join a pool.
 func TestNodesJoin(t *testing.T) {
 	node := "{apiVersion: v1, kind: Node, metadata: {name: joining}, spec: {taints: [{key: karpenter.sh/unregistered, effect: NoExecute}]}}"
 	karpenter := account(t, "karpenter", "karpenter")
@@ -106,7 +107,8 @@ func TestNodesJoin(t *testing.T) {
 	refused(t, sam(), "", []string{`BoundaryTampering: this weakens the boundary: it moves node "joining" into or out of the pool of "production")`}, "taint", "node", "joining", "dedicated-")
 }
 
-// TestPriorities: what comes before production's Pods may have them evicted; the taint of their pool keeps all away but the system's own.
+// A priority above that of production's Pods may have them evicted; the taint of production's pool keeps all Pods away except the
+// system's own.
 func TestPriorities(t *testing.T) {
 	done(t, the.AdminConfig(), "{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {name: turbo}, value: 1000000}", "create", "-f", "-")
 	pod := func(class string) string {
@@ -116,8 +118,7 @@ func TestPriorities(t *testing.T) {
 	done(t, dana(), pod("turbo"), "create", "-f", "-")
 }
 
-// TestASecretThatLooksLikeHelms: Helm's records are left to RBAC, and a token of Firebreak's own account that is called like one is
-// not.
+// Helm's records are left to RBAC. A token of Firebreak's own account with a name like such a record is not.
 func TestASecretThatLooksLikeHelms(t *testing.T) {
 	secret := func(more string) string {
 		return "{apiVersion: v1, kind: Secret, metadata: {name: sh.helm.release.v1.firebreak.v9, namespace: " + stage.Namespace + more
@@ -127,8 +128,8 @@ func TestASecretThatLooksLikeHelms(t *testing.T) {
 	done(t, sam(), secret("}, type: helm.sh/release.v1, data: {release: SDRzSUFBQUE=}}"), "create", "-f", "-", "--dry-run=server")
 }
 
-// TestForgottenAutomation: what nobody has listed is admitted with a warning, and can be found: what has written by the metric,
-// what may write by the audit.
+// An unlisted automation is admitted with a warning, and can be found: the metric shows one that has written, the audit one that
+// may write.
 func TestForgottenAutomation(t *testing.T) {
 	done(t, account(t, "platform", "deployer"), "", "create", "configmap", "forgotten", "-n", "payments", "--from-literal=a=b")
 	metrics, err := the.Metrics(t.Context())
@@ -138,7 +139,7 @@ func TestForgottenAutomation(t *testing.T) {
 	if want := `firebreak_unlisted_automation_total{account="platform/deployer"}`; !strings.Contains(metrics, want) {
 		t.Errorf("the metrics have no %s", want)
 	}
-	audit, _ := the.Plugin(t.Context(), sam(), "audit") // it exits 1 where it finds something
+	audit, _ := the.Plugin(t.Context(), sam(), "audit") // it exits with 1 if it finds something
 	want := `ServiceAccount "deployer" in namespace "platform": counts: its bindings give it power in environment "production", whose spec.identities do not list it: what it writes is admitted there with a warning; list it, or take the bindings away`
 	if !strings.Contains(audit, want) {
 		t.Errorf("the audit does not say %q:\n%s", want, audit)

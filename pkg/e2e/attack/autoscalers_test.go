@@ -15,7 +15,7 @@ func autoscaler(api, kind, name string, most int) string {
 	return fmt.Sprintf("{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: %s, namespace: payments}, spec: {scaleTargetRef: {apiVersion: %s, kind: %s, name: %[1]s}, minReplicas: 1, maxReplicas: %[4]d}}", name, api, kind, most)
 }
 
-// An autoscaler takes away no more than a person may, at once or in small steps, and a restart of Firebreak forgets no step.
+// An autoscaler removes no more replicas than a person may, at once or in small steps, and a restart of Firebreak forgets no step.
 func TestAutoscalers(t *testing.T) {
 	hpa := func(most int) string { return autoscaler("apps/v1", "Deployment", "web", most) }
 	done(t, sam(), "", "create", "deployment", "web", "-n", "payments", "--image=nginx", "--replicas=10")
@@ -42,7 +42,7 @@ func TestAutoscalers(t *testing.T) {
 	done(t, sam(), "", "delete", "hpa", "web", "-n", "payments")
 }
 
-// The same holds for what only its own scale tells of.
+// The same holds for a workload of which only the scale subresource tells the replicas.
 func TestAutoscalersOfCustomResources(t *testing.T) {
 	hpa := func(most int) string { return autoscaler("argoproj.io/v1", "Rollout", "shop", most) }
 	done(t, sam(), "{apiVersion: argoproj.io/v1, kind: Rollout, metadata: {name: shop, namespace: payments}, spec: {replicas: 10, selector: a=b}}", "create", "-f", "-")
@@ -61,7 +61,7 @@ func TestAutoscalersOfCustomResources(t *testing.T) {
 	done(t, sam(), "", "delete", "hpa", "shop", "-n", "payments")
 }
 
-// check, asked live, says the same: it reads the same status and the same scale.
+// A live check says the same, since it reads the same status and the same scale.
 func TestAutoscalersAreChecked(t *testing.T) {
 	done(t, sam(), "{apiVersion: argoproj.io/v1, kind: Rollout, metadata: {name: till, namespace: payments}, spec: {replicas: 10, selector: a=b}}", "create", "-f", "-")
 	file := write(t, autoscaler("argoproj.io/v1", "Rollout", "till", 1))

@@ -8,7 +8,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
 )
 
-// What the webhook refuses by what runs in the cluster, check refuses as well: it reads the same Pods.
+// If the webhook refuses a request because of Pods in the cluster, check refuses it too, since it reads the same Pods.
 func TestCheckSeesWhatRuns(t *testing.T) {
 	done(t, sam(), "", "create", "deployment", "seen", "-n", "payments", "--image=nginx", "--replicas=1")
 	running := func(path string) string {

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	os.Exit(fixture.On(m, stage.Options{Files: []string{filepath.Join("testdata", "estate.yaml")}, Before: before}, &the, inForce))
 }
 
-// before is what the cluster has before Firebreak comes to it: software with its accounts, and rights that are far too wide.
+// before sets up a cluster as it is before Firebreak is installed: software with its accounts, and rights that are far too wide.
 func before(ctx context.Context, s *stage.Stage) error {
 	if err := s.Staff(ctx); err != nil {
 		return err
@@ -53,7 +53,7 @@ func before(ctx context.Context, s *stage.Stage) error {
 	if err := s.Apply(ctx, strings.Join(all, "\n---\n")); err != nil {
 		return err
 	}
-	// Once there is a boundary, nobody gets a token of theirs without a window.
+	// Once there is a boundary, nobody gets a token of these accounts without a window.
 	for _, account := range []string{"payments/release-bot", "argo/argo", "kustomize-system/default", "karpenter/karpenter", "platform/deployer"} {
 		ns, name, _ := strings.Cut(account, "/")
 		cfg, err := s.ServiceAccountConfig(ctx, ns, name)
@@ -94,7 +94,7 @@ func account(t *testing.T, namespace, name string) *rest.Config {
 	return cfg
 }
 
-// refused wants a command to fail with parts of a sentence.
+// refused fails the test unless a command fails with all parts of a message.
 func refused(t *testing.T, cfg *rest.Config, stdin string, parts []string, args ...string) {
 	t.Helper()
 	out, err := the.KubectlWith(t.Context(), cfg, stdin, args...)

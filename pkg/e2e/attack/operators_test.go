@@ -23,7 +23,7 @@ const (
 	calm     = "command: [make]"
 )
 
-// A person's custom resource is maintenance by its templates, whoever lists its controller.
+// A person's custom resource is maintenance by its templates, even if its controller is listed.
 func TestAPersonsCustomResource(t *testing.T) {
 	refused(t, sam(), fmt.Sprintf(workflow, "reindex", psql), []string{window, `names data store "orders", runs psql and is started by a person`}, "create", "-f", "-")
 	refused(t, sam(), `{apiVersion: jobset.x-k8s.io/v1, kind: JobSet, metadata: {name: reindex, namespace: payments}, spec: {replicatedJobs: [{name: w, template: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: x, `+psql+`}]}}}}}]}}`,
@@ -31,10 +31,10 @@ func TestAPersonsCustomResource(t *testing.T) {
 	refused(t, dana(), strings.Replace(fmt.Sprintf(workflow, "reindex", psql), "namespace: payments", "namespace: dev", 1), []string{"DataStoreAcrossTiers: spec.templates[0].container.command[2]"}, "create", "-f", "-")
 }
 
-// What the controller makes of a Workflow is admitted as far as it is what the Workflow's templates say; Firebreak reads the
+// The Pods that a controller makes of a Workflow are admitted as far as they match the Workflow's templates. Firebreak reads the
 // Workflow with the right that the chart gives it.
 func TestWhatTheControllerMakes(t *testing.T) {
-	// GitOps writes it; it touches nothing.
+	// GitOps writes the Workflow, which touches nothing in production.
 	gitops, argo := account(t, "kustomize-system", "default"), account(t, "argo", "argo")
 	done(t, gitops, fmt.Sprintf(workflow, "build", calm), "create", "-f", "-")
 	uid := done(t, gitops, "", "get", "workflow", "build", "-n", "payments", "-o", "jsonpath={.metadata.uid}")
@@ -46,7 +46,7 @@ func TestWhatTheControllerMakes(t *testing.T) {
 	refused(t, argo, pod("of-nobody", "00000000-0000-0000-0000-000000000000", psql), []string{window}, "create", "-f", "-")
 }
 
-// What serves both sides is declared as such, and what leads there from elsewhere is told the cure.
+// A controller that serves both sides is declared as such. A denial of an object that leads to it from elsewhere names the remedy.
 func TestGitOpsForBothSides(t *testing.T) {
 	kustomization := "{apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization, metadata: {name: prod-target, namespace: %s}, spec: {targetNamespace: payments}}"
 	done(t, sam(), fmt.Sprintf(kustomization, "kustomize-system"), "create", "-f", "-")

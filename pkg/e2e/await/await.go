@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// patience is how long a test waits: far longer than anything takes, so that a slow machine fails no test.
+// patience is how long a test waits: far longer than any operation takes, so that a slow machine fails no test.
 const patience = time.Minute
 
 const pause = 100 * time.Millisecond
 
-// NoError repeats an attempt until it succeeds. After a minute the test fails with the last error; what says, in that message, what was
-// waited for.
+// NoError repeats an attempt until it succeeds. After a minute it fails the test with the last error; what names, in that message,
+// the event that the test waited for.
 func NoError(t testing.TB, what string, attempt func() error) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(pause) {
@@ -26,7 +26,7 @@ func NoError(t testing.TB, what string, attempt func() error) {
 	}
 }
 
-// True asks until the answer is yes. After a minute the test fails.
+// True repeats a question until the answer is yes. After a minute it fails the test.
 func True(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	NoError(t, what, func() error {

@@ -1,4 +1,4 @@
-// Package await waits in tests for what another process does in its own time.
+// Package await lets tests wait for what another process does in its own time.
 //
 // This package may change without notice.
 package await

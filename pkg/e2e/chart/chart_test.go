@@ -21,7 +21,7 @@ import (
 
 var the *stage.Stage //nolint:gochecknoglobals // one control plane serves the tests of this package
 
-// others are kinds of other projects that the chart may render. What they hold is those projects' to check.
+// others returns the kinds of other projects that the chart may render. Those projects check their content.
 func others() string {
 	var out strings.Builder
 	for _, k := range []struct{ group, version, kind, plural string }{
@@ -43,7 +43,7 @@ spec:
 }
 
 func TestMain(m *testing.M) {
-	// Something that is declared and never in force, so that its metric is there.
+	// This declaration is never in force, so its metric exists.
 	os.Exit(fixture.Main(m, stage.Options{Values: []string{"environments.refused.tier=NonProduction", "environments.refused.changeControl.requiredApprovals=1"}}, &the, nil))
 }
 
@@ -52,7 +52,7 @@ func render(t *testing.T, args ...string) (string, error) {
 	return the.Helm(t.Context(), append([]string{"template", "another", filepath.Join(the.Root, "charts", "firebreak"), "-n", "another", "--set", "image.repository=registry.example.com/firebreak"}, args...)...)
 }
 
-// Whatever the values say, the API server takes what is rendered, to the last field.
+// The API server accepts every field of what the chart renders, whatever the values are.
 func TestRenderedManifestsAreValid(t *testing.T) {
 	apply := untouched(t)
 	files, err := filepath.Glob(filepath.Join("testdata", "*.yaml"))
@@ -76,7 +76,7 @@ func TestRenderedManifestsAreValid(t *testing.T) {
 	}
 }
 
-// untouched starts a control plane on which there is nothing, not even Firebreak, and returns what applies manifests to it.
+// untouched starts an empty control plane, without Firebreak, and returns a function that applies manifests to it.
 func untouched(t *testing.T) func(text string, args ...string) (string, error) {
 	t.Helper()
 	cp, err := controlplane.Start(t.Context(), controlplane.Options{})
@@ -103,7 +103,7 @@ func untouched(t *testing.T) func(text string, args ...string) (string, error) {
 	return apply
 }
 
-// A value that is none is refused by its name, before anything is rendered.
+// An unknown value is refused by its name, before anything is rendered.
 func TestTyposAreRefused(t *testing.T) {
 	for name, tc := range map[string]struct {
 		reason string
@@ -149,7 +149,7 @@ func TestAlerts(t *testing.T) {
 	}
 }
 
-// What each value does to what is rendered.
+// The chart's own tests show what each value changes in what is rendered.
 func TestTheChartsOwnTests(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), filepath.Join(the.Root, "bin", "helm-unittest"), filepath.Join(the.Root, "charts", "firebreak"))
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -157,7 +157,7 @@ func TestTheChartsOwnTests(t *testing.T) {
 	}
 }
 
-// Every metric of the alerts and the dashboard is one that the server has.
+// The server has every metric of the alerts and the dashboard.
 func TestEveryMetricExists(t *testing.T) {
 	p := fixture.Everybody(t, the)
 	pod := &corev1.Pod{

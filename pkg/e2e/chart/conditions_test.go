@@ -7,8 +7,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// For CEL an empty field is not there at all, and a matchCondition that reads one fails, which refuses the request. So
-// whatever is sent, by whomever, with whichever fields empty, no condition may fail.
+// For CEL an empty field is absent, and a matchCondition that reads an absent field fails, which refuses the request. So no
+// condition may fail for any request, by any user, with any fields empty.
 func TestNoConditionFails(t *testing.T) {
 	manager := []string{"--as=system:kube-controller-manager", "--as-group=system:authenticated"}
 	for name, tc := range map[string]struct {

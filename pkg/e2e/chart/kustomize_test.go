@@ -15,7 +15,7 @@ import (
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 )
 
-// The kustomize tree installs what the chart does with its default values.
+// The kustomize tree installs the same as the chart with its default values.
 func TestKustomizeInstallsTheSame(t *testing.T) {
 	chart, err := the.Helm(t.Context(), "template", "firebreak", filepath.Join(the.Root, "charts", "firebreak"), "-n", "firebreak-system", "--skip-tests", "--set", "cluster.name=replace-me", "--set", "image.repository=ghcr.io/firebreak-dev/firebreak")
 	if err != nil {
@@ -26,19 +26,19 @@ func TestKustomizeInstallsTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	want, got := objects(t, chart), objects(t, tree)
-	delete(got, "Namespace/firebreak-system") // helm makes it by --create-namespace
+	delete(got, "Namespace/firebreak-system") // helm creates it with --create-namespace
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got))); diff != "" {
 		t.Fatalf("objects (-chart +kustomize):\n%s", diff)
 	}
 	for name := range want {
-		// Where lines break within an expression is nobody's business, and kustomize breaks them anew.
+		// Line breaks within an expression do not matter, and kustomize sets its own.
 		if diff := cmp.Diff(want[name], got[name], cmp.Comparer(func(a, b string) bool { return slices.Equal(strings.Fields(a), strings.Fields(b)) })); diff != "" {
 			t.Errorf("%s (-chart +kustomize):\n%s", name, diff)
 		}
 	}
 }
 
-// objects reads manifests, without what says by which of the two they were installed.
+// objects reads manifests, without the labels that say which of the two installed them.
 func objects(t *testing.T, text string) map[string]map[string]any {
 	t.Helper()
 	out := map[string]map[string]any{}

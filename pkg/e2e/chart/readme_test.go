@@ -13,8 +13,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// What the chart's README promises: from nothing to a first denial in four commands, as they stand there. Here the chart is not
-// cloned, and where the API server finds the webhook is added to the second.
+// The chart's README promises a first denial from an empty cluster in four commands, exactly as they are written there. The test
+// does not clone the chart, and adds the webhook's address to the second command.
 func TestTheReadmesFourCommands(t *testing.T) {
 	raw, err := os.ReadFile(filepath.Join(the.Root, "charts", "firebreak", "README.md"))
 	if err != nil {
@@ -30,7 +30,7 @@ func TestTheReadmesFourCommands(t *testing.T) {
 	}
 	want := strings.Join(strings.Fields(strings.ReplaceAll(block[2], "> ", " ")), " ")
 	s := installedBy(t, commands[1])
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) { // as long as it takes to type the next
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) { // as long as a person takes to type the next command
 		if out, err := s.Kubectl(t.Context(), s.AdminConfig(), "get", "datastore", "orders", "-o", "jsonpath={.status.tier}"); err == nil && out == "Production" {
 			break
 		}
@@ -49,7 +49,7 @@ func TestTheReadmesFourCommands(t *testing.T) {
 	}
 }
 
-// typed runs a command as it stands, again for a while if the API server is not ready for it.
+// typed runs a command as it is written, and repeats it for a while if the API server is not ready for it.
 func typed(t *testing.T, s *stage.Stage, line string) error {
 	t.Helper()
 	words := fields(t, line)
@@ -85,7 +85,7 @@ func installedBy(t *testing.T, line string) *stage.Stage {
 		switch {
 		case w == "-f":
 			o.Files = append(o.Files, filepath.Join(the.Root, words[i+1]))
-		case w == "--set" && !strings.HasPrefix(words[i+1], "image."): // the binary of the working tree stands for the image
+		case w == "--set" && !strings.HasPrefix(words[i+1], "image."): // the binary of the working tree replaces the image
 			o.Values = append(o.Values, words[i+1])
 		}
 	}

@@ -19,7 +19,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// Who may edit the admission configuration can switch Firebreak off, for some seconds: it is put back as it was installed.
+// A user that may edit the admission configuration can switch Firebreak off for some seconds: Firebreak restores the configuration
+// as installed.
 func TestTheRegistrationsArePutBack(t *testing.T) {
 	p := fixture.Everybody(t, the)
 	for name, args := range map[string][]string{
@@ -71,7 +72,7 @@ func TestTheRegistrationsArePutBack(t *testing.T) {
 	upgradesAfterwards(t)
 }
 
-// installed is the admission configuration as it is, without what differs from one making to the next.
+// installed returns the admission configuration as it is, without the fields that differ each time it is created.
 func installed(t *testing.T) string {
 	t.Helper()
 	var out strings.Builder
@@ -86,7 +87,7 @@ func installed(t *testing.T) string {
 	return out.String()
 }
 
-// judges waits until the webhook judges again, which takes a certificate.
+// judges waits until the webhook judges again. To do so, it needs a certificate.
 func judges(t *testing.T, p *fixture.People) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(200 * time.Millisecond) {
@@ -103,7 +104,7 @@ func judges(t *testing.T, p *fixture.People) {
 	}
 }
 
-// upgradesAfterwards: what was put back still belongs to the release, so an upgrade may change it.
+// upgradesAfterwards shows that restored objects still belong to the release, so that an upgrade may change them.
 func upgradesAfterwards(t *testing.T) {
 	t.Helper()
 	if out, err := the.Upgrade(t.Context(), filepath.Join(the.Root, "charts", "firebreak"), "--set", "webhook.timeoutSeconds=7"); err != nil {
@@ -119,7 +120,7 @@ func upgradesAfterwards(t *testing.T) {
 	}
 }
 
-// Whoever wants to be rid of Firebreak scales it to nothing, and deletes what asks it; nobody brings that back.
+// An administrator who wants to remove Firebreak scales it to zero and deletes its webhooks; nothing brings them back.
 func TestScaledToNothingNothingIsPutBack(t *testing.T) {
 	p := fixture.Everybody(t, the)
 	scale := func(n int) {
@@ -141,7 +142,7 @@ func TestScaledToNothingNothingIsPutBack(t *testing.T) {
 	judges(t, p)
 }
 
-// Firebreak puts back what the ConfigMap says with its own rights, so who writes it must have them.
+// Firebreak restores what the ConfigMap says with its own rights, so only a user with those rights may write the ConfigMap.
 func TestWhatIsPutBackIsNobodyElsesToWrite(t *testing.T) {
 	for _, args := range [][]string{
 		{"patch", "configmap", "firebreak-registrations", "--type=merge", "-p", `{"data":{"registrations.yaml":""}}`},
@@ -155,7 +156,7 @@ func TestWhatIsPutBackIsNobodyElsesToWrite(t *testing.T) {
 	}
 }
 
-// Who may impersonate service accounts has the names of those that may write anything, and of Firebreak's own.
+// A user that may impersonate service accounts can use the names of those that may write anything, and of Firebreak's own.
 func TestABorrowedNameWritesNothing(t *testing.T) {
 	const collector = "--as=system:serviceaccount:kube-system:generic-garbage-collector"
 	const putBack = "may not write what Firebreak puts back: that needs the RBAC verb create on"
@@ -196,7 +197,7 @@ func TestABorrowedNameIsNotFirebreak(t *testing.T) {
 	}
 }
 
-// A hurried operator goes back: what the older revision says holds, and is not undone.
+// If a hurried operator rolls back, the older revision holds and is not undone.
 func TestARollbackIsNotUndone(t *testing.T) {
 	p := fixture.Everybody(t, the)
 	timeout := func() int32 {
@@ -216,7 +217,7 @@ func TestARollbackIsNotUndone(t *testing.T) {
 	if out, err := the.Helm(t.Context(), "rollback", "firebreak", "-n", stage.Namespace); err != nil {
 		t.Fatal(err, out)
 	}
-	time.Sleep(15 * time.Second) // three looks
+	time.Sleep(15 * time.Second) // Firebreak looks three times
 	if got := timeout(); got != 8 {
 		t.Errorf("timeoutSeconds is %d after a rollback to 8", got)
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// helm test says whether an installation works, and what is wrong where it does not.
+// helm test says whether an installation works and, if not, what is wrong.
 func TestHelmTest(t *testing.T) {
 	test := func() (string, error) {
 		return the.Helm(t.Context(), "test", "firebreak", "-n", stage.Namespace, "--timeout=60s")

@@ -13,8 +13,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// Whoever uninstalls Firebreak is rid of it: no webhook stays behind that would refuse everything. What was declared and what
-// is on record stays. It comes last: nothing is judged afterwards.
+// After an uninstallation, Firebreak is gone: no webhook stays behind that would refuse everything. Declared objects and the record
+// stay. This test comes last, since nothing is judged afterwards.
 func TestUninstallLeavesNoWebhookAndAllData(t *testing.T) {
 	p, ctx := fixture.Everybody(t, the), t.Context()
 	w, err := p.Approved(ctx, "farewell", "farewell-", 1)
@@ -41,7 +41,7 @@ func TestUninstallLeavesNoWebhookAndAllData(t *testing.T) {
 		}
 	}
 	gone("at once")
-	time.Sleep(30 * time.Second) // whoever would bring it back looks every ten
+	time.Sleep(30 * time.Second) // a replica that would restore it looks every ten
 	gone("after half a minute")
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: "free-", Namespace: "dev"},

@@ -26,8 +26,7 @@ func plugin(t *testing.T, person string, args ...string) (string, error) {
 	return out.String(), err
 }
 
-// Weakening the boundary is possible, in the light: under a window in Firebreak's own namespace that somebody else has
-// approved, once.
+// The boundary can be weakened, but openly: once, under a window in Firebreak's own namespace that another person approved.
 func TestTheBoundaryIsWeakenedUnderAWindow(t *testing.T) {
 	manifest := filepath.Join(t.TempDir(), "production.yaml")
 	weaker := read(t, filepath.Join(cluster.Root, "config", "samples", "manifests", "environment-weaker.yaml"))
@@ -68,7 +67,7 @@ func TestTheBoundaryIsWeakenedUnderAWindow(t *testing.T) {
 	}
 }
 
-// What an approver types is compared: the hand knows what the eye passed over.
+// The text that an approver types is compared: people who type a name notice what they overlooked when they read it.
 func TestApproveAsksBack(t *testing.T) {
 	out, err := plugin(t, stage.SecondSRE, "approve", "no-such-window", "-n", "payments")
 	if err == nil || !strings.Contains(out, `changewindows.firebreak.dev "no-such-window" not found`) {

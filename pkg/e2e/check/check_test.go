@@ -29,17 +29,17 @@ import (
 var cluster *stage.Stage //nolint:gochecknoglobals // one control plane serves the tests of this package
 
 func TestMain(m *testing.M) {
-	// Before there is a boundary: afterwards a namespace of production's needs a window.
+	// These are created before there is a boundary: afterwards a namespace of production needs a window.
 	os.Exit(fixture.Main(m, stage.Options{}, &cluster, func(ctx context.Context, s *stage.Stage) error {
 		_, err := s.Kubectl(ctx, s.AdminConfig(), "create", "namespace", "prod-red")
 		return err
 	}))
 }
 
-// answer is what the webhook or the check says of one manifest, in a form in which both can be compared.
+// answer is the answer of the webhook or of check about one manifest, in a form that can be compared.
 type answer struct {
 	Allowed bool
-	// Denied are the rules and paths that deny, sorted.
+	// Denied lists the rules and paths that deny, sorted.
 	Denied []string
 	// Message is the whole sentence of a denial.
 	Message string
@@ -77,7 +77,7 @@ func live(t *testing.T, c client.Client, u *unstructured.Unstructured) (answer, 
 	return a, at
 }
 
-// snapshot writes what the cluster knows, as `kubectl get -o yaml` prints it, into a folder.
+// snapshot writes the cluster's objects, as `kubectl get -o yaml` prints them, into a folder.
 func snapshot(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -96,7 +96,7 @@ func snapshot(t *testing.T) string {
 	return dir
 }
 
-// offline runs the command.
+// offline runs check without a cluster.
 func offline(t *testing.T, file, with string, as, group string, at time.Time) (answer, cli.Result) {
 	t.Helper()
 	var out bytes.Buffer
@@ -157,7 +157,7 @@ func TestCheckAnswersAsTheWebhookDoes(t *testing.T) {
 		with := snapshot(t)
 		want, at := live(t, c, u)
 		if strings.Contains(want.Message, fmt.Sprintf("User %q cannot", user)) {
-			return // RBAC has refused it before admission
+			return // RBAC refused it before admission
 		}
 		got, result := offline(t, file, with, user, group, at)
 		// The API server moves stringData into data before admission sees it.
@@ -168,7 +168,7 @@ func TestCheckAnswersAsTheWebhookDoes(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("the check (+) differs from the webhook (-): %s\n%+v", diff, result)
 		}
-		if want.Allowed && u.GetKind() != v1alpha1.KindDataStore { // one that is there stays: taking it away would weaken the boundary
+		if want.Allowed && u.GetKind() != v1alpha1.KindDataStore { // an existing data store stays, since deleting it would weaken the boundary
 			if err := client.IgnoreNotFound(p.SRE.Delete(t.Context(), u, client.PropagationPolicy("Background"))); err != nil {
 				t.Fatal(err)
 			}
@@ -193,7 +193,7 @@ func TestCheckAnswersAsTheWebhookDoes(t *testing.T) {
 	}
 }
 
-// What cannot be read is undecided, and the exit status says so.
+// A manifest that cannot be read is undecided, and the exit status says so.
 func TestCheckSaysWhatItCannotJudge(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "broken.yaml")
 	if err := os.WriteFile(file, []byte("apiVersion: batch/v1\nkind: Job\nmetadata: {name: x, namespace: dev}\nspec: {template: {spec: {containers: 7}}}\n"), 0o600); err != nil {

@@ -22,8 +22,8 @@ metadata: {name: ledger, namespace: payments, labels: {firebreak.dev/protected: 
 spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
 `
 
-// At three in the morning: one command opens the window and runs what must be run; afterwards the log says what changed,
-// and somebody else looks at it.
+// An emergency at three in the morning: one command opens the window and runs the fix. Afterwards the log says what changed, and
+// another person reviews it.
 func TestBreakGlass(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "claim.yaml")
 	if err := os.WriteFile(file, []byte(deletion), 0o600); err != nil {
@@ -54,13 +54,13 @@ func TestBreakGlass(t *testing.T) {
 		t.Fatalf("look at it afterwards: %v %s", err, out)
 	}
 	reviewed(t, window, "True", "Reviewed")
-	// Deleting a window closes it; otherwise it would cover what other tests do.
+	// Deleting a window closes it. Otherwise it would cover the requests of other tests.
 	if out, err := cluster.Kubectl(t.Context(), sam, "delete", "changewindow", window, "-n", "payments"); err != nil {
 		t.Errorf("close it: %v %s", err, out)
 	}
 }
 
-// logged returns the window under which the log says that the claim was deleted.
+// logged returns the window under which, by the log, the claim was deleted.
 func logged(t *testing.T) string {
 	t.Helper()
 	log, err := plugin(t, stage.SRE, "log", "--since", "10m", "-n", "payments", "-o", "json")
@@ -83,7 +83,7 @@ func logged(t *testing.T) string {
 	return window
 }
 
-// reviewed waits until the status of an emergency says whether somebody else has looked at it.
+// reviewed waits until the status of an emergency says whether another person has reviewed it.
 func reviewed(t *testing.T, name, status, reason string) {
 	t.Helper()
 	people := fixture.Everybody(t, cluster)

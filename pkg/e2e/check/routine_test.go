@@ -19,7 +19,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// manifest writes an object into a file.
+// manifest writes an object to a file and returns its name.
 func manifest(t *testing.T, o any) string {
 	t.Helper()
 	raw, err := yaml.Marshal(o)
@@ -33,8 +33,8 @@ func manifest(t *testing.T, o any) string {
 	return file
 }
 
-// A routine is approved once and recurs: a CronJob's runs are covered by the window that was requested for it, once each
-// time, and the second is told when the next time comes.
+// A routine is approved once and recurs. Its window covers one run of the CronJob in each occurrence; the denial of a second run
+// names the next occurrence.
 func TestARoutineIsApprovedOnce(t *testing.T) {
 	people, ctx := fixture.Everybody(t, cluster), t.Context()
 	job := fixture.Job("x")
@@ -72,13 +72,13 @@ func TestARoutineIsApprovedOnce(t *testing.T) {
 		}
 		return fmt.Errorf("no run among %d Jobs", len(runs.Items))
 	})
-	// The CronJob and its run have used it up; what is next is told.
+	// The CronJob and its run have used the window up; the denial names the next occurrence.
 	if err := people.SRE.Create(ctx, fixture.Job("routine-by-hand")); err == nil || !strings.Contains(err.Error(), "ExecutionsExhausted: window \"routine\" covers this, but it has been used 2 times, of the 2 that it allows") {
 		t.Errorf("a third use: %v", err)
 	}
 }
 
-// The red button stops what persons, operators and sessions do, for a while; what runs is still replaced.
+// A freeze of level Everything stops persons, operators and sessions for a while; Pods are still replaced.
 func TestTheRedButton(t *testing.T) {
 	people, ctx := fixture.Everybody(t, cluster), t.Context()
 	web := &corev1.Pod{
@@ -143,7 +143,7 @@ func TestTheRedButton(t *testing.T) {
 	}
 }
 
-// replaced deletes a Pod as its node does that evicts it: the ReplicaSet's controller is not bound.
+// replaced deletes a Pod as a node does that evicts it. The freeze does not bind the ReplicaSet's controller.
 func replaced(t *testing.T, pod *corev1.Pod, pods func() []corev1.Pod) {
 	t.Helper()
 	out, err := cluster.Kubectl(t.Context(), cluster.UserConfig("system:node:kwok-0", "system:nodes"), "-n", pod.Namespace, "delete", "pod", pod.Name, "--wait=false")
@@ -160,7 +160,7 @@ func replaced(t *testing.T, pod *corev1.Pod, pods func() []corev1.Pod) {
 	})
 }
 
-// said makes an error of what kubectl printed.
+// said adds the output of kubectl to its error.
 func said(out string, err error) error {
 	if err == nil {
 		return nil

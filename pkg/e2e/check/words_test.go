@@ -12,7 +12,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// A freeze that two persons lift: neither deletes it, and the word of one is not enough.
+// If two persons must lift a freeze, neither of them can delete it, and one Lift is not enough.
 func TestTwoPersonsLiftAFreeze(t *testing.T) {
 	must := func(person string, args ...string) string {
 		t.Helper()
@@ -35,7 +35,7 @@ func TestTwoPersonsLiftAFreeze(t *testing.T) {
 			t.Errorf("he is told %q", out)
 		}
 	}
-	time.Sleep(5 * time.Second) // two rounds of heeding words
+	time.Sleep(5 * time.Second) // Firebreak looks at approvals twice
 	if !exists() {
 		t.Fatal("one person has lifted it")
 	}
@@ -48,7 +48,7 @@ func TestTwoPersonsLiftAFreeze(t *testing.T) {
 	})
 }
 
-// only returns the name of a window's one execution.
+// only returns the name of the only execution of a window.
 func only(t *testing.T, people *fixture.People, w *v1alpha1.ChangeWindow) string {
 	t.Helper()
 	used, err := people.Executions(t.Context(), w)
@@ -58,7 +58,7 @@ func only(t *testing.T, people *fixture.People, w *v1alpha1.ChangeWindow) string
 	return used[0].Name
 }
 
-// An execution that was not really used is given back by somebody else than who used it; the record of it stays.
+// An execution that was not really used is released by a person other than its user. The record of it stays.
 func TestAnExecutionIsGivenBack(t *testing.T) {
 	people := fixture.Everybody(t, cluster)
 	w, err := people.Approved(t.Context(), "give-back", "give-back-", 1)
