@@ -9,9 +9,8 @@ import (
 	"strconv"
 )
 
-// The second octet of addresses, which all lie in 127.64.0.0/10 and, as objects show them, in
-// 100.64.0.0/10 (RFC 6598): a range that no example data store or cluster network uses, so that
-// nothing is taken for a reference by accident.
+// The second octet of addresses. All addresses lie in 127.64.0.0/10 and, as objects show them, in 100.64.0.0/10 (RFC 6598): no
+// example data store or cluster network uses that range, so nothing is taken for a reference by accident.
 const (
 	localFirst = 64 // 64 to 95: control planes and Pods that run as local processes
 	localCount = 32
@@ -20,7 +19,7 @@ const (
 	serviceCIDR = "100.112.0.0/16" // Services
 )
 
-// claimPort is bound, for UDP, on every address in use; nothing else listens there.
+// claimPort is bound, for UDP, on every address in use. Nothing else listens on it.
 const claimPort = 27183
 
 // address is a loopback address that no other control plane or Pod on this machine uses.
@@ -47,14 +46,14 @@ func claimAddress() (*address, error) {
 
 func (a *address) release() error { return a.claim.Close() }
 
-// local is where processes listen.
+// local returns the address where processes listen.
 func (a *address) local() string { return a.ip.String() }
 
-// shown is the same host as objects in the API name it.
+// shown returns the address by which objects in the API name the same host.
 func (a *address) shown() string { return withFirstOctet(a.ip, 100).String() }
 
-// freePort finds a TCP port that is free on the address. Only a listener on all addresses could
-// take it before it is used, since the address is ours.
+// freePort finds a TCP port that is free on the address. Only a listener on all addresses could take it before it is used, since no
+// other process uses the address.
 func (a *address) freePort() (int, error) {
 	l, err := net.Listen("tcp4", net.JoinHostPort(a.local(), "0"))
 	if err != nil {
@@ -73,8 +72,8 @@ func (a *address) hostPort(port int) string {
 	return net.JoinHostPort(a.local(), strconv.Itoa(port))
 }
 
-// toLocal translates the host of a dial target from what objects show to where processes listen.
-// Any other target is returned as it is.
+// toLocal translates the host of a dial target from the address in objects to the address where processes listen. It returns any
+// other target as it is.
 func toLocal(hostPort string) string {
 	target, err := netip.ParseAddrPort(hostPort)
 	if err != nil {

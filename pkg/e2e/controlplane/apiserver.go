@@ -32,7 +32,7 @@ func (c *ControlPlane) startAPIServer(ctx context.Context) error {
 	return c.runAPIServer(ctx)
 }
 
-// startEtcd returns the URL that clients use.
+// startEtcd starts etcd and returns the URL that clients use.
 func (c *ControlPlane) startEtcd() (string, error) {
 	clientPort, err := c.address.freePort()
 	if err != nil {
@@ -60,7 +60,7 @@ func (c *ControlPlane) apiServerArgs(etcd string) []string {
 		"--etcd-servers=" + etcd,
 		"--bind-address=" + c.address.local(),
 		"--secure-port=" + strconv.Itoa(c.apiServerPort),
-		// Shown in the kubernetes Service's EndpointSlice, which takes no loopback address.
+		// The kubernetes Service's EndpointSlice shows it, and takes no loopback address.
 		"--advertise-address=" + c.address.shown(),
 		"--service-cluster-ip-range=" + serviceCIDR,
 		"--tls-cert-file=" + pki("server.crt"), "--tls-private-key-file=" + pki("server.key"),
@@ -79,7 +79,7 @@ func (c *ControlPlane) apiServerArgs(etcd string) []string {
 		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
 		"--proxy-client-cert-file=" + pki("front-proxy-client.crt"),
 		"--proxy-client-key-file=" + pki("front-proxy-client.key"),
-		// No kube-proxy gives cluster IPs a meaning: go to the endpoints, through our network.
+		// No kube-proxy makes cluster IPs work: the API server reaches the endpoints through our network.
 		"--enable-aggregator-routing=true",
 		"--egress-selector-config-file=" + config + "/egress.yaml",
 		"--kubelet-preferred-address-types=InternalIP",
@@ -91,7 +91,7 @@ func (c *ControlPlane) apiServerArgs(etcd string) []string {
 	return args
 }
 
-// runAPIServer starts the API server as it was first set up, and waits until it is ready.
+// runAPIServer starts the API server as it was set up first, and waits until it is ready.
 func (c *ControlPlane) runAPIServer(ctx context.Context) error {
 	p, err := c.launchProgram(c.apiServer)
 	if err != nil {
@@ -101,7 +101,7 @@ func (c *ControlPlane) runAPIServer(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	// An API server that waits for its storage does not say why it is not there.
+	// An API server that waits for its storage does not say why the storage is missing.
 	return errors.Join(err, fmt.Errorf("etcd's log ends with:\n%s", tail(c.logPath("etcd"), 5)))
 }
 

@@ -15,7 +15,7 @@ type balancer struct {
 	conns    splicer
 }
 
-// newBalancer listens on a free port. Backends are asked for at each connection.
+// newBalancer listens on a free port. It asks for the backends at each connection.
 func newBalancer(backends func() []string) (*balancer, error) {
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -40,7 +40,7 @@ func (b *balancer) serve() {
 	}
 }
 
-// forward resets the connection when there is no backend, as a Service without endpoints does.
+// forward resets the connection if there is no backend, as a Service without endpoints does.
 func (b *balancer) forward(conn net.Conn) {
 	backends := b.backends()
 	if len(backends) == 0 {

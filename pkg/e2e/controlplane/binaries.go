@@ -8,13 +8,12 @@ import (
 	"path/filepath"
 )
 
-// assetsEnv names a folder of binaries that are used before our own, as in controller-runtime's
-// envtest.
+// assetsEnv names a folder of binaries that take precedence over our own, as in controller-runtime's envtest.
 const assetsEnv = "KUBEBUILDER_ASSETS"
 
 const buildScript = "hack/build-kube.sh"
 
-// binaries knows where programs are.
+// binaries finds programs.
 type binaries struct {
 	assets string // may be empty
 	built  string // bin/kube of the checkout
@@ -39,7 +38,7 @@ func findBinaries() (binaries, error) {
 	}
 }
 
-// path is where the program is, or should be.
+// path returns where the program is, or should be.
 func (b binaries) path(name string) string {
 	if b.assets != "" {
 		if path := filepath.Join(b.assets, name); exists(path) {
@@ -49,7 +48,7 @@ func (b binaries) path(name string) string {
 	return filepath.Join(b.built, name)
 }
 
-// check reports programs and stage files that are missing, and how to get them.
+// check returns an error that names missing programs and stage files, and how to get them.
 func (b binaries) check() error {
 	for _, name := range []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "stages"} {
 		if !exists(b.path(name)) {
@@ -59,7 +58,7 @@ func (b binaries) check() error {
 	return nil
 }
 
-// stages are kwok's files that say how nodes and Pods come to life.
+// stages returns kwok's files that say how nodes and Pods come to life.
 func (b binaries) stages() ([]string, error) {
 	return filepath.Glob(filepath.Join(b.path("stages"), "*.yaml"))
 }

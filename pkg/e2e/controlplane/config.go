@@ -21,13 +21,13 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// adminUser is who sets a cluster up. Its group is bound to everything by Kubernetes itself.
+// adminUser is the user that sets a cluster up. Kubernetes itself binds its group to every permission.
 const (
 	adminUser  = "kubernetes-admin"
 	adminGroup = "system:masters"
 )
 
-// tokenLifetime covers any test and demo.
+// tokenLifetime is longer than any test and demo.
 const tokenLifetime = 24 * time.Hour
 
 // writeTokens writes the API server's token file and returns the tokens by username.
@@ -52,7 +52,7 @@ func writeTokens(path string, users []User) (map[string]string, error) {
 	return tokens, errors.Join(w.Error(), writeFile(path, text.String()))
 }
 
-// AdminConfig is for setting a cluster up: user kubernetes-admin, group system:masters.
+// AdminConfig returns a configuration for setting a cluster up: user kubernetes-admin, group system:masters.
 func (c *ControlPlane) AdminConfig() *rest.Config {
 	return c.UserConfig(adminUser, adminGroup)
 }
@@ -61,9 +61,9 @@ func (c *ControlPlane) adminClient() (kubernetes.Interface, error) {
 	return kubernetes.NewForConfig(c.AdminConfig())
 }
 
-// UserConfig acts as a user. Without groups, a user of Options.Users is known by its token, with
-// its UID and groups; anybody else gets a client certificate with that name and those groups, and
-// has no UID. Requests fail if the name cannot be written in a certificate (it is not UTF-8).
+// UserConfig returns a configuration that acts as a user. Without groups, a user of Options.Users is known by their token, with
+// their UID and groups. Any other user gets a client certificate with that name and those groups, and has no UID. Requests fail if
+// a certificate cannot hold the name (it is not UTF-8).
 func (c *ControlPlane) UserConfig(name string, groups ...string) *rest.Config {
 	config := c.baseConfig()
 	if token, ok := c.tokens[name]; ok && len(groups) == 0 {
@@ -79,13 +79,13 @@ func (c *ControlPlane) UserConfig(name string, groups ...string) *rest.Config {
 	return config
 }
 
-// failingTransport reports at the first request what UserConfig, which returns no error, could not.
+// failingTransport returns, at the first request, the error of UserConfig, which returns no error itself.
 type failingTransport struct{ err error }
 
 func (t failingTransport) RoundTrip(*http.Request) (*http.Response, error) { return nil, t.err }
 
-// ServiceAccountConfig acts as a service account, with a token that the API server issues for it
-// as it does for Pods, though bound to no Pod. The service account must exist.
+// ServiceAccountConfig returns a configuration that acts as a service account. The API server issues the token as it does for Pods,
+// but binds it to no Pod. The service account must exist.
 func (c *ControlPlane) ServiceAccountConfig(ctx context.Context, namespace, name string) (*rest.Config, error) {
 	admin, err := c.adminClient()
 	if err != nil {
@@ -103,8 +103,8 @@ func (c *ControlPlane) ServiceAccountConfig(ctx context.Context, namespace, name
 	return config, nil
 }
 
-// baseConfig knows the API server, but nobody to act as. It has no client-side rate limit: what a
-// test sees should be the server's doing.
+// baseConfig knows the API server, but has no user to act as. It has no client-side rate limit, so that a test sees only the
+// server's behaviour.
 func (c *ControlPlane) baseConfig() *rest.Config {
 	return &rest.Config{
 		Host:            c.apiServerURL(),
@@ -113,8 +113,8 @@ func (c *ControlPlane) baseConfig() *rest.Config {
 	}
 }
 
-// Kubeconfig writes a kubeconfig file that acts as config does, with the namespace as its default
-// (empty: "default"). The file is in the scratch folder and goes with it.
+// Kubeconfig writes a kubeconfig file that acts as config does, with the namespace as its default ("default" if empty). The file is
+// in the scratch folder and is removed with it.
 func (c *ControlPlane) Kubeconfig(config *rest.Config, namespace string) (string, error) {
 	dir, err := c.scratch.mkdir("kubeconfig")
 	if err != nil {

@@ -15,8 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Crashed processes are started again sooner than a kubelet does, so that tests need not wait, and
-// with the same growing delay.
+// A crashed process is started again sooner than by a kubelet, so that tests need not wait, and with the same growing delay.
 const (
 	minBackoff   = 200 * time.Millisecond
 	maxBackoff   = 5 * time.Second
@@ -46,7 +45,7 @@ func newContainer(w *podWorker, spec corev1.Container, isInit bool) *container {
 		waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"},
 	}
 	for _, before := range slices.Concat(w.pod.Status.InitContainerStatuses, w.pod.Status.ContainerStatuses) {
-		if before.Name == spec.Name && before.State.Running != nil { // of an earlier runner
+		if before.Name == spec.Name && before.State.Running != nil { // started by an earlier runner
 			c.restarts = int(before.RestartCount) + 1
 		}
 	}
@@ -57,7 +56,7 @@ func isSidecar(spec corev1.Container) bool {
 	return spec.RestartPolicy != nil && *spec.RestartPolicy == corev1.ContainerRestartPolicyAlways
 }
 
-// run keeps the container running until the Pod's time is over. It leaves the last process to end.
+// run keeps the container running until the Pod's time is over. It does not end the last process.
 func (c *container) run() {
 	backoff := minBackoff
 	for c.worker.ctx.Err() == nil {
@@ -78,7 +77,7 @@ func (c *container) run() {
 	}
 }
 
-// isDone: the Pod's restart policy leaves the container as it has ended.
+// isDone reports whether the Pod's restart policy forbids a new run after the last one.
 func (c *container) isDone() bool {
 	switch c.worker.pod.Spec.RestartPolicy {
 	case corev1.RestartPolicyNever:
@@ -89,7 +88,7 @@ func (c *container) isDone() bool {
 	return false
 }
 
-// runToCompletion runs an init container until it succeeds, and says whether it did.
+// runToCompletion runs an init container until it succeeds, and reports whether it did.
 func (c *container) runToCompletion() bool {
 	for c.worker.ctx.Err() == nil {
 		untilExit := func(p *process) {
@@ -112,7 +111,7 @@ func (c *container) succeeded() bool {
 	return c.terminated != nil && c.terminated.ExitCode == 0
 }
 
-// runOnce starts the process and attends to it. An error means that it could not be started.
+// runOnce starts the process and calls attend for it. It returns an error if the process could not be started.
 func (c *container) runOnce(attend func(*process)) error {
 	p, err := c.start()
 	if err != nil {
@@ -126,7 +125,7 @@ func (c *container) runOnce(attend func(*process)) error {
 	return nil
 }
 
-// start starts the process with the environment of this moment.
+// start starts the process with the present environment.
 func (c *container) start() (*process, error) {
 	w := c.worker
 	program, err := w.program(c)
@@ -153,8 +152,8 @@ func (c *container) start() (*process, error) {
 	return p, nil
 }
 
-// supervise probes the process until it ends or the Pod's time is over, and ends it itself when
-// its startup or liveness probe fails.
+// supervise probes the process until it ends or the Pod's time is over. It ends the process itself if its startup or liveness probe
+// fails.
 func (c *container) supervise(p *process) {
 	probing, stop := context.WithCancel(c.worker.ctx)
 	unhealthy := make(chan time.Duration, 2)
@@ -174,8 +173,8 @@ func (c *container) supervise(p *process) {
 	}
 }
 
-// stop sends SIGTERM, and SIGKILL when patience ends first. If the Pod's time is over meanwhile,
-// its end is left to the worker, which knows how much time that gives.
+// stop sends SIGTERM, and SIGKILL when patience ends first. If the Pod's time is over meanwhile, it leaves the end to the worker,
+// which knows how much time the Pod still has.
 func (c *container) stop(patience context.Context, p *process) {
 	_ = p.signal(syscall.SIGTERM) // an error means that it has ended
 	select {
@@ -187,12 +186,12 @@ func (c *container) stop(patience context.Context, p *process) {
 	}
 }
 
-// recordExit notes how the process ended.
+// recordExit records how the process ended.
 func (c *container) recordExit(p *process) {
 	state := p.cmd.ProcessState
 	code, reason := state.ExitCode(), "Completed"
 	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		code = 128 + int(status.Signal()) // as container runtimes say it
+		code = 128 + int(status.Signal()) // as container runtimes report it
 	}
 	if code != 0 {
 		reason = "Error"
@@ -228,7 +227,7 @@ func (c *container) end(patience context.Context, grace time.Duration) {
 	c.recordExit(p)
 }
 
-// unrecorded is the latest process whose end has not been noted, or nil.
+// unrecorded returns the latest process whose end is not recorded, or nil.
 func (c *container) unrecorded() *process {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -238,7 +237,7 @@ func (c *container) unrecorded() *process {
 	return c.proc
 }
 
-// running is the process, or nil when there is none.
+// running returns the process, or nil if there is none.
 func (c *container) running() *process {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -263,7 +262,7 @@ func (c *container) mustHaveStarted() error {
 	return nil
 }
 
-// wait says why there is no process at the moment.
+// wait records why there is no process at the moment.
 func (c *container) wait(reason, message string) {
 	c.mu.Lock()
 	c.waiting = &corev1.ContainerStateWaiting{Reason: reason, Message: message}

@@ -15,7 +15,7 @@ func (c *ControlPlane) componentConfig(component, user string, groups ...string)
 	return path, writeKubeconfig(path, c.UserConfig(user, groups...), "")
 }
 
-// servingArgs are the flags of components that serve only their health, and its URL.
+// servingArgs returns the flags of a component that serves only its health, and the URL of its health.
 func (c *ControlPlane) servingArgs() (args []string, healthURL string, err error) {
 	port, err := c.address.freePort()
 	if err != nil {
@@ -47,7 +47,7 @@ func (c *ControlPlane) startControllerManager(ctx context.Context, admin kuberne
 	}
 	p, err := c.launch(name, append(args,
 		"--kubeconfig="+kubeconfig,
-		// So that each controller is the service account that it is in a real cluster.
+		// With this, each controller is the service account that it is in a real cluster.
 		"--use-service-account-credentials=true",
 		"--service-account-private-key-file="+c.scratch.path("pki", "service-account.key"),
 		"--root-ca-file="+c.scratch.path("pki", "ca.crt"),

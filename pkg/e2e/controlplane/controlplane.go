@@ -16,11 +16,10 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// startTimeout bounds Start when its caller set no deadline. It takes some seconds on an idle
-// machine; a busy one is given the benefit of the doubt.
+// startTimeout bounds Start if its caller set no deadline. Start takes some seconds on an idle machine, and longer on a busy one.
 const startTimeout = 2 * time.Minute
 
-// startAttempts is how often ports may be lost to somebody else before Start gives up.
+// startAttempts is how often another process may take a port before Start gives up.
 const startAttempts = 3
 
 // ControlPlane is a running cluster. Its methods may be called concurrently.
@@ -39,7 +38,7 @@ type ControlPlane struct {
 	nodeAddress   *address // kwok-0
 
 	mu        sync.Mutex
-	processes []*process // in the order they were started
+	processes []*process // in the order in which they were started
 	runners   map[string]*PodRunner
 	stopping  bool
 
@@ -47,11 +46,10 @@ type ControlPlane struct {
 	stopErr  error
 }
 
-// Start starts a control plane and waits until it is ready: the API server and the controller
-// manager are healthy, the default namespace has its service account, and the node kwok-0 takes
-// Pods. The context bounds the start only; the control plane runs until Stop, or until this
-// process ends, however it does. When Start fails nothing is left running, and the error has the
-// end of the log of the component to blame.
+// Start starts a control plane and waits until it is ready: the API server and the controller manager are healthy, the default
+// namespace has its service account, and the node kwok-0 takes Pods. The context bounds the start only; the control plane runs
+// until Stop, or until this process ends in any way. If Start fails, nothing is left running, and the error has the end of the
+// failed component's log.
 func Start(ctx context.Context, o Options) (*ControlPlane, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
@@ -82,7 +80,7 @@ func Start(ctx context.Context, o Options) (*ControlPlane, error) {
 	}
 }
 
-// lostPort says whether a component found that its port had been taken since it was chosen.
+// lostPort reports whether another process took a component's port after it was chosen.
 func (c *ControlPlane) lostPort() bool {
 	return c.scratch != nil && strings.Contains(c.Logs(20), "address already in use")
 }
@@ -101,7 +99,7 @@ func (c *ControlPlane) start(ctx context.Context) error {
 	return c.startComponents(ctx, admin)
 }
 
-// prepare makes what the components share: folders, addresses, certificates, tokens.
+// prepare creates what the components share: folders, addresses, certificates, tokens.
 func (c *ControlPlane) prepare() (err error) {
 	c.spawner = newSpawner(c)
 	if c.scratch, err = newScratch(); err != nil {
@@ -133,7 +131,7 @@ func (c *ControlPlane) prepare() (err error) {
 	return err
 }
 
-// startComponents starts everything but the API server at the same time, and waits for all.
+// startComponents starts everything except the API server at the same time, and waits for all of it.
 func (c *ControlPlane) startComponents(ctx context.Context, admin kubernetes.Interface) error {
 	components := []func(context.Context, kubernetes.Interface) error{
 		c.startControllerManager,
@@ -150,7 +148,7 @@ func (c *ControlPlane) startComponents(ctx context.Context, admin kubernetes.Int
 	for range components {
 		if err := <-results; err != nil && first == nil {
 			first = err
-			cancel() // the others need not wait, and what they say then is of no interest
+			cancel() // the others need not wait, and their errors do not matter then
 		}
 	}
 	return first
@@ -169,8 +167,7 @@ func (c *ControlPlane) launch(name string, args []string, extraEnv ...string) (*
 	})
 }
 
-// launchProgram starts a component, in the place of the one of that name when there was one, so
-// that the order for Stop remains.
+// launchProgram starts a component. It replaces an earlier one of the same name in the list, which keeps the order for Stop.
 func (c *ControlPlane) launchProgram(p program) (*process, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -189,14 +186,14 @@ func (c *ControlPlane) launchProgram(p program) (*process, error) {
 	return proc, nil
 }
 
-// component is a running component, which must have been started.
+// component returns a running component, which must have been started.
 func (c *ControlPlane) component(name string) *process {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.processes[slices.IndexFunc(c.processes, func(p *process) bool { return p.name == name })]
 }
 
-// waitHealthy waits until the process answers url, served under our certificate, with 200.
+// waitHealthy waits until the process answers url, served with our certificate, with 200.
 func (c *ControlPlane) waitHealthy(ctx context.Context, p *process, url string) error {
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: c.pki.trust(), DisableKeepAlives: true}}
 	return poll(ctx, p.name, func(ctx context.Context) error {
@@ -219,17 +216,17 @@ func (c *ControlPlane) waitHealthy(ctx context.Context, p *process, url string) 
 	})
 }
 
-// Dir is the scratch folder: logs of the components are in Dir()/logs.
+// Dir returns the scratch folder. The logs of the components are in Dir()/logs.
 func (c *ControlPlane) Dir() string { return c.scratch.dir }
 
-// Bin is the path of a program that hack/build-kube.sh builds: kubectl, helm, etcd, ….
+// Bin returns the path of a program that hack/build-kube.sh builds: kubectl, helm, etcd, ….
 func (c *ControlPlane) Bin(name string) string { return c.bins.path(name) }
 
 func (c *ControlPlane) logPath(name string) string {
 	return c.scratch.path("logs", name+".log")
 }
 
-// Logs is the end of every component's log, for a failing test's output.
+// Logs returns the end of every component's log, for a failing test's output.
 func (c *ControlPlane) Logs(lines int) string {
 	paths, err := filepath.Glob(c.scratch.path("logs", "*.log"))
 	if err != nil {
@@ -242,7 +239,7 @@ func (c *ControlPlane) Logs(lines int) string {
 	return text
 }
 
-// writeFile writes what only the owner may read.
+// writeFile writes a file that only its owner may read.
 func writeFile(path, text string) error {
 	return os.WriteFile(path, []byte(text), 0o600)
 }

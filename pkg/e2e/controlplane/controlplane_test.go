@@ -16,7 +16,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
 )
 
-// These look at one control plane, one after the other.
+// The subtests use one control plane, one after the other.
 func TestControlPlane(t *testing.T) {
 	c := ForTest(t, Options{Users: []User{
 		{Name: "oidc:bob", UID: "u-1", Groups: []string{"sre", "release-managers"}},

@@ -7,11 +7,10 @@
 //
 // # Network
 //
-// Every control plane and every Pod has a loopback address of its own, 127.x.y.z with x from 64 to
-// 95, so that many run side by side with the ports they have in a cluster. The API refuses loopback
-// addresses in EndpointSlices, so objects show the same host as 100.x.y.z, and the API server
-// reaches the cluster through a small proxy that translates (see clusterNetwork). Webhooks may
-// therefore be registered by Service, just as the chart does it.
+// Every control plane and every Pod has a loopback address of its own, 127.x.y.z with x from 64 to 95, so that many run side by
+// side with the ports they have in a cluster. The API refuses loopback addresses in EndpointSlices, so objects show the same host
+// as 100.x.y.z, and the API server reaches the cluster through a small proxy that translates addresses (see clusterNetwork).
+// Webhooks may therefore be registered by Service, just as the chart does it.
 //
 // # What it cannot show
 //

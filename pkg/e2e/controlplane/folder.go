@@ -11,9 +11,9 @@ import (
 // dataLink is the symbolic link in a volume's folder that leads to the present content.
 const dataLink = "..data"
 
-// writeFolder makes dir hold exactly files, by path, and does nothing when it does already. All
-// change at once, as in a kubelet's volumes and for programs that watch them: the content is in a
-// folder of its own, ..data leads there, and each file is a link through ..data.
+// writeFolder makes dir hold exactly files, by path, and does nothing if it does already. All files change at once, as in a
+// kubelet's volumes and for programs that watch them: the content is in a folder of its own, ..data leads to it, and each file is a
+// link through ..data.
 func writeFolder(dir string, files map[string]string) error {
 	if upToDate(dir, files) {
 		return nil
@@ -34,7 +34,7 @@ func writeFolder(dir string, files map[string]string) error {
 			return err
 		}
 	}
-	before, _ := os.Readlink(filepath.Join(dir, dataLink)) // none at first
+	before, _ := os.Readlink(filepath.Join(dir, dataLink)) // there is none at first
 	link := filepath.Join(dir, dataLink)
 	if err := errors.Join(os.Symlink(filepath.Base(version), link+"_tmp"), os.Rename(link+"_tmp", link)); err != nil {
 		return err
@@ -48,7 +48,7 @@ func writeFolder(dir string, files map[string]string) error {
 	return os.RemoveAll(filepath.Join(dir, before))
 }
 
-// linkFiles makes the visible names, which are the first elements of the paths.
+// linkFiles creates the visible names, which are the first elements of the paths.
 func linkFiles(dir string, files map[string]string) error {
 	wanted := map[string]bool{}
 	for path := range files {
@@ -73,7 +73,7 @@ func linkFiles(dir string, files map[string]string) error {
 	return nil
 }
 
-// upToDate compares what is there with what should be.
+// upToDate reports whether dir holds the files already.
 func upToDate(dir string, files map[string]string) bool {
 	root, err := filepath.EvalSymlinks(filepath.Join(dir, dataLink))
 	if err != nil {

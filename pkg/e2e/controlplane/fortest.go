@@ -4,8 +4,8 @@ import (
 	"testing"
 )
 
-// ForTest starts a control plane for a test and stops it when the test is over. The end of the
-// components' logs is in the test's output when the test has failed.
+// ForTest starts a control plane for a test and stops it when the test is over. If the test failed, its output has the end of the
+// components' logs.
 func ForTest(t testing.TB, o Options) *ControlPlane {
 	t.Helper()
 	c, err := Start(t.Context(), o)

@@ -19,8 +19,8 @@ import (
 const (
 	// kwokNode is the node that every control plane has.
 	kwokNode = "kwok-0"
-	// kwokUser looks like a node, since what it writes (status, deletions of Pods that have
-	// ended) kubelets write in a real cluster, and admission must see it so.
+	// kwokUser looks like a node: it writes what kubelets write in a real cluster (status, deletions of Pods that have ended), and
+	// admission must see it so.
 	kwokUser = "system:node:kwok"
 	// kwokAnnotation marks the nodes that kwok plays. Tests may add nodes that carry it.
 	kwokAnnotation, kwokAnnotationValue = "kwok.x-k8s.io/node", "fake"
@@ -106,8 +106,8 @@ func waitNodeReady(ctx context.Context, admin kubernetes.Interface, kwok *proces
 	})
 }
 
-// kwokConfig is the flags that name kwok's files: its own fast stages, with which Pods are Ready
-// and Jobs complete at once, and what its kubelet answers.
+// kwokConfig returns the flags that name kwok's files: its own fast stages, with which Pods are Ready and Jobs complete at once,
+// and its kubelet's answers.
 func (c *ControlPlane) kwokConfig() ([]string, error) {
 	stages, err := c.bins.stages()
 	if err != nil {
@@ -124,9 +124,8 @@ func (c *ControlPlane) kwokConfig() ([]string, error) {
 	return flags, nil
 }
 
-// kubeletConfig lets exec, attach, logs and port-forward succeed on kwok's nodes. There is no
-// container to run a command in, so exec runs it on this machine: as nobody when we are root, and
-// with nothing on its PATH but the programs of containerPrograms.
+// kubeletConfig lets exec, attach, logs and port-forward succeed on kwok's nodes. There is no container to run a command in, so
+// exec runs it on this machine: as nobody if we are root, and with only the programs of containerPrograms on its PATH.
 func (c *ControlPlane) kubeletConfig() string {
 	asNobody := ""
 	if os.Getuid() == 0 {
@@ -164,13 +163,12 @@ spec:
 `)
 }
 
-// containerPrograms are what "kubectl exec" finds in a Pod on kwok's nodes.
+// containerPrograms are the programs that "kubectl exec" finds in a Pod on kwok's nodes.
 func containerPrograms() []string {
 	return []string{"sh", "cat", "date", "echo", "env", "false", "hostname", "id", "ls", "sleep", "true"}
 }
 
-// makeContainerBin makes the folder that is kwok's PATH. Programs that this machine lacks are
-// lacking there, too.
+// makeContainerBin creates the folder that is kwok's PATH. It leaves out programs that this machine does not have.
 func (c *ControlPlane) makeContainerBin() (string, error) {
 	output := time.Now().UTC().Format(time.RFC3339Nano) + " stdout F this is a simulated container\n" // as container runtimes write it
 	if err := writeFile(c.scratch.path("config", "container.log"), output); err != nil {

@@ -10,16 +10,15 @@ import (
 	"time"
 )
 
-// clusterNetwork is the API server's way to what runs in the cluster: the kubelets, and the
-// webhooks and API services that are registered by Service. It is an HTTP CONNECT proxy on a
-// socket in the scratch folder, told to the API server as its "cluster" egress, and translates
-// addresses as toLocal says.
+// clusterNetwork connects the API server to what runs in the cluster: the kubelets, and the webhooks and API services that are
+// registered by Service. It is an HTTP CONNECT proxy on a socket in the scratch folder, configured as the API server's "cluster"
+// egress. It translates addresses with toLocal.
 type clusterNetwork struct {
 	server *http.Server
 	conns  splicer
 }
 
-// maxSocketPath is what sockaddr_un holds on Linux, less the closing zero.
+// maxSocketPath is the longest path that sockaddr_un holds on Linux, without the closing zero.
 const maxSocketPath = 107
 
 func newClusterNetwork(socket string) (*clusterNetwork, error) {
@@ -36,7 +35,7 @@ func newClusterNetwork(socket string) (*clusterNetwork, error) {
 	return n, nil
 }
 
-// egressConfig makes the API server use the network.
+// egressConfig returns the configuration with which the API server uses the network.
 func egressConfig(socket string) string {
 	return `apiVersion: apiserver.k8s.io/v1beta1
 kind: EgressSelectorConfiguration
@@ -86,14 +85,14 @@ func (n *clusterNetwork) close() error {
 	return err
 }
 
-// splicer joins pairs of connections, and knows them so that all can be closed.
+// splicer joins pairs of connections, and remembers them so that it can close them all.
 type splicer struct {
 	mu     sync.Mutex
 	open   map[net.Conn]net.Conn
 	closed bool
 }
 
-// splice copies both ways until either side is done, and closes both.
+// splice copies in both directions until either side is done, and closes both.
 func (s *splicer) splice(a, b net.Conn) {
 	if !s.add(a, b) {
 		_ = errors.Join(a.Close(), b.Close())
@@ -103,7 +102,7 @@ func (s *splicer) splice(a, b net.Conn) {
 	done := make(chan struct{}, 2)
 	for _, pair := range [][2]net.Conn{{a, b}, {b, a}} {
 		go func() {
-			_, _ = io.Copy(pair[0], pair[1]) // how it ends is the two ends' own affair
+			_, _ = io.Copy(pair[0], pair[1]) // only the two ends care how it ends
 			if half, ok := pair[0].(interface{ CloseWrite() error }); ok {
 				_ = half.CloseWrite()
 			}
@@ -134,7 +133,7 @@ func (s *splicer) remove(a net.Conn) {
 	delete(s.open, a)
 }
 
-// closeAll closes every connection, and those that are added later.
+// closeAll closes every connection, also those that are added later.
 func (s *splicer) closeAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,10 +8,9 @@ import (
 type User struct {
 	// Name is the username, as admission sees it.
 	Name string
-	// UID is the user's UID; empty means that the API server reports none.
+	// UID is the user's UID. If empty, the API server reports none.
 	UID string
-	// Groups the user belongs to, which have no comma in their names. The API server adds
-	// system:authenticated.
+	// Groups are the groups that the user belongs to. Their names must have no comma. The API server adds system:authenticated.
 	Groups []string
 }
 
@@ -19,8 +18,7 @@ type User struct {
 type Options struct {
 	// Users are put in the API server's static token file, each with a random token.
 	Users []User
-	// Log receives every component's output, each line after the component's name. When nil,
-	// the output is only found in Dir()/logs.
+	// Log receives every component's output, each line after the component's name. If nil, the output is only in Dir()/logs.
 	Log io.Writer
 	// KeepDir leaves the scratch folder behind on Stop, for a look at logs and certificates.
 	KeepDir bool

@@ -74,7 +74,7 @@ func (a *authority) server(names []string, ips ...net.IP) (keyPair, error) {
 	return pair, nil
 }
 
-// issue completes template and signs it, by itself when there is no authority.
+// issue completes template and signs it, with its own key if there is no authority.
 func issue(template *x509.Certificate, by *authority) (*x509.Certificate, crypto.Signer, keyPair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -122,13 +122,13 @@ func (k keyPair) write(base string) error {
 	return os.WriteFile(base+".key", k.key, 0o600)
 }
 
-// pki holds a control plane's authorities, and its files are in one folder.
+// pki holds a control plane's authorities. Its files are in one folder.
 type pki struct {
 	ca *authority // signs server and client certificates, as kubeadm's does
 }
 
-// newPKI makes every certificate and key that the components read from files: ca, server,
-// front-proxy-ca, front-proxy-client and service-account.
+// newPKI creates every certificate and key that the components read from files: ca, server, front-proxy-ca, front-proxy-client and
+// service-account.
 func newPKI(dir string, ip net.IP) (*pki, error) {
 	ca, err := newAuthority("kubernetes")
 	if err != nil {
@@ -147,7 +147,7 @@ func newPKI(dir string, ip net.IP) (*pki, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Only its key is used.
+	// The components use only its key.
 	serviceAccount, err := newAuthority("service-account")
 	if err != nil {
 		return nil, err
@@ -163,7 +163,7 @@ func newPKI(dir string, ip net.IP) (*pki, error) {
 	return &pki{ca: ca}, nil
 }
 
-// trust is a TLS configuration that accepts the control plane's servers.
+// trust returns a TLS configuration that accepts the control plane's servers.
 func (p *pki) trust() *tls.Config {
 	pool := x509.NewCertPool()
 	pool.AddCert(p.ca.cert)

@@ -14,10 +14,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// program is the process that stands for the container: entrypoint, arguments and environment,
-// with variables expanded as a kubelet expands them and paths of volumes put in place.
+// program returns the process that stands in for the container: entrypoint, arguments and environment. It expands variables as a
+// kubelet does and replaces the paths of volumes.
 func (w *podWorker) program(c *container) (program, error) {
-	// Of the latest version: an image may change while the Pod lives.
+	// It uses the latest version: an image may change while the Pod lives.
 	spec := c.spec
 	for _, latest := range slices.Concat(w.current().Spec.InitContainers, w.current().Spec.Containers) {
 		if latest.Name == spec.Name {
@@ -35,7 +35,7 @@ func (w *podWorker) program(c *container) (program, error) {
 	places := w.volumes.places(&spec, variables.expand)
 	args := spec.Args
 	if len(spec.Command) > 0 {
-		// Its first word is a path in the image, which the entrypoint stands for.
+		// Its first word is a path in the image. The entrypoint replaces it.
 		args = slices.Concat(spec.Command[1:], spec.Args)
 	}
 	p := program{
@@ -49,7 +49,7 @@ func (w *podWorker) program(c *container) (program, error) {
 	return p, err
 }
 
-// processEnv adds to the container's variables what its image and its runtime would provide.
+// processEnv adds to the container's variables those that its image and its runtime would provide.
 func (w *podWorker) processEnv(spec *corev1.Container, variables *variables, places placement) ([]string, error) {
 	temporary := places.replace("/tmp")
 	if temporary == "/tmp" {
@@ -147,7 +147,7 @@ func pick(data map[string]string, name, key string, optional bool, err error) (s
 	return value, found, nil
 }
 
-// configMap reads a ConfigMap; one that is optional and missing is empty.
+// configMap reads a ConfigMap. If it is optional and missing, it is empty.
 func (w *podWorker) configMap(ctx context.Context, name string, optional bool) (map[string]string, error) {
 	object, err := w.runner.client.CoreV1().ConfigMaps(w.pod.Namespace).Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) && optional {
@@ -166,7 +166,7 @@ func (w *podWorker) configMap(ctx context.Context, name string, optional bool) (
 	return data, nil
 }
 
-// secret reads a Secret; one that is optional and missing is empty.
+// secret reads a Secret. If it is optional and missing, it is empty.
 func (w *podWorker) secret(ctx context.Context, name string, optional bool) (map[string]string, error) {
 	object, err := w.runner.client.CoreV1().Secrets(w.pod.Namespace).Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) && optional {
@@ -184,7 +184,7 @@ func (w *podWorker) secret(ctx context.Context, name string, optional bool) (map
 
 func isTrue(b *bool) bool { return b != nil && *b }
 
-// variables are a container's own, in the order of their definition.
+// variables are a container's own variables, in the order of their definition.
 type variables struct {
 	names  []string
 	values map[string]string
@@ -197,8 +197,8 @@ func (v *variables) set(name, value string) {
 	v.values[name] = value
 }
 
-// expand replaces $(NAME) by the variable's value. An unknown name stays as it is, and $$ stands
-// for one dollar, so that $$(NAME) is the text $(NAME).
+// expand replaces $(NAME) with the variable's value. An unknown name stays as it is, and $$ stands for one dollar, so that $$(NAME)
+// is the text $(NAME).
 func (v *variables) expand(text string) string {
 	return variablePattern().ReplaceAllStringFunc(text, func(match string) string {
 		if match == "$$" {

@@ -63,8 +63,7 @@ func quotedPairs(pairs map[string]string) string {
 	return strings.Join(lines, "\n")
 }
 
-// resourceField evaluates a resourceFieldRef, rounding up; a limit that is not set is what the
-// node has to give.
+// resourceField evaluates a resourceFieldRef, rounding up. A limit that is not set is what the node has allocatable.
 func resourceField(c *corev1.Container, allocatable corev1.ResourceList, ref *corev1.ResourceFieldSelector) (string, error) {
 	kind, name, _ := strings.Cut(ref.Resource, ".")
 	var amount resource.Quantity
@@ -85,7 +84,7 @@ func resourceField(c *corev1.Container, allocatable corev1.ResourceList, ref *co
 	return roundUp(amount.Value(), ref.Divisor.Value(), 1), nil
 }
 
-// roundUp divides; without a divisor by the unit.
+// roundUp divides, rounding up. Without a divisor it divides by the unit.
 func roundUp(amount, divisor, unit int64) string {
 	if divisor == 0 {
 		divisor = unit

@@ -34,15 +34,14 @@ func (w *podWorker) report(ctx context.Context) {
 	}
 }
 
-// noteReport keeps what is wrong with the reports, for people.
+// noteReport keeps the error of the latest report, for people.
 func (w *podWorker) noteReport(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.reportErr = err
 }
 
-// finish reports the end of the processes and deletes the object, unless somebody else did or the
-// runner itself is stopping.
+// finish reports the end of the processes and deletes the object, unless it is deleted already or the runner itself is stopping.
 func (w *podWorker) finish() {
 	for w.runner.ctx.Err() == nil {
 		err := w.patchStatus(w.runner.ctx, w.status())
@@ -56,8 +55,8 @@ func (w *podWorker) finish() {
 	w.runner.deleteObject(w.pod)
 }
 
-// isGone says whether a write failed because its object is no more: it is not there, or another
-// of its name is (Conflict with the UID).
+// isGone reports whether a write failed because its object no longer exists: there is none of its name, or another one (Conflict
+// with the UID).
 func isGone(err error) bool { return apierrors.IsNotFound(err) || apierrors.IsConflict(err) }
 
 func (w *podWorker) patchStatus(ctx context.Context, status corev1.PodStatus) error {
@@ -80,8 +79,8 @@ func (w *podWorker) patchStatus(ctx context.Context, status corev1.PodStatus) er
 	return nil
 }
 
-// statusPatch applies to the object of that UID only. Addresses replace what was reported by an
-// earlier runner, as they do in a kubelet's patches; merged, there would be two.
+// statusPatch applies to the object of that UID only. Its addresses replace those that an earlier runner reported, as in a
+// kubelet's patches; if merged, there would be two.
 func statusPatch(uid types.UID, status corev1.PodStatus) ([]byte, error) {
 	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&status)
 	if err != nil {
@@ -95,7 +94,7 @@ func statusPatch(uid types.UID, status corev1.PodStatus) ([]byte, error) {
 	return json.Marshal(map[string]any{"metadata": map[string]any{"uid": uid}, "status": fields})
 }
 
-// status is what a kubelet would report now.
+// status returns the status that a kubelet would report now.
 func (w *podWorker) status() corev1.PodStatus {
 	s := corev1.PodStatus{
 		Phase:              corev1.PodPending,
@@ -164,7 +163,7 @@ func (w *podWorker) containersReady() bool {
 	return true
 }
 
-// isReady is containersReady, and what others say through readiness gates.
+// isReady reports whether the containers are ready and all readiness gates are true.
 func (w *podWorker) isReady() bool {
 	pod := w.current()
 	for _, gate := range pod.Spec.ReadinessGates {
@@ -184,7 +183,7 @@ func hasCondition(pod *corev1.Pod, kind corev1.PodConditionType) bool {
 	return false
 }
 
-// isReported says whether the Pod is ready and the API knows it.
+// isReported reports whether the Pod is ready and the API knows it.
 func (w *podWorker) isReported() bool {
 	w.mu.Lock()
 	reported := w.reported
@@ -192,7 +191,7 @@ func (w *podWorker) isReported() bool {
 	return reported && w.isReady() && !w.terminating()
 }
 
-// problem says why the Pod is not ready, for people.
+// problem returns why the Pod is not ready, for people.
 func (w *podWorker) problem() string {
 	w.mu.Lock()
 	problems := []string{w.setBack}
@@ -214,7 +213,7 @@ func (w *podWorker) problem() string {
 func (c *container) isReady() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	// The end of a process is noted a moment after it.
+	// The end of a process is recorded a moment after it.
 	return c.ready && !c.proc.hasExited()
 }
 

@@ -17,8 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// volumeSyncEvery is how soon a change of a ConfigMap or Secret is seen in a Pod; a kubelet takes
-// up to a minute.
+// volumeSyncEvery is how soon a Pod sees a change of a ConfigMap or Secret. With a kubelet it takes up to a minute.
 const volumeSyncEvery = 2 * time.Second
 
 // volumes realises a Pod's volumes as folders.
@@ -36,7 +35,7 @@ type token struct {
 	renewAt time.Time
 }
 
-// sync makes every volume, or brings its content up to date.
+// sync creates every volume, or brings its content up to date.
 func (v *volumes) sync(ctx context.Context) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -59,7 +58,7 @@ func (v *volumes) sync(ctx context.Context) error {
 	return nil
 }
 
-// content is the files of a volume that shows objects, by path.
+// content returns the files of a volume that shows objects, by path.
 func (v *volumes) content(ctx context.Context, volume corev1.Volume) (map[string]string, error) {
 	switch {
 	case volume.ConfigMap != nil:
@@ -119,7 +118,7 @@ func (v *volumes) secret(ctx context.Context, name string, items []corev1.KeyToP
 	return selectItems(data, name, items, isTrue(optional))
 }
 
-// selectItems picks the keys that are listed; an empty list means all, under their own names.
+// selectItems picks the keys that are listed. An empty list means all keys, under their own names.
 func selectItems(data map[string]string, name string, items []corev1.KeyToPath, optional bool) (map[string]string, error) {
 	if len(items) == 0 {
 		return data, nil
@@ -152,7 +151,7 @@ func (v *volumes) downwardAPI(items []corev1.DownwardAPIVolumeFile) (map[string]
 	return files, nil
 }
 
-// serviceAccountToken is a token bound to the Pod, replaced when four fifths of its life are over.
+// serviceAccountToken returns a token bound to the Pod. It replaces the token when four fifths of its life are over.
 func (v *volumes) serviceAccountToken(ctx context.Context, volume string, source *corev1.ServiceAccountTokenProjection) (map[string]string, error) {
 	key := volume + "/" + source.Path
 	if t, ok := v.tokens[key]; ok && time.Now().Before(t.renewAt) {
@@ -180,7 +179,7 @@ func (v *volumes) serviceAccountToken(ctx context.Context, volume string, source
 	return map[string]string{source.Path: answer.Status.Token}, nil
 }
 
-// tokenFile is where the container finds the token that the API server accepts, if it mounts one.
+// tokenFile returns where the container finds the token that the API server accepts, if it mounts one.
 func (v *volumes) tokenFile(spec *corev1.Container) string {
 	for _, mount := range spec.VolumeMounts {
 		i := slices.IndexFunc(v.worker.pod.Spec.Volumes, func(o corev1.Volume) bool { return o.Name == mount.Name })
@@ -196,7 +195,7 @@ func (v *volumes) tokenFile(spec *corev1.Container) string {
 	return ""
 }
 
-// placement puts the folders of volumes in the place of the paths where they are mounted.
+// placement replaces the mount paths of volumes with the volumes' folders.
 type placement struct {
 	folders map[string]string // by mount path
 	pattern *regexp.Regexp
@@ -217,8 +216,8 @@ func (v *volumes) places(spec *corev1.Container, expand func(string) string) pla
 	if len(paths) == 0 {
 		return p
 	}
-	// The longest first, so that a volume mounted below another wins. A path begins where no
-	// other path is going on, and ends with a whole element.
+	// The longest come first, so that a volume mounted below another wins. A path begins where no other path continues, and ends
+	// with a whole element.
 	slices.SortFunc(paths, func(a, b string) int { return len(b) - len(a) })
 	p.pattern = regexp.MustCompile(`(^|[^\w./-])(` + strings.Join(paths, "|") + `)($|[^\w.-])`)
 	return p

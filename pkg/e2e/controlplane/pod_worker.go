@@ -14,24 +14,24 @@ import (
 )
 
 const (
-	// retryEvery is how soon what failed is tried again: a token that the API server does not
-	// grant yet, a ConfigMap that is not there yet.
+	// retryEvery is how soon a failed step is tried again, such as reading a token that the API server does not grant yet or a
+	// ConfigMap that does not exist yet.
 	retryEvery = 200 * time.Millisecond
 	// powerOffGrace is how long processes have when the whole runner stops.
 	powerOffGrace = 2 * time.Second
 )
 
-// podWorker leads one Pod from its first sight to the deletion of its object.
+// podWorker manages one Pod from its first sight to the deletion of its object.
 type podWorker struct {
 	runner  *PodRunner
-	pod     *corev1.Pod // as first seen, for what never changes
+	pod     *corev1.Pod // as first seen, for the fields that never change
 	dir     string
 	address *address // nil until prepared
 	volumes *volumes
 
-	ctx    context.Context // ends when the processes shall end, for whatever reason
+	ctx    context.Context // ends when the processes must end, for any reason
 	cancel context.CancelFunc
-	gone   chan struct{} // closed when the object is no more
+	gone   chan struct{} // closed when the object no longer exists
 	dirty  chan struct{} // has an element when there is something to report
 
 	mu         sync.Mutex
@@ -39,7 +39,7 @@ type podWorker struct {
 	containers []*container // init containers first
 	conditions map[corev1.PodConditionType]corev1.PodCondition
 	setBack    string // why the Pod cannot start yet
-	reportErr  error  // why the API could not be told last
+	reportErr  error  // why the last report to the API failed
 	reported   bool   // the API knows that the Pod is ready
 }
 
@@ -64,7 +64,7 @@ func newPodWorker(r *PodRunner, pod *corev1.Pod) *podWorker {
 	return w
 }
 
-// update takes note of a new version of the object.
+// update records a new version of the object.
 func (w *podWorker) update(pod *corev1.Pod) {
 	w.mu.Lock()
 	gatesChanged := len(pod.Spec.ReadinessGates) > 0
@@ -78,8 +78,7 @@ func (w *podWorker) update(pod *corev1.Pod) {
 	}
 }
 
-// vanish takes note that the object is gone, because it was deleted by force or the worker
-// deleted it.
+// vanish records that the object is gone, because somebody deleted it by force or the worker deleted it.
 func (w *podWorker) vanish() {
 	close(w.gone)
 	w.cancel()
@@ -93,7 +92,7 @@ func (w *podWorker) changed() {
 	}
 }
 
-// run is the Pod's life.
+// run runs the Pod for its whole life.
 func (w *podWorker) run() {
 	defer w.cleanUp()
 	reporting, stopReporting := context.WithCancel(w.runner.ctx)
@@ -109,7 +108,7 @@ func (w *podWorker) run() {
 	w.finish()
 }
 
-// runContainers starts what a Pod is made of, in the kubelet's order.
+// runContainers starts the Pod's containers in the kubelet's order.
 func (w *podWorker) runContainers(running *sync.WaitGroup) {
 	if !w.keepTrying(w.prepare) {
 		return
@@ -132,7 +131,7 @@ func (w *podWorker) runContainers(running *sync.WaitGroup) {
 	}
 }
 
-// keepTrying repeats f until it works, and says whether it did before the Pod's time was over.
+// keepTrying repeats f until it works, and reports whether it did before the Pod's time was over.
 func (w *podWorker) keepTrying(f func() error) bool {
 	for w.ctx.Err() == nil {
 		err := f()
@@ -168,12 +167,12 @@ func (w *podWorker) prepare() error {
 
 func (w *podWorker) refreshVolumes() {
 	for sleep(w.ctx, volumeSyncEvery) {
-		// What cannot be read now keeps its old content, as with a kubelet.
+		// A volume that cannot be read now keeps its old content, as with a kubelet.
 		_ = w.volumes.sync(w.ctx)
 	}
 }
 
-// endProcesses ends what runs, as gently as the reason for the end allows.
+// endProcesses ends the processes, as gently as the reason for the end allows.
 func (w *podWorker) endProcesses() {
 	if w.runner.ctx.Err() != nil {
 		w.endContainers(context.Background(), powerOffGrace)
@@ -204,14 +203,14 @@ func (w *podWorker) endContainers(patience context.Context, grace time.Duration)
 	ending.Wait()
 }
 
-// current is the object as it was last seen.
+// current returns the latest version of the object.
 func (w *podWorker) current() *corev1.Pod {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.latest
 }
 
-// terminating says whether the Pod is on its way out.
+// terminating reports whether the Pod is terminating.
 func (w *podWorker) terminating() bool { return w.ctx.Err() != nil }
 
 func (w *podWorker) cleanUp() {
@@ -240,7 +239,7 @@ func (w *podWorker) crash() error {
 	return nil
 }
 
-// backend is where connections to the named port go, if the Pod takes any.
+// backend returns where connections to the named port go, and whether the Pod takes any.
 func (w *podWorker) backend(portName string) (string, bool) {
 	if w.terminating() || !w.isReady() {
 		return "", false
@@ -271,7 +270,7 @@ func (w *podWorker) summary() RunningPod {
 	return s
 }
 
-// deleteObject ends a Pod's existence, which is the kubelet's last word on it.
+// deleteObject deletes the Pod's object, as the kubelet does at the end.
 func (r *PodRunner) deleteObject(pod *corev1.Pod) {
 	now := metav1.DeleteOptions{GracePeriodSeconds: new(int64), Preconditions: metav1.NewUIDPreconditions(string(pod.UID))}
 	for {
@@ -282,7 +281,7 @@ func (r *PodRunner) deleteObject(pod *corev1.Pod) {
 	}
 }
 
-// sleep says whether it slept for the whole time.
+// sleep reports whether it slept for the whole time.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -10,11 +10,11 @@ import (
 // pollInterval is short, since start-up time is what a developer waits for.
 const pollInterval = 25 * time.Millisecond
 
-// errFinal marks an error that waiting does not mend.
+// errFinal marks an error that waiting cannot mend.
 var errFinal = errors.New("waiting is of no use")
 
-// poll calls check until it returns no error. It gives up when ctx ends or the error is errFinal,
-// and then says what last stood in the way of what is waited for.
+// poll calls check until it returns no error. It gives up when ctx ends or the error is errFinal, and then returns the last error
+// and what it waited for.
 func poll(ctx context.Context, what string, check func(context.Context) error) error {
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()

@@ -17,8 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// probe runs the container's probes as a kubelet does, the startup probe before the others. When
-// the process must be ended, the time it has for it is sent to unhealthy.
+// probe runs the container's probes as a kubelet does, the startup probe before the others. If the process must be ended, probe
+// sends the time that it has for this to unhealthy.
 func (c *container) probe(ctx context.Context, unhealthy chan<- time.Duration) {
 	fail := func(p *corev1.Probe) { unhealthy <- c.probeGrace(p) }
 	if p := c.spec.StartupProbe; p != nil {
@@ -49,14 +49,13 @@ func (c *container) probe(ctx context.Context, unhealthy chan<- time.Duration) {
 	}
 }
 
-// probeStartup says whether the probe passed before it failed for good or ctx ended.
+// probeStartup reports whether the probe passed before it failed for good or ctx ended.
 func (c *container) probeStartup(ctx context.Context, p *corev1.Probe) (passed bool) {
 	c.repeat(ctx, p, func(ok bool) bool { passed = ok; return false })
 	return passed
 }
 
-// repeat probes with the probe's period, and reports each time that a threshold is reached until
-// told to stop.
+// repeat probes with the probe's period. It calls report each time that a threshold is reached, until report returns false.
 func (c *container) repeat(ctx context.Context, p *corev1.Probe, report func(ok bool) (more bool)) {
 	if !sleep(ctx, time.Duration(p.InitialDelaySeconds)*time.Second) {
 		return
@@ -83,7 +82,7 @@ func (c *container) repeat(ctx context.Context, p *corev1.Probe, report func(ok 
 	}
 }
 
-// probeGrace is the probe's own grace period, or the Pod's.
+// probeGrace returns the probe's own grace period, or the Pod's.
 func (c *container) probeGrace(p *corev1.Probe) time.Duration {
 	seconds := int64(corev1.DefaultTerminationGracePeriodSeconds)
 	if s := c.worker.pod.Spec.TerminationGracePeriodSeconds; s != nil {
@@ -104,7 +103,7 @@ func (c *container) probeOnce(ctx context.Context, p *corev1.Probe) error {
 	case p.TCPSocket != nil:
 		return c.probeTCP(ctx, p.TCPSocket)
 	default:
-		// Failing is what shows: a probe that were skipped would seem to pass.
+		// An unsupported probe fails: if it were skipped, it would seem to pass.
 		return errors.New("only httpGet and tcpSocket probes are run")
 	}
 }
@@ -167,7 +166,7 @@ func probeClient() *http.Client {
 	}
 }
 
-// probeTarget resolves a port's name; the host is the Pod unless the probe names another.
+// probeTarget resolves a port's name. The host is the Pod, unless the probe names another.
 func (c *container) probeTarget(host string, port intstr.IntOrString) (string, error) {
 	if host == "" {
 		host = c.worker.address.local()

@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// process is a running program, known by its handle and not by a number that may be reused.
+// process is a running program. Its handle identifies it, since its number may be reused.
 type process struct {
 	name    string
 	cmd     *exec.Cmd
 	logPath string
-	exited  chan struct{} // closed when it has been waited for
+	exited  chan struct{} // closed once the process has been waited for
 }
 
 // program says what to run.
@@ -65,10 +65,10 @@ func (s *spawner) run(p program) (*process, error) {
 	return proc, nil
 }
 
-// pid is for display and for reading /proc; signals go through the handle.
+// pid returns the process id, for display and for reading /proc. Signals go through the handle.
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
-// hasExited says whether the process has ended.
+// hasExited reports whether the process has ended.
 func (p *process) hasExited() bool {
 	select {
 	case <-p.exited:
@@ -78,7 +78,7 @@ func (p *process) hasExited() bool {
 	}
 }
 
-// signal sends sig; a process that has ended is no error.
+// signal sends sig. It returns no error if the process has ended.
 func (p *process) signal(sig os.Signal) error {
 	if err := p.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("sending %v to %s: %w", sig, p.name, err)
@@ -86,7 +86,7 @@ func (p *process) signal(sig os.Signal) error {
 	return nil
 }
 
-// terminate sends SIGTERM, SIGKILL once grace has passed, and waits for the end.
+// terminate sends SIGTERM, then SIGKILL once grace has passed, and waits for the end.
 func (p *process) terminate(grace time.Duration) error {
 	err := p.signal(syscall.SIGTERM)
 	timer := time.NewTimer(grace)
@@ -115,7 +115,7 @@ func (p *process) failure() error {
 	return fmt.Errorf("%s ended unexpectedly: %s\n%s", p.name, how, tail(p.logPath, 20))
 }
 
-// tail is the end of a log, or why it cannot be read.
+// tail returns the end of a log, or why it cannot be read.
 func tail(path string, lines int) string {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -157,7 +157,7 @@ func (t *teeLog) Write(b []byte) (int, error) {
 	}
 }
 
-// Close closes the file; a nil teeLog is fine.
+// Close closes the file. It accepts a nil teeLog.
 func (t *teeLog) Close() error {
 	if t == nil {
 		return nil

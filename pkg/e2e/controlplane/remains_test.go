@@ -105,7 +105,7 @@ func TestKilledOwnerLeavesNothing(t *testing.T) {
 	if err := owner.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = owner.Wait() // it was killed
+	_ = owner.Wait() // it returns an error, since it was killed
 	sweep(t)
 	checkGone(t, left)
 }
@@ -122,7 +122,7 @@ func sweep(t *testing.T) {
 	}
 }
 
-// checkGone waits for processes that the kernel may still be taking down.
+// checkGone waits for processes that the kernel may still be ending.
 func checkGone(t *testing.T, r remains) {
 	t.Helper()
 	if len(r.PIDs) != 5 {

@@ -27,27 +27,26 @@ const (
 
 // RunnerOptions say which Pods to run and how.
 type RunnerOptions struct {
-	// Namespace and Deployment name whose Pods are run.
+	// Namespace and Deployment name the Deployment whose Pods are run.
 	Namespace, Deployment string
-	// Images maps the beginning of an image's name, without tag or digest, to the program on this
-	// machine that stands for its entrypoint. The longest match counts.
+	// Images maps the beginning of an image's name, without tag or digest, to the program on this machine that replaces its
+	// entrypoint. The longest match counts.
 	Images map[string]string
-	// NodeName is the node that the runner plays; default "local-0". Pods must be sent there by a
-	// node selector (kubernetes.io/hostname, or RunnerLabel) and tolerate its taint.
+	// NodeName is the node that the runner plays, by default "local-0". Pods must be sent there by a node selector
+	// (kubernetes.io/hostname, or RunnerLabel) and tolerate its taint.
 	NodeName string
-	// PortName is the container port that the balancer sends connections to; default "webhook".
+	// PortName is the container port that the balancer sends connections to, by default "webhook".
 	PortName string
 }
 
-// PodRunner is one node, played as its kubelet would: it runs the Pods of a Deployment that are
-// bound to the node, and those of its namespace that nobody controls, as processes on this machine, reports their status, and stands for the Service
-// in front of them. It acts as the node's own user, with no rights but those of a kubelet.
+// PodRunner plays one node, as its kubelet would. It runs Pods that are bound to the node as processes on this machine: those of a
+// Deployment, and those of its namespace without a controller. It reports their status, and stands in for the Service in front of
+// them. It acts as the node's own user, with only the rights of a kubelet.
 //
-// A Pod's processes see their Pod's loopback address as status.podIP; the API shows the same host
-// as 100.x.y.z (see the package comment). Where a mounted volume's path occurs in the command, the
-// arguments or the environment, the volume's folder is put in its place. With the service account
-// token that the API server projects into the Pod comes a kubeconfig file, named by KUBECONFIG,
-// that stands for the in-cluster configuration.
+// A Pod's processes see their Pod's loopback address as status.podIP; the API shows the same host as 100.x.y.z (see the package
+// comment). In the command, the arguments and the environment, the runner replaces the path of a mounted volume with the volume's
+// folder. With the service account token that the API server projects into the Pod comes a kubeconfig file, named by KUBECONFIG,
+// that replaces the in-cluster configuration.
 type PodRunner struct {
 	plane    *ControlPlane
 	options  RunnerOptions
@@ -64,8 +63,8 @@ type PodRunner struct {
 	stopped bool
 }
 
-// RunPods starts to run the Pods of a Deployment, which need not exist yet. The context bounds
-// only the start; the runner runs until its Stop or that of the control plane.
+// RunPods starts to run the Pods of a Deployment, which need not exist yet. The context bounds only the start. The runner runs
+// until its Stop or the control plane's.
 func (c *ControlPlane) RunPods(ctx context.Context, o RunnerOptions) (*PodRunner, error) {
 	if o.NodeName == "" {
 		o.NodeName = defaultRunnerNode
@@ -104,7 +103,7 @@ func (r *PodRunner) start(ctx context.Context) (err error) {
 	return r.watchPods(ctx)
 }
 
-// addRunner lets one runner play each node.
+// addRunner lets only one runner play each node.
 func (c *ControlPlane) addRunner(r *PodRunner) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -118,7 +117,7 @@ func (c *ControlPlane) addRunner(r *PodRunner) error {
 	return nil
 }
 
-// goroutine runs f, and lets Stop wait for it.
+// goroutine runs f, and makes Stop wait for it.
 func (r *PodRunner) goroutine(f func()) {
 	r.wg.Add(1)
 	go func() {
@@ -133,7 +132,7 @@ func (r *PodRunner) observeAny(o any) {
 	}
 }
 
-// watchPods follows the Pods of the node, and returns when those that exist have been seen.
+// watchPods follows the Pods of the node. It returns once it has seen those that exist.
 func (r *PodRunner) watchPods(ctx context.Context) error {
 	ofNode := fields.OneTermEqualSelector("spec.nodeName", r.options.NodeName)
 	source := cache.NewListWatchFromClient(r.client.CoreV1().RESTClient(), "pods", corev1.NamespaceAll, ofNode)
@@ -155,7 +154,7 @@ func (r *PodRunner) watchPods(ctx context.Context) error {
 	})
 }
 
-// observe starts a worker for a Pod it has not seen, and tells it of every change.
+// observe starts a worker for a Pod that it has not seen, and tells the worker of every change.
 func (r *PodRunner) observe(pod *corev1.Pod) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -193,8 +192,8 @@ func (r *PodRunner) forget(object any) {
 	}
 }
 
-// isMine says whether the Pod belongs to the Deployment, by the name that its ReplicaSet must have, or is one of its
-// namespace that nobody controls, such as the test of a Helm chart.
+// isMine reports whether the Pod belongs to the Deployment, by the name that its ReplicaSet must have, or is a Pod of the namespace
+// without a controller, such as the test of a Helm chart.
 func (r *PodRunner) isMine(pod *corev1.Pod) bool {
 	if pod.Namespace != r.options.Namespace {
 		return false
@@ -212,7 +211,7 @@ func finished(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
 
-// program finds what stands for an image.
+// program returns the program that replaces an image's entrypoint.
 func (r *PodRunner) program(image string) (string, error) {
 	repository, _, _ := strings.Cut(image, "@")
 	if i := strings.LastIndex(repository, ":"); i > strings.LastIndex(repository, "/") {
@@ -231,8 +230,8 @@ func (r *PodRunner) program(image string) (string, error) {
 	return path, nil
 }
 
-// Stop ends the processes (SIGTERM, SIGKILL after a short while) and the balancer. Like a node
-// that loses its power it leaves the objects as they are.
+// Stop ends the processes (SIGTERM, then SIGKILL after a short while) and the balancer. Like a node that loses its power, it leaves
+// the objects as they are.
 func (r *PodRunner) Stop() {
 	r.shutDown()
 	r.plane.mu.Lock()
@@ -240,7 +239,7 @@ func (r *PodRunner) Stop() {
 	delete(r.plane.runners, r.options.NodeName)
 }
 
-// shutDown may be called more than once, and returns when all has ended.
+// shutDown returns when everything has ended. It may be called more than once.
 func (r *PodRunner) shutDown() {
 	r.mu.Lock()
 	first := !r.stopped

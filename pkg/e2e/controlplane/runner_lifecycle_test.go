@@ -23,7 +23,7 @@ func (r *runnerTest) testUnready(t *testing.T) {
 			t.Fatalf("a connection went to %q (%v), want the Pod that is still ready", name, err)
 		}
 	}
-	if err := r.runner.Kill(p.Name); err != nil { // its successor has forgotten
+	if err := r.runner.Kill(p.Name); err != nil { // a new process has forgotten it
 		t.Fatal(err)
 	}
 	r.settle(t)
@@ -167,7 +167,7 @@ func (r *runnerTest) testAPIServerRestart(t *testing.T) {
 			t.Errorf("Pod %s was restarted", before[i].Name)
 		}
 	}
-	// The runner has to have found its way back, too.
+	// The runner must have reconnected, too.
 	if err := r.runner.Kill(before[0].Name); err != nil {
 		t.Fatal(err)
 	}
@@ -192,5 +192,5 @@ func (r *runnerTest) testStop(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.runner = again
-	r.settle(t) // as Pods are taken up again when a node comes back
+	r.settle(t) // as a node that comes back takes its Pods up again
 }

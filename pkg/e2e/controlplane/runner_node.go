@@ -20,7 +20,7 @@ const (
 	heartbeatEvery = 10 * time.Second
 )
 
-// registerNode creates the node as a kubelet registers itself, and says that it is Ready.
+// registerNode creates the node, as a kubelet registers itself, and reports that it is Ready.
 func (r *PodRunner) registerNode(ctx context.Context) error {
 	node := &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{
@@ -36,7 +36,7 @@ func (r *PodRunner) registerNode(ctx context.Context) error {
 	}
 	nodes := r.client.CoreV1().Nodes()
 	created, err := nodes.Create(ctx, node, metav1.CreateOptions{})
-	if apierrors.IsAlreadyExists(err) { // of an earlier runner
+	if apierrors.IsAlreadyExists(err) { // an earlier runner created it
 		created, err = nodes.Get(ctx, node.Name, metav1.GetOptions{})
 	}
 	if err != nil {
@@ -76,8 +76,7 @@ func (r *PodRunner) nodeStatus() corev1.NodeStatus {
 	}
 }
 
-// heartbeat renews the node's lease, without which the node would be taken for lost. A renewal
-// that fails is made up for by a later one.
+// heartbeat renews the node's lease; without it, the node would be taken for lost. A later renewal makes up for one that fails.
 func (r *PodRunner) heartbeat() {
 	ticker := time.NewTicker(heartbeatEvery)
 	defer ticker.Stop()

@@ -12,11 +12,11 @@ import (
 // RunningPod is a Pod that a PodRunner runs, at one moment.
 type RunningPod struct {
 	Name string
-	// IP is where the Pod's processes listen: a loopback address that can be dialled.
+	// IP is the loopback address where the Pod's processes listen. It can be dialled.
 	IP string
-	// Ready is whether the Pod takes connections; a terminating one does not.
+	// Ready is true if the Pod takes connections. A terminating Pod takes none.
 	Ready, Terminating bool
-	// PID is the process of the Pod's first container, 0 when it has none at the moment.
+	// PID is the process of the Pod's first container. It is 0 if there is none at the moment.
 	PID int
 	// Restarts counts how often the first container was started again.
 	Restarts int
@@ -24,11 +24,11 @@ type RunningPod struct {
 	Log string
 }
 
-// Address is the host and port of the balancer, which sends each connection to a Pod that is
-// ready, picked at random, and resets it when there is none. It listens from the start.
+// Address returns the host and port of the balancer. It sends each connection to a ready Pod, picked at random, and resets it if
+// there is none. It listens from the start.
 func (r *PodRunner) Address() string { return r.balancer.address() }
 
-// WaitReady waits until at least n Pods are ready and the API says so.
+// WaitReady waits until at least n Pods are ready and the API reports them so.
 func (r *PodRunner) WaitReady(ctx context.Context, n int) error {
 	return poll(ctx, fmt.Sprintf("%d ready Pods of deployment %s", n, r.options.Deployment), func(context.Context) error {
 		ready := 0
@@ -44,7 +44,7 @@ func (r *PodRunner) WaitReady(ctx context.Context, n int) error {
 	})
 }
 
-// describe is what a person needs to see why Pods are not ready.
+// describe returns what a person needs to see why Pods are not ready.
 func (r *PodRunner) describe() string {
 	var text strings.Builder
 	for _, w := range r.list() {
@@ -64,7 +64,7 @@ func (r *PodRunner) Kill(podName string) error {
 	return fmt.Errorf("no Pod %q is running", podName)
 }
 
-// Pods lists the Pods by name, those included that are starting or terminating.
+// Pods returns the Pods by name, including those that are starting or terminating.
 func (r *PodRunner) Pods() []RunningPod {
 	var pods []RunningPod
 	for _, w := range r.list() {
@@ -73,7 +73,7 @@ func (r *PodRunner) Pods() []RunningPod {
 	return pods
 }
 
-// Logs is the output of all Pods that have run, each after a line with its name.
+// Logs returns the output of all Pods that have run, each after a line with its name.
 func (r *PodRunner) Logs() string { return r.tails(1 << 20) }
 
 func (r *PodRunner) tails(lines int) string {
@@ -93,7 +93,7 @@ func (r *PodRunner) logDir() string {
 	return r.plane.scratch.path("logs", r.options.NodeName)
 }
 
-// list is the workers by Pod name.
+// list returns the workers by Pod name.
 func (r *PodRunner) list() []*podWorker {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -102,7 +102,7 @@ func (r *PodRunner) list() []*podWorker {
 	})
 }
 
-// backends is where the balancer may send a connection.
+// backends returns the addresses to which the balancer may send a connection.
 func (r *PodRunner) backends() []string {
 	var targets []string
 	for _, w := range r.list() {

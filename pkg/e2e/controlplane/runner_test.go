@@ -22,7 +22,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
 )
 
-// runnerTest is a Deployment of test servers and what runs it.
+// runnerTest is a Deployment of test servers and its runner.
 type runnerTest struct {
 	plane  *ControlPlane
 	runner *PodRunner
@@ -31,7 +31,7 @@ type runnerTest struct {
 
 const replicas = 2
 
-// These look at one Deployment, one after the other, and leave it as it was.
+// The subtests use one Deployment, one after the other, and leave it as it was.
 func TestPodRunner(t *testing.T) {
 	r := newRunnerTest(t)
 	t.Run("the balancer listens, and refuses, before any Pod is ready", r.testNoBackend)

@@ -10,9 +10,8 @@ import (
 )
 
 const (
-	// ownerFile in a scratch folder is locked by the process that uses the folder. The kernel
-	// drops the lock however that process ends, which a recorded process id cannot tell apart
-	// from a reused one.
+	// ownerFile in a scratch folder is locked by the process that uses the folder. The kernel drops the lock however that process
+	// ends. A recorded process id would not do, since ids are reused.
 	ownerFile = "owner.lock"
 	// keepFile marks a folder that its user wants to look at.
 	keepFile = "keep"
@@ -24,10 +23,10 @@ type scratch struct {
 	owner *os.File
 }
 
-// newScratch makes a scratch folder, after removing those whose owner is gone.
+// newScratch creates a scratch folder, after removing those whose owner has ended.
 func newScratch() (*scratch, error) {
 	pattern := fmt.Sprintf("firebreak-%d-", os.Getuid())
-	// Held while folders are swept and made, so that none is seen before its owner has locked it.
+	// The lock is held while folders are swept and created, so that no folder is seen before its owner has locked it.
 	registry, err := lockFile(filepath.Join(os.TempDir(), "."+pattern+"lock"), syscall.LOCK_EX)
 	if err != nil {
 		return nil, fmt.Errorf("locking the list of scratch folders: %w", err)
@@ -43,8 +42,8 @@ func newScratch() (*scratch, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("locking the scratch folder: %w", err), os.RemoveAll(dir))
 	}
-	// Commands that kwok runs for "kubectl exec" do so as nobody, who must be able to pass. What
-	// is secret in here has its own permissions.
+	// kwok runs the commands of "kubectl exec" as nobody, who must be able to enter the folder. Secret files in it have their own
+	// permissions.
 	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // nobody passes through, and reads nothing
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -56,7 +55,7 @@ func (s *scratch) path(names ...string) string {
 	return filepath.Join(append([]string{s.dir}, names...)...)
 }
 
-// mkdir makes a folder that only its owner can read, and returns its path.
+// mkdir creates a folder that only its owner can read, and returns its path.
 func (s *scratch) mkdir(names ...string) (string, error) {
 	path := s.path(names...)
 	return path, os.MkdirAll(path, 0o700)
@@ -72,9 +71,9 @@ func (s *scratch) remove() error {
 	return errors.Join(err, s.owner.Close())
 }
 
-// removeStale removes the folders whose owner has ended without doing so: a test binary that
-// panicked, timed out or was interrupted. Its processes are dead already (see spawner). A folder
-// that cannot be removed is left for a later try, since it does not stand in anybody's way.
+// removeStale removes the folders whose owner ended without removing them: a test binary that panicked, timed out or was
+// interrupted. Its processes are dead already (see spawner). A folder that cannot be removed is left for a later try, since it is
+// in nobody's way.
 func removeStale(glob string) {
 	dirs, err := filepath.Glob(glob)
 	if err != nil {
@@ -93,8 +92,7 @@ func removeStale(glob string) {
 	}
 }
 
-// lockFile opens path, made if need be, and locks it as how says (see flock(2)). Closing the file
-// unlocks it.
+// lockFile opens path, creating it if need be, and locks it as how says (see flock(2)). Closing the file unlocks it.
 func lockFile(path string, how int) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {

@@ -8,12 +8,11 @@ import (
 
 // spawner starts processes that cannot outlive this one.
 //
-// The kernel kills a child with Pdeathsig when the *thread* that started it ends, and Go ends
-// threads as it likes. So all children are started by one goroutine that owns its thread for as
-// long as the spawner lives.
+// The kernel kills a child with Pdeathsig when the *thread* that started it ends, and Go ends threads at any time. So one goroutine
+// starts all children and owns its thread for as long as the spawner lives.
 type spawner struct {
-	// holds is what must not be garbage while processes run, although nobody may refer to the
-	// control plane any more: a lock file or a claimed address that is collected is given up.
+	// holds must not be collected while processes run, even if nothing else refers to the control plane: collecting a lock file or
+	// a claimed address gives it up.
 	holds    *ControlPlane
 	requests chan spawnRequest
 	stop     chan struct{}
@@ -30,8 +29,7 @@ func newSpawner(holds *ControlPlane) *spawner {
 	return s
 }
 
-// serve never unlocks its thread: when it returns, the thread ends and with it any child that
-// is still running.
+// serve never unlocks its thread. When it returns, the thread ends and with it any child that is still running.
 func (s *spawner) serve() {
 	runtime.LockOSThread()
 	for {
@@ -44,8 +42,8 @@ func (s *spawner) serve() {
 	}
 }
 
-// start starts cmd in a process group of its own, so that a terminal's Ctrl-C reaches only the
-// program that owns the control plane, which can then stop it in order.
+// start starts cmd in a process group of its own. So a terminal's Ctrl-C reaches only the program that owns the control plane,
+// which can then stop it in order.
 func (s *spawner) start(cmd *exec.Cmd) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	r := spawnRequest{cmd: cmd, reply: make(chan error, 1)}
@@ -57,7 +55,7 @@ func (s *spawner) start(cmd *exec.Cmd) error {
 	}
 }
 
-// close kills what is left. It must be called once.
+// close kills the remaining processes. It must be called once.
 func (s *spawner) close() {
 	close(s.stop)
 }

@@ -9,16 +9,14 @@ import (
 	"time"
 )
 
-// errStopped is what a stopped control plane answers.
+// errStopped is the error of a stopped control plane.
 var errStopped = errors.New("the control plane is stopped")
 
-// stopGrace is how long a component may take to end by itself. There is nothing in its data that
-// anybody will miss.
+// stopGrace is how long a component may take to end by itself. Nobody needs its data afterwards.
 const stopGrace = 3 * time.Second
 
-// Stop stops the Pod runners and the components, the last started first, and removes the scratch
-// folder. It reports components that had ended before they were told to. Calling it again does
-// nothing and returns the same.
+// Stop stops the Pod runners and the components, the last started first, and removes the scratch folder. It returns an error for
+// components that had ended before. A second call does nothing and returns the same.
 func (c *ControlPlane) Stop() error {
 	c.stopOnce.Do(func() { c.stopErr = c.stop() })
 	return c.stopErr

@@ -50,7 +50,7 @@ func kubectl(t *testing.T, c *ControlPlane, config *rest.Config, args ...string)
 	return string(out)
 }
 
-// isZombie says whether a process has ended and waits to be noticed by a parent that is not us.
+// isZombie reports whether a process has ended and waits for its parent, which is not this process, to notice.
 func isZombie(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

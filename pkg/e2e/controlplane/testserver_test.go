@@ -23,8 +23,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// The test binary is also the program that Pods run, and the owner of a control plane that is
-// killed.
+// The test binary is also the program that Pods run, and the owner of a control plane that gets killed.
 const (
 	serverEnv = "CONTROLPLANE_TEST_SERVER"
 	ownerEnv  = "CONTROLPLANE_TEST_OWNER"
@@ -51,7 +50,7 @@ type testServer struct {
 	unready, sick  atomic.Bool
 }
 
-// serveTest runs the server until SIGTERM, which it survives by half a second.
+// serveTest runs the server until SIGTERM, and for half a second more.
 func serveTest(args []string) error {
 	var s testServer
 	flags := flag.NewFlagSet("server", flag.ContinueOnError)
@@ -84,7 +83,7 @@ func serveTest(args []string) error {
 	return nil
 }
 
-// flag answers 503 once it was set by a POST.
+// flag answers 503 once a POST has set it.
 func (s *testServer) flag(f *atomic.Bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
@@ -104,7 +103,7 @@ func (s *testServer) showGreeting(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(text)
 }
 
-// whoAmI asks the API server, with the configuration that the Pod was given.
+// whoAmI asks the API server for its user, with the configuration that the Pod was given.
 func (s *testServer) whoAmI(w http.ResponseWriter, r *http.Request) {
 	config, err := clientcmd.BuildConfigFromFlags("", os.Getenv("KUBECONFIG"))
 	if err != nil {
@@ -135,21 +134,21 @@ func (s *testServer) deny(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(review)
 }
 
-// ownAndWait starts a control plane, prints what it consists of, and waits to be killed.
+// ownAndWait starts a control plane, prints its parts, and waits to be killed.
 func ownAndWait() error {
 	c, err := Start(context.Background(), Options{})
 	if err != nil {
 		return err
 	}
 	left := remainsOf(c)
-	runtime.GC() // c is garbage now, but what it holds must not be
+	runtime.GC() // c is garbage now, but what it holds must survive
 	if err := json.NewEncoder(os.Stdout).Encode(left); err != nil {
 		return err
 	}
 	select {}
 }
 
-// remains is what a control plane must not leave behind.
+// remains are what a control plane must not leave behind.
 type remains struct {
 	Dir  string
 	PIDs []int

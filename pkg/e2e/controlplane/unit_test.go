@@ -160,7 +160,7 @@ func TestFolderFollowsItsFiles(t *testing.T) {
 	}
 }
 
-// visible is what a program finds in a volume, apart from the names that begin with two dots.
+// visible returns the files that a program finds in a volume, without the names that begin with two dots.
 func visible(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
