@@ -12,7 +12,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
 )
 
-// Printer columns answer the first question a person has: what kubectl prints, for the short name of each kind.
+// Printer columns answer a person's first question. The test compares what kubectl prints for the short name of each kind.
 func TestColumns(t *testing.T) {
 	window := create(t, sam, object(t, v1alpha1.KindChangeWindow))
 	create(t, robin, object(t, v1alpha1.KindChangeApproval, about(t, window, "Approve"), edits{"spec.comment": "ok"}))
@@ -20,7 +20,7 @@ func TestColumns(t *testing.T) {
 	cases := map[string]struct {
 		reason, short string
 		object        *unstructured.Unstructured
-		// awaited is the part of the status that Firebreak must have written first; none: there is none.
+		// awaited is the part of the status that Firebreak must have written first. It may be empty.
 		awaited []string
 		want    map[string]string
 	}{
@@ -88,7 +88,7 @@ func TestColumns(t *testing.T) {
 	}
 }
 
-// kubectl prints as sam.
+// kubectl runs kubectl as sam and returns what it prints.
 func kubectl(t *testing.T, args ...string) string {
 	t.Helper()
 	out, err := the.Kubectl(t.Context(), configOf(t, sam), args...)
@@ -117,7 +117,7 @@ func row(t *testing.T, table string) map[string]string {
 	return out
 }
 
-// All kinds are of one category: what is there of Firebreak is one command.
+// All kinds have one category, so one command lists all objects of Firebreak.
 func TestCategory(t *testing.T) {
 	out := kubectl(t, "get", "firebreak", "-A", "-o", "name")
 	for _, want := range []string{"environment.firebreak.dev/production", "environment.firebreak.dev/ledger"} {

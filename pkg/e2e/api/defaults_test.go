@@ -12,8 +12,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
-// The defaults are written three times: as markers, as constants, and as what code takes for an Environment that says
-// nothing. All three must be one.
+// The defaults are written three times: as markers, as constants, and as what the code assumes for an Environment that omits them.
+// All three must be equal.
 func TestDefaultsOfChangeControl(t *testing.T) {
 	o := create(t, sam, object(t, v1alpha1.KindEnvironment, edits{"spec.tier": "Production", "spec.changeControl": map[string]any{}}))
 	got := fromUnstructured[v1alpha1.Environment](t, stored(t, o)).Spec.ChangeControl

@@ -14,7 +14,7 @@ import (
 // immutable is a kind whose spec never changes.
 type immutable struct {
 	user string
-	// optional is a field that the manifest may leave out, and another value for it.
+	// optional is a field that the manifest may leave out, and other is another value for it.
 	optional string
 	first    any
 	other    any
@@ -38,7 +38,7 @@ func immutables() map[string]immutable {
 	}
 }
 
-// manifestOf makes a manifest of a kind that the API server takes: an approval is about a window that is there.
+// manifestOf makes a manifest of a kind that the API server accepts. For an approval, it creates the window first.
 func manifestOf(t *testing.T, kind string, all ...edits) *unstructured.Unstructured {
 	t.Helper()
 	if kind == v1alpha1.KindChangeApproval {
@@ -47,7 +47,7 @@ func manifestOf(t *testing.T, kind string, all ...edits) *unstructured.Unstructu
 	return object(t, kind, all...)
 }
 
-// about is what an approval says of a stored window.
+// about returns the edits that make an approval refer to a stored window.
 func about(t *testing.T, window *unstructured.Unstructured, decision string) edits {
 	t.Helper()
 	w := fromUnstructured[v1alpha1.ChangeWindow](t, window)
@@ -109,7 +109,7 @@ func TestInstantsOfAnotherZoneAreTheSame(t *testing.T) {
 	})))
 }
 
-// updateTyped reads into the Go type and sends it back with a label: what the type writes out must be what is stored.
+// updateTyped reads an object into the Go type and sends it back with a label: the type must write what is stored.
 func updateTyped(t *testing.T, user string, o *unstructured.Unstructured) {
 	c := as(t, user)
 	typed, err := c.Scheme().New(o.GroupVersionKind())
@@ -139,7 +139,7 @@ func TestImmutableKindsTakeRepeatedApplies(t *testing.T) {
 			}
 			removeLater(t, manifest)
 			first := stored(t, manifest)
-			second := sam // another person, where RBAC and the policies let one
+			second := sam // another person, if RBAC and the policies let one write
 			if kind == v1alpha1.KindChangeExecution {
 				second = firebreak
 			}

@@ -11,10 +11,10 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// image is by digest, as windows demand.
+// image is named by digest, as windows demand.
 const image = "registry.example.com/tools/reindex@sha256:" + hexDigest
 
-// jobManifest is a Job that a person runs in payments: maintenance.
+// jobManifest is a Job of a person in payments, which is maintenance.
 func jobManifest(name string) string {
 	return `
 apiVersion: batch/v1
@@ -33,7 +33,7 @@ func job(t *testing.T, name string) *unstructured.Unstructured {
 	return toUnstructured(t, fromYAML(t, jobManifest(name)))
 }
 
-// runs makes a window one that is open now and lets a Job run so many times.
+// runs returns the edits for a window that is open now and lets a Job run so many times.
 func runs(t *testing.T, name string, times int) edits {
 	t.Helper()
 	raw, err := job(t, name).MarshalJSON()
@@ -54,7 +54,7 @@ func runs(t *testing.T, name string, times int) edits {
 	}
 }
 
-// start runs a Job for good: a dry run that only lacks a window is admitted.
+// start runs a Job for real. A dry run that lacks only a window is admitted, so it would show nothing.
 func start(t *testing.T, name string) {
 	t.Helper()
 	o := job(t, name)

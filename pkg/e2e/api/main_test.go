@@ -18,24 +18,24 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
-// The people and machines. The first two have every right that RBAC can give: Firebreak must hold all the same.
+// The people and machines. The first two have every right that RBAC can give; Firebreak must refuse what they try all the same.
 const (
 	sam   = stage.SRE       // group sre, cluster-admin
 	robin = stage.SecondSRE // groups sre and approvers, cluster-admin
-	dana  = stage.Developer // group developers; may write windows and words in payments, but not approve
+	dana  = stage.Developer // group developers; may write windows and approvals in payments, but not approve
 	// pat has no UID (a client certificate), and may approve the window "rebuild" in payments and no other.
 	pat = "pat"
-	// bot is a service account with every right, and releaser one that ledger lets request windows.
+	// bot is a service account with every right. The environment ledger lets releaser request windows.
 	bot      = "system:serviceaccount:ci:bot"
 	releaser = "system:serviceaccount:ci:releaser"
-	// admin is of group system:masters: RBAC does not bind it.
+	// admin is in group system:masters, which RBAC does not restrict.
 	admin = "kubernetes-admin"
 	// firebreak is the service account that the server runs as.
 	firebreak = "system:serviceaccount:firebreak-system:firebreak"
 )
 
-// The people's rights, and an estate that is not sealed: within its first hour the boundary may be edited freely, so
-// that objects of every kind can be written here.
+// The people's rights, and an estate that is not sealed: within its first hour the boundary may be edited freely, so that the tests
+// can write objects of every kind.
 var (
 	//go:embed testdata/people.yaml
 	people string
@@ -43,7 +43,7 @@ var (
 	estateManifest string
 )
 
-// the is the stage that every test of the package plays on.
+// the is the stage that every test of the package uses.
 var the *stage.Stage //nolint:gochecknoglobals // TestMain sets up one for all: it takes ten seconds
 
 // now is when the tests began, to the second.
@@ -51,11 +51,12 @@ var now = time.Now().UTC().Truncate(time.Second) //nolint:gochecknoglobals // ne
 
 func TestMain(m *testing.M) { os.Exit(fixture.On(m, stage.Options{}, &the, populate)) }
 
-// machines is how the machines reach the API server: their tokens are minted while nothing guards them yet.
+// machines are the configurations with which the machines reach the API server. Their tokens are minted before Firebreak guards
+// them.
 var machines = map[string]*rest.Config{} //nolint:gochecknoglobals // written once, before the tests
 
-// populate writes the people before the estate: afterwards the administrator is no member of production, and mints no
-// token of an account that production lists.
+// populate writes the people before the estate. Once there is an estate, the administrator is not a member of production and cannot
+// mint a token of an account that production lists.
 func populate(ctx context.Context) error {
 	for name, text := range map[string]string{"1-people.yaml": people, "2-estate.yaml": estateManifest} {
 		if err := os.WriteFile(filepath.Join(the.Dir(), name), []byte(text), 0o600); err != nil {
@@ -102,7 +103,7 @@ func awaitEstate(ctx context.Context) error {
 	})
 }
 
-// poll asks until the answer is yes; that it takes long is no failure.
+// poll asks until the answer is yes. It never fails for taking long.
 func poll(ctx context.Context, done func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -119,7 +120,7 @@ func poll(ctx context.Context, done func() (bool, error)) error {
 	}
 }
 
-// configOf is how a user of this package's story reaches the API server.
+// configOf returns the configuration with which a user of this package reaches the API server.
 func configOf(t *testing.T, user string) *rest.Config {
 	t.Helper()
 	namespace, name, machine := estate.ServiceAccount(user)
@@ -146,8 +147,8 @@ func as(t *testing.T, user string) client.Client {
 	return clientOf(t, configOf(t, user))
 }
 
-// impersonating returns a client of one user that asks to act as another. It knows the API beforehand: otherwise it is
-// already refused when it asks what the API is, in other words.
+// impersonating returns a client of one user that asks to act as another. It knows the API beforehand. Otherwise discovery would be
+// refused already, with another message.
 func impersonating(t *testing.T, user, whom string) client.Client {
 	t.Helper()
 	own := as(t, user)

@@ -20,8 +20,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// sound returns an object of each kind that nothing is wrong with; each test spoils or completes it with edits. The
-// window deletes, so that it needs no plan.
+// sound returns a valid object of each kind; tests spoil or complete it with edits. The window deletes, so it needs no plan.
 func sound(kind string) string {
 	return map[string]string{
 		v1alpha1.KindEnvironment: `
@@ -63,10 +62,11 @@ spec:
 	}[kind]
 }
 
-// edits change a manifest: by path, such as spec.scope.resources.0.kind, what to put there. nil takes it away.
+// edits change a manifest: each gives a path, such as spec.scope.resources.0.kind, and the value to put there. A nil value removes
+// the field.
 type edits map[string]any
 
-// object makes an object of a kind that nothing is wrong with, and edits it.
+// object makes a valid object of a kind, and edits it.
 func object(t *testing.T, kind string, all ...edits) *unstructured.Unstructured {
 	t.Helper()
 	o := fromYAML(t, sound(kind))
@@ -77,7 +77,7 @@ func object(t *testing.T, kind string, all ...edits) *unstructured.Unstructured 
 	return toUnstructured(t, o)
 }
 
-// in makes the edits, those of a field before those of its parts.
+// in applies the edits, those of a field before those of its parts.
 func (e edits) in(o map[string]any) {
 	for _, path := range slices.Sorted(maps.Keys(e)) {
 		put(o, pathOf(path), e[path])
@@ -133,7 +133,7 @@ func toUnstructured(t *testing.T, o any) *unstructured.Unstructured {
 	return u
 }
 
-// fromUnstructured reads what is stored into a Go type.
+// fromUnstructured reads a stored object into a Go type.
 func fromUnstructured[T any](t *testing.T, u *unstructured.Unstructured) *T {
 	t.Helper()
 	raw, err := u.MarshalJSON()
@@ -147,7 +147,7 @@ func fromUnstructured[T any](t *testing.T, u *unstructured.Unstructured) *T {
 	return out
 }
 
-// in is an instant after the tests began, as manifests write it.
+// in returns an instant after the tests began, as manifests write it.
 func in(d time.Duration) string { return now.Add(d).Format(time.RFC3339) }
 
 // create stores an object for the length of a test.
@@ -160,7 +160,7 @@ func create(t *testing.T, user string, o *unstructured.Unstructured) *unstructur
 	return o
 }
 
-// removeLater deletes an object when the test is over: its window before a word about it.
+// removeLater deletes an object when the test is over, and a window before an approval of it.
 func removeLater(t *testing.T, o *unstructured.Unstructured) {
 	user := sam
 	if o.GetKind() == v1alpha1.KindChangeExecution {
@@ -184,7 +184,7 @@ func removeLater(t *testing.T, o *unstructured.Unstructured) {
 	})
 }
 
-// stored reads an object as it is now.
+// stored reads the present state of an object.
 func stored(t *testing.T, o *unstructured.Unstructured) *unstructured.Unstructured {
 	t.Helper()
 	out := &unstructured.Unstructured{}

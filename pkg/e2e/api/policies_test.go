@@ -10,8 +10,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
 )
 
-// A policy whose expressions do not fit the kinds that it matches would fail on the day it is needed, and one without a
-// binding that denies does nothing.
+// A policy whose expressions do not fit the kinds that it matches would fail on the day it is needed. A policy without a binding
+// that denies does nothing.
 func TestPoliciesAreInForce(t *testing.T) {
 	c := as(t, admin)
 	var bindings admissionregistrationv1.ValidatingAdmissionPolicyBindingList

@@ -19,10 +19,11 @@ const (
 	onlyFirebreakRecords = "ChangeExecutions are the record of what was done in production; only Firebreak writes and deletes them"
 )
 
-// lie is a status that somebody would like an object of a kind to have.
+// lie is a status that an attacker would like an object of a kind to have.
 type lie struct {
 	resource string
-	// field of the status, what Firebreak would never say there, and one that it writes itself (none: it writes none).
+	// field is a field of the status, value a value that Firebreak never writes there. written is a field that Firebreak writes
+	// itself, or empty if it writes none.
 	field   string
 	value   any
 	written string
@@ -53,7 +54,7 @@ func (l lie) told(o *unstructured.Unstructured) bool {
 	return cmp.Equal(got, l.value)
 }
 
-// Nobody but Firebreak writes a status, whatever RBAC says.
+// Only Firebreak writes a status, whatever RBAC says.
 func TestStatusesAreFirebreaks(t *testing.T) {
 	for kind, l := range lies() {
 		t.Run(kind, func(t *testing.T) {
@@ -92,7 +93,7 @@ func TestStatusesAreDroppedFromObjects(t *testing.T) {
 	}
 }
 
-// Firebreak's own account writes statuses, but only with a token of its own: whoever may edit its namespace may
+// Firebreak's own account writes statuses, but only with a token of its own, since a user that may edit its namespace may
 // impersonate it.
 func TestStatusesAreTheGenuineFirebreaks(t *testing.T) {
 	o := create(t, firebreak, object(t, v1alpha1.KindChangeExecution))
@@ -107,7 +108,7 @@ func TestStatusesAreTheGenuineFirebreaks(t *testing.T) {
 	}
 }
 
-// strangers are everybody who is not Firebreak, each with every right that RBAC can give.
+// strangers are users other than Firebreak, each with every right that RBAC can give.
 func strangers(t *testing.T) map[string]client.Client {
 	t.Helper()
 	return map[string]client.Client{
@@ -119,7 +120,7 @@ func strangers(t *testing.T) map[string]client.Client {
 	}
 }
 
-// A record that somebody forges would use a window up, and one that somebody deletes would free it again.
+// A forged record would use a window up, and a deleted record would free it again.
 func TestExecutionsAreFirebreaks(t *testing.T) {
 	o := create(t, firebreak, object(t, v1alpha1.KindChangeExecution))
 	another := edits{"metadata.name": "2c9a2b0e-0-1", "spec.slot": "1"}
@@ -156,7 +157,7 @@ func TestExecutionsAreFirebreaks(t *testing.T) {
 			t.Run(who+": "+what, func(t *testing.T) {
 				err := a.send(t.Context(), c)
 				if byRBAC(err) {
-					return // whom one impersonates has fewer rights than oneself
+					return // an impersonated user has fewer rights than the user that impersonates
 				}
 				wantRefused(t, err, byPolicy("changeexecutions", a.name, "executions", onlyFirebreakRecords))
 				if t.Failed() {
@@ -170,13 +171,13 @@ func TestExecutionsAreFirebreaks(t *testing.T) {
 	}
 }
 
-// byRBAC: the authorizer refused, before any admission.
+// byRBAC reports whether the authorizer refused the request, before admission.
 func byRBAC(err error) bool {
 	var status apierrors.APIStatus
 	return apierrors.IsForbidden(err) && asStatus(err, &status) && len(status.Status().Details.Causes) == 0
 }
 
-// The garbage collector may delete records, as the namespace controller may: refusing them would wedge a namespace.
+// The garbage collector may delete records, as may the namespace controller: refusing them would wedge a namespace.
 func TestExecutionsAreCollected(t *testing.T) {
 	o := create(t, firebreak, object(t, v1alpha1.KindChangeExecution, edits{"metadata.ownerReferences": []map[string]any{gone()}}))
 	await.True(t, "the garbage collector deletes the execution", func() bool {
@@ -185,7 +186,7 @@ func TestExecutionsAreCollected(t *testing.T) {
 	})
 }
 
-// gone is an owner that is not there: what names it is deleted.
+// gone is an owner that does not exist; the garbage collector deletes an object that names it.
 func gone() map[string]any {
 	return map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "name": "gone", "uid": "00000000-0000-0000-0000-000000000001"}
 }

@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// refusal is all that a client learns of a request that was refused.
+// refusal is all that a client learns about a refused request.
 type refusal struct {
 	Code    int32
 	Reason  metav1.StatusReason
@@ -48,7 +48,7 @@ func wantRefused(t *testing.T, err error, want refusal) {
 	}
 }
 
-// wantInvalid compares a refusal with what is wrong, in any order: the message says it all in the order of the causes.
+// wantInvalid compares a refusal with its causes, in any order. The message lists them in the order of the causes.
 func wantInvalid(t *testing.T, err error, prefix, kind, name string, causes ...metav1.StatusCause) {
 	t.Helper()
 	got := refusalOf(t, err)
@@ -75,7 +75,7 @@ func sentence(causes []metav1.StatusCause) string {
 	return "[" + strings.Join(parts, ", ") + "]"
 }
 
-// What is wrong with a field, as it arrives in the causes.
+// invalid is an error in a field, as the causes report it.
 func invalid(field, says string) metav1.StatusCause {
 	return cause(metav1.CauseTypeFieldValueInvalid, field, "Invalid value: "+says)
 }
@@ -116,7 +116,7 @@ func cause(kind metav1.CauseType, field, message string) metav1.StatusCause {
 	return metav1.StatusCause{Type: kind, Field: field, Message: message}
 }
 
-// byPolicy is a refusal by one of the static policies.
+// byPolicy returns a refusal by one of the static policies.
 func byPolicy(resource, name, policy, says string) refusal {
 	text := fmt.Sprintf("ValidatingAdmissionPolicy 'firebreak-%s' with binding 'firebreak-%s' denied request: %s", policy, policy, says)
 	return refusal{
@@ -126,7 +126,7 @@ func byPolicy(resource, name, policy, says string) refusal {
 	}
 }
 
-// byWebhook is a refusal by the validating webhook of what a field forbids.
+// byWebhook returns a refusal by the validating webhook of a field's value.
 func byWebhook(resource, name string, c metav1.StatusCause) refusal {
 	return refusal{
 		Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden,

@@ -43,7 +43,7 @@ func awaitApprovals(t *testing.T, name, want string) {
 	await.True(t, "the window shows "+want+" approvals", func() bool { return windowNamed(t, name).Status.Approvals == want })
 }
 
-// An approval is for one window, by its UID: the same words under the same name start unapproved.
+// An approval is for one window, by its UID: an equal window with the same name starts unapproved.
 func TestRecreatedWindowStartsUnapproved(t *testing.T) {
 	manifest := filepath.Join(t.TempDir(), "job.yaml")
 	if err := os.WriteFile(manifest, []byte(jobManifest("revive")), 0o600); err != nil {
@@ -65,7 +65,7 @@ func TestRecreatedWindowStartsUnapproved(t *testing.T) {
 	start(t, "revive")
 	awaitApprovals(t, "revived", "1/1")
 
-	// The same words again, as somebody would who had lost the argument.
+	// The window is created again, as a requester might who had lost the argument.
 	again := asUnstructured(t, first)
 	again.Object["metadata"] = map[string]any{"name": "revived", "namespace": "payments"}
 	delete(again.Object, "status")

@@ -116,7 +116,7 @@ func TestSchemaOfChangeFreezes(t *testing.T) {
 	})
 }
 
-// unreadable is what CEL says of an instant that Go cannot read.
+// unreadable is CEL's message about an instant that Go cannot read.
 const unreadable = `Invalid date-time formatted string 2027-03-31t00:00:00z: parsing time "2027-03-31t00:00:00z" as "2006-01-02T15:04:05": ` +
 	`cannot parse "t00:00:00z" as "T" evaluating rule: must be after 1970, and written like 2027-03-31T00:00:00Z`
 
@@ -176,7 +176,7 @@ func TestSchemaOfExemptions(t *testing.T) {
 	})
 }
 
-// Only Firebreak may write executions, so Firebreak tries.
+// Only Firebreak may write executions, so Firebreak sends them.
 func TestSchemaOfChangeExecutions(t *testing.T) {
 	trySchema(t, firebreak, v1alpha1.KindChangeExecution, map[string]schemaCase{
 		"an execution as the ledger writes it is admitted": {reason: "the sound object of the other cases"},

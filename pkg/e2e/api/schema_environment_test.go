@@ -166,7 +166,7 @@ func TestSchemaOfDurationsOfChangeControl(t *testing.T) {
 	})
 }
 
-// The enums repeat the names of the rules, in two forms; a rule that is added must be added to both.
+// The enums repeat the names of the rules, in two forms. A new rule must be added to both.
 func TestSchemaKnowsEveryRule(t *testing.T) {
 	rules := map[string]string{}
 	names := make([]string, 0, len(v1alpha1.RuleNames()))

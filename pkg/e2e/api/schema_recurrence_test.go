@@ -9,7 +9,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// recurring is a Standard window, which this version's CRD takes and its webhook does not.
+// recurring is a Standard window, which this version's CRD accepts and its webhook does not.
 func recurring(recurrence edits) edits {
 	var r any = map[string]any{"cron": "0 2 * * 6", "duration": "2h", "timeZone": "Europe/London", "validUntil": in(2000 * time.Hour)}
 	for path, value := range recurrence {

@@ -12,15 +12,15 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// schemaCase is an object of a kind, all sound but for its edits.
+// schemaCase is an object of a kind that is valid except for its edits.
 type schemaCase struct {
 	reason string
 	edits  edits
-	// want is what is wrong with it; nothing: it is admitted.
+	// want are the causes of the refusal. If empty, the object is admitted.
 	want []metav1.StatusCause
 }
 
-// trySchema sends each case as a dry run, as a user whom RBAC lets.
+// trySchema sends each case as a dry run, as a user whom RBAC permits it.
 func trySchema(t *testing.T, user, kind string, cases map[string]schemaCase) {
 	t.Helper()
 	c := as(t, user)
@@ -41,7 +41,7 @@ func trySchema(t *testing.T, user, kind string, cases map[string]schemaCase) {
 	}
 }
 
-// andUnchecked adds what the API server says when OpenAPI finds what keeps CEL from being tried.
+// andUnchecked adds the API server's message for an OpenAPI error that keeps it from evaluating CEL.
 func andUnchecked(causes []metav1.StatusCause) []metav1.StatusCause {
 	for _, c := range causes {
 		switch {
@@ -66,7 +66,7 @@ func many(n int, prefix string) []string {
 	return out
 }
 
-// A duration that is none, wherever there is one.
+// The pattern of durations, which a malformed duration does not match.
 const durationPattern = `'^([0-9]{1,5}(\.[0-9]{1,6})?(ms|s|m|h)){1,6}$'`
 
 func malformedDuration(field, value string) metav1.StatusCause {

@@ -11,7 +11,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// stampedKinds are the kinds that carry a stamp, and where.
+// stampedKinds returns the kinds that carry a stamp, and the field that holds it.
 func stampedKinds() map[string]string {
 	return map[string]string{
 		v1alpha1.KindChangeWindow:   "requestedBy",
@@ -21,7 +21,7 @@ func stampedKinds() map[string]string {
 	}
 }
 
-// truth is what the API server knows of the token users, the group that it adds included.
+// truth is what the API server knows about the token users, including the group that it adds.
 func truth(user string) map[string]any {
 	return map[string]map[string]any{
 		sam:   {"username": sam, "uid": "u-sam", "groups": []any{"sre", "system:authenticated"}},
@@ -30,7 +30,7 @@ func truth(user string) map[string]any {
 	}[user]
 }
 
-// forgeries are what somebody may send as a stamp.
+// forgeries are stamps that an attacker may send.
 func forgeries() map[string]any {
 	return map[string]any{
 		"another person's name":               map[string]any{"username": "ceo"},
@@ -53,7 +53,7 @@ func stampOf(t *testing.T, o *unstructured.Unstructured) any {
 	return stamp
 }
 
-// Whatever is sent when an object is created, what is stored is the truth.
+// Whatever stamp a new object is sent with, the stored stamp is the truth.
 func TestStampsAreOverwritten(t *testing.T) {
 	for kind, field := range stampedKinds() {
 		t.Run(kind, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestStampsAreImmutable(t *testing.T) {
 	}
 }
 
-// The stamp is who the API server took the sender for.
+// The stamp names the user that the API server authenticated.
 func TestStampsTellWhatTheAPIServerKnows(t *testing.T) {
 	cases := map[string]struct {
 		reason string

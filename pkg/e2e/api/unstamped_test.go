@@ -12,8 +12,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
 )
 
-// On the day on which somebody has taken the stamping webhook away, a forged stamp is refused, and so is none. Only who
-// writes the truth by hand gets through.
+// If somebody has deleted the stamping webhook, a forged stamp is refused, and so is a missing one. Only a user that writes the
+// truth by hand gets through.
 func TestStampsWithoutTheWebhook(t *testing.T) {
 	says := map[string]struct{ resource, policy, sentence string }{
 		v1alpha1.KindChangeWindow:   {"changewindows", "requested-by", "spec.requestedBy must be who sends the request; Firebreak writes it, so leave it out"},
@@ -61,7 +61,7 @@ func backwards(in []any) []any {
 	return out
 }
 
-// takeStampingAway deletes the registration of the stamping webhook, and puts it back when the test is over.
+// takeStampingAway deletes the registration of the stamping webhook, and restores it when the test is over.
 func takeStampingAway(t *testing.T) {
 	t.Helper()
 	c := as(t, admin)

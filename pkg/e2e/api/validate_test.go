@@ -14,15 +14,15 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// judgedCase is an object that the CRD takes and the webhook judges.
+// judgedCase is an object that the CRD accepts and the webhook judges.
 type judgedCase struct {
 	reason string
-	// user who sends it; default: sam.
+	// user sends the object, by default sam.
 	user  string
 	edits []edits
-	// want is what is wrong with it; nothing: it is admitted.
+	// want are the causes of the refusal. If empty, the object is admitted.
 	want []metav1.StatusCause
-	// forbids is set where what is wrong is who sends it or where: the answer is 403, not 422.
+	// forbids is set if the objection is to the sender or the place: the status is then 403, not 422.
 	forbids *refusal
 }
 
@@ -51,7 +51,7 @@ func tryJudged(t *testing.T, kind string, cases map[string]judgedCase) {
 	}
 }
 
-// lasts is a window from an instant after the tests began, for some time.
+// lasts returns the edits for a window that opens at an instant after the tests began, and stays open for some time.
 func lasts(from, length time.Duration) edits {
 	return edits{"spec.schedule.start": in(from), "spec.schedule.end": in(from + length)}
 }
@@ -168,7 +168,7 @@ func TestWindowsAreJudged(t *testing.T) {
 	})
 }
 
-// Windows are requested by persons, and by the machines that the environment names.
+// Windows are requested by persons, and by the automations that the environment names.
 func TestWhoMayRequest(t *testing.T) {
 	ledger := edits{"metadata.namespace": "ledger", "spec.environment": "ledger", "spec.rollback": "restore"}
 	const notAPerson = ` is not a person, and windows are requested by persons, or by service accounts that spec.changeControl.automatedRequesters names; let a person request it`

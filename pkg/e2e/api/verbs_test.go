@@ -20,7 +20,7 @@ func isAServiceAccount(user string) string {
 	return "change windows are approved by persons, and " + user + " is a service account"
 }
 
-// Who may approve is RBAC, and what is about persons is for persons.
+// RBAC says who may approve, and decisions of persons are for persons only.
 func TestWhoMayApprove(t *testing.T) {
 	rebuild := create(t, sam, object(t, v1alpha1.KindChangeWindow))
 	restart := create(t, sam, object(t, v1alpha1.KindChangeWindow, edits{"metadata.name": "restart"}))
@@ -100,7 +100,7 @@ func TestWhoMayApprove(t *testing.T) {
 	}
 }
 
-// outsider is a refusal by IdentityOutsideEnvironment, with what else the object is refused for.
+// outsider returns a refusal by IdentityOutsideEnvironment, with the other objections to the object.
 func outsider(resource, name, user, field, also string) refusal {
 	says := `user "` + user + `" is not a member of "production", to which namespace "payments" belongs`
 	return refusal{
@@ -114,7 +114,7 @@ func outsider(resource, name, user, field, also string) refusal {
 	}
 }
 
-// Freezes and executions have no namespace of their own beside which a word could lie.
+// Freezes and executions have no namespace in which an approval could lie beside them.
 func TestWhereWordsLie(t *testing.T) {
 	const place = "approvals of freezes and executions lie in namespace " + stage.Namespace
 	lift := edits{"spec.window": nil, "spec.freeze": map[string]any{"name": "christmas", "uid": "2c9a"}, "spec.decision": "Lift"}
@@ -141,10 +141,10 @@ func TestWhereWordsLie(t *testing.T) {
 	}
 }
 
-// webhook precedes what the validating webhook says.
+// webhook is the beginning of each message of the validating webhook.
 const webhook = `admission webhook "core.firebreak.dev" denied the request: `
 
-// Where a window lies decides what it may open.
+// The namespace of a window decides what the window may open.
 func TestWhereWindowsLie(t *testing.T) {
 	const (
 		elsewhere = "spec.scope.namespaces is for windows in namespace " + stage.Namespace + "; any other window opens its own namespace"
@@ -201,7 +201,7 @@ func unprocessable(r refusal) refusal {
 	return r
 }
 
-// An Emergency window opens without approval, so who may write one is a right of its own.
+// An Emergency window opens without approval, so writing one needs a right of its own.
 func TestWhoMayBreakGlass(t *testing.T) {
 	emergency := func() *unstructured.Unstructured {
 		return object(t, v1alpha1.KindChangeWindow, edits{"spec.type": "Emergency"})

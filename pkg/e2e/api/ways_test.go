@@ -12,13 +12,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// way is one way in which a client can write: it sends what differs between two versions of an object.
+// way is one way in which a client can write: it sends the difference between two versions of an object.
 type way struct {
 	reason string
 	write  func(ctx context.Context, c client.Client, before, after *unstructured.Unstructured) error
 }
 
-// creations are the ways in which an object comes to be.
+// creations are the ways in which an object is created.
 func creations() map[string]way {
 	return map[string]way{
 		"create": {"what kubectl create sends", func(ctx context.Context, c client.Client, _, o *unstructured.Unstructured) error {
@@ -87,7 +87,7 @@ func statusWrites() map[string]way {
 	}
 }
 
-// again repeats an update for which Firebreak's own status write came between: that is no answer.
+// again repeats an update that failed because Firebreak wrote the status in between: such a conflict is not an answer.
 func again(ctx context.Context, c client.Client, o client.Object, update func() error) error {
 	for {
 		err := update()
@@ -102,7 +102,7 @@ func again(ctx context.Context, c client.Client, o client.Object, update func() 
 	}
 }
 
-// replacing makes a JSON patch that puts parts of an object in the place of the stored ones.
+// replacing makes a JSON patch that replaces parts of the stored object with those of an object.
 func replacing(o *unstructured.Unstructured, parts ...string) (client.Patch, error) {
 	var ops []map[string]any
 	for _, p := range parts {
@@ -122,7 +122,7 @@ func applyAs(ctx context.Context, c client.Client, o *unstructured.Unstructured,
 	return c.Apply(ctx, client.ApplyConfigurationFromUnstructured(o), append(opts, client.FieldOwner(manager))...)
 }
 
-// bare is an object as a manifest has it: without what the API server adds to its metadata.
+// bare returns an object as a manifest has it: without what the API server adds to its metadata.
 func bare(o *unstructured.Unstructured) *unstructured.Unstructured {
 	out := o.DeepCopy()
 	meta := map[string]any{"name": o.GetName()}
@@ -135,7 +135,7 @@ func bare(o *unstructured.Unstructured) *unstructured.Unstructured {
 	return out
 }
 
-// edited is a copy of an object with edits.
+// edited returns a copy of an object with edits.
 func edited(t *testing.T, o *unstructured.Unstructured, e edits) *unstructured.Unstructured {
 	t.Helper()
 	out := o.DeepCopy().Object

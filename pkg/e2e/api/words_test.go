@@ -11,7 +11,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// A rejection holds as long as its window: it cannot be deleted, nor be left to the garbage collector to delete.
+// A rejection holds as long as its window exists: it cannot be deleted, nor be left to the garbage collector to delete.
 func TestRejectionsStay(t *testing.T) {
 	const stays = `a rejection cannot be taken back while change window "rebuild" exists; delete the window and request another`
 	window := create(t, sam, object(t, v1alpha1.KindChangeWindow))
@@ -43,8 +43,8 @@ func TestRejectionsStay(t *testing.T) {
 	})
 }
 
-// Deleting a freeze lifts it, and deleting an Environment or a DataStore takes the boundary away; all of it is judged.
-// What the garbage collector deletes is not.
+// Deleting a freeze lifts it, and deleting an Environment or a DataStore removes the boundary. All these deletions are judged, but
+// those by the garbage collector are not, so no owner may be set.
 func TestWhatBoundsProductionHasNoOwner(t *testing.T) {
 	for kind, resource := range map[string]string{
 		v1alpha1.KindEnvironment: "environments", v1alpha1.KindDataStore: "datastores", v1alpha1.KindChangeFreeze: "changefreezes",
@@ -56,7 +56,7 @@ func TestWhatBoundsProductionHasNoOwner(t *testing.T) {
 	}
 }
 
-// tryOwners gives an object to owners: at its creation, and in each way in which it can be written afterwards.
+// tryOwners sets owners on an object: at its creation, and in each way in which it can be written afterwards.
 func tryOwners(t *testing.T, o *unstructured.Unstructured, resource, policy, says string, others ...map[string]any) {
 	t.Helper()
 	owned := func(owner map[string]any) edits { return edits{"metadata.ownerReferences": []any{owner}} }
@@ -80,7 +80,7 @@ func tryOwners(t *testing.T, o *unstructured.Unstructured, resource, policy, say
 	wantRefused(t, as(t, user).Create(t.Context(), created, client.DryRunAll), byPolicy(resource, "owned", policy, says))
 }
 
-// An approval that was taken back, and a window that was deleted, do not count while somebody's finalizer keeps them.
+// An approval that was withdrawn, and a window that was deleted, do not count while a finalizer keeps them.
 func TestDeletedIsGone(t *testing.T) {
 	for name, take := range map[string]func(window, word *unstructured.Unstructured) *unstructured.Unstructured{
 		"an approval": func(_, word *unstructured.Unstructured) *unstructured.Unstructured { return word },

@@ -56,7 +56,7 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// start brings a cluster up with the chart installed from its own values file, and waits until the estate of that is in force.
+// start starts a cluster with the chart installed from its own values file, and waits until the estate of this file is in force.
 func start(ctx context.Context, name string) (*stage.Stage, error) {
 	s, err := stage.Start(ctx, stage.Options{
 		Cluster: name, Files: []string{filepath.Join("testdata", name+".yaml")},
@@ -103,7 +103,7 @@ func shop(verb, name, values string, more ...string) []string {
 	return append([]string{verb, name, filepath.Join("testdata", "shop"), "-f", filepath.Join("testdata", values)}, more...)
 }
 
-// The tests go on where the one before has stopped, as the days of a fleet do.
+// Each test continues from the state that the one before has left, like the days of a fleet.
 func TestAFleet(t *testing.T) {
 	t.Run("one application goes into both clusters", oneApplication)
 	t.Run("the wrong values file is refused", wrongValues)
@@ -123,7 +123,7 @@ func oneApplication(t *testing.T) {
 	}
 }
 
-// The manifest that was meant for the other cluster: helm prints why, whole.
+// If a manifest was meant for the other cluster, helm prints the whole reason.
 func wrongValues(t *testing.T) {
 	for name, c := range map[string]struct {
 		s                    *stage.Stage
@@ -149,7 +149,7 @@ func wrongValues(t *testing.T) {
 	}
 }
 
-// deployed is what the application runs with.
+// deployed returns the spec of the application's Deployment and the data of its ConfigMap.
 func deployed(t *testing.T, s *stage.Stage) string {
 	t.Helper()
 	out, err := s.Kubectl(t.Context(), s.AdminConfig(), "get", "deployment,configmap", "shop", "-n", "shop", "-o", "jsonpath={range .items[*]}{.spec}{.data}{end}")
@@ -170,7 +170,7 @@ func migration(t *testing.T) {
 	}
 	clean(t, before)
 
-	// In development it is nobody's maintenance.
+	// In development it is not maintenance.
 	if out, err := helm(t, the.dev, stage.Developer, shop("upgrade", "shop", "shop-dev.yaml", "--set", "migration.enabled=true", "--timeout=60s")...); err != nil {
 		t.Errorf("the migration in development: %v\n%s", err, out)
 	}
@@ -197,7 +197,7 @@ func migration(t *testing.T) {
 	}
 }
 
-// clean: the refused upgrade has left nothing behind, neither a Job nor a lock.
+// clean shows that the refused upgrade left nothing behind, neither a Job nor a lock.
 func clean(t *testing.T, before string) {
 	t.Helper()
 	if now := deployed(t, the.prod); now != before {
@@ -219,7 +219,7 @@ func plugin(t *testing.T, person string, args ...string) {
 	}
 }
 
-// One window is applied to the whole fleet. Both clusters store it, somebody approves it in both, and it opens where it says.
+// One window is applied to the whole fleet. Both clusters store it, an approver approves it in both, and it opens where it says.
 func oneWindow(t *testing.T) {
 	manifest := window(t)
 	for _, s := range []*stage.Stage{the.prod, the.dev} {
@@ -251,7 +251,7 @@ func oneWindow(t *testing.T) {
 	}
 }
 
-// window fills the one manifest in: a time around now, and what it pins.
+// window fills in the one manifest: a time around now, and the pin.
 func window(t *testing.T) string {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join("testdata", "reindex.yaml"))

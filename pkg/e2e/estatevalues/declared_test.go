@@ -100,7 +100,7 @@ func pending(t *testing.T, name string) (reason, message string, holds bool) {
 	return c.Reason, c.Message, string(c.Status) == "True"
 }
 
-// The tests go on where the one before has stopped, as the days of a cluster do.
+// Each test continues from the state that the one before has left, like the days of a cluster.
 func TestTheEstateOfTheValues(t *testing.T) {
 	t.Run("is applied", isApplied)
 	t.Run("grows without asking", growsWithoutAsking)
@@ -143,7 +143,7 @@ const (
 	weaker  = `environments.production.enforcement={"rules":{"PlacementAcrossTiers":"Warn"}}`
 )
 
-// After the boundary is sealed: further hosts guard more, and take no window.
+// Once the boundary is sealed, further hosts still need no window, since they guard more.
 func growsWithoutAsking(t *testing.T) {
 	if _, err := the.Plugin(t.Context(), the.AdminConfig(), "seal", "production"); err != nil {
 		t.Fatal(err)
@@ -156,7 +156,7 @@ func growsWithoutAsking(t *testing.T) {
 	await.True(t, "the further environment is there", func() bool { return environment(t, "sandbox") != nil })
 }
 
-// command is what the condition says to type, with the digest of what is declared at its place.
+// command is the command that the condition tells the user to type, with a placeholder for the digest of the declaration.
 const command = "kubectl firebreak request --resource Environment.firebreak.dev/production -n firebreak-system --for-cluster prod-eu-1 --operation Update" +
 	" --for-service-account firebreak-system/firebreak --digest DIGEST"
 
@@ -199,7 +199,7 @@ func waitsWhereItWeakens(t *testing.T) {
 	}
 }
 
-// denials are the findings of BoundaryTampering that are counted, of which there is an alert.
+// denials returns the count of findings of BoundaryTampering, for which there is an alert.
 func denials(t *testing.T) string {
 	t.Helper()
 	var out []string
@@ -211,7 +211,7 @@ func denials(t *testing.T) string {
 	return strings.Join(out, "; ")
 }
 
-// asks requests and approves a window by the command that the condition gives.
+// asks requests and approves a window with the command that the condition gives.
 func asks(t *testing.T, name string, without ...string) {
 	t.Helper()
 	_, message, _ := pending(t, "production")
@@ -236,7 +236,7 @@ func approves(t *testing.T, name string) {
 	}
 }
 
-// says waits until the condition says something.
+// says waits until the condition's message contains a text.
 func says(t *testing.T, what string) {
 	t.Helper()
 	await.True(t, "the condition says "+what, func() bool {
@@ -254,7 +254,7 @@ func isWeakenedUnderAWindow(t *testing.T) {
 	}
 	asks(t, "weaker")
 	says(t, `window "weaker" does not permit it, since it has 0 of 1 approvals`)
-	// What is executed is what was planned: other values than those that are approved wait.
+	// Only the approved plan is executed: values other than the approved ones wait.
 	upgrade(t, more, sandbox, `environments.production.enforcement={"rules":{"PlacementAcrossTiers":"Audit"}}`)
 	approves(t, "weaker")
 	says(t, `window "weaker" does not permit it, since it was approved for the spec with digest v1:sha256:`)
@@ -276,10 +276,10 @@ func isWeakenedUnderAWindow(t *testing.T) {
 	await.True(t, "the metric is gone", func() bool { return !strings.Contains(scrape(t), "firebreak_estate_pending{") })
 }
 
-// Whatever somebody changes by hand, the values are what holds, as far as that weakens nothing.
+// If somebody changes an object by hand, the values are restored, unless that weakens the boundary.
 func isMadeWholeAgain(t *testing.T) {
 	upgrade(t, more, weaker, `environments.sandbox={"tier":"NonProduction","namespaces":{"names":["sandbox"]},"identities":{"users":["sandra"]}}`)
-	// Who is listed may do more.
+	// A further member may do more, so adding one waits.
 	await.True(t, "a further member waits", func() bool { _, _, holds := pending(t, "sandbox"); return holds })
 	if err := people.Admin.Delete(t.Context(), environment(t, "sandbox")); err != nil {
 		t.Fatal(err)
@@ -287,7 +287,7 @@ func isMadeWholeAgain(t *testing.T) {
 	await.True(t, "a deleted environment is back", func() bool { return environment(t, "sandbox") != nil })
 }
 
-// What is declared no more is deleted, and production's only under a window.
+// An object that is no longer declared is deleted, and one of production only under a window.
 func shrinks(t *testing.T) {
 	if err := people.Admin.Create(t.Context(), &v1alpha1.Environment{
 		ObjectMeta: metav1.ObjectMeta{Name: "by-hand"}, Spec: v1alpha1.EnvironmentSpec{Tier: v1alpha1.TierNonProduction},
@@ -314,7 +314,7 @@ func shrinks(t *testing.T) {
 	}
 }
 
-// A ConfigMap that was written past Helm's schema is told with the path of the field, and the rest of it is applied.
+// If a ConfigMap bypasses Helm's schema, Firebreak reports the path of the malformed field, and applies the rest.
 func saysWhatIsMalformed(t *testing.T) {
 	var cm corev1.ConfigMap
 	if err := people.Admin.Get(t.Context(), client.ObjectKey{Namespace: stage.Namespace, Name: "firebreak-estate"}, &cm); err != nil {
@@ -351,7 +351,7 @@ func saysWhatIsMalformed(t *testing.T) {
 	await.True(t, "it is mended", func() bool { return environment(t, "fine") == nil })
 }
 
-// Firebreak applies what is declared with its own rights, so who declares must have them.
+// Firebreak applies the declaration with its own rights, so a user that declares must have them.
 func isNobodyElses(t *testing.T) {
 	for _, args := range [][]string{
 		{"patch", "configmap", "firebreak-estate", "--type=merge", "-p", `{"data":{"estate.yaml":"environments: {}"}}`},
@@ -372,7 +372,7 @@ func outlivesItsDeclaration(t *testing.T) {
 	if _, err := the.Kubectl(t.Context(), the.AdminConfig(), "delete", "configmap", "firebreak-estate", "-n", stage.Namespace); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(11 * time.Second) // two looks
+	time.Sleep(11 * time.Second) // Firebreak looks twice
 	if environment(t, "production") == nil || environment(t, "development") == nil {
 		t.Error("the estate went with its declaration")
 	}

@@ -22,17 +22,19 @@ import (
 )
 
 const (
-	// writers write at once, as many operators do in a busy cluster.
+	// writers are the goroutines that write at once, like many operators in a busy cluster.
 	writers = 8
-	// lives is how many objects are made, changed and deleted in each half.
+	// lives is how many objects are created, changed and deleted in each half.
 	lives = 400
 )
 
-// BenchmarkOperatorsReplayed measures what it costs a cluster that everything is sent: the objects that operators were recorded to
-// write are made, changed and deleted again, between the leases that their senders renew and the events that they write, first with
-// Firebreak and then without. It ends with Firebreak uninstalled. One round says it: each half is thousands of writes.
+// BenchmarkOperatorsReplayed measures what it costs a cluster that every write is sent to Firebreak. It creates, changes and
+// deletes objects like those that operators were recorded to write, between the leases that their senders renew and the events that
+// they write, first with Firebreak and then without. It ends with Firebreak uninstalled. One round is enough: each half is
+// thousands of writes.
 //
-// What deploys (GitOps, restores) is measured apart: whether a freeze holds is read from the API server for what it changes.
+// Deployments (GitOps, restores) are measured separately: for their changes, the webhook reads from the API server whether a freeze
+// holds.
 func BenchmarkOperatorsReplayed(b *testing.B) {
 	routine, deploys := recordedObjects(b)
 	before := firebreak(b)
@@ -65,7 +67,7 @@ type recordedObject struct {
 	object         map[string]any
 }
 
-// recordedObjects are those that were recorded to be made, but for what makes Pods: that was always sent.
+// recordedObjects returns the objects whose creation was recorded, without those that make Pods: these were always sent.
 func recordedObjects(b *testing.B) (routine, deploys []recordedObject) {
 	b.Helper()
 	files, err := filepath.Glob(filepath.Join("testdata", "requests", "*.yaml"))
@@ -94,7 +96,8 @@ func recordedObjects(b *testing.B) (routine, deploys []recordedObject) {
 	return routine, deploys
 }
 
-// replayed returns where a request makes an object that can be made again and makes no Pod.
+// replayed returns the collection in which a request creates an object, and false if the object makes Pods or cannot be created
+// again.
 func replayed(q request) (collection string, ok bool) {
 	collection, made := strings.CutPrefix(q.Send, "POST ")
 	if !made || !strings.Contains(collection, "/namespaces/NAMESPACE/") || strings.Contains(fmt.Sprint(q.Body), "UID(") {
@@ -106,7 +109,7 @@ func replayed(q request) (collection string, ok bool) {
 	return collection, !slices.Contains([]string{"pods", "eviction", "events"}, filepath.Base(collection))
 }
 
-// measured is what Firebreak says of itself.
+// measured holds the metrics of Firebreak.
 type measured struct{ reviews, cpu float64 }
 
 func firebreak(b *testing.B) measured {
@@ -131,7 +134,7 @@ func firebreak(b *testing.B) measured {
 
 var names atomic.Int64 //nolint:gochecknoglobals // names that were not used before
 
-// play has every writer make objects in turn.
+// play lets every writer create objects in turn.
 func play(b *testing.B, objects []recordedObject) played {
 	b.Helper()
 	var writes atomic.Int64
@@ -162,13 +165,13 @@ const (
 	merge = "application/merge-patch+json"
 )
 
-// live makes an object, changes it, says how it is, and deletes it.
+// live creates an object, changes it, writes its status, and deletes it.
 func (p *player) live(o recordedObject) {
 	name := fmt.Sprintf("replayed-%d", names.Add(1))
 	o.object = copied(p.b, o.object)
 	meta, _ := o.object["metadata"].(map[string]any)
 	delete(meta, "generateName")
-	delete(meta, "ownerReferences") // the owner is not there, so that the garbage collector would delete it
+	delete(meta, "ownerReferences") // the owner does not exist, so the garbage collector would delete the object
 	meta["name"] = name
 	delete(o.object, "status")
 	cfg, one := machines[o.as], o.collection+"/"+name
@@ -202,7 +205,7 @@ func (p *player) event(cfg *rest.Config, namespace, name string) {
 	})
 }
 
-// renew the lease by which the sender leads, in its own namespace.
+// renew renews the lease by which the sender leads, in its own namespace.
 func (p *player) renew() {
 	const leases = "/apis/coordination.k8s.io/v1/namespaces/ingress-nginx/leases"
 	if !p.renewed {
@@ -212,7 +215,7 @@ func (p *player) renew() {
 	p.send(machines["ingress-nginx/ingress-nginx"], http.MethodPatch, leases+"/"+p.lease, merge, map[string]any{"spec": map[string]any{"holderIdentity": fmt.Sprint(names.Add(1))}})
 }
 
-// send one write, which must be admitted.
+// send sends one write, which must be admitted.
 func (p *player) send(cfg *rest.Config, verb, path, contentType string, body map[string]any) {
 	call := caller(p.b, cfg).Verb(verb).AbsPath(path)
 	if body != nil {

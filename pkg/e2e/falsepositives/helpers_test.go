@@ -32,7 +32,7 @@ import (
 
 func sam() *rest.Config { return the.UserConfig(stage.SRE) }
 
-// program runs kubectl or helm in a namespace as somebody, and returns what it says and the warnings among that.
+// program runs kubectl or helm in a namespace as a user, and returns its output and the warnings in it.
 func program(t *testing.T, name string, cfg *rest.Config, namespace, stdin string, args ...string) (said string, warnings []string, err error) {
 	t.Helper()
 	kubeconfig, err := the.Kubeconfig(cfg, namespace)
@@ -47,7 +47,7 @@ func program(t *testing.T, name string, cfg *rest.Config, namespace, stdin strin
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err = cmd.Run()
 	for line := range strings.Lines(out.String()) {
-		// kubectl and helm say some things on their own: only what an API server warns of counts.
+		// kubectl and helm print some warnings of their own: only an API server's warnings count.
 		text, ofKubectl := strings.CutPrefix(line, "Warning: ")
 		if ofKubectl && !strings.Contains(line, "was previously managed with 'kubectl apply'") || strings.Contains(line, "warnings.go:") {
 			warnings = append(warnings, strings.TrimSpace(text))
@@ -56,7 +56,7 @@ func program(t *testing.T, name string, cfg *rest.Config, namespace, stdin strin
 	return out.String(), warnings, err
 }
 
-// silently runs kubectl as a person, who must neither be refused nor warned.
+// silently runs kubectl as a person, who must get neither a refusal nor a warning.
 func silently(t *testing.T, cfg *rest.Config, namespace, stdin string, args ...string) string {
 	t.Helper()
 	out, warnings, err := program(t, "kubectl", cfg, namespace, stdin, args...)
@@ -81,8 +81,8 @@ func shows(t *testing.T, namespace, want string, args ...string) {
 	})
 }
 
-// unobjected fails the test if Firebreak had anything to say about a namespace, to whomever: a controller that is warned
-// tells nobody. but are the rules that were to be expected.
+// unobjected fails the test if Firebreak objected to a request in a namespace, of any user: a controller that gets a warning tells
+// nobody. but names the rules that were expected to object.
 func unobjected(t *testing.T, namespace string, but ...string) {
 	t.Helper()
 	t.Cleanup(func() {
@@ -97,7 +97,7 @@ func unobjected(t *testing.T, namespace string, but ...string) {
 	})
 }
 
-// ears hear what an API server warns of.
+// ears record an API server's warnings.
 type ears struct {
 	mu    sync.Mutex
 	heard []string
@@ -109,22 +109,22 @@ func (e *ears) HandleWarningHeader(_ int, _, text string) {
 	e.heard = append(e.heard, text)
 }
 
-// request is one that a machine sends.
+// request is a request that a machine sends.
 type request struct {
 	Name   string `json:"name"`
 	Reason string `json:"reason"`
-	// As is who sends it, if not whoever sends the others.
+	// As is the sender, if it is not the sender of the other requests.
 	As string `json:"as,omitempty"`
-	// Send is the verb and the path.
+	// Send holds the verb and the path.
 	Send string `json:"send"`
-	// Type of the body; empty: application/json.
+	// Type is the content type of the body. If empty, it is application/json.
 	Type string         `json:"type,omitempty"`
 	Body map[string]any `json:"body,omitempty"`
-	// Warns is all that is said to who sends it; mostly nothing.
+	// Warns are all warnings that the sender gets; mostly there are none.
 	Warns []string `json:"warns,omitempty"`
 }
 
-// send sends it and returns the warnings.
+// send sends the request and returns the warnings.
 func (r request) send(t *testing.T, cfg *rest.Config, namespace string) ([]string, error) {
 	t.Helper()
 	e := &ears{}
@@ -157,8 +157,8 @@ func rawClient(t testing.TB, cfg *rest.Config, e *ears) *rest.RESTClient {
 	return c
 }
 
-// fill puts in what a recording cannot know: NAMESPACE, a certificate with its key (the API server looks whether they
-// are), and the UID of the object at a path, as in UID(/api/v1/nodes/a).
+// fill replaces what a recording cannot know: NAMESPACE, a certificate with its key (the API server checks them), and the UID of
+// the object at a path, as in UID(/api/v1/nodes/a).
 func fill(t *testing.T, text, namespace string) string {
 	t.Helper()
 	text = strings.ReplaceAll(text, "NAMESPACE", namespace)

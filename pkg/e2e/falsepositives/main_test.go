@@ -16,16 +16,16 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// the is the stage that every test of the package plays on.
+// the is the stage that every test of the package uses.
 var the *stage.Stage //nolint:gochecknoglobals // TestMain sets up one for all: it takes ten seconds
 
-// machines gives the credentials of service accounts, by namespace/name. They are minted while nothing guards them.
+// machines are the configurations of service accounts, by namespace/name. Their tokens are minted before Firebreak guards them.
 var machines map[string]*rest.Config //nolint:gochecknoglobals // written once, before the tests
 
 func TestMain(m *testing.M) { os.Exit(fixture.On(m, stage.Options{}, &the, populate)) }
 
-// populate declares the shop beside the sample estate, whose seal comes last: a second production, its namespaces and
-// its nodes would need a window afterwards, and so would the rights that a stage gives its developers.
+// populate declares the shop beside the sample estate, whose seal comes last: after the seal, a second production, its namespaces
+// and its nodes would need a window, and so would the rights that a stage gives its developers.
 func populate(ctx context.Context) error {
 	if err := furnish(ctx); err != nil {
 		return err
@@ -38,7 +38,7 @@ func populate(ctx context.Context) error {
 	return compiled(ctx)
 }
 
-// furnish writes what is there before anything is judged.
+// furnish writes the objects that exist before anything is judged.
 func furnish(ctx context.Context) error {
 	admin := the.AdminConfig()
 	apply := func(file string) error {
@@ -53,7 +53,7 @@ func furnish(ctx context.Context) error {
 	if _, err := the.Kubectl(ctx, admin, "wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"); err != nil {
 		return err
 	}
-	// As Argo CD would have: what it applies again must be the same, by the same field manager.
+	// Argo CD would write it so: what it applies again must be the same, by the same field manager.
 	if _, err := the.Kubectl(ctx, admin, "apply", "--server-side", "--field-manager=argocd-controller", "-f", filepath.Join("testdata", "legacy.yaml")); err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func compiled(ctx context.Context) error {
 	})
 }
 
-// poll asks until there is no error any more. A schedule of one minute fits into its patience.
+// poll repeats ask until it returns no error. It is patient enough for a schedule of one minute.
 func poll(ctx context.Context, what string, ask func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()

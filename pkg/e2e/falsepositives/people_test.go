@@ -29,7 +29,7 @@ func rolledOut(t *testing.T, namespace, name string) {
 	}
 }
 
-// TestAPersonsDay: what a member types at a terminal. NAME is the workload's own; POD is one of its Pods.
+// TestAPersonsDay runs the commands that a member types at a terminal. NAME is the workload's own name; POD is one of its Pods.
 func TestAPersonsDay(t *testing.T) {
 	t.Parallel()
 	const namespace = "shop"
@@ -82,7 +82,7 @@ func TestAPersonsDay(t *testing.T) {
 	}
 }
 
-// TestWhatWasThereBefore: what would need a window to be written today is kept running without one.
+// TestWhatWasThereBefore shows that a workload whose creation would need a window today is kept running without one.
 func TestWhatWasThereBefore(t *testing.T) {
 	t.Parallel()
 	const namespace = "shop-legacy"
@@ -123,7 +123,7 @@ func TestWhatWasThereBefore(t *testing.T) {
 	}
 }
 
-// TestWhatRunsIsKeptRunningDuringAFreeze: changes stop, and everything passes that keeps what runs running.
+// TestWhatRunsIsKeptRunningDuringAFreeze shows that a freeze stops changes, but nothing that keeps workloads running.
 func TestWhatRunsIsKeptRunningDuringAFreeze(t *testing.T) {
 	t.Parallel()
 	const namespace = "shop-frozen"
@@ -139,7 +139,7 @@ func TestWhatRunsIsKeptRunningDuringAFreeze(t *testing.T) {
 	shows(t, namespace, "8", "deployment", "web", "-o", "jsonpath={.status.readyReplicas}")
 }
 
-// TestWhatStatefulSetsLoseComesBack: the Pod that a person deletes is made anew by the controller, and is another one.
+// TestWhatStatefulSetsLoseComesBack shows that the controller replaces a Pod that a person deletes.
 func TestWhatStatefulSetsLoseComesBack(t *testing.T) {
 	t.Parallel()
 	const namespace = "shop-set"
@@ -156,7 +156,7 @@ func TestWhatStatefulSetsLoseComesBack(t *testing.T) {
 	}
 }
 
-// TestAnAutoscalerScales: without metrics it still brings a workload to its minimum, which the person raises.
+// TestAnAutoscalerScales shows that an autoscaler without metrics still brings a workload to its minimum, which the person raises.
 func TestAnAutoscalerScales(t *testing.T) {
 	t.Parallel()
 	const namespace = "shop-hpa"

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestAReleaseIsUpgraded: by a member with real helm. Its hook is admitted with the one warning that is documented.
+// TestAReleaseIsUpgraded upgrades a release as a member with real helm. Its hook is admitted with the one documented warning.
 func TestAReleaseIsUpgraded(t *testing.T) {
 	t.Parallel()
 	const namespace = "shop-helm"
@@ -45,14 +45,14 @@ func TestAReleaseIsUpgraded(t *testing.T) {
 	}
 }
 
-// stored is what the objects hold.
+// stored returns the kind, UID, spec and data of each object of the release.
 func stored(t *testing.T, namespace string) string {
 	t.Helper()
 	return silently(t, sam(), namespace, "", "get", "deployment,configmap,service,cronjob,rolebinding", "-l", "app.kubernetes.io/instance=web",
 		"-o", `jsonpath={range .items[*]}{.kind} {.metadata.uid} {.spec} {.data}{"\n"}{end}`)
 }
 
-// TestAnUnchangedReapplyPasses: by a GitOps controller and by persons, again and again, before and during a freeze.
+// TestAnUnchangedReapplyPasses applies the same again as a GitOps controller and as persons, before and during a freeze.
 func TestAnUnchangedReapplyPasses(t *testing.T) {
 	manifests := filepath.Join("testdata", "gitops.yaml")
 	cases := map[string]struct {
@@ -81,7 +81,7 @@ func TestAnUnchangedReapplyPasses(t *testing.T) {
 	for sentence, tc := range cases {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
-			unobjected(t, tc.namespace, `"name":"frozen"`) // the control of the freeze
+			unobjected(t, tc.namespace, `"name":"frozen"`) // the control object of the freeze
 			who := sam()
 			if tc.account != "" {
 				who = machines[tc.account]

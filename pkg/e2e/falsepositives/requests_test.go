@@ -10,22 +10,22 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// recording is what a machine sends, in this order.
+// recording holds the requests of a machine, in order.
 type recording struct {
 	// As is its service account, namespace/name.
 	As string `json:"as"`
-	// Rounds are the namespaces of production in which it is played.
+	// Rounds are the namespaces of production in which the recording is played.
 	Rounds []struct {
 		Namespace string `json:"namespace"`
-		// Freeze is the environment that is frozen meanwhile; empty: none.
+		// Freeze is the environment that is frozen meanwhile. If empty, none is.
 		Freeze string `json:"freeze,omitempty"`
 	} `json:"rounds"`
-	// Before is what a person sends first.
+	// Before are requests that a person sends first.
 	Before   []request `json:"before,omitempty"`
 	Requests []request `json:"requests"`
 }
 
-// TestWhatOperatorsSend: the requests of testdata/requests are admitted with nothing said about them.
+// TestWhatOperatorsSend shows that the requests of testdata/requests are admitted without a warning.
 func TestWhatOperatorsSend(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(filepath.Join("testdata", "requests", "*.yaml"))

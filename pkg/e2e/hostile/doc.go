@@ -1,5 +1,5 @@
-// Package hostile makes the texts that are sent to wear the readers out: every word of their own grammar, repeated, nested,
-// quoted and put between hosts, at any length. The tests of the handler and the soak test share them.
+// Package hostile makes texts that are meant to exhaust the readers: every word of the readers' grammar, repeated, nested, quoted
+// and put between hosts, at any length. The tests of the handler and the soak test share them.
 //
 // This package may change without notice.
 package hostile

@@ -14,8 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Vocabulary returns every text that stands in the sources of the readers: each delimiter, quote, escape, prefix and keyword of
-// their grammar. A new one is hostile the day it is added.
+// Vocabulary returns every text in the sources of the readers: each delimiter, quote, escape, prefix and keyword of their grammar.
+// So the texts contain a new word on the day it is added.
 func Vocabulary(root string) ([]string, error) {
 	words := map[string]bool{}
 	for _, dir := range []string{"reference", "workload"} {
@@ -75,7 +75,7 @@ func collect(name string, into map[string]bool) error {
 	return nil
 }
 
-// Patterns are the ways in which a word is made into a part that is repeated.
+// Patterns returns the ways in which a word becomes a part to repeat.
 func Patterns() map[string]func(word string) string {
 	return map[string]func(string) string{
 		"repeated":            func(w string) string { return w },
@@ -90,7 +90,7 @@ func Patterns() map[string]func(word string) string {
 	}
 }
 
-// Place is where a text stands.
+// Place is an object that holds a text.
 type Place struct {
 	Kind     metav1.GroupVersionKind
 	Resource string
@@ -112,7 +112,7 @@ var (
 	shop      = metav1.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Shop"}
 )
 
-// Places are the objects of namespace dev that a text can stand in.
+// Places returns the objects of namespace dev that can hold a text.
 func Places() map[string]Place {
 	data := func(key string) func(string) any {
 		return func(text string) any { return m{"metadata": meta(), "data": m{key: text}} }
@@ -133,14 +133,14 @@ func Places() map[string]Place {
 	}
 }
 
-// Forms are objects that make very many parts of a text, or lay them within each other.
+// Forms returns objects that make very many parts of a text, or nest them.
 func Forms() map[string]Place {
 	out := aliases()
 	maps.Copy(out, parts())
 	return out
 }
 
-// aliases repeat what a text in YAML says.
+// aliases returns places that repeat a text by aliases of YAML.
 func aliases() map[string]Place {
 	return map[string]Place{
 		"a text that aliases repeat": {shop, "shops", func(text string) any {
@@ -154,7 +154,7 @@ func aliases() map[string]Place {
 	}
 }
 
-// parts are many, or lie within each other.
+// parts returns places with many parts, or nested ones.
 func parts() map[string]Place {
 	return map[string]Place{
 		"many keys": {configMap, "configmaps", func(text string) any { return m{"metadata": meta(), "data": keys(text)} }},

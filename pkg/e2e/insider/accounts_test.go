@@ -17,8 +17,8 @@ import (
 
 const bot = "system:serviceaccount:payments:release-bot"
 
-// A machine has every right in its namespace, and sam may be it by its tokens. As none of them may he request, approve or
-// use a window that was opened for him.
+// A machine has every right in its namespace, and sam can act as it with its tokens. As such a machine, sam may not request,
+// approve or use a window that was opened for sam.
 func TestSamCannotActAsAServiceAccount(t *testing.T) {
 	const (
 		notAPerson = `service account "payments/release-bot" is not a person, and windows are requested by persons, or by service accounts that spec.changeControl.automatedRequesters names; let a person request it`
@@ -54,7 +54,7 @@ func TestSamCannotActAsAServiceAccount(t *testing.T) {
 	}
 }
 
-// Whoever impersonates an account of production's is no member of production, whatever that account may do.
+// A user that impersonates an account of production is not a member of production, whatever that account may do.
 func TestSamCannotImpersonateAServiceAccount(t *testing.T) {
 	c := impersonating(t, sam, rest.ImpersonationConfig{UserName: bot})
 	outsider := borrowedAccount + ` (IdentityOutsideEnvironment: service account "payments/release-bot" is not a member of "production", to which namespace "payments" belongs)`
@@ -64,10 +64,10 @@ func TestSamCannotImpersonateAServiceAccount(t *testing.T) {
 	notThere(t, "acted-run")
 }
 
-// borrowedAccount is how whoever acts as an account is told to do it otherwise.
+// borrowedAccount is the remedy for a user that acts as an account.
 const borrowedAccount = "act as yourself, for whoever acts as a member's account is not a member; or have the account listed in spec.identities.impersonated, which gives its power to everybody who may impersonate it"
 
-// longLived is the token in a Secret that sam has made for the account.
+// longLived returns the token in a Secret that sam created for the account.
 func longLived(t *testing.T) string {
 	t.Helper()
 	c := as(t, sam)
@@ -87,7 +87,7 @@ func longLived(t *testing.T) string {
 	return string(s.Data[corev1.ServiceAccountTokenKey])
 }
 
-// Impersonating a person is invisible to admission: only RBAC can refuse it, and no role of the story grants it.
+// Admission does not see that a person is impersonated: only RBAC can refuse it, and no role of the story grants it.
 func TestSamCannotImpersonateAPerson(t *testing.T) {
 	const narrow = `User "sam" cannot impersonate-on:user-info:create resource "changeapprovals" in API group "firebreak.dev" in the namespace "payments"`
 	w := requested(t, sam, window(t, "mask"))
@@ -118,7 +118,7 @@ func TestSamCannotImpersonateAPerson(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Log(tc.reason)
 			err := impersonating(t, sam, tc.whom).Create(t.Context(), word(w, "mask", v1alpha1.DecisionApprove))
-			if err == nil || !strings.Contains(err.Error(), narrow) { // the API server says either, by which it has asked of last
+			if err == nil || !strings.Contains(err.Error(), narrow) { // the API server names the check that it made last
 				refused(t, err, tc.want)
 			}
 			cannotRun(t, c, "mask-run", unapproved(w, 0, 1, ""))
@@ -126,7 +126,7 @@ func TestSamCannotImpersonateAPerson(t *testing.T) {
 	}
 }
 
-// A certificate of his has his name and no UID; the token that he requested with has both. He is one person.
+// A certificate of sam has the name and no UID; the token of the request has both. Both are one person.
 func TestSamIsOnePersonWhateverHeShows(t *testing.T) {
 	shown := clientOf(t, cluster.UserConfig(sam, "sre"))
 	w := requested(t, sam, window(t, "shown"))
@@ -134,7 +134,7 @@ func TestSamIsOnePersonWhateverHeShows(t *testing.T) {
 	cannotRun(t, as(t, sam), "shown-run", unapproved(w, 0, 1, ""))
 }
 
-// What nodes send is not judged: they keep the cluster alive. A person in their group is no node.
+// Requests of nodes are not judged, since they keep the cluster alive. A person in the group of nodes is not a node.
 func TestSamIsNoNode(t *testing.T) {
 	node := clientOf(t, cluster.UserConfig(sam, "sre", "system:nodes"))
 	w := requested(t, sam, window(t, "node"))
@@ -142,7 +142,7 @@ func TestSamIsNoNode(t *testing.T) {
 	cannotRun(t, node, "node-run", unapproved(w, 0, 1, ""))
 }
 
-// A launcher of Jobs runs what is routine. Who acts as one is no launcher.
+// A launcher of Jobs runs routine Jobs. A user that acts as one is not a launcher.
 func TestSamIsNoLauncherOfJobs(t *testing.T) {
 	listed(t)
 	for name, tc := range map[string]struct {

@@ -14,12 +14,12 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// weakens is the refusal of a change of the boundary without a window.
+// weakens returns the refusal of a change of the boundary without a window.
 func weakens(object, operation, what string) string {
 	return byWebhook(object, boundaryRequest(object, operation)+" (BoundaryTampering: this weakens the boundary: "+what+")")
 }
 
-// boundaryRequest is what to do then. What is deleted, or where a session would be opened, is requested by kind and name.
+// boundaryRequest returns the remedy for it. A deletion or a session is requested by kind and name.
 func boundaryRequest(object, operation string) string {
 	resource, name, _ := strings.Cut(object, " ")
 	what := "-f MANIFEST"
@@ -45,7 +45,7 @@ func merge(t *testing.T, o client.Object, text string) error {
 	return as(t, sam).Patch(t.Context(), o, client.RawPatch(types.MergePatchType, []byte(text)))
 }
 
-// He edits what Firebreak judges by, and would act afterwards.
+// sam edits what Firebreak judges by, to act afterwards.
 func TestTheEnvironmentIsNotEditedFirst(t *testing.T) {
 	listed(t)
 	const object = `environments.firebreak.dev "production"`
@@ -82,7 +82,7 @@ func TestTheEnvironmentIsNotEditedFirst(t *testing.T) {
 	})
 }
 
-// So with all else that says what is production.
+// The same holds for everything else that says what is production.
 func TestWhatIsProductionIsNotChangedFirst(t *testing.T) {
 	listed(t)
 	c := as(t, sam)
@@ -167,7 +167,7 @@ func TestAWindowInFirebreaksNamespaceIsNotSelfApproved(t *testing.T) {
 	refused(t, merge(t, environment("production"), `{"spec":{"changeControl":{"requiredApprovals":0}}}`), lower)
 }
 
-// Where approvals come easier there is no window for production.
+// A window in a namespace where approvals are easier to get does not open production.
 func TestAWindowElsewhereOpensNothingInProduction(t *testing.T) {
 	for name, tc := range map[string]struct {
 		reason string

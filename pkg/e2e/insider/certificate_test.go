@@ -15,8 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// A certificate makes whoever has it the person that it names. A member of production may ask for one of his own name;
-// one of another name would be the second person that approves.
+// A certificate makes its holder the person that it names. A member of production may ask for a certificate of their own name; one
+// of another name would provide the second person that approves.
 func TestSamCannotMakeHimselfASecondPerson(t *testing.T) {
 	second := func(name, groups string) string {
 		return ofGrant("let people sign in as themselves, and renew their own certificate for a day at most (spec.expirationSeconds)",

@@ -1,9 +1,9 @@
-// Package insider plays the insider who tries to approve his own change, with real users, real RBAC and real tokens on a
-// real control plane. It holds tests only, one for each way that he may try; every attempt must be refused, in a sentence
-// that says why, and no maintenance may have run afterwards.
+// Package insider plays an insider who tries to approve their own change, with real users, real RBAC and real tokens on a real
+// control plane. It holds tests only, one for each way to try it. Every attempt must be refused, in a sentence that says why, and
+// no maintenance may have run afterwards.
 //
-// RBAC is on his side as far as it can be: sam may write every kind of Firebreak's, statuses included, mint tokens and
-// impersonate service accounts, and holds the verb approve. What only RBAC can refuse is said so where it is tested.
+// RBAC helps the insider as far as it can: sam may write every kind of Firebreak, including statuses, mint tokens and impersonate
+// service accounts, and holds the verb approve. If only RBAC can refuse an attempt, its test says so.
 //
 // This package may change without notice.
 package insider

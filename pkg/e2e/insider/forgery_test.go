@@ -14,7 +14,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// Stamps are overwritten: what he writes there changes neither who has requested nor who has approved.
+// Stamps are overwritten: a forged stamp changes neither the requester nor the approver.
 func TestForgedStampsChangeNothing(t *testing.T) {
 	c := as(t, sam)
 	forged := v1alpha1.Stamp{Username: robin, UID: "u-robin", Groups: []string{"sre", "approvers"}}
@@ -46,7 +46,7 @@ func TestForgedStampsChangeNothing(t *testing.T) {
 	}
 }
 
-// generated reads the name that the API server has made for an object out of its refusal.
+// generated reads from a refusal the name that the API server generated for an object.
 func generated(t *testing.T, err error, prefix string) string {
 	t.Helper()
 	if err == nil {
@@ -60,7 +60,7 @@ func generated(t *testing.T, err error, prefix string) string {
 	return prefix + suffix
 }
 
-// A word is about one window and its words, wherever it lies. robin, who means well, is given it to send.
+// An approval is for one window and its spec, wherever it lies. The test has robin send it, who means well.
 func TestAWordAboutAnotherWindowDoesNotCount(t *testing.T) {
 	c := as(t, sam)
 	w := requested(t, sam, window(t, "count"))
@@ -101,8 +101,8 @@ func TestAWordAboutAnotherWindowDoesNotCount(t *testing.T) {
 	})
 }
 
-// Who approves does not execute: not by himself, nor by a CronJob. As a machine that the window names he can, if he may ask
-// for its token: admission sees who asks for one, and not who shows it.
+// The approver does not execute: not in person, nor by a CronJob. As a machine that the window names, the approver can, if they may
+// ask for its token: admission sees the user that asks for a token, and not the user that shows it.
 func TestTheApproverDoesNotExecute(t *testing.T) {
 	c := as(t, robin)
 	w := requested(t, sam, window(t, "both", func(w *v1alpha1.ChangeWindow) {

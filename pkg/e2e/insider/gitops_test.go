@@ -12,8 +12,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// listed makes production list the GitOps controller, a launcher of Jobs and its approvers, for the rest of the tests, and
-// adds an environment that lists no approvers: in the light, under a window that somebody else has approved.
+// listed makes production list the GitOps controller, a launcher of Jobs and its approvers, for the rest of the tests, and adds an
+// environment that lists no approvers. It does so openly, under a window that another person approved.
 func listed(t *testing.T) {
 	t.Helper()
 	c := as(t, sam)
@@ -56,7 +56,7 @@ func environment(name string) *v1alpha1.Environment {
 	return e
 }
 
-// boundary is a window in Firebreak's namespace, by which one Environment may be edited once.
+// boundary returns a window in Firebreak's namespace, by which one Environment may be edited once.
 func boundary(t *testing.T, name, object string) *v1alpha1.ChangeWindow {
 	t.Helper()
 	return window(t, name, func(w *v1alpha1.ChangeWindow) {
@@ -68,8 +68,8 @@ func boundary(t *testing.T, name, object string) *v1alpha1.ChangeWindow {
 	})
 }
 
-// Who controls the repository is the requester in truth, whatever machine asks for him: one person's approval is never
-// enough, and two words of one person are one.
+// The person who controls the repository is the true requester, whichever machine sends the request: one person's approval is never
+// enough, and two approvals of one person count as one.
 func TestWhatGitOpsRequestsTakesTwoPersons(t *testing.T) {
 	listed(t)
 	c, gitops := as(t, sam), minted(t, sam, "ci", "releaser")
@@ -81,7 +81,7 @@ func TestWhatGitOpsRequestsTakesTwoPersons(t *testing.T) {
 	cannotRun(t, run, "gitops-run", unapproved(w, 0, 2, ""))
 	refused(t, gitops.Create(t.Context(), word(w, "gitops-itself", "")), byPolicy(`changeapprovals.firebreak.dev "gitops-itself"`, "approver",
 		"change windows are approved by persons, and system:serviceaccount:ci:releaser is a service account"))
-	approvedBy(t, sam, w) // he controls the repository
+	approvedBy(t, sam, w) // sam controls the repository
 	cannotRun(t, run, "gitops-run", unapproved(w, 1, 2, ""))
 	if err := c.Create(t.Context(), word(w, "gitops-sam-again", "")); err != nil {
 		t.Fatal(err)
@@ -119,8 +119,8 @@ func TestAMachineThatNobodyListsMayNotRequest(t *testing.T) {
 	})
 }
 
-// An Emergency window needs no approval beforehand, but somebody who breaks the glass. A machine is nobody, and who
-// controls its repository would need no approval at all.
+// An Emergency window needs no approval beforehand, but a person who breaks the glass. A machine is not a person, and the person
+// who controls its repository would need no approval at all.
 func TestGitOpsBreaksNoGlass(t *testing.T) {
 	listed(t)
 	w := window(t, "shattered", func(w *v1alpha1.ChangeWindow) {
@@ -131,7 +131,7 @@ func TestGitOpsBreaksNoGlass(t *testing.T) {
 	cannotRun(t, as(t, sam), "shattered-run", outOfScope())
 }
 
-// Who breaks the glass needs a right of its own, and somebody else looks at it afterwards.
+// Breaking the glass needs a right of its own, and another person reviews it afterwards.
 func TestWhoBreaksTheGlassIsLookedAtBySomebodyElse(t *testing.T) {
 	emergency := func(name string) *v1alpha1.ChangeWindow {
 		return window(t, name, func(w *v1alpha1.ChangeWindow) { w.Spec.Type = v1alpha1.WindowEmergency })

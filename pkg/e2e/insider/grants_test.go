@@ -15,12 +15,12 @@ const (
 	aggregate = "rbac.authorization.k8s.io/aggregate-to-"
 )
 
-// across is the refusal of a grant.
+// across returns the refusal of a grant.
 func across(object, says string) string {
 	return byWebhook(object, "bind a member of a Production environment (GrantAcrossTiers: "+says+")")
 }
 
-// may is a right on windows, becomes one on persons.
+// may returns a right on windows, and becomes the right to impersonate persons.
 func may(verb string) []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{{APIGroups: []string{"firebreak.dev"}, Resources: []string{"changewindows"}, Verbs: []string{verb}}}
 }
@@ -52,7 +52,7 @@ func bound(name, role string, to rbacv1.Subject) *rbacv1.ClusterRoleBinding {
 	}
 }
 
-// The developers' standing access is the role admin everywhere: what is aggregated into it is given to them.
+// The developers' standing access is the role admin everywhere: a right that is aggregated into it is given to them.
 func TestNobodyGetsTheRightToApproveByAggregation(t *testing.T) {
 	refusal := across(`clusterroles.rbac.authorization.k8s.io "collected"`,
 		`rules widen what binding "developers" gives group "developers" everywhere in the cluster, production included`)
@@ -80,8 +80,8 @@ func TestNobodyGetsTheRightToApproveByAggregation(t *testing.T) {
 	}
 }
 
-// Whoever may impersonate persons may approve as one of them, and admission does not see it. So the grant is refused to
-// who is no member of production, whichever way it takes.
+// A user that may impersonate persons may approve as one of them, and admission does not see it. So the grant to a user that is not
+// a member of production is refused, in whichever way it is made.
 func TestNobodyOutsideProductionMayImpersonateItsPeople(t *testing.T) {
 	binding := func(who string) string {
 		return across(`clusterrolebindings.rbac.authorization.k8s.io "given"`, fmt.Sprintf(
@@ -143,8 +143,8 @@ func TestARoleAndItsBindingAtOnceAreNotBothAdmitted(t *testing.T) {
 	}
 }
 
-// sam has the verb approve, so RBAC lets him give it; Firebreak refuses it to who is no member. That he gives it to his
-// own group changes nothing for him.
+// sam has the verb approve, so RBAC lets sam grant it. Firebreak refuses the grant to a user that is not a member. A grant to sam's
+// own group changes nothing for sam.
 func TestTheRightToApproveIsNotBoundByTheInsider(t *testing.T) {
 	w := requested(t, sam, window(t, "bound"))
 	c := as(t, sam)

@@ -17,17 +17,17 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// Who acts.
+// The people of the tests.
 const (
-	sam   = stage.SRE       // of group sre; requests, and may approve what others request
+	sam   = stage.SRE       // of group sre; requests, and may approve the requests of others
 	robin = stage.SecondSRE // of groups sre and approvers
-	dana  = stage.Developer // of group developers, which is no member of production
+	dana  = stage.Developer // of group developers, who are not members of production
 	ray   = "ray"           // of group sre; administers RBAC, and is bound by no escalation check
 	rene  = "rene"          // of group sre; may approve, and break the glass
 	admin = "kubernetes-admin"
 )
 
-// rights are what the insider has beyond the story's people: all that RBAC can give short of impersonating persons.
+// rights are what the insider has beyond the story's people: all that RBAC can grant except impersonating persons.
 const rights = `
 apiVersion: v1
 kind: Namespace
@@ -149,7 +149,7 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// configOf is how somebody reaches the API server.
+// configOf returns the configuration with which a user reaches the API server.
 func configOf(user string) *rest.Config {
 	switch user {
 	case admin:
@@ -177,8 +177,8 @@ func as(t *testing.T, user string) client.Client {
 	return clientOf(t, configOf(user))
 }
 
-// impersonating is a client of somebody's that asks to act as somebody else. It knows the API beforehand: otherwise it is
-// refused when it asks what the API is, in other words.
+// impersonating returns a client of a user that asks to act as another. It knows the API beforehand. Otherwise discovery would be
+// refused already, with another message.
 func impersonating(t *testing.T, user string, whom rest.ImpersonationConfig) client.Client {
 	t.Helper()
 	own := as(t, user)
@@ -191,7 +191,7 @@ func impersonating(t *testing.T, user string, whom rest.ImpersonationConfig) cli
 	return c
 }
 
-// minted is a client of a service account, with a token that a person has asked for, as the role admin lets them.
+// minted returns a client of a service account, with a token that a person asked for, as the role admin lets them.
 func minted(t *testing.T, by, namespace, name string) client.Client {
 	t.Helper()
 	request := &authenticationv1.TokenRequest{}
@@ -202,7 +202,7 @@ func minted(t *testing.T, by, namespace, name string) client.Client {
 	return bearing(t, request.Status.Token)
 }
 
-// bearing is a client that shows a token and nothing else.
+// bearing returns a client that shows a token and nothing else.
 func bearing(t *testing.T, token string) client.Client {
 	t.Helper()
 	cfg := rest.AnonymousClientConfig(cluster.AdminConfig())

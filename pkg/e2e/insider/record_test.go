@@ -14,7 +14,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// used is a window that sam was given and has used, and the record of it.
+// used returns a window that sam was granted and has used, and its record.
 func used(t *testing.T, name string) (*v1alpha1.ChangeWindow, *v1alpha1.ChangeExecution) {
 	t.Helper()
 	w := requested(t, sam, window(t, name))
@@ -25,7 +25,7 @@ func used(t *testing.T, name string) (*v1alpha1.ChangeWindow, *v1alpha1.ChangeEx
 	return w, executionOf(t, w)
 }
 
-// executionOf is the one execution of a window, once its run is known to have been.
+// executionOf returns the only execution of a window, once its run is known to have existed.
 func executionOf(t *testing.T, w *v1alpha1.ChangeWindow) *v1alpha1.ChangeExecution {
 	t.Helper()
 	p := fixture.Everybody(t, cluster)
@@ -40,7 +40,7 @@ func executionOf(t *testing.T, w *v1alpha1.ChangeWindow) *v1alpha1.ChangeExecuti
 	return &all[0]
 }
 
-// What was approved is what it was.
+// An approved window stays as it was approved.
 func TestAnApprovedWindowIsNotEdited(t *testing.T) {
 	c := as(t, sam)
 	w, x := used(t, "edited")
@@ -59,14 +59,14 @@ func TestAnApprovedWindowIsNotEdited(t *testing.T) {
 	}
 	t.Run("another run under the UID of the first", func(t *testing.T) {
 		job := fixture.Job("edited-again")
-		job.UID = x.Spec.Object.UID // a repeat of a request is the same execution, and the API server makes the UID
+		job.UID = x.Spec.Object.UID // a repeated request is the same execution, and the API server sets the UID
 		refused(t, c.Create(t.Context(), job), byWebhook(`jobs.batch "edited-again"`, "request another window: "+command("-f MANIFEST", "payments")+
 			` (ExecutionsExhausted: window "edited" covers this, but it has been used once, which is all that it allows)`))
 		notThere(t, "edited-again")
 	})
 }
 
-// The records are Firebreak's, whatever RBAC says. What he writes into them would open nothing, or give a run back.
+// Only Firebreak writes the records, whatever RBAC says. A forged record would open nothing, or give a run back.
 func TestTheRecordsAreNotHisToWrite(t *testing.T) {
 	c := as(t, sam)
 	masked := impersonating(t, sam, rest.ImpersonationConfig{UserName: "system:serviceaccount:firebreak-system:firebreak"})
@@ -115,7 +115,7 @@ func TestTheRecordsAreNotHisToWrite(t *testing.T) {
 	}
 }
 
-// releases gives a run back as somebody.
+// releases creates a user's Release of an execution.
 func releases(t *testing.T, by string, x *v1alpha1.ChangeExecution) {
 	t.Helper()
 	a := &v1alpha1.ChangeApproval{ObjectMeta: metav1.ObjectMeta{GenerateName: "release-", Namespace: stage.Namespace}, Spec: v1alpha1.ChangeApprovalSpec{
@@ -126,7 +126,7 @@ func releases(t *testing.T, by string, x *v1alpha1.ChangeExecution) {
 	}
 }
 
-// heeded waits until Firebreak has heeded a word that it should heed, and so has seen those that were given before.
+// heeded waits until Firebreak has acted on a valid Release, and so has seen those that were created before.
 func heeded(t *testing.T, x *v1alpha1.ChangeExecution) {
 	t.Helper()
 	releases(t, robin, x)
@@ -139,7 +139,7 @@ func heeded(t *testing.T, x *v1alpha1.ChangeExecution) {
 	})
 }
 
-// Who has used a window does not give himself another run. His word is stored, and heeded by nobody.
+// The user of a window cannot give themselves another run. Their Release is stored, and has no effect.
 func TestNobodyGivesHisOwnRunBack(t *testing.T) {
 	_, own := used(t, "back")
 	_, other := used(t, "witness")
@@ -148,7 +148,7 @@ func TestNobodyGivesHisOwnRunBack(t *testing.T) {
 	runsNoMore(t, as(t, sam), "back-again", "back")
 }
 
-// Nor does who requested the window, when it is a machine of his that has used it.
+// Nor can the requester of the window, if a machine of theirs has used it.
 func TestTheRequesterGivesNoRunBack(t *testing.T) {
 	w := requested(t, sam, window(t, "loop", func(w *v1alpha1.ChangeWindow) {
 		w.Spec.Subjects = v1alpha1.Subjects{ServiceAccounts: []v1alpha1.ServiceAccountGlob{"payments/release-bot"}}

@@ -14,7 +14,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// An approval is for one window and no other, whatever that is called.
+// An approval is for one window and no other, even one of the same name.
 func TestAWindowThatIsMadeAgainStartsUnapproved(t *testing.T) {
 	c := as(t, sam)
 	remade := func(name string, send func(w *v1alpha1.ChangeWindow) error) {
@@ -22,7 +22,7 @@ func TestAWindowThatIsMadeAgainStartsUnapproved(t *testing.T) {
 			first := requested(t, sam, window(t, "again"))
 			approval := approvedBy(t, robin, first)
 			w := window(t, "again")
-			w.Spec, w.UID = *first.Spec.DeepCopy(), first.UID // the very words that were approved
+			w.Spec, w.UID = *first.Spec.DeepCopy(), first.UID // the very spec that was approved
 			if err := send(w); err != nil {
 				t.Fatal(err)
 			}
@@ -54,7 +54,7 @@ func TestAWindowThatIsMadeAgainStartsUnapproved(t *testing.T) {
 	})
 }
 
-// text is an object as a manifest has it.
+// text returns an object as a manifest has it.
 func text(t *testing.T, c client.Client, o client.Object) []byte {
 	t.Helper()
 	gvk, err := c.GroupVersionKindFor(o)
@@ -69,7 +69,7 @@ func text(t *testing.T, c client.Client, o client.Object) []byte {
 	return raw
 }
 
-// replaced is what kubectl replace --force does: it deletes, and creates anew.
+// replaced does what kubectl replace --force does: it deletes the object and creates it again.
 func replaced(t *testing.T, c client.Client, o client.Object) error {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "manifest.yaml")
@@ -79,7 +79,7 @@ func replaced(t *testing.T, c client.Client, o client.Object) error {
 	return kubectl(t, "replace", "--force", "-f", file)
 }
 
-// applied is a server-side apply by force, as another manager than who wrote the object.
+// applied applies an object on the server by force, as another manager than the one that wrote it.
 func applied(t *testing.T, c client.Client, o client.Object) error {
 	t.Helper()
 	patch := client.RawPatch(types.ApplyPatchType, text(t, c, o))
@@ -91,7 +91,7 @@ func stays(name, window string) string {
 		`" exists; delete the window and request another`)
 }
 
-// Somebody has said no. The insider may write approvals as RBAC goes, and does not get rid of it.
+// A person has rejected the window. RBAC lets the insider write approvals, but they cannot remove the rejection.
 func TestARejectionStaysWhereItIs(t *testing.T) {
 	w := requested(t, sam, window(t, "no"))
 	approvedBy(t, robin, w)
@@ -148,7 +148,7 @@ func TestARejectionStaysWhereItIs(t *testing.T) {
 	}
 }
 
-// Deleting the window is allowed, and closes it: what is requested anew has neither the rejection nor the approval.
+// Deleting the window is allowed, and closes it: a new request has neither the rejection nor the approval.
 func TestAWindowThatWasRejectedIsRequestedAnew(t *testing.T) {
 	c := as(t, sam)
 	w := requested(t, sam, window(t, "anew"))
@@ -161,7 +161,7 @@ func TestAWindowThatWasRejectedIsRequestedAnew(t *testing.T) {
 	cannotRun(t, c, "anew-run", unapproved(w, 0, 1, ""))
 }
 
-// A window that is being deleted is closed, also while a finalizer of his keeps it.
+// A window that is being deleted is closed, even if a finalizer of the insider keeps it.
 func TestAFinalizerKeepsNoWindowOpen(t *testing.T) {
 	c := as(t, sam)
 	w := requested(t, sam, window(t, "kept", func(w *v1alpha1.ChangeWindow) { w.Finalizers = []string{"example.com/keep"} }))

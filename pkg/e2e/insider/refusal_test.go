@@ -16,7 +16,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 )
 
-// refused compares the whole sentence in which a request was refused.
+// refused compares the whole message of a refusal.
 func refused(t *testing.T, err error, want string) {
 	t.Helper()
 	switch {
@@ -27,20 +27,20 @@ func refused(t *testing.T, err error, want string) {
 	}
 }
 
-// plain leaves out what listed adds to the estate, whichever test comes to it first: a list of approvers, and a second
-// environment of production's.
+// plain removes from a message what listed adds to the estate, whichever test calls it first: a list of approvers, and a second
+// environment of production.
 func plain(says string) string {
 	return strings.NewReplacer(`one of group "sre"; `, "", ` (one of group "sre")`, "", `"production" or "vault"`, `"production"`, `"production" and "vault"`, `"production"`).Replace(says)
 }
 
-// cannotRun tries the maintenance as a person, demands that it is refused for want of a window, and that nothing runs.
+// cannotRun tries the maintenance as a person, and demands that it is refused for lack of a window and that nothing runs.
 func cannotRun(t *testing.T, c client.Client, name string, why reason) {
 	t.Helper()
 	refused(t, c.Create(t.Context(), fixture.Job(name)), maintenance(name, "is started by a person", why))
 	notThere(t, name)
 }
 
-// runsNoMore tries the maintenance once more under a window that was used.
+// runsNoMore tries the maintenance once more under a used window.
 func runsNoMore(t *testing.T, c client.Client, name, window string, whom ...string) {
 	t.Helper()
 	refused(t, c.Create(t.Context(), fixture.Job(name)), byWebhook(fmt.Sprintf("jobs.batch %q", name), fmt.Sprintf(
@@ -56,7 +56,7 @@ func notThere(t *testing.T, name string) {
 	}
 }
 
-// maintenance is the refusal of a Job that no window covers. who says who starts it, where that is told.
+// maintenance returns the refusal of a Job that no window covers. who names the starter of the Job, if the refusal does.
 func maintenance(name, who string, why reason) string {
 	what := `it names data store "orders" and runs psql`
 	if who != "" {
@@ -66,18 +66,18 @@ func maintenance(name, who string, why reason) string {
 		`%s (ChangeWindowRequired: this is maintenance in "production": %s%s)`, why.remedy, what, why.why))
 }
 
-// reason is why no window covers something, to follow the objection, and what to do then.
+// reason says why no window covers an object, and what to do then.
 type reason struct{ why, remedy string }
 
-// notCovered is why a window covers nothing, and what to do then.
+// notCovered returns the reason why a window covers nothing, and what to do then.
 func notCovered(window, since string, whom ...string) reason {
 	return reason{fmt.Sprintf("; window %q does not permit it, since %s", window, since), request("payments", whom...)}
 }
 
-// outOfScope is why there is no window at all.
+// outOfScope returns the reason if there is no window at all.
 func outOfScope() reason { return reason{"", request("payments")} }
 
-// unapproved is why a window covers nothing yet. ignored says which approvals do not count, if any does not.
+// unapproved returns the reason why a window covers nothing yet. ignored says which approvals do not count, if any.
 func unapproved(w *v1alpha1.ChangeWindow, has, required int, ignored string) reason {
 	if ignored != "" {
 		ignored = " (" + ignored + ")"
@@ -88,7 +88,7 @@ func unapproved(w *v1alpha1.ChangeWindow, has, required int, ignored string) rea
 	}
 }
 
-// others are those who can approve a window of an environment.
+// others names the users that can approve a window of an environment.
 func others(n int, not, environment string) string {
 	who := "another member"
 	if n > 1 {
@@ -97,23 +97,23 @@ func others(n int, not, environment string) string {
 	return fmt.Sprintf("%s of %q (not %s)", who, environment, not)
 }
 
-// request is what to do: the command that asks for a window.
+// request returns the remedy: the command that requests a window.
 func request(where string, whom ...string) string {
 	return "request a window: " + command("-f MANIFEST", where, whom...)
 }
 
-// command asks for a window; whom says for which machine.
+// command returns the command that requests a window; whom says for which machine.
 func command(what, where string, whom ...string) string {
 	return strings.Join(append([]string{"kubectl firebreak request", what, "-n", where}, whom...), " ")
 }
 
-// own is the refusal of an approval by who requested the window.
+// own returns the refusal of an approval by the requester of the window.
 func own(name, window string) string {
 	return byWebhook(fmt.Sprintf("changeapprovals.firebreak.dev %q", name), fmt.Sprintf(
 		"spec.approver: Forbidden: user \"sam\" requested change window %q, and nobody approves what they requested; ask another person who holds the verb approve on changewindows", window))
 }
 
-// noSuchWindow is the refusal of a word about a window that is not there, by its name and UID.
+// noSuchWindow returns the refusal of an approval of a window that does not exist, by its name and UID.
 func noSuchWindow(name, namespace, window, uid string) string {
 	return fmt.Sprintf("admission webhook %q denied the request: ChangeApproval.firebreak.dev %q is invalid: spec.window: Invalid value: %q: "+
 		"namespace %q has no change window of this name with UID %q: it was deleted, or made again; look at what is there, and approve that", "core.firebreak.dev", name, window, namespace, uid)
@@ -127,7 +127,7 @@ func byPolicy(object, policy, says string) string {
 	return fmt.Sprintf("%s is forbidden: ValidatingAdmissionPolicy 'firebreak-%s' with binding 'firebreak-%s' denied request: %s", object, policy, policy, says)
 }
 
-// kubectl runs kubectl as sam and returns what the API server said, without where kubectl read the manifest.
+// kubectl runs kubectl as sam and returns the API server's message, without the path of the manifest.
 func kubectl(t *testing.T, args ...string) error {
 	t.Helper()
 	out, err := cluster.Kubectl(t.Context(), configOf(sam), args...)
@@ -140,13 +140,13 @@ func kubectl(t *testing.T, args ...string) error {
 	return err
 }
 
-// afterwards is for what is cleaned up when the context of a test is over.
+// afterwards returns a context for cleaning up when the context of a test is over.
 func afterwards(t *testing.T) context.Context {
 	t.Helper()
 	return context.WithoutCancel(t.Context())
 }
 
-// window is one that lets one Job be created, whose name begins with the window's.
+// window returns a window that lets one Job be created, whose name begins with the window's.
 func window(t *testing.T, name string, edit ...func(*v1alpha1.ChangeWindow)) *v1alpha1.ChangeWindow {
 	t.Helper()
 	w, err := fixture.Window(name, name, 1)
@@ -159,7 +159,7 @@ func window(t *testing.T, name string, edit ...func(*v1alpha1.ChangeWindow)) *v1
 	return w
 }
 
-// requested stores a window as somebody.
+// requested stores a window as a user.
 func requested(t *testing.T, user string, w *v1alpha1.ChangeWindow) *v1alpha1.ChangeWindow {
 	t.Helper()
 	if err := as(t, user).Create(t.Context(), w); err != nil {
@@ -168,7 +168,7 @@ func requested(t *testing.T, user string, w *v1alpha1.ChangeWindow) *v1alpha1.Ch
 	return w
 }
 
-// approvedBy stores somebody's approval.
+// approvedBy stores an approval as a user.
 func approvedBy(t *testing.T, user string, w *v1alpha1.ChangeWindow) *v1alpha1.ChangeApproval {
 	t.Helper()
 	return spoken(t, user, w, v1alpha1.DecisionApprove)
@@ -183,7 +183,7 @@ func spoken(t *testing.T, user string, w *v1alpha1.ChangeWindow, d v1alpha1.Appr
 	return a
 }
 
-// word is one about a window under a name of its own, so that refusals of it can be compared.
+// word returns an approval or rejection of a window with a name of its own, so that refusals of it can be compared.
 func word(w *v1alpha1.ChangeWindow, name string, d v1alpha1.ApprovalDecision) *v1alpha1.ChangeApproval {
 	a := fixture.Word(w, cmp.Or(d, v1alpha1.DecisionApprove))
 	a.Name, a.GenerateName = name, ""

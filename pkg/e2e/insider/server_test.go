@@ -17,8 +17,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// Firebreak's own account writes the records, lifts freezes and edits the webhook configurations. sam and dana have the
-// role admin in every namespace, Firebreak's included.
+// Firebreak's own account writes the records, lifts freezes and edits the webhook configurations. sam and dana have the role admin
+// in every namespace, including Firebreak's.
 func TestNobodyTakesFirebreaksOwnAccount(t *testing.T) {
 	const name = "firebreak"
 	meta := metav1.ObjectMeta{Name: "shadow", Namespace: stage.Namespace}
@@ -67,7 +67,7 @@ func TestNobodyTakesFirebreaksOwnAccount(t *testing.T) {
 	})
 }
 
-// Who edits what stands around the server answers in its place.
+// A user that may edit the objects around the server could answer in its place.
 func TestNobodyTakesFirebreaksPlace(t *testing.T) {
 	meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Name: name, Namespace: stage.Namespace} }
 	patch := func(o client.Object, text string) func(client.Client) error {
@@ -94,7 +94,7 @@ func TestNobodyTakesFirebreaksPlace(t *testing.T) {
 				t.Log(tc.reason)
 				err := tc.send(as(t, who))
 				if err != nil {
-					err = errors.New(strings.Replace(err.Error(), "broad.firebreak.dev", "core.firebreak.dev", 1)) // which of the two judges it is the chart's business
+					err = errors.New(strings.Replace(err.Error(), "broad.firebreak.dev", "core.firebreak.dev", 1)) // the chart decides which of the two webhooks judges it
 				}
 				refused(t, err, tc.want)
 			})

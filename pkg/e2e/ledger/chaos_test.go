@@ -22,11 +22,11 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// passing is a namespace of production's that a test deletes.
+// passing is a namespace of production that a test deletes.
 const passing = "prod-passing"
 
-// The API server is killed while requests are on their way, and comes back: what it had answered stays answered, what it
-// had not is tried again, and no window is used more than it allows.
+// The API server is killed while requests are under way, and comes back. Its answers hold, unanswered requests are tried again, and
+// no window is used more often than it allows.
 func TestTheAPIServerRestartedInBetween(t *testing.T) {
 	p, ctx := people(t), t.Context()
 	seed := rand.Uint64()
@@ -64,7 +64,7 @@ func TestTheAPIServerRestartedInBetween(t *testing.T) {
 	}
 }
 
-// ready waits until the replicas answer again, which were cut off, too.
+// ready waits until the replicas answer again, since they were cut off, too.
 func ready(ctx context.Context, t *testing.T) {
 	t.Helper()
 	wait, cancel := context.WithTimeout(ctx, 90*time.Second)
@@ -74,7 +74,7 @@ func ready(ctx context.Context, t *testing.T) {
 	}
 }
 
-// names of all executions that hold a slot.
+// names returns the names of all executions that hold a slot.
 func names(ctx context.Context, t *testing.T, p *fixture.People) map[string]bool {
 	t.Helper()
 	var all v1alpha1.ChangeExecutionList
@@ -90,7 +90,7 @@ func names(ctx context.Context, t *testing.T, p *fixture.People) map[string]bool
 	return out
 }
 
-// What happened is still told when its object, its window, its approval and the namespace of them all are gone.
+// The log still tells what happened when its object, its window, its approval and the namespace of them all are deleted.
 func TestTheTrailOutlivesWhatItIsAbout(t *testing.T) {
 	p, ctx := people(t), t.Context()
 	w, err := fixture.Window("passing", "passing-", 1)
@@ -130,7 +130,7 @@ func TestTheTrailOutlivesWhatItIsAbout(t *testing.T) {
 	told("without the namespace")
 }
 
-// deleteNamespace deletes it under a boundary window, and waits until it is gone.
+// deleteNamespace deletes the namespace under a boundary window, and waits until it is gone.
 func deleteNamespace(ctx context.Context, t *testing.T, p *fixture.People) {
 	t.Helper()
 	w, err := fixture.Window("farewell", "x", 1)
@@ -163,7 +163,7 @@ func deleteNamespace(ctx context.Context, t *testing.T, p *fixture.People) {
 	}
 }
 
-// entry is what the log must tell of the run; Approvers as it prints them.
+// entry is the log's entry for the run; Approvers is as the log prints it.
 type entry struct {
 	Who, Operation, Object, Namespace, Window, Reason, Ticket string
 	Approvers                                                 string

@@ -23,8 +23,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// ask sends one replica a dry run, which reserves nothing, and returns what it says would be needed; empty: it would
-// be admitted as it is.
+// ask sends one replica a dry run, which reserves nothing, and returns what the replica says would be needed. It is empty if the
+// request would be admitted as it is.
 func ask(t *testing.T, ip string, job *batchv1.Job) string {
 	t.Helper()
 	job = job.DeepCopy()
@@ -70,7 +70,7 @@ func ask(t *testing.T, ip string, job *batchv1.Job) string {
 	return strings.Join(out.Response.Warnings, "\n")
 }
 
-// everyReplica asks all of them and demands that each says, or does not say, something.
+// everyReplica asks all replicas and demands that each answers with says, or with nothing if says is empty.
 func everyReplica(t *testing.T, job *batchv1.Job, when, says string) {
 	t.Helper()
 	for _, pod := range cluster.Pods.Pods() {

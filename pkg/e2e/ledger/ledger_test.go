@@ -32,7 +32,7 @@ const (
 var cluster *stage.Stage //nolint:gochecknoglobals // one control plane serves the tests of this package
 
 func TestMain(m *testing.M) {
-	// Before there is a boundary: a namespace of production's that passes, and the right to delete it.
+	// These are created before there is a boundary: a namespace of production that a test deletes, and the right to delete it.
 	os.Exit(fixture.Main(m, stage.Options{Replicas: replicas}, &cluster, func(ctx context.Context, s *stage.Stage) error {
 		for _, args := range [][]string{
 			{"create", "namespace", passing},
@@ -52,8 +52,8 @@ func people(t *testing.T) *fixture.People {
 	return fixture.Everybody(t, cluster)
 }
 
-// burst creates Jobs of distinct names in parallel and returns the UIDs of those that were admitted. Every fourth is a
-// dry run if dry is set. interrupt runs beside it.
+// burst creates Jobs of distinct names in parallel and returns the UIDs of those that were admitted. If dry is set, every fourth is
+// a dry run. interrupt runs at the same time.
 func burst(ctx context.Context, t *testing.T, c client.Client, prefix string, dry bool, interrupt func()) map[types.UID]string {
 	t.Helper()
 	var mu sync.Mutex
@@ -87,13 +87,13 @@ func burst(ctx context.Context, t *testing.T, c client.Client, prefix string, dr
 	return admitted
 }
 
-// transient: a replica that was killed takes its answers with it, and contention asks for a retry.
+// transient reports whether an error is temporary: the answers of a killed replica are lost, and contention asks for a retry.
 func transient(err error) bool {
 	return apierrors.IsServiceUnavailable(err) || apierrors.IsInternalError(err) || apierrors.IsTooManyRequests(err) ||
 		strings.Contains(err.Error(), "failed calling webhook") || cutOff(err)
 }
 
-// cutOff: the connection broke, or there was nobody to connect to.
+// cutOff reports whether the connection broke, or nothing accepted it.
 func cutOff(err error) bool {
 	var broken *net.OpError
 	return errors.As(err, &broken) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
@@ -195,7 +195,7 @@ func TestServersKilledInBetween(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// What was left over may still be used, and nothing more.
+		// The remaining slots may still be used, and no more than those.
 		burst(ctx, t, p.SRE, prefix+"again-", false, nil)
 		checkLedger(ctx, t, p, w, prefix, 3)
 	}

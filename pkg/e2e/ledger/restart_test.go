@@ -14,8 +14,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// A rolling restart of the server under load loses no request: a replica that is told to stop finishes what it has
-// accepted, and is sent nothing more before it closes.
+// A rolling restart of the server under load loses no request: a replica that is told to stop finishes the requests that it has
+// accepted, and gets no more before it closes.
 func TestRollingRestartLosesNoRequest(t *testing.T) {
 	p, ctx := people(t), t.Context()
 	var stop atomic.Bool
@@ -29,7 +29,7 @@ func TestRollingRestartLosesNoRequest(t *testing.T) {
 					Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "registry.example.com/load:1"}}},
 				}
 				sent.Add(1)
-				// Judged, and stored if the judge can be reached; what is judged as a dry run is judged all the same.
+				// It is admitted if the webhook can be reached; a dry run is judged all the same.
 				if err := p.Developer.Create(ctx, pod, client.DryRunAll); err != nil {
 					failed.Add(1)
 					t.Errorf("request %d of worker %d: %v", i, worker, err)
