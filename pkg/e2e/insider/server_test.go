@@ -94,7 +94,7 @@ func TestNobodyTakesFirebreaksPlace(t *testing.T) {
 				t.Log(tc.reason)
 				err := tc.send(as(t, who))
 				if err != nil {
-					err = errors.New(strings.Replace(err.Error(), "broad.firebreak.dev", "core.firebreak.dev", 1)) // the chart decides which of the two webhooks judges it
+					err = errors.New(strings.Replace(err.Error(), "broad.firebreak.dev", "core.firebreak.dev", 1)) // the chart decides which webhook it is
 				}
 				refused(t, err, tc.want)
 			})

@@ -2,8 +2,8 @@
 // approvals, rejections, runs, freezes, weakenings, restarts and lost answers, first against an in-memory store with the
 // API server's conflict rules and a clock that can be set, then against a real control plane.
 //
-// The reference knows the rules as people would tell them, and nothing of how the product computes them. A divergence
-// prints the seed and the steps that led to it.
+// The reference states the rules as people would, and knows nothing of how the product computes them. A divergence prints the seed
+// and the steps that led to it.
 //
 // This package may change without notice.
 package model

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// expect says what must come of a step at an instant, and returns what then is true; it is called with what did come of
-// it, for the UIDs.
+// expect returns the expected outcome of a step at an instant, and a function that updates the reference. It is called with the
+// actual outcome, for the UIDs.
 func (m *reference) expect(s step, at time.Time) (outcome, func(outcome)) {
 	nothing := func(outcome) {}
 	switch s.op {
@@ -84,7 +84,7 @@ func (m *reference) expectWord(s step, at time.Time) (outcome, func(outcome)) {
 	}
 }
 
-// expectForget: the last word that was given, about whichever window.
+// expectForget withdraws the latest approval or rejection of any window.
 func (m *reference) expectForget() (outcome, func(outcome)) {
 	nothing := func(outcome) {}
 	if len(m.words) == 0 {
@@ -99,7 +99,7 @@ func (m *reference) expectForget() (outcome, func(outcome)) {
 	return outcome{kind: admitted}, func(outcome) { m.words = m.words[:len(m.words)-1] }
 }
 
-// phantom is the key of an execution whose object never came to exist.
+// phantom returns a key for an execution whose object was never created.
 func (m *reference) phantom() string {
 	m.lost++
 	return fmt.Sprintf("phantom-%d", m.lost)
@@ -122,7 +122,7 @@ func (m *reference) expectRun(s step, at time.Time) (outcome, func(outcome)) {
 		case !j.suspended && s.fault == deaf:
 			return outcome{kind: retry}, nothing
 		case !j.suspended:
-			return outcome{kind: admitted}, nothing // nothing changes
+			return outcome{kind: admitted}, nothing // the Job runs already
 		}
 		q.update, q.plan, q.key = true, j.plan, fmt.Sprintf("%s-%d", j.uid, j.generation)
 	}
@@ -148,7 +148,7 @@ func (m *reference) expectRun(s step, at time.Time) (outcome, func(outcome)) {
 	return m.reserved(s, q, w, j)
 }
 
-// reserved is a run that a window covers: what is left of it depends on what goes wrong.
+// reserved is for a run that a window covers: whether the slot stays used depends on the fault.
 func (m *reference) reserved(s step, q ask, w *window, j *job) (outcome, func(outcome)) {
 	held := q.key != "" && slices.Contains(m.used[w.uid], q.key)
 	keep := func(outcome) {
@@ -193,7 +193,7 @@ func (m *reference) expectRemove(s step, at time.Time) (outcome, func(outcome)) 
 	return outcome{kind: admitted}, func(outcome) { delete(m.jobs, s.name) }
 }
 
-// expectRequire: fewer approvals weaken the boundary; more do not.
+// expectRequire changes the required approvals. Fewer approvals weaken the boundary; more do not.
 func (m *reference) expectRequire(s step, at time.Time) (outcome, func(outcome)) {
 	set := func(outcome) { m.required, m.written = s.number, m.written+1 }
 	switch {
@@ -213,7 +213,7 @@ func (m *reference) expectRequire(s step, at time.Time) (outcome, func(outcome))
 	}
 }
 
-// expectBurst: of so many at once, as many as all windows that cover one still allow. Which they are, nobody knows.
+// expectBurst admits as many of the Jobs as all windows that cover one still allow. Nobody knows which ones.
 func (m *reference) expectBurst(s step, at time.Time) (outcome, func(outcome)) {
 	left := 0
 	q := ask{person: s.person, plan: s.plan, at: at}

@@ -42,7 +42,7 @@ var lazy = fixture.Lazy{
 	},
 }
 
-// rights: everybody may approve and break the glass, as far as RBAC goes, the developers included: it is Firebreak that must refuse them.
+// rights let everybody, including the developers, approve and break the glass as far as RBAC goes: Firebreak must refuse them.
 const rights = `
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
@@ -74,7 +74,7 @@ func TestModelOnTheRealOne(t *testing.T) {
 	report(t, seen)
 }
 
-// live is a real control plane, and the people with their own credentials.
+// live is a real control plane, and clients of the people with their own credentials.
 type live struct {
 	t      testing.TB
 	people map[string]client.Client
@@ -103,7 +103,7 @@ func newLive(t testing.TB) *live {
 	return l
 }
 
-// margin is how long a step may take, and how far two clocks on one machine are from each other in whole seconds.
+// margin is how long a step may take, and how far two clocks on one machine may differ in whole seconds.
 const margin = 1200 * time.Millisecond
 
 func (l *live) now(boundaries []time.Time) time.Time {
@@ -121,7 +121,7 @@ func (l *live) now(boundaries []time.Time) time.Time {
 	}
 }
 
-// came reads an error as its sender would.
+// came turns an error into an outcome, as its sender would read it.
 func (l *live) came(err error) outcome {
 	var status apierrors.APIStatus
 	switch {

@@ -14,7 +14,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// do does a step, and says what came of it.
+// do does a step, and returns its outcome.
 func (m *memory) do(s step, at time.Time) outcome {
 	switch s.op {
 	case request:
@@ -87,7 +87,7 @@ func (m *memory) resume(s step) outcome {
 	}
 	if r.Allowed {
 		m.store.Drop(j)
-		_ = m.store.Put(after) // it was taken out a moment ago
+		_ = m.store.Put(after) // it was removed a moment ago
 	}
 	return outcomeOf(r.Allowed, r.Result)
 }
@@ -116,7 +116,7 @@ func (m *memory) burst(s step) outcome {
 	})
 }
 
-// atOnce does the same many times at once. Who is told to try again does, as clients do.
+// atOnce creates n objects at once. It retries if it is told to, as clients do.
 func atOnce(n int, create func(int) outcome) outcome {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -138,7 +138,7 @@ func atOnce(n int, create func(int) outcome) outcome {
 	return out
 }
 
-// executions returns how many records each window has, and how many each object that was created.
+// executions returns the records of the executions that hold a slot.
 func (m *memory) executions() []v1alpha1.ChangeExecution {
 	return apistore.All[v1alpha1.ChangeExecution](m.store, stage.Namespace)
 }

@@ -34,7 +34,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// memory is a cluster in memory: the store, and replicas of the webhook that are asked over HTTP as the API server does.
+// memory is a cluster in memory: the store, and replicas of the webhook that it asks over HTTP, as the API server does.
 type memory struct {
 	t        testing.TB
 	mu       sync.Mutex
@@ -103,7 +103,7 @@ type nobodyWatches struct{}
 
 func (nobodyWatches) Record(context.Context, admission.Outcome) {}
 
-// start replaces a replica: whatever it had in mind is gone.
+// start replaces a replica, which loses its memory.
 func (m *memory) start(i int) {
 	h := &admission.Handler{
 		Cache: m, Live: admission.NewReader(m.store, stage.Namespace, func(string, string) {}), Ledger: ledger.New(m.store, stage.Namespace),
@@ -116,7 +116,7 @@ func (m *memory) start(i int) {
 	m.replicas[i] = mux
 }
 
-// review is what the API server asks.
+// review is a question of the API server.
 type review struct {
 	person   string
 	op       admissionv1.Operation
@@ -177,7 +177,7 @@ func userOf(person string) authenticationv1.UserInfo {
 	return authenticationv1.UserInfo{Username: person, UID: "u-" + person, Groups: []string{group, "system:authenticated"}}
 }
 
-// outcomeOf reads an answer as its sender would.
+// outcomeOf turns an answer into an outcome, as its sender would read it.
 func outcomeOf(allowed bool, s *metav1.Status) outcome {
 	switch {
 	case allowed:

@@ -13,16 +13,15 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// cluster is what steps are done to.
+// cluster is a cluster on which steps are done.
 type cluster interface {
-	// now is the instant of the next step, none of whose boundaries is so near that it could be on either side.
+	// now returns the instant of the next step. No boundary is so near to it that it could be on either side.
 	now(boundaries []time.Time) time.Time
 	do(s step, at time.Time) outcome
 	executions() []v1alpha1.ChangeExecution
 }
 
-// sequence is how many steps are done to one cluster in memory: long enough for stories, short enough for names to be
-// used again.
+// sequence is how many steps are done on one cluster in memory: long enough for stories, short enough for names to be used again.
 const (
 	sequence  = 200
 	sequences = 60
@@ -41,7 +40,7 @@ func TestModelInMemory(t *testing.T) {
 		}
 	}
 	report(t, seen)
-	// A generator that never gets anything through would find nothing.
+	// A generator whose steps are never admitted would find nothing.
 	for _, must := range []string{
 		"request admitted []", "approve admitted []", "run admitted []", "resume admitted []", "require admitted []", "forget invalid []",
 		"run denied [ChangeWindowRequired]", "run denied [ExecutionsExhausted]", "run denied [PlanMismatch]", "run exists []", "run retry []",
@@ -65,7 +64,7 @@ func report(t *testing.T, seen map[string]int) {
 	t.Logf("%d steps, no divergence:\n%s", total, strings.Join(lines, "\n"))
 }
 
-// play does random steps, and compares each outcome and what the ledger then holds with the reference.
+// play does random steps, and compares each outcome and the ledger after it with the reference.
 func play(t *testing.T, c cluster, r *rand.Rand, steps int, sc scale, seen map[string]int) {
 	t.Helper()
 	m := newReference()
@@ -74,7 +73,7 @@ func play(t *testing.T, c cluster, r *rand.Rand, steps int, sc scale, seen map[s
 	for range steps {
 		s := g.step()
 		if !sc.faults && s.op == run && m.jobs[s.name] != nil {
-			// What is refused after it was admitted holds a slot until nobody can have seen it, which takes minutes.
+			// A run that is refused after admission holds a slot until nobody can have seen its object, which takes minutes.
 			s.op = remove
 		}
 		if s.op == forget && len(m.words) > 0 {
@@ -102,8 +101,8 @@ func agrees(want, got outcome) bool {
 	return slices.Equal(want.rules, got.rules)
 }
 
-// settle adopts the executions of a burst, and compares how many each window has, of all windows that ever were; each Job
-// that was created has exactly one.
+// settle adopts the executions of a burst, and compares how many each window has, including deleted windows. Each Job that was
+// created has exactly one.
 func (m *reference) settle(got outcome, all []v1alpha1.ChangeExecution) string {
 	have, records := map[string]int{}, map[string]int{}
 	for i := range all {

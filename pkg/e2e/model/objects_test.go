@@ -12,7 +12,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// windowOf is the window that a draft asks for, from an instant on.
+// windowOf returns the window of a draft, from an instant on.
 func windowOf(name string, d draft, at time.Time) *v1alpha1.ChangeWindow {
 	w := &v1alpha1.ChangeWindow{ObjectMeta: metav1.ObjectMeta{Name: d.key(name), Namespace: payments}}
 	w.SetGroupVersionKind(v1alpha1.GVK(v1alpha1.KindChangeWindow))
@@ -60,7 +60,7 @@ func planOf(plan string) *change.Plan {
 	j := jobOf("n", plan, false)
 	raw, err := json.Marshal(j)
 	if err != nil {
-		panic(err) // plain data
+		panic(err) // plain data can always be encoded
 	}
 	w, err := workload.Of(j.GroupVersionKind().GroupKind(), raw)
 	if err != nil {

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// outcome is what comes of a step: admitted, denied by rules, invalid, exists, missing, or retry.
+// outcome is the result of a step: admitted, denied by rules, invalid, exists, missing, or retry.
 type outcome struct {
 	kind  string
 	rules []string
-	// uid of what was created.
+	// uid is that of the new object.
 	uid string
-	// uids of the Jobs of a burst that were admitted.
+	// uids are those of the Jobs of a burst that were admitted.
 	uids []string
 }
 
@@ -47,13 +47,13 @@ type job struct {
 
 type interval struct{ from, to time.Time }
 
-// reference is the cluster as people would tell it.
+// reference is the state of the cluster, as people would describe it.
 type reference struct {
-	// required approvals, and how often the Environment was written.
+	// required is how many approvals are required, and written how often the Environment was written.
 	required, written int
 	windows           map[string]*window
 	words             []word
-	// used are the keys of the executions of each window, by UID, also after it is gone.
+	// used holds the keys of each window's executions, by the window's UID, even after the window is deleted.
 	used    map[string][]string
 	freezes map[string]interval
 	jobs    map[string]*job
@@ -64,7 +64,7 @@ func newReference() *reference {
 	return &reference{required: 1, windows: map[string]*window{}, used: map[string][]string{}, freezes: map[string]interval{}, jobs: map[string]*job{}}
 }
 
-// key of a window: boundary windows lie in another namespace.
+// key returns the key of a window: boundary windows lie in another namespace.
 func (d draft) key(name string) string {
 	if d.boundary {
 		return "boundary-" + name
@@ -72,14 +72,14 @@ func (d draft) key(name string) string {
 	return name
 }
 
-// ask is what somebody wants to do under a window.
+// ask is what a person wants to do under a window.
 type ask struct {
 	person, plan, key string
 	boundary, update  bool
 	at                time.Time
 }
 
-// Stages, in the order in which a window fails people.
+// The stages at which a window fails a requester, in order.
 const (
 	outOfScope = iota
 	rejected
@@ -121,7 +121,7 @@ func (m *reference) needed(w *window) int {
 	return m.required
 }
 
-// approvals are the persons whose word counts: neither who requested it nor who would use it.
+// approvals returns the persons whose approval counts: neither the requester of the window nor its user.
 func (m *reference) approvals(w *window, executor string) []string {
 	var out []string
 	for _, x := range m.words {
@@ -132,7 +132,7 @@ func (m *reference) approvals(w *window, executor string) []string {
 	return out
 }
 
-// closing is when a window closes: half-way for the second emergency that somebody opens without a review of the first.
+// closing returns when a window closes: half-way, if a person opens a second emergency before the first is reviewed.
 func (m *reference) closing(w *window) time.Time {
 	for _, o := range m.windows {
 		earlier := o.created.Before(w.created) || o.created.Equal(w.created) && o.uid < w.uid
@@ -147,7 +147,8 @@ func (m *reference) reviewed(w *window) bool {
 	return slices.ContainsFunc(m.words, func(x word) bool { return x.window == w.uid && x.by != w.by })
 }
 
-// nearest returns the window that comes nearest, and how near: the one that opens first of several, then by name.
+// nearest returns the window that comes nearest to covering q, and how near it comes. Of several, it takes the one that opens
+// first, then the first by name.
 func (m *reference) nearest(q ask) (*window, int) {
 	var best *window
 	stage := outOfScope
@@ -172,7 +173,7 @@ func (m *reference) frozen(at time.Time) bool {
 	return false
 }
 
-// objections to what somebody asks, and the window that covers it.
+// objections returns the rules that object to q, and the window that covers it.
 func (m *reference) objections(q ask) ([]string, *window) {
 	w, stage := m.nearest(q)
 	var rules []string
@@ -197,7 +198,7 @@ func (m *reference) objections(q ask) ([]string, *window) {
 	return append(rules, "ChangeWindowRequired"), nil
 }
 
-// overriding returns the approved emergency that covers what is asked in spite of a freeze.
+// overriding returns the approved emergency that covers q in spite of a freeze.
 func (m *reference) overriding(q ask) *window {
 	var best *window
 	for _, w := range m.windows {
@@ -211,7 +212,7 @@ func (m *reference) overriding(q ask) *window {
 	return best
 }
 
-// boundaries are the instants at which something opens or closes by itself.
+// boundaries returns the instants at which something opens or closes by itself.
 func (m *reference) boundaries() []time.Time {
 	var out []time.Time
 	for _, w := range m.windows {

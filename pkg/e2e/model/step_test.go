@@ -8,14 +8,14 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/apistore"
 )
 
-// op is what a step does.
+// op is the operation of a step.
 type op string
 
 const (
 	request   op = "request"  // a window
 	approve   op = "approve"  // a window
 	reject    op = "reject"   // a window
-	forget    op = "forget"   // a word: its object is deleted
+	forget    op = "forget"   // an approval or rejection: its object is deleted
 	shut      op = "shut"     // a window: it is deleted
 	run       op = "run"      // a Job is created
 	resume    op = "resume"   // a suspended Job
@@ -27,33 +27,33 @@ const (
 	restart   op = "restart"  // a replica
 	burst     op = "burst"    // of Jobs at once
 	nobody       = ""         // acts where a step needs no person
-	developer    = "dana"     // the one who is no member
+	developer    = "dana"     // the one person who is not a member
 	payments     = "payments" // the namespace of production
 	threeWide    = 3          // how many objects of a sort there are names for
 	retryable    = 503        // what a failed live read answers
 	anyAmount    = int32(0)   // a window that may be used without limit
 )
 
-// fault is what goes wrong during a run.
+// fault is the failure during a run.
 type fault string
 
 const (
 	none fault = ""
 	// reads fails every list.
 	reads fault = "reads fail"
-	// unwritten fails the reservation, which is not stored.
+	// unwritten fails the reservation and stores nothing.
 	unwritten fault = "reservation fails"
 	// unanswered stores the reservation and loses the answer.
 	unanswered fault = "reservation's answer is lost"
-	// stuck is that, and the reservation cannot be looked for either.
+	// stuck is unanswered, and the reservation cannot be looked for either.
 	stuck fault = "reservation's answer is lost, and it cannot be given back"
-	// blind fails the second look at the approvals.
+	// blind fails the second read of the approvals.
 	blind fault = "approvals cannot be read again"
 	// deaf loses the webhook's answer.
 	deaf fault = "webhook's answer is lost"
 )
 
-// stored is what of a fault is the store's.
+// stored returns the store's part of a fault.
 func (f fault) stored() apistore.Fault {
 	return map[fault]apistore.Fault{
 		reads: apistore.Reads, unwritten: apistore.Unwritten, unanswered: apistore.Unanswered, stuck: apistore.Stuck, blind: apistore.Blind,
@@ -62,34 +62,34 @@ func (f fault) stored() apistore.Fault {
 
 func faults() []fault { return []fault{reads, unwritten, unanswered, stuck, blind, deaf} }
 
-// draft is the window that is requested.
+// draft is the window that a person requests.
 type draft struct {
 	emergency, overrides bool
 	boundary             bool
-	// plan that is pinned: a or b; empty: none.
+	// plan is the pinned plan, a or b. It may be empty.
 	plan string
-	// updates: it may also be used to resume what is suspended.
+	// updates is true if the window also permits resuming a suspended Job.
 	updates bool
-	// team: everybody of the group may use it, not only who requests it.
+	// team is true if everybody of the group may use the window, not only its requester.
 	team bool
 	max  int32
-	// after and length say when it is open, from now on. tooLong: longer than the environment allows.
+	// after and length say when the window is open, from now on. tooLong is true if that is longer than the environment allows.
 	after, length time.Duration
 	tooLong       bool
 }
 
-// step is one thing that somebody does.
+// step is one action of a person.
 type step struct {
 	op     op
 	person string
-	// name of the window, Job or freeze.
+	// name is that of the window, Job or freeze.
 	name string
 	draft
 	suspended, dry bool
 	fault          fault
-	// number of approvals that are to be required, of Jobs at once, or of the replica.
+	// number is how many approvals to require, how many Jobs to create at once, or the index of the replica.
 	number int
-	// lasts is how much time passes, or how long a freeze holds; 0: until it is lifted.
+	// lasts is how much time passes, or how long a freeze holds. A freeze with 0 holds until it is lifted.
 	lasts time.Duration
 }
 
@@ -110,14 +110,14 @@ func (s step) String() string {
 	return out
 }
 
-// scale says how long things last: hours against a clock that can be set, seconds against a real one.
+// scale says how long things last: hours with a clock that can be set, seconds with a real one.
 type scale struct {
 	soon, short, long time.Duration
-	// faults are injected. Where they are not, time is real, so it passes more seldom, and replicas are restarted more seldom.
+	// faults is true if faults are injected. If not, time is real, so time passes and replicas restart less often.
 	faults bool
 }
 
-// weights of the operations, out of their sum.
+// weights are the weights of the operations, relative to their sum.
 func weights() []struct {
 	op     op
 	weight int
@@ -152,7 +152,7 @@ func chance(r *rand.Rand, percent int) bool { return r.IntN(100) < percent }
 // members may request, approve and run.
 func members() []string { return []string{"sam", "robin", "alex", "kim"} }
 
-// stories are sequences that random steps seldom come upon. They take hours, so they are for memory.
+// stories returns sequences that random steps seldom produce. They take hours, so they are for memory only.
 func stories(sc scale) [][]step {
 	sam, robin := members()[0], members()[1]
 	emergency := draft{emergency: true, updates: true, length: sc.long}
@@ -163,20 +163,20 @@ func stories(sc scale) [][]step {
 			{op: shut, person: sam, name: "n2"}, {op: pass, lasts: sc.long/2 + sc.soon}, {op: shut, person: robin, name: "n0"},
 			{op: run, person: sam, name: "n0", draft: draft{plan: "a"}},
 		},
-		{ // so it does if it was opened in the same second
+		{ // also if it was opened in the same second
 			{op: request, person: robin, name: "n0", draft: emergency}, {op: request, person: robin, name: "n1", draft: emergency},
 			{op: pass, lasts: sc.long/2 + sc.soon}, {op: run, person: robin, name: "n1", draft: draft{plan: "a"}},
 			{op: approve, person: sam, name: "n0"}, {op: run, person: robin, name: "n2", draft: draft{plan: "a"}},
 		},
 	}
-	return append(out, []step{ // what was tried again is one execution
+	return append(out, []step{ // a repeated request is one execution
 		{op: shut, person: sam, name: "n1"}, {op: request, person: sam, name: "n1", draft: normal}, {op: approve, person: robin, name: "n1"},
 		{op: remove, person: sam, name: "n1"}, {op: run, person: sam, name: "n1", draft: draft{plan: "a"}, suspended: true},
 		{op: resume, person: sam, name: "n1", fault: deaf}, {op: resume, person: sam, name: "n1"}, {op: resume, person: sam, name: "n1"},
 	})
 }
 
-// generator picks steps: mostly at random, now and then a story.
+// generator picks steps: mostly at random, sometimes a story.
 type generator struct {
 	*rand.Rand
 	scale
@@ -201,7 +201,7 @@ func draw(r *rand.Rand, sc scale) step {
 	case s.op == approve && chance(r, 60):
 		s.person = one(r, members()[1:]...)
 	case chance(r, 60):
-		s.person = members()[0] // who asks is mostly one, so that there is somebody else to approve
+		s.person = members()[0] // mostly one person requests, so that another can approve
 	}
 	if !sc.faults && (s.op == pass || s.op == restart) && chance(r, 70) {
 		s.op = run

@@ -11,7 +11,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 )
 
-// auditPolicy notes every request of Firebreak's own, and nobody else's.
+// auditPolicy records every request of Firebreak, and of no other user.
 const auditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -20,7 +20,7 @@ rules:
 - {level: None}
 `
 
-// asked is one request that Firebreak has sent.
+// asked is one request that Firebreak sent.
 type asked struct {
 	Verb      string `json:"verb"`
 	ObjectRef struct {
@@ -47,14 +47,14 @@ func (a *asked) within(r *role, rule *rbacv1.PolicyRule) bool {
 		(len(rule.ResourceNames) == 0 || slices.Contains(rule.ResourceNames, a.ObjectRef.Name))
 }
 
-// missed reports whether the request needs the rule: what is applied and not there needs create, too.
+// missed reports whether the request needs the rule. Applying an object that does not exist needs create, too.
 func (a *asked) missed(r *role, rule *rbacv1.PolicyRule) bool {
 	created := *a
 	created.Verb = "create"
 	return a.within(r, rule) || a.Verb == "patch" && created.within(r, rule)
 }
 
-// since reads what was asked after an offset of the audit log, and returns the offset of its end.
+// since reads the requests after an offset of the audit log, and returns the offset of its end.
 func since(t *testing.T, offset int64) ([]asked, int64) {
 	t.Helper()
 	f, err := os.Open(auditLog)
@@ -70,7 +70,7 @@ func since(t *testing.T, offset int64) ([]asked, int64) {
 	for {
 		line, err := r.ReadString('\n')
 		if err != nil {
-			return out, offset // what is half written is read the next time
+			return out, offset // a line that is half written is read the next time
 		}
 		offset += int64(len(line))
 		var a asked

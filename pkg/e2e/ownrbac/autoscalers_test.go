@@ -14,7 +14,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 )
 
-// autoscaled makes a custom resource of ten and an autoscaler for it that allows more.
+// autoscaled creates a custom resource of ten replicas and an autoscaler for it that allows more.
 func autoscaled(t *testing.T) (name string) {
 	t.Helper()
 	name = fresh("scaled")
@@ -37,7 +37,7 @@ func bounded(name string, most int32) *autoscalingv2.HorizontalPodAutoscaler {
 	}
 }
 
-// doesMeasure has Kubernetes' autoscaler see ten, and then four: fewer than half of the ten are too few.
+// doesMeasure lets Kubernetes' autoscaler see ten replicas, and then four: Firebreak refuses fewer than half of the ten.
 func doesMeasure(t *testing.T) func() bool {
 	name := autoscaled(t)
 	hpa := bounded(name, 20)
@@ -65,7 +65,7 @@ func doesMeasure(t *testing.T) func() bool {
 	}
 }
 
-// doesScale says how many run when fewer are to.
+// doesScale shows that Firebreak says how many replicas run if an autoscaler is to run fewer.
 func doesScale(t *testing.T) func() bool {
 	err := people.SRE.Create(t.Context(), bounded(autoscaled(t), 1))
 	return func() bool { return err != nil && strings.Contains(err.Error(), "at most 1 run where 10 did") }
