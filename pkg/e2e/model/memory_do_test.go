@@ -138,7 +138,7 @@ func atOnce(n int, create func(int) outcome) outcome {
 	return out
 }
 
-// executions returns the records of the executions that hold a slot.
+// executions returns the records of all executions.
 func (m *memory) executions() []v1alpha1.ChangeExecution {
 	return apistore.All[v1alpha1.ChangeExecution](m.store, stage.Namespace)
 }

@@ -27,15 +27,15 @@ import (
 
 type pod = controlplane.RunningPod
 
-// behaviour is something that Firebreak does by its rights. does begins it, and returns what tells that it was done; nil: the
-// behaviour is getting ready. afresh: what it rests on is asked for when a replica starts. heals: once the right is back, it is
-// done after all.
+// behaviour is something that Firebreak does by its rights. does begins it, and returns a function that reports whether it was
+// done; it is nil for getting ready. afresh is true if a replica needs the right only when it starts. heals is true if the
+// behaviour is done after all once the right is back.
 type behaviour struct {
 	does          func(t *testing.T) func() bool
 	afresh, heals bool
 }
 
-// The behaviours, as what breaks without a rule.
+// The behaviours, named by what breaks without a rule.
 const (
 	getsReady     = "it gets ready"
 	writesStatus  = "it writes statuses"
@@ -121,8 +121,8 @@ func behaviours() map[string]behaviour {
 	}
 }
 
-// inOrder is the behaviours in the order in which none disturbs another: after what takes the registrations or the certificate
-// away, it takes a moment until requests are judged again.
+// inOrder returns the behaviours in an order in which none disturbs another: after one that removes the registrations or the
+// certificate, it takes a moment until requests are judged again.
 func inOrder() []string {
 	return []string{writesStatus, lifts, applies, tells, compares, ranks, measures, scales, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
 }
@@ -136,7 +136,7 @@ func kubectl(t *testing.T, args ...string) string {
 	return out
 }
 
-// doesWriteStatus makes one object of each kind that has a status.
+// doesWriteStatus creates one object of each kind that has a status.
 func doesWriteStatus(t *testing.T) func() bool {
 	e := &v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: fresh("written")}, Spec: v1alpha1.EnvironmentSpec{Tier: v1alpha1.TierNonProduction}}
 	d := &v1alpha1.DataStore{ObjectMeta: metav1.ObjectMeta{Name: fresh("written")}, Spec: v1alpha1.DataStoreSpec{Environment: e.Name, Hosts: []string{e.Name + ".example.com"}}}
@@ -182,7 +182,7 @@ func doesLift(t *testing.T) func() bool {
 	}
 }
 
-// doesApply declares one environment in the place of that of the last time.
+// doesApply declares one environment in place of the one declared before.
 func doesApply(t *testing.T) func() bool {
 	var l v1alpha1.EnvironmentList
 	if err := people.Admin.List(t.Context(), &l, client.MatchingLabels{v1alpha1.LabelDeclared: "true"}); err != nil {
@@ -207,7 +207,7 @@ func declare(ctx context.Context, text string) error {
 	return people.Admin.Patch(ctx, cm, client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"data":{"estate.yaml":%q}}`, text)))
 }
 
-// declareAndTakeBack does so with a data store, while there is no boundary: afterwards to take one back takes a window.
+// declareAndTakeBack declares and deletes a data store while there is no boundary: afterwards, deleting it needs a window.
 func declareAndTakeBack(ctx context.Context) error {
 	for _, step := range []struct {
 		text string
@@ -233,7 +233,7 @@ func declareAndTakeBack(ctx context.Context) error {
 	return nil
 }
 
-// doesTell has somebody refused, twice: the second time the Event is counted.
+// doesTell has a request refused twice: the second time, the Event is counted.
 func doesTell(t *testing.T) func() bool {
 	name := fresh("refused")
 	for range 2 {
@@ -300,7 +300,7 @@ func doesMendPolicies(t *testing.T) func() bool {
 
 func doesSettle(t *testing.T) func() bool { return settled(t, false) }
 
-// doesSee has a Job made that makes no Pods: nothing but a watch tells that it is there.
+// doesSee creates a Job that makes no Pods: only a watch shows that it exists.
 func doesSee(t *testing.T) func() bool { return settled(t, true) }
 
 func settled(t *testing.T, suspended bool) func() bool {
@@ -349,7 +349,7 @@ func doesRelease(t *testing.T) func() bool {
 // doesCertify empties the Secret of the certificate.
 func doesCertify(t *testing.T) func() bool {
 	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "firebreak-webhook-cert", Namespace: stage.Namespace}}
-	robot, err := the.Client(the.UserConfig("ci-deployer")) // no person may
+	robot, err := the.Client(the.UserConfig("ci-deployer")) // a person may not
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -361,7 +361,8 @@ func doesCertify(t *testing.T) func() bool {
 		if err := people.Admin.Get(t.Context(), client.ObjectKeyFromObject(s), s); err != nil {
 			t.Fatal(err)
 		}
-		// Until the new authority is in the registrations, the old certificate is still trusted: that is not over yet.
+		// Until the registrations have the new authority, the API server still trusts the old certificate: the behaviour is not
+		// done yet.
 		in := kubectl(t, "get", validating, "firebreak", "--ignore-not-found", "-o", "jsonpath={.webhooks[0].clientConfig.caBundle}")
 		if len(s.Data["tls.crt"]) == 0 || in != base64.StdEncoding.EncodeToString(s.Data["ca.crt"]) || !judges(t) {
 			since = time.Time{}
@@ -374,13 +375,13 @@ func doesCertify(t *testing.T) func() bool {
 	}
 }
 
-// judges: the API server trusts the certificate that the webhook shows.
+// judges reports whether the API server trusts the webhook's certificate.
 func judges(t *testing.T) bool {
 	err := people.Developer.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{GenerateName: "a-", Namespace: "dev"}, Data: map[string]string{"url": "postgres://orders.prod.db.example.com/a"}})
 	return err != nil && strings.Contains(err.Error(), "DataStoreAcrossTiers")
 }
 
-// operator is an account that production lists as one, with a token from before there was a boundary.
+// operator is an account that production lists as an operator, with a token from before there was a boundary.
 var operator client.Client //nolint:gochecknoglobals // written once, before the tests
 
 const employed = `
@@ -428,8 +429,8 @@ func doesRank(t *testing.T) func() bool {
 	}
 }
 
-// doesCompare has an operator make something else of a custom resource than its templates say, which is refused only if the
-// resource can be read.
+// doesCompare has an operator make a Pod that differs from the templates of a custom resource. Firebreak refuses it only if it can
+// read the resource.
 func doesCompare(t *testing.T) func() bool {
 	w := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "argoproj.io/v1", "kind": "Workflow", "metadata": map[string]any{"name": fresh("compared"), "namespace": fixture.Production},
@@ -448,6 +449,6 @@ func doesCompare(t *testing.T) func() bool {
 		})
 		return err != nil && strings.Contains(err.Error(), "is not what Workflow")
 	}
-	differs() // Firebreak reads the resource now: without the rule it is refused that.
+	differs() // Firebreak reads the resource now. Without the rule, the API server refuses that.
 	return differs
 }

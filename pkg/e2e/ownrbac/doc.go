@@ -1,5 +1,5 @@
-// Package ownrbac shows that the chart's roles for Firebreak itself are enough and no more: everything works with them, each
-// verb of each rule is used by that, and without any one rule something breaks that is named here.
+// Package ownrbac shows that the chart's roles for Firebreak itself are enough and no more: with them everything works, each verb
+// of each rule is used, and without any one rule a behaviour breaks that the package names.
 //
 // This package may change without notice.
 package ownrbac

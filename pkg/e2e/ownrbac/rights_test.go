@@ -23,7 +23,7 @@ import (
 var (
 	the      *stage.Stage    //nolint:gochecknoglobals // one control plane serves the tests of this package
 	people   *fixture.People //nolint:gochecknoglobals // and so do its people
-	auditLog string          //nolint:gochecknoglobals // and what it notes
+	auditLog string          //nolint:gochecknoglobals // and its audit log
 )
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -43,7 +43,7 @@ func run(m *testing.M) int {
 	}
 	return fixture.Main(m, stage.Options{
 		APIServerArgs: []string{"--audit-policy-file=" + policy, "--audit-log-path=" + auditLog},
-		// All that the roles depend on.
+		// These values switch on everything that the roles depend on.
 		Values: []string{"secrets.read=true", "environments.declared.tier=NonProduction", "webhook.owners[0].apiGroups[0]=argoproj.io", "webhook.owners[0].resources[0]=workflows"},
 	}, &the, func(ctx context.Context, s *stage.Stage) (err error) {
 		if people, err = fixture.Clients(s); err != nil {
@@ -55,7 +55,7 @@ func run(m *testing.M) int {
 		if err := employ(ctx, s); err != nil {
 			return err
 		}
-		// While there is no boundary: afterwards it takes a window.
+		// It is created while there is no boundary: afterwards it needs a window.
 		return people.Admin.Create(ctx, &v1alpha1.Exemption{
 			ObjectMeta: metav1.ObjectMeta{Name: "early"},
 			Spec: v1alpha1.ExemptionSpec{
@@ -67,7 +67,7 @@ func run(m *testing.M) int {
 	})
 }
 
-// role is one of the chart's roles of Firebreak's own account.
+// role is one of the chart's roles for Firebreak's own account.
 type role struct {
 	namespace, name string // a ClusterRole has no namespace
 	rules           []rbacv1.PolicyRule
@@ -108,7 +108,7 @@ func (r *role) set(ctx context.Context, rules []rbacv1.PolicyRule) error {
 	return people.Admin.Update(ctx, &c)
 }
 
-// say names a rule.
+// say returns a text that names a rule.
 func (r *role) say(rule *rbacv1.PolicyRule) string {
 	where := "everywhere"
 	if r.namespace != "" {
@@ -117,7 +117,7 @@ func (r *role) say(rule *rbacv1.PolicyRule) string {
 	return fmt.Sprintf("%s %s %s", strings.Join(rule.Verbs, ","), strings.Join(rule.Resources, ","), where)
 }
 
-// With its roles Firebreak does all that it is for, is refused nothing, and uses every verb that they give.
+// With its roles, Firebreak does everything that it is for, gets no refusal, and uses every verb that they grant.
 func TestTheRightsAreEnoughAndNoMore(t *testing.T) {
 	for _, name := range inOrder() {
 		t.Run(name, func(t *testing.T) { await.True(t, name, behaviours()[name].does(t)) })
@@ -143,7 +143,7 @@ func TestTheRightsAreEnoughAndNoMore(t *testing.T) {
 	}
 }
 
-// implied are the verbs that are not seen here, with the reason for which they are needed.
+// implied are the verbs that the test does not see in use, with the reason why they are needed.
 func implied() map[string]string {
 	const (
 		stream = "API servers before 1.34 do not send what there is with a watch: it is listed first"
@@ -173,7 +173,7 @@ func implied() map[string]string {
 	return out
 }
 
-// Without any one rule something breaks. Some rules depend on the values.
+// Without any one rule, some behaviour breaks. Some rules depend on the values.
 func TestWithoutARule(t *testing.T) {
 	breaks := expected()
 	for _, values := range []string{"secrets.read=true", "secrets.read=false"} {
@@ -192,7 +192,7 @@ func TestWithoutARule(t *testing.T) {
 	}
 }
 
-// done is what stands beside a rule that was tried.
+// done marks a rule that was tried.
 const done = ""
 
 func withoutEach(t *testing.T, breaks map[string]string) {
@@ -210,10 +210,10 @@ func withoutEach(t *testing.T, breaks map[string]string) {
 	}
 }
 
-// without takes a rule away, waits until Firebreak is refused something for it, and looks whether the behaviour is gone.
+// without removes a rule, waits until Firebreak gets a refusal for lack of it, and checks that the behaviour stops.
 func without(t *testing.T, r *role, i int, b behaviour) {
 	_, from := since(t, 0)
-	// Not at the first try, perhaps: the rule before may have been that of the certificate, which is made anew meanwhile.
+	// The first try may fail: the rule before may have been that of the certificate, which is being renewed.
 	await.True(t, "the rule is taken away", func() bool {
 		return r.set(t.Context(), slices.Delete(slices.Clone(r.rules), i, i+1)) == nil
 	})
@@ -242,8 +242,8 @@ func without(t *testing.T, r *role, i int, b behaviour) {
 	}
 }
 
-// giveBack writes the role as it was. A Firebreak that cannot judge refuses that, too: without its registrations one is free,
-// and once it can judge it puts them back.
+// giveBack restores the role. A Firebreak that cannot judge refuses that, too. Without its registrations the write is free, and
+// once Firebreak can judge, it restores them.
 func giveBack(t *testing.T, r *role) {
 	t.Helper()
 	if r.set(t.Context(), r.rules) != nil {

@@ -28,12 +28,12 @@ func TestMain(m *testing.M) {
 	os.Exit(fixture.On(m, stage.Options{Before: before}, &the, estate))
 }
 
-// testdata are the fixtures of package policy.
+// testdata returns a path in the fixtures of package policy.
 func testdata(parts ...string) string {
 	return filepath.Join(append([]string{"..", "..", "policy", "testdata"}, parts...)...)
 }
 
-// parts returns the documents of the estate of the fixtures: what Firebreak is told, and what the cluster has.
+// parts returns the documents of the estate of the fixtures: those that Firebreak is told, and those that the cluster has.
 func parts() (told, cluster []string, err error) {
 	raw, err := os.ReadFile(testdata("estate.yaml"))
 	if err != nil {
@@ -49,7 +49,7 @@ func parts() (told, cluster []string, err error) {
 	return told, cluster, nil
 }
 
-// before is the cluster before Firebreak comes to it, in which RBAC lets everybody of the fixtures do anything.
+// before sets up the cluster before Firebreak is installed. In it, RBAC lets every user of the fixtures do anything.
 func before(ctx context.Context, s *stage.Stage) error {
 	if err := s.Apply(ctx, `{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: all-of-it}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin},
   subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: developers}, {apiGroup: rbac.authorization.k8s.io, kind: Group, name: sre}, {apiGroup: rbac.authorization.k8s.io, kind: Group, name: pci-operators}]}`); err != nil {
@@ -59,13 +59,13 @@ func before(ctx context.Context, s *stage.Stage) error {
 	if err != nil {
 		return err
 	}
-	for _, text := range cluster { // one by one: the cluster has some of it already, and refuses what names UIDs that it did not give
+	for _, text := range cluster { // one by one: the cluster has some of it already, and refuses objects that name UIDs of other clusters
 		_ = s.Apply(ctx, text)
 	}
 	return nil
 }
 
-// estate is what Firebreak is told.
+// estate applies what Firebreak is told.
 func estate(ctx context.Context) error {
 	told, _, err := parts()
 	if err != nil {
@@ -73,7 +73,7 @@ func estate(ctx context.Context) error {
 	}
 	for _, text := range told {
 		if strings.Contains(text, "expiresAt: \"2026-10-31") || strings.Contains(text, "expiresAt: 2026-10-31") {
-			continue // one that has expired cannot be made any more
+			continue // one that has expired cannot be created any more
 		}
 		if err := the.Apply(ctx, text); err != nil {
 			return err
@@ -98,8 +98,8 @@ type sent struct {
 	groups               []string
 }
 
-// fixtures returns those of all rules in which a person creates an object, as they stand; the others need an instant, a stored object or a
-// machine's token.
+// fixtures returns, unchanged, the fixtures of all rules in which a person creates an object. The others need an instant, a stored
+// object or a machine's token.
 func fixtures(t *testing.T) []sent {
 	t.Helper()
 	var people map[string]struct {
@@ -156,7 +156,7 @@ func read(t *testing.T, file string, into any) {
 	}
 }
 
-// as are the flags by which both commands act as a person.
+// as returns the flags by which both commands act as a person.
 func (s *sent) as() []string {
 	out := []string{"--as", s.user}
 	for _, g := range s.groups {
@@ -165,7 +165,7 @@ func (s *sent) as() []string {
 	return out
 }
 
-// objections returns the rules that object in a sentence.
+// objections returns the rules that object, as a message names them.
 func objections(said string) []string {
 	var out []string
 	for _, m := range regexp.MustCompile(`[(; ]([A-Z][A-Za-z]+): `).FindAllStringSubmatch(said, -1) {
@@ -177,8 +177,8 @@ func objections(said string) []string {
 	return out
 }
 
-// webhook returns the rules that deny, as the API server says; false: the request does not reach Firebreak, for the API server itself
-// refuses it. A dry run says what a real run would be denied for.
+// webhook returns the rules that deny, as the API server reports them. It returns false if the request does not reach Firebreak,
+// since the API server itself refuses it. A dry run reports the rules that would deny a real run.
 func (s *sent) webhook(t *testing.T) ([]string, bool) {
 	t.Helper()
 	out, err := the.KubectlWith(t.Context(), the.AdminConfig(), s.manifest, append([]string{"create", "--dry-run=server", "--validate=false", "-f", "-"}, s.as()...)...)
@@ -193,7 +193,7 @@ func (s *sent) webhook(t *testing.T) ([]string, bool) {
 	return nil, false
 }
 
-// check returns the rules that deny, as the command says against the live cluster.
+// check returns the rules that deny, as the command reports them against the live cluster.
 func (s *sent) check(t *testing.T) []string {
 	t.Helper()
 	out, _ := the.Plugin(t.Context(), the.AdminConfig(), append([]string{"check", "-f", s.path, "--operation", "create", "-o", "json"}, s.as()...)...)
@@ -216,7 +216,7 @@ func (s *sent) check(t *testing.T) []string {
 	return denied
 }
 
-// TestEveryFixture: the webhook, asked by the API server, and check against the same cluster deny by the same rules.
+// TestEveryFixture shows that the webhook, asked by the API server, and check against the same cluster deny by the same rules.
 func TestEveryFixture(t *testing.T) {
 	reached, denied := 0, 0
 	for _, s := range fixtures(t) {
@@ -230,7 +230,7 @@ func TestEveryFixture(t *testing.T) {
 				denied++
 			}
 			if filepath.Base(s.path) == "role-that-is-not-there.yaml" {
-				return // of a dry run, the role is not stored any more than its binding; check judges the real run
+				return // a dry run stores the role no more than its binding; check judges the real run
 			}
 			if got := s.check(t); !slices.Equal(got, want) {
 				t.Errorf("check denies by %v, the webhook by %v", got, want)

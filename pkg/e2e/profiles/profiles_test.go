@@ -21,7 +21,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// start installs a profile with nothing but what its readers are told to add: a data store, and who is no person.
+// start installs a profile with only the additions that its readers are told to make: a data store, and the users that are not
+// persons.
 func start(t *testing.T, profile string) (*stage.Stage, *fixture.People) {
 	t.Helper()
 	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
@@ -70,7 +71,7 @@ func reaching() *corev1.Pod {
 	}
 }
 
-// job runs what a machine sends to production; arg makes it name the database, or not.
+// job is a Job that a machine sends to production. arg may make it name the database.
 func job(arg string) *batchv1.Job {
 	return &batchv1.Job{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: "job-", Namespace: "prod"},
@@ -108,13 +109,13 @@ func admitted(t *testing.T, what string, err error) {
 	}
 }
 
-// observe: nothing is refused; what would be is only recorded.
+// The profile observe refuses nothing, and only records what it would refuse.
 func TestObserve(t *testing.T) {
 	s, p := start(t, "observe")
 	admitted(t, "a Pod of development that names production's database", p.Developer.Create(t.Context(), reaching()))
 	admitted(t, "maintenance", p.SRE.Create(t.Context(), job(maintenance)))
 	admitted(t, "an outsider in production", p.Developer.Create(t.Context(), job(routine)))
-	// Not in development either.
+	// It refuses nothing in development either.
 	admitted(t, "a right of development given to production", p.Admin.Create(t.Context(), &rbacv1.RoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: "across", Namespace: "dev"},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "admin"},
@@ -138,7 +139,7 @@ func TestObserve(t *testing.T) {
 	}
 }
 
-// standard: production and non-production are kept apart, and maintenance that is recognised needs an approved window.
+// The profile standard keeps production and non-production apart, and recognised maintenance needs an approved window.
 func TestStandard(t *testing.T) {
 	s, p := start(t, "standard")
 	refused(t, "a Pod of development that names production's database", p.Developer.Create(t.Context(), reaching()),
@@ -149,7 +150,7 @@ func TestStandard(t *testing.T) {
 	admitted(t, "a machine that nobody has listed, with a warning", platform(t, s).Create(t.Context(), note()))
 }
 
-// strict: everything that can be refused is, every Job in production needs a window, and two persons approve it.
+// The profile strict refuses everything that can be refused. Every Job in production needs a window, which two persons approve.
 func TestStrict(t *testing.T) {
 	s, p := start(t, "strict")
 	refused(t, "a Pod of development that names production's database", p.Developer.Create(t.Context(), reaching()), "DataStoreAcrossTiers: ")
@@ -168,7 +169,7 @@ func TestStrict(t *testing.T) {
 	refused(t, "a machine that nobody has listed", platform(t, s).Create(t.Context(), note()), `IdentityOutsideEnvironment: service account "platform/robot" is not a member`)
 }
 
-// platform is a machine of the platform's that no Environment lists, and that has rights in production.
+// platform is a machine of the platform that no Environment lists, and that has rights in production.
 func platform(t *testing.T, s *stage.Stage) client.Client {
 	t.Helper()
 	token, err := s.Kubectl(t.Context(), s.AdminConfig(), "create", "token", "robot", "-n", "platform")
@@ -207,7 +208,7 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: configures}
 subjects: [{kind: ServiceAccount, name: robot, namespace: platform}]
 `
 
-// findings returns what was counted of findings.
+// findings returns the metric that counts findings.
 func findings(t *testing.T, s *stage.Stage) string {
 	t.Helper()
 	metrics, err := s.Metrics(t.Context())

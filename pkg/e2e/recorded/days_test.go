@@ -9,14 +9,13 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// nowhere is what a sender reads before the instant at which the window opens, and thereafter.
+// nowhere is the message before the instant at which the window opens, and thereafter the message after it.
 const (
 	nowhere    = `jobs.batch "reindex-orders" is forbidden: wait: window "nightly" opens at `
 	thereafter = ` (ChangeWindowRequired: this is maintenance in "production": it names data store "orders", runs psql and is started by a person)`
 )
 
-// On the days on which clocks change, a window opens when its zone's clock says so: at the first instant that exists, and
-// once.
+// On the days on which clocks change, a window opens when its zone's clock says so: at the first instant that exists, and once.
 func TestTheDaysOnWhichClocksChange(t *testing.T) {
 	type moment struct{ at, opens string } // opens: empty if the Job is admitted
 	for name, tc := range map[string]struct {
@@ -86,7 +85,7 @@ func TestTheDaysOnWhichClocksChange(t *testing.T) {
 	}
 }
 
-// What a CronJob spawns must have been due in the window, and be spawned in it.
+// A Job of a CronJob must have been due in the window, and be created in it.
 func TestRunsOfACronJob(t *testing.T) {
 	const run = `jobs.batch "nightly-29922161" is forbidden: request a window: kubectl firebreak request -f MANIFEST -n payments ` +
 		`(ChangeWindowRequired: this is maintenance in "production": it names data store "orders" and runs psql; window "nightly" does not permit it, since `

@@ -28,8 +28,8 @@ func approvalOf(w *v1alpha1.ChangeWindow, a *v1alpha1.ChangeApproval) *v1alpha1.
 	return a
 }
 
-// What has expired stops counting at that instant, whether or not anything has looked at it: in the webhook, in check, and
-// in the audit.
+// A permission that expires stops counting at that instant, whether or not any program has looked at it: in the webhook, in check,
+// and in the audit.
 func TestWhatHasExpiredCountsNowhere(t *testing.T) {
 	expires := instant(t, "2027-03-28T01:00:00Z")
 	until := metav1.NewTime(expires)
@@ -54,10 +54,10 @@ func TestWhatHasExpiredCountsNowhere(t *testing.T) {
 		recording, person, group string
 		estate                   func(*estate.Input)
 		state                    []client.Object
-		// denial is what is said of it afterwards; standing is what the audit says of the permission, before and after.
+		// denial is the message afterwards. standing and then are the audit's lines about the permission, before and after.
 		denial         string
 		standing, then string
-		// changes: it is about change, of which what is stored says nothing.
+		// changes is true if the permission is for a change, which stored objects do not show.
 		changes bool
 	}{
 		"an exemption": {
@@ -107,7 +107,7 @@ func TestWhatHasExpiredCountsNowhere(t *testing.T) {
 	}
 }
 
-// answers runs the plugin, which must deny what is asked in these words, or deny nothing, and returns what it says.
+// answers runs the plugin and returns its output. The plugin must deny the request with a message, or deny nothing.
 func answers(t *testing.T, denied bool, denial string, args []string) string {
 	t.Helper()
 	out, code := run(t, args...)
@@ -119,7 +119,7 @@ func answers(t *testing.T, denied bool, denial string, args []string) string {
 
 type files struct{ estate, manifest string }
 
-// written puts the estate and the change state into files, and what was sent into another.
+// written writes the estate and the change state into files, and the sent object into another.
 func written(t *testing.T, in estate.Input, state []client.Object, sent map[string]any) files {
 	t.Helper()
 	var all bytes.Buffer

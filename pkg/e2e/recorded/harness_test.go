@@ -35,7 +35,7 @@ const (
 	cluster   = "prod-eu-1"
 )
 
-// server is one replica in memory, by a clock of the test's.
+// server is one replica in memory, with a clock of the test.
 type server struct {
 	t       *testing.T
 	at      time.Time
@@ -44,7 +44,7 @@ type server struct {
 	http.Handler
 }
 
-// controllerUID is that of the cronjob controller's account in the recording.
+// controllerUID is the UID of the cronjob controller's account in the recording.
 const controllerUID = "d59edb14-ac8e-4360-b657-187d2ed03546"
 
 func serverOf(t *testing.T, in estate.Input, objects ...client.Object) *server {
@@ -67,7 +67,7 @@ func serverOf(t *testing.T, in estate.Input, objects ...client.Object) *server {
 	return s
 }
 
-// View implements the handler's memory, Seen and Record hear nothing.
+// View implements the handler's memory. Seen and Record do nothing.
 func (s *server) View() (*policy.ClusterView, bool)           { return s.cluster, true }
 func (*server) Seen(types.UID)                                {}
 func (*server) Record(_ context.Context, _ admission.Outcome) {}
@@ -85,14 +85,14 @@ func recording(t *testing.T, name string) map[string]any {
 	return review
 }
 
-// object is what a recording is about, as it was sent.
+// object returns the object of a recording, as it was sent.
 func object(t *testing.T, review map[string]any) map[string]any {
 	t.Helper()
 	return review["request"].(map[string]any)["object"].(map[string]any)
 }
 
-// send replays a recording at an instant, of an object created then, under a UID that is like none before. It returns what
-// the sender reads; empty if it is admitted.
+// send replays a recording at an instant, with an object created then, under a new UID. It returns the message that the sender
+// reads, which is empty if the object is admitted.
 func (s *server) send(review map[string]any, at time.Time, edit func(meta map[string]any)) string {
 	s.t.Helper()
 	s.at = at
@@ -119,7 +119,7 @@ func (s *server) send(review map[string]any, at time.Time, edit func(meta map[st
 	return answer.Response.Result.Message
 }
 
-// planOf pins what a recording would run.
+// planOf returns a plan that pins what a recording would run.
 func planOf(t *testing.T, review map[string]any, names v1alpha1.Glob) *v1alpha1.Plan {
 	t.Helper()
 	raw, err := json.Marshal(object(t, review))
@@ -138,7 +138,7 @@ func jobs(names v1alpha1.Glob) v1alpha1.ScopedResource {
 	return v1alpha1.ScopedResource{Group: "batch", Kind: "Job", Names: []v1alpha1.Glob{names}}
 }
 
-// estateOf is a production with a database, a development and a staging.
+// estateOf returns an estate of a production with a database, a development and a staging.
 func estateOf(edit func(*v1alpha1.Environment)) estate.Input {
 	side := func(name string, tier v1alpha1.Tier, group v1alpha1.Glob, namespaces ...v1alpha1.Glob) v1alpha1.Environment {
 		return v1alpha1.Environment{
@@ -165,7 +165,7 @@ func estateOf(edit func(*v1alpha1.Environment)) estate.Input {
 	}
 }
 
-// standard is an approved window that recurs, requested by sam and approved by robin at an instant.
+// standard returns an approved window that recurs, requested by sam and approved by robin at an instant.
 func standard(t *testing.T, review map[string]any, names v1alpha1.Glob, r v1alpha1.Recurrence, approved time.Time) (*v1alpha1.ChangeWindow, *v1alpha1.ChangeApproval) {
 	t.Helper()
 	w := &v1alpha1.ChangeWindow{

@@ -25,7 +25,7 @@ const quotaNamespace = "prod-quota"
 var cluster *stage.Stage //nolint:gochecknoglobals // one control plane serves the tests of this package
 
 func TestMain(m *testing.M) {
-	// Before there is a boundary: afterwards a namespace of production needs a window.
+	// It is created before there is a boundary: afterwards a namespace of production needs a window.
 	os.Exit(fixture.Main(m, stage.Options{}, &cluster, func(ctx context.Context, s *stage.Stage) error {
 		for _, line := range []string{
 			"create namespace " + quotaNamespace, "create clusterrole quotas --verb=create,delete --resource=resourcequotas", "create clusterrolebinding quotas --clusterrole=quotas --group=sre",
@@ -43,7 +43,7 @@ func people(t *testing.T) *fixture.People {
 	return fixture.Everybody(t, cluster)
 }
 
-// all returns every record of a window, given back ones included.
+// all returns every record of a window, including those of slots that were given back.
 func all(t *testing.T, p *fixture.People, w *v1alpha1.ChangeWindow) []v1alpha1.ChangeExecution {
 	t.Helper()
 	var l v1alpha1.ChangeExecutionList
@@ -125,8 +125,8 @@ func TestAccounting(t *testing.T) {
 	}
 }
 
-// What a quota refuses after Firebreak has admitted it never existed: its slot is given back after two minutes of
-// unbroken watch, and the record of it stays.
+// An object that a quota refuses after Firebreak admitted it never existed: its slot is given back after two minutes of unbroken
+// watch, and its record stays.
 func TestRefusedByAQuotaAfterwards(t *testing.T) {
 	t.Parallel()
 	p, ctx := people(t), t.Context()
@@ -172,7 +172,7 @@ func TestRefusedByAQuotaAfterwards(t *testing.T) {
 	}
 }
 
-// refusedBy tries until the refusal is the one that is expected: a new quota takes a moment to hold.
+// refusedBy repeats a request until the refusal is the expected one: a new quota takes a moment to hold.
 func refusedBy(t *testing.T, p *fixture.People, job *batchv1.Job, says string) {
 	t.Helper()
 	err := p.SRE.Create(t.Context(), job.DeepCopy())

@@ -40,20 +40,20 @@ const most = 6
 //nolint:gochecknoglobals // one control plane serves the tests of this package
 var (
 	cluster *stage.Stage
-	// own acts as the server's account: only it may write executions.
+	// own acts as the server's account, since only it may write executions.
 	own *rest.Config
 )
 
 func TestMain(m *testing.M) {
-	// Before there is a boundary: afterwards a token of this account is refused.
+	// The token is minted before there is a boundary: afterwards a token of this account is refused.
 	os.Exit(fixture.Main(m, stage.Options{}, &cluster, func(ctx context.Context, s *stage.Stage) (err error) {
 		own, err = s.ServiceAccountConfig(ctx, stage.Namespace, "firebreak")
 		return err
 	}))
 }
 
-// counter records when each call to the API server began and ended. A call is slowed down a little, so that calls that
-// are made in parallel overlap however the machine schedules them.
+// counter records when each call to the API server began and ended. It slows each call down a little, so that parallel calls
+// overlap however the machine schedules them.
 type counter struct {
 	next http.RoundTripper
 	mu   sync.Mutex
@@ -81,7 +81,7 @@ func (c *counter) reset() {
 	c.all = nil
 }
 
-// sequence is the longest run of calls of which each began after the one before had ended.
+// sequence returns the longest run of calls of which each began after the previous one had ended.
 func (c *counter) sequence() (int, []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -101,7 +101,8 @@ type silent struct{}
 
 func (silent) Record(context.Context, admission.Outcome) {}
 
-// handler is the server's own, wired to the real API server, with every call that it makes for a request counted.
+// handler returns the server's own handler, connected to the real API server, and a counter of the calls that it makes for a
+// request.
 func handler(t *testing.T) (*admission.Handler, *counter) {
 	t.Helper()
 	sch, err := scheme.New()
@@ -125,7 +126,7 @@ func handler(t *testing.T) (*admission.Handler, *counter) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Which path a kind is served under is learnt once, before the first request.
+	// The client learns the path of each kind once, before the first request.
 	for _, l := range []client.ObjectList{&v1alpha1.ChangeWindowList{}, &corev1.ConfigMapList{}} {
 		if err := c.List(t.Context(), l, client.InNamespace(fixture.Production)); err != nil {
 			t.Fatal(err)
@@ -215,7 +216,7 @@ func TestRoundTrips(t *testing.T) {
 	}
 }
 
-// However many requests fight for the same slots, none takes more than six round trips one after the other.
+// However many requests compete for the same slots, none takes more than six round trips one after the other.
 func TestRoundTripsUnderContention(t *testing.T) {
 	p, err := fixture.Clients(cluster)
 	if err != nil {
@@ -240,7 +241,7 @@ func TestRoundTripsUnderContention(t *testing.T) {
 			if resp.Allowed {
 				admitted++
 			}
-			// One that finds the window full after a slot was lost reads the state once more, to say so.
+			// A request that finds the window full after it lost a slot reads the state once more, to say so.
 			if n > most {
 				t.Errorf("%d round trips one after the other, want at most %d:\n%s", n, most, strings.Join(calls, "\n"))
 			}

@@ -30,17 +30,17 @@ var span = flag.Duration("soak", 15*time.Second, "how long the hostile texts are
 
 const (
 	replicas, senders = 3, 4
-	// limit is what values.yaml says, in bytes; the kernel counts stacks and the runtime's own tables too.
+	// limit is the one in values.yaml, in bytes. The kernel counts stacks and the runtime's own tables too.
 	limit = 1 << 30
 )
 
-// shops is the kind of the custom resources that are sent, and the right to send them.
+// shops defines the kind of the custom resources that are sent, and grants the right to send them.
 const shops = `{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: shops, labels: {rbac.authorization.k8s.io/aggregate-to-edit: "true"}}, rules: [{apiGroups: [example.com], resources: [shops], verbs: ["*"]}]}
 ---
 {apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: shops.example.com}, spec: {group: example.com, scope: Namespaced,
   names: {plural: shops, singular: shop, kind: Shop}, versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]}}`
 
-// A corpus that is made to wear the readers out costs nobody else anything: no replica ends, and what others send is judged.
+// A corpus that is meant to exhaust the readers affects no other user: no replica ends, and the requests of others are judged.
 func TestSoak(t *testing.T) {
 	s, err := stage.Start(t.Context(), stage.Options{Replicas: replicas, Before: func(ctx context.Context, s *stage.Stage) error { return s.Apply(ctx, shops) }})
 	if err != nil {
@@ -86,7 +86,7 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// enclose has the kernel refuse the replicas more memory than the chart gives them. A process that is refused memory ends.
+// enclose makes the kernel refuse the replicas more memory than the chart gives them. A process that gets such a refusal ends.
 func enclose(t *testing.T, s *stage.Stage) []int {
 	t.Helper()
 	pids := identities(s)
@@ -109,7 +109,7 @@ func identities(s *stage.Stage) []int {
 	return slices.Sorted(slices.Values(out))
 }
 
-// tally counts what was answered, by Firebreak's denial and by what is no answer of it.
+// tally counts the answers, those that are denials of Firebreak, and the requests that got no answer of it.
 type tally struct{ answered, denied, refused atomic.Int64 }
 
 func (c *tally) String() string {
@@ -132,7 +132,7 @@ func (c *tally) count(ctx context.Context, t *testing.T, err error) {
 	}
 }
 
-// attack sends one text after the other, and stores one in twenty, so that it is remembered, too.
+// attack sends one text after the other, and stores one in twenty, so that the replicas remember it, too.
 func attack(ctx context.Context, t *testing.T, s *stage.Stage, seed uint64, c *tally) {
 	words, err := hostile.Vocabulary(s.Root)
 	if err != nil {
@@ -144,7 +144,7 @@ func attack(ctx context.Context, t *testing.T, s *stage.Stage, seed uint64, c *t
 		t.Error(err)
 		return
 	}
-	random := rand.New(rand.NewPCG(seed, 1)) // so that a failure can be repeated
+	random := rand.New(rand.NewPCG(seed, 1)) // seeded, so that a failure can be repeated
 	where, ways := hostile.Places(), hostile.Patterns()
 	maps.Copy(where, hostile.Forms())
 	names, manners := slices.Sorted(maps.Keys(where)), slices.Sorted(maps.Keys(ways))
@@ -164,7 +164,7 @@ func attack(ctx context.Context, t *testing.T, s *stage.Stage, seed uint64, c *t
 	}
 }
 
-// object is what the API server takes: the places leave out what the readers do not look at.
+// object returns an object that the API server accepts: the places leave out fields that the readers do not look at.
 func object(p hostile.Place, text string) *unstructured.Unstructured {
 	u := &unstructured.Unstructured{Object: p.Object(strings.ToValidUTF8(text, "?")).(map[string]any)}
 	u = u.DeepCopy()
@@ -206,7 +206,7 @@ func work(ctx context.Context, t *testing.T, s *stage.Stage, user, namespace str
 	}
 }
 
-// watch returns the most memory that a replica held in each third of the time, in bytes.
+// watch returns the most memory that a replica used in each third of the time, in bytes.
 func watch(ctx context.Context, t *testing.T, pids []int) [3]int64 {
 	var out [3]int64
 	begin := time.Now()

@@ -12,8 +12,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// rbac is what the people of the story may do. Developers have far too much: the access that was meant to be temporary
-// and became permanent. It is Firebreak that must hold then.
+// rbac says what the people of the story may do. Developers have far too much: the access that was meant to be temporary and became
+// permanent. Firebreak must hold all the same.
 const rbac = `
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
@@ -63,7 +63,7 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-
 subjects: [{kind: ServiceAccount, name: release-bot, namespace: payments}]
 `
 
-// Populate creates the namespaces, the people's rights and the sample estate, and waits until every replica knows it.
+// Populate creates the namespaces, the people's rights and the sample estate, and waits until every replica knows the estate.
 func (s *Stage) Populate(ctx context.Context) error {
 	estate := filepath.Join(s.Root, "config", "samples", "estate")
 	if _, err := s.Kubectl(ctx, s.AdminConfig(), "apply", "-f", filepath.Join(estate, "namespaces.yaml")); err != nil {
@@ -78,7 +78,7 @@ func (s *Stage) Populate(ctx context.Context) error {
 	return s.awaitEstate(ctx)
 }
 
-// Staff makes the namespaces of the story and gives its people their rights, on a stage that declares its own estate.
+// Staff creates the namespaces of the story and gives its people their rights, on a stage that declares its own estate.
 func (s *Stage) Staff(ctx context.Context) error {
 	for _, ns := range []string{"payments", "staging", "dev"} {
 		if err := s.Apply(ctx, fmt.Sprintf("{apiVersion: v1, kind: Namespace, metadata: {name: %s}}", ns)); err != nil {
@@ -105,7 +105,7 @@ func (s *Stage) Apply(ctx context.Context, manifests string) error {
 	return err
 }
 
-// awaitEstate waits until the statuses show that the estate was compiled: the replicas read the same stream.
+// awaitEstate waits until the statuses show that the estate was compiled, since the replicas read the same stream.
 func (s *Stage) awaitEstate(ctx context.Context) error {
 	c, err := s.Client(s.AdminConfig())
 	if err != nil {

@@ -22,13 +22,13 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/scheme"
 )
 
-// image is what the chart is told to run, for which the binary of the working tree stands.
+// image is the image that the chart is told to run. The binary of the working tree replaces it.
 const image = "registry.example.com/firebreak"
 
-// Namespace that Firebreak is installed in.
+// Namespace is the namespace that Firebreak is installed in.
 const Namespace = "firebreak-system"
 
-// Cluster is the name of the cluster, as windows name it, unless Options say otherwise.
+// Cluster is the name of the cluster, as windows name it, unless Options give another.
 const Cluster = "prod-eu-1"
 
 // The people of the story.
@@ -38,21 +38,21 @@ const (
 	SecondSRE = "robin" // of group sre, and may approve
 )
 
-// Options of a stage.
+// Options are the options of a stage.
 type Options struct {
-	// Replicas of the server; default 1.
+	// Replicas is how many replicas the server has, by default 1.
 	Replicas int
-	// Log gets what the set-up says; nil: nothing.
+	// Log receives the output of the set-up. It may be nil.
 	Log io.Writer
 	// KeepDir leaves the scratch folder behind.
 	KeepDir bool
-	// Cluster is its name; default: that of the constant.
+	// Cluster is the name of the cluster, by default the constant Cluster.
 	Cluster string
-	// Chart to install; default: the repository's.
+	// Chart is the chart to install, by default the repository's.
 	Chart string
-	// Files are values files, Values further --set arguments of helm.
+	// Files are values files, and Values are further --set arguments of helm.
 	Files, Values []string
-	// Before is what the cluster has before Firebreak comes to it; nil: nothing.
+	// Before sets up the cluster before Firebreak is installed. It may be nil.
 	Before func(context.Context, *Stage) error
 	// Users are further people.
 	Users []controlplane.User
@@ -60,11 +60,11 @@ type Options struct {
 	APIServerArgs []string
 }
 
-// Stage is a cluster with Firebreak in it.
+// Stage is a cluster with Firebreak installed.
 type Stage struct {
 	*controlplane.ControlPlane
 	Pods *controlplane.PodRunner
-	// Root of the repository.
+	// Root is the root of the repository.
 	Root string
 	log  io.Writer
 	opts Options
@@ -156,7 +156,8 @@ func (s *Stage) install(ctx context.Context) error {
 	return s.Ready(ctx)
 }
 
-// Upgrade upgrades the release to a chart, with further arguments of helm after those of the installation.
+// Upgrade upgrades the release to a chart, with further arguments of helm after those of the installation. It returns helm's
+// output.
 func (s *Stage) Upgrade(ctx context.Context, chart string, more ...string) (string, error) {
 	s.opts.Chart = chart
 	args, err := s.chart("upgrade")
@@ -166,7 +167,7 @@ func (s *Stage) Upgrade(ctx context.Context, chart string, more ...string) (stri
 	return s.Helm(ctx, append(args, more...)...)
 }
 
-// Ready waits until as many replicas are ready as were asked for.
+// Ready waits until all replicas are ready.
 func (s *Stage) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
 	defer cancel()
@@ -176,7 +177,7 @@ func (s *Stage) Ready(ctx context.Context) error {
 	return nil
 }
 
-// chart is what helm is told of the release: where the API server finds the webhook here, and where its Pods run.
+// chart returns helm's arguments for the release: where the API server finds the webhook here, and where its Pods run.
 func (s *Stage) chart(verb string) ([]string, error) {
 	_, port, err := net.SplitHostPort(s.Pods.Address())
 	if err != nil {
@@ -210,17 +211,17 @@ func (s *Stage) Helm(ctx context.Context, args ...string) (string, error) {
 	return s.run(ctx, s.Bin("helm"), s.AdminConfig(), args...)
 }
 
-// Kubectl runs kubectl as whoever a configuration is for.
+// Kubectl runs kubectl as the user of a configuration.
 func (s *Stage) Kubectl(ctx context.Context, cfg *rest.Config, args ...string) (string, error) {
 	return s.run(ctx, s.Bin("kubectl"), cfg, args...)
 }
 
-// KubectlWith runs kubectl with something to read.
+// KubectlWith runs kubectl with a text on standard input.
 func (s *Stage) KubectlWith(ctx context.Context, cfg *rest.Config, stdin string, args ...string) (string, error) {
 	return s.runWith(ctx, strings.NewReader(stdin), s.Bin("kubectl"), cfg, args...)
 }
 
-// Plugin runs kubectl firebreak as whoever a configuration is for.
+// Plugin runs kubectl firebreak as the user of a configuration.
 func (s *Stage) Plugin(ctx context.Context, cfg *rest.Config, args ...string) (string, error) {
 	return s.run(ctx, filepath.Join(s.Root, "bin", "kubectl-firebreak"), cfg, args...)
 }
@@ -255,7 +256,7 @@ func (s *Stage) Metrics(ctx context.Context) (string, error) {
 		}
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
-			continue // it is starting, or stopping
+			continue // the replica is starting, or stopping
 		}
 		_, err = io.Copy(&out, resp.Body)
 		_ = resp.Body.Close()
@@ -266,7 +267,7 @@ func (s *Stage) Metrics(ctx context.Context) (string, error) {
 	return out.String(), nil
 }
 
-// Client returns a client that acts as a configuration says.
+// Client returns a client that acts as the user of a configuration.
 func (s *Stage) Client(cfg *rest.Config) (client.Client, error) {
 	scheme, err := scheme.New()
 	if err != nil {

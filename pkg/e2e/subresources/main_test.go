@@ -27,7 +27,7 @@ var (
 	estateManifest string
 )
 
-// the is the stage that every test of the package plays on.
+// the is the stage that every test of the package uses.
 var the *stage.Stage //nolint:gochecknoglobals // TestMain sets up one for all: it takes ten seconds
 
 func TestMain(m *testing.M) {
@@ -61,7 +61,7 @@ func populate(ctx context.Context) error {
 	return compiled(ctx)
 }
 
-// askFor a certificate of somebody of production's, before there is a boundary.
+// askFor requests a certificate of a user of production, before there is a boundary.
 func askFor(ctx context.Context, name, group string) error {
 	c, err := the.Client(the.AdminConfig())
 	if err != nil {

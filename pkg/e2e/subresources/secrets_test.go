@@ -14,10 +14,10 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// sentinel stands wherever a password may stand.
+// sentinel is in every place that can hold a password.
 const sentinel = "s3ntinel-of-a-password"
 
-// TestNoPasswordLeavesTheProcess: what came out of a Secret, and what stands beside a host in a connection string, is in no
+// TestNoPasswordLeavesTheProcess shows that a value of a Secret, and the text beside a host in a connection string, are in no
 // answer, log line, event, metric or report.
 func TestNoPasswordLeavesTheProcess(t *testing.T) {
 	dana := the.UserConfig(stage.Developer)

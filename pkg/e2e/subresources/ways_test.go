@@ -25,14 +25,14 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// way is one request that a developer sends, who may do everything by RBAC.
+// way is one request of a developer, who may do everything by RBAC.
 type way struct {
 	reason string
 	verb   string
 	path   string
-	// body as YAML.
+	// body is the body as YAML.
 	body string
-	// want are parts of the sentence with which it is refused: the rule, and where.
+	// want are parts of the message of the refusal: the rule, and the place.
 	want []string
 }
 
@@ -72,7 +72,7 @@ func send(t *testing.T, cfg *rest.Config, w way) error {
 		if verb == "PATCH" {
 			contentType = string(types.StrategicMergePatchType)
 			if strings.Contains(path, "argoproj.io") || strings.Contains(path, "gateway.networking") {
-				contentType = string(types.MergePatchType) // of custom resources the API server does not know what to merge
+				contentType = string(types.MergePatchType) // the API server has no strategy to merge custom resources
 			}
 		}
 		r = r.SetHeader("Content-Type", contentType).Body(raw)
@@ -112,7 +112,7 @@ func inDev(group, resource string) string {
 	return strings.Replace(in(group, resource), "/payments/", "/dev/", 1)
 }
 
-// TestSessionsAndSubresources: none of the side doors of production opens for who is no member.
+// TestSessionsAndSubresources shows that no side door to production opens for a user that is not a member.
 func TestSessionsAndSubresources(t *testing.T) {
 	pod := in("v1", "pods/web")
 	cases := map[string]way{
@@ -144,7 +144,8 @@ func TestSessionsAndSubresources(t *testing.T) {
 	runWays(t, cases)
 }
 
-// TestEveryKindOfProduction: who is no member neither changes nor deletes any kind there, one by one or all at once.
+// TestEveryKindOfProduction shows that a user that is not a member neither changes nor deletes any kind there, one by one or all at
+// once.
 func TestEveryKindOfProduction(t *testing.T) {
 	cases := map[string]way{}
 	for kind, path := range map[string]string{
@@ -162,7 +163,7 @@ func TestEveryKindOfProduction(t *testing.T) {
 	runWays(t, cases)
 }
 
-// TestEveryKindThatLeadsAcross: in development, what leads to production is refused whatever it is written in.
+// TestEveryKindThatLeadsAcross shows that, in development, a reference to production is refused in whatever kind it is written.
 func TestEveryKindThatLeadsAcross(t *testing.T) {
 	template := fmt.Sprintf("template: {metadata: {labels: {app: a}}, spec: {containers: [{name: a, image: a, env: [{name: DB, value: %s}]}]}}", host)
 	workload := func(version, kind, more string) string {
@@ -210,7 +211,7 @@ func TestEveryKindThatLeadsAcross(t *testing.T) {
 	})
 }
 
-// request is a certificate request in base64.
+// request returns a certificate request in base64.
 func request(t *testing.T, name string, groups ...string) string {
 	t.Helper()
 	raw, err := certificate(name, groups...)
@@ -229,8 +230,8 @@ func certificate(name string, groups ...string) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}), err
 }
 
-// TestApprovalOfCertificates: one that was asked for before anybody judged is approved by nobody; one of one's own name may
-// be renewed, for a day.
+// TestApprovalOfCertificates shows that nobody can approve a certificate that was requested before Firebreak judged, and that a
+// user may renew a certificate of their own name, for a day.
 func TestApprovalOfCertificates(t *testing.T) {
 	const path = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 	body := func(name, request string) string {
@@ -270,7 +271,7 @@ func TestApprovalOfCertificates(t *testing.T) {
 	runWays(t, map[string]way{"what was temporary made permanent": {"a year is no renewal", "POST", path, body("forever", request(t, stage.Developer, "sre")), []string{"GrantAcrossTiers: spec.request"}}})
 }
 
-// TestHarmlessWritesPass: the same requests with nothing of production in them are admitted.
+// TestHarmlessWritesPass shows that the same requests are admitted if nothing in them is of production.
 func TestHarmlessWritesPass(t *testing.T) {
 	dana := the.UserConfig(stage.Developer)
 	for name, w := range map[string]way{
@@ -290,9 +291,9 @@ func TestHarmlessWritesPass(t *testing.T) {
 	}
 }
 
-// TestNothingIsServedUnjudged walks what the API server serves, a kind that is installed meanwhile included: whoever is no member
-// of production, even the administrator, writes no resource there, but for those that are named here with the reason. A new
-// version of Kubernetes that serves more turns this red.
+// TestNothingIsServedUnjudged goes through everything that the API server serves, including a kind that is installed meanwhile. A
+// user that is not a member of production, even the administrator, writes no resource there, except those that are named here with
+// the reason. If a new version of Kubernetes serves more, this test fails.
 func TestNothingIsServedUnjudged(t *testing.T) {
 	admin := the.AdminConfig()
 	if _, err := the.KubectlWith(t.Context(), admin, widgets, "apply", "-f", "-"); err != nil {
@@ -340,7 +341,7 @@ func TestNothingIsServedUnjudged(t *testing.T) {
 const widgets = `{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: widgets.example.com}, spec: {group: example.com, scope: Namespaced,
   names: {plural: widgets, singular: widget, kind: Widget}, versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]}}`
 
-// bodies are what objects of a kind must say for the API server to ask anybody.
+// bodies are what objects of a kind must contain for the API server to call a webhook.
 func bodies() map[string]string {
 	const pod = "spec: {containers: [{name: a, image: a}]}"
 	const template = "template: {metadata: {labels: {app: a}}, " + pod + "}"

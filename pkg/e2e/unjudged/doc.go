@@ -1,4 +1,5 @@
-// Package unjudged shows on a real control plane what is refused and what is admitted while no replica of Firebreak answers.
+// Package unjudged shows on a real control plane which requests are refused and which are admitted while no replica of Firebreak
+// answers.
 //
 // This package may change without notice.
 package unjudged

@@ -17,7 +17,7 @@ import (
 //nolint:gochecknoglobals // TestMain sets up one for all: it takes ten seconds
 var (
 	the *stage.Stage
-	// bot is a machine of production's, with a token from before nobody answered.
+	// bot is a machine of production, with a token from before the replicas stopped answering.
 	bot *rest.Config
 )
 
@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	os.Exit(fixture.On(m, stage.Options{Replicas: 1, Before: mint}, &the, populate))
 }
 
-// crd is a kind that nobody has told Firebreak of.
+// crd is a kind that Firebreak knows nothing about.
 const crd = `{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: widgets.example.com}, spec: {group: example.com, scope: Namespaced,
   names: {plural: widgets, singular: widget, kind: Widget}, versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]}}`
 
@@ -39,7 +39,7 @@ func populate(ctx context.Context) error {
 	return the.Populate(ctx)
 }
 
-// mint gets the machine's token while nobody guards production: the administrator is not a member of it.
+// mint gets the machine's token while nothing guards production, since the administrator is not a member of it.
 func mint(ctx context.Context, s *stage.Stage) error {
 	if err := s.Staff(ctx); err != nil {
 		return err
@@ -49,7 +49,7 @@ func mint(ctx context.Context, s *stage.Stage) error {
 	return err
 }
 
-// kinds are the kinds of production that persons and automations write, and what they say.
+// kinds are the kinds of production that persons and automations write, with their contents.
 func kinds() map[string]string {
 	const template = "{metadata: {labels: {app: a}}, spec: {containers: [{name: a, image: a}]}}"
 	return map[string]string{
@@ -69,7 +69,7 @@ func kinds() map[string]string {
 	}
 }
 
-// core are the kinds that automations write to no more than persons, while nobody answers.
+// core reports whether automations may not write a kind either while no replica answers.
 func core(kind string) bool {
 	return kind == "Deployment" || kind == "Role" || kind == "ServiceAccount"
 }
@@ -80,8 +80,8 @@ func create(t *testing.T, cfg *rest.Config, name, kind string) error {
 	return err
 }
 
-// table sends each kind as a person and as an automation, and wants the first refused and the second admitted where nothing that
-// runs is changed.
+// table sends each kind as a person and as an automation. It wants the person's request refused, and the automation's admitted
+// unless it changes what runs.
 func table(t *testing.T, prefix string) {
 	t.Helper()
 	for kind := range kinds() {
@@ -102,7 +102,7 @@ func table(t *testing.T, prefix string) {
 	}
 }
 
-// TestWhileOneHangs: the process stands still, its connections stay open.
+// TestWhileOneHangs stops the process without closing its connections.
 func TestWhileOneHangs(t *testing.T) {
 	pid := the.Pods.Pods()[0].PID
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
@@ -117,7 +117,7 @@ func TestWhileOneHangs(t *testing.T) {
 	table(t, "hangs")
 }
 
-// TestWhileNoneRuns: the Deployment is scaled to nothing. What was admitted meanwhile is told by the audit, and by the API server.
+// TestWhileNoneRuns scales the Deployment to zero. Afterwards the audit and the API server report what was admitted meanwhile.
 func TestWhileNoneRuns(t *testing.T) {
 	admin := the.AdminConfig()
 	if _, err := the.Kubectl(t.Context(), admin, "scale", "deployment", "firebreak", "-n", stage.Namespace, "--replicas=0"); err != nil {
@@ -143,7 +143,7 @@ func TestWhileNoneRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	ready(t)
-	audit, _ := the.Plugin(t.Context(), the.UserConfig(stage.SRE), "audit") // it exits 1 where it finds something
+	audit, _ := the.Plugin(t.Context(), the.UserConfig(stage.SRE), "audit") // it exits with 1 if it finds something
 	for _, part := range []string{`ConfigMap "crossing" in namespace "payments"`, "DataStoreAcrossTiers", "orders.staging.db.example.com"} {
 		if !strings.Contains(audit, part) {
 			t.Errorf("the audit does not tell %q:\n%s", part, audit)

@@ -19,7 +19,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// requests is how many are sent at least; they go on until the upgrade is over.
+// requests is how many requests are sent at least. They go on until the upgrade is over.
 const requests = 10_000
 
 func pod(host string) *corev1.Pod {
@@ -36,8 +36,8 @@ func configMap(host string) *corev1.ConfigMap {
 	}
 }
 
-// load is what is sent, in turn: to core, which refuses when nobody answers, and to broad, which would let pass what it should
-// refuse. Dry runs: what they are judged by is the same, and nothing has to be cleared away.
+// load returns the requests that are sent in turn: to core, which refuses when no replica answers, and to broad, which would then
+// let pass what it should refuse. They are dry runs, which are judged alike and leave nothing to clean up.
 func load() []struct {
 	object  func() client.Object
 	refused bool
@@ -54,7 +54,7 @@ func load() []struct {
 	}
 }
 
-// wrong says what is wrong with an answer; nil: it is what was due.
+// wrong returns an error if an answer is not the expected one, else nil.
 func wrong(err error, refused bool) error {
 	switch {
 	case !refused && err != nil:
@@ -162,7 +162,7 @@ func replaced(t *testing.T, s *stage.Stage, before map[string]bool) {
 	}
 }
 
-// recorded: what was declared before the upgrade is there, and what the new chart brings works.
+// recorded shows that the declarations from before the upgrade still exist, and that the additions of the new chart work.
 func recorded(t *testing.T, s *stage.Stage) {
 	t.Helper()
 	out, err := s.Kubectl(t.Context(), s.AdminConfig(), "get", "environments,datastores", "-o", "name")
