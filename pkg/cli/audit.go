@@ -56,7 +56,7 @@ func (e *env) runAudit(ctx context.Context, o *checkOptions) error {
 		looked[u.GetUID()] = true
 	}
 	for i, u := range known.stored {
-		// The template of a controller's owner is audited already, and what the controller makes says the same.
+		// If the object's controller was read too, its template says the same, and it is audited itself.
 		owner := metav1.GetControllerOf(u)
 		made := owner != nil && owner.UID != "" && looked[owner.UID]
 		if u.GroupVersionKind().Group != v1alpha1.GroupName && !made {

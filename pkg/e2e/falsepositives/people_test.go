@@ -178,7 +178,7 @@ spec:
 	silently(t, sam(), namespace, "", "delete", "hpa", "web")
 }
 
-// TestANodeIsDrained: the Pods go as their budget allows, and come up on the other node of the pool.
+// TestANodeIsDrained shows that the Pods leave as their budget allows, and start on the other node of the pool.
 func TestANodeIsDrained(t *testing.T) {
 	t.Parallel()
 	const namespace = "shop-drain"
@@ -218,7 +218,7 @@ spec: {minAvailable: 3, selector: {matchLabels: {app: web}}}
 	silently(t, sam(), namespace, "", "uncordon", "drain-1")
 }
 
-// TestPodsAreEvicted: by a member, as a descheduler or a drain does it one by one.
+// TestPodsAreEvicted evicts Pods as a member, one by one, as a descheduler or a drain does.
 func TestPodsAreEvicted(t *testing.T) {
 	t.Parallel()
 	const namespace = "shop-person"
@@ -237,7 +237,8 @@ func TestPodsAreEvicted(t *testing.T) {
 	}
 }
 
-// TestACronJobRuns: the controller spawns what touches no data store and runs no tool every minute, and nobody asks.
+// TestACronJobRuns shows that the controller creates a Job every minute without a window, if it touches no data store and runs no
+// tool.
 func TestACronJobRuns(t *testing.T) {
 	t.Parallel()
 	const namespace = "shop-cron"

@@ -17,8 +17,8 @@ import (
 
 const bot = "system:serviceaccount:payments:release-bot"
 
-// A machine has every right in its namespace, and sam can act as it with its tokens. As such a machine, sam may not request,
-// approve or use a window that was opened for sam.
+// A machine has every right in its namespace, and sam can act as it with its tokens. As such a machine, sam may neither request nor
+// approve a window, nor use one that was opened for sam.
 func TestSamCannotActAsAServiceAccount(t *testing.T) {
 	const (
 		notAPerson = `service account "payments/release-bot" is not a person, and windows are requested by persons, or by service accounts that spec.changeControl.automatedRequesters names; let a person request it`

@@ -60,7 +60,7 @@ func generated(t *testing.T, err error, prefix string) string {
 	return prefix + suffix
 }
 
-// An approval is for one window and its spec, wherever it lies. The test has robin send it, who means well.
+// An approval is for one window and its spec, wherever it lies. robin, who means well, gets it to send.
 func TestAWordAboutAnotherWindowDoesNotCount(t *testing.T) {
 	c := as(t, sam)
 	w := requested(t, sam, window(t, "count"))
