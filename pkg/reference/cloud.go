@@ -14,10 +14,10 @@ func (r *reader) find(text, hint string, pos Position) []Target {
 	if len(hint) <= maxHint {
 		lower = strings.ToLower(hint)
 	}
-	if excluded(lower) {
+	if hushOf(hint)&hushAll != 0 {
 		return nil
 	}
-	out := r.hosts(text, hint, pos)
+	out := append(r.hosts(text, hint, pos), r.products(text)...)
 	if strings.Contains(text, "%2") || strings.Contains(text, "%3") {
 		if plain, err := url.PathUnescape(text); err == nil {
 			out = append(out, r.resources(plain, lower)...)
@@ -37,42 +37,56 @@ func (r *reader) find(text, hint string, pos Position) []Target {
 // maxHint is the longest name of a variable, flag or key that says anything of its value.
 const maxHint = 256
 
-// excluded: what such a variable lists is what is not gone to.
-func excluded(l string) bool {
-	return l == "no_proxy" || l == "noproxy" || l == "no-proxy" || strings.HasPrefix(l, "exclude") && strings.HasSuffix(l, "ranges")
-}
-
 // bucketHint: the value is a bucket or an account, by its bare name.
 func bucketHint(l string) bool {
 	return strings.HasSuffix(l, "bucket") || strings.HasSuffix(l, "bucket_name") || strings.HasSuffix(l, "bucketname") || l == "storageaccount" || l == "storage_account" ||
 		l == "account_name" || l == "accountname" || l == "external-name"
 }
 
-// namespaceLines reads the lines of manifests, kubeconfigs and modules by which a file says in which namespace it acts. A
-// label of a metric is called so too, but stands in no line of its own.
+// namespaceLines reads the lines of manifests, kubeconfigs and modules by which a file says in which namespace it acts. A label of a
+// metric is called so too, but stands in no line of its own.
 func (r *reader) namespaceLines(text string) []Target {
-	const word = "namespace"
-	if !strings.Contains(text, word) || !strings.Contains(text, "\n") || !r.spend(text) {
+	if !strings.Contains(text, "\n") || !strings.Contains(text, "amespace") && !strings.Contains(text, "fromHost") || !r.spend(text) {
 		return nil
 	}
 	var out []Target
-	for l := range strings.Lines(text) {
-		l = strings.Trim(l, " \t\r\n")
-		l = strings.TrimPrefix(strings.TrimPrefix(l, "- "), `"`)
-		rest, ok := strings.CutPrefix(l, word)
-		if !ok {
-			continue
-		}
-		rest = strings.TrimLeft(strings.TrimPrefix(rest, `"`), " \t")
-		if rest == "" || rest[0] != ':' && rest[0] != '=' {
-			continue
-		}
-		name := strings.Trim(strings.TrimSuffix(strings.Trim(rest[1:], " \t"), ","), `"'`)
-		if isLabel(name) {
-			out = r.keep(out, Target{Kind: Namespace, Name: name, Unambiguous: true})
-		}
+	var keys outline
+	for indent, l := range uncommented(text) {
+		keys.line(indent, l)
+		out = append(out, r.namespaceLine(&keys, l)...)
 	}
 	return out
+}
+
+func (r *reader) namespaceLine(keys *outline, l string) []Target {
+	if keys.hush()&hushAll != 0 {
+		return nil
+	}
+	if strings.Contains(keys.key, "/") && below(keys.above, "fromhost") {
+		return r.pair(keys.key)
+	}
+	value := strings.Trim(strings.TrimSuffix(keys.value, ","), `"' `)
+	switch placeOf("", keys.key, keys.above) {
+	case foreignNamespace:
+		return nil
+	case namespacePlace:
+		return r.namespaceList(strings.Trim(value, "[]"))
+	case pairPlace:
+		return r.pair(value)
+	}
+	if keys.key == "" && strings.HasPrefix(l, "- ") && listItem(keys) {
+		return r.namespaceList(strings.Trim(l[2:], `"' `))
+	}
+	if keys.key != "namespace" || !isLabel(value) {
+		return nil
+	}
+	return r.keep(nil, Target{Kind: Namespace, Name: value, Unambiguous: true})
+}
+
+// listItem reports whether the present line is an item of a list of namespaces.
+func listItem(keys *outline) bool {
+	n := len(keys.levels)
+	return n > 0 && placeOf("", keys.levels[n-1].key, keys.aboveLast) == namespacePlace
 }
 
 // namespacePairs reads namespace: name within a pair of braces, as YAML in flow style and JSON have it.

@@ -102,6 +102,9 @@ func (c command) namespaces(words []string, first int) {
 			c.out(first+at, c.namespace(ns))
 			continue
 		}
+		if pairs, at, ok := flag(words, i, "--namespace-mappings", "--namespace-mapping"); ok {
+			c.out(at, c.namespace(strings.ReplaceAll(pairs, ":", ",")))
+		}
 		switch w {
 		case "namespace", "namespaces", "ns", "project":
 			if i+1 < len(words) && !strings.HasPrefix(words[i+1], "-") {

@@ -98,10 +98,6 @@ func storeKey(l, above string) bool {
 	return false
 }
 
-func selector(key string) bool {
-	return key == "namespaceSelector"
-}
-
 // isAddress reports whether a text is an address or a range of them, and nothing else.
 func isAddress(text string) bool {
 	if _, err := netip.ParseAddr(text); err == nil {

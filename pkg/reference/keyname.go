@@ -54,24 +54,25 @@ func nameWords(name string) iter.Seq[string] {
 	}
 }
 
-// hostHint reports whether a variable, flag or key of this name holds a host: one of its words says so.
+// hostHint reports whether a variable, flag or key of this name holds a host: one of its words says so. The name of a server may be
+// anything, and so may what is made from a host, such as a prefix.
 func hostHint(name string) bool {
+	hinted, last, before := false, "", ""
 	for w := range nameWords(name) {
-		if hostWord(w) {
-			return true
-		}
+		hinted = hinted || hostWord(w)
+		before, last = last, w
 	}
-	return false
+	return hinted && !ownWord(last) && (last != "name" && last != "names" || before == "host" || before == "dns")
 }
 
 // namesNoHost reports whether what a variable, flag or key of this name holds only looks like a host: a version is no address,
 // and topics, tables and classes have dots too. A URL, host:port or full name in it is still one.
 func namesNoHost(name string) bool {
-	last, mute := "", false
+	last, mute, hinted := "", false, false
 	for last = range nameWords(name) {
-		mute = mute || muteWord(last)
+		mute, hinted = mute || muteWord(last), hinted || hostWord(last)
 	}
-	return ownWord(last) || !hostHint(name) && (mute || nameWord(last))
+	return ownWord(last) || !hinted && (mute || nameWord(last))
 }
 
 // fullName reports whether a text is a host name of three labels or more, as only hosts have them: its last label is made of

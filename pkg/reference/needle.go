@@ -47,6 +47,12 @@ func needle(s string) bool {
 	return fullName(s)
 }
 
+// qualified reports whether a token is the qualified name of a target or an initiator of iSCSI or NVMe, which begins with a date and the
+// domain of whoever named it.
+func qualified(s string) bool {
+	return len(s) > len("iqn.2016-06.") && (s[:4] == "iqn." || s[:4] == "nqn.") && digits(s[4:8]) && s[8] == '-'
+}
+
 // isProse reports whether a line is a sentence of English: most of its words are words, and some are such as only sentences have. What
 // programs read has signs between them.
 func isProse(line string) bool {

@@ -103,3 +103,12 @@ func (o *outline) above(yield func(string) bool) {
 		yield(o.section)
 	}
 }
+
+// aboveLast yields the keys above the nearest one.
+func (o *outline) aboveLast(yield func(string) bool) {
+	for i := len(o.levels) - 2; i >= 0; i-- {
+		if !yield(o.levels[i].key) {
+			return
+		}
+	}
+}

@@ -8,6 +8,8 @@ type reader struct {
 	budget *budget.Budget
 	// known reports whether anybody must look at a target; nil: at each.
 	known func(Target) bool
+	// base is what the place of the text that is read holds back, besides what its name does.
+	base hush
 	// prints are the fingerprints of what is only found by chance; nil: such targets are kept like others.
 	prints map[Print]struct{}
 	// seen are the targets of the text that is read, each once.

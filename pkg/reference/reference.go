@@ -197,13 +197,13 @@ func ExtractAll(in Input) Extraction {
 	for _, s := range Sources() {
 		out = append(out, s.Find(&in)...)
 	}
-	slices.SortFunc(out, func(a, b Reference) int { return cmp.Or(place(a, b), strongest(a, b)) })
-	out = slices.CompactFunc(out, func(a, b Reference) bool { return place(a, b) == 0 })
+	slices.SortFunc(out, func(a, b Reference) int { return cmp.Or(order(a, b), strongest(a, b)) })
+	out = slices.CompactFunc(out, func(a, b Reference) bool { return order(a, b) == 0 })
 	return Extraction{References: out, Limit: in.budget.Exceeded(), Unread: in.unread, Prints: slices.Sorted(maps.Keys(in.prints))}
 }
 
-// membership orders references by where they stand and what they name.
-func place(a, b Reference) int {
+// order orders references by where they stand and what they name.
+func order(a, b Reference) int {
 	return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind),
 		cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Use, b.Use), cmp.Compare(a.answered(), b.answered()))
 }

@@ -180,7 +180,7 @@ func (r *reader) meshIdentities(value string) []Target {
 			return out
 		}
 		ns, rest, ok := strings.Cut(after[:min(len(after), maxLabel+len("/sa/"))], "/")
-		if ok && strings.HasPrefix(rest, "sa/") {
+		if ok && (strings.HasPrefix(rest, "sa/") || rest == "*") {
 			out = append(out, r.namespace(ns)...)
 		}
 		value = after

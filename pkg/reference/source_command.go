@@ -64,7 +64,31 @@ func (c command) namespaceFlags(words []string) {
 		if ns, at, ok := flag(words, i, "--namespace", "--namespaces", "--watch-namespace", "--watch-namespaces", "--target-namespace", "--target-namespaces"); ok {
 			c.out(at, c.namespace(ns))
 		}
+		name, value, joined := strings.Cut(words[i], "=")
+		if !joined && i+1 < len(words) {
+			value = words[i+1]
+		}
+		if ns, of, ok := namespacedName(value); ok && pairFlag(name) {
+			at := i
+			if !joined {
+				at++
+			}
+			c.out(at, c.keep(c.namespace(ns), Target{Name: of + "." + ns + ".svc", Unambiguous: true}))
+		}
 	}
+}
+
+// pairFlag reports whether a flag takes namespace/name, as those of ingress controllers do.
+func pairFlag(name string) bool {
+	if !strings.HasPrefix(name, "-") {
+		return false
+	}
+	for _, end := range []string{"certificate", "configmap", "publish-service", "secret", "default-backend-service"} {
+		if strings.HasSuffix(name, end) {
+			return true
+		}
+	}
+	return false
 }
 
 // Expanded returns the words of a command as the kubelet makes them.

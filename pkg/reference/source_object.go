@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/firebreak-dev/firebreak/pkg/workload"
@@ -19,7 +17,7 @@ func object(in *Input) []Reference {
 	if in.Object == nil {
 		return nil
 	}
-	w := walker{reader: in.reader, use: useOf(in.Kind.Group, in.Kind.Kind), kind: in.Kind.Kind}
+	w := walker{reader: in.reader, use: useOf(in.Kind.Group, in.Kind.Kind), group: in.Kind.Group, kind: in.Kind.Kind}
 	if in.Template != nil {
 		w.use = Stores // the claims of a StatefulSet
 	}
@@ -108,9 +106,9 @@ const maxNesting = 128
 
 type walker struct {
 	*reader
-	use  Use
-	kind string
-	out  []Reference
+	use         Use
+	group, kind string
+	out         []Reference
 	// parameters are those that stand in the place of a namespace, whose values the object may hold elsewhere.
 	parameters map[string]bool
 }
@@ -151,6 +149,7 @@ func (w *walker) value(v any, p trail, key, above string, depth int) {
 	case map[string]any:
 		w.node(v, p, key, depth)
 	case []any:
+		w.flags(v, p, key)
 		for i, item := range v {
 			w.value(item, trail{&p, "", i}, key, above, depth+1)
 		}
@@ -166,7 +165,7 @@ func (w *walker) value(v any, p trail, key, above string, depth int) {
 
 // folded reads the objects that a text holds. What they name, the text as a whole names.
 func (w *walker) folded(text workload.Text, p trail, key string, depth int) {
-	inside := walker{reader: w.reader, use: w.use, kind: w.kind}
+	inside := walker{reader: w.reader, use: w.use, group: w.group, kind: w.kind}
 	for _, tree := range text.Trees {
 		inside.value(tree, trail{nil, "", 0}, key, "", depth+1)
 	}
@@ -192,12 +191,19 @@ func (w *walker) node(m map[string]any, p trail, key string, depth int) {
 		w.selects(m, p)
 		return
 	}
+	if key == "namespaces" && w.allowed(m, p) {
+		return
+	}
+	if _, ok := m["operator"]; ok {
+		w.requirement(m, p)
+	}
+	w.blocks(m, p, key)
 	if name, ok := m["name"].(string); ok {
 		w.refersTo(m, name, p, key)
 	}
 	for _, k := range slices.Sorted(maps.Keys(m)) {
 		w.spoken(k, trail{&p, k, 0})
-		if w.skips(k, m[k], p) {
+		if w.skips(k, m[k], p) || abroad(m, k, key) {
 			continue
 		}
 		hint := field(k)
@@ -241,6 +247,24 @@ func (w *walker) refersTo(m map[string]any, name string, p trail, key string) {
 
 func (w *walker) text(v string, p trail, key, above string) {
 	l := strings.ToLower(key)
+	if selector(key) {
+		w.expression(v, p)
+		return
+	}
+	switch placeOf(w.kind, key, p.above) {
+	case foreignNamespace:
+		return
+	case namespacePlace:
+		w.parameter(v)
+		w.found(p, v, w.namespaceList(strings.TrimPrefix(v, ".")))
+		return
+	case pairPlace:
+		w.found(p, v, w.pair(v))
+		return
+	case publicHost:
+		w.base = hushShort
+		defer func() { w.base = 0 }()
+	}
 	if targets, only := w.byName(v, l, strings.ToLower(above)); len(targets) > 0 || only {
 		w.found(p, v, targets)
 		if only {
@@ -276,15 +300,6 @@ func (w *walker) byName(v, l, above string) (targets []Target, only bool) {
 	return nil, false
 }
 
-// podLabels reads the labels by which some policies choose the namespace of Pods.
-func (w *walker) podLabels(m map[string]any, p trail) {
-	for _, key := range []string{"k8s:io.kubernetes.pod.namespace", "io.kubernetes.pod.namespace", "kubernetes.io/metadata.name"} {
-		if ns, ok := m[key].(string); ok {
-			w.found(trail{&p, key, 0}, ns, w.namespace(ns))
-		}
-	}
-}
-
 // free reads a text for all that texts can name.
 func (w *walker) free(v string, p trail, key string) {
 	targets := append(w.find(v, key, position(key)), w.namespaceVariable(key, v)...)
@@ -310,18 +325,4 @@ func (r *reader) handles(v string) []Target {
 		}
 	}
 	return out
-}
-
-// selects reads a selector of namespaces, of labels or by names.
-func (w *walker) selects(m map[string]any, p trail) {
-	if names, ok := m["matchNames"]; ok {
-		w.value(names, trail{&p, "matchNames", 0}, "matchNames", "", 1)
-		return
-	}
-	var s metav1.LabelSelector
-	if runtime.DefaultUnstructuredConverter.FromUnstructured(m, &s) != nil || len(s.MatchLabels)+len(s.MatchExpressions) == 0 {
-		return
-	}
-	text := metav1.FormatLabelSelector(&s)
-	w.found(p, text, w.keep(nil, Target{Kind: NamespaceSelector, Name: text, Unambiguous: true}))
 }

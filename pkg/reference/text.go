@@ -29,7 +29,7 @@ func (r *reader) hosts(text, hint string, pos Position) []Target {
 		if strings.HasSuffix(text, "\n") && comment(strings.TrimSpace(text)) {
 			return nil // a file of one line, which is a comment
 		}
-		return r.line(strings.TrimSpace(text), hint, pos, hushOf(hint), false)
+		return r.line(strings.TrimSpace(text), hint, pos, r.base|hushOf(hint), false)
 	}
 	var out []Target
 	var keys outline
@@ -275,7 +275,7 @@ func (sc *scanner) take(s string, strong, loose bool) bool {
 	if wild && !h.Addr.IsValid() {
 		h.Name = "*." + h.Name
 	}
-	h.Unambiguous, h.Exact = strong, !strong && (sc.path || sc.mail)
+	h.Unambiguous, h.Exact = strong, sc.hush&hushWild != 0 || !strong && (sc.path || sc.mail)
 	if sc.chance && !h.Addr.IsValid() {
 		sc.out = sc.weak(sc.out, h)
 		return true
@@ -405,7 +405,7 @@ func keyedWord(before string) bool { return strings.HasSuffix(before, ":") || be
 
 // hostPort reads what may be host:port, an address in brackets, or a protocol before either.
 func (sc *scanner) hostPort(s string, strong, stands bool) {
-	if s == "" || strings.Count(s, ":") > 1 && (sc.add(dropPort(s), strong) || strings.HasPrefix(s, "[")) {
+	if s == "" || qualified(s) || strings.Count(s, ":") > 1 && (sc.add(dropPort(s), strong) || strings.HasPrefix(s, "[")) {
 		return
 	}
 	if strings.Count(s, ":") > maxParts {

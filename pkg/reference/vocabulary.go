@@ -19,7 +19,8 @@ func isIgnoredField(key string) bool {
 // keptOut: fields of a route or a policy that say whom it does not concern.
 func keptOut(key string) bool {
 	switch key {
-	case "except", "egressDeny", "ingressDeny", "exclude":
+	case "except", "egressDeny", "ingressDeny", "exclude", "notPrincipals", "notNamespaces", "notIpBlocks", "notRemoteIpBlocks", "notHosts", "notValues",
+		"notRequestPrincipals", "notServiceAccounts", "notNets", "notSelector":
 		return true
 	}
 	return false
@@ -167,7 +168,7 @@ func hushLastWord(w string) hush {
 	case "image", "images":
 		return hushPaths | hushNumbers
 	case "group", "groups", "apigroup", "apigroups", "apiversion":
-		return hushPaths
+		return hushPaths | hushWild
 	}
 	return 0
 }
