@@ -16,8 +16,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/schedule"
 )
 
-// Audit judges an object that is stored by the rules of segregation, as of an instant and by what it would run as: who wrote
-// it is not known any more. The error means that it could not be judged.
+// Audit judges a stored object by the rules of segregation, as of an instant. It goes by what the object would run as, since the writer
+// is not known any more. The error means that the object could not be judged.
 func Audit(gvk schema.GroupVersionKind, resource schema.GroupVersionResource, namespace, name string, raw []byte, w *ClusterView, at time.Time) (*Decision, error) {
 	req := Request{
 		Operation: Create, Kind: gvk, Resource: resource, Namespace: namespace, Name: name, Object: raw, Now: at, Stored: true,
@@ -37,17 +37,18 @@ func Audit(gvk schema.GroupVersionKind, resource schema.GroupVersionResource, na
 	return d, nil
 }
 
-// TimedPermission is a permission that stands: for a time an Exemption, a gateway or a window, and without one what a service account
-// may do in production that no Environment lists.
+// TimedPermission is a permission in force: for a limited time an Exemption, a gateway or a window, and without a limit the power in
+// production of a service account that no Environment lists.
 type TimedPermission struct {
 	Kind, Namespace, Name string
-	// Counts at the instant of the question.
+	// Counts is true if the permission is in force at the instant that was asked about.
 	Counts bool
-	// Why it does, or does not any more, as a clause.
+	// Why says, as a clause, why it counts or no longer does.
 	Why string
 }
 
-// TimedPermissionsAt returns every permission that stands at an instant, or once stood and is still there.
+// TimedPermissionsAt returns every permission that is in force at an instant, and those that no longer are but still exist. Emergency
+// windows that were used and then deleted without a review are among them.
 func TimedPermissionsAt(e *estate.Estate, s *change.State, at time.Time) []TimedPermission {
 	var out []TimedPermission
 	for _, x := range e.Exemptions() {
@@ -73,7 +74,7 @@ func TimedPermissionsAt(e *estate.Estate, s *change.State, at time.Time) []Timed
 }
 
 // UnlistedAt returns the service accounts of Shared and unassigned namespaces that the bindings of the cluster give power over
-// production, and that no Environment lists: what enforcement.unlistedAutomation is about.
+// production, and that no Environment lists. enforcement.unlistedAutomation is about these accounts.
 func UnlistedAt(w *ClusterView, accounts []types.NamespacedName) []TimedPermission {
 	var out []TimedPermission
 	for _, a := range accounts {

@@ -10,22 +10,22 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// ScaleTarget names what an autoscaler scales, in its own namespace.
+// ScaleTarget names the workload that an autoscaler scales, in the autoscaler's own namespace.
 type ScaleTarget struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
 	Name       string `json:"name"`
 }
 
-// TargetScale is what was read, for one request, of the workload that an autoscaler scales.
+// TargetScale is the scale of the workload that an autoscaler scales, as it was read for one request.
 type TargetScale struct {
-	// Replicas that it asks for; 0 as well where there is none of that name, or where it cannot be scaled.
+	// Replicas is how many the workload asks for. It is also 0 if there is no workload of that name, or if it cannot be scaled.
 	Replicas int64
-	// Unreadable is true where Firebreak has no right to read it.
+	// Unreadable is true if Firebreak has no right to read the scale.
 	Unreadable bool
 }
 
-// autoscalerBounds is what of an autoscaler is judged.
+// autoscalerBounds is the part of an autoscaler that is judged.
 type autoscalerBounds struct {
 	Spec struct {
 		ScaleTargetRef ScaleTarget `json:"scaleTargetRef"`
@@ -34,8 +34,8 @@ type autoscalerBounds struct {
 	} `json:"spec"`
 }
 
-// autoscalerBounds returns the bounds of an autoscaler whose effect is judged; false: it is none, or it changes nothing in
-// Production.
+// autoscalerBounds returns the bounds of an autoscaler whose effect is judged, and false if the object is not an autoscaler, or if the
+// request changes nothing in Production.
 func (c *PreparedRequest) autoscalerBounds() (autoscalerBounds, bool) {
 	var a autoscalerBounds
 	if !c.boundsAreJudged() || !c.isKind(autoscalerKind()) || kjson.UnmarshalCaseSensitivePreserveInts(c.new.raw, &a) != nil {
@@ -44,7 +44,7 @@ func (c *PreparedRequest) autoscalerBounds() (autoscalerBounds, bool) {
 	return a, true
 }
 
-// knownTarget asks for the scale of what an autoscaler scales.
+// knownTarget notes the scale of an autoscaler's target as missing if it is not known.
 func (c *PreparedRequest) knownTarget() {
 	a, ok := c.autoscalerBounds()
 	if !ok || c.req.Stored {
@@ -55,7 +55,7 @@ func (c *PreparedRequest) knownTarget() {
 	}
 }
 
-// targetReplicas is how many replicas the workload asks for that an autoscaler scales; false: nothing is known of it.
+// targetReplicas returns how many replicas an autoscaler's target asks for, and false if that is not known.
 func (c *PreparedRequest) targetReplicas(t ScaleTarget) (int64, bool) {
 	if c.req.Facts.Scale != nil {
 		return c.req.Facts.Scale.Replicas, true
@@ -71,8 +71,9 @@ func (t *ScaleTarget) groupKind() schema.GroupKind {
 	return schema.FromAPIVersionAndKind(t.APIVersion, t.Kind).GroupKind()
 }
 
-// autoscales compares the bounds of an autoscaler with what its workload asks for, and asked for within the last hour: in small
-// steps as well, it must not take away what one step may not.
+// autoscales says, as a predicate, which bounds of an autoscaler let it take away or add too many replicas; it is empty if none do. It
+// compares them with the replicas that the workload asks for, and asked for within the last hour: small steps must not take away what one
+// step may not.
 func (c *PreparedRequest) autoscales(prod []*estate.Environment) string {
 	a, ok := c.autoscalerBounds()
 	if !ok {

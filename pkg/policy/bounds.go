@@ -16,8 +16,8 @@ func budgetKind() schema.GroupKind {
 	return schema.GroupKind{Group: "policy", Kind: "PodDisruptionBudget"}
 }
 
-// bounds says, as a predicate, how an autoscaler or a disruption budget is written so that it takes away more than the
-// environment allows; empty: it does not.
+// bounds says, as a predicate, how an autoscaler or a disruption budget takes away more than the environment allows. It is empty if it
+// does not.
 func (c *PreparedRequest) bounds() string {
 	if !c.boundsAreJudged() {
 		return ""
@@ -31,7 +31,8 @@ func (c *PreparedRequest) bounds() string {
 	return ""
 }
 
-// boundsAreJudged: somebody changes what an object of Production asks for. Kubernetes' own controllers only follow it.
+// boundsAreJudged reports whether the requester changes what an object in Production asks for. Kubernetes' own controllers are not
+// judged: they only follow it.
 func (c *PreparedRequest) boundsAreJudged() bool {
 	return len(c.Production()) > 0 && !c.outsider && !c.requester.Controller && c.new != nil && c.req.SubResource == "" && !sameBody(c.new, c.old)
 }
@@ -63,5 +64,5 @@ func (c *PreparedRequest) blocksEvictions(o *object) bool {
 		return false
 	}
 	running := c.view.Running(c.req.Namespace, sel)
-	return running > 1 && int64(n.IntVal) >= running // of one, no more can be asked
+	return running > 1 && int64(n.IntVal) >= running // with one Pod, a budget can ask for nothing else
 }

@@ -19,61 +19,62 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-// PreparedRequest is a request made ready to be judged. It is made once and may be decided several times, with fresher state.
+// PreparedRequest is a request that is ready to be judged. It is made once and may be decided several times, with fresher state.
 type PreparedRequest struct {
-	// req is a copy of its own, in which a name that was yet to be generated is filled in.
+	// req is an own copy of the request, in which the object's name is filled in if the review had none yet.
 	req *Request
 	// by are the rules that it is judged by.
 	by     []Rule
 	view   *ClusterView
 	budget *budget.Budget
-	// missing has to be read first; nil: nothing has.
+	// missing is what must be read first; it is nil if nothing is missing.
 	missing *Missing
-	// bare: of the object, only who it is and what the cluster does with it is read, not what it names.
+	// bare is true if only the object's identity and the cluster's use of it are read, not what it names.
 	bare      bool
 	est       *estate.Estate
 	requester *Requester
 	// membership is what the object's namespace belongs to.
 	membership estate.Membership
-	// new and old are the object as it is to be and as it was; either may be nil. past pays for the reading of old.
+	// new and old are the object as it is to be and as it was; either may be nil. past is the budget for reading old.
 	new, old *object
 	past     *budget.Budget
-	// same: the update stores what is stored already.
+	// same is true if the update stores what is stored already.
 	same bool
-	// maintenance says why this is maintenance; empty: it is not. hook says that it would be, were it no hook.
+	// maintenance says why this is maintenance; it is empty if it is not. hook warns that it would be if it were not a hook.
 	maintenance, hook string
 	trace             Trace
 	planned           *madePlan
-	// demands are what the rules of change control want a window for, in the order of the rules.
+	// demands are what the rules want a window for, in the order of the rules.
 	demands []*Demand
-	// worksOn are the Production environments that something works on which runs in a Shared namespace.
+	// worksOn are the Production environments whose data stores the object names if it runs something in a Shared namespace.
 	worksOn []*estate.Environment
 	own     firebreakObject
-	// made says what the custom resource is worth that the object is made of.
+	// made says how the object relates to the custom resource that it is made of.
 	made made
-	// outsider: the requester is refused for being no member. Then nothing else that rests on who asks is said: no
-	// window would help.
+	// outsider is true if the requester is refused because they are not a member. Then no other objection that rests on the
+	// requester is made: no window would help.
 	outsider bool
-	// elsewhere: what the custom resource runs stands in another object.
+	// elsewhere is true if the templates that the custom resource runs are in another object.
 	elsewhere bool
 	// accounts are the service accounts that the request takes, and how it takes them.
 	accounts []types.NamespacedName
 	taken    string
 }
 
-// Missing is what has to be read before the request can be decided, and is then prepared again; nil: nothing has.
+// Missing returns what must be read before the request can be decided; the request is then prepared again. It is nil if nothing is
+// missing.
 func (c *PreparedRequest) Missing() *Missing { return c.missing }
 
-// Work is how many units of work reading the object took.
+// Work returns how many units of work reading the object took.
 func (c *PreparedRequest) Work() int { return c.budget.Units() }
 
-// Prepare decodes a request and classifies it, to be judged by the rules of this package. Its error means that the request cannot be
+// Prepare decodes a request and classifies it, to be judged by the rules of this package. The error means that the request cannot be
 // judged.
 func Prepare(req Request, w *ClusterView) (*PreparedRequest, error) {
 	return NewEvaluator(Rules()...).Prepare(req, w)
 }
 
-// Prepare does what the function of the same name does, by the evaluator's rules.
+// Prepare does the same as the function of that name, with the evaluator's rules.
 func (e *Evaluator) Prepare(req Request, w *ClusterView) (*PreparedRequest, error) {
 	if e == nil || len(e.rules) == 0 {
 		return nil, UndecidedError{Why: "there are no rules to judge by"}
@@ -84,13 +85,13 @@ func (e *Evaluator) Prepare(req Request, w *ClusterView) (*PreparedRequest, erro
 	}
 	c, err := e.prepare(&req, w, b, false)
 	if err != nil && b.Exceeded() != "" && namesNothingNew(&req) {
-		// An object that was stored before Firebreak came, or by another version of it, must be able to go.
+		// It must be possible to delete an object that was stored before Firebreak was installed, or by another version of it.
 		return e.prepare(&req, w, b.Beside(), true)
 	}
 	return c, err
 }
 
-// namesNothingNew: the object goes, or all that changes is what its deletion waits for.
+// namesNothingNew reports whether the object is deleted, or nothing but its finalizers changes.
 func namesNothingNew(req *Request) bool {
 	switch req.Operation {
 	case Delete:
@@ -149,7 +150,7 @@ func (e *Evaluator) prepare(req *Request, w *ClusterView, b *budget.Budget, bare
 	return c, nil
 }
 
-// decode reads both states of the object. What a session sends is not an object of the cluster.
+// decode reads both states of the object. The body of a CONNECT is not an object of the cluster, so errors in it do not count.
 func (c *PreparedRequest) decode() error {
 	var err error
 	all := whole(c.req) && !c.bare
@@ -182,7 +183,7 @@ func (c *PreparedRequest) know() error {
 	return nil
 }
 
-// extract reads both states of the object for what they name.
+// extract finds the references in both states of the object.
 func (c *PreparedRequest) extract() error {
 	if c.req.Kind.Group == v1alpha1.GroupName {
 		return nil // data stores and windows name what they protect
@@ -228,7 +229,7 @@ func (c *PreparedRequest) readSession() error {
 	return nil
 }
 
-// bound names the node that a Binding puts a Pod on.
+// bound returns a reference to the node that a Binding puts a Pod on.
 func bound(o *object) []reference.Reference {
 	var b corev1.Binding
 	if kjson.UnmarshalCaseSensitivePreserveInts(o.raw, &b) != nil || b.Target.Name == "" {
@@ -237,8 +238,8 @@ func bound(o *object) []reference.Reference {
 	return []reference.Reference{{Target: reference.Target{Kind: reference.Node, Name: b.Target.Name}, Use: reference.Places, Path: "target.name", Text: b.Target.Name}}
 }
 
-// complete fills in a name that was yet to be generated when the review was made, and refuses reviews without the
-// object that their operation must carry.
+// complete fills in the object's name if it was not generated yet when the review was made, and refuses reviews without the object that
+// their operation must carry.
 func (c *PreparedRequest) complete() error {
 	if c.req.Operation == Connect {
 		return nil
@@ -279,8 +280,8 @@ func (c *PreparedRequest) placeOf() (estate.Membership, *Missing) {
 	return c.est.NamespaceWith(r.Namespace, r.Facts.NamespaceLabels), nil
 }
 
-// At is the instant by which the request is judged. For a CREATE it is the object's own creationTimestamp, which the
-// API server has set and nobody can forge, so that all replicas agree.
+// At returns the instant as of which the request is judged. For a CREATE it is the object's own creationTimestamp, which the API server
+// has set and nobody can forge, so that all replicas agree.
 func (c *PreparedRequest) At() time.Time {
 	if c.req.Operation == Create && !c.req.Stored && c.new != nil && !c.new.meta.CreationTimestamp.IsZero() {
 		return c.new.meta.CreationTimestamp.Time
@@ -291,7 +292,7 @@ func (c *PreparedRequest) At() time.Time {
 // Production returns the Production environments that the object's namespace belongs to.
 func (c *PreparedRequest) Production() []*estate.Environment { return c.membership.Production() }
 
-// party is the requester as windows see it.
+// party returns the requester as windows see it.
 func (c *PreparedRequest) party() change.Party {
 	return change.Party{
 		Username: c.requester.Username, UID: c.requester.UID, Groups: c.requester.Groups,
@@ -299,8 +300,8 @@ func (c *PreparedRequest) party() change.Party {
 	}
 }
 
-// ApproverCheck judges approvers by an estate: they are persons, that is no service accounts and not listed as automation, and
-// still members of the environment that their word is about.
+// ApproverCheck returns a check of approvers by an estate: an approver must be a person, that is neither a service account nor listed as
+// automation, and still a member of the environment that the approval is about.
 func ApproverCheck(e *estate.Estate) change.ApproverCheck {
 	return func(environment string, by *v1alpha1.Stamp) string {
 		id := e.Identity(by.Username, by.Groups)
@@ -314,7 +315,7 @@ func ApproverCheck(e *estate.Estate) change.ApproverCheck {
 	}
 }
 
-// refs of the object as it is to be.
+// refs returns the references of the object as it is to be.
 func (c *PreparedRequest) refs() []reference.Reference {
 	if c.new == nil {
 		return nil
@@ -327,7 +328,7 @@ func (c *PreparedRequest) isKind(kinds ...schema.GroupKind) bool {
 }
 
 // operates reports whether the requester is listed as an operator, or as a launcher of Jobs, of the object's
-// environment. Somebody who acts as such an account is neither: what is routine for a machine is not for him.
+// environment. Somebody who acts as such an account is neither: what is routine for a machine is not routine for them.
 func (c *PreparedRequest) operates() bool {
 	return !c.requester.impersonated() && anyListed(c.requester.Operator, c.membership.Environments)
 }

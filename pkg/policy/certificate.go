@@ -14,8 +14,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
-// certificateGrants: a certificate whose subject is a name or group of production's makes whoever has it that person, and so
-// a second one of who asks for it, who could then approve what he requests. Who is a member is no exception.
+// certificateGrants objects to a certificate whose subject is a name or group of production's: its holder becomes that person, so the
+// requester would be two persons and could approve their own requests. Members are not excepted.
 func (c *PreparedRequest) certificateGrants() []Finding {
 	if c.requester.Controller || len(c.est.Production()) == 0 || c.req.SubResource != "" && c.req.SubResource != "approval" {
 		return nil
@@ -55,20 +55,20 @@ func (c *PreparedRequest) certificateGrants() []Finding {
 	return []Finding{f}
 }
 
-// joins: a kubelet asks for what it is to be.
+// joins reports whether a kubelet asks for the certificate of the node that it is to be.
 func joins(csr *certificatesv1.CertificateSigningRequest, name string, groups []string) bool {
 	signer := csr.Spec.SignerName
 	return isNode(name, groups) && (signer == certificatesv1.KubeAPIServerClientKubeletSignerName || signer == certificatesv1.KubeletServingSignerName)
 }
 
-// renews: somebody asks, for a while, for what he is.
+// renews reports whether the requester asks for a short-lived certificate of their own identity.
 func renews(csr *certificatesv1.CertificateSigningRequest, name string, groups []string) bool {
 	short := csr.Spec.ExpirationSeconds != nil && *csr.Spec.ExpirationSeconds <= maxRenewal
 	return short && name == csr.Spec.Username && subset(groups, csr.Spec.Groups)
 }
 
-// maxRenewal is for how many seconds somebody may have a certificate of what he is: access that was meant to be temporary
-// must not become permanent.
+// maxRenewal is for how many seconds a requester may get a certificate of their own identity: access that was meant to be temporary must
+// not become permanent.
 const maxRenewal = 24 * 60 * 60
 
 func (c *PreparedRequest) productionIdentity(name string, groups []string) string {
@@ -82,7 +82,7 @@ func (c *PreparedRequest) productionIdentity(name string, groups []string) strin
 	return ""
 }
 
-// subjectOf returns the user and the groups that a certificate would stand for.
+// subjectOf returns the user and the groups that a certificate would stand for; they are empty if the request for it cannot be read.
 func subjectOf(request []byte) (name string, groups []string) {
 	block, _ := pem.Decode(request)
 	if block == nil {

@@ -14,17 +14,17 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-// ClusterView is what is known apart from the request. Its functions answer from memory, and none of them may be nil: what nobody can be
-// asked for would be taken for what is not there. NewClusterView makes one in which there is nothing but an estate.
+// ClusterView is what is known of the cluster, apart from the request. Its functions answer from memory, and none of them may be nil: an
+// object that cannot be asked for would be taken for one that does not exist. NewClusterView returns one that holds nothing but an estate.
 type ClusterView struct {
 	Estate *estate.Estate
-	// ConfigMaps and Secrets give what is known of the keys of one.
+	// ConfigMaps and Secrets give the known keys of one object.
 	ConfigMaps, Secrets func(namespace, name string) (reference.Contents, bool)
 	// Roles gives a Role, or a ClusterRole where the namespace is empty.
 	Roles func(namespace, name string) (Role, bool)
 	// ClusterRoles gives all ClusterRoles by name.
 	ClusterRoles func() map[string]Role
-	// Bindings gives who is bound to a Role, or to a ClusterRole where the namespace is empty.
+	// Bindings gives the bindings of a Role, or of a ClusterRole where the namespace is empty.
 	Bindings func(namespace, role string) []Binding
 	// BindingsOf gives the roles that are bound to a service account, by its own name or by a group that every such account is in.
 	BindingsOf func(namespace, account string) []BoundRole
@@ -32,29 +32,29 @@ type ClusterView struct {
 	Tenants func(node string) []string
 	// PodAt gives the namespace of the Pod that has an address.
 	PodAt func(address netip.Addr) (string, bool)
-	// Owners gives what is known of the stored template of a controlling owner, if that owner exists with that UID.
+	// Owners gives the remembered part of a controlling owner's stored template, if that owner exists with that UID.
 	Owners func(namespace string, owner metav1.OwnerReference) (ScaledWorkload, bool)
-	// ScaledWorkloads gives what is known of the stored template of a workload, by namespace, kind and name: the payload of its
-	// scale subresource carries none.
+	// ScaledWorkloads gives the remembered part of a workload's stored template, by namespace, kind and name: the payload of its
+	// scale subresource carries no template.
 	ScaledWorkloads func(namespace, kind, name string) (ScaledWorkload, bool)
 	// Peaks gives the most replicas that a workload asked for within the last hour, by namespace, kind (as in Deployment.apps) and
-	// name, as far as that was seen.
+	// name, as far as they were seen.
 	Peaks func(namespace, kind, name string) int64
-	// Running gives how many Pods the workloads of a namespace ask for whose labels a selector matches.
+	// Running gives how many Pods whose labels match a selector the workloads of a namespace ask for.
 	Running func(namespace string, selector labels.Selector) int64
-	// Freezes are those that a watch has told of. They only spare reading the freezes for what nobody waits for: what operators,
-	// launchers and Kubernetes' own autoscaler write.
+	// Freezes gives the freezes that a watch has told of. They only spare the live read of freezes for routine writes: those of
+	// operators, launchers and Kubernetes' own autoscaler.
 	Freezes func() []v1alpha1.ChangeFreeze
-	// Dependents gives what holds state and names an owner by its UID: claims and stateful sets.
+	// Dependents gives the objects that hold state and name an owner by its UID: claims and StatefulSets.
 	Dependents func(owner types.UID) []Dependent
 	// VolumeClaim gives a PersistentVolumeClaim.
 	VolumeClaim func(namespace, name string) (Dependent, bool)
-	// ControllerUID gives the UID of a service account of kube-system; false: it is not known yet.
+	// ControllerUID gives the UID of a service account of kube-system, and false if it is not known yet.
 	ControllerUID func(name string) (string, bool)
 }
 
-// NewClusterView returns a view in which there is nothing but an estate: no object is known, and every service account of kube-system has
-// yet to be asked for.
+// NewClusterView returns a view that holds nothing but an estate: no object is known, and the UID of every service account of kube-system
+// is still to be read.
 func NewClusterView(e *estate.Estate) *ClusterView {
 	return &ClusterView{
 		Estate:          e,
@@ -77,7 +77,7 @@ func NewClusterView(e *estate.Estate) *ClusterView {
 	}
 }
 
-// complete says what the view lacks, for which no request can be judged by it.
+// complete returns an error if the view lacks a function: no request can then be judged by it.
 func (w *ClusterView) complete() error {
 	if w == nil {
 		return UndecidedError{Why: "nothing is known of the cluster"}

@@ -15,24 +15,24 @@ import (
 // crossing is one reference and one thing of another tier that it leads to.
 type crossing struct {
 	ref reference.Reference
-	// target names it for ratcheting: the same target of the same rule was there before.
+	// target identifies it for ratcheting: the stored object may have had the same target of the same rule.
 	target string
 	// what describes it: `data store "orders" of environment "production"`.
 	what string
 	// remedy says what to use instead.
 	remedy string
-	// environment and tier of the target; Environment is nil where it does not exist.
+	// environment, env and tier are the target's; env is nil if the environment does not exist.
 	environment string
 	env         *estate.Environment
 	tier        v1alpha1.Tier
-	// crossing says, as a clause, why the reference crosses tiers, where its own place has no say in that.
+	// crossing says, as a clause, why the reference crosses tiers, if that does not depend on the object's own place.
 	crossing string
-	// uncertain: it is not known whose it is, which is worth no more than a warning.
+	// uncertain is true if the target's owner is not known, which is worth no more than a warning.
 	uncertain bool
 }
 
-// judgeContent turns the leads of one content rule into findings: those that cross tiers, at the action that the
-// environments, ratcheting and self-healing leave.
+// judgeContent returns the findings of one content rule: the leads that cross tiers, each with the action that environments, ratcheting
+// and self-healing leave.
 func (c *PreparedRequest) judgeContent(rule v1alpha1.RuleName, leads func([]reference.Reference) []crossing) []Finding {
 	if c.req.Operation == Delete || c.new == nil {
 		return nil // deleting a violator is never blocked by a content rule
@@ -47,7 +47,7 @@ func (c *PreparedRequest) judgeContent(rule v1alpha1.RuleName, leads func([]refe
 	}
 	healed := c.ownerTargets(leads)
 	if len(found) > maxLeads {
-		found = found[:maxLeads] // more would say nothing more
+		found = found[:maxLeads] // further ones would add nothing
 	}
 	var out []Finding
 	type spot struct{ path, value, target string }
@@ -74,9 +74,8 @@ func targets(leads []crossing) map[string]bool {
 	return out
 }
 
-// crosses says, as a clause, why a lead crosses tiers; empty if it does not. A reference to production needs both
-// identities on that side: who asks and what would run. An update of production's is not charged with references that were stored
-// already.
+// crosses says, as a clause, why a lead crosses tiers; it is empty if it does not. A reference to production needs both identities on that
+// side: the requester and what would run. An update of an object in production is not charged with references that were stored already.
 func (c *PreparedRequest) crosses(l crossing, stored bool) string {
 	place := c.subject()
 	subject := place.SubjectTier()
@@ -95,7 +94,7 @@ func (c *PreparedRequest) crosses(l crossing, stored bool) string {
 	return ""
 }
 
-// subjectNamespace is the namespace that the object works for: its own, or that of the claim that a volume is for.
+// subjectNamespace returns the namespace that the object works for: its own or, for a volume, that of its claim.
 func (c *PreparedRequest) subjectNamespace() string {
 	if c.new == nil || c.req.Kind.GroupKind() != (schema.GroupKind{Kind: "PersistentVolume"}) {
 		return c.req.Namespace
@@ -114,8 +113,8 @@ func (c *PreparedRequest) subject() estate.Membership {
 	return c.membership
 }
 
-// throughGateway: data may cross tiers through the proxies that the target's environment lists for the subject's, as
-// long as they have not expired.
+// throughGateway reports whether a lead goes through a gateway. Data may cross tiers through the proxies that the target's environment
+// lists for the subject's, as long as they have not expired.
 func (c *PreparedRequest) throughGateway(l crossing) bool {
 	if l.env == nil {
 		return false
@@ -144,7 +143,7 @@ func (c *PreparedRequest) contentAction(rule v1alpha1.RuleName, l crossing, stor
 	return action
 }
 
-// sameIdentity: the workload runs as who it ran as before.
+// sameIdentity reports whether the workload runs as the same service account as before.
 func (c *PreparedRequest) sameIdentity() bool {
 	if c.new.work == nil || c.old.work == nil {
 		return true
@@ -152,10 +151,9 @@ func (c *PreparedRequest) sameIdentity() bool {
 	return c.new.work.Template.ServiceAccount() == c.old.work.Template.ServiceAccount()
 }
 
-// ownerTargets returns what the stored template of the object's controlling owner leads to already. A node failure
-// must not become an outage because a data store was registered yesterday; but only Kubernetes' controllers and the
-// environment's own operators are believed when they name an owner, only an owner that exists counts, and the Pods of
-// Jobs are no healing.
+// ownerTargets returns the targets to which the stored template of the object's controlling owner leads already. A node failure must not
+// become an outage because a data store was registered yesterday; but only Kubernetes' controllers and the environment's own operators
+// are believed when they name an owner, only an owner that exists counts, and the Pods of Jobs are not healing.
 func (c *PreparedRequest) ownerTargets(leads func([]reference.Reference) []crossing) healing {
 	owner := c.new.controller()
 	if owner == nil || c.req.Operation != Create || owner.Kind == "Job" || owner.Kind == "CronJob" ||
@@ -169,8 +167,8 @@ func (c *PreparedRequest) ownerTargets(leads func([]reference.Reference) []cross
 	return healing{targets(leads(parent.References)), parent.Unread, parent.Prints}
 }
 
-// healing is what the owner of a Pod that is made anew leads to: the targets, all that certain ConfigMaps and Secrets
-// name, and what it holds by chance, as fingerprints.
+// healing is what the owner of a replaced Pod leads to: its targets, everything that its unread ConfigMaps and Secrets name, and
+// the fingerprints of names that its texts hold by chance.
 type healing struct {
 	targets map[string]bool
 	unread  []reference.Via
@@ -184,7 +182,7 @@ func (h healing) covers(l crossing) bool {
 	return h.targets[l.target] || slices.Contains(h.prints, l.ref.Prints()[0])
 }
 
-// maxLeads is how many objections of one rule are looked at and told. One is enough to refuse a request.
+// maxLeads is how many leads of one rule are judged and reported. One is enough to refuse a request.
 const maxLeads = 128
 
 func (l crossing) finding(rule v1alpha1.RuleName, action v1alpha1.Action, but string) Finding {
@@ -204,7 +202,7 @@ func (l crossing) finding(rule v1alpha1.RuleName, action v1alpha1.Action, but st
 	return f
 }
 
-// orShared adds the cure for a namespace that nobody has declared: what serves both sides is declared so.
+// orShared adds the remedy for a namespace that no environment declares: to declare it as Shared if it serves both sides.
 func (c *PreparedRequest) orShared(remedy string) string {
 	if !c.subject().Unassigned() || c.subjectNamespace() == "" {
 		return remedy

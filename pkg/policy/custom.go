@@ -13,7 +13,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// templatesOf returns the pod templates and containers that stand in a custom resource and run something.
+// templatesOf returns the templates of a custom resource in which a container runs something.
 func templatesOf(all []workload.Template) []*workload.Template {
 	var out []*workload.Template
 	for i := range all {
@@ -26,7 +26,7 @@ func templatesOf(all []workload.Template) []*workload.Template {
 	return out
 }
 
-// runsCustom reports whether a custom resource is written whose templates make something run that did not run so before.
+// runsCustom reports whether the request writes a custom resource whose templates run something that did not run so before.
 func (c *PreparedRequest) runsCustom() bool {
 	if c.new == nil || c.new.work != nil || c.req.SubResource != "" || !c.runsTemplates() ||
 		c.requester.Controller || c.operates() || c.launches() {
@@ -46,10 +46,11 @@ func (c *PreparedRequest) runsTemplates() bool {
 	return len(templatesOf(c.new.embedded)) > 0 || c.borrows()
 }
 
-// borrows reports whether a custom resource that is called like something that runs runs what stands in another object.
+// borrows reports whether a custom resource whose kind is named like a run runs templates that are in another object.
 func (c *PreparedRequest) borrows() bool { return c.elsewhere }
 
-// runsElsewhere: a kind is called like something that runs, and its object names the templates of another one, or none at all.
+// runsElsewhere reports whether a kind is named like a run, and its object names the templates of another one, or has none at all although
+// it is not a backup or restore.
 func runsElsewhere(kind string, tree map[string]any, embedded []workload.Template) bool {
 	if !recurs(kind) && !runsByName(kind) {
 		return false
@@ -57,7 +58,7 @@ func runsElsewhere(kind string, tree map[string]any, embedded []workload.Templat
 	return refersToTemplates(tree["spec"], 1) || len(templatesOf(embedded)) == 0 && !keepsData(kind)
 }
 
-// keepsData: a database operator's own work on its own objects, which has no templates.
+// keepsData reports whether a kind is a backup or restore: a database operator's own work on its own objects, which has no templates.
 func keepsData(kind string) bool {
 	return strings.HasSuffix(kind, "Backup") || strings.HasSuffix(kind, "Restore")
 }
@@ -68,8 +69,8 @@ func suspended(o *object) bool {
 	return held
 }
 
-// whyCustomIsMaintenance judges the templates of a custom resource: like those of a Job where it runs them once, and like those of a
-// Deployment where it keeps them running or is only written down for later.
+// whyCustomIsMaintenance says why a custom resource is maintenance; it is empty if it is not. Its templates are judged like those of a Job
+// if it runs them once, and like those of a Deployment if it keeps them running or only defines them for later.
 func (c *PreparedRequest) whyCustomIsMaintenance(controls *estate.Controls) string {
 	if !lasts(c.req.Kind.GroupKind(), c.new.tree, controls) {
 		return c.whyRunIsMaintenance(controls)
@@ -83,9 +84,9 @@ func (c *PreparedRequest) whyCustomIsMaintenance(controls *estate.Controls) stri
 	return ""
 }
 
-// lasts reports whether a custom resource keeps what it runs running, or is a definition that something else runs. Whoever defines a
-// kind that runs something once calls it so, or has fields for its end. Where everything that runs is maintenance, a kind that
-// nobody has told of is believed only if it says how many of it there are to be.
+// lasts reports whether a custom resource keeps its Pods running, or is a definition that something else runs. A kind that runs something
+// once has a name that says so, or fields for its end. Where every run is maintenance, an unlisted kind counts as lasting only if it has a
+// field such as replicas.
 func lasts(gk schema.GroupKind, tree map[string]any, controls *estate.Controls) bool {
 	if known(gk) || strings.HasSuffix(gk.Kind, "Template") {
 		return true
@@ -100,7 +101,7 @@ func lasts(gk schema.GroupKind, tree map[string]any, controls *estate.Controls) 
 	return controls.Maintenance != v1alpha1.MaintenanceAll || has("replicas", "instances", "size", "minReplicas", "replicaCount", "workloadRef", "serviceName")
 }
 
-// snapshot lists what lasts, by group and kind.
+// known reports whether a kind is on the list of those that last.
 func known(gk schema.GroupKind) bool {
 	kinds := map[string][]string{
 		"argoproj.io":                 {"Rollout", "Sensor", "EventSource", "EventBus", "Application", "ApplicationSet"},
@@ -120,7 +121,7 @@ func known(gk schema.GroupKind) bool {
 	return slices.Contains(kinds[gk.Group], gk.Kind)
 }
 
-// runsByName: whoever defines a kind calls it by what it does.
+// runsByName reports whether the name of a kind says that it runs something: the authors of a kind name it after what it does.
 func runsByName(kind string) bool {
 	return slices.ContainsFunc([]string{"Workflow", "Run", "Job", "JobSet", "JobFlow", "Task", "Build", "Test", "Backup", "Restore", "Migration", "Execution",
 		"OpsRequest", "Experiment", "Trial", "ActionSet", "SparkApplication"}, func(s string) bool {
@@ -128,12 +129,12 @@ func runsByName(kind string) bool {
 	})
 }
 
-// recurs: it starts what it runs by the clock, as a CronJob does, and starts nothing by being written.
+// recurs reports whether a kind starts its runs by the clock, as a CronJob does. Writing such an object starts nothing.
 func recurs(kind string) bool {
 	return strings.HasPrefix(kind, "Cron") || strings.HasPrefix(kind, "Scheduled")
 }
 
-// refersToTemplates reports whether a custom resource runs what another object says, which whoever judges it has not read.
+// refersToTemplates reports whether a custom resource runs the templates of another object, which is not read to judge it.
 func refersToTemplates(v any, depth int) bool {
 	switch v := v.(type) {
 	case workload.Text:
@@ -150,7 +151,7 @@ func refersToTemplates(v any, depth int) bool {
 	return false
 }
 
-// templateKey: the fields that name the templates of another object.
+// templateKey reports whether a field names the templates of another object.
 func templateKey(key string) bool {
 	switch l := strings.ToLower(key); l {
 	case "taskref", "pipelineref", "workflowref", "customref", "templatename", "opsdefinitionname", "blueprint":
@@ -160,5 +161,5 @@ func templateKey(key string) bool {
 	}
 }
 
-// maxRefers is how deep references to templates are looked for; what lies deeper than is read is refused elsewhere.
+// maxRefers is the depth to which references to templates are looked for; an object that nests deeper than is read is refused elsewhere.
 const maxRefers = 128

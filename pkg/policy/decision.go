@@ -16,22 +16,22 @@ import (
 // Finding is one rule's objection.
 type Finding struct {
 	Rule v1alpha1.RuleName
-	// Class of the rule.
+	// Class is the class of the rule.
 	Class  Class
 	Action v1alpha1.Action
-	// Path of the field; empty where the request as a whole is objected to.
+	// Path is the field's path; it is empty if the rule objects to the request as a whole.
 	Path string
-	// Value is the host or name that matched, never the field's text; empty where it came out of a Secret.
+	// Value is the host or name that matched, never the field's text; it is empty if it came out of a Secret.
 	Value string
-	// Target is what it leads to: a data store, a namespace, a window.
+	// Target is what the value leads to: a data store, a namespace, a window.
 	Target string
-	// Environment concerned.
+	// Environment is the name of the environment concerned.
 	Environment string
 	// Message is the objection and its reason as one clause, without the rule's name.
 	Message string
-	// Remedy says, as an order, what to do next; empty: nothing helps.
+	// Remedy says, as an instruction, what to do next; it is empty if nothing helps.
 	Remedy string
-	// membership is the path in the words of whoever wrote the manifest; empty: the path itself.
+	// place is the path in the words of the manifest's author; it is empty if that is the path itself.
 	place string
 }
 
@@ -40,27 +40,28 @@ type WindowUse struct {
 	Verdict   change.Verdict
 	Key       string
 	Operation v1alpha1.Operation
-	// Digest of the plan that runs; empty where none does.
+	// Digest is that of the plan that runs, or else of the declared spec; it is empty if there is neither.
 	Digest string
 }
 
-// Decision is what a request comes to.
+// Decision is the result of judging a request.
 type Decision struct {
 	Allowed bool
-	// Findings of every action, sorted by rule, then path.
+	// Findings are those of every action, sorted by rule, then path.
 	Findings []Finding
-	// Invalid says what is malformed in one of Firebreak's own kinds; the request is then refused as such.
+	// Invalid lists what is malformed in an object of Firebreak's own kinds; the request is then refused as malformed.
 	Invalid field.ErrorList
-	// Warnings to the sender, besides the findings that warn.
+	// Warnings are those to the requester, besides the findings that warn.
 	Warnings []string
 	// Use is set if the request is admitted under a window.
 	Use *WindowUse
-	// Missing has to be read before the request can be decided; nil: nothing has. Until then the request is not allowed.
+	// Missing is what must be read before the request can be decided; it is nil if nothing is missing. Until then the request is not
+	// allowed.
 	Missing *Missing
-	// Maintenance says why the request counts as maintenance; empty: it does not.
+	// Maintenance says why the request counts as maintenance; it is empty if it does not.
 	Maintenance string
-	// Unlisted is the requester where it is a service account that acts in production and that no Environment lists yet, as
-	// namespace/name; empty: it is not.
+	// Unlisted is the requester, as namespace/name, if it is a service account that acts in production and that no Environment lists
+	// yet; otherwise it is empty.
 	Unlisted string
 }
 
@@ -103,13 +104,14 @@ func (c Class) String() string {
 	return "environment segregation"
 }
 
-// DenialMessage is the sentence that the sender of a denied request reads: what is refused, what to do next, and in brackets which rules
-// object to what, and why.
+// DenialMessage returns the sentence that the requester of a denied request reads: what is refused, what to do next, and in brackets which
+// rules object to what, and why.
 func DenialMessage(req Request, findings []Finding) string {
 	return fmt.Sprintf("%s is forbidden: %s", Describe(req), sentence(findings))
 }
 
-// WarningMessages are the sentences that the sender of an admitted request reads: one for each finding, of as many as a terminal can show.
+// WarningMessages returns the sentences that the requester of an admitted request reads: one for each finding, for as many findings as a
+// terminal can show.
 func WarningMessages(findings []Finding) []string {
 	shown := findings[:min(len(findings), maxSpelledOut)]
 	out := make([]string, 0, len(shown)+1)
@@ -122,8 +124,8 @@ func WarningMessages(findings []Finding) []string {
 	return out
 }
 
-// sentence says what to do about findings, and then what they are. What helps against several is said once. More than a terminal can
-// show is counted, not shown: the API server cuts long messages anywhere.
+// sentence says what to do about findings, and then what they are. A remedy that several share is said once. Findings beyond those that a
+// terminal can show are only counted: the API server cuts long messages anywhere.
 func sentence(findings []Finding) string {
 	shown := findings[:min(len(findings), maxSpelledOut)]
 	var remedies, reasons []string
@@ -160,7 +162,7 @@ func Describe(req Request) string {
 	return fmt.Sprintf("%s %q", r, req.Name)
 }
 
-// Causes gives the findings that deny to machines.
+// Causes returns findings in the form in which machines read them.
 func Causes(findings []Finding) []metav1.StatusCause {
 	out := make([]metav1.StatusCause, 0, len(findings))
 	for _, f := range findings {

@@ -20,23 +20,23 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// object is one state of what is judged: as it is to be, or as it was.
+// object is one state of the judged object: as it is to be, or as it was.
 type object struct {
 	raw  []byte
 	meta metav1.ObjectMeta
 	// passes counts how often the JSON was decoded.
 	passes int
-	// fields are those of the object without what every write changes, once somebody has asked for them. They are only read.
+	// fields caches the result of generic. It is only read.
 	fields map[string]any
 	work   *workload.Workload
 	data   []reference.DataKey
-	// tree is what kinds say that are read as a whole, and embedded the templates in them.
+	// tree holds the fields of an object that is read as a whole, and embedded the templates in it.
 	tree     map[string]any
 	embedded []workload.Template
 	refs     []reference.Reference
 }
 
-// decode reads an object. whole: it is of a kind that is read for every text in it.
+// decode reads an object, or returns nil if there is none. whole is true for a kind that is read for every text in it.
 func decode(gk schema.GroupKind, raw []byte, whole bool, b *budget.Budget) (*object, error) {
 	if len(raw) == 0 || bytes.Equal(raw, []byte("null")) {
 		return nil, nil
@@ -77,7 +77,7 @@ func decode(gk schema.GroupKind, raw []byte, whole bool, b *budget.Budget) (*obj
 	return o, nil
 }
 
-// decodeWorkload reads an object with a pod template, in one pass. One that holds too much keeps its metadata, so that it can go.
+// decodeWorkload reads an object with a pod template, in one pass. One that holds too much keeps its metadata, so that it can be deleted.
 func decodeWorkload(gk schema.GroupKind, o *object, b *budget.Budget) (*object, error) {
 	if !b.Part(workload.CountParts(o.raw)) {
 		var m metav1.PartialObjectMetadata
@@ -100,7 +100,8 @@ func decodeWorkload(gk schema.GroupKind, o *object, b *budget.Budget) (*object, 
 	return o, nil
 }
 
-// generic returns the fields of an object without what every write changes; nil: it is not an object. They are not to be written to.
+// generic returns the fields of an object without those that every write changes, or nil if it is not an object. Callers must not write to
+// them.
 func (o *object) generic() map[string]any {
 	if o.fields == nil {
 		o.passes++
@@ -109,7 +110,7 @@ func (o *object) generic() map[string]any {
 	return o.fields
 }
 
-// claimTemplates returns what a StatefulSet says of the volumes of its Pods.
+// claimTemplates returns the volume claim templates of a StatefulSet, as a tree.
 func claimTemplates(raw []byte) map[string]any {
 	var set struct {
 		Spec struct {
@@ -126,8 +127,8 @@ func claimTemplates(raw []byte) map[string]any {
 	return map[string]any{"spec": map[string]any{"volumeClaimTemplates": list}}
 }
 
-// whole reports whether an object of a kind is read for every text in it: routes, volumes, accounts, and all custom
-// resources. The others say nothing, or say it to rules that read them on their own.
+// whole reports whether an object of a kind is read for every text in it: routes, volumes, accounts, and all custom resources. Objects of
+// other kinds hold no references, or their rules read them separately.
 func whole(r *Request) bool {
 	gk := r.Kind.GroupKind()
 	switch {
@@ -174,10 +175,10 @@ func dataOf(gk schema.GroupKind, raw []byte) ([]reference.DataKey, error) {
 func configMapKind() schema.GroupKind { return schema.GroupKind{Kind: "ConfigMap"} }
 func secretKind() schema.GroupKind    { return schema.GroupKind{Kind: "Secret"} }
 
-// errNoSecret is all that is said of a Secret that cannot be decoded: the decoder's words could repeat its content.
+// errNoSecret is the only error for a Secret that cannot be decoded: the decoder's words could repeat its content.
 var errNoSecret = errors.New("decode Secret: it is not a valid Secret")
 
-// read reads an object for what it names.
+// read finds the references in an object.
 func (c *PreparedRequest) read(o *object, b *budget.Budget) error {
 	if o == nil {
 		return nil
@@ -199,7 +200,8 @@ func (c *PreparedRequest) read(o *object, b *budget.Budget) error {
 	return nil
 }
 
-// input is what all readers of the request share: its budget, what is known of what it uses, and what matters of what it names.
+// input returns what all readers of the request share: its budget, the known contents of the ConfigMaps and Secrets that it uses, and
+// which of the targets that it names matter.
 func (c *PreparedRequest) input() reference.Input {
 	return reference.Input{
 		Namespace: c.req.Namespace, Kind: c.req.Kind.GroupKind(), Budget: c.budget, Known: c.known, Declared: c.est.Declares,
@@ -207,7 +209,7 @@ func (c *PreparedRequest) input() reference.Input {
 	}
 }
 
-// contents gives what was read for this request, else what is remembered.
+// contents returns a look-up of contents: those that were read for this request, else those that are remembered.
 func (c *PreparedRequest) contents(kind string, remembered func(namespace, name string) (reference.Contents, bool)) func(namespace, name string) (reference.Contents, bool) {
 	return func(namespace, name string) (reference.Contents, bool) {
 		if read, ok := c.req.Facts.Contents[reference.Via{Kind: kind, Name: name}]; ok {
@@ -217,7 +219,7 @@ func (c *PreparedRequest) contents(kind string, remembered func(namespace, name 
 	}
 }
 
-// tooMuch says that an object is too much to be read.
+// tooMuch returns the error for an object that holds too much to be read.
 func tooMuch(l budget.Limit) UndecidedError {
 	return UndecidedError{fmt.Sprintf("it holds %s, so nobody can tell what it names; split it, or take out of it what no program reads", l)}
 }
@@ -247,7 +249,7 @@ func sameAsStored(object, old *object) bool {
 	return a != nil && b != nil && reflect.DeepEqual(a, b)
 }
 
-// generic decodes an object without what every write changes.
+// generic decodes an object, without the fields that every write changes. It returns nil if it is not an object.
 func generic(raw []byte) map[string]any {
 	var m map[string]any
 	if json.Unmarshal(raw, &m) != nil {
@@ -261,11 +263,11 @@ func generic(raw []byte) map[string]any {
 	return m
 }
 
-// restartedAt is what `kubectl rollout restart` sets. It restarts what runs and changes nothing of it.
+// restartedAt is the annotation that `kubectl rollout restart` sets. It restarts the Pods and changes nothing of them.
 const restartedAt = "kubectl.kubernetes.io/restartedAt"
 
-// sameTemplate compares two pod templates apart from restartedAt. What is written on a Pod that exists starts nothing: of
-// one, only its spec counts.
+// sameTemplate reports whether two pod templates are the same apart from restartedAt. Of a Pod, only the spec counts: labels and annotations
+// on a Pod that exists start nothing.
 func sameTemplate(a, b *workload.Workload) bool {
 	if a == nil || b == nil {
 		return a == b

@@ -59,7 +59,8 @@ func (w *weakening) off(field string, old, new bool) {
 	}
 }
 
-// approvers: an empty list lets everybody approve whom RBAC lets. Who puts himself on it alone takes the word from all others.
+// approvers compares two lists of approvers. An empty list lets everybody approve who may by RBAC, so an entry in it takes that right
+// from all others.
 func (w *weakening) approvers(old, new v1alpha1.Approvers) {
 	was, is := len(old.Users)+len(old.Groups), len(new.Users)+len(new.Groups)
 	switch {

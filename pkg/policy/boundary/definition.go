@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// OnlyGrows reports whether a CustomResourceDefinition takes, refuses and means all that it did: it has other words or
-// columns, or further fields that nobody has to set. That is what most upgrades of Firebreak bring, and weakens nothing; of
-// whatever else nothing can be proved. A further validation is no strengthening: it could refuse the rejection of a window,
-// a freeze, or every execution.
+// OnlyGrows reports whether a CustomResourceDefinition still accepts, refuses and means all that it did: only descriptions, short names
+// or columns differ, or there are further fields that nobody has to set. Most upgrades of Firebreak bring just that, which weakens
+// nothing; of any other change nothing can be proved. A further validation is not a strengthening: it could refuse the rejection of a
+// window, a freeze, or every execution.
 func OnlyGrows(old, new map[string]any) bool {
 	was, is := nested(old, "spec"), nested(new, "spec")
 	if was == nil || is == nil {
@@ -31,7 +31,7 @@ func OnlyGrows(old, new map[string]any) bool {
 	return true
 }
 
-// schemaGrows compares two schemas, field by field.
+// schemaGrows reports whether a schema only grows. It compares the two states field by field.
 func schemaGrows(old, new map[string]any) bool {
 	if old == nil || new == nil {
 		return old == nil && new == nil
@@ -56,11 +56,11 @@ func schemaGrows(old, new map[string]any) bool {
 	return true
 }
 
-// fieldsGrow: each field is still there, and further ones are set by nobody but who writes the object.
+// fieldsGrow reports whether each field is still there, and further ones are set by nobody but the writer of the object.
 func fieldsGrow(was, is map[string]any) bool {
 	for name := range is {
 		if _, known := was[name]; !known && hasDefault(is[name]) {
-			return false // what nobody has set would be set, and perhaps refused
+			return false // a field that nobody has set would be set, and perhaps refused
 		}
 	}
 	for name := range was {
@@ -68,10 +68,10 @@ func fieldsGrow(was, is map[string]any) bool {
 			return false
 		}
 	}
-	return len(was) > 0 || len(is) == 0 // an object that took anything must not begin to take some things only
+	return len(was) > 0 || len(is) == 0 // an object that accepted any field must not begin to accept only some
 }
 
-// sameRules: the validations are the same, whatever they say to who breaks them.
+// sameRules reports whether two lists of validations are the same apart from their messages.
 func sameRules(old, new any) bool {
 	was, _ := old.([]any)
 	is, _ := new.([]any)
@@ -82,7 +82,7 @@ func sameRules(old, new any) bool {
 	})
 }
 
-// hasDefault reports whether a schema sets something by itself, at any depth.
+// hasDefault reports whether a schema sets a field by itself, at any depth.
 func hasDefault(schema any) bool {
 	switch s := schema.(type) {
 	case map[string]any:
@@ -97,7 +97,7 @@ func hasDefault(schema any) bool {
 	return false
 }
 
-// sameBut compares two objects apart from some of their fields.
+// sameBut reports whether two objects are the same apart from some of their fields.
 func sameBut(a, b map[string]any, but ...string) bool {
 	if (a == nil) != (b == nil) {
 		return false
@@ -112,7 +112,7 @@ func sameBut(a, b map[string]any, but ...string) bool {
 	return true
 }
 
-// nested returns an object within an object; nil: there is none.
+// nested returns an object within an object, or nil if there is none.
 func nested(m map[string]any, path ...string) map[string]any {
 	for _, p := range path {
 		m, _ = m[p].(map[string]any)

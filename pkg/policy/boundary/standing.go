@@ -7,8 +7,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// WeakensExemption says how a change of an Exemption would weaken the boundary: writing one does, deleting one does not. Its
-// spec is immutable; should that guard be gone, only what it exempts from for a shorter time or from fewer rules is none.
+// WeakensExemption says how a change of an Exemption would weaken the boundary: creating one does, deleting one does not. Its spec is
+// immutable; should that guard be gone, only an update to a shorter time or fewer rules does not weaken.
 func WeakensExemption(old, new *v1alpha1.Exemption) []string {
 	switch {
 	case new == nil:
@@ -28,7 +28,7 @@ func WeakensExemption(old, new *v1alpha1.Exemption) []string {
 }
 
 // WeakensFreeze says how a change of a ChangeFreeze would weaken the boundary. Creating one never does, and lifting one is
-// judged by its liftedBy. Its spec is immutable; should that guard be gone, it is not shortened or narrowed by an update.
+// judged by its liftedBy. Its spec is immutable; should that guard be gone, an update that shortens or narrows it weakens.
 func WeakensFreeze(old, new *v1alpha1.ChangeFreeze) []string {
 	if old == nil || new == nil {
 		return nil

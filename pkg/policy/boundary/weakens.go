@@ -12,9 +12,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-// WeakensEnvironment says, clause by clause, how a change of an Environment would weaken the boundary; old is nil for
-// a creation, new for a deletion. What cannot be proved to be a strengthening is a weakening. e is the estate as it is
-// now.
+// WeakensEnvironment says, clause by clause, how a change of an Environment would weaken the boundary; old is nil for a creation, new
+// for a deletion. A change that cannot be proved to be a strengthening is a weakening. e is the estate as it is now.
 func WeakensEnvironment(old, new *v1alpha1.Environment, e *estate.Estate) []string {
 	switch {
 	case new == nil && old.Spec.Tier != v1alpha1.TierProduction && e.CountStores(old.Name) == 0 && len(old.Spec.Gateways) == 0 &&
@@ -41,7 +40,8 @@ func WeakensEnvironment(old, new *v1alpha1.Environment, e *estate.Estate) []stri
 	return w.out
 }
 
-// createsEnvironment: a NonProduction Environment that claims nothing of Production takes nothing away.
+// createsEnvironment says how a new Environment would weaken the boundary. A NonProduction one that claims nothing of Production takes
+// nothing away.
 func createsEnvironment(n *v1alpha1.Environment, e *estate.Estate) []string {
 	if n.Spec.Tier != v1alpha1.TierNonProduction {
 		return []string{fmt.Sprintf("it creates environment %q of tier %s", n.Name, n.Spec.Tier)}
@@ -70,7 +70,7 @@ func (w *weakening) say(format string, args ...any) {
 	w.out = append(w.out, fmt.Sprintf(format, args...))
 }
 
-// differ is for fields of which no change can be proved harmless.
+// differ objects to any change of a field, where no change can be proved harmless.
 func (w *weakening) differ(field string, old, new any) {
 	if !reflect.DeepEqual(old, new) {
 		w.say("it changes %s", field)
@@ -108,7 +108,7 @@ func (w *weakening) identities(old, new v1alpha1.IdentityMembers) {
 	grown(w, "identities.operators", old.Operators, new.Operators)
 	grown(w, "identities.jobLaunchers", old.JobLaunchers, new.JobLaunchers)
 	grown(w, "identities.impersonated", old.Impersonated, new.Impersonated)
-	// One that is added makes a person's Jobs routine; one that is removed makes a machine a person who may approve.
+	// An added user makes a person's Jobs routine; a removed one makes a machine a person who may approve.
 	w.differ("identities.automation", old.Automation, new.Automation)
 }
 
@@ -185,9 +185,9 @@ func (w *weakening) credentials(old, new *v1alpha1.Credentials) {
 	shrunk(w, "credentials.roleNames", o.RoleNames, n.RoleNames)
 }
 
-// claims objects to text that another tier owns already: a more precise entry would take it away.
+// claims objects to entries that overlap with those of another tier: a more precise entry would take a name or address away from it.
 func (w *weakening) claims(d *v1alpha1.DataStore, e *estate.Estate) {
-	var tier v1alpha1.Tier // of an environment that does not exist yet: it may become either
+	var tier v1alpha1.Tier // it stays empty for an environment that does not exist yet, which may get either tier
 	if env, ok := e.Environment(d.Spec.Environment); ok {
 		tier = env.Tier
 	}
@@ -223,7 +223,8 @@ func (w *weakening) claims(d *v1alpha1.DataStore, e *estate.Estate) {
 	}
 }
 
-// credentialClaims: a more precise claim of a credential takes it from whoever claims it by a glob.
+// credentialClaims objects to overlapping claims of credentials: a more precise claim takes a credential from the data store that claims
+// it by a glob.
 func credentialClaims(c *v1alpha1.Credentials, e *estate.Estate, other func(string, []estate.Owner)) {
 	if c == nil {
 		return

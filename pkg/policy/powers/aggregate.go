@@ -11,8 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// Effective returns the rules of a role and of all that it aggregates among all ClusterRoles, at whatever remove: a controller writes
-// them into it afterwards, unjudged.
+// Effective returns the rules of a role and of all ClusterRoles that it aggregates, directly or through others: a controller writes them
+// into the role afterwards, and that write is not judged.
 func Effective(r Role, all func() map[string]Role) []rbacv1.PolicyRule {
 	rules := slices.Clone(r.Rules)
 	if len(r.Collects) == 0 {
@@ -33,8 +33,7 @@ func Effective(r Role, all func() map[string]Role) []rbacv1.PolicyRule {
 	return rules
 }
 
-// FlowsInto returns the ClusterRoles into which the rules of one flow, itself included, sorted: those that aggregate it, and those that
-// aggregate these.
+// FlowsInto returns, sorted, the ClusterRoles that get the rules of one: itself, those that aggregate it, and those that aggregate these.
 func FlowsInto(name string, r Role, all map[string]Role) []string {
 	out := map[string]bool{name: true}
 	pending := []map[string]string{r.Labels}
@@ -61,7 +60,7 @@ func collects(selectors []metav1.LabelSelector, l map[string]string) bool {
 	})
 }
 
-// aggregated returns the ClusterRoles into which labels put the rules of one by Kubernetes' own convention.
+// aggregated returns the ClusterRoles into which labels aggregate a role by Kubernetes' own convention.
 func aggregated(l map[string]string) []string {
 	var out []string
 	for k, v := range l {
@@ -72,7 +71,7 @@ func aggregated(l map[string]string) []string {
 	return out
 }
 
-// Contained reports whether every rule is among others.
+// Contained reports whether all contains each rule of some.
 func Contained(some, all []rbacv1.PolicyRule) bool {
 	known := make(map[string]bool, len(all))
 	for i := range all {
@@ -81,7 +80,7 @@ func Contained(some, all []rbacv1.PolicyRule) bool {
 	return !slices.ContainsFunc(some, func(r rbacv1.PolicyRule) bool { return !known[canonical(&r)] })
 }
 
-// canonical writes a rule in a way in which no two rules are the same; a role may hold thousands of them.
+// canonical returns a text that differs for different rules. It is the key of a map, since a role may hold thousands of rules.
 func canonical(r *rbacv1.PolicyRule) string {
 	return fmt.Sprintf("%q", [][]string{r.Verbs, r.APIGroups, r.Resources, r.ResourceNames, r.NonResourceURLs})
 }

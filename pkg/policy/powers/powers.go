@@ -11,12 +11,12 @@ import (
 // Role is the part of a Role or ClusterRole that matters.
 type Role struct {
 	Rules []rbacv1.PolicyRule
-	// Labels by which it may be aggregated into others, and the selectors by which it aggregates others.
+	// Labels are those by which it may be aggregated into other roles, and Collects the selectors by which it aggregates others.
 	Labels   map[string]string
 	Collects []metav1.LabelSelector
 }
 
-// RoleOf keeps what matters of a ClusterRole. A Role has no more than rules.
+// RoleOf returns the part of a ClusterRole that matters. A Role has nothing but rules.
 func RoleOf(r *rbacv1.ClusterRole) Role {
 	out := Role{Rules: r.Rules, Labels: r.Labels}
 	if r.AggregationRule != nil {
@@ -25,22 +25,22 @@ func RoleOf(r *rbacv1.ClusterRole) Role {
 	return out
 }
 
-// Level is how much a role lets somebody do. A higher level holds all that lower ones do.
+// Level is how much a role lets somebody do. A higher level includes all lower ones.
 type Level int
 
 // The levels.
 const (
-	// Reads: nothing but looking at objects other than Secrets.
+	// Reads is nothing but looking at objects other than Secrets.
 	Reads Level = iota
-	// Writes: more than that.
+	// Writes is changing objects, or reading Secrets.
 	Writes
-	// Everything, or all verbs on something.
+	// Everything is all verbs, on all resources or on some.
 	Everything
-	// Becomes: acting as others, or approving, by name.
+	// Becomes is acting as others, or approving, by a verb that a rule names.
 	Becomes
 )
 
-// BuiltIn returns the level of a role that every cluster has; false: it is none of them. namespace is empty for a ClusterRole.
+// BuiltIn returns the level of a role that every cluster has, and false for any other role. namespace is empty for a ClusterRole.
 func BuiltIn(namespace, role string) (Level, bool) {
 	switch {
 	case namespace != "":
@@ -54,7 +54,7 @@ func BuiltIn(namespace, role string) (Level, bool) {
 	return Reads, false
 }
 
-// Of returns the level of rules.
+// Of returns the highest level that rules give.
 func Of(rules []rbacv1.PolicyRule) Level {
 	most := Reads
 	for _, r := range rules {
@@ -78,7 +78,7 @@ func Of(rules []rbacv1.PolicyRule) Level {
 	return most
 }
 
-// Commands reports whether rules let somebody change what runs, or read what opens it.
+// Commands reports whether rules let somebody change what runs, or reach into it: by impersonation, by Secrets or by the proxy of a node.
 func Commands(rules []rbacv1.PolicyRule) bool {
 	return slices.ContainsFunc(rules, func(r rbacv1.PolicyRule) bool {
 		writes := slices.ContainsFunc(r.Verbs, func(v string) bool { return v != "get" && v != "list" && v != "watch" })
@@ -101,7 +101,7 @@ func runningGroups() []string {
 	}
 }
 
-// runningResources are the resources by which whoever may write them decides what runs, or as whom.
+// runningResources are the resources whose writers decide what runs, or as whom.
 func runningResources() []string {
 	return []string{
 		"*", "*/*", "pods", "pods/exec", "pods/attach", "pods/ephemeralcontainers", "deployments", "statefulsets", "daemonsets", "replicasets",

@@ -38,13 +38,14 @@ func toolImages() map[string]string {
 	}
 }
 
-// Find names the first maintenance tool that a template would run, in a container, hook or exec probe; empty if
-// there is none. more are added to the built-in list. Words are compared, never parts of words.
+// Find returns the first maintenance tool that a template would run, in a container, hook or exec probe; it is empty if there is none.
+// The tools in more are added to the built-in list. Words are compared, never parts of words.
 func Find(in reference.Input, more []string) string {
 	return First(Programs(in), more)
 }
 
-// First names the first of some programs that is a maintenance tool; empty if none is. more are added to the built-in list.
+// First returns the first maintenance tool among some programs; it is empty if there is none. The tools in more are added to the built-in
+// list.
 func First(runs iter.Seq[Program], more []string) string {
 	tools := append(Names(), more...)
 	for p := range runs {
@@ -57,17 +58,17 @@ func First(runs iter.Seq[Program], more []string) string {
 
 // Program is a program that a template runs, as far as it matters for whether that is maintenance.
 type Program struct {
-	// Name of the program, and of its file where that is another one. Of an image, its name.
+	// Name is the program's name, and File the name of its file, which may differ. For an image, Name is the image's.
 	Name, File string
-	// Arguments that may say what it does.
+	// Arguments are the words that may say what it does.
 	Arguments []string
-	// Asks is true where it only asks whether a server lives, or is an agent.
+	// Asks is true if the program only asks whether a server lives, or is an agent.
 	Asks bool
-	// Image is true for the image of a container, and Alone where the container has no command besides.
+	// Image is true for the image of a container, and Alone if that container has no command of its own.
 	Image, Alone bool
 }
 
-// tool returns the first of a list of tools that a program is; empty: none.
+// tool returns the first of some tools that the program is; it is empty if there is none.
 func (p Program) tool(tools, more []string) string {
 	if p.Image {
 		if tool, ok := toolImages()[p.Name]; ok && p.Alone {
@@ -129,7 +130,7 @@ func programsOf(words []string) iter.Seq[Program] {
 			if !yield(Program{Name: name, File: path.Base(words[i]), Arguments: rest[:min(len(rest), maxFlags)], Asks: asks(name, rest)}) {
 				return
 			}
-			// Behind -- stands what a program starts that nobody has told of: an executor's, or one that waits or reads secrets first.
+			// A program behind -- is started by one that is on no list: an executor, or one that waits or reads secrets first.
 			end := slices.Index(words[i:], "--")
 			if end < 0 {
 				return
@@ -139,13 +140,13 @@ func programsOf(words []string) iter.Seq[Program] {
 	}
 }
 
-// MaxPrograms is how many programs are remembered of one template.
+// MaxPrograms is how many programs of one template are remembered.
 const MaxPrograms = 64
 
 // maxWord is how many bytes of a word are remembered.
 const maxWord = 64
 
-// Remembered keeps what matters of a program, and holds on to no text of it.
+// Remembered returns a copy of the program with shortened words, which keeps no text of the template in memory.
 func (p Program) Remembered() Program {
 	short := func(w string) string { return strings.Clone(w[:min(len(w), maxWord)]) }
 	p.Name, p.File = short(p.Name), short(p.File)
@@ -179,7 +180,8 @@ func asks(program string, words []string) bool {
 	return len(plain) > 0 && !slices.ContainsFunc(plain, func(w string) bool { return !slices.Contains(strings.Fields(commands), w) })
 }
 
-// hasArgument reports whether the first plain word of a command is an argument. What stands behind a flag may be its value, or not.
+// hasArgument reports whether the first plain word of a command is the given argument. A word behind a flag may be the flag's value, or
+// not.
 func hasArgument(words []string, arg string) bool {
 	prefix, open := strings.CutSuffix(arg, "*")
 	for i, w := range words[:min(len(words), maxFlags)] {
@@ -194,5 +196,5 @@ func hasArgument(words []string, arg string) bool {
 	return false
 }
 
-// maxFlags is among how many words the argument is looked for that says what a program does.
+// maxFlags is the number of words in which the argument that says what a program does is looked for.
 const maxFlags = 16
