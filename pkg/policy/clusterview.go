@@ -40,7 +40,7 @@ type ClusterView struct {
 	// Peaks gives the most replicas that a workload asked for within the last hour, by namespace, kind (as in Deployment.apps) and
 	// name, as far as they were seen.
 	Peaks func(namespace, kind, name string) int64
-	// Running gives how many Pods whose labels match a selector the workloads of a namespace ask for.
+	// Running gives the number of Pods with matching labels that the workloads of a namespace ask for.
 	Running func(namespace string, selector labels.Selector) int64
 	// Freezes gives the freezes that a watch has told of. They only spare the live read of freezes for routine writes: those of
 	// operators, launchers and Kubernetes' own autoscaler.

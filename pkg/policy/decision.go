@@ -162,7 +162,7 @@ func Describe(req Request) string {
 	return fmt.Sprintf("%s %q", r, req.Name)
 }
 
-// Causes returns findings in the form in which machines read them.
+// Causes returns findings as causes of a Status, for machines to read.
 func Causes(findings []Finding) []metav1.StatusCause {
 	out := make([]metav1.StatusCause, 0, len(findings))
 	for _, f := range findings {

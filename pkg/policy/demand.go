@@ -22,22 +22,22 @@ import (
 // Demand is what a rule objects to unless a window permits it.
 type Demand struct {
 	rule v1alpha1.RuleName
-	// Why, as a clause.
+	// Why is the reason, as a clause.
 	Why string
-	// Environments, one of which the window must name.
+	// Environments are those of which the window must name one.
 	Environments []*estate.Environment
-	// Operation that the window must let happen.
+	// Operation is the one that the window must permit.
 	Operation v1alpha1.Operation
-	// Boundary is true for a change of the boundary, ClusterWide where what is endangered lies in no namespace: the window lies in
-	// Firebreak's own namespace then.
+	// Boundary is true for a change of the boundary, ClusterWide if what is changed or endangered lies in no namespace. In both cases
+	// the window lies in Firebreak's own namespace.
 	Boundary, ClusterWide bool
-	// Barred: no window permits it.
+	// Barred is true if no window permits it.
 	Barred bool
-	// scoped: it is no maintenance, but a change that the environment wants a window for.
+	// scoped is true if this is not maintenance, but a change that the environment wants a window for.
 	scoped bool
 }
 
-// demanded returns what a rule wants a window for; nil: nothing.
+// demanded returns the demand of a rule, or nil if it demands no window.
 func (c *PreparedRequest) demanded(rule v1alpha1.RuleName) *Demand {
 	i := slices.IndexFunc(c.demands, func(d *Demand) bool { return d.rule == rule })
 	if i < 0 {
@@ -51,9 +51,9 @@ func (c *PreparedRequest) enforced(d *Demand) bool {
 	return d != nil && estate.Strictest(d.Environments, d.rule) == v1alpha1.ActionDeny && !c.exempted(d.rule)
 }
 
-// questions are what windows are asked, in groups of demands that one window must meet together: all that deny, and each of the others
-// by itself. A freeze that denies adds the change itself to the first group, so a window that overrides the freeze for one operation lets
-// no other pass with it. The use of the window that meets the first group is recorded.
+// questions returns the demands in groups, each of which one window must meet: all demands that deny together, and each of the others by
+// itself. A freeze that denies adds the change itself to the first group, so a window that overrides the freeze for one operation lets no
+// other pass with it. The use of the window that meets the first group is recorded.
 func (c *PreparedRequest) questions(s *change.State) [][]*Demand {
 	var deny, others []*Demand
 	for _, d := range c.demands {
@@ -82,7 +82,7 @@ func (c *PreparedRequest) questions(s *change.State) [][]*Demand {
 	return out
 }
 
-// frozenDemand is what a window must permit to override a freeze, beside the demands that deny.
+// frozenDemand returns what a window must permit to override a freeze, besides the demands that deny.
 func (c *PreparedRequest) frozenDemand(deny []*Demand) *Demand {
 	d := &Demand{rule: v1alpha1.RuleChangeFrozen, Environments: c.concerned(), Operation: c.operation()}
 	if len(deny) > 0 {
@@ -94,7 +94,7 @@ func (c *PreparedRequest) frozenDemand(deny []*Demand) *Demand {
 	return d
 }
 
-// scaling is what a window must let happen for more to be scaled at once than the environment allows.
+// scaling returns the operation that a window must permit for scaling by more at once than the environment allows.
 func (c *PreparedRequest) scaling() v1alpha1.Operation {
 	if c.isKind(autoscalerKind(), budgetKind()) {
 		return c.operation()
@@ -102,7 +102,7 @@ func (c *PreparedRequest) scaling() v1alpha1.Operation {
 	return v1alpha1.OperationScale
 }
 
-// operation is what a window must let happen.
+// operation returns the operation that a window must permit.
 func (c *PreparedRequest) operation() v1alpha1.Operation {
 	switch c.req.SubResource {
 	case "scale":
@@ -119,7 +119,7 @@ func (c *PreparedRequest) operation() v1alpha1.Operation {
 		return v1alpha1.OperationDebug
 	}
 	if c.hostLevel() && c.sessionsNeedWindows() {
-		return v1alpha1.OperationDebug // what kubectl debug makes for a node
+		return v1alpha1.OperationDebug // kubectl debug makes such a Pod for a node
 	}
 	return windowOperation(c.req.Operation)
 }
@@ -134,7 +134,7 @@ func windowOperation(op Operation) v1alpha1.Operation {
 	return v1alpha1.OperationUpdate
 }
 
-// query turns demands into the question that windows are asked: whether one permits all of them.
+// query turns demands into the question that windows are asked: whether one of them permits all the demands.
 func (c *PreparedRequest) query(together []*Demand, s *change.State) *change.Query {
 	q := c.question(together)
 	if runs := c.new != nil && c.new.work != nil; runs && !slices.Equal(q.Operations, []v1alpha1.Operation{v1alpha1.OperationScale}) {
@@ -144,7 +144,7 @@ func (c *PreparedRequest) query(together []*Demand, s *change.State) *change.Que
 	return q
 }
 
-// question is a query without the plan: whether a window has the object in its scope rests on no ConfigMap.
+// question returns a query without the plan: whether a window has the object in its scope depends on no ConfigMap.
 func (c *PreparedRequest) question(together []*Demand) *change.Query {
 	envs := inAll(together)
 	q := &change.Query{
@@ -153,13 +153,13 @@ func (c *PreparedRequest) question(together []*Demand) *change.Query {
 		Boundary: inFirebreaks(together),
 		Group:    c.inScope().Group, Kind: c.inScope().Kind, Namespace: c.req.Namespace, Name: c.req.Name,
 		Operations: operations(together), Requester: c.party(), Unfit: ApproverCheck(c.est),
-		// A debugger is an execution of its own; what else opens a session is bounded by time alone.
+		// A debugger is an execution of its own; other sessions are bounded by time alone.
 		Session: c.req.Operation == Connect, Debugger: c.req.SubResource == ephemeralContainers,
 	}
 	if c.isKind(jobKind()) && c.new != nil {
 		c.jobQuery(q)
 	}
-	// What the values declare may be written by others than who has a window for it, until it is applied.
+	// Until Firebreak applies what the chart's values declare, others than the holder of the window may write it.
 	q.Pin, q.MustPin = c.pin(), c.firebreak()
 	return q
 }
@@ -170,10 +170,10 @@ type madePlan struct {
 	plan *change.Plan
 }
 
-// plan returns what would run, as a window pins it. It is made once, unless a state has other ConfigMaps.
+// plan returns the plan of the workload that would run, as a window pins it. It is made once, unless a state has other ConfigMaps.
 func (c *PreparedRequest) plan(s *change.State) *change.Plan {
 	work, contents := c.new.work, s.Contents(c.req.Namespace)
-	with := map[string]map[string][]byte{} // a state is filled in later: what it held is kept here, and not the state
+	with := map[string]map[string][]byte{} // the state is filled in later, so its contents are kept here, not the state
 	for _, name := range change.ConfigMapsOf(&work.Template) {
 		if content, ok := contents(name); ok {
 			with[name] = content
@@ -214,12 +214,12 @@ func inAny(demands []*Demand) []*estate.Environment {
 	return out
 }
 
-// inFirebreaks: the window must lie in Firebreak's own namespace.
+// inFirebreaks reports whether the window must lie in Firebreak's own namespace.
 func inFirebreaks(demands []*Demand) bool {
 	return slices.ContainsFunc(demands, func(d *Demand) bool { return d.Boundary || d.ClusterWide })
 }
 
-// operations that a window must let happen for all demands, each once.
+// operations returns those that a window must permit for all demands, each once.
 func operations(demands []*Demand) []v1alpha1.Operation {
 	var out []v1alpha1.Operation
 	for _, d := range demands {
@@ -230,13 +230,13 @@ func operations(demands []*Demand) []v1alpha1.Operation {
 	return out
 }
 
-// firebreak: its own account asks, which applies what the values declare.
+// firebreak reports whether the requester is Firebreak's own account, which applies what the chart's values declare.
 func (c *PreparedRequest) firebreak() bool {
 	return c.requester.Account == c.est.FirebreakAccount && c.requester.AccountNamespace == c.est.FirebreakNamespace
 }
 
-// pin is the digest of what an Environment or DataStore is to say; empty: the request is about none. That one is taken away
-// is pinned where Firebreak does it.
+// pin returns the digest of the spec that an Environment or DataStore is to have; it is empty if the request is about neither. A deletion
+// is pinned only if Firebreak makes it.
 func (c *PreparedRequest) pin() string {
 	switch {
 	case c.own.environment == nil && c.own.store == nil && c.own.oldEnvironment == nil && c.own.oldStore == nil:
@@ -249,7 +249,7 @@ func (c *PreparedRequest) pin() string {
 	return change.SpecDigest(c.new.generic()["spec"])
 }
 
-// before is what ran before; nil: nothing did.
+// before returns the workload that ran before, or nil if there was none.
 func (c *PreparedRequest) before() *workload.Workload {
 	if c.old == nil {
 		return nil
@@ -265,8 +265,7 @@ func names(envs []*estate.Environment) []string {
 	return out
 }
 
-// scheduledAt is the annotation in which the cronjob controller says when a Job was due. From anybody else it is
-// worth nothing.
+// scheduledAt is the annotation in which the CronJob controller says when a Job was due. From any other requester it is not believed.
 const scheduledAt = batchv1.CronJobScheduledTimestampAnnotation
 
 func (c *PreparedRequest) jobQuery(q *change.Query) {
@@ -281,11 +280,11 @@ func (c *PreparedRequest) jobQuery(q *change.Query) {
 	}
 }
 
-// key makes a repeat of the same request the same execution. The request's own UID is never part of it: it differs
-// from one try of the API server to the next.
+// key returns the key of the execution, which is the same for a repeat of the same request. The request's own UID is never part of it: it
+// differs from one try of the API server to the next.
 func (c *PreparedRequest) key(q *change.Query) string {
 	if q.Session {
-		// A session is recorded once a person, object and container: every one that is denied arrives twice.
+		// A session is recorded once for each person, object and container: every one that is denied arrives twice.
 		sum := sha256.Sum256([]byte(strings.Join([]string{c.req.Username(), c.req.User.UID, c.req.Namespace, c.req.Resource.Resource, c.req.Name, c.req.SubResource, containerOf(c.req.Options)}, "\x00")))
 		return "sha256-" + hex.EncodeToString(sum[:])
 	}
@@ -307,12 +306,12 @@ func (c *PreparedRequest) key(q *change.Query) string {
 
 func namespaceKind() schema.GroupKind { return schema.GroupKind{Kind: "Namespace"} }
 
-// containerOf reads which container a session is opened in.
+// containerOf returns the container that a session is opened in.
 func containerOf(options []byte) string {
 	var o struct {
 		Container string `json:"container"`
 	}
-	_ = kjson.UnmarshalCaseSensitivePreserveInts(options, &o) // what cannot be read names none
+	_ = kjson.UnmarshalCaseSensitivePreserveInts(options, &o) // options that cannot be read name none
 	return o.Container
 }
 
@@ -323,8 +322,8 @@ func (c *PreparedRequest) wanted() int64 {
 	return c.new.work.Wanted
 }
 
-// boundaryEnvironments are the Production environments one of which a boundary window must name: the object's own
-// where it is one, else any.
+// boundaryEnvironments returns the Production environments of which a boundary window must name one: the one that the object is, or
+// belongs to, if that is a Production one, else any.
 func (c *PreparedRequest) boundaryEnvironments() []*estate.Environment {
 	prod := c.est.Production()
 	if own := c.ownBoundary(); own != "" {

@@ -7,20 +7,19 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/change"
 )
 
-// Evaluate judges a request with all state given: what tests and programs call that have read everything. A decision that lacks something
-// admits nothing: its Missing says what to read. The error means that the request cannot be judged.
+// Evaluate judges a request with all state given, for tests and programs that have read everything. A decision that lacks something admits
+// nothing: its Missing says what to read. The error means that the request cannot be judged.
 func Evaluate(req Request, w *ClusterView, s *change.State) (*Decision, error) {
 	return NewEvaluator(Rules()...).Evaluate(req, w, s)
 }
 
-// Evaluator judges requests by rules. Its zero value has none, and judges nothing. Make one with NewEvaluator.
+// Evaluator judges requests by rules. Its zero value has no rules and can judge nothing. Make one with NewEvaluator.
 type Evaluator struct{ rules []Rule }
 
-// NewEvaluator returns an evaluator of the rules that are given: those of Rules, some of them, or others. It may be used by many at
-// once.
+// NewEvaluator returns an evaluator of the given rules: those of Rules, some of them, or others. It is safe for concurrent use.
 func NewEvaluator(rules ...Rule) *Evaluator { return &Evaluator{rules: slices.Clone(rules)} }
 
-// Evaluate does what the function of the same name does, by the evaluator's rules.
+// Evaluate does the same as the function of that name, with the evaluator's rules.
 func (e *Evaluator) Evaluate(req Request, w *ClusterView, s *change.State) (*Decision, error) {
 	c, err := e.Prepare(req, w)
 	if err != nil {
@@ -29,7 +28,7 @@ func (e *Evaluator) Evaluate(req Request, w *ClusterView, s *change.State) (*Dec
 	return c.Decide(s), nil
 }
 
-// Decide judges a prepared request with what was read live; nil where nothing was needed.
+// Decide judges a prepared request with the state that was read live; s may be nil if LiveReads asks for nothing.
 func (c *PreparedRequest) Decide(s *change.State) *Decision {
 	d := &Decision{Maintenance: c.maintenance, Missing: c.missing}
 	if c.missing != nil {
@@ -74,7 +73,7 @@ func (c *PreparedRequest) conclude(d *Decision, j *Judgement) {
 	denied := d.Denied()
 	d.Allowed = len(denied) == 0 && len(d.Invalid) == 0
 	if !d.Allowed && c.req.DryRun && len(d.Invalid) == 0 && onlyChangeControl(denied) {
-		// A dry run stores nothing: kubectl diff, GitOps diffs and request must be able to look.
+		// A dry run stores nothing, and kubectl diff, GitOps diffs and kubectl firebreak request depend on it.
 		d.Allowed = true
 		d.Warnings = append(d.Warnings, "a real run would be forbidden: "+sentence(denied))
 	}
@@ -87,7 +86,7 @@ func (c *PreparedRequest) conclude(d *Decision, j *Judgement) {
 	}
 }
 
-// recorded is the operation by which the use of a window is recorded.
+// recorded returns the operation under which the use of a window is recorded.
 func (c *PreparedRequest) recorded(q *change.Query) v1alpha1.Operation {
 	if len(q.Operations) == 1 {
 		return q.Operations[0]

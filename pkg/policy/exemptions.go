@@ -10,8 +10,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/schedule"
 )
 
-// exempt turns findings that an Exemption suspends into records. An exemption counts until expiresAt and not an
-// instant longer, whether or not anything has reconciled it.
+// exempt sets the action of findings that an Exemption suspends to Audit. An exemption counts until expiresAt and not an instant longer,
+// whether or not a controller has reconciled it.
 func (c *PreparedRequest) exempt(findings []Finding) {
 	for i := range findings {
 		if findings[i].Action != v1alpha1.ActionAudit && c.exempted(findings[i].Rule) {
@@ -21,13 +21,13 @@ func (c *PreparedRequest) exempt(findings []Finding) {
 }
 
 func (c *PreparedRequest) exempted(rule v1alpha1.RuleName) bool {
-	// The boundary guards the exemptions: none can suspend its guard.
+	// BoundaryTampering guards the exemptions, so none can suspend it.
 	if rule == v1alpha1.RuleBoundaryTampering {
 		return false
 	}
 	for _, e := range c.est.Exemptions() {
 		if slices.Contains(e.Spec.Rules, rule) && !schedule.Expired(e.Spec.ExpiresAt.Time, c.At()) && c.exemptObject(&e.Spec.Objects) &&
-			(c.req.Stored || change.MatchSubjects(&e.Spec.Subjects, c.party())) { // who wrote what is stored, nobody knows any more
+			(c.req.Stored || change.MatchSubjects(&e.Spec.Subjects, c.party())) { // the writer of a stored object is not known any more
 			return true
 		}
 	}

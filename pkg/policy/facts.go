@@ -7,7 +7,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-// UID returns the UID of the object; empty where the request carries none.
+// UID returns the UID of the object; it is empty if the request carries none.
 func (c *PreparedRequest) UID() types.UID {
 	for _, o := range []*object{c.new, c.old} {
 		if o != nil && o.meta.UID != "" {
@@ -30,8 +30,8 @@ func (c *PreparedRequest) Existing() []types.UID {
 	return out
 }
 
-// Owner returns the controlling owner of the object, if one of Kubernetes' own controllers names it; from anybody else
-// an owner reference is not believed.
+// Owner returns the controlling owner of the object if one of Kubernetes' own controllers names it, else nil: an owner reference from any
+// other requester is not believed.
 func (c *PreparedRequest) Owner() *metav1.OwnerReference {
 	if !c.requester.Controller {
 		return nil
@@ -39,17 +39,17 @@ func (c *PreparedRequest) Owner() *metav1.OwnerReference {
 	return c.new.controller()
 }
 
-// Trace counts what judging a request has taken so far.
+// Trace counts the work that judging a request has taken so far.
 type Trace struct {
 	// Decoded is how often the JSON of the object, in both its states, was decoded.
 	Decoded int
 	// Demanded and Judged count the rules that were asked what they demand a window for, and what they object to.
 	Demanded, Judged int
-	// Planned is how often it was worked out what would run.
+	// Planned is how often the plan was made.
 	Planned int
 }
 
-// Trace returns what judging the request has taken so far.
+// Trace returns the work that judging the request has taken so far.
 func (c *PreparedRequest) Trace() Trace {
 	out := c.trace
 	for _, o := range []*object{c.new, c.old} {
@@ -63,20 +63,20 @@ func (c *PreparedRequest) Trace() Trace {
 // FromController reports whether one of Kubernetes' own controllers sent the request.
 func (c *PreparedRequest) FromController() bool { return c.requester.Controller }
 
-// Request returns what is judged: the request as it came, with the facts that were read for it, and with the name of the object where the
-// request had none.
+// Request returns the judged request: as it came, with the facts that were read for it, and with the name of the object if the request had
+// none.
 func (c *PreparedRequest) Request() Request { return *c.req }
 
-// Requester returns who sent the request, and what of the estate they are members of.
+// Requester returns the requester, and what they are a member of in the estate.
 func (c *PreparedRequest) Requester() *Requester { return c.requester }
 
-// View returns what the request is judged by.
+// View returns the view of the cluster by which the request is judged.
 func (c *PreparedRequest) View() *ClusterView { return c.view }
 
-// References returns what the object names as it is to be; nil where it goes.
+// References returns the references of the object as it is to be, or nil if it is deleted.
 func (c *PreparedRequest) References() []reference.Reference { return c.refs() }
 
-// Stored returns what the object names as it is stored; nil where it is new.
+// Stored returns the references of the object as it is stored, or nil if it is new.
 func (c *PreparedRequest) Stored() []reference.Reference {
 	if c.old == nil {
 		return nil

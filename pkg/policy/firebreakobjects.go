@@ -64,7 +64,8 @@ func unmarshalOwn[T any](o *object) (*T, error) {
 	return out, nil
 }
 
-// ownWindow names the window that an approval is about, which must be read live before it can be judged.
+// ownWindow names the window that an approval is about, which must be read live before the approval can be judged. The names are empty if
+// there is nothing to read.
 func (c *PreparedRequest) ownWindow() (namespace, name string) {
 	a := c.own.approval
 	if c.req.Operation == Delete {
@@ -80,7 +81,7 @@ func (c *PreparedRequest) ownWindow() (namespace, name string) {
 	return c.req.Namespace, a.Spec.Window.Name
 }
 
-// aboutWindow returns the very window that an approval is about, if it is there.
+// aboutWindow returns the window that an approval is about, by its name and UID, or nil if that window is not there.
 func aboutWindow(a *v1alpha1.ChangeApproval, s *change.State) *v1alpha1.ChangeWindow {
 	for i := range s.Windows {
 		w := &s.Windows[i]
@@ -91,8 +92,8 @@ func aboutWindow(a *v1alpha1.ChangeApproval, s *change.State) *v1alpha1.ChangeWi
 	return nil
 }
 
-// ownEnvironments returns the Production environments that an object of Firebreak's own kinds speaks of although it
-// does not lie in one of their namespaces: windows in Firebreak's namespace, and freezes that are lifted.
+// ownEnvironments returns the Production environments that an object of Firebreak's own kinds names although it does not lie in one of
+// their namespaces: a window in Firebreak's namespace, or a freeze that is lifted.
 func (c *PreparedRequest) ownEnvironments() []*estate.Environment {
 	var names []string
 	switch {
@@ -110,7 +111,7 @@ func (c *PreparedRequest) ownEnvironments() []*estate.Environment {
 	return out
 }
 
-// validateOwn says what is wrong with an object of Firebreak's own kinds.
+// validateOwn returns the errors in an object of Firebreak's own kinds.
 func (c *PreparedRequest) validateOwn(s *change.State) field.ErrorList {
 	o := &c.own
 	switch {
@@ -147,7 +148,7 @@ func (c *PreparedRequest) validateDelete(s *change.State) field.ErrorList {
 	return nil
 }
 
-// standingWeakenings are those of what stands for a time.
+// standingWeakenings says how a change of an Exemption or a ChangeFreeze would weaken the boundary.
 func (o *firebreakObject) standingWeakenings() []string {
 	switch {
 	case o.exemption != nil || o.oldExemption != nil:

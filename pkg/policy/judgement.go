@@ -7,24 +7,25 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/change"
 )
 
-// Judgement is what the rules share while one decision is made: the freeze that binds the request, and what windows say to its demands.
+// Judgement is what the rules share while one decision is made: the freeze that binds the request, and the answers of windows to its
+// demands.
 type Judgement struct {
 	state *change.State
-	// freeze binds the request; nil: none does.
+	// freeze is the one that binds the request; it is nil if none does.
 	freeze *v1alpha1.ChangeFreeze
-	// joinsService of windows to the questions of the request. The first is what it is admitted under.
+	// answers are those of windows to the questions of the request. The request is admitted under the first.
 	answers []windowAnswer
 }
 
-// windowAnswer is what windows say to demands that one of them must meet together.
+// windowAnswer is the answer of windows to demands that one of them must meet together.
 type windowAnswer struct {
 	demands []*Demand
 	query   *change.Query
-	// nearest window; nil: none has the request in its scope.
+	// nearest is the window that came nearest; it is nil if none has the request in its scope.
 	nearest *change.Verdict
 }
 
-// main is the answer that the request is admitted under; an empty one where it demands no window.
+// main returns the answer that the request is admitted under; it is an empty one if the request demands no window.
 func (j *Judgement) main() *windowAnswer {
 	if len(j.answers) == 0 {
 		return &windowAnswer{}
@@ -32,7 +33,7 @@ func (j *Judgement) main() *windowAnswer {
 	return &j.answers[0]
 }
 
-// frozen is the answer to whether a window passes the freeze; an empty one where none was asked.
+// frozen returns the answer to whether a window overrides the freeze; it is an empty one if windows were not asked that.
 func (j *Judgement) frozen() *windowAnswer {
 	for i := range j.answers {
 		if slices.ContainsFunc(j.answers[i].demands, func(d *Demand) bool { return d.rule == v1alpha1.RuleChangeFrozen }) {
@@ -42,7 +43,7 @@ func (j *Judgement) frozen() *windowAnswer {
 	return &windowAnswer{}
 }
 
-// to is the answer to a demand.
+// to returns the answer to a demand.
 func (j *Judgement) to(d *Demand) *windowAnswer {
 	for i := range j.answers {
 		if slices.Contains(j.answers[i].demands, d) {
@@ -52,7 +53,7 @@ func (j *Judgement) to(d *Demand) *windowAnswer {
 	return &windowAnswer{}
 }
 
-// overridesOnly: nothing demands a window, and windows were only asked whether one passes the freeze.
+// overridesOnly reports whether no rule demands a window, and windows were only asked whether one overrides the freeze.
 func (a *windowAnswer) overridesOnly() bool {
 	return len(a.demands) > 0 && a.demands[0].rule == v1alpha1.RuleChangeFrozen
 }
@@ -60,7 +61,7 @@ func (a *windowAnswer) overridesOnly() bool {
 // covered reports whether a window covers the demands.
 func (a *windowAnswer) covered() bool { return a.stage() == change.Covers }
 
-// stage is how near the nearest window came.
+// stage returns how near the nearest window came.
 func (a *windowAnswer) stage() change.Stage {
 	if a.nearest == nil {
 		return change.OutOfScope
@@ -68,14 +69,14 @@ func (a *windowAnswer) stage() change.Stage {
 	return a.nearest.Stage
 }
 
-// spoken reports whether nothing is to be said about a demand: a window covers it, or another rule says why the window under which the
-// request would be admitted does not: what would run is not what was approved, or it has been used up.
+// spoken reports whether a rule need not object to its demand: a window covers the demand, or another rule says why the window under which
+// the request would be admitted does not. Either the plan is not the one that was approved, or the window has been used up.
 func (j *Judgement) spoken(d *Demand) bool {
 	a := j.to(d)
 	return a.covered() || a == j.main() && !d.Boundary && (a.stage() == change.Exhausted || a.stage() == change.PlanDiffers && a.query.Plan != nil)
 }
 
-// redirectsServer reports whether a demand is the first of those that one window must meet: it says how to get that window.
+// leads reports whether a demand is the first of those that one window must meet: its finding says how to get that window.
 func (a *windowAnswer) leads(d *Demand) bool {
 	return !slices.ContainsFunc(a.demands, func(other *Demand) bool { return other.rule < d.rule && other.rule != v1alpha1.RuleChangeFrozen })
 }

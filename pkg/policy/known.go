@@ -4,11 +4,11 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-// snapshot reports whether a rule could object to a target. What this says no to is not kept while an object is read, so that a
-// text of a million harmless names costs no memory.
+// known reports whether a rule could object to a target. Other targets are not kept while an object is read, so that a text of a million
+// harmless names costs no memory.
 func (c *PreparedRequest) known(t reference.Target) bool { return c.view.Known(c.req.Namespace)(t) }
 
-// Known returns what tells whether a rule could object to a target that is named in a namespace.
+// Known returns a function that reports whether a rule could object to a target that is named in a namespace.
 func (w *ClusterView) Known(namespace string) func(reference.Target) bool {
 	return func(t reference.Target) bool {
 		switch t.Kind {
@@ -21,7 +21,7 @@ func (w *ClusterView) Known(namespace string) func(reference.Target) bool {
 		case reference.Secret:
 			return t.Namespace != "" && t.Namespace != namespace || len(w.Estate.Credential(t)) > 0
 		default:
-			return true // of these an object holds few, and they are looked at by other means than their names
+			return true // an object holds few of these, and they are judged by other means than their names
 		}
 	}
 }
@@ -39,7 +39,7 @@ func (w *ClusterView) leads(t reference.Target, from string) bool {
 	return r.Namespace != "" && r.Namespace != from && w.guards(r.Namespace)
 }
 
-// guards reports whether a namespace is there, or claimed by its name before it is.
+// guards reports whether a namespace exists, or is claimed by its name before it does.
 func (w *ClusterView) guards(namespace string) bool {
 	_, there := w.Estate.Namespace(namespace)
 	return there || w.Estate.ClaimsName(namespace)

@@ -8,13 +8,13 @@ import (
 
 // LiveReads says what must be read live before a request can be decided.
 type LiveReads struct {
-	// Freezes must be read.
+	// Freezes is true if the freezes must be read.
 	Freezes bool
-	// Windows must be read: those of the object's namespace (empty: none) and those of Firebreak's own.
+	// Windows is true if windows must be read: those in the object's namespace, if it has one, and those in Firebreak's own.
 	Windows bool
-	// Window is one window, by namespace and name, that an approval is about; empty: none.
+	// WindowNamespace and WindowName name the one window that an approval is about; they are empty if there is none.
 	WindowNamespace, WindowName string
-	// ConfigMaps, by name in the object's namespace, that a window's plan may pin.
+	// ConfigMaps are the names, in the object's namespace, of those that a window's plan may pin.
 	ConfigMaps []string
 }
 
@@ -41,8 +41,8 @@ func (c *PreparedRequest) LiveReads() LiveReads {
 // Frozen reports whether a freeze binds the request: only then are windows read for one that demands none.
 func (c *PreparedRequest) Frozen(s *change.State) bool { return c.freeze(s) != nil }
 
-// Questions returns what windows are asked, without plans and keys; none: the request demands no window. The state gives the freezes. It is
-// for those who look for the windows that have the object in scope before they read the ConfigMaps that a plan pins.
+// Questions returns the questions that windows are asked, without plans and keys; there are none if the request demands no window. The
+// state gives the freezes. It serves to find the windows that have the object in scope before the ConfigMaps that a plan pins are read.
 func (c *PreparedRequest) Questions(s *change.State) []*change.Query {
 	var out []*change.Query
 	for _, together := range c.questions(s) {
@@ -51,8 +51,8 @@ func (c *PreparedRequest) Questions(s *change.State) []*change.Query {
 	return out
 }
 
-// Queries returns the questions that windows are asked; none: the request demands no window. The state gives the freezes, and the contents
-// of ConfigMaps that the plan pins.
+// Queries returns the questions that windows are asked; there are none if the request demands no window. The state gives the freezes, and
+// the contents of the ConfigMaps that the plan pins.
 func (c *PreparedRequest) Queries(s *change.State) []*change.Query {
 	var out []*change.Query
 	for _, together := range c.questions(s) {

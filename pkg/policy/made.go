@@ -16,16 +16,16 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// OwnerObject is the custom resource that controls what is judged, as it was read for the request.
+// OwnerObject is the custom resource that controls the judged object, as it was read for the request.
 type OwnerObject struct {
-	// JSON of it; nil: there is none of that name.
+	// JSON is the custom resource; it is nil if there is none of that name.
 	JSON []byte
-	// Unreadable is true where Firebreak has no right to read it, or does not know its kind.
+	// Unreadable is true if Firebreak has no right to read it, or does not know its kind.
 	Unreadable bool
 }
 
-// customOwner returns the custom resource that an automation names as the controlling owner of a Job or Pod in Production; nil:
-// none.
+// customOwner returns the custom resource that an automation names as the controlling owner of a Job or Pod in Production, or nil if there
+// is none.
 func (c *PreparedRequest) customOwner() *metav1.OwnerReference {
 	if c.req.Operation != Create || c.req.SubResource != "" || !c.isKind(podKind(), jobKind()) || len(c.Production()) == 0 || !c.operates() && !c.launches() {
 		return nil
@@ -41,7 +41,7 @@ func (c *PreparedRequest) customOwner() *metav1.OwnerReference {
 	return owner
 }
 
-// knownOwner asks for the custom resource that something is made of.
+// knownOwner notes the custom resource that the object is made of as missing or, once it was read, compares the object with it.
 func (c *PreparedRequest) knownOwner() {
 	owner := c.customOwner()
 	switch {
@@ -53,19 +53,19 @@ func (c *PreparedRequest) knownOwner() {
 	}
 }
 
-// made says what the custom resource is worth that an automation names as the owner of what it makes.
+// made says how an object relates to the custom resource that an automation names as its owner.
 type made int
 
 const (
-	// unowned: it names none, or none that exists.
+	// unowned means that the object names no owner, or none that exists.
 	unowned made = iota
-	// housekeeping: the resource exists and has no templates of its own; what is made of it is its operator's business.
+	// housekeeping means that the resource exists and has no templates of its own; what is made of it is its operator's business.
 	housekeeping
-	// planned: what is made is what the resource's templates say, which were judged when it was written.
+	// planned means that the object is what the resource's templates say, which were judged when the resource was written.
 	planned
-	// strayed: it is something else.
+	// strayed means that the object is something else.
 	strayed
-	// unread: the resource exists, as far as anybody says, and Firebreak may not read it.
+	// unread means that Firebreak may not read the resource, which exists by the word of the requester alone.
 	unread
 )
 
@@ -87,7 +87,7 @@ func (c *PreparedRequest) madeOf(owner metav1.OwnerReference, o *OwnerObject) ma
 	in := c.input()
 	in.Object, in.Embedded, in.Kind = tree, embedded, schema.FromAPIVersionAndKind(owner.APIVersion, owner.Kind).GroupKind()
 	stores := reference.Extract(in)
-	// Its controller has put the values of its parameters in.
+	// Its controller has put values in the place of its parameters.
 	workload.Fill(tree, c.budget)
 	filled := workload.Embedded(tree, c.budget)
 	in.Object, in.Embedded = tree, filled
@@ -97,13 +97,13 @@ func (c *PreparedRequest) madeOf(owner metav1.OwnerReference, o *OwnerObject) ma
 	return strayed
 }
 
-// spend charges the reading of another object.
+// spend charges the budget for reading another object, and reports whether the budget suffices.
 func (c *PreparedRequest) spend(raw []byte) bool {
 	c.budget.Sent(len(raw))
 	return c.budget.Spend(len(raw))
 }
 
-// followsStores reports whether each of production's stores that is named is named in the owner, too.
+// followsStores reports whether the owner names each of production's data stores that the object names.
 func (c *PreparedRequest) followsStores(owners []reference.Reference) bool {
 	named := map[string]bool{}
 	for _, r := range owners {
@@ -122,8 +122,7 @@ func (c *PreparedRequest) followsStores(owners []reference.Reference) bool {
 }
 
 // follows reports whether each container is one of the templates' own, or a helper that runs no tool. A controller may put its own
-// program before the words of a template, and values in the place of its parameters; a tool that no template runs comes from
-// nobody who was judged.
+// program before the words of a template, and values in the place of its parameters; a tool that no template runs was never judged.
 func (c *PreparedRequest) follows(templates []*workload.Template) bool {
 	controls := estate.StrictestControls(c.Production())
 	var all []said
@@ -147,15 +146,15 @@ func (c *PreparedRequest) follows(templates []*workload.Template) bool {
 	return true
 }
 
-// compareCost is what it costs to compare two containers, at least.
+// compareCost is the least that comparing two containers costs the budget.
 const compareCost = 32
 
-// said is what a container says that it runs.
+// said is a container, and what it says that it runs.
 type said struct {
 	workload.Container
-	// words of its command, without the marks that end somebody's flags.
+	// words are those of its command, without each -- that ends flags.
 	words []string
-	// tool of maintenance that it runs, if any, and beside its command.
+	// tool is the maintenance tool that it runs, besides the one that it runs apart from its command; each is empty if there is none.
 	tool, besides string
 }
 
@@ -174,12 +173,12 @@ func (c *PreparedRequest) says(o workload.Container, controls *estate.Controls) 
 	return out
 }
 
-// scripted is a container that runs a script.
+// scripted returns a container that runs a script.
 func scripted(script string) workload.Container {
 	return workload.Container{Container: &corev1.Container{Command: []string{"sh", "-c", script}}}
 }
 
-// templateOf is a template of one container.
+// templateOf returns a template of one container.
 func templateOf(o workload.Container) *workload.Template {
 	t := &workload.Template{}
 	t.Spec.Containers = append(t.Spec.Containers, *o.Container)
@@ -196,7 +195,7 @@ func (c *PreparedRequest) explains(t, runs said, controls *estate.Controls) bool
 		return false
 	}
 	in := c.input()
-	if t.Image == "" && t.Script != "" { // a line of words, which its controller has another container start
+	if t.Image == "" && t.Script != "" { // a script without an image, which the controller has another container start
 		start, ends := strings.CutSuffix(strings.Join(runs.words, " "), t.Script)
 		in.Template = templateOf(scripted(start))
 		return ends && tools.Find(in, controls.MaintenanceTools) == ""
@@ -213,7 +212,7 @@ func (c *PreparedRequest) explains(t, runs said, controls *estate.Controls) bool
 	return tools.Find(in, controls.MaintenanceTools) == ""
 }
 
-// ends reports whether a command ends with the words of a template, and how many stand before them.
+// ends reports whether a command ends with the words of a template, and how many words come before them.
 func (t said) ends(words []string) (before int, ends bool) {
 	if t.Script != "" && len(words) > 0 && strings.HasPrefix(words[len(words)-1], "/") {
 		words = words[:len(words)-1] // the script, which the controller has put into a file
@@ -230,7 +229,7 @@ func (t said) ends(words []string) (before int, ends bool) {
 	return before, true
 }
 
-// fills reports whether a text is a template's, with something in the place of each {{parameter}} and $(parameter).
+// fills reports whether a text is that of a template with any value in the place of each {{parameter}} and $(parameter).
 func fills(template, text string) bool {
 	before, _, rest, open := workload.CutParameter(template)
 	if !open {

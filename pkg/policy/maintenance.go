@@ -17,7 +17,7 @@ import (
 func podKind() schema.GroupKind { return schema.GroupKind{Kind: "Pod"} }
 func jobKind() schema.GroupKind { return schema.GroupKind{Group: "batch", Kind: "Job"} }
 
-// classify says whether the request is maintenance in Production, and why.
+// classify notes whether the request is maintenance in Production, and why.
 func (c *PreparedRequest) classify() {
 	prod := c.concerned()
 	if c.req.SubResource == "scale" {
@@ -40,13 +40,13 @@ func (c *PreparedRequest) classify() {
 	}
 }
 
-// harmlessHook: a hook of a release that touches no data store and runs no tool, by all that it says itself.
+// harmlessHook reports whether the object is a hook of a release that, by all that it says itself, touches no data store and runs no tool.
 func (c *PreparedRequest) harmlessHook(controls *estate.Controls) bool {
 	return c.isHook() && (c.new.work != nil || !c.borrows()) && !c.touchesStore() && c.tool(controls) == "" && !labelled(c.new)
 }
 
-// starts reports whether the request makes something run that did not run so before: it is created, its template
-// changes, it is released or it asks for more at once.
+// starts reports whether the request makes something run that did not run so before: the object is created, its template changes, it is
+// resumed, or it asks for more at once.
 func (c *PreparedRequest) starts() bool {
 	switch {
 	case c.req.SubResource != "" && c.req.SubResource != ephemeralContainers:
@@ -67,7 +67,7 @@ func (c *PreparedRequest) whyMaintenance(controls *estate.Controls) string {
 	if c.runsOnce() {
 		return c.whyRunIsMaintenance(controls)
 	}
-	// For everything else that has a template, a data store and a tool together make maintenance. What Kubernetes' own
+	// Everything else that has a template is maintenance if it both names a data store and runs a tool. What Kubernetes' own
 	// controllers make of a template was judged when the template was written: a rollout must not hang half-way.
 	if c.made == unread {
 		return c.whyUnreadIsMaintenance(controls)
@@ -81,8 +81,8 @@ func (c *PreparedRequest) whyMaintenance(controls *estate.Controls) string {
 	return ""
 }
 
-// whyDebuggingIsMaintenance: a container that is added to a Pod that runs is a session, which needs a window as such, and as maintenance as
-// well if it runs a tool.
+// whyDebuggingIsMaintenance says why adding a container to a running Pod is maintenance; it is empty if it is not. Such a container is a
+// session, which needs a window as such, and as maintenance as well if it runs a tool.
 func (c *PreparedRequest) whyDebuggingIsMaintenance(controls *estate.Controls) string {
 	if controls.Maintenance == v1alpha1.MaintenanceLabeled {
 		return ""
@@ -95,8 +95,8 @@ func (c *PreparedRequest) whyDebuggingIsMaintenance(controls *estate.Controls) s
 	return ""
 }
 
-// whyUnreadIsMaintenance: what an operator makes of a resource that Firebreak may not read passes unless it shows by itself that it is
-// maintenance. An operator that nobody has told Firebreak of must be able to replace its Pods.
+// whyUnreadIsMaintenance says why an object that an operator makes of a resource which Firebreak may not read is maintenance; it is empty
+// unless the object shows that by itself. An operator that nobody has told Firebreak of must be able to replace its Pods.
 func (c *PreparedRequest) whyUnreadIsMaintenance(controls *estate.Controls) string {
 	owner := c.new.controller()
 	unread := fmt.Sprintf("%s %q, which it is made of, cannot be read: webhook.extraOwners of the chart lacks its kind", owner.Kind, owner.Name)
@@ -112,8 +112,8 @@ func (c *PreparedRequest) whyUnreadIsMaintenance(controls *estate.Controls) stri
 	return ""
 }
 
-// runsOnce reports whether this is a Job or a bare Pod. A Pod with a controlling owner is bare too, unless who
-// creates it may be believed about that.
+// runsOnce reports whether the object is a Job or a bare Pod. A Pod with a controlling owner is bare too, unless its creator may be
+// believed about the owner.
 func (c *PreparedRequest) runsOnce() bool {
 	switch c.req.Kind.GroupKind() {
 	case jobKind():
@@ -152,10 +152,11 @@ func (c *PreparedRequest) ownerExists() bool {
 		_, ok := c.view.Owners(c.req.Namespace, *owner)
 		return ok
 	}
-	return c.req.Stored // who made what is stored, nobody asks any more
+	return c.req.Stored // the creator of a stored object is not known any more
 }
 
-// makes reports whether objects of a kind make objects of another, and others than Kubernetes' own controllers may name them as owners.
+// makes reports whether objects of one kind make objects of another, and requesters other than Kubernetes' own controllers may name them as
+// owners.
 func makes(owner, of schema.GroupKind) bool {
 	k, ok := workload.KindOf(owner)
 	return ok && k.Owns() && slices.Contains(k.Makes, of)
@@ -199,7 +200,7 @@ func labelled(o *object) bool {
 		slices.ContainsFunc(o.embedded, func(t workload.Template) bool { return t.Labels[v1alpha1.LabelMaintenance] == "true" })
 }
 
-// isHook: Helm and Argo CD run such Jobs as part of a deployment.
+// isHook reports whether the object is a hook, which Helm or Argo CD runs as part of a deployment.
 func (c *PreparedRequest) isHook() bool {
 	a := c.new.meta.Annotations
 	return a["helm.sh/hook"] != "" || a["argocd.argoproj.io/hook"] != ""
@@ -207,7 +208,7 @@ func (c *PreparedRequest) isHook() bool {
 
 func (c *PreparedRequest) touchesStore() bool { return c.storeTouched() != "" }
 
-// storeTouched names the first production data store that the object refers to.
+// storeTouched names the first production data store that the object refers to; it is empty if there is none.
 func (c *PreparedRequest) storeTouched() string { return c.storeIn(c.refs()) }
 
 func (c *PreparedRequest) storeIn(refs []reference.Reference) string {
@@ -221,7 +222,7 @@ func (c *PreparedRequest) storeIn(refs []reference.Reference) string {
 	return ""
 }
 
-// tool names the first maintenance tool that a container would run.
+// tool returns the first maintenance tool that a container would run; it is empty if there is none.
 func (c *PreparedRequest) tool(controls *estate.Controls) string {
 	in := c.input()
 	if c.new.work != nil {

@@ -9,20 +9,20 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-// Missing is what has to be read from the cluster before a request can be judged, since it is not remembered. One field is set. The
-// caller reads it, puts the answer into the request's Facts and prepares the request again.
+// Missing is what must be read from the cluster before a request can be judged, since it is not remembered. One field is set. The caller
+// reads it, puts the answer into the request's Facts and prepares the request again.
 type Missing struct {
-	// Namespace whose labels are not known yet.
+	// Namespace is one whose labels are not known yet.
 	Namespace string
 	// Controller is a service account of kube-system whose UID is not known yet. Its answer goes into the ClusterView.
 	Controller string
-	// Role that a binding binds, and that may have been written a moment ago.
+	// Role is the one that a binding binds, and that may have been written a moment ago.
 	Role *MissingRole
 	// Contents are ConfigMaps and Secrets that are too large to be remembered.
 	Contents *MissingContents
-	// Owner is the custom resource of which an automation makes something.
+	// Owner is the custom resource that an automation names as the owner of an object that it makes.
 	Owner *MissingOwner
-	// Scale is that of the workload that an autoscaler scales: a custom resource, or one that was made a moment ago.
+	// Scale is that of the workload that an autoscaler scales: a custom resource, or a workload that was made a moment ago.
 	Scale *MissingScale
 }
 
@@ -47,7 +47,7 @@ type MissingScale struct {
 	ScaleTarget
 }
 
-// String says what is not known, as a clause.
+// String says, as a clause, what is not known.
 func (m *Missing) String() string {
 	switch {
 	case m.Controller != "":
@@ -64,7 +64,7 @@ func (m *Missing) String() string {
 	return fmt.Sprintf("namespace %q is not known yet", m.Namespace)
 }
 
-// String says why they cannot be judged by what is remembered.
+// String says, as a clause, which contents cannot be read, and what to do about it.
 func (m *MissingContents) String() string {
 	names := make([]string, len(m.Of))
 	for i, v := range m.Of {
@@ -73,39 +73,40 @@ func (m *MissingContents) String() string {
 	return fmt.Sprintf("%s cannot be read for what it names: it is too large; split it, or take out of it what no program reads", enumerate(names))
 }
 
-// lack notes what is missing; what was found missing before is read first.
+// lack notes what is missing, unless something was noted before: that is read first.
 func (c *PreparedRequest) lack(m Missing) {
 	if c.missing == nil {
 		c.missing = &m
 	}
 }
 
-// Facts are what was read for one request, since it was missing.
+// Facts is what was read for one request because it was missing.
 type Facts struct {
 	// NamespaceLabels are the labels of the object's namespace, once NamespaceRead is set.
 	NamespaceLabels map[string]string
 	NamespaceRead   bool
-	// Role that a binding binds; nil with RoleRead set: it does not exist.
+	// Role is the one that a binding binds. It is nil with RoleRead set if it does not exist.
 	Role     *Role
 	RoleRead bool
-	// Contents are ConfigMaps and Secrets of the object's namespace. The key has no Key. Nil: they were not read.
+	// Contents are those of ConfigMaps and Secrets of the object's namespace, by a Via without a Key. It is nil if none were read.
 	Contents map[reference.Via]reference.Contents
-	// Owner is the custom resource that controls the object; nil: it was not read.
+	// Owner is the custom resource that controls the object; it is nil if it was not read.
 	Owner *OwnerObject
-	// Scale is that of the workload that an autoscaler scales; nil: it was not read.
+	// Scale is that of the workload that an autoscaler scales; it is nil if it was not read.
 	Scale *TargetScale
 }
 
-// Reader reads what is missing into the facts. known tells of the targets in a namespace that matter.
+// Reader reads what is missing into the facts. The view tells which targets matter.
 type Reader interface {
 	Read(ctx context.Context, m *Missing, w *ClusterView, f *Facts) error
 }
 
-// maxRounds is how often a request is made ready: once for each sort of thing that may have to be read first, and once more.
+// maxRounds is how often a request is prepared: once for each field of Missing, and once more.
 const maxRounds = 7
 
-// PrepareWith prepares a request, and has read into the Facts of its own copy of it what is missing. An UndecidedError says that what was read does not last,
-// or that it is too much; any other error is that of the reader, or of Prepare.
+// PrepareWith prepares a request, and has the reader read what is missing into the Facts of its own copy of the request. An UndecidedError
+// says that the facts change faster than they can be judged, or that they are too much; any other error is that of the reader, or of
+// Prepare.
 func PrepareWith(ctx context.Context, req Request, w *ClusterView, r Reader) (*PreparedRequest, error) {
 	for range maxRounds {
 		c, err := Prepare(req, w)

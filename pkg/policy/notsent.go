@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// NotSent says why the API server does not ask Firebreak about a write, as far as the kind decides it; empty: it asks. What is not sent is
-// admitted unjudged. The chart's matchConditions say the same of these groups, and of some requesters besides.
+// NotSent says why the API server does not ask Firebreak about a write, as far as the kind decides it; it is empty if the API server asks.
+// A write that is not sent is admitted unjudged. The chart's matchConditions say the same of these groups, and of some requesters besides.
 func NotSent(req Request) string {
 	switch gk := req.Kind.GroupKind(); {
 	case slices.Contains(recordGroups(), gk.Group), gk.Group == "" && gk.Kind == "Event":
@@ -19,7 +19,7 @@ func NotSent(req Request) string {
 	return ""
 }
 
-// recordGroups are the API groups of records and questions.
+// recordGroups returns the API groups of records of what happened, and of questions of who may do what.
 func recordGroups() []string {
 	return []string{"events.k8s.io", "authentication.k8s.io", "authorization.k8s.io"}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
-// finding of a rule about the window that came nearest to what is demanded.
+// finding returns a rule's finding about the window that came nearest to the demands.
 func (a *windowAnswer) finding(rule v1alpha1.RuleName, message string) Finding {
 	envs := a.demands[0].Environments
 	f := Finding{Rule: rule, Action: estate.Strictest(envs, rule), Message: message}
@@ -26,7 +26,7 @@ func (a *windowAnswer) finding(rule v1alpha1.RuleName, message string) Finding {
 	return f
 }
 
-// demandFinding is the objection of the rule that wants a window. It adds why no window permits the request, and how to get one.
+// demandFinding returns the objection of the rule that demands a window. It adds why no window permits the request, and how to get one.
 func (c *PreparedRequest) demandFinding(d *Demand, j *Judgement, message string) Finding {
 	why, remedy := c.noWindow(j, d)
 	f := j.to(d).finding(d.rule, message+why)
@@ -37,8 +37,9 @@ func (c *PreparedRequest) demandFinding(d *Demand, j *Judgement, message string)
 	return f
 }
 
-// noWindow says, to follow an objection, why the nearest window does not permit the request (nothing, if there is none), and what to do next: to wait for a window
-// that opens, to have one approved, or to request one. Where one window must meet several demands, the first of them says so.
+// noWindow says, to follow an objection, why the nearest window does not permit the request (nothing, if there is none), and what to do
+// next: to wait for a window that opens, to have one approved, or to request one. Where one window must meet several demands, only the
+// first of them says so.
 func (c *PreparedRequest) noWindow(j *Judgement, d *Demand) (why, remedy string) {
 	a := j.to(d)
 	v := a.nearest
@@ -61,14 +62,14 @@ func (c *PreparedRequest) noWindow(j *Judgement, d *Demand) (why, remedy string)
 	return why, "request a window: " + c.requestCommand(a)
 }
 
-// haveApproved says how to have the nearest window approved, by as many as are missing.
+// haveApproved says how to have the nearest window approved, by as many approvers as are missing.
 func (a *windowAnswer) haveApproved(missing int) string {
 	w := a.nearest.Window
 	return fmt.Sprintf("have window %q approved by %s: kubectl firebreak approve %s -n %s", w.Name,
 		a.query.Approvers(missing, w.Spec.RequestedBy.Username), w.Name, w.Namespace)
 }
 
-// windowNamespace is where a window for the request would lie.
+// windowNamespace returns the namespace in which a window for the request would lie.
 func (c *PreparedRequest) windowNamespace(a *windowAnswer) string {
 	if a.query.Boundary {
 		return c.est.FirebreakNamespace
@@ -76,7 +77,7 @@ func (c *PreparedRequest) windowNamespace(a *windowAnswer) string {
 	return c.req.Namespace
 }
 
-// requestCommand is what to type to get a window.
+// requestCommand returns the command that requests a window.
 func (c *PreparedRequest) requestCommand(a *windowAnswer) string {
 	words := []string{"kubectl firebreak request", c.requested(a), "-n", c.windowNamespace(a)}
 	if a.query.Boundary {
@@ -85,7 +86,7 @@ func (c *PreparedRequest) requestCommand(a *windowAnswer) string {
 	if ops := a.query.Operations; !slices.Equal(ops, []v1alpha1.Operation{v1alpha1.OperationCreate}) {
 		words = append(words, "--operation", strings.Join(texts(ops), ","))
 	}
-	// Who requests a window is who may use it; a machine has somebody request it.
+	// The requester of a window is the one who may use it; for a machine, somebody else requests it.
 	switch r := c.requester; {
 	case r.Person || r.Borrowed || r.Controller:
 	case r.Account != "":
@@ -99,8 +100,8 @@ func (c *PreparedRequest) requestCommand(a *windowAnswer) string {
 	return strings.Join(words, " ")
 }
 
-// requested names what a window is requested for: what is created or changed by its manifest, which the plan is made of,
-// anything else by its kind and name.
+// requested returns the argument that names the object of a window: the manifest, of which the plan is made, if the object is created or
+// changed, and its kind and name otherwise.
 func (c *PreparedRequest) requested(a *windowAnswer) string {
 	manifest := slices.Contains(a.query.Operations, v1alpha1.OperationCreate) || slices.Contains(a.query.Operations, v1alpha1.OperationUpdate)
 	declared := c.req.Kind.Group == v1alpha1.GroupName && !c.requester.Person // nobody at a terminal has its manifest
@@ -111,7 +112,8 @@ func (c *PreparedRequest) requested(a *windowAnswer) string {
 	return fmt.Sprintf("--resource %s/%s", gk, c.req.Name)
 }
 
-// inScope is the kind that a window must have in scope: of the workload that is scaled, of what a session is opened with.
+// inScope returns the kind that a window must have in scope: that of the scaled workload, that of the object that a session is opened with,
+// or else that of the object itself.
 func (c *PreparedRequest) inScope() schema.GroupKind {
 	switch {
 	case c.req.SubResource == "scale":

@@ -9,8 +9,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// places notes where findings stand in the words of whoever wrote the manifest: the variable and the container by name, where the path
-// has numbers. The path itself goes to machines.
+// places notes the places of findings in the words of the manifest's author: the variable and the container by name, where the path has
+// numbers. The path itself is for machines.
 func (c *PreparedRequest) places(findings []Finding) {
 	if c.new == nil || len(findings) == 0 || c.req.Operation == Connect {
 		return
@@ -27,7 +27,7 @@ func (c *PreparedRequest) places(findings []Finding) {
 	}
 }
 
-// templatePrefix is what the paths of the object's template begin with; empty: it has none.
+// templatePrefix returns the beginning of all paths into the object's template; it is empty if the object has none.
 func (c *PreparedRequest) templatePrefix() string {
 	if c.new.work == nil || c.new.work.Template.Path == "" {
 		return ""
@@ -35,14 +35,14 @@ func (c *PreparedRequest) templatePrefix() string {
 	return c.new.work.Template.Path + ".spec."
 }
 
-// containerPath matches a path into a container, in parts: the way to the spec, the list, the index in it, the index of the variable, if
-// it is one, and what is left.
+// containerPath matches a path into a container, in parts: the path of the spec, the list, the index in it, the index of the variable, if
+// it is one, and the rest.
 func containerPath() *regexp.Regexp {
 	return regexp.MustCompile(`^((?:[A-Za-z]+(?:\[\d+\])?\.)*)(containers|initContainers|ephemeralContainers)\[(\d+)\]\.(?:env\[(\d+)\])?(.*)$`)
 }
 
-// placeIn describes a path into a container: env "DB_HOST" of container "app", args[0]. The container is named where the template has
-// several. Empty: the path leads to no container, or to one of a name that nobody would read.
+// placeIn describes a path into a container: env "DB_HOST" of container "app", args[0]. The container is named if the template has
+// several. It is empty if the path leads to no container, or if a name is too long to be read.
 func placeIn(tree map[string]any, m []string) string {
 	spec := at(tree, strings.TrimSuffix(m[1], "."))
 	container := member(spec, m[2], m[3])
@@ -67,7 +67,7 @@ func placeIn(tree map[string]any, m []string) string {
 // maxNamed is the longest name that a sentence repeats: a custom resource may give names of any length.
 const maxNamed = 128
 
-// at follows a path of names and numbers to an object; nil: there is none.
+// at follows a path of names and numbers to an object, and returns nil if there is none.
 func at(tree map[string]any, path string) map[string]any {
 	if path == "" {
 		return tree
@@ -83,7 +83,7 @@ func at(tree map[string]any, path string) map[string]any {
 	return tree
 }
 
-// member returns an object of a list; nil: there is none.
+// member returns an object of a list, or nil if there is none.
 func member(of map[string]any, field, index string) map[string]any {
 	list, _ := of[field].([]any)
 	i, err := strconv.Atoi(index)

@@ -14,11 +14,11 @@ import (
 // Role is the part of a Role or ClusterRole that matters.
 type Role = powers.Role
 
-// RoleOf keeps what matters of a ClusterRole. A Role has no more than rules.
+// RoleOf returns the part of a ClusterRole that matters. A Role has nothing but rules.
 func RoleOf(r *rbacv1.ClusterRole) Role { return powers.RoleOf(r) }
 
-// powers returns the Production environments in whose namespaces a service account may change what runs, or read what opens
-// it, by the bindings of the cluster.
+// powers returns the Production environments in whose namespaces a service account may change what runs, or reach into it, by the bindings
+// of the cluster.
 func (w *ClusterView) powers(namespace, account string) []*estate.Environment {
 	if !w.Estate.HostsProduction() {
 		return nil
@@ -41,8 +41,8 @@ func (w *ClusterView) powers(namespace, account string) []*estate.Environment {
 	return out
 }
 
-// commands reports whether the role of a binding lets somebody change what runs, or read what opens it. One that is not known may
-// hold anything.
+// commands reports whether the role of a binding lets somebody change what runs, or reach into it. A role that is not known may hold
+// anything.
 func (w *ClusterView) commands(b BoundRole) bool {
 	r, known := w.Roles(b.RoleNamespace, b.Role)
 	if !known {
@@ -57,8 +57,8 @@ func (w *ClusterView) effective(r Role) []rbacv1.PolicyRule {
 	return powers.Effective(r, w.ClusterRoles)
 }
 
-// powerOf returns the power of a role. One that does not exist may come to hold anything: if it is written at the same
-// time as its binding, neither sees the other.
+// powerOf returns the level of a role. A role that does not exist may come to hold anything: if it is written at the same time as its
+// binding, neither request sees the other.
 func (c *PreparedRequest) powerOf(namespace, role string) powers.Level {
 	if r, ok := c.view.Roles(namespace, role); ok {
 		return powers.Of(c.view.effective(r))
@@ -75,7 +75,7 @@ func (c *PreparedRequest) powerOf(namespace, role string) powers.Level {
 	return powers.Everything
 }
 
-// knownRole asks for the role that a binding binds, where it is not known: it may have been written a moment ago.
+// knownRole notes the role that a binding binds as missing if it is not known: it may have been written a moment ago.
 func (c *PreparedRequest) knownRole() error {
 	if c.req.Facts.RoleRead || c.req.Operation == Delete || c.new == nil || !isBinding(c) {
 		return nil
@@ -111,7 +111,7 @@ func clusterRole(o *object) (Role, bool) {
 	return RoleOf(&r), true
 }
 
-// flowsInto returns the roles into which the rules of one flow. A Role is aggregated into nothing.
+// flowsInto returns the roles that get the rules of one. A Role is not aggregated into others.
 func (c *PreparedRequest) flowsInto(name string, r Role) []string {
 	if c.req.Namespace != "" {
 		return []string{name}

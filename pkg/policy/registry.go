@@ -4,24 +4,24 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// Rule objects to requests. Whoever uses this package as a library can give an Evaluator further ones.
+// Rule objects to requests. A program that uses this package as a library can give an Evaluator further rules.
 type Rule interface {
-	// Name by which environments enforce it, exemptions suspend it, and messages and metrics tell of it.
+	// Name returns the name by which environments enforce the rule, exemptions suspend it, and messages and metrics tell of it.
 	Name() v1alpha1.RuleName
-	// Class groups its findings in messages.
+	// Class returns the class that groups the rule's findings in messages.
 	Class() Class
-	// Demand returns what the rule wants a window for; nil: it wants none for this request. It is asked once a request, before windows
-	// are read.
+	// Demand returns what the rule wants a window for, or nil if it wants none for this request. It is called once for each request,
+	// before windows are read.
 	Demand(*PreparedRequest) *Demand
-	// Judge returns what the rule objects to. It is asked once a decision. The actions of its findings are final, but for exemptions.
+	// Judge returns what the rule objects to. It is called once for each decision. Only exemptions change the actions of its findings.
 	Judge(*PreparedRequest, *Judgement) []Finding
 }
 
-// rule is one of this package's own.
+// rule is a rule of this package.
 type rule struct {
 	name   v1alpha1.RuleName
 	class  Class
-	demand func(*PreparedRequest) *Demand // nil: it wants no window for anything
+	demand func(*PreparedRequest) *Demand // nil if it never wants a window
 	judge  func(*PreparedRequest, *Judgement) []Finding
 }
 
@@ -35,7 +35,7 @@ func (r rule) Demand(c *PreparedRequest) *Demand {
 	return r.demand(c)
 }
 
-// Rules lists every rule, in the order of the design. The names of the API that have no line here are not judged yet.
+// Rules returns every rule of this package, in the order of the design. A rule name of the API without a line here is not judged yet.
 func Rules() []Rule {
 	return []Rule{
 		rule{v1alpha1.RuleIdentityOutsideEnvironment, Segregation, nil, identityOutsideEnvironment},
