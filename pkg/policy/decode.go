@@ -266,8 +266,8 @@ func generic(raw []byte) map[string]any {
 // restartedAt is the annotation that `kubectl rollout restart` sets. It restarts the Pods and changes nothing of them.
 const restartedAt = "kubectl.kubernetes.io/restartedAt"
 
-// sameTemplate reports whether two pod templates are the same apart from restartedAt. Of a Pod, only the spec counts: labels and annotations
-// on a Pod that exists start nothing.
+// sameTemplate reports whether two pod templates are the same apart from restartedAt. Of a Pod, only the spec counts: labels and
+// annotations on a Pod that exists start nothing.
 func sameTemplate(a, b *workload.Workload) bool {
 	if a == nil || b == nil {
 		return a == b

@@ -30,31 +30,31 @@ const (
 	Connect Operation = "CONNECT"
 )
 
-// Request is what is judged.
+// Request is a request to be judged.
 type Request struct {
 	Operation   Operation
 	Kind        schema.GroupVersionKind
 	Resource    schema.GroupVersionResource
 	SubResource string
-	// Namespace and Name of the object. For a Namespace both are its name.
+	// Namespace and Name are the object's. For a Namespace both are its name.
 	Namespace, Name string
 	User            authenticationv1.UserInfo
-	// Object and OldObject as JSON; either may be empty.
+	// Object and OldObject are JSON; either may be empty.
 	Object, OldObject []byte
 	DryRun            bool
-	// Options of a CONNECT (which container, which command) or a DELETE (what becomes of what it owns), as JSON.
+	// Options are those of a CONNECT (which container, which command) or a DELETE (what becomes of dependents), as JSON.
 	Options []byte
-	// Stored: this is no request, but an object that is there, looked at again.
+	// Stored is true if this is not a request, but a stored object that is judged again.
 	Stored bool
 	// Now is the server's clock, by which everything but a CREATE is judged.
 	Now time.Time
-	// Facts are what was read for this request, since it was missing.
+	// Facts is what was read for this request because it was missing.
 	Facts Facts
-	// Budget that reading the object is paid from; nil: one of its own.
+	// Budget is the one that reading the object is paid from; if it is nil, the request gets one of its own.
 	Budget *budget.Budget
 }
 
-// Username returns who sends the request.
+// Username returns the name of the requester.
 func (r *Request) Username() string { return r.User.Username }
 
 // Binding is one RoleBinding or, without a namespace, one ClusterRoleBinding.
@@ -63,7 +63,7 @@ type Binding struct {
 	Subjects        []rbacv1.Subject
 }
 
-// BoundRole is a role that is bound to somebody, and where it is bound: everywhere, if Namespace is empty.
+// BoundRole is a role that is bound to somebody, and the namespace in which it is bound: everywhere, if Namespace is empty.
 type BoundRole struct {
 	Namespace string
 	// RoleNamespace is empty for a ClusterRole.
@@ -85,7 +85,7 @@ func Holds(subjects []rbacv1.Subject, bindingNamespace, namespace, account strin
 	})
 }
 
-// Dependent is what the garbage collector deletes with its owner.
+// Dependent is an object that the garbage collector deletes with its owner.
 type Dependent struct {
 	schema.GroupVersionKind
 	Namespace, Name string
@@ -93,28 +93,28 @@ type Dependent struct {
 	Labels          map[string]string
 }
 
-// ScaledWorkload is what matters of the stored template of a workload.
+// ScaledWorkload is the part of a workload's stored template that matters.
 type ScaledWorkload struct {
-	// References of the template.
+	// References are those of the template.
 	References []reference.Reference
-	// Unread are the ConfigMaps and Secrets that it uses and that are too large to be remembered. Partial is true where the
-	// template itself could not be read whole, or names more than is remembered.
+	// Unread are the ConfigMaps and Secrets that it uses and that are too large to be remembered. Partial is true if the template
+	// itself could not be read whole, or names more than is remembered.
 	Unread  []reference.Via
 	Partial bool
-	// Prints are the fingerprints of what the template holds by chance.
+	// Prints are the fingerprints of the names that the template holds by chance.
 	Prints []reference.Print
-	// Programs that it runs, as many as are remembered: which of them are tools of maintenance, the environment says when somebody asks.
+	// Programs are those that it runs, as many as are remembered. The environment of a later request says which are maintenance tools.
 	Programs []tools.Program
-	// Replicas that the workload asks for.
+	// Replicas is how many the workload asks for.
 	Replicas int64
-	// Labels of its Pods.
+	// Labels are those of its Pods.
 	Labels map[string]string
 }
 
-// maxParent is how many references are remembered of one template.
+// maxParent is how many references of one template are remembered.
 const maxParent = 512
 
-// ParentOf reads a stored template, so that it need not be kept. What it returns holds on to no text of it. The references say
+// ParentOf reads a stored template, so that the template need not be kept. The result keeps no text of it in memory. Its references say
 // what the template leads to, not where or how it says so.
 func ParentOf(in reference.Input) ScaledWorkload {
 	in.Budget = budget.New()
@@ -138,7 +138,7 @@ func ParentOf(in reference.Input) ScaledWorkload {
 	return out
 }
 
-// errNoObject: a review without the object that its operation must carry.
+// errNoObject is the error for a review without the object that its operation must carry.
 var errNoObject = errors.New("the request carries no object")
 
 // Controllers lists the service accounts of kube-system that are Kubernetes' own controllers. The list is exact: a
@@ -158,7 +158,7 @@ func Controllers() []string {
 	}
 }
 
-// Users of the control plane that are no service accounts.
+// Names of the control plane: users that are not service accounts, groups, and the namespace of the controllers.
 const (
 	userControllerManager = "system:kube-controller-manager"
 	userScheduler         = "system:kube-scheduler"
@@ -169,15 +169,15 @@ const (
 	controllerNamespace   = "kube-system"
 )
 
-// credentialID is in the extra of a user that shows a token of its own service account, and of no other.
+// credentialID is a key in the extra of a user that shows a token of its own service account, and of no other user.
 const credentialID = "authentication.kubernetes.io/credential-id"
 
-// Requester is who sent the request.
+// Requester is the sender of a request.
 type Requester struct {
 	authenticationv1.UserInfo
 	*estate.Identity
-	// Controller is true for Kubernetes' own controllers, Person for what is neither service account nor listed as
-	// automation.
+	// Controller is true for Kubernetes' own controllers, Person for a user that is not one of them, not a service account, and not
+	// listed as automation.
 	Controller, Person bool
 	// AccountNamespace and Account are set for service accounts.
 	AccountNamespace, Account string
@@ -186,7 +186,7 @@ type Requester struct {
 	Borrowed bool
 }
 
-// impersonated: a service account that shows no UID is somebody who acts as it.
+// impersonated reports whether the requester is somebody who acts as a service account: it then shows no UID.
 func (r *Requester) impersonated() bool { return r.Account != "" && r.UID == "" }
 
 // String describes the requester as messages do.
@@ -222,8 +222,8 @@ func (w *ClusterView) requester(u authenticationv1.UserInfo) (*Requester, *Missi
 	return r, nil
 }
 
-// isControlPlane: the API server is also of the administrators' group; the others are of none, and who has both the name
-// and a group has come by the name somehow.
+// isControlPlane reports whether a user is a part of the control plane. The API server is also in the administrators' group; the others
+// have no group but system:authenticated, so a user with such a name and a further group has come by the name somehow.
 func isControlPlane(name string, groups []string) bool {
 	switch name {
 	case userAPIServer:
@@ -234,8 +234,8 @@ func isControlPlane(name string, groups []string) bool {
 	return false
 }
 
-// isNode: a kubelet has the name and the group, and no group but those that clusters give to nodes. Anybody may come by a
-// certificate with one of these.
+// isNode reports whether a user is a kubelet: it has the name and the group, and no group but those that clusters give to nodes. Anybody
+// may come by a certificate with only the name or only the group.
 func isNode(name string, groups []string) bool {
 	return strings.HasPrefix(name, nodePrefix) && slices.Contains(groups, groupNodes) && subset(groups, NodeGroups())
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// blastDemand: more at once than the environment allows needs a window. What scales by itself has nobody to ask for one.
+// blastDemand returns a demand for changing more at once than the environment allows. It is barred for requesters that scale by
+// themselves: they have nobody who requests a window.
 func blastDemand(c *PreparedRequest) *Demand {
 	why := c.blast()
 	if why == "" {
@@ -20,7 +21,7 @@ func blastDemand(c *PreparedRequest) *Demand {
 
 // blastRadius objects to scaling that removes or adds more at once than the environment allows, unless an open window
 // covers it. Autoscalers are bounded by their own minimum and maximum, and the operators that the environment lists scale by
-// what they watch: no window would help either, so the environment says what happens to them.
+// what they watch: a window would not help them, so the environment says what happens to them.
 func blastRadius(c *PreparedRequest, j *Judgement) []Finding {
 	d := c.demanded(v1alpha1.RuleBlastRadius)
 	switch {
@@ -40,7 +41,8 @@ func blastRadius(c *PreparedRequest, j *Judgement) []Finding {
 	return []Finding{f}
 }
 
-// smallerSteps is the beginning of the advice to somebody that scales by hand. From one, there is no smaller step.
+// smallerSteps returns the beginning of the advice to somebody who scales by hand. It is empty for taking away one replica: there is no
+// smaller step.
 func (c *PreparedRequest) smallerSteps() string {
 	if before, after, ok := c.scaled(); !ok || before-after == 1 {
 		return ""
@@ -54,7 +56,7 @@ func autoscalerAction(prod []*estate.Environment) v1alpha1.Action {
 	})
 }
 
-// scalesByItself: Kubernetes' own autoscaler, and operators that scale or roll out by themselves.
+// scalesByItself reports whether the requester is Kubernetes' own autoscaler, or an operator, which scales or rolls out by itself.
 func (c *PreparedRequest) scalesByItself() bool { return c.autoscaler() || c.operates() }
 
 const autoscalerAccount = "horizontal-pod-autoscaler"
@@ -63,11 +65,11 @@ func (c *PreparedRequest) autoscaler() bool {
 	return c.requester.Controller && c.requester.Account == autoscalerAccount
 }
 
-// blast says, as a predicate, how a request goes beyond the bounds by scaling, or by what it lets an autoscaler or an eviction
-// do; empty: it does not.
+// blast says, as a predicate, how a request goes beyond the bounds by scaling, or by what it lets an autoscaler or an eviction do; it is
+// empty if it does not.
 func (c *PreparedRequest) blast() string { return cmp.Or(c.overscales(), c.bounds()) }
 
-// overscales says how a request scales beyond the bounds; empty: it does not, or it is a rollout of Kubernetes' own
+// overscales says how a request scales beyond the bounds; it is empty if it does not, or if it is a rollout of Kubernetes' own
 // controllers.
 func (c *PreparedRequest) overscales() string {
 	prod := c.Production()
@@ -86,7 +88,7 @@ func (c *PreparedRequest) overscales() string {
 	return ""
 }
 
-// beyond says which bound of an Environment a change of replicas goes beyond; empty: none.
+// beyond says which bound of an Environment a change of replicas goes beyond; it is empty if there is none.
 func beyond(b estate.BlastRadius, before, after int64) string {
 	switch {
 	case before == 0 && after > b.FromZero:
@@ -99,7 +101,7 @@ func beyond(b estate.BlastRadius, before, after int64) string {
 	return ""
 }
 
-// scaled returns how many replicas there were and are to be.
+// scaled returns how many replicas there were and are to be; ok is false if the request does not set a number of replicas.
 func (c *PreparedRequest) scaled() (before, after int64, ok bool) {
 	switch {
 	case c.req.SubResource == "scale":

@@ -21,7 +21,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// boundaryDemand: weakening the boundary needs a window, whoever asks.
+// boundaryDemand returns a demand for weakening the boundary, whoever the requester is.
 func boundaryDemand(c *PreparedRequest) *Demand {
 	why := c.weakening()
 	if why == "" {
@@ -30,8 +30,7 @@ func boundaryDemand(c *PreparedRequest) *Demand {
 	return &Demand{Why: why, Boundary: true, Environments: c.boundaryEnvironments(), Operation: c.operation()}
 }
 
-// boundaryTampering objects to weakening the boundary, whoever asks, without an approved window in Firebreak's
-// namespace.
+// boundaryTampering objects to weakening the boundary, whoever the requester is, without an approved window in Firebreak's namespace.
 func boundaryTampering(c *PreparedRequest, j *Judgement) []Finding {
 	d := c.demanded(v1alpha1.RuleBoundaryTampering)
 	if d == nil || j.spoken(d) {
@@ -40,7 +39,7 @@ func boundaryTampering(c *PreparedRequest, j *Judgement) []Finding {
 	return []Finding{c.demandFinding(d, j, "this weakens the boundary: "+d.Why)}
 }
 
-// weakening says what the request would weaken; empty: nothing, or the boundary may still be edited freely.
+// weakening says what the request would weaken; it is empty if that is nothing, or if the boundary may still be edited freely.
 func (c *PreparedRequest) weakening() string {
 	if c.est.BoundaryFree(c.req.Now) || c.req.Operation == Connect && c.req.Namespace != c.est.FirebreakNamespace {
 		return ""
@@ -74,8 +73,9 @@ func (c *PreparedRequest) weakenings() []string {
 	return nil
 }
 
-// takesAccount: a token of Firebreak's own account or of one of Kubernetes' own controllers, asked for, kept in a Secret
-// or mounted into a Pod, makes whoever has it that account.
+// takesAccount says how the request takes an account on which the boundary rests, by a token that is asked for, kept in a Secret or
+// mounted into a Pod; it is empty if it takes none. The holder of a token of Firebreak's own account, or of one of Kubernetes' own
+// controllers, is that account.
 func (c *PreparedRequest) takesAccount() string {
 	for _, account := range c.accounts {
 		if why := c.takes(account, c.taken); why != "" {
@@ -96,8 +96,8 @@ func (c *PreparedRequest) takes(account types.NamespacedName, how string) string
 	return ""
 }
 
-// systemAccount describes a service account on which the boundary rests: Firebreak's own, and those of Kubernetes' controllers;
-// empty: it is none.
+// systemAccount describes a service account on which the boundary rests: Firebreak's own, or that of one of Kubernetes' controllers. It
+// is empty for any other account.
 func (c *PreparedRequest) systemAccount(namespace, account string) string {
 	switch {
 	case namespace == c.est.FirebreakNamespace && account == c.est.FirebreakAccount:
@@ -110,7 +110,7 @@ func (c *PreparedRequest) systemAccount(namespace, account string) string {
 
 const runsAs = "runs as"
 
-// accountsTaken returns the service accounts that a request takes, and how. What runs as before, and the same, takes nothing.
+// accountsTaken returns the service accounts that a request takes, and how. A workload that runs the same as before takes nothing.
 func (c *PreparedRequest) accountsTaken() (accounts []types.NamespacedName, how string) {
 	switch {
 	case c.req.SubResource == "token":
@@ -133,7 +133,7 @@ func (c *PreparedRequest) accountKept() []types.NamespacedName {
 	return c.ofNamespace(account)
 }
 
-// accountsRun returns the accounts that a workload runs as, or that a custom resource has something run as.
+// accountsRun returns the accounts that a workload runs as, or as which a custom resource has something run.
 func (c *PreparedRequest) accountsRun() []types.NamespacedName {
 	switch {
 	case c.new.work != nil:
@@ -151,12 +151,12 @@ func (c *PreparedRequest) accountsRun() []types.NamespacedName {
 	return accounts
 }
 
-// ofNamespace is an account of the object's own namespace.
+// ofNamespace returns an account of the object's own namespace.
 func (c *PreparedRequest) ofNamespace(name string) []types.NamespacedName {
 	return []types.NamespacedName{{Namespace: c.req.Namespace, Name: name}}
 }
 
-// sameTree compares two custom resources but for what every write changes, and what their controllers say.
+// sameTree reports whether two custom resources are the same apart from their metadata, and the status that their controllers write.
 func sameTree(a, b map[string]any) bool {
 	for _, pair := range [][2]map[string]any{{a, b}, {b, a}} {
 		for key, v := range pair[0] {
@@ -168,21 +168,21 @@ func sameTree(a, b map[string]any) bool {
 	return true
 }
 
-// isSelf: the account itself, by a token of its own, asks.
+// isSelf reports whether the requester is the account itself, by a token of its own.
 func (c *PreparedRequest) isSelf(account types.NamespacedName) bool {
 	return !c.requester.Borrowed && c.requester.AccountNamespace == account.Namespace && c.requester.Account == account.Name
 }
 
-// trusted: an account that some Production environment lists as operator or launcher of Jobs: what
-// it does is no maintenance, so who has a token of it needs no window.
+// trusted reports whether some Production environment lists an account as operator or launcher of Jobs: its work is not maintenance, so
+// the holder of its token needs no window.
 func (c *PreparedRequest) trusted(account types.NamespacedName) bool {
 	id := c.est.Identity(estate.AccountUser(account.Namespace, account.Name), nil)
 	return anyListed(id.Operator, c.est.Production()) || anyListed(id.JobLauncher, c.est.Production())
 }
 
-// impersonatesServer: who reaches into Firebreak's own Pods has its account, and who leads its Service elsewhere or writes its
-// certificate answers in its stead. Helm's records of its releases lie there too, and machines that install it write all but
-// its sessions.
+// impersonatesServer says how the request could act in Firebreak's stead. A session in one of its Pods has its account, and whoever
+// redirects its Service or writes its certificate can answer for it. Helm's records of its releases lie there too and may be written, and
+// machines that install Firebreak may write everything there, but not open sessions.
 func (c *PreparedRequest) impersonatesServer() string {
 	if c.req.Namespace != c.est.FirebreakNamespace || c.requester.Controller {
 		return ""
@@ -202,22 +202,23 @@ func (c *PreparedRequest) impersonatesServer() string {
 	return ""
 }
 
-// redirectsServer: a Service, or what says where one leads.
+// redirectsServer reports whether the object is a Service, or says where one leads.
 func (c *PreparedRequest) redirectsServer() bool {
 	return c.isKind(serviceKind(), schema.GroupKind{Kind: "Endpoints"}, schema.GroupKind{Group: "discovery.k8s.io", Kind: "EndpointSlice"})
 }
 
-// keepsSecret: a Secret that is not one of Helm's records of its releases is written.
+// keepsSecret reports whether the request writes a Secret that is not one of Helm's records of its releases.
 func (c *PreparedRequest) keepsSecret() bool {
 	return c.isKind(secretKind()) && !helmRelease(c.new) && !sameBody(c.new, c.old)
 }
 
-// leadsElsewhere: a Service, or what says where one leads, is made or changed.
+// leadsElsewhere reports whether the request creates or changes a Service, or an object that says where one leads.
 func (c *PreparedRequest) leadsElsewhere() bool {
 	return c.redirectsServer() && (!sameBody(c.new, c.old) || !maps.Equal(leading(c.new), leading(c.old)))
 }
 
-// unlistedOutsider: a machine of a namespace that is neither production nor shared, and that nobody has listed.
+// unlistedOutsider reports whether the requester is a service account that no environment lists, of a namespace that is neither Production
+// nor Shared.
 func (c *PreparedRequest) unlistedOutsider() bool {
 	if c.requester.Account == "" || c.requester.Listed() {
 		return false
@@ -226,15 +227,15 @@ func (c *PreparedRequest) unlistedOutsider() bool {
 	return home.Unassigned() || home.Tier == v1alpha1.TierNonProduction
 }
 
-// joinsService: a workload of Firebreak's own namespace that its Service would send to, and did not before. Firebreak's own
-// Deployment is never judged.
+// joinsService reports whether Firebreak's Service would send to the workload, which lies in Firebreak's namespace, and did not before.
+// Firebreak's own Deployment is never judged.
 func (c *PreparedRequest) joinsService() bool {
 	const label, name = "app.kubernetes.io/name", "firebreak"
 	stands := func(o *object) bool { return o != nil && o.work != nil && o.work.Template.Labels[label] == name }
 	return stands(c.new) && !stands(c.old)
 }
 
-// leading are the labels that may say where something leads: all but those that say by which chart it was installed.
+// leading returns the labels that may say where an object leads: all but those that say by which chart it was installed.
 func leading(o *object) map[string]string {
 	out := maps.Clone(o.labels())
 	for _, l := range []string{"app.kubernetes.io/version", "app.kubernetes.io/managed-by", "helm.sh/chart"} {
@@ -250,16 +251,16 @@ func helmRelease(o *object) bool {
 	return kjson.UnmarshalCaseSensitivePreserveInts(o.raw, &s) == nil && reference.HelmRelease(&s)
 }
 
-// changesSpec: creation adds a kind and takes nothing away.
+// changesSpec reports whether the object is deleted, or its spec or its owners change. A creation adds a kind and takes nothing away.
 func (c *PreparedRequest) changesSpec() bool {
 	if c.req.Operation != Update {
 		return c.req.Operation == Delete
 	}
-	// The garbage collector deletes what names an owner that is not there.
+	// The garbage collector deletes an object that names an owner which does not exist.
 	return !sameBody(c.new, c.old) || !reflect.DeepEqual(c.new.meta.OwnerReferences, c.old.meta.OwnerReferences)
 }
 
-// definitionGrows: an upgrade that brings further fields or other words takes nothing away.
+// definitionGrows reports whether an upgrade of a CRD brings only further fields or other descriptions, which takes nothing away.
 func (c *PreparedRequest) definitionGrows() bool {
 	return c.req.Operation == Update && boundary.OnlyGrows(c.old.generic(), c.new.generic()) &&
 		reflect.DeepEqual(c.new.meta.OwnerReferences, c.old.meta.OwnerReferences)
@@ -276,7 +277,7 @@ func (c *PreparedRequest) ownWeakenings() []string {
 	return o.standingWeakenings()
 }
 
-// ownBoundary names the Production environment that a change of the boundary is about; empty: none in particular.
+// ownBoundary names the environment that a change of the boundary is about; it is empty if there is none in particular.
 func (c *PreparedRequest) ownBoundary() string {
 	switch {
 	case c.req.Kind == v1alpha1.GVK(v1alpha1.KindEnvironment):
@@ -289,8 +290,8 @@ func (c *PreparedRequest) ownBoundary() string {
 	return ""
 }
 
-// namespaceWeakenings: labels that change membership where Production is on either side, also through the status and
-// finalize subresources, and the creation of a namespace that a pattern makes Production.
+// namespaceWeakenings says how a write of a Namespace weakens the boundary: by labels that change membership where Production is on either
+// side, also through the status and finalize subresources, or by creating a namespace that a pattern makes Production.
 func (c *PreparedRequest) namespaceWeakenings() []string {
 	if c.req.Operation == Delete {
 		return nil
@@ -309,7 +310,8 @@ func (c *PreparedRequest) namespaceWeakenings() []string {
 	return []string{fmt.Sprintf("it moves namespace %q from %s to %s", c.req.Name, before, after)}
 }
 
-// nodeWeakenings: labels and taints by which a node is in the scheduling pool of a Production environment.
+// nodeWeakenings says how a write of a Node weakens the boundary: by labels and taints that move the node into or out of the scheduling
+// pool of a Production environment.
 func (c *PreparedRequest) nodeWeakenings() []string {
 	if c.req.SubResource != "" || c.req.Operation == Delete {
 		return nil
@@ -324,7 +326,7 @@ func (c *PreparedRequest) nodeWeakenings() []string {
 	return out
 }
 
-// bringsUp reports whether a node joins a pool by what brings nodes up: whom the environment lists for that, or one of its
+// bringsUp reports whether a node joins a pool as it is brought up: by a user that the environment lists for that, or by one of its
 // operators as long as the node is not in service yet.
 func (c *PreparedRequest) bringsUp(e *estate.Environment, before, after *corev1.Node) bool {
 	if c.requester.impersonated() || pool(e, before) != pool(e, &corev1.Node{}) || pool(e, after) == pool(e, &corev1.Node{}) {
@@ -333,7 +335,7 @@ func (c *PreparedRequest) bringsUp(e *estate.Environment, before, after *corev1.
 	return e.Provisions(c.requester.Username) || c.requester.Operator[e.Name] && (c.old == nil || startsUp(before))
 }
 
-// startsUp: a taint says that the node is not registered or initialised yet, so nothing runs there.
+// startsUp reports whether a taint says that the node is not registered or initialised yet, so that nothing runs there.
 func startsUp(n *corev1.Node) bool {
 	return slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool {
 		switch t.Key {
@@ -347,7 +349,7 @@ func startsUp(n *corev1.Node) bool {
 func nodeOf(o *object) *corev1.Node {
 	n := &corev1.Node{}
 	if o != nil {
-		_ = kjson.UnmarshalCaseSensitivePreserveInts(o.raw, n) // what cannot be read has no labels
+		_ = kjson.UnmarshalCaseSensitivePreserveInts(o.raw, n) // a node that cannot be read has no labels
 	}
 	return n
 }

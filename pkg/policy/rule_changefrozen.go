@@ -30,7 +30,7 @@ func changeFrozen(c *PreparedRequest, j *Judgement) []Finding {
 	}}
 }
 
-// freeze returns the freeze that binds the request; nil: none does.
+// freeze returns the freeze that binds the request, or nil if none does.
 func (c *PreparedRequest) freeze(s *change.State) *v1alpha1.ChangeFreeze {
 	changes, everything := c.freezable(), c.stoppable()
 	if !changes && !everything {
@@ -39,9 +39,9 @@ func (c *PreparedRequest) freeze(s *change.State) *v1alpha1.ChangeFreeze {
 	return change.Frozen(binding(s.Freezes, changes, everything), names(c.concerned()), c.req.Namespace, c.At())
 }
 
-// knownUnfrozen: the request is a machine's routine, and no freeze is known that could bind it. To read the freezes costs a tenth of a
-// second in a cluster in which much is written, for an API server answers such a read once its cache has caught up. Operators write
-// all the time; that the red button stops them some milliseconds after it was pressed is soon enough.
+// knownUnfrozen reports whether the request is a machine's routine, and no freeze is known that could bind it. Reading the freezes costs a
+// tenth of a second in a cluster with many writes, for an API server answers such a read once its cache has caught up. Operators write
+// all the time; it is soon enough if a new freeze stops them some milliseconds late.
 func (c *PreparedRequest) knownUnfrozen() bool {
 	if !c.operates() && !c.launches() && !c.autoscaler() {
 		return false
@@ -49,13 +49,13 @@ func (c *PreparedRequest) knownUnfrozen() bool {
 	return c.freeze(&change.State{Freezes: c.view.Freezes()}) == nil
 }
 
-// overridden: the window that the request is admitted under passes the freeze.
+// overridden reports whether the window that the request is admitted under overrides the freeze.
 func (j *Judgement) overridden() bool {
 	a := j.frozen()
 	return a.nearest != nil && a.nearest.Overrides(a.query)
 }
 
-// wayOut of a freeze: an emergency that overrides it, once it is approved.
+// wayOut returns the way out of a freeze: to have an emergency that overrides it approved or, without one, to wait.
 func wayOut(j *Judgement) string {
 	a := j.frozen()
 	if !a.covered() || a.nearest.Window.Spec.Type != v1alpha1.WindowEmergency || !a.nearest.Window.Spec.OverridesFreeze {
@@ -75,9 +75,8 @@ func binding(all []v1alpha1.ChangeFreeze, changes, everything bool) []v1alpha1.C
 	})
 }
 
-// stoppable reports whether a freeze of level Everything could bind the request: whatever anybody but Kubernetes' own
-// controllers writes in Production, their autoscaler, and sessions, in which anything may be changed. Evictions are no
-// changes.
+// stoppable reports whether a freeze of level Everything could bind the request: every write in Production except those of Kubernetes' own
+// controllers, the writes of their autoscaler, and sessions, in which anything may be changed. Evictions are not changes.
 func (c *PreparedRequest) stoppable() bool {
 	if len(c.concerned()) == 0 || c.same || c.outsider || c.req.Kind.Group == v1alpha1.GroupName {
 		return false
@@ -91,7 +90,7 @@ func (c *PreparedRequest) stoppable() bool {
 	return !c.requester.Controller || c.autoscaler()
 }
 
-// freezable reports whether a freeze of level Changes could bind the request: maintenance, whoever runs it, and changes.
+// freezable reports whether a freeze of level Changes could bind the request: maintenance by any requester, and changes.
 func (c *PreparedRequest) freezable() bool {
 	if len(c.concerned()) == 0 || c.same || c.outsider {
 		return false
@@ -100,8 +99,8 @@ func (c *PreparedRequest) freezable() bool {
 }
 
 // changes reports whether a person, CI or GitOps changes what runs in Production, or what decides on it: workload templates,
-// configuration, RBAC, routes, budgets, and custom resources of whatever kind. What keeps running things running is no change:
-// Pods of existing workloads, evictions, autoscaling, renewals by operators.
+// configuration, RBAC, routes, and custom resources of any kind. Keeping things running is not a change: Pods of existing workloads,
+// evictions, autoscaling, renewals by operators.
 func (c *PreparedRequest) changes() bool {
 	if len(c.Production()) == 0 || c.same || c.outsider || c.requester.Controller || c.operates() || !c.writes() {
 		return false
@@ -112,13 +111,13 @@ func (c *PreparedRequest) changes() bool {
 	return c.bindable() && (c.req.Operation != Update || c.changesMatter())
 }
 
-// writes: the object itself is written, or what a Pod of it may use.
+// writes reports whether the request writes the object itself, or the resources that a Pod may use.
 func (c *PreparedRequest) writes() bool {
 	return c.req.SubResource == "" || c.req.SubResource == "resize"
 }
 
-// bindable reports whether writing objects of a kind changes anything that runs: all do, but for Firebreak's own, whose rules
-// are elsewhere, and those by which programs only talk to each other.
+// bindable reports whether writing an object of its kind changes anything that runs: all kinds do, except Firebreak's own, whose rules are
+// elsewhere, and those by which programs only talk to each other.
 func (c *PreparedRequest) bindable() bool {
 	gk := c.req.Kind.GroupKind()
 	switch gk.Group {
@@ -127,7 +126,7 @@ func (c *PreparedRequest) bindable() bool {
 	case "":
 		return gk.Kind != "Event" && gk.Kind != "Binding" && gk.Kind != "Namespace"
 	}
-	// What bounds scaling is no more a change than scaling is.
+	// Scaling is not a change, so bounding it is not one either.
 	return c.req.Operation != Connect && !c.isKind(autoscalerKind(), budgetKind())
 }
 
@@ -135,7 +134,7 @@ func isData(gk schema.GroupKind) bool {
 	return gk.Group == "" && (gk.Kind == "ConfigMap" || gk.Kind == "Secret")
 }
 
-// changesMatter: an update of labels or replicas passes a freeze.
+// changesMatter reports whether an update changes anything that a freeze holds up. An update of labels or replicas passes.
 func (c *PreparedRequest) changesMatter() bool {
 	gk := c.req.Kind.GroupKind()
 	switch {
@@ -175,7 +174,8 @@ func acting(o *object) map[string]string {
 	return out
 }
 
-// sameBesides compares what workloads say beside their template and the number of their replicas. Holding a workload is not a change.
+// sameBesides reports whether two workloads are the same apart from their templates and numbers of replicas. Pausing or suspending a
+// workload is not a change.
 func sameBesides(a, b *object) bool {
 	x, y := bodyOf(a), bodyOf(b)
 	for _, m := range []map[string]any{x, y} {
@@ -195,7 +195,7 @@ func sameBesides(a, b *object) bool {
 			delete(before, held)
 		}
 		if after[held] == false {
-			delete(after, held) // as if it were not said
+			delete(after, held) // as if it were not set
 		}
 		if before[held] == false {
 			delete(before, held)
@@ -204,7 +204,7 @@ func sameBesides(a, b *object) bool {
 	return x != nil && y != nil && equalJSON(x, y)
 }
 
-// bodyOf returns the fields of an object, but for its metadata and status; nil: it is not an object.
+// bodyOf returns the fields of an object without its metadata and status, or nil if it is not an object.
 func bodyOf(o *object) map[string]any {
 	out := maps.Clone(o.generic())
 	delete(out, "metadata")
@@ -212,7 +212,7 @@ func bodyOf(o *object) map[string]any {
 	return out
 }
 
-// copied puts a copy of a field that is an object in its place, so that it can be written to; nil: it is not one.
+// copied replaces a field that is an object by a copy of it, which may be written to, and returns the copy, or nil if it is not an object.
 func copied(m map[string]any, field string) map[string]any {
 	of, ok := m[field].(map[string]any)
 	if !ok {
@@ -223,7 +223,7 @@ func copied(m map[string]any, field string) map[string]any {
 	return of
 }
 
-// sameBody compares everything but the metadata.
+// sameBody reports whether two objects are the same apart from their metadata and status.
 func sameBody(a, b *object) bool {
 	if a == nil || b == nil {
 		return false

@@ -7,7 +7,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
-// maintenanceDemand: maintenance needs a window, and so does whatever else the environment wants one for.
+// maintenanceDemand returns a demand for maintenance, or for any other change that the environment wants a window for.
 func maintenanceDemand(c *PreparedRequest) *Demand {
 	why := c.maintenance
 	if why != "" && c.req.SubResource == ephemeralContainers && c.sessionsNeedWindows() {

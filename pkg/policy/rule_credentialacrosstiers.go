@@ -8,7 +8,7 @@ import (
 )
 
 // credentialAcrossTiers objects to the use of the other tier's credentials: its Secrets, its paths in a secret store, its
-// roles in a cloud. Who asks for a token of its service accounts is IdentityOutsideEnvironment's business.
+// roles in a cloud. Requests for tokens of its service accounts are IdentityOutsideEnvironment's business.
 func credentialAcrossTiers(c *PreparedRequest, _ *Judgement) []Finding {
 	return c.judgeContent(v1alpha1.RuleCredentialAcrossTiers, c.credentialLeads)
 }

@@ -8,13 +8,13 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-// dataStoreAcrossTiers objects to a reference to a data store of the other tier, in both directions: non-production
-// to production, and production to non-production, the quiet one.
+// dataStoreAcrossTiers objects to a reference to a data store of the other tier, in both directions: non-production to production and,
+// less noticeable, production to non-production.
 func dataStoreAcrossTiers(c *PreparedRequest, _ *Judgement) []Finding {
 	return c.judgeContent(v1alpha1.RuleDataStoreAcrossTiers, c.storeLeads(reference.Connects))
 }
 
-// storeLeads gives what references of one use lead to among the data stores.
+// storeLeads returns a function that finds the data stores to which references of one use lead.
 func (c *PreparedRequest) storeLeads(use reference.Use) func([]reference.Reference) []crossing {
 	return func(refs []reference.Reference) []crossing {
 		var out []crossing
@@ -39,7 +39,7 @@ func (c *PreparedRequest) storeLead(r reference.Reference, o estate.Owner) cross
 	if o.Environment == nil {
 		l.what = fmt.Sprintf("data store %q of %q, which does not exist", o.Store, o.EnvironmentName)
 		if c.subject().SubjectTier() == v1alpha1.TierProduction {
-			// For the rest it is a warning: nobody knows whose it is, and production must not stop for that.
+			// For production it is a warning: nobody knows whose it is, and production must not stop for that.
 			l.tier, l.uncertain = v1alpha1.TierNonProduction, true
 		}
 	}

@@ -54,7 +54,8 @@ func (c *PreparedRequest) bindingGrants() []Finding {
 	return out
 }
 
-// roleGrants: a role that is bound across gives what is added to it at once, and so does one that is aggregated into it.
+// roleGrants objects to what a role comes to give. A role that is bound across tiers gives added rules at once, and so does a role that is
+// aggregated into one.
 func (c *PreparedRequest) roleGrants() []Finding {
 	r, ok := clusterRole(c.new)
 	if !ok {
@@ -80,11 +81,11 @@ func (c *PreparedRequest) roleGrants() []Finding {
 	return out
 }
 
-// grant judges one subject of one binding. Its message lacks its beginning.
+// grant judges one subject of one binding. The caller adds the beginning of the finding's message.
 func (c *PreparedRequest) grant(b Binding, s rbacv1.Subject, p powers.Level) (Finding, bool) {
 	g, place := c.grantee(s), c.rules(b.Namespace)
-	// The group of the nodes is given its rights in the cluster as a whole; in a namespace they would be for whoever has a
-	// certificate of one.
+	// The nodes' group is given its rights in the cluster as a whole; rights in a namespace would be for anybody who has a node's
+	// certificate.
 	nodes := s.Kind == rbacv1.GroupKind && s.Name == groupNodes && b.Namespace != ""
 	if g.plumbing && !nodes || g.tier == v1alpha1.TierShared && p != powers.Becomes {
 		return Finding{}, false
@@ -120,8 +121,8 @@ func (c *PreparedRequest) whose(namespace string, prod []*estate.Environment) st
 	return " of " + named(prod)
 }
 
-// rules returns what whoever has power in a namespace has power over. In the cluster as a whole, and where Firebreak is, that
-// is production, if any namespace of the cluster is production's.
+// rules returns the membership that power in a namespace gives power over. In the cluster as a whole, and in Firebreak's namespace, that
+// is Production, if any namespace of the cluster is production's.
 func (c *PreparedRequest) rules(namespace string) estate.Membership {
 	everywhere := namespace == "" || namespace == c.est.FirebreakNamespace
 	switch {
@@ -133,9 +134,9 @@ func (c *PreparedRequest) rules(namespace string) estate.Membership {
 	return c.est.NamespaceOrName(namespace)
 }
 
-// grantAction: looking at production is worth a warning. Accounts that nobody has listed yet are treated as
-// IdentityOutsideEnvironment treats them, which judges whatever they do there; so are people, where it is the cluster as a
-// whole that a role opens.
+// grantAction returns the action for a grant, or an empty one if the grant is not objected to. Reading production is worth a warning.
+// Accounts that nobody has listed yet are treated as IdentityOutsideEnvironment treats them, which judges everything that they do there;
+// so are people to whom a role gives the cluster as a whole.
 func (c *PreparedRequest) grantAction(a v1alpha1.Action, g grantee, b Binding, p powers.Level, prod []*estate.Environment) v1alpha1.Action {
 	if p == powers.Reads {
 		if b.Namespace == "" {
@@ -155,13 +156,13 @@ func (c *PreparedRequest) grantAction(a v1alpha1.Action, g grantee, b Binding, p
 	return a
 }
 
-// grantee is who is given something.
+// grantee is the subject of a grant.
 type grantee struct {
-	// plumbing: a part of the control plane.
+	// plumbing is true for a part of the control plane.
 	plumbing bool
-	// production, nonProduction: a member on that side.
+	// production and nonProduction are true for a member on that side.
 	production, nonProduction bool
-	// listed: some environment names it. unlisted: a service account of a namespace that belongs to no environment.
+	// listed is true if some environment names it, unlisted for a service account of a namespace that belongs to no environment.
 	listed, unlisted bool
 	tier             v1alpha1.Tier
 }

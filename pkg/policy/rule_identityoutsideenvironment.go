@@ -38,7 +38,7 @@ func identityOutsideEnvironment(c *PreparedRequest, _ *Judgement) []Finding {
 	}}
 }
 
-// joining says how the requester can do it after all.
+// joining says how the requester can have the request admitted after all.
 func (c *PreparedRequest) joining() string {
 	switch home := c.est.NamespaceOrName(c.requester.AccountNamespace); {
 	case c.requester.impersonated() && c.est.Identity(c.requester.Username, nil).MemberOfTier(v1alpha1.TierProduction):
@@ -50,8 +50,8 @@ func (c *PreparedRequest) joining() string {
 }
 
 // guarded returns the Production environments whose service account the request takes although its namespace belongs to
-// none of them: by a session in that namespace, by a token, or by a workload that runs as it. An account is one of theirs that
-// they list, or that holds power in their namespaces, listed or not.
+// none of them: by a session in that namespace, by a token, or by a workload that runs as it. An account is theirs if they list it, or if
+// it holds power in their namespaces, listed or not.
 func (c *PreparedRequest) guarded() []*estate.Environment {
 	switch c.req.SubResource {
 	case "exec", "attach", "portforward", "proxy", "ephemeralcontainers":
@@ -71,20 +71,20 @@ func (c *PreparedRequest) guarded() []*estate.Environment {
 // powers returns the Production environments that a service account has power in.
 func (c *PreparedRequest) powers(account types.NamespacedName) []*estate.Environment {
 	envs := c.est.Guards(account.Namespace, account.Name)
-	if len(envs) > 0 || account.Name == "" || c.systemAccount(account.Namespace, account.Name) != "" { // which is BoundaryTampering's business
+	if len(envs) > 0 || account.Name == "" || c.systemAccount(account.Namespace, account.Name) != "" { // left to BoundaryTampering
 		return envs
 	}
 	return c.view.powers(account.Namespace, account.Name)
 }
 
-// refusedAsOutsider: the rule denies, and no exemption suspends it.
+// refusedAsOutsider reports whether identityOutsideEnvironment denies the request, and no exemption suspends it.
 func (c *PreparedRequest) refusedAsOutsider() bool {
 	f := identityOutsideEnvironment(c, nil)
 	return len(f) > 0 && f[0].Action == v1alpha1.ActionDeny && !c.exempted(f[0].Rule)
 }
 
-// unlistedAutomation: a service account of a Shared or unassigned namespace that nobody has listed yet. On the first
-// day these are operators and GitOps controllers that were forgotten.
+// unlistedAutomation reports whether the requester is a service account of a Shared or unassigned namespace that nobody has listed yet. On
+// the first day these are operators and GitOps controllers that were forgotten.
 func (c *PreparedRequest) unlistedAutomation() bool {
 	return c.own.oldFreeze == nil && !c.requester.impersonated() && c.view.unlisted(c.requester)
 }
@@ -119,10 +119,11 @@ func named(envs []*estate.Environment) string {
 	return estate.Membership{Environments: envs, Tier: v1alpha1.TierProduction}.String()
 }
 
-// member: of one of the environments that a namespace belongs to, and of each that a freeze is lifted for.
+// member reports whether the requester is a member of one of the environments that a namespace belongs to or, if a freeze is lifted, of
+// each that it is lifted for.
 func (c *PreparedRequest) member(prod []*estate.Environment) bool {
 	if c.req.SubResource == "token" && c.requester.impersonated() {
-		return false // they would have for good what they borrow
+		return false // the token would give them for good what they borrow
 	}
 	if c.own.oldFreeze == nil {
 		return c.requester.MemberOfAny(prod)
@@ -130,7 +131,8 @@ func (c *PreparedRequest) member(prod []*estate.Environment) bool {
 	return !slices.ContainsFunc(prod, func(e *estate.Environment) bool { return !c.requester.MemberOf(e.Name) })
 }
 
-// closesWindow: deleting a window closes it, and is always allowed: refusing it would wedge the deletion of namespaces.
+// closesWindow reports whether the request deletes a window. That closes the window, and is always allowed: refusing it would wedge the
+// deletion of namespaces.
 func (c *PreparedRequest) closesWindow() bool {
 	return c.req.Operation == Delete && c.req.Kind == v1alpha1.GVK(v1alpha1.KindChangeWindow)
 }

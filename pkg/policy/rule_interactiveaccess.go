@@ -9,8 +9,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
-// sessionDemand: a session in Production needs a window, or is not allowed at all. Operators act on their own objects and never need
-// one.
+// sessionDemand returns a demand for a session in Production, which needs a window or is not allowed at all. Operators act on their own
+// objects and never need a session.
 func sessionDemand(c *PreparedRequest) *Demand {
 	what, op := c.session()
 	if what == "" {
@@ -23,14 +23,14 @@ func sessionDemand(c *PreparedRequest) *Demand {
 	return &Demand{Why: what, Environments: prod, Operation: op, Barred: c.operates() || estate.StrictestControls(prod).InteractiveAccess == v1alpha1.InteractiveDeny}
 }
 
-// sessionsNeedWindows: the environment lets sessions be opened under a window.
+// sessionsNeedWindows reports whether the environment lets sessions be opened under a window.
 func (c *PreparedRequest) sessionsNeedWindows() bool {
 	prod := c.Production()
 	return len(prod) > 0 && estate.StrictestControls(prod).InteractiveAccess == v1alpha1.InteractiveWindowRequired
 }
 
-// interactiveAccess objects to sessions in Production: where the environment forbids them, to all; where it wants a window,
-// to those that none covers.
+// interactiveAccess objects to sessions in Production: where the environment forbids them, to all; where it wants a window, to those that
+// no window covers.
 func interactiveAccess(c *PreparedRequest, j *Judgement) []Finding {
 	d := c.demanded(v1alpha1.RuleInteractiveAccess)
 	switch {
@@ -52,8 +52,8 @@ func interactiveAccess(c *PreparedRequest, j *Judgement) []Finding {
 	return []Finding{c.demandFinding(d, j, fmt.Sprintf("this is %s in %s", d.Why, named(d.Environments)))}
 }
 
-// session says which session a request opens in Production, as a phrase, and which operation a window must let happen for
-// it. Empty: none, or by one of Kubernetes' own controllers, or by an outsider, who is refused as such.
+// session says which session a request opens in Production, as a phrase, and which operation a window must permit for it. Both are empty
+// if it opens none, or if the requester is one of Kubernetes' own controllers, or an outsider, who is refused as such.
 func (c *PreparedRequest) session() (what string, operation v1alpha1.Operation) {
 	if len(c.Production()) == 0 || c.outsider || c.requester.Controller {
 		return "", ""
@@ -81,7 +81,7 @@ func (c *PreparedRequest) session() (what string, operation v1alpha1.Operation) 
 // ephemeralContainers is the subresource by which kubectl debug adds a container to a Pod that runs.
 const ephemeralContainers = "ephemeralcontainers"
 
-// hostLevel: what `kubectl debug node` makes, and whatever else reaches the node that it runs on.
+// hostLevel reports whether a person creates a Pod that reaches the node that it runs on, as `kubectl debug node` does.
 func (c *PreparedRequest) hostLevel() bool {
 	if c.req.Operation != Create || !c.isKind(podKind()) || !c.requester.Person || c.new == nil || c.new.work == nil {
 		return false
@@ -103,7 +103,7 @@ func (c *PreparedRequest) hostLevel() bool {
 	return false
 }
 
-// SessionKind returns the kind of what a session is opened with, by its resource.
+// SessionKind returns the kind of the object that a session is opened with, by its resource: a Pod, unless it is a Service or a Node.
 func SessionKind(resource string) string {
 	switch resource {
 	case "services":
@@ -114,7 +114,7 @@ func SessionKind(resource string) string {
 	return "Pod"
 }
 
-// sessionObject is what a window must have in scope for a session.
+// sessionObject returns the kind that a window must have in scope for a session.
 func (c *PreparedRequest) sessionObject() schema.GroupKind {
 	return schema.GroupKind{Kind: SessionKind(c.req.Resource.Resource)}
 }

@@ -14,7 +14,7 @@ func namespaceAcrossTiers(c *PreparedRequest, _ *Judgement) []Finding {
 	return c.judgeContent(v1alpha1.RuleNamespaceAcrossTiers, c.namespaceLeads(reference.Connects))
 }
 
-// namespaceLeads gives what references of one use lead to among the namespaces.
+// namespaceLeads returns a function that finds the namespaces to which references of one use lead.
 func (c *PreparedRequest) namespaceLeads(use reference.Use) func([]reference.Reference) []crossing {
 	return func(refs []reference.Reference) []crossing {
 		var out []crossing
@@ -27,8 +27,8 @@ func (c *PreparedRequest) namespaceLeads(use reference.Use) func([]reference.Ref
 	}
 }
 
-// namespacesOf gives the namespaces that one reference leads to. A pattern or a selector that meets several is told by
-// the first of them that lies across.
+// namespacesOf returns the namespace to which one reference leads. For a pattern or a selector that matches several, it returns the first
+// that lies across.
 func (c *PreparedRequest) namespacesOf(r reference.Reference) []crossing {
 	t := c.est.Resolve(r.Target, c.req.Namespace)
 	if len(t.Owners) > 0 {
@@ -52,7 +52,7 @@ func (c *PreparedRequest) namespacesOf(r reference.Reference) []crossing {
 	return nil
 }
 
-// podAt: routes may be pointed at Pods by their addresses.
+// podAt returns the namespace of the Pod that a route is pointed at by its address, and false if there is none.
 func (c *PreparedRequest) podAt(r reference.Reference) (string, bool) {
 	if r.Use != reference.Routes || !r.Addr.IsValid() {
 		return "", false
@@ -63,13 +63,13 @@ func (c *PreparedRequest) podAt(r reference.Reference) (string, bool) {
 func (c *PreparedRequest) namespaceLead(r reference.Reference, namespace string) (crossing, bool) {
 	m, known := c.est.Namespace(namespace)
 	if !known {
-		// It may come into being later; a pattern can claim it before that. The cluster's default environment
-		// does not count: most names with a dot are no namespaces at all.
+		// The namespace may be created later; a pattern can claim it before that. The cluster's default environment
+		// does not count: most names with a dot are not namespaces at all.
 		if m = c.est.NamespaceOrName(namespace); len(m.Environments) == 0 || !c.est.ClaimsName(namespace) {
 			return crossing{}, false
 		}
 		if r.Kind == reference.Host && strings.Count(r.Name, ".") == 1 && !c.est.NamesNamespace(namespace) {
-			return crossing{}, false // settings.prod-like: a pattern claims more than anybody meant
+			return crossing{}, false // settings.prod-like: a pattern claims more than its author meant
 		}
 	}
 	l := crossing{

@@ -29,7 +29,7 @@ func (c *PreparedRequest) placementLeads(refs []reference.Reference) []crossing 
 		case r.Kind == reference.PriorityClass:
 			out = append(out, c.priorityLeads(r)...)
 		case r.Kind == reference.Taint && r.Name == "*" && (c.membership.Tier == v1alpha1.TierShared || c.agent()):
-			// Agents run on every node there is, and name nobody's pool.
+			// Agents run on every node, and so name nobody's pool.
 		case r.Kind == reference.Node && c.putByDaemonSet():
 			// Where a DaemonSet may run was judged when it was written; its controller only goes from node to node.
 		case r.Kind == reference.Node && !c.est.DeclaresPool():
@@ -46,12 +46,12 @@ func (c *PreparedRequest) putByDaemonSet() bool {
 	return o != nil && o.Kind == "DaemonSet"
 }
 
-// agent: a DaemonSet or one of its Pods.
+// agent reports whether the object is a DaemonSet or one of its Pods.
 func (c *PreparedRequest) agent() bool {
 	return c.isKind(schema.GroupKind{Group: "apps", Kind: "DaemonSet"}) || c.putByDaemonSet()
 }
 
-// poolLeads gives the pools that a placement leads into; where two tiers share what it names, it is nobody's.
+// poolLeads returns the pools that a placement leads into. If the object's own tier is among their owners, what it names is nobody's.
 func (c *PreparedRequest) poolLeads(r reference.Reference) []crossing {
 	envs := c.est.Pools(r.Target)
 	for _, e := range envs {
@@ -70,7 +70,7 @@ func (c *PreparedRequest) poolLeads(r reference.Reference) []crossing {
 	return out
 }
 
-// tenantLeads: where no pool is declared, a node on which production runs is production's.
+// tenantLeads returns the lead to a node on which production runs: where no pool is declared, such a node is production's.
 func (c *PreparedRequest) tenantLeads(r reference.Reference) []crossing {
 	for _, ns := range c.view.Tenants(r.Name) {
 		m := c.est.NamespaceOrName(ns)
@@ -87,8 +87,8 @@ func (c *PreparedRequest) tenantLeads(r reference.Reference) []crossing {
 	return nil
 }
 
-// hostLeads: a DaemonSet with access to its nodes has access to production where it runs beside it, in the pool that its
-// tolerations let it into, or on nodes that both sides share.
+// hostLeads returns the lead of a DaemonSet with access to its nodes. It has access to production where it runs beside production's Pods,
+// in the pool that its tolerations let it into, or on nodes that both sides share.
 func (c *PreparedRequest) hostLeads(r reference.Reference, refs []reference.Reference) []crossing {
 	if !c.isKind(schema.GroupKind{Group: "apps", Kind: "DaemonSet"}) || c.membership.Tier == v1alpha1.TierShared || len(c.Production()) > 0 || !c.est.HostsProduction() {
 		return nil
@@ -108,7 +108,8 @@ func (c *PreparedRequest) hostLeads(r reference.Reference, refs []reference.Refe
 	return nil
 }
 
-// priorityLeads: a class is a pool's, or comes before production's workloads and may have them evicted.
+// priorityLeads returns the leads of a priority class: to the pools that it belongs to, or to production, if it comes before production's
+// workloads and may have them evicted.
 func (c *PreparedRequest) priorityLeads(r reference.Reference) []crossing {
 	if leads := c.poolLeads(r); len(leads) > 0 || c.membership.Tier != v1alpha1.TierNonProduction {
 		return leads
@@ -128,7 +129,8 @@ func (c *PreparedRequest) priorityLeads(r reference.Reference) []crossing {
 	}}
 }
 
-// priorityOf gives what a class is worth. A Pod itself says so, for the API server writes it into the Pod before anybody is asked.
+// priorityOf returns the value of a class and whether it preempts. A Pod says so itself, for the API server writes it into the Pod before
+// it asks a webhook.
 func (c *PreparedRequest) priorityOf(r reference.Reference) (estate.PriorityClass, bool) {
 	if c.isKind(schema.GroupKind{Kind: "Pod"}) && c.new.work != nil && c.new.work.Template.Spec.Priority != nil {
 		s := c.new.work.Template.Spec
@@ -137,7 +139,7 @@ func (c *PreparedRequest) priorityOf(r reference.Reference) (estate.PriorityClas
 	return c.est.PriorityClass(r.Name)
 }
 
-// sharesPool: both sides declare what a placement names, so that it is nobody's.
+// sharesPool reports whether production, too, declares what a placement names, so that it is nobody's.
 func (c *PreparedRequest) sharesPool(r reference.Reference) bool {
 	return slices.ContainsFunc(c.est.Pools(r.Target), func(e *estate.Environment) bool { return e.Tier == v1alpha1.TierProduction })
 }

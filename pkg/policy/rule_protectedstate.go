@@ -18,8 +18,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
-// protectionDemand: what leads to the deletion of protected state needs a window. What Kubernetes' own controllers delete has been
-// decided before.
+// protectionDemand returns a demand for a request that leads to the deletion of protected state. It is barred for Kubernetes' own
+// controllers: what they delete has been decided before.
 func protectionDemand(c *PreparedRequest) *Demand {
 	envs, why := c.endangers()
 	if why == "" {
@@ -31,8 +31,8 @@ func protectionDemand(c *PreparedRequest) *Demand {
 	}
 }
 
-// protectedState objects to what leads to the deletion of protected state, unless an open window covers it. A deletion by
-// the garbage collector or the namespace controller is reported and never denied: denying it wedges the namespace.
+// protectedState objects to a request that leads to the deletion of protected state, unless an open window covers it. A deletion by the
+// garbage collector or the namespace controller is reported and never denied: denying it wedges the namespace.
 func protectedState(c *PreparedRequest, j *Judgement) []Finding {
 	d := c.demanded(v1alpha1.RuleProtectedState)
 	switch {
@@ -69,9 +69,9 @@ func (c *PreparedRequest) endangers() ([]*estate.Environment, string) {
 	return envs, c.exposes(envs)
 }
 
-// deletesOwned: what the garbage collector deletes with its owner, unless the request leaves it orphaned.
+// deletesOwned says, as a predicate, which protected state the garbage collector deletes with the object, unless the request orphans it.
 func (c *PreparedRequest) deletesOwned() ([]*estate.Environment, string) {
-	inProduction := c.req.Namespace == "" || len(c.Production()) > 0 // an owner lies where what it owns does, or in no namespace
+	inProduction := c.req.Namespace == "" || len(c.Production()) > 0 // an owner lies in the namespace of its dependents, or in none
 	if !inProduction || c.old.meta.UID == "" || c.orphans() {
 		return nil, ""
 	}
@@ -89,19 +89,19 @@ func (c *PreparedRequest) deletesOwned() ([]*estate.Environment, string) {
 	return nil, ""
 }
 
-// orphans reports whether a deletion leaves behind what its object owns.
+// orphans reports whether a deletion leaves the dependents of its object behind.
 func (c *PreparedRequest) orphans() bool {
 	var o metav1.DeleteOptions
-	_ = kjson.UnmarshalCaseSensitivePreserveInts(c.req.Options, &o) // what cannot be read orphans nothing
+	_ = kjson.UnmarshalCaseSensitivePreserveInts(c.req.Options, &o) // options that cannot be read orphan nothing
 	old := o.OrphanDependents                                       //nolint:staticcheck // deprecated, and still served
 	return o.PropagationPolicy != nil && *o.PropagationPolicy == metav1.DeletePropagationOrphan || old != nil && *old
 }
 
-// maxOwners bounds how many owners are followed down from what is deleted.
+// maxOwners is how many owners are followed down from the deleted object.
 const maxOwners = 256
 
-// protecting returns the Production environments that protect the object as it was. A namespace of production's holds
-// whatever lies in it, a CustomResourceDefinition all objects of its kind, and a volume what its claim does.
+// protecting returns the Production environments that protect the object as it was. A namespace of production's holds every object in it,
+// a CustomResourceDefinition all objects of its kind, and a volume the state of its claim.
 func (c *PreparedRequest) protecting() []*estate.Environment {
 	envs := c.Production()
 	if c.req.Namespace == "" {
@@ -113,7 +113,7 @@ func (c *PreparedRequest) protecting() []*estate.Environment {
 		case c.isKind(namespaceKind()) && c.req.Operation == Delete,
 			c.isKind(definitionKind()) && c.req.Operation == Delete && holdsKind(e, c.old),
 			protects(e, c.req.Kind.Kind, c.old.labels()),
-			c.isKind(statefulSetKind()) && c.req.Operation == Update && protectsAny(e, claimLabels(c.old)), // which lets go of them
+			c.isKind(statefulSetKind()) && c.req.Operation == Update && protectsAny(e, claimLabels(c.old)), // the update may let go of them
 			c.isKind(volumeKind()) && c.protectsClaim(e):
 			out = append(out, e)
 		}
@@ -168,7 +168,7 @@ func (c *PreparedRequest) protectsClaim(e *estate.Environment) bool {
 		return false
 	}
 	held, known := c.view.VolumeClaim(ref.Namespace, ref.Name)
-	same := ref.UID == "" || ref.UID == held.UID // one that was made again has another volume
+	same := ref.UID == "" || ref.UID == held.UID // a claim that was created again has another volume
 	owned := slices.Contains(c.est.NamespaceOrName(ref.Namespace).Production(), e)
 	return known && same && owned && protects(e, claim, held.Labels)
 }
@@ -179,11 +179,11 @@ func protects(e *estate.Environment, kind string, l map[string]string) bool {
 		return false
 	}
 	s, err := metav1.LabelSelectorAsSelector(p.Selector)
-	return err != nil || s.Matches(labels.Set(l)) // what cannot be read protects
+	return err != nil || s.Matches(labels.Set(l)) // a selector that cannot be read protects
 }
 
-// exposes says how an update takes protection away: the label goes, an owner comes after which the garbage collector
-// deletes it, or what keeps its volumes no longer does.
+// exposes says how an update takes protection away: it removes the label, adds an owner with which the garbage collector deletes the
+// object, no longer keeps volumes, or takes a volume from its claim. It is empty if the update does none of these.
 func (c *PreparedRequest) exposes(envs []*estate.Environment) string {
 	for _, e := range envs {
 		if protects(e, c.req.Kind.Kind, c.old.labels()) && !protects(e, c.req.Kind.Kind, c.new.labels()) {
@@ -208,12 +208,12 @@ func (c *PreparedRequest) exposes(envs []*estate.Environment) string {
 	return ""
 }
 
-// loses: a volume that is recycled is wiped.
+// loses reports whether a policy for volumes loses their data: a volume that is recycled is wiped.
 func loses(policy string) bool {
 	return policy == string(corev1.PersistentVolumeReclaimDelete) || policy == string(corev1.PersistentVolumeReclaimRecycle)
 }
 
-// claimOf returns the claim that a volume is for; nil: none, or it is no volume.
+// claimOf returns the claim that a volume is for, or nil if there is none or the object is not a volume.
 func claimOf(o *object) *corev1.ObjectReference {
 	var v corev1.PersistentVolume
 	if kjson.UnmarshalCaseSensitivePreserveInts(o.raw, &v) != nil {
@@ -222,12 +222,12 @@ func claimOf(o *object) *corev1.ObjectReference {
 	return v.Spec.ClaimRef
 }
 
-// sameClaim: a UID that is filled in afterwards is how a claim is bound.
+// sameClaim reports whether a volume is still for the same claim. Binding a claim fills in its UID afterwards.
 func sameClaim(old, new *corev1.ObjectReference) bool {
 	return new != nil && new.Namespace == old.Namespace && new.Name == old.Name && (old.UID == "" || old.UID == new.UID)
 }
 
-// retained returns what becomes of volumes, for the kinds that say so.
+// retained returns the policies that say what becomes of volumes, for the kinds that have them.
 func retained(o *object) []string {
 	var set appsv1.StatefulSet
 	var volume corev1.PersistentVolume

@@ -13,8 +13,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-// routeAcrossTiers objects to Services, endpoints, routes, network policies, mesh entries and answers of the name server that
-// crossing across.
+// routeAcrossTiers objects to Services, endpoints, routes, network policies, mesh entries and answers of the name server that lead across.
 func routeAcrossTiers(c *PreparedRequest, _ *Judgement) []Finding {
 	return append(c.judgeContent(v1alpha1.RuleRouteAcrossTiers, c.routeLeads), c.takesServerAddress()...)
 }
@@ -23,17 +22,17 @@ func (c *PreparedRequest) routeLeads(refs []reference.Reference) []crossing {
 	return slices.Concat(c.across(reference.Routes)(refs), c.answerLeads(refs))
 }
 
-// across gives what references of one use lead to, data stores and namespaces alike.
+// across returns a function that finds the data stores and namespaces to which references of one use lead.
 func (c *PreparedRequest) across(use reference.Use) func([]reference.Reference) []crossing {
 	return func(refs []reference.Reference) []crossing {
 		return slices.Concat(c.storeLeads(use)(refs), c.namespaceLeads(use)(refs))
 	}
 }
 
-// side is whose a name is.
+// side is a name, with the environment and tier that it belongs to.
 type side struct {
 	name string
-	// what describes the owner; empty: it is not known.
+	// what describes the owner; it is empty if the owner is not known.
 	what        string
 	environment string
 	env         *estate.Environment
@@ -42,7 +41,7 @@ type side struct {
 
 func (s side) known() bool { return s.what != "" && s.tier != v1alpha1.TierShared }
 
-// sideOf says whose a name is; *.domain is whose hosts lie below the domain.
+// sideOf returns the side of a name; *.domain belongs to the owners of the hosts below the domain.
 func (c *PreparedRequest) sideOf(t reference.Target) side {
 	var owners []estate.Owner
 	if domain, ok := strings.CutPrefix(t.Name, "*."); ok {
@@ -70,7 +69,7 @@ func (c *PreparedRequest) sideOf(t reference.Target) side {
 	}
 }
 
-// answerLeads gives the names that a name server answers with those of another tier, or takes from production.
+// answerLeads returns the names that a name server answers with those of another tier, or takes from production.
 func (c *PreparedRequest) answerLeads(refs []reference.Reference) []crossing {
 	var out []crossing
 	for _, r := range refs {
@@ -108,7 +107,7 @@ func answered(name string) string {
 	return fmt.Sprintf("%q", name)
 }
 
-// takesServerAddress: a Service with the API server's address among its externalIPs has all that is sent there.
+// takesServerAddress objects to a Service with the API server's address among its externalIPs: it would get all that is sent there.
 func (c *PreparedRequest) takesServerAddress() []Finding {
 	if !c.isKind(serviceKind()) || c.new == nil || c.req.Operation == Delete || c.requester.Controller || len(c.est.Production()) == 0 || len(c.Production()) > 0 {
 		return nil
@@ -118,7 +117,7 @@ func (c *PreparedRequest) takesServerAddress() []Finding {
 		return nil
 	}
 	if c.old != nil {
-		_ = kjson.UnmarshalCaseSensitivePreserveInts(c.old.raw, &old) // what cannot be read had none
+		_ = kjson.UnmarshalCaseSensitivePreserveInts(c.old.raw, &old) // a Service that cannot be read had none
 	}
 	for i, ip := range s.Spec.ExternalIPs {
 		if slices.Contains(old.Spec.ExternalIPs, ip) || !c.est.IsAPIServer(ip) {

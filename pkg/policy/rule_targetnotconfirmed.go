@@ -7,8 +7,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
-// targetNotConfirmed objects to the manifest that was meant for one environment and went to another, and to
-// maintenance whose target nothing confirms.
+// targetNotConfirmed objects to a manifest that was meant for one environment and went to another, and to maintenance whose target nothing
+// confirms.
 func targetNotConfirmed(c *PreparedRequest, j *Judgement) []Finding {
 	if c.new == nil || c.req.Operation == Delete || c.req.SubResource != "" {
 		return nil
@@ -36,9 +36,9 @@ func targetNotConfirmed(c *PreparedRequest, j *Judgement) []Finding {
 		fmt.Sprintf("annotate it with %s: %s, or run it under a window", v1alpha1.AnnotationTargetEnvironment, c.concerned()[0].Name))}
 }
 
-// targetStored: the wrong address is an old one. An environment may be renamed, and then neither an update that leaves
-// the annotation alone nor the Pods that a controller makes of it may stop. What is no member of any tier's environment
-// by its namespace, such as a ClusterRole, has no other address.
+// targetStored reports whether a wrong target may pass, since it is an old one. An environment may be renamed, and then neither an update
+// that leaves the annotation alone nor the Pods that a controller makes of the object may be stopped. An object that belongs to no
+// environment by its namespace, such as a ClusterRole, has no other target.
 func (c *PreparedRequest) targetStored(target string) bool {
 	if len(c.membership.Environments) == 0 && c.membership.Tier == v1alpha1.TierShared {
 		return true

@@ -13,9 +13,9 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// whyScaleIsMaintenance: a workload that was written at zero and is scaled up through its scale subresource runs then,
-// not before, so it is judged then. The payload has no template; the parent's is looked up. Autoscalers never scale
-// from zero by themselves, and Kubernetes' own controllers are no maintenance.
+// whyScaleIsMaintenance says why scaling a workload up from zero is maintenance; it is empty if it is not. A workload that was written at
+// zero and is scaled up through its scale subresource runs then, not before, so it is judged then. The payload has no template; the
+// workload's own is looked up. Autoscalers never scale from zero by themselves, and Kubernetes' own controllers do no maintenance.
 func (c *PreparedRequest) whyScaleIsMaintenance() string {
 	if len(c.Production()) == 0 || c.outsider || c.requester.Controller || c.req.Operation != Update ||
 		replicasOf(c.old) != 0 || replicasOf(c.new) == 0 {
@@ -40,7 +40,7 @@ func (c *PreparedRequest) whyScaleIsMaintenance() string {
 	return fmt.Sprintf("it starts what runs %s and names %s from zero", tool, store)
 }
 
-// tool of maintenance that a stored template runs, as far as that is remembered; empty: none.
+// tool returns the maintenance tool that a stored template runs, as far as its programs are remembered; it is empty if there is none.
 func (p *ScaledWorkload) tool(more []string) string {
 	tool := tools.First(slices.Values(p.Programs), more)
 	if tool == "" && (p.Partial || len(p.Programs) == tools.MaxPrograms) {
@@ -57,7 +57,7 @@ func replicasOf(o *object) int32 {
 	return s.Spec.Replicas
 }
 
-// scaledKind is the kind of the workload whose scale is written; empty for a custom resource.
+// scaledKind returns the kind of the workload whose scale is written; for a custom resource it has only the group.
 func (c *PreparedRequest) scaledKind() schema.GroupKind {
 	if k, ok := workload.KindOfResource(c.req.Resource.GroupResource()); ok && k.Scaled {
 		return k.GroupKind

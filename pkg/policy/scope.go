@@ -7,8 +7,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
-// concerned returns the Production environments that the request changes: those of its namespace or, where it runs something in
-// a namespace that both sides share, those whose data stores that names.
+// concerned returns the Production environments that the request changes: those of its namespace or, if it runs something in a namespace
+// that both sides share, those whose data stores it names.
 func (c *PreparedRequest) concerned() []*estate.Environment {
 	if prod := c.Production(); len(prod) > 0 {
 		return prod
@@ -16,7 +16,7 @@ func (c *PreparedRequest) concerned() []*estate.Environment {
 	return c.worksOn
 }
 
-// shared returns the Production environments whose data stores something names that is started in a Shared namespace.
+// shared returns the Production environments whose data stores are named by an object that runs something in a Shared namespace.
 func (c *PreparedRequest) shared() []*estate.Environment {
 	if c.new == nil || c.new.work == nil && !c.runsTemplates() || c.membership.Tier != v1alpha1.TierShared && !c.runsNowhere() {
 		return nil
@@ -33,7 +33,7 @@ func (c *PreparedRequest) shared() []*estate.Environment {
 	return out
 }
 
-// runsNowhere: a custom resource of no namespace runs something, in whatever namespace its controller likes.
+// runsNowhere reports whether the object is a custom resource without a namespace: its controller may run something in any namespace.
 func (c *PreparedRequest) runsNowhere() bool {
 	return c.req.Namespace == "" && !builtIn(c.req.Kind.Group)
 }
@@ -47,8 +47,8 @@ func ownedBy(owners []estate.Owner, env *estate.Environment) bool {
 	return false
 }
 
-// whyScoped says why a request needs a window although it is no maintenance, and for which operation: the environment wants one for
-// every change of what runs, or for every write. Empty: it needs none. Under Workloads that is what a freeze of level Changes binds,
+// whyScoped says why a request needs a window although it is not maintenance, and for which operation: the environment wants one for every
+// change of what runs, or for every write. Both are empty if it needs none. Scope Workloads covers what a freeze of level Changes binds,
 // and scaling.
 func (c *PreparedRequest) whyScoped() (string, v1alpha1.Operation) {
 	prod := c.Production()
@@ -73,7 +73,7 @@ func (c *PreparedRequest) whyScoped() (string, v1alpha1.Operation) {
 	return "", ""
 }
 
-// rescales reports whether somebody sets another number of replicas by hand, or what bounds it.
+// rescales reports whether somebody sets another number of replicas by hand, or its bounds.
 func (c *PreparedRequest) rescales() bool {
 	if c.requester.Controller || c.operates() || c.outsider || len(c.Production()) == 0 {
 		return false

@@ -5,13 +5,14 @@ import (
 	"slices"
 )
 
-// UndecidedError says that a request cannot be judged although it was read: who meets it in Production denies.
+// UndecidedError says that a request cannot be judged although it was read. A caller that gets it for a request in Production denies the
+// request.
 type UndecidedError struct{ Why string }
 
 func (e UndecidedError) Error() string { return e.Why }
 
-// subresources lists those of built-in kinds that the rules know. Those of custom resources are judged by who asks. An API server newer than this server may serve others, whose effect
-// nobody here can tell; in Production they are refused.
+// subresources lists the subresources of built-in kinds that the rules know. Those of custom resources are judged by the requester. An API
+// server newer than this server may serve others, whose effect is not known here; in Production they are refused.
 func subresources() []string {
 	return []string{"", "status", "scale", "resize", "ephemeralcontainers", "exec", "attach", "portforward", "proxy",
 		"binding", "eviction", "token", "finalize", "approval", "log"}

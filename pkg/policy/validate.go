@@ -14,7 +14,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-// ValidateEnvironment says what OpenAPI and CEL cannot: selectors that do not parse.
+// ValidateEnvironment finds errors that OpenAPI and CEL cannot find: selectors that do not parse, and gateways whose host is not one.
 func ValidateEnvironment(e *v1alpha1.Environment) field.ErrorList {
 	spec := field.NewPath("spec")
 	errs := validSelector(spec.Child("namespaces", "selector"), e.Spec.Namespaces.Selector)
@@ -40,7 +40,7 @@ func validSelector(path *field.Path, s *metav1.LabelSelector) field.ErrorList {
 	return nil
 }
 
-// ValidateDataStore says what OpenAPI and CEL cannot: hosts that are none.
+// ValidateDataStore finds errors that OpenAPI and CEL cannot find: hosts and address ranges that do not parse.
 func ValidateDataStore(d *v1alpha1.DataStore) field.ErrorList {
 	spec := field.NewPath("spec")
 	var errs field.ErrorList
@@ -62,7 +62,7 @@ func (c *PreparedRequest) validateFreeze(f *v1alpha1.ChangeFreeze) field.ErrorLi
 	var errs field.ErrorList
 	for i, n := range f.Spec.Environments {
 		if _, ok := c.est.Environment(n); !ok {
-			// A typing error here would be found out on the day that was to be frozen.
+			// A typing error would otherwise be noticed on the day that was to be frozen.
 			errs = append(errs, field.NotFound(spec.Child("environments").Index(i), n))
 		}
 	}

@@ -36,7 +36,7 @@ func (c *PreparedRequest) validateWindow(w *v1alpha1.ChangeWindow) field.ErrorLi
 	return errs
 }
 
-// validRequester: windows are requested by persons, and by the service accounts that the environment names.
+// validRequester checks that a window is requested by a person, or by a service account that the environment names.
 func (c *PreparedRequest) validRequester(path *field.Path, controls *estate.Controls, t v1alpha1.WindowType) field.ErrorList {
 	r := c.requester
 	switch {
@@ -54,7 +54,7 @@ func (c *PreparedRequest) validRequester(path *field.Path, controls *estate.Cont
 		"%s is not a person, and windows are requested by persons, or by service accounts that spec.changeControl.automatedRequesters names; let a person request it", r))}
 }
 
-// validPlace: what the requester typed as environment must be where the window opens.
+// validPlace checks that the environment which the requester typed is where the window opens.
 func (c *PreparedRequest) validPlace(w *v1alpha1.ChangeWindow, env *estate.Environment) field.ErrorList {
 	path := field.NewPath("spec", "scope")
 	if c.req.Namespace != c.est.FirebreakNamespace {
@@ -62,7 +62,7 @@ func (c *PreparedRequest) validPlace(w *v1alpha1.ChangeWindow, env *estate.Envir
 			return field.ErrorList{field.Forbidden(path.Child("namespaces"), fmt.Sprintf(
 				"a window opens its own namespace; only one in namespace %q may list others", c.est.FirebreakNamespace))}
 		}
-		if !c.membership.In(env.Name) && c.membership.Tier != v1alpha1.TierShared { // where both sides work, it says whose store is worked on
+		if !c.membership.In(env.Name) && c.membership.Tier != v1alpha1.TierShared { // in a Shared namespace, it says whose store is worked on
 			return field.ErrorList{field.Invalid(field.NewPath("spec", "environment"), env.Name,
 				fmt.Sprintf("namespace %q belongs to %s", c.req.Namespace, c.membership))}
 		}
@@ -80,7 +80,7 @@ func (c *PreparedRequest) validPlace(w *v1alpha1.ChangeWindow, env *estate.Envir
 	return errs
 }
 
-// validSchedule: a Standard window recurs, the others are open once.
+// validSchedule checks that a Standard window recurs, that the others are open once, and that none lasts too long.
 func (c *PreparedRequest) validSchedule(path *field.Path, w *v1alpha1.ChangeWindow, controls *estate.Controls) field.ErrorList {
 	limit := controls.MaxWindowDuration
 	switch w.Spec.Type {
@@ -103,7 +103,7 @@ func (c *PreparedRequest) validSchedule(path *field.Path, w *v1alpha1.ChangeWind
 	return c.validInterval(path, &w.Spec.Schedule, limit)
 }
 
-// validRecurrence says what is wrong with a recurrence, at its field.
+// validRecurrence returns the error in a recurrence, at its field.
 func (c *PreparedRequest) validRecurrence(path *field.Path, r *v1alpha1.Recurrence) field.ErrorList {
 	err := schedule.Validate(r, c.At())
 	if err == nil {
@@ -160,8 +160,8 @@ func runsSomething(s *v1alpha1.Scope) bool {
 	})
 }
 
-// validateApproval refuses a word that would not count, so that who gives it learns why at once. What counts is
-// computed again whenever a window is used.
+// validateApproval refuses an approval that would not count, so that the approver learns why at once. Whether it counts is computed again
+// whenever a window is used.
 func (c *PreparedRequest) validateApproval(a *v1alpha1.ChangeApproval, s *change.State) field.ErrorList {
 	spec := field.NewPath("spec")
 	by := spec.Child("approver")
@@ -169,7 +169,7 @@ func (c *PreparedRequest) validateApproval(a *v1alpha1.ChangeApproval, s *change
 		return field.ErrorList{field.Forbidden(by, fmt.Sprintf("%s is not a person, and windows are approved by persons; let one approve it", c.requester))}
 	}
 	if a.Spec.Window == nil {
-		return nil // whether it counts is told when it is heeded, by what it is about
+		return nil // an approval of a freeze or an execution is judged when it is heeded
 	}
 	w := aboutWindow(a, s)
 	if w == nil {
@@ -201,7 +201,7 @@ func (c *PreparedRequest) validWord(a *v1alpha1.ChangeApproval, w *v1alpha1.Chan
 	if subjects := (v1alpha1.Subjects{Users: l.Users, Groups: l.Groups}); !subjects.Empty() && !change.MatchSubjects(&subjects, c.party()) {
 		return field.ErrorList{field.Forbidden(spec.Child("approver"), fmt.Sprintf("%s is not among the approvers of environment %q", c.requester, env.Name))}
 	}
-	// An emergency is looked at afterwards.
+	// An emergency is also reviewed after it has closed.
 	if end := w.Spec.Schedule.End; w.Spec.Type != v1alpha1.WindowEmergency && end != nil && !c.At().Before(end.Time) {
 		return field.ErrorList{field.Forbidden(spec.Child("window"), fmt.Sprintf("change window %q closed at %s", w.Name, change.Instant(end.Time)))}
 	}
