@@ -55,7 +55,7 @@ func TestBypassOperatorsOwner(t *testing.T) {
 	})
 }
 
-// What nodes and the control plane send is believed; whoever has only their name, or a group besides, is judged.
+// Requests of nodes and the control plane are believed; a requester with only their name, or with a further group, is judged.
 func TestBypassByTheControlPlanesNames(t *testing.T) {
 	s := newStage(t)
 	for name, test := range map[string]struct {

@@ -18,7 +18,7 @@ func custom(group, kind, ns, spec string) string {
 	return fmt.Sprintf(`{apiVersion: %s, kind: %s, metadata: {name: x, namespace: %s, uid: x-1}, spec: {%s}}`, group, kind, ns, spec)
 }
 
-// TestBypassByABorrowedTemplate: what a custom resource runs may stand elsewhere, or look as if it ran for ever.
+// TestBypassByABorrowedTemplate tries custom resources whose templates are in another object, or look as if they ran for ever.
 func TestBypassByABorrowedTemplate(t *testing.T) {
 	const (
 		window = "ChangeWindowRequired"
@@ -55,7 +55,7 @@ func TestBypassByABorrowedTemplate(t *testing.T) {
 	})
 }
 
-// TestBypassByABorrowedAccount: a custom resource runs as an account of production as a workload does.
+// TestBypassByABorrowedAccount tries custom resources that run as an account of production, as a workload can.
 func TestBypassByABorrowedAccount(t *testing.T) {
 	const id = "IdentityOutsideEnvironment"
 	const run = "templates: [{name: m, container: {image: x, command: [kubectl, get, pods]}}]"
@@ -75,7 +75,7 @@ func TestBypassByABorrowedAccount(t *testing.T) {
 	})
 }
 
-// TestBypassByAnUnreadText: every text of a custom resource may be an address.
+// TestBypassByAnUnreadText puts addresses into all sorts of texts of a custom resource: each text may be one.
 func TestBypassByAnUnreadText(t *testing.T) {
 	const store, secret = "DataStoreAcrossTiers", "CredentialAcrossTiers"
 	release := func(values string) string {
@@ -103,7 +103,7 @@ func TestBypassByAnUnreadText(t *testing.T) {
 	})
 }
 
-// TestBypassOfAFreeze: a freeze holds for what changes what runs, by whatever way.
+// TestBypassOfAFreeze checks that a freeze holds for every way to change what runs.
 func TestBypassOfAFreeze(t *testing.T) {
 	frozen := func(sub string) header {
 		return header{Requester: "bob", Operation: "update", SubResource: sub, State: []string{"frozen"}}
@@ -123,7 +123,7 @@ func TestBypassOfAFreeze(t *testing.T) {
 	})
 }
 
-// TestBypassByAStarter: programs that start others, in scripts and without one.
+// TestBypassByAStarter tries programs that start others, in scripts and without one.
 func TestBypassByAStarter(t *testing.T) {
 	job := func(command string) string {
 		return `{apiVersion: batch/v1, kind: Job, metadata: {name: x, namespace: payments}, spec: {template: {spec: {containers: [{name: c, image: x, command: ` + command + `}]}}}}`

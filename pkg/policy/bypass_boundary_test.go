@@ -8,7 +8,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// TestBypassAccounts: whoever holds a token of a controller's account, or of Firebreak's own, is that account.
+// TestBypassAccounts tries ways to a token of a controller's account, or of Firebreak's own: its holder is that account.
 func TestBypassAccounts(t *testing.T) {
 	token := func(requester, namespace, account string) header {
 		return header{Requester: requester, Resource: "serviceaccounts", SubResource: "token", Namespace: namespace, Name: account}
@@ -69,7 +69,7 @@ func TestBypassBoundary(t *testing.T) {
 	})
 }
 
-// TestBypassTarget: the annotation is about where a manifest went, now.
+// TestBypassTarget checks that the annotation is compared with the place to which a manifest goes now.
 func TestBypassTarget(t *testing.T) {
 	cm := func(env, data string) string {
 		return `{apiVersion: v1, kind: ConfigMap, metadata: {name: c, namespace: payments, annotations: {firebreak.dev/target-environment: ` + env + `}}, data: {a: ` + data + `}}`

@@ -34,7 +34,7 @@ func TestVariablesThatRepeatEachOther(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeReadCanGo: what was stored before there was a limit is not held for ever by it.
+// TestWhatCannotBeReadCanGo checks that a limit does not keep for ever an object that was stored before there was a limit.
 func TestWhatCannotBeReadCanGo(t *testing.T) {
 	object := func(namespace, meta, settings string) string {
 		return "{apiVersion: example.com/v1, kind: Shop, metadata: {name: shop, namespace: " + namespace + ", " + meta + "}, spec: {settings: " + quoted(settings) + "}}"
@@ -56,12 +56,12 @@ func TestWhatCannotBeReadCanGo(t *testing.T) {
 	})
 }
 
-// What is sent to wear the reader out ends with a production host, and must not be admitted for want of reading it.
+// Each object is made to wear the reader out and ends with a production host. It must not be admitted because the end was not read.
 func TestBypassByExhaustion(t *testing.T) {
 	type burden struct {
 		reason string
 		value  string
-		// as wraps the value; default: a variable of a container.
+		// as wraps the value; if it is nil, the value is a variable of a container.
 		as   func(value string) string
 		want string
 	}

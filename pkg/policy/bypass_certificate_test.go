@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// TestBypassCertificate: whoever has a certificate of an account's name has what RBAC gives the account, for which a token
-// would be refused.
+// TestBypassCertificate tries certificates of an account's name: their holder has what RBAC gives the account, a token of which would be
+// refused.
 func TestBypassCertificate(t *testing.T) {
 	runRequests(t, map[string]request{
 		"Firebreak's own account": {

@@ -11,7 +11,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// TestBypassByAnAccountElsewhere: an account of production is taken wherever a custom resource names it.
+// TestBypassByAnAccountElsewhere checks that a custom resource takes an account of production in whatever field it names the account.
 func TestBypassByAnAccountElsewhere(t *testing.T) {
 	const id = "IdentityOutsideEnvironment"
 	store := func(ns, auth string) string {
@@ -40,7 +40,7 @@ func TestBypassByAnAccountElsewhere(t *testing.T) {
 	runRequests(t, cases)
 }
 
-// TestWhatLastsIsNoRun: a person may apply what keeps running, of whatever kind, as they may apply a Deployment.
+// TestWhatLastsIsNoRun checks that a person may apply an object of any kind that keeps running, as they may apply a Deployment.
 func TestWhatLastsIsNoRun(t *testing.T) {
 	const template = "podTemplate: {spec: {containers: [{name: a, image: x, env: [{name: DB_HOST, value: db.prod.db.example.com}]}]}}"
 	cases := map[string]request{
@@ -58,7 +58,7 @@ func TestWhatLastsIsNoRun(t *testing.T) {
 	runRequests(t, cases)
 }
 
-// TestBypassByAnotherForm: what runs need not look like a container of Kubernetes'.
+// TestBypassByAnotherForm tries runs that do not look like a container of Kubernetes'.
 func TestBypassByAnotherForm(t *testing.T) {
 	const window = "ChangeWindowRequired"
 	web := func(spec string) string { return custom("x.io/v1", "WebRun", "payments", spec) }
@@ -94,7 +94,7 @@ func TestBypassByAnotherForm(t *testing.T) {
 	runRequests(t, cases)
 }
 
-// TestBypassByAParameter: parameters whose values stand in the same object are put in.
+// TestBypassByAParameter checks that parameters are replaced by their values, if these are in the same object.
 func TestBypassByAParameter(t *testing.T) {
 	const values = `arguments: {parameters: [{name: sa, value: strong}, {name: h, value: prod}]}, `
 	runRequests(t, map[string]request{
@@ -104,7 +104,7 @@ func TestBypassByAParameter(t *testing.T) {
 	})
 }
 
-// TestBypassByAWayToPower: who may do one of these in production may do anything there.
+// TestBypassByAWayToPower tries roles each of which is a way to all power: a subject with one of them in production may do anything there.
 func TestBypassByAWayToPower(t *testing.T) {
 	for name, rule := range map[string]string{
 		"acting as users": `{verbs: [impersonate], apiGroups: [""], resources: [users]}`, "any session": `{verbs: [create], apiGroups: [""], resources: ["*/exec"]}`,
@@ -123,7 +123,7 @@ func TestBypassByAWayToPower(t *testing.T) {
 	}
 }
 
-// TestBypassOfAFreezeBesideTheTemplate: what sets a workload going is not in its template alone.
+// TestBypassOfAFreezeBesideTheTemplate tries fields outside the template that set a workload going.
 func TestBypassOfAFreezeBesideTheTemplate(t *testing.T) {
 	frozen := header{Requester: "bob", Operation: "update", State: []string{"frozen"}}
 	work := func(version, kind, meta, spec string) string {
@@ -160,7 +160,7 @@ func TestBypassOfAFreezeBesideTheTemplate(t *testing.T) {
 	})
 }
 
-// TestBypassByANameOfNoUse: the user chooses some names, and none of them silences what stands below.
+// TestBypassByANameOfNoUse checks that a name which the user chooses does not hide the fields below it.
 func TestBypassByANameOfNoUse(t *testing.T) {
 	const store, secret, host = "DataStoreAcrossTiers", "CredentialAcrossTiers", "orders.prod.db.example.com"
 	release := func(values string) string {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// inPod is a Deployment whose Pods have these further fields in their spec.
+// inPod returns a Deployment whose Pods have the given further fields in their spec.
 func inPod(format string, args ...any) string {
 	return `{apiVersion: apps/v1, kind: Deployment, metadata: {name: shop, namespace: dev}, spec: {selector: {matchLabels: {app: shop}},
   template: {metadata: {labels: {app: shop}}, spec: {containers: [{name: shop, image: "registry.example.com/shop:1"}], ` + fmt.Sprintf(format, args...) + `}}}}`
@@ -16,13 +16,13 @@ func inVolume(format string, args ...any) string {
 	return inPod("volumes: [{name: v, "+format+"}]", args...)
 }
 
-// inPodAnnotation is a Deployment whose Pods carry an annotation.
+// inPodAnnotation returns a Deployment whose Pods carry an annotation.
 func inPodAnnotation(key, value string) string {
 	return fmt.Sprintf(`{apiVersion: apps/v1, kind: Deployment, metadata: {name: shop, namespace: dev}, spec: {selector: {matchLabels: {app: shop}},
   template: {metadata: {labels: {app: shop}, annotations: {%q: %s}}, spec: {containers: [{name: shop, image: x}]}}}}`, key, quoted(value))
 }
 
-// inObject is an object of any kind in dev.
+// inObject returns an object of any kind in dev.
 func inObject(version, kind, body string) string {
 	return fmt.Sprintf(`{apiVersion: %s, kind: %s, metadata: {name: shop, namespace: dev}, %s}`, version, kind, body)
 }

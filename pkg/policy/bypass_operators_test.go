@@ -24,7 +24,7 @@ const (
 	template     = `{apiVersion: argoproj.io/v1alpha1, kind: WorkflowTemplate, metadata: {name: build, namespace: payments, uid: t-1}, spec: {templates: [{name: main, container: {image: "builder:1", command: [make]}}]}}`
 )
 
-// TestBypassByCustomResource: what a person's custom resource runs is judged when it is written, like a Job.
+// TestBypassByCustomResource checks that the templates of a person's custom resource are judged when it is written, like a Job.
 func TestBypassByCustomResource(t *testing.T) {
 	const window = "ChangeWindowRequired"
 	frozen := func(requester string) header { return header{Requester: requester, State: []string{"frozen"}} }
@@ -53,8 +53,8 @@ func TestBypassByCustomResource(t *testing.T) {
 	})
 }
 
-// TestBypassByWhatAnOperatorMakes: what a controller makes of a custom resource is admitted because its templates were judged, and
-// only that.
+// TestBypassByWhatAnOperatorMakes checks that a controller may make of a custom resource what its templates say, which were judged, and
+// nothing else.
 func TestBypassByWhatAnOperatorMakes(t *testing.T) {
 	const window = "ChangeWindowRequired"
 	pod := func(kind, name, uid, containers string) string {
@@ -112,7 +112,7 @@ func TestBypassByWhatAnOperatorMakes(t *testing.T) {
 	})
 }
 
-// TestAnUnreadableOwnerIsSaid: who reads the denial must learn which list lacks what.
+// TestAnUnreadableOwnerIsSaid checks that the denial says which list lacks what.
 func TestAnUnreadableOwnerIsSaid(t *testing.T) {
 	s := newStage(t)
 	owned := `{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: payments, ownerReferences: [{apiVersion: acme.example.com/v1, kind: Thing, name: x, uid: x-1, controller: true}]}, ` +
@@ -139,7 +139,7 @@ func ownerObject(t *testing.T, y string) *policy.OwnerObject {
 	return &policy.OwnerObject{JSON: raw}
 }
 
-// TestBypassByAutoscaler: an autoscaler is judged by what it lets happen, in small steps too, and so is a budget.
+// TestBypassByAutoscaler checks that an autoscaler is judged by what it lets happen, in small steps too, and so is a budget.
 func TestBypassByAutoscaler(t *testing.T) {
 	hpa := func(spec string) string {
 		return `{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web, namespace: payments}, spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, ` + spec + `}}`
@@ -195,7 +195,7 @@ func TestBypassByAutoscaler(t *testing.T) {
 	}
 }
 
-// What an autoscaler scales that is not remembered is asked for.
+// The scale of an autoscaler's target is asked for if it is not remembered.
 func TestScalesAreAskedFor(t *testing.T) {
 	s := newStage(t)
 	s.cluster.ScaledWorkloads = func(string, string, string) (policy.ScaledWorkload, bool) { return policy.ScaledWorkload{}, false }

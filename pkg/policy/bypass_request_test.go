@@ -10,13 +10,13 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// request is one way to send something so that a careless judge admits it. want lists the rules that deny, in order;
-// "admitted" where none does, and "undecided: …" where the request cannot be judged, which the webhook refuses.
+// request is one way to send something so that a careless judge admits it. want lists the rules that deny, in order; it is "admitted" if
+// none does, and "undecided: …" if the request cannot be judged, which the webhook refuses.
 type request struct {
 	reason string
 	header
 	objects string
-	// edit changes the request as it would arrive; may be nil.
+	// edit changes the request as it would arrive; it may be nil.
 	edit func(*policy.Request)
 	want string
 }
@@ -73,7 +73,7 @@ func by(requester string) header { return header{Requester: requester} }
 
 func updating(requester string) header { return header{Requester: requester, Operation: "update"} }
 
-// then is an update: the new object, then the stored one.
+// then returns an update: the new object, then the stored one.
 func then(object, stored string) string { return object + "\n---\n" + stored }
 
 func TestBypassIdentity(t *testing.T) {

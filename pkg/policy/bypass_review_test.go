@@ -134,7 +134,7 @@ func TestBypassReviews(t *testing.T) {
 	})
 }
 
-// missing says what has to be read before a request can be decided. Until then it is not admitted.
+// missing says what must be read before a request can be decided. Until then the request must not be admitted.
 func missing(t *testing.T, req *policy.Request, w *policy.ClusterView) string {
 	t.Helper()
 	d, err := policy.Evaluate(*req, w, nil)
@@ -147,7 +147,7 @@ func missing(t *testing.T, req *policy.Request, w *policy.ClusterView) string {
 	return d.Missing.String()
 }
 
-// TestMissingDryRunsAreNotAdmitted: a dry run lacks no less than the request itself.
+// TestMissingDryRunsAreNotAdmitted checks that a dry run lacks the same as the request itself.
 func TestMissingDryRunsAreNotAdmitted(t *testing.T) {
 	s := newStage(t)
 	req := newRequest(t, s, by("bob"), documents(t, []byte(strings.Replace(prodJob, "namespace: payments", "namespace: nobody-knows", 1))), now())
@@ -157,7 +157,7 @@ func TestMissingDryRunsAreNotAdmitted(t *testing.T) {
 	}
 }
 
-// TestWhatIsMissingIsTold: the webhook reads it, once, and asks again.
+// TestWhatIsMissingIsTold checks that a decision says what is missing: the webhook reads it, once, and asks again.
 func TestWhatIsMissingIsTold(t *testing.T) {
 	s := newStage(t)
 	pod := documents(t, []byte(strings.Replace(devPod, "namespace: dev", "namespace: nobody-knows", 1)))
@@ -177,7 +177,7 @@ func TestWhatIsMissingIsTold(t *testing.T) {
 	}
 }
 
-// TestNoPanic: whatever is sent, in whatever combination, is judged or refused, and panics never.
+// TestNoPanic checks that every combination of what may be sent is judged or refused, and never panics.
 func TestNoPanic(t *testing.T) {
 	s := newStage(t)
 	bodies := []string{"", "null", "{}", `{"metadata":null}`, `{"metadata":{"name":"x","namespace":"payments"}}`,

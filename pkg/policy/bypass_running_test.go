@@ -6,7 +6,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// What runs already is no free pass: Kubernetes lets a running Pod's image be changed, and a container be added to it.
+// A running Pod is not a free pass: Kubernetes lets its image be changed, and a container be added to it.
 func TestBypassRunningPods(t *testing.T) {
 	pod := func(image, more string) string {
 		return `{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: payments, uid: u, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: shop-5d9c, uid: shop-5d9c-1, controller: true}]}, ` +

@@ -12,16 +12,15 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// evasion is one way to spell a reference so that a careless reader misses it. A developer sends it to dev, where
-// everything of production is out of bounds; want lists what must be found, as `path value`, without the part of
-// the path that all have in common.
+// evasion is one way to spell a reference so that a careless reader misses it. A developer sends it to dev, where everything of production
+// is out of bounds; want lists the references that must be found, as `path value`, without the part of the path that all have in common.
 type evasion struct {
 	reason   string
 	manifest string
 	want     string
 }
 
-// inContainer is a Deployment whose one container has these fields.
+// inContainer returns a Deployment whose one container has the given fields.
 func inContainer(format string, args ...any) string {
 	return `{apiVersion: apps/v1, kind: Deployment, metadata: {name: shop, namespace: dev}, spec: {selector: {matchLabels: {app: shop}},
   template: {metadata: {labels: {app: shop}}, spec: {containers: [{name: shop, image: "registry.example.com/shop:1", ` + fmt.Sprintf(format, args...) + `}]}}}}`
@@ -52,12 +51,12 @@ func inShell(script string) string {
 	return inContainer(`command: [/bin/sh, -c, %s], env: [{name: DOMAIN, value: prod.db.example.com}]`, quoted(script))
 }
 
-// inConfigMap is a ConfigMap with one key.
+// inConfigMap returns a ConfigMap with one key.
 func inConfigMap(key, value string) string {
 	return fmt.Sprintf("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings, namespace: dev}, data: {%s: %s}}", quoted(key), quoted(value))
 }
 
-// judged sends a manifest as a person and returns what is denied, as `path value`, and the rule behind it where it is not
+// judged sends a manifest as a person and returns the findings that deny, as `path value`, with the rule behind each that is not of
 // DataStoreAcrossTiers.
 func judged(t *testing.T, s *stage, requester, manifest string) string {
 	t.Helper()
@@ -90,7 +89,7 @@ func runEvasions(t *testing.T, cases map[string]evasion) {
 }
 
 const (
-	// host is one that production owns, and what a finding about a variable says of it.
+	// host is one that production owns, and hostFirst is what a finding about a variable says of it.
 	host      = "orders.prod.db.example.com"
 	hostFirst = "env[0].value " + host
 )
@@ -200,7 +199,7 @@ func TestBypassConnectionStrings(t *testing.T) {
 	})
 }
 
-// TestLookAlikes: what only looks like production is admitted, or nobody would keep the webhook.
+// TestLookAlikes checks that texts which only look like production are admitted: otherwise nobody would keep the webhook.
 func TestLookAlikes(t *testing.T) {
 	runEvasions(t, map[string]evasion{
 		"prose":                         {"a mention is no reference", inEnv("NOTE", "we moved off orders.prod.db.example.com in May"), ""},

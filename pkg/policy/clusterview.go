@@ -14,7 +14,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-// ClusterView is what is known of the cluster, apart from the request. Its functions answer from memory, and none of them may be nil: an
+// ClusterView is the known state of the cluster, apart from the request. Its functions answer from memory, and none of them may be nil: an
 // object that cannot be asked for would be taken for one that does not exist. NewClusterView returns one that holds nothing but an estate.
 type ClusterView struct {
 	Estate *estate.Estate

@@ -10,7 +10,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// TestAViewIsWhole: a look-up that is missing is not taken for an object that is missing. Whatever a view lacks, no request is judged by it.
+// TestAViewIsWhole checks that no request is judged by a view that lacks a look-up: it would be taken for an object that is missing.
 func TestAViewIsWhole(t *testing.T) {
 	judge := func(w *policy.ClusterView) error {
 		_, err := policy.Evaluate(*newRequest(t, newStage(t), by("dora"), documents(t, []byte(calmPod)), now()), w, nil)

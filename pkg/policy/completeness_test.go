@@ -29,7 +29,7 @@ func TestEveryRuleHasFixtures(t *testing.T) {
 	}
 }
 
-// TestNoStrayFixtures: a file that no test reads looks like a promise that nobody keeps.
+// TestNoStrayFixtures checks that tests read every fixture: a file that no test reads looks like a promise that nobody keeps.
 func TestNoStrayFixtures(t *testing.T) {
 	known := map[string]bool{
 		filepath.Join("testdata", "estate.yaml"):     true,
@@ -93,7 +93,7 @@ func TestRulesAreNamesOfTheAPI(t *testing.T) {
 	}
 }
 
-// TestCRDsListTheRules: the schemas repeat the names of the rules, in CEL and in an enum.
+// TestCRDsListTheRules checks that the schemas repeat the names of all rules, in CEL and in an enum.
 func TestCRDsListTheRules(t *testing.T) {
 	want := make([]string, 0, len(v1alpha1.RuleNames()))
 	for _, r := range v1alpha1.RuleNames() {
@@ -112,7 +112,7 @@ func TestCRDsListTheRules(t *testing.T) {
 	}
 }
 
-// property is what the test reads of a schema in a CRD.
+// property is the part of a schema in a CRD that the test reads.
 type property struct {
 	Properties    map[string]property     `json:"properties"`
 	Items         *property               `json:"items"`
@@ -150,7 +150,7 @@ func schemaOf(t *testing.T, plural string, path ...string) property {
 	return p
 }
 
-// celNames reads the names out of `name in ['A','B']`.
+// celNames returns the names in `name in ['A','B']`.
 func celNames(t *testing.T, p property) []string {
 	t.Helper()
 	var out []string

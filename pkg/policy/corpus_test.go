@@ -27,8 +27,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// corpora are where manifests lie: a small corpus of the project's own, as teams write them, and a large one of public repositories beside
-// the project, which is not part of it and need not be there.
+// corpora returns the directories of manifests: a small corpus of the project's own, as teams write them, and a large one of public
+// repositories beside the project, which is not part of it and need not be there.
 func corpora() []string { return []string{"testdata/corpus", "../../../shared/corpus/dev"} }
 
 // manifest is one document of the corpus.
@@ -86,7 +86,7 @@ func manifestsIn(t *testing.T, corpus string) []manifest {
 	return out
 }
 
-// documentsOf decodes one YAML document; a List is what it holds. What is no object of Kubernetes is left out.
+// documentsOf decodes one YAML document; for a List it returns the items. A document that is not an object of Kubernetes is left out.
 func documentsOf(path string, text []byte) []manifest {
 	var obj map[string]any
 	raw, err := yaml.YAMLToJSON(text)
@@ -126,8 +126,8 @@ func (m *manifest) from(w *policy.ClusterView) (*policy.Decision, error) {
 	return policy.Evaluate(*req, w, nil)
 }
 
-// corpusWorld has a Production environment and a development one, and whatever data stores are given. No namespace of
-// the cluster is production's: what binds the whole cluster binds nothing of it.
+// corpusWorld returns a view with a Production environment, a development one and the given data stores. No namespace of the cluster is
+// production's, so a binding in the whole cluster gives nothing of production.
 func corpusWorld(stores ...v1alpha1.DataStore) *policy.ClusterView {
 	env := func(name string, tier v1alpha1.Tier, ns, group v1alpha1.Glob) v1alpha1.Environment {
 		return v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.EnvironmentSpec{
@@ -140,11 +140,11 @@ func corpusWorld(stores ...v1alpha1.DataStore) *policy.ClusterView {
 		},
 		DataStores: stores, Namespaces: map[string]map[string]string{"fb-dev": nil}, FirebreakNamespace: "firebreak-system",
 	}))
-	w.Roles = func(string, string) (policy.Role, bool) { return policy.Role{}, true } // what a role holds is told where it is written
+	w.Roles = func(string, string) (policy.Role, bool) { return policy.Role{}, true } // the rules of a role do not matter here
 	return w
 }
 
-// TestCorpusIsLeftAlone: real manifests that have nothing to do with production pass untouched.
+// TestCorpusIsLeftAlone checks that real manifests which have nothing to do with production pass without a finding.
 func TestCorpusIsLeftAlone(t *testing.T) {
 	all := manifests(t)
 	w := corpusWorld(v1alpha1.DataStore{ObjectMeta: metav1.ObjectMeta{Name: "orders"}, Spec: v1alpha1.DataStoreSpec{
@@ -165,8 +165,8 @@ func TestCorpusIsLeftAlone(t *testing.T) {
 	t.Logf("%d documents judged", len(all))
 }
 
-// candidates are the hosts that a careless but independent reader sees in a manifest: it knows nothing of how the
-// project reads texts, only what a URL, a host with a port and the name of a Service look like.
+// candidates returns the hosts that a careless but independent reader sees in a manifest: it knows nothing of how the project reads texts,
+// only what a URL, a host with a port and the name of a Service look like.
 func candidates(obj map[string]any) []string {
 	r := reader{found: map[string]bool{}}
 	for k, v := range obj {
@@ -219,10 +219,10 @@ func (r *reader) line(key, line string) {
 	}
 }
 
-// unread are the fields in which a host is no reference, each for its reason.
+// unread reports whether a host in a field is not a reference, for the reason beside each field.
 func unread(field string) bool {
 	switch field {
-	case "image": // pulled by the kubelet; a registry is no data store
+	case "image": // pulled by the kubelet; a registry is not a data store
 		return true
 	case "description", "summary", "message": // written for people
 		return true
@@ -236,7 +236,7 @@ func unread(field string) bool {
 	return false
 }
 
-// refersToNothing: a schema describes fields; what it says of hosts is documentation.
+// refersToNothing reports whether hosts in objects of a kind are documentation: a schema only describes fields.
 func refersToNothing(kind string) bool { return kind == "CustomResourceDefinition" }
 
 var (

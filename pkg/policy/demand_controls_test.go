@@ -14,7 +14,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-// controlled is the cluster of Production environments with the given controls, each with a namespace of its name.
+// controlled returns the cluster of Production environments with the given controls, each with a namespace of its name.
 func controlled(all map[string]*v1alpha1.ChangeControl) *policy.ClusterView {
 	in := estate.Input{Namespaces: map[string]map[string]string{"firebreak-system": nil}, Cluster: "prod-eu-1", FirebreakNamespace: "firebreak-system", FirebreakAccount: "firebreak"}
 	for name, controls := range all {
@@ -37,8 +37,8 @@ func approvals(n int32) *v1alpha1.ChangeControl {
 	return &v1alpha1.ChangeControl{RequiredApprovals: &n, RequirePlan: new(bool), ConfirmTarget: new(bool)}
 }
 
-// TestTheStrictestControlsHold: where one request changes the boundary of all and runs something in one environment, the window needs
-// what the strictest of all wants.
+// TestTheStrictestControlsHold checks that a window for a request which changes the boundary of all environments, and runs something in
+// one, must meet the strictest controls of all.
 func TestTheStrictestControlsHold(t *testing.T) {
 	pod := `{apiVersion: v1, kind: Pod, metadata: {name: fix, namespace: lax, uid: f-1}, spec: {serviceAccountName: operator, containers: [{name: c, image: "postgres:17", command: [psql]}]}}`
 	w := controlled(map[string]*v1alpha1.ChangeControl{"lax": approvals(0), "strict": approvals(2)})
@@ -54,7 +54,7 @@ func TestTheStrictestControlsHold(t *testing.T) {
 	}
 }
 
-// TestSessionsByTheEnvironment: an environment allows sessions, wants a window for them, or forbids them.
+// TestSessionsByTheEnvironment checks that an environment can allow sessions, want a window for them, or forbid them.
 func TestSessionsByTheEnvironment(t *testing.T) {
 	for access, want := range map[v1alpha1.InteractiveAccess]string{
 		v1alpha1.InteractiveAllow: "[]", v1alpha1.InteractiveWindowRequired: "[InteractiveAccess]", v1alpha1.InteractiveDeny: "[InteractiveAccess]",
@@ -78,7 +78,7 @@ func TestSessionsByTheEnvironment(t *testing.T) {
 	}
 }
 
-// TestTheAuditSaysWhatIsMissing: what is stored and cannot be judged by what is remembered is not reported as clean.
+// TestTheAuditSaysWhatIsMissing checks that a stored object which cannot be judged from memory is not reported as clean.
 func TestTheAuditSaysWhatIsMissing(t *testing.T) {
 	s := newStage(t)
 	s.cluster.ConfigMaps = func(string, string) (reference.Contents, bool) { return reference.Contents{Large: true}, true }
@@ -89,7 +89,7 @@ func TestTheAuditSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-// TestSomeRules: an evaluator of some rules judges by those, and does not panic for want of the others.
+// TestSomeRules checks that an evaluator of some rules judges by those, and does not panic for want of the others.
 func TestSomeRules(t *testing.T) {
 	for i, left := range policy.Rules() {
 		rules := append(append([]policy.Rule{}, policy.Rules()[:i]...), policy.Rules()[i+1:]...)
@@ -107,7 +107,7 @@ func TestSomeRules(t *testing.T) {
 	}
 }
 
-// TestUsedUpWindowsDoNotFreeze: where a freeze only warns, a window that has been used up, and that nothing demands, denies nothing.
+// TestUsedUpWindowsDoNotFreeze checks that, if a freeze only warns, a used-up window that nothing demands denies nothing.
 func TestUsedUpWindowsDoNotFreeze(t *testing.T) {
 	w := enforcing(map[v1alpha1.RuleName]v1alpha1.Action{v1alpha1.RuleChangeFrozen: v1alpha1.ActionWarn})
 	window := bobs("payments", "production", v1alpha1.Scope{

@@ -13,7 +13,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// enforcing is the cluster of one Production environment whose rules have the given actions, Deny where nothing is given, and of one
+// enforcing returns the cluster of one Production environment whose rules have the given actions, Deny where nothing is given, and of one
 // exemption of Bob from the given rules.
 func enforcing(actions map[v1alpha1.RuleName]v1alpha1.Action, exempt ...v1alpha1.RuleName) *policy.ClusterView {
 	in := estate.Input{
@@ -47,7 +47,7 @@ const (
 	droppedImage = `containers: [{name: c, image: "postgres:17", command: [psql, -h, orders.prod.db.example.com, -c, "drop table x"]}]`
 )
 
-// TestEachRuleStatesItsOwn: what one rule wants a window for hides nothing that another does, and suspending one suspends no other.
+// TestEachRuleStatesItsOwn checks that the demand of one rule hides no other rule's, and that suspending one rule suspends no other.
 func TestEachRuleStatesItsOwn(t *testing.T) {
 	const window, session, protection, blast = v1alpha1.RuleChangeWindowRequired, v1alpha1.RuleInteractiveAccess, v1alpha1.RuleProtectedState, v1alpha1.RuleBlastRadius
 	warn := func(rules ...v1alpha1.RuleName) map[v1alpha1.RuleName]v1alpha1.Action {
@@ -114,7 +114,7 @@ func demanding(t *testing.T, objects string) *policy.Request {
 	return req
 }
 
-// bobs is a window that Bob has requested for himself and that is open now.
+// bobs returns a window that Bob has requested for their own use and that is open now.
 func bobs(namespace, environment string, scope v1alpha1.Scope) v1alpha1.ChangeWindow {
 	return v1alpha1.ChangeWindow{
 		ObjectMeta: metav1.ObjectMeta{Name: "w", Namespace: namespace, UID: "w-1"},
@@ -127,8 +127,8 @@ func bobs(namespace, environment string, scope v1alpha1.Scope) v1alpha1.ChangeWi
 	}
 }
 
-// TestOneWindowMeetsAll: the window must permit every operation that is demanded, and its use is recorded once. What only warns needs
-// none of them.
+// TestOneWindowMeetsAll checks that the window must permit every operation that is demanded, and that its use is recorded once. Demands
+// that only warn are not among them.
 func TestOneWindowMeetsAll(t *testing.T) {
 	scaled := then(strings.NewReplacer(`containers: [{name: c, image: "ledger:1"}]`, droppedImage, "replicas: 10", "replicas: 1").Replace(keptSet), keptSet)
 	warned := map[v1alpha1.RuleName]v1alpha1.Action{v1alpha1.RuleChangeWindowRequired: v1alpha1.ActionWarn}
@@ -162,7 +162,7 @@ func TestOneWindowMeetsAll(t *testing.T) {
 	}
 }
 
-// TestSeveralDemandsAreTold: the sentence names one window for all, with every operation that it must permit.
+// TestSeveralDemandsAreTold checks that the sentence names one window for all demands, with every operation that it must permit.
 func TestSeveralDemandsAreTold(t *testing.T) {
 	req := demanding(t, then(strings.NewReplacer(`containers: [{name: c, image: "ledger:1"}]`, droppedImage, "replicas: 10", "replicas: 1").Replace(keptSet), keptSet))
 	d, err := policy.Evaluate(*req, enforcing(nil), nil)
@@ -177,7 +177,7 @@ func TestSeveralDemandsAreTold(t *testing.T) {
 	}
 }
 
-// alicesApproval of a window as it stands.
+// alicesApproval returns Alice's approval of a window as it is now.
 func alicesApproval(w *v1alpha1.ChangeWindow) v1alpha1.ChangeApproval {
 	return v1alpha1.ChangeApproval{ObjectMeta: metav1.ObjectMeta{Name: "a", Namespace: w.Namespace}, Spec: v1alpha1.ChangeApprovalSpec{
 		Window: &v1alpha1.LocalReference{Name: w.Name, UID: string(w.UID)}, Decision: v1alpha1.DecisionApprove, Digest: change.WindowDigest(&w.Spec),
@@ -185,7 +185,8 @@ func alicesApproval(w *v1alpha1.ChangeWindow) v1alpha1.ChangeApproval {
 	}}
 }
 
-// TestAnOverrideForOneOperation: an approved emergency that overrides a freeze to scale lets no other image pass in the same write.
+// TestAnOverrideForOneOperation checks that an approved emergency which overrides a freeze to scale lets no other image pass in the same
+// write.
 func TestAnOverrideForOneOperation(t *testing.T) {
 	otherImage := then(strings.NewReplacer("replicas: 10", "replicas: 1", "ledger:1", "ledger:2").Replace(keptSet), keptSet)
 	scaled := then(strings.Replace(keptSet, "replicas: 10", "replicas: 1", 1), keptSet)

@@ -14,7 +14,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// shop is an estate of a production and a development environment, and of one data store.
+// shop returns an estate of a production and a development environment, and of one data store.
 func shop() *estate.Estate {
 	environment := func(name string, tier v1alpha1.Tier, namespace, group v1alpha1.Glob) v1alpha1.Environment {
 		return v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.EnvironmentSpec{
@@ -41,7 +41,7 @@ func podIn(namespace string) policy.Request {
 	}
 }
 
-// A request is judged by an estate, and by what else is known of the cluster.
+// A request is judged by an estate, and by the rest of the known cluster.
 func ExampleEvaluate() {
 	req := podIn("dev")
 	d, err := policy.Evaluate(req, policy.NewClusterView(shop()), nil)
@@ -67,7 +67,7 @@ func (l labelsOf) Read(_ context.Context, m *policy.Missing, _ *policy.ClusterVi
 	return nil
 }
 
-// What is not known is asked for, and nothing is admitted until it is.
+// A decision asks for what is not known, and nothing is admitted until it is known.
 func ExamplePrepareWith() {
 	req, w := podIn("new"), policy.NewClusterView(shop())
 	d, err := policy.Evaluate(req, w, nil)
@@ -89,7 +89,7 @@ func ExamplePrepareWith() {
 	// Deny DataStoreAcrossTiers
 }
 
-// named is a rule of somebody's own: whatever runs says in a label whose it is.
+// named is a custom rule: every workload says in a label who owns it.
 type named struct{}
 
 func (named) Name() v1alpha1.RuleName                       { return "OwnerNamed" }

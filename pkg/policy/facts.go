@@ -67,7 +67,7 @@ func (c *PreparedRequest) FromController() bool { return c.requester.Controller 
 // none.
 func (c *PreparedRequest) Request() Request { return *c.req }
 
-// Requester returns the requester, and what they are a member of in the estate.
+// Requester returns the requester, with their memberships in the estate.
 func (c *PreparedRequest) Requester() *Requester { return c.requester }
 
 // View returns the view of the cluster by which the request is judged.

@@ -22,29 +22,29 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// header is what a fixture says in the comment at its head, below `# case:`.
+// header is the content of the comment at the head of a fixture, below `# case:`.
 type header struct {
-	// Reason why the request is decided as it is.
+	// Reason says why the request is decided as it is.
 	Reason string `json:"reason"`
 	// Requester is a name in testdata/requesters.yaml.
 	Requester string `json:"requester"`
-	// Operation: create (the default), update (of the second document), delete (of the first) or connect.
+	// Operation is create (the default), update (of the second document), delete (of the first) or connect.
 	Operation string `json:"operation"`
-	// SubResource of the request, and where it has one, the core resource and the name of what it belongs to.
+	// SubResource is the request's. If there is one, Resource and Name are the core resource and the name that it belongs to.
 	SubResource string `json:"subresource"`
 	Resource    string `json:"resource"`
 	Name        string `json:"name"`
-	// Namespace of the request; default: the object's own.
+	// Namespace is the request's; it defaults to the object's own.
 	Namespace string `json:"namespace"`
-	// At is the instant; default: that of now.
+	// At is the instant of the request; it defaults to that of now.
 	At *time.Time `json:"at"`
 	// State names files of testdata/state.
 	State []string `json:"state"`
-	// DryRun as in the request.
+	// DryRun is as in the request.
 	DryRun bool `json:"dryRun"`
-	// RoleRead: the role that is bound was looked for, and is not there.
+	// RoleRead is true if the role that is bound was looked for, and does not exist.
 	RoleRead bool `json:"roleRead"`
-	// Propagation is what becomes of what a deleted object owns: Background, Foreground or Orphan.
+	// Propagation says what becomes of the dependents of a deleted object: Background, Foreground or Orphan.
 	Propagation string `json:"propagation"`
 }
 
@@ -79,7 +79,7 @@ func readFixture(t *testing.T, path string) fixture {
 	return f
 }
 
-// request is what the API server would send for a fixture.
+// request returns the request that the API server would send for a fixture.
 func (f *fixture) request(t *testing.T, s *stage) *policy.Request {
 	t.Helper()
 	at := now()
@@ -131,7 +131,7 @@ func newRequest(t testing.TB, s *stage, h header, objects []document, at time.Ti
 	return req
 }
 
-// created adds what the API server has set when a validating webhook sees a new object.
+// created adds the fields that the API server has set when a validating webhook sees a new object.
 func created(t testing.TB, d document, at time.Time) []byte {
 	t.Helper()
 	var o map[string]any
@@ -155,8 +155,8 @@ func created(t testing.TB, d document, at time.Time) []byte {
 
 func folderOf(r v1alpha1.RuleName) string { return strings.ToLower(string(r)) }
 
-// TestFixtures judges testdata/<rule>/{allow,deny}/*.yaml and compares what the sender would read with the golden
-// beside each.
+// TestFixtures judges testdata/<rule>/{allow,deny}/*.yaml and compares the texts that the requester would read with the golden beside
+// each.
 func TestFixtures(t *testing.T) {
 	s := newStage(t)
 	for _, rule := range policy.Rules() {
@@ -170,7 +170,7 @@ func TestFixtures(t *testing.T) {
 						t.Fatalf("%s: %v", f.Reason, err)
 					}
 					denies := slices.ContainsFunc(d.Denied(), func(f policy.Finding) bool { return f.Rule == rule.Name() })
-					denies = denies && !f.DryRun // it is told, and admitted
+					denies = denies && !f.DryRun // a dry run is warned, and admitted
 					if want := side == "deny"; denies != want || d.Allowed == want {
 						t.Errorf("%s: %s denies: %t, admitted: %t", f.Reason, rule.Name(), denies, d.Allowed)
 					}

@@ -11,7 +11,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// contentRules are those about what an object leads to.
+// contentRules returns the rules about what an object leads to.
 func contentRules() []v1alpha1.RuleName {
 	return []v1alpha1.RuleName{
 		v1alpha1.RuleDataStoreAcrossTiers, v1alpha1.RuleNamespaceAcrossTiers, v1alpha1.RuleCredentialAcrossTiers,
@@ -48,7 +48,7 @@ func decide(t *testing.T, req *policy.Request, s *stage, state ...string) *polic
 	return d
 }
 
-// TestDeletionPassesContentRules: whatever an object leads to, it can go.
+// TestDeletionPassesContentRules checks that an object can be deleted, whatever it leads to.
 func TestDeletionPassesContentRules(t *testing.T) {
 	everyFixture(t, func(t *testing.T, s *stage, x fixture) {
 		x.Operation = "delete"
@@ -60,7 +60,7 @@ func TestDeletionPassesContentRules(t *testing.T) {
 	})
 }
 
-// TestUnchangedUpdatesPass: what is stored already is stored again, freeze or no freeze.
+// TestUnchangedUpdatesPass checks that an update without a change is admitted, freeze or no freeze.
 func TestUnchangedUpdatesPass(t *testing.T) {
 	everyFixture(t, func(t *testing.T, s *stage, x fixture) {
 		x.Operation, x.objects = "update", []document{x.objects[0], x.objects[0]}
@@ -71,7 +71,7 @@ func TestUnchangedUpdatesPass(t *testing.T) {
 	})
 }
 
-// TestOldSinsAreWarned: an update of something else of an object is not denied for what the object led to before.
+// TestOldSinsAreWarned checks that an update of other fields is not denied for what the object led to before.
 func TestOldSinsAreWarned(t *testing.T) {
 	everyFixture(t, func(t *testing.T, s *stage, x fixture) {
 		old := x.objects[0]
@@ -109,7 +109,8 @@ func annotate(t *testing.T, d document) document {
 	return d
 }
 
-// TestStrangersWriteNothingInProduction: whoever is a member of nothing is refused there for that, whatever they write.
+// TestStrangersWriteNothingInProduction checks that a requester who is a member of no environment is refused there for that, whatever they
+// write.
 func TestStrangersWriteNothingInProduction(t *testing.T) {
 	everyFixture(t, func(t *testing.T, s *stage, x fixture) {
 		req := x.request(t, s)
@@ -120,7 +121,7 @@ func TestStrangersWriteNothingInProduction(t *testing.T) {
 		req.User.Username, req.User.UID, req.User.Groups, req.User.Extra = "oidc:stranger", "s-1", []string{"system:authenticated"}, nil
 		d := decide(t, req, s, x.State...)
 		if req.DryRun || x.Operation == "update" && d.Allowed && len(d.Findings) == 0 && sameButForBookkeeping(x.objects) {
-			return // it is told, or stores what is stored
+			return // a dry run is only warned, and an update without a change passes
 		}
 		if !slices.ContainsFunc(d.Denied(), func(f policy.Finding) bool { return f.Rule == v1alpha1.RuleIdentityOutsideEnvironment }) {
 			t.Errorf("admitted: %t, with %v", d.Allowed, d.Findings)
@@ -128,7 +129,7 @@ func TestStrangersWriteNothingInProduction(t *testing.T) {
 	})
 }
 
-// sameButForBookkeeping: both states of an update say the same, but for what the API server keeps.
+// sameButForBookkeeping reports whether both states of an update are the same apart from the fields that the API server keeps.
 func sameButForBookkeeping(states []document) bool {
 	spec := func(d document) (out map[string]any) {
 		_ = json.Unmarshal(d.json, &out) // a fixture was read before
@@ -139,7 +140,7 @@ func sameButForBookkeeping(states []document) bool {
 	return len(states) == 2 && reflect.DeepEqual(spec(states[0]), spec(states[1]))
 }
 
-// TestDryRunsReserveNothing: what only lacks a window is admitted as a dry run, and told; what crosses tiers is not.
+// TestDryRunsReserveNothing checks that a dry run which only lacks a window is admitted with a warning, and one that crosses tiers is not.
 func TestDryRunsReserveNothing(t *testing.T) {
 	everyFixture(t, func(t *testing.T, s *stage, x fixture) {
 		req := x.request(t, s)

@@ -10,7 +10,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// TestNeeds: requests that are not change-controlled need nothing read live; those that are need no more than they must.
+// TestNeeds checks that requests which are not change-controlled need nothing read live, and that the others need no more than they must.
 func TestNeeds(t *testing.T) {
 	s := newStage(t)
 	needsWindows := policy.LiveReads{Freezes: true, Windows: true}
@@ -58,8 +58,8 @@ func TestNeeds(t *testing.T) {
 	}
 }
 
-// TestKnownFreezes: what machines do as a routine needs nothing read live while no freeze is known that binds it. For everybody else the
-// freezes are read, whatever is known.
+// TestKnownFreezes checks that the routine of machines needs nothing read live while no freeze is known that binds it. For every other
+// requester the freezes are read, whatever is known.
 func TestKnownFreezes(t *testing.T) {
 	const secret = `{apiVersion: v1, kind: Secret, metadata: {name: c, namespace: payments}}`
 	freeze := func(level v1alpha1.FreezeLevel, namespaces ...v1alpha1.Glob) v1alpha1.ChangeFreeze {
@@ -90,7 +90,7 @@ func TestKnownFreezes(t *testing.T) {
 	}
 }
 
-// TestKeys: the key makes a repeat of a request the same execution, and another request another one.
+// TestKeys checks that a repeat of a request has the key of the same execution, and another request that of another one.
 func TestKeys(t *testing.T) {
 	s := newStage(t)
 	key := func(h header, object string) string {
@@ -132,7 +132,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestCaseTellsOthers: what the webhook and the ledger ask a prepared case.
+// TestCaseTellsOthers checks what a prepared request tells the webhook and the ledger.
 func TestCaseTellsOthers(t *testing.T) {
 	s := newStage(t)
 	owned := replacing("name: p,", "name: p, uid: p-1, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: r, uid: r-1, controller: true}],")(calmPod)

@@ -2,7 +2,7 @@ package policy_test
 
 import "testing"
 
-// TestMoreLookAlikes: what real manifests contain that has the shape of a reference and is none.
+// TestMoreLookAlikes checks texts of real manifests that have the shape of a reference and are not one.
 func TestMoreLookAlikes(t *testing.T) {
 	const workflow = "argoproj.io/v1alpha1"
 	runEvasions(t, map[string]evasion{

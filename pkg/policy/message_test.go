@@ -82,8 +82,8 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-// TestNothingSecretIsRepeated: no message, warning, cause or finding repeats what came out of a Secret, nor what stands
-// beside a host in a connection string.
+// TestNothingSecretIsRepeated checks that no message, warning, cause or finding repeats a text that came out of a Secret, or that is beside
+// a host in a connection string.
 func TestNothingSecretIsRepeated(t *testing.T) {
 	const sentinel = "hunter2"
 	s := newStage(t)
@@ -137,8 +137,7 @@ func TestNothingSecretIsRepeated(t *testing.T) {
 	}
 }
 
-// texts returns every text that can be reached from a value, whatever it is: what is added to a decision later is looked
-// at too.
+// texts returns every text that can be reached from a value of any type, so that fields which a decision gains later are checked too.
 func texts(v reflect.Value) []string {
 	var out []string
 	switch v.Kind() {
@@ -160,12 +159,12 @@ func texts(v reflect.Value) []string {
 		for _, k := range v.MapKeys() {
 			out = append(append(out, texts(k)...), texts(v.MapIndex(k))...)
 		}
-	default: // numbers and functions say nothing
+	default: // numbers and functions hold no text
 	}
 	return out
 }
 
-// A custom resource may call its variables and containers as it likes: no sentence repeats a name of any length.
+// A custom resource may give its variables and containers names of any length: no sentence repeats a long one.
 func TestLongNamesAreNotRepeated(t *testing.T) {
 	s := newStage(t)
 	for name, object := range map[string]string{

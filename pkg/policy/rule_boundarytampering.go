@@ -180,9 +180,9 @@ func (c *PreparedRequest) trusted(account types.NamespacedName) bool {
 	return anyListed(id.Operator, c.est.Production()) || anyListed(id.JobLauncher, c.est.Production())
 }
 
-// impersonatesServer says how the request could act in Firebreak's stead. A session in one of its Pods has its account, and whoever
-// redirects its Service or writes its certificate can answer for it. Helm's records of its releases lie there too and may be written, and
-// machines that install Firebreak may write everything there, but not open sessions.
+// impersonatesServer says how the request could act in Firebreak's stead. A session in one of its Pods has its account, and a requester
+// that redirects its Service or writes its certificate can answer for it. Helm's records of its releases lie there too and may be written,
+// and machines that install Firebreak may write everything there, but not open sessions.
 func (c *PreparedRequest) impersonatesServer() string {
 	if c.req.Namespace != c.est.FirebreakNamespace || c.requester.Controller {
 		return ""

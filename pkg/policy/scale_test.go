@@ -14,7 +14,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-// What was staged at zero is judged when it is scaled up, though the payload of the scale subresource has no template.
+// A workload that was written at zero is judged when it is scaled up, though the payload of the scale subresource has no template.
 func TestScaleFromZero(t *testing.T) {
 	touching := policy.ScaledWorkload{Programs: []tools.Program{{Name: "psql"}}, References: []reference.Reference{{Target: reference.Target{Name: "db-0-0.prod.example.com", Unambiguous: true}}}}
 	cases := map[string]struct {

@@ -14,7 +14,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// scoped is the cluster of one Production environment of a scope.
+// scoped returns the cluster of one Production environment with a scope.
 func scoped(scope v1alpha1.ChangeScope) *policy.ClusterView {
 	return policy.NewClusterView(estate.Compile(estate.Input{
 		Environments: []v1alpha1.Environment{{
@@ -31,7 +31,7 @@ func scoped(scope v1alpha1.ChangeScope) *policy.ClusterView {
 	}))
 }
 
-// TestScope tells, for each scope, whose writes of what need a window.
+// TestScope checks, for each scope, which writes of which requesters need a window.
 func TestScope(t *testing.T) {
 	const (
 		web       = `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","uid":"u","annotations":{"a":"1"}},"spec":{"replicas":2,"template":{"spec":{"containers":[{"name":"c","image":"nginx:1"}]}}}}`
@@ -47,7 +47,7 @@ func TestScope(t *testing.T) {
 	relabel := strings.NewReplacer(`"annotations":{"a":"1"}`, `"annotations":{"a":"2"}`)
 	type request struct {
 		reason, object, old, user, subresource string
-		// needs a window at the scopes from that one on.
+		// from is the first scope at which the write needs a window.
 		from v1alpha1.ChangeScope
 	}
 	never := v1alpha1.ChangeScope("never")

@@ -31,7 +31,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// now is the instant at which requests of the tests are judged, unless a case says another one.
+// now returns the instant at which requests of the tests are judged, unless a case gives another one.
 func now() time.Time { return time.Date(2026, 11, 28, 2, 30, 0, 0, time.UTC) }
 
 // stage is the cluster that all tests of this package share: testdata/estate.yaml and testdata/requesters.yaml.
@@ -46,7 +46,7 @@ type requester struct {
 	Username string   `json:"username"`
 	UID      string   `json:"uid"`
 	Groups   []string `json:"groups"`
-	// Token of a service account: genuine (the default), long-lived or impersonated.
+	// Token is that of a service account: genuine (the default), long-lived or impersonated.
 	Token string `json:"token"`
 }
 
@@ -98,7 +98,7 @@ func (s *stage) as(t testing.TB, name string) authenticationv1.UserInfo {
 	return r.user()
 }
 
-// pieces gathers what the estate is compiled from.
+// pieces gathers the objects from which the estate is compiled.
 type pieces struct {
 	input      *estate.Input
 	stage      *stage
@@ -158,7 +158,7 @@ func (p *pieces) add(t testing.TB, d document) {
 	}
 }
 
-// addHeld adds what workloads use, and what owns them.
+// addHeld adds objects that workloads use, and objects that own them.
 func (p *pieces) addHeld(t testing.TB, d document, key string) {
 	t.Helper()
 	switch d.Kind {
@@ -236,7 +236,7 @@ func (p *pieces) owned(owner types.UID) []policy.Dependent {
 	return out
 }
 
-// document is one YAML document, with what every object has.
+// document is one YAML document, with the fields that every object has.
 type document struct {
 	metav1.TypeMeta `json:",inline"`
 	Metadata        metav1.ObjectMeta `json:"metadata"`
@@ -289,11 +289,11 @@ func read(t testing.TB, path string) []byte {
 	return raw
 }
 
-// Annotations by which a window of testdata/state says what is computed for it.
+// Annotations by which a window of testdata/state says what the tests compute for it.
 const (
 	// planOf names manifests in testdata/state/plans that the window's plan pins, as `request` would.
 	planOf = "fixture/plan-of"
-	// planWith names further ConfigMaps, from testdata/state/plans, that stood in the cluster when it was computed.
+	// planWith names further ConfigMaps, from testdata/state/plans, that were in the cluster when the plan was computed.
 	planWith = "fixture/plan-with"
 )
 
@@ -372,7 +372,7 @@ func (s *stage) plan(t testing.TB, w *v1alpha1.ChangeWindow) {
 	}
 }
 
-// render writes a decision as the goldens hold it.
+// render returns a decision in the form of the goldens.
 func render(req *policy.Request, d *policy.Decision) string {
 	var b bytes.Buffer
 	denied := d.Denied()

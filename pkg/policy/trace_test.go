@@ -8,8 +8,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// TestTheTraceOfACoveredJob: each state of the object is decoded once, the plan is made once, and each rule is asked once what it demands
-// and judges once per state of knowledge.
+// TestTheTraceOfACoveredJob checks that each state of the object is decoded once, that the plan is made once, and that each rule is asked
+// once what it demands, and judges once for each state of knowledge.
 func TestTheTraceOfACoveredJob(t *testing.T) {
 	s := newStage(t)
 	x := readFixture(t, "testdata/changewindowrequired/allow/approved.yaml")

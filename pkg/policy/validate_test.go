@@ -10,12 +10,12 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// words are objects of Firebreak's own kinds, which are refused as malformed where they would not count.
+// words is a request for an object of one of Firebreak's own kinds, which is refused as malformed if it would not count.
 type words struct {
 	reason string
 	header
 	object string
-	// edit changes the object's text; may be nil.
+	// edit changes the object's text; it may be nil.
 	edit func(string) string
 	want string
 }

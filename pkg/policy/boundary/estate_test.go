@@ -14,7 +14,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
-// theEstate is that of the fixtures of package policy, as far as weakenings ask for it.
+// theEstate returns the estate of package policy's fixtures, as far as the comparisons need it.
 func theEstate(t *testing.T) *estate.Estate {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join("..", "testdata", "estate.yaml"))

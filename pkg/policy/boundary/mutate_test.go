@@ -12,12 +12,12 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// mutations in the order in which decided names them.
+// mutations returns the names of all mutations, in the order in which decided lists them.
 func mutations() []string {
 	return []string{"Allow", "Audit", "Labeled", "Maintenance", "NonProduction", "Shared", "add", "less", "longer", "more", "nil", "other", "remove", "shorter", "Workloads"}
 }
 
-// mutate changes a field, and reports false where the mutation does not apply to its type.
+// mutate changes a field, and returns false if the mutation does not apply to its type.
 func mutate(v reflect.Value, how string) bool {
 	switch f := v.Addr().Interface().(type) {
 	case *v1alpha1.Tier:
@@ -133,7 +133,7 @@ func walk(v reflect.Value, path string, visit func(string)) {
 		}
 	case reflect.Pointer:
 		if v.Elem().Kind() == reflect.Struct {
-			if !strings.Contains(path, "changeControl") { // required: every default of its fields
+			if !strings.Contains(path, "changeControl") { // required, and nil stands for the defaults of its fields
 				visit(path)
 			}
 			walk(v.Elem(), path, visit)
@@ -170,7 +170,7 @@ func field(v reflect.Value, path string) reflect.Value {
 	return v
 }
 
-// populate sets everything below a value to something that lies in the middle.
+// populate sets all fields below a value, each to a value in the middle of its range.
 func populate(v reflect.Value) {
 	switch f := v.Addr().Interface().(type) {
 	case *v1alpha1.Action:

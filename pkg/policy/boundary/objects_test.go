@@ -11,7 +11,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy/boundary"
 )
 
-// parsed reads an object in one line of YAML; empty text is no object.
+// parsed reads an object in one line of YAML; it returns nil for an empty text.
 func parsed[T any](t *testing.T, text string) *T {
 	t.Helper()
 	if text == "" {

@@ -14,11 +14,11 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy/boundary"
 )
 
-// decided says of a field which changes weaken, as mutate names them, and why the others do not.
+// decided says which changes of a field weaken, as mutate names them, and why the others do not.
 type decided struct{ weakens, reason string }
 
-// environmentFields decides on every field of a Production Environment's spec, changed alone in one in which every
-// field is set and every action is Warn. When the API grows a field, the test below is red until it stands here.
+// environmentFields decides on every field of a Production Environment's spec, changed alone in one in which every field is set and every
+// action is Warn. When the API gains a field, the test below fails until the field is listed here.
 func environmentFields() map[string]decided {
 	const (
 		fewer  = "fewer members are a strengthening"
@@ -99,7 +99,7 @@ func storeFields() map[string]decided {
 	}
 }
 
-// wholeEnvironment has every field set, to something from which both directions lead.
+// wholeEnvironment returns an Environment with every field set, each to a value that can change in both directions.
 func wholeEnvironment() *v1alpha1.Environment {
 	e := &v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: "production"}}
 	populate(reflect.ValueOf(&e.Spec).Elem())

@@ -74,7 +74,7 @@ func TestBuiltIn(t *testing.T) {
 	}
 }
 
-// A role collects others by label, and these collect further ones.
+// A role aggregates others by label, and these aggregate further ones.
 func TestAggregation(t *testing.T) {
 	by := func(l string) []metav1.LabelSelector {
 		return []metav1.LabelSelector{{MatchLabels: map[string]string{l: "yes"}}}

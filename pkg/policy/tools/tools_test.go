@@ -85,7 +85,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestFindLooksEverywhere: whatever runs in the Pod may be the tool.
+// TestFindLooksEverywhere checks that a tool is found in every kind of container of a Pod.
 func TestFindLooksEverywhere(t *testing.T) {
 	for _, list := range []string{"initContainers", "containers", "ephemeralContainers"} {
 		raw, err := yaml.YAMLToJSON([]byte("{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {" + list + ": [{name: a, command: [x]}, {name: b, command: [psql]}]}}"))
