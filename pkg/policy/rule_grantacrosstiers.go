@@ -54,8 +54,8 @@ func (c *PreparedRequest) bindingGrants() []Finding {
 	return out
 }
 
-// roleGrants objects to what a role comes to give. A role that is bound across tiers gives added rules at once, and so does a role that is
-// aggregated into one.
+// roleGrants objects to rules that are added to a role which is bound across tiers, or is aggregated into such a role: its subjects get
+// them at once.
 func (c *PreparedRequest) roleGrants() []Finding {
 	r, ok := clusterRole(c.new)
 	if !ok {
@@ -121,8 +121,8 @@ func (c *PreparedRequest) whose(namespace string, prod []*estate.Environment) st
 	return " of " + named(prod)
 }
 
-// rules returns the membership that power in a namespace gives power over. In the cluster as a whole, and in Firebreak's namespace, that
-// is Production, if any namespace of the cluster is production's.
+// rules returns the membership over which power in a namespace extends. In the cluster as a whole, and in Firebreak's namespace, that is
+// Production, if any namespace of the cluster is production's.
 func (c *PreparedRequest) rules(namespace string) estate.Membership {
 	everywhere := namespace == "" || namespace == c.est.FirebreakNamespace
 	switch {
