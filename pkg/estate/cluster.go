@@ -156,29 +156,45 @@ func (e *Estate) addVolumes(all map[string]Volume) {
 	}
 }
 
-// Selected returns the namespaces of the cluster that a selector matches, sorted; nil if it matches all of them, which
-// points at none in particular.
+// Selected returns the namespaces of the cluster that a selector matches, sorted.
 func (e *Estate) Selected(selector string) []string {
 	s, err := labels.Parse(selector)
-	if err != nil || s.Empty() {
-		return nil
+	if err != nil || s.Empty() || selector == reference.AllNamespaces {
+		s = labels.Everything() // what cannot be read may select any of them
 	}
 	var out []string
 	for name := range e.namespaces {
-		l := labels.Set{}
-		for k, v := range e.labels[name] {
-			l[k] = v
-		}
-		l[corev1.LabelMetadataName] = name
-		if s.Matches(l) {
+		if s.Matches(namespaceLabels{e.labels[name], name}) {
 			out = append(out, name)
 		}
 	}
 	slices.Sort(out)
-	if len(out) == len(e.namespaces) {
-		return nil
-	}
 	return out
+}
+
+// IsEverything reports whether namespaces are all that the cluster has.
+func (e *Estate) IsEverything(names []string) bool { return len(names) == len(e.namespaces) }
+
+// namespaceLabels are the labels of a namespace with the one that the API server sets itself.
+type namespaceLabels struct {
+	labels.Set
+	name string
+}
+
+func (l namespaceLabels) Has(key string) bool { return key == corev1.LabelMetadataName || l.Set.Has(key) }
+
+func (l namespaceLabels) Get(key string) string {
+	if key == corev1.LabelMetadataName {
+		return l.name
+	}
+	return l.Set.Get(key)
+}
+
+func (l namespaceLabels) Lookup(key string) (string, bool) {
+	if key == corev1.LabelMetadataName {
+		return l.name, true
+	}
+	return l.Set.Lookup(key)
 }
 
 // Named returns the namespaces of the cluster that match a glob, sorted.

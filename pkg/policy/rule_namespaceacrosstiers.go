@@ -38,6 +38,9 @@ func (c *PreparedRequest) namespacesOf(r reference.Reference) []crossing {
 	if t.Namespace != "" {
 		names = []string{t.Namespace}
 	}
+	if r.Kind == reference.NamespaceSelector && c.est.IsEverything(names) && !c.opens(r) {
+		return nil
+	}
 	if ns, ok := c.podAt(r); ok {
 		names = append(names, ns)
 	}
@@ -50,6 +53,18 @@ func (c *PreparedRequest) namespacesOf(r reference.Reference) []crossing {
 		}
 	}
 	return nil
+}
+
+// opens reports whether it matters that a selector takes in every namespace: it lets all in to production, and has what runs outside it
+// read or write in production. What serves all environments does so by intent, and a route from outside says no more than no route.
+func (c *PreparedRequest) opens(r reference.Reference) bool {
+	switch c.subject().SubjectTier() {
+	case v1alpha1.TierProduction:
+		return true
+	case v1alpha1.TierShared:
+		return false
+	}
+	return r.Use != reference.Routes
 }
 
 // podAt returns the namespace of the Pod that a route is pointed at by its address, and false if there is none.

@@ -17,21 +17,45 @@ func (r *reader) find(text, hint string, pos Position) []Target {
 	if hushOf(hint)&hushAll != 0 {
 		return nil
 	}
-	out := append(r.hosts(text, hint, pos), r.products(text)...)
-	if strings.Contains(text, "%2") || strings.Contains(text, "%3") {
-		if plain, err := url.PathUnescape(text); err == nil {
-			out = append(out, r.resources(plain, lower)...)
-		}
+	if isFile(text) {
+		return r.file(text, lower, pos)
 	}
-	out = append(out, r.apiPaths(text)...)
-	out = append(out, r.namespaceLines(text)...)
+	out := append(r.hosts(text, hint, pos), r.otherNames(text)...)
 	if bucketHint(lower) && !strings.ContainsAny(text, "/ \n") {
 		out = r.keep(out, Target{Kind: Instance, Name: strings.ToLower(text), Unambiguous: true})
 	}
+	return append(out, r.storePaths(text, lower)...)
+}
+
+// file reads a text of several lines.
+func (r *reader) file(text, lower string, pos Position) []Target {
+	if !r.spend(text) {
+		return nil
+	}
+	var out []Target
+	settings(escaped(text), func(keys *outline, h hush, l string) {
+		out = append(out, r.line(l, "", pos, h, true)...)
+		out = append(out, r.otherNames(l)...)
+		out = append(out, r.namespaceLine(keys, l)...)
+		if value := strings.Trim(keys.value, `"', `); bucketHint(strings.ToLower(keys.key)) && isKey(value) {
+			out = r.keep(out, Target{Kind: Instance, Name: strings.ToLower(value), Unambiguous: true})
+		}
+	})
+	return append(out, r.storePaths(text, lower)...)
+}
+
+// otherNames reads one line for names that are neither hosts nor paths of a secret store.
+func (r *reader) otherNames(text string) []Target {
+	out := r.products(text)
 	if len(text) < minResource || !strings.ContainsAny(text, ":/@.") {
 		return out
 	}
-	return append(out, r.resources(text, lower)...)
+	if strings.Contains(text, "%2") || strings.Contains(text, "%3") {
+		if plain, err := url.PathUnescape(text); err == nil {
+			out = append(out, r.resources(plain)...)
+		}
+	}
+	return append(append(out, r.apiPaths(text)...), r.resources(text)...)
 }
 
 // maxHint is the longest name of a variable, flag or key that says anything of its value.
@@ -43,25 +67,9 @@ func bucketHint(l string) bool {
 		l == "account_name" || l == "accountname" || l == "external-name"
 }
 
-// namespaceLines reads the lines of manifests, kubeconfigs and modules by which a file says in which namespace it acts. A label of a
+// namespaceLine reads a line of a manifest, a kubeconfig or a module by which a file says in which namespace it acts. A label of a
 // metric is called so too, but stands in no line of its own.
-func (r *reader) namespaceLines(text string) []Target {
-	if !strings.Contains(text, "\n") || !strings.Contains(text, "amespace") && !strings.Contains(text, "fromHost") || !r.spend(text) {
-		return nil
-	}
-	var out []Target
-	var keys outline
-	for indent, l := range uncommented(text) {
-		keys.line(indent, l)
-		out = append(out, r.namespaceLine(&keys, l)...)
-	}
-	return out
-}
-
 func (r *reader) namespaceLine(keys *outline, l string) []Target {
-	if keys.hush()&hushAll != 0 {
-		return nil
-	}
 	if strings.Contains(keys.key, "/") && below(keys.above, "fromhost") {
 		return r.pair(keys.key)
 	}
@@ -135,20 +143,20 @@ const minResource = 6
 
 // resources reads the words of a text for names of cloud resources. Each is given in every form under which a data
 // store may list it: a file in a bucket names the bucket too.
-func (r *reader) resources(text, hint string) []Target {
+func (r *reader) resources(text string) []Target {
 	if !r.spend(text) {
 		return nil
 	}
 	if !shaped(text) {
-		return append(r.literal(text), r.storePaths(text, hint)...)
+		return r.literal(text)
 	}
-	out := r.accounts(text)
+	var out []Target
 	for word := range strings.FieldsFuncSeq(text, resourceEnds) {
 		if len(word) >= minResource && len(word) <= maxResource {
 			out = append(out, r.resource(word)...)
 		}
 	}
-	return append(out, r.storePaths(text, hint)...)
+	return out
 }
 
 // maxResource is the longest name that a data store may list.

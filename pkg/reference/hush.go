@@ -14,8 +14,8 @@ const (
 	hushPaths
 	// hushMail holds user@domain back: senders and recipients of mail.
 	hushMail
-	// hushShort holds names of one or two labels back: the public names that something is reached by, which are spelled like
-	// a Service and its namespace.
+	// hushShort holds Services back that are spelled by one or two labels: the public names that something is reached by look the
+	// same.
 	hushShort
 	// hushWild holds back what only a wildcard finds: the groups of an API are spelled like hosts of the organisation.
 	hushWild

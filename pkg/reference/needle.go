@@ -10,10 +10,13 @@ func (sc *scanner) holds(h Target) bool {
 	switch {
 	case h.Addr.IsValid():
 		return sc.hush&hushNumbers != 0
-	case sc.hush&hushPaths != 0 && sc.path:
-		return true
 	}
-	return sc.hush&hushShort != 0 && strings.Count(h.Name, ".") < 2
+	return sc.hush&hushPaths != 0 && sc.path
+}
+
+// exact reports whether only an entry of this very name counts.
+func (sc *scanner) exact(h Target, strong bool) bool {
+	return sc.hush&hushWild != 0 || sc.hush&hushShort != 0 && strings.Count(h.Name, ".") < 2 || !strong && (sc.path || sc.mail)
 }
 
 // speaksForItself reports whether a token is a host wherever it stands as a whole, whatever the key before it is called: a name of

@@ -10,6 +10,8 @@ type outline struct {
 	section string
 	// key and value of the present line; empty where it has none.
 	key, value string
+	// equals is true if the key stands before an equals sign.
+	equals bool
 }
 
 type level struct {
@@ -38,7 +40,7 @@ func (o *outline) line(indent int, l string) {
 	if !ok {
 		return
 	}
-	o.key, o.value = key, value
+	o.key, o.value, o.equals = key, value, strings.HasPrefix(strings.TrimLeft(l[min(len(l), len(key)):], " \t"), "=")
 	if len(o.levels) < maxLevels {
 		o.levels = append(o.levels, level{indent, key, hushOf(key)})
 	}
@@ -74,7 +76,7 @@ func (o *outline) hush() hush {
 	ruled := false
 	for i, l := range o.levels {
 		if i == len(o.levels)-1 && l.key == o.key {
-			if strings.Contains(o.value, "=") {
+			if o.equals && strings.Contains(o.value, "=") {
 				return out | l.hush&^hushAll // one pair among several
 			}
 			return out | l.hush

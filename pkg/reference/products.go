@@ -17,6 +17,9 @@ func (r *reader) products(text string) []Target {
 	if strings.Contains(text, "@kubernetescrd") {
 		out = append(out, r.middlewares(text)...)
 	}
+	if strings.Contains(text, "AccountName=") {
+		out = append(out, r.accounts(text)...)
+	}
 	if i := strings.IndexByte(text, ':'); i > 0 && len(text)-i > minEncoded && len(text) < maxResource && !strings.ContainsAny(text, " /\n") {
 		out = append(out, r.cloudID(text[i+1:])...)
 	}
@@ -107,7 +110,7 @@ func (r *reader) pair(value string) []Target {
 	}
 	name, _, _ = strings.Cut(name, ":")
 	if isLabel(name) {
-		return r.keep(nil, Target{Name: name + "." + ns + ".svc", Unambiguous: true})
+		return r.keep(r.namespace(ns), Target{Name: name + "." + ns + ".svc", Unambiguous: true})
 	}
 	return r.namespace(ns)
 }

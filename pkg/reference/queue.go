@@ -100,8 +100,9 @@ func (r *reader) accounts(text string) []Target {
 func (r *reader) literal(text string) []Target {
 	var out []Target
 	for word := range strings.FieldsFuncSeq(text, resourceEnds) {
+		word = strings.TrimRight(word, "/*:")
 		if len(word) >= minResource && len(word) <= maxResource && strings.ContainsAny(word, ":/@.") && r.budget.Spend(tokenCost) {
-			out = r.weak(out, Target{Kind: Resource, Name: strings.TrimRight(lowerASCII(word), "/*:"), Unambiguous: true})
+			out = r.weak(out, Target{Kind: Resource, Name: lowerASCII(word), Unambiguous: true})
 		}
 	}
 	return out

@@ -78,7 +78,7 @@ func (w *walker) podLabels(m map[string]any, p trail) {
 	for key, v := range m {
 		if label, ok := podNamespace(key); ok {
 			if value, ok := v.(string); ok {
-				w.selected(trail{&p, key, 0}, label+"="+value)
+				w.labelled(trail{&p, key, 0}, label, value)
 			}
 		}
 	}
@@ -97,12 +97,21 @@ func (w *walker) requirement(m map[string]any, p trail) {
 		for i, v := range values {
 			if value, ok := v.(string); ok {
 				values := trail{&p, "values", 0}
-				w.selected(trail{&values, "", i}, label+"="+value)
+				w.labelled(trail{&values, "", i}, label, value)
 			}
 		}
 	case "Exists":
 		w.selected(trail{&p, "key", 0}, label)
 	}
+}
+
+// labelled reads the value of a label of namespaces.
+func (w *walker) labelled(p trail, label, value string) {
+	if label == "kubernetes.io/metadata.name" {
+		w.found(p, value, w.namespace(value))
+		return
+	}
+	w.selected(p, label+"="+value)
 }
 
 // expression reads a selector as Calico writes it: a text such as `tier == "sandbox" && has(team)`. What cannot be read selects

@@ -3,6 +3,7 @@ package reference
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -26,7 +27,7 @@ func (r *reader) annotations(path string, all map[string]string, kind string) []
 			out = append(out, r.at(fmt.Sprintf("%s[%q]", path, key), value, r.annotated(key, value, kind))...)
 		}
 	}
-	return out
+	return append(out, r.reflected(path, all)...)
 }
 
 // Acting returns the annotations of an object that something may act on.
@@ -123,30 +124,75 @@ func (r *reader) replicated(name, value, kind string) []Target {
 		}
 		return r.namespace(ns)
 	}
+	if strings.HasSuffix(name, "-matching") {
+		return r.keep(nil, Target{Kind: NamespaceSelector, Name: strings.ReplaceAll(value, ", ", ","), Unambiguous: true})
+	}
 	if !strings.Contains(name, "namespaces") && !strings.HasSuffix(name, "-to") && !strings.Contains(name, "allowed") {
 		return nil
 	}
 	return r.namespaceList(value)
 }
 
+// reflected reads the annotations of Reflector: without a list of namespaces it copies into all of them.
+func (r *reader) reflected(path string, all map[string]string) []Reference {
+	const prefix = "reflector.v1.k8s.emberstack.com/reflection-"
+	if all[prefix+"auto-enabled"] != "true" || strings.TrimSpace(all[prefix+"auto-namespaces"]) != "" {
+		return nil
+	}
+	return r.at(fmt.Sprintf("%s[%q]", path, prefix+"auto-enabled"), "true", r.keep(nil, Target{Kind: NamespaceSelector, Name: AllNamespaces, Unambiguous: true}))
+}
+
 // maxPattern is the longest pattern of names of namespaces that is read.
 const maxPattern = 4 * maxLabel
 
-// namespaceList reads names and patterns of namespaces; regular expressions of the simple sort are read as globs.
+// namespaceList reads names and patterns of namespaces. A regular expression is read as globs that match no less.
 func (r *reader) namespaceList(value string) []Target {
 	var out []Target
 	if !r.spend(value) {
 		return nil
 	}
 	for item := range strings.SplitSeq(value, ",") {
-		if len(item) > maxPattern {
-			continue
+		if len(item) > maxPattern || strings.Contains(item, "{{") || strings.Contains(item, "${") || strings.Contains(item, "$(") {
+			continue // what is put in its place is read where it stands
 		}
-		item = strings.Trim(strings.ToLower(strings.TrimSpace(item)), "^$")
-		item = strings.ReplaceAll(strings.ReplaceAll(item, "[a-z0-9-]*", "*"), ".*", "*")
-		if item != "*" && isLabel(strings.ReplaceAll(item, "*", "x")) {
-			out = r.keep(out, Target{Kind: Namespace, Name: item, Unambiguous: true})
+		for _, glob := range globs(strings.ToLower(strings.TrimSpace(item))) {
+			switch {
+			case glob == AllNamespaces:
+				out = r.keep(out, Target{Kind: NamespaceSelector, Name: AllNamespaces, Unambiguous: true})
+			case isLabel(strings.NewReplacer("*", "x", "?", "x").Replace(glob)):
+				out = r.keep(out, Target{Kind: Namespace, Name: glob, Unambiguous: true})
+			}
 		}
+	}
+	return out
+}
+
+var (
+	repeated = regexp.MustCompile(`(\\[a-z]|\[[^\]]*\]|\.)([*+]|\{[0-9,]*\})|\.\*`)
+	single   = regexp.MustCompile(`\\[a-z]|\[[^\]]*\]`)
+	group    = regexp.MustCompile(`^([^()]*)\(([^()]*)\)([^()]*)$`)
+)
+
+// globs returns the globs that a pattern of names comes to: a glob is one, and a regular expression is one for each alternative.
+func globs(pattern string) []string {
+	pattern = strings.TrimSuffix(strings.TrimPrefix(pattern, "^"), "$")
+	var out []string
+	if m := group.FindStringSubmatch(pattern); m != nil {
+		for part := range strings.SplitSeq(strings.TrimPrefix(m[2], "?:"), "|") {
+			out = append(out, globs(m[1]+part+m[3])...)
+			if len(out) > maxParts {
+				return []string{AllNamespaces}
+			}
+		}
+		return out
+	}
+	for part := range strings.SplitSeq(pattern, "|") {
+		part = strings.TrimSuffix(strings.TrimPrefix(part, "^"), "$")
+		part = single.ReplaceAllString(repeated.ReplaceAllString(part, "*"), "?")
+		if strings.ContainsAny(part, `()[]{}+\^$`) {
+			part = AllNamespaces // no less than it matches
+		}
+		out = append(out, strings.ReplaceAll(part, "**", "*"))
 	}
 	return out
 }

@@ -25,22 +25,30 @@ func (r *reader) hosts(text, hint string, pos Position) []Target {
 		return nil
 	}
 	text = escaped(text)
-	if !strings.ContainsRune(strings.TrimRight(text, "\r\n"), '\n') {
+	if !isFile(text) {
 		if strings.HasSuffix(text, "\n") && comment(strings.TrimSpace(text)) {
 			return nil // a file of one line, which is a comment
 		}
 		return r.line(strings.TrimSpace(text), hint, pos, r.base|hushOf(hint), false)
 	}
 	var out []Target
+	settings(text, func(_ *outline, h hush, l string) { out = append(out, r.line(l, "", pos, h, true)...) })
+	return out
+}
+
+// settings calls read for each line of a file, but for comments and for lines of which everything is held back.
+func settings(text string, read func(keys *outline, h hush, l string)) {
 	var keys outline
 	for indent, l := range uncommented(text) {
 		keys.line(indent, l)
 		if h := keys.hush(); h&hushAll == 0 {
-			out = append(out, r.line(l, "", pos, h, true)...)
+			read(&keys, h, l)
 		}
 	}
-	return out
 }
+
+// isFile reports whether a text has several lines.
+func isFile(text string) bool { return strings.ContainsRune(strings.TrimRight(text, "\r\n"), '\n') }
 
 // uncommented yields the lines of a text without what they say to people, and how far each is indented.
 func uncommented(text string) iter.Seq2[int, string] {
@@ -275,7 +283,7 @@ func (sc *scanner) take(s string, strong, loose bool) bool {
 	if wild && !h.Addr.IsValid() {
 		h.Name = "*." + h.Name
 	}
-	h.Unambiguous, h.Exact = strong, sc.hush&hushWild != 0 || !strong && (sc.path || sc.mail)
+	h.Unambiguous, h.Exact = strong, sc.exact(h, strong)
 	if sc.chance && !h.Addr.IsValid() {
 		sc.out = sc.weak(sc.out, h)
 		return true
@@ -343,7 +351,7 @@ func (sc *scanner) key(s string) {
 // stand says how a token stands that is not behind a key of its own. In a list it stands as the one before.
 func (sc *scanner) stand(t token, keyed bool) {
 	listed := t.listed && !digits(t.text) // a port may follow a comma too
-	alone := sc.only && (!sc.word || !twoLabels(t.text))
+	alone := sc.only && (!sc.word || !twoLabels(t.text)) && (!sc.file || strings.ContainsAny(t.text, ".:"))
 	sc.strong = sc.hint || sc.pos == HostPosition || alone || keyed && sc.named || listed && sc.strong
 	sc.stands = keyed || listed && sc.stands || speaks(t) || sc.stage()
 }
@@ -379,6 +387,9 @@ func (sc *scanner) value(s string, strong, stands bool) {
 		s, strong, stands = strings.TrimPrefix(domain, "//"), strong || !sc.mail, true
 	}
 	end := indexAny(s, "/\\")
+	if end < len(s) && end > 0 && !strings.ContainsAny(s[:end], ".:[") && !rooted && !sc.hint && !sc.named && sc.pos != HostPosition && !sc.mail {
+		strong = false // a folder, a bucket, an image
+	}
 	sc.path = end < len(s) && !strings.HasSuffix(s[:end], ":") // host:/path is what scp takes
 	sc.hostPort(s[:end], strong, stands)
 	if sc.path && isKey(s[:end]) && !strings.Contains(s[:end], ".") {
