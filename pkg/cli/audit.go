@@ -51,6 +51,9 @@ func (e *env) runAudit(ctx context.Context, o *checkOptions) error {
 		return err
 	}
 	report := Report{Results: []Result{}}
+	for _, r := range known.malformed(declaredFile) {
+		report.add(r)
+	}
 	looked := make(map[types.UID]bool, len(known.stored))
 	for _, u := range known.stored {
 		looked[u.GetUID()] = true

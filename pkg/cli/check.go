@@ -107,6 +107,9 @@ func (e *env) runCheck(ctx context.Context, o *checkOptions) error {
 		}
 	}
 	report := Report{Results: []Result{}}
+	for _, r := range known.malformed(declaredFile) {
+		report.add(r)
+	}
 	for _, d := range docs {
 		report.add(known.judge(d, o, at))
 	}
@@ -121,6 +124,9 @@ func (k *snapshot) judge(d document, o *checkOptions, at time.Time) Result {
 	r := Result{File: d.File, Document: d.Index}
 	if d.Err != nil {
 		return r.undecided(d.Err)
+	}
+	if err := strictly(d.Object); err != nil {
+		return r.undecided(err)
 	}
 	req, err := k.requestOf(d.Object, o, at)
 	if err != nil {

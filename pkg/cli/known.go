@@ -94,6 +94,9 @@ func (e *env) given(with []string) ([]*unstructured.Unstructured, error) {
 			// An estate that is read in part would admit what the whole estate denies.
 			return nil, fmt.Errorf("--with %s, document %d: %w; give manifests, or values of the chart that declare environments", d.File, d.Index, d.Err)
 		}
+		if err := strictly(d.Object); err != nil {
+			return nil, fmt.Errorf("--with %s, document %d: %w", d.File, d.Index, err)
+		}
 		more, err := declaredIn(d.Object)
 		if err != nil {
 			return nil, fmt.Errorf("--with %s, document %d: %w", d.File, d.Index, err)

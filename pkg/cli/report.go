@@ -146,6 +146,9 @@ func (r *Report) print(w io.Writer, format string) error {
 // stored stands in for the file of an object that does not come from a manifest.
 const stored = "stored"
 
+// declaredFile stands in for the file of a declaration of the estate.
+const declaredFile = "estate"
+
 func (s *StandingResult) print(w io.Writer) {
 	name := fmt.Sprintf("%s %q", s.Kind, s.Name)
 	if s.Namespace != "" {

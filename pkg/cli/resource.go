@@ -54,16 +54,32 @@ func (k *snapshot) resource(gvk schema.GroupVersionKind) (schema.GroupVersionRes
 	return plural, clusterWide(gvk.GroupKind())
 }
 
-// clusterWide reports whether one of Kubernetes' or Firebreak's own kinds is cluster-scoped.
+// clusterWide reports whether a kind is cluster-scoped: of Kubernetes' and Firebreak's own kinds, and of custom ones that are widely used,
+// since their definitions are seldom at hand where their objects are.
 func clusterWide(gk schema.GroupKind) bool {
 	kinds, all := map[string][]string{
-		"":                          {"Namespace", "Node", "PersistentVolume"},
-		v1alpha1.GroupName:          {v1alpha1.KindEnvironment, v1alpha1.KindDataStore, v1alpha1.KindChangeFreeze, v1alpha1.KindExemption},
-		"rbac.authorization.k8s.io": {"ClusterRole", "ClusterRoleBinding"},
-		"storage.k8s.io":            {"StorageClass", "VolumeAttachment", "VolumeAttributesClass", "CSIDriver", "CSINode"},
-		"networking.k8s.io":         {"IngressClass", "IPAddress", "ServiceCIDR"},
-		"resource.k8s.io":           {"DeviceClass", "DeviceTaintRule", "ResourceSlice"},
-		"certificates.k8s.io":       {"CertificateSigningRequest", "ClusterTrustBundle"},
-	}, []string{"apiextensions.k8s.io", "apiregistration.k8s.io", "admissionregistration.k8s.io", "scheduling.k8s.io", "node.k8s.io", "flowcontrol.apiserver.k8s.io"}
+		"":                               {"Namespace", "Node", "PersistentVolume"},
+		v1alpha1.GroupName:               {v1alpha1.KindEnvironment, v1alpha1.KindDataStore, v1alpha1.KindChangeFreeze, v1alpha1.KindExemption},
+		"rbac.authorization.k8s.io":      {"ClusterRole", "ClusterRoleBinding"},
+		"storage.k8s.io":                 {"StorageClass", "VolumeAttachment", "VolumeAttributesClass", "CSIDriver", "CSINode"},
+		"networking.k8s.io":              {"IngressClass", "IPAddress", "ServiceCIDR"},
+		"resource.k8s.io":                {"DeviceClass", "DeviceTaintRule", "ResourceSlice"},
+		"certificates.k8s.io":            {"CertificateSigningRequest", "ClusterTrustBundle"},
+		"external-secrets.io":            {"ClusterSecretStore", "ClusterExternalSecret", "ClusterPushSecret"},
+		"generators.external-secrets.io": {"ClusterGenerator"},
+		"cert-manager.io":                {"ClusterIssuer"},
+		"trust.cert-manager.io":          {"Bundle"},
+		"argoproj.io":                    {"ClusterWorkflowTemplate", "ClusterAnalysisTemplate"},
+		"kyverno.io":                     {"ClusterPolicy", "ClusterCleanupPolicy"},
+		"gateway.networking.k8s.io":      {"GatewayClass"},
+		"cilium.io":                      {"CiliumClusterwideNetworkPolicy", "CiliumClusterwideEnvoyConfig", "CiliumLoadBalancerIPPool", "CiliumNode"},
+		"projectcalico.org":              {"GlobalNetworkPolicy", "GlobalNetworkSet", "HostEndpoint", "IPPool"},
+		"crd.projectcalico.org":          {"GlobalNetworkPolicy", "GlobalNetworkSet", "HostEndpoint", "IPPool"},
+		"policy.networking.k8s.io":       {"AdminNetworkPolicy", "BaselineAdminNetworkPolicy", "ClusterNetworkPolicy"},
+		"snapshot.storage.k8s.io":        {"VolumeSnapshotClass", "VolumeSnapshotContent"},
+		"karpenter.sh":                   {"NodePool", "NodeClaim"},
+		"tekton.dev":                     {"ClusterTask"},
+		"capsule.clastix.io":             {"Tenant"},
+	}, []string{"constraints.gatekeeper.sh", "templates.gatekeeper.sh", "pkg.crossplane.io", "apiextensions.crossplane.io", "apiextensions.k8s.io", "apiregistration.k8s.io", "admissionregistration.k8s.io", "scheduling.k8s.io", "node.k8s.io", "flowcontrol.apiserver.k8s.io"}
 	return slices.Contains(kinds[gk.Group], gk.Kind) || slices.Contains(all, gk.Group)
 }

@@ -17,7 +17,7 @@ import (
 
 // readiness sets the condition Ready from the problems that the compilation of the estate has found.
 func readiness(e *estate.Estate, kind, name string, list *[]metav1.Condition, generation int64) {
-	ready, reason, message := true, "Compiled", "the whole spec is in force"
+	ready, reason, message := true, "Compiled", cmp.Or(e.Note(kind, name), "the whole spec is in force")
 	for _, p := range e.Problems() {
 		if p.Kind == kind && p.Name == name {
 			ready, reason, message = false, "Malformed", p.Path+": "+p.Message

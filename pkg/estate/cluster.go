@@ -181,7 +181,9 @@ type namespaceLabels struct {
 	name string
 }
 
-func (l namespaceLabels) Has(key string) bool { return key == corev1.LabelMetadataName || l.Set.Has(key) }
+func (l namespaceLabels) Has(key string) bool {
+	return key == corev1.LabelMetadataName || l.Set.Has(key)
+}
 
 func (l namespaceLabels) Get(key string) string {
 	if key == corev1.LabelMetadataName {

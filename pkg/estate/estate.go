@@ -70,6 +70,7 @@ type Estate struct {
 	claims     claims
 	problems   []Problem
 	conflicts  map[objectKey]string
+	notes      map[objectKey]string
 }
 
 type objectKey struct{ kind, name string }
@@ -88,6 +89,7 @@ func Compile(in Input) *Estate {
 		priorities:         in.Priorities,
 		exemptions:         in.Exemptions,
 		conflicts:          map[objectKey]string{},
+		notes:              map[objectKey]string{},
 	}
 	for i := range in.Environments {
 		e.addEnvironment(&in.Environments[i])
@@ -135,6 +137,9 @@ func (e *Estate) problem(kind, name, path, format string, args ...any) {
 
 // Problems returns what could not be compiled.
 func (e *Estate) Problems() []Problem { return e.problems }
+
+// Note returns what is worth knowing of a declaration that is in force; empty: nothing.
+func (e *Estate) Note(kind, name string) string { return e.notes[objectKey{kind, name}] }
 
 // Conflict returns why an object of a kind is in conflict with another, or an empty text.
 func (e *Estate) Conflict(kind, name string) string { return e.conflicts[objectKey{kind, name}] }

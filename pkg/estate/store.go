@@ -90,7 +90,10 @@ func (e *Estate) addStore(d *v1alpha1.DataStore) {
 		key := s.Namespace + "/" + s.Name
 		e.stores.services[key] = append(e.stores.services[key], owner(s.Name+"."+s.Namespace+".svc"))
 	}
-	for _, r := range d.Spec.ResourceNames {
+	for i, r := range d.Spec.ResourceNames {
+		if !reference.HasForm(r) {
+			e.notes[objectKey{v1alpha1.KindDataStore, d.Name}] = fmt.Sprintf("the whole spec is in force; spec.resourceNames[%d] %q has no known form, so only this spelling of it is found", i, r)
+		}
 		e.addResource(reference.CanonicalResource(r), owner(r))
 	}
 	e.addCredentials(d.Spec.Credentials, owner)
