@@ -21,8 +21,12 @@ func data(in *Input) []Reference {
 
 // dataTargets reads one key of a ConfigMap or Secret: a value, a file, or a script.
 func (r *reader) dataTargets(key, value string) []Target {
-	out := append(r.find(value, key, Value), r.namespaceVariable(key, value)...)
-	out = append(out, r.find(unwrapped(strings.TrimSpace(value)), key, Value)...)
+	hint := key
+	if hushOf(key) != 0 && (isFile(value) || isFileName(key)) {
+		hint = "" // the name of a file says nothing of what stands in it
+	}
+	out := append(r.find(value, hint, Value), r.namespaceVariable(key, value)...)
+	out = append(out, r.find(unwrapped(strings.TrimSpace(value)), hint, Value)...)
 	if digits(key) {
 		out = append(out, r.portMapping(value)...)
 	}
@@ -30,6 +34,15 @@ func (r *reader) dataTargets(key, value string) []Target {
 		out = append(out, r.scriptText(value)...)
 	}
 	return out
+}
+
+// isFileName reports whether a key is the name of a file of settings.
+func isFileName(key string) bool {
+	switch ext := key[strings.LastIndexByte(key, '.')+1:]; strings.ToLower(ext) {
+	case "conf", "cfg", "cnf", "config", "ini", "properties", "yaml", "yml", "json", "toml", "xml", "txt", "env", "sh", "py", "sql", "list", "rules", "lua", "hcl", "tf":
+		return len(ext) < len(key)
+	}
+	return false
 }
 
 // portMapping reads namespace/service:port, as ingress controllers take it for a port of TCP or UDP that they open.
