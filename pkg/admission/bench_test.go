@@ -153,7 +153,7 @@ func BenchmarkOperators(b *testing.B) {
 // before.
 func recordedReviews(b *testing.B) [][]byte {
 	b.Helper()
-	files, err := filepath.Glob(filepath.Join("..", "e2e", "daily", "testdata", "requests", "*.yaml"))
+	files, err := filepath.Glob(filepath.Join("..", "e2e", "falsepositives", "testdata", "requests", "*.yaml"))
 	if err != nil || len(files) == 0 {
 		b.Fatalf("no recordings: %v", err)
 	}

@@ -254,7 +254,7 @@ func (p *parts) register(events record.EventRecorder) {
 		Deadline:    p.opts.WebhookTimeout - 2*time.Second,
 		Controllers: admission.NewLimiter(time.Second, 20),
 	}
-	p.server.Register("/admit", p.closing(admission.NewGate(&ctrladmission.Webhook{Handler: h}, p.opts.memory(), p.metrics)))
+	p.server.Register("/admit", p.closing(admission.NewServer(h, p.opts.memory(), p.metrics)))
 	p.server.Register("/stamp", p.closing(&ctrladmission.Webhook{Handler: admission.Stamper{}}))
 }
 

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// result is what one server costs on one body.
+type result struct {
+	Server string `json:"server"`
+	Hosts  int    `json:"hosts"`
+	Body   string `json:"body"`
+	Bytes  int    `json:"bytes"`
+	// CPU of the server in milliseconds per request, and the ratio to that of controller-runtime's server on the same body.
+	CPU   float64 `json:"cpuMsPerRequest"`
+	Ratio float64 `json:"ratioToControllerRuntime"`
+	// Rate in requests a second; P50 and P99 in milliseconds, with all connections busy.
+	Rate float64 `json:"requestsPerSecond"`
+	P50  float64 `json:"p50Ms"`
+	P99  float64 `json:"p99Ms"`
+	// RSS of the server afterwards, in MiB.
+	RSS float64 `json:"rssMiB"`
+}
+
+type server struct {
+	name  string
+	hosts int
+	cmd   *exec.Cmd
+	stdin io.Closer
+	url   string
+}
+
+// start runs this command again as a server.
+func start(name string, hosts int, profiles string) (*server, error) {
+	s := &server{name: name, hosts: hosts, cmd: exec.Command("/proc/self/exe", "-serve", name, "-hosts", fmt.Sprint(hosts))}
+	if profiles != "" {
+		s.cmd.Args = append(s.cmd.Args, "-profile", fmt.Sprintf("%s/%s-%d.pprof", profiles, name, hosts))
+	}
+	s.cmd.Stderr = os.Stderr
+	in, err := s.cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		return nil, fmt.Errorf("%s did not start: %w", name, err)
+	}
+	s.stdin, s.url = in, "https://127.0.0.1:"+strings.TrimSpace(line)+"/?timeout=10s"
+	return s, nil
+}
+
+func (s *server) stop() {
+	_ = s.stdin.Close() // it ends with its input
+	_ = s.cmd.Wait()
+}
+
+// cpu returns the CPU time that the server has used.
+func (s *server) cpu() time.Duration {
+	total := time.Duration(0)
+	tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", s.cmd.Process.Pid))
+	for _, t := range tasks {
+		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/schedstat", s.cmd.Process.Pid, t.Name()))
+		if err == nil {
+			total += time.Duration(atoi(strings.Fields(string(raw))[0]))
+		}
+	}
+	return total
+}
+
+func (s *server) rss() float64 {
+	raw, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	for line := range strings.Lines(string(raw)) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == "VmRSS:" {
+			return float64(atoi(f[1])) / 1024
+		}
+	}
+	return 0
+}
+
+// connections is how many requests are sent at once.
+const connections = 16
+
+// load sends bodies for a time: every fifth is the violating one.
+func (s *server) load(b body, length time.Duration) (result, error) {
+	c := &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // the server's certificate is made for this run
+		TLSNextProto:    map[string]func(string, *tls.Conn) http.RoundTripper{}, MaxIdleConnsPerHost: connections, DisableCompression: true,
+	}}
+	defer c.CloseIdleConnections()
+	var n atomic.Int64
+	var mu sync.Mutex
+	var times []time.Duration
+	var failure error
+	send := func(until time.Time) {
+		var mine []time.Duration
+		for time.Now().Before(until) {
+			raw, want := b.clean, `"allowed":true`
+			if n.Add(1)%5 == 0 {
+				raw = b.violates
+				if s.name == "firebreak" && !b.stored {
+					want = `"allowed":false`
+				}
+			}
+			began := time.Now()
+			resp, err := c.Post(s.url, "application/json", bytes.NewReader(raw))
+			if err == nil {
+				var answer []byte
+				answer, err = io.ReadAll(resp.Body)
+				_ = resp.Body.Close()
+				if err == nil && !strings.Contains(string(answer), want) {
+					err = fmt.Errorf("%s on %s answers %.300s", s.name, b.name, answer)
+				}
+			}
+			if err != nil {
+				mu.Lock()
+				failure = err
+				mu.Unlock()
+				return
+			}
+			mine = append(mine, time.Since(began))
+		}
+		mu.Lock()
+		times = append(times, mine...)
+		mu.Unlock()
+	}
+	all := func(length time.Duration) {
+		var wg sync.WaitGroup
+		for range connections {
+			wg.Go(func() { send(time.Now().Add(length)) })
+		}
+		wg.Wait()
+	}
+	all(length / 4) // warm up
+	times = nil
+	cpu, began := s.cpu(), time.Now()
+	all(length)
+	took := time.Since(began)
+	if failure != nil || len(times) == 0 {
+		return result{}, fmt.Errorf("no answers: %w", failure)
+	}
+	slices.Sort(times)
+	count := float64(len(times))
+	ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+	return result{
+		Server: s.name, Hosts: s.hosts, Body: b.name, Bytes: len(b.clean), CPU: ms(s.cpu()-cpu) / count, Rate: count / took.Seconds(),
+		P50: ms(times[len(times)/2]), P99: ms(times[len(times)*99/100]), RSS: s.rss(),
+	}, nil
+}
+
+// measure runs every server on every body, in turn, several times.
+func measure(length time.Duration, rounds int, only []string, profiles string) ([]result, error) {
+	pin(1)
+	var servers []*server
+	defer func() {
+		for _, s := range servers {
+			s.stop()
+		}
+	}()
+	for _, kind := range []struct {
+		name  string
+		hosts int
+	}{{"raw", 0}, {"controller-runtime", 0}, {"firebreak", 10}, {"firebreak", 1000}, {"firebreak", 100000}} {
+		s, err := start(kind.name, kind.hosts, profiles)
+		if err != nil {
+			return nil, err
+		}
+		servers = append(servers, s)
+	}
+	var out []result
+	for _, b := range bodies() {
+		if only[0] != "" && !slices.Contains(only, b.name) {
+			continue
+		}
+		runs := make([][]result, len(servers))
+		for range rounds {
+			for i, s := range servers {
+				r, err := s.load(b, length)
+				if err != nil {
+					return nil, err
+				}
+				runs[i] = append(runs[i], r)
+			}
+		}
+		var floor float64
+		for i, s := range servers {
+			slices.SortFunc(runs[i], func(a, b result) int { return int((a.CPU - b.CPU) * 1e6) })
+			median := runs[i][len(runs[i])/2]
+			if s.name == "controller-runtime" {
+				floor = median.CPU
+			}
+			out = append(out, median)
+		}
+		for i := range out[len(out)-len(servers):] {
+			r := &out[len(out)-len(servers)+i]
+			r.Ratio = r.CPU / floor
+		}
+	}
+	return out, nil
+}
