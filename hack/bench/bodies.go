@@ -18,7 +18,7 @@ const databases = "production.rds.example.com"
 
 // bodies are reviews like those that API servers send: with managed fields, probes, resources and annotations.
 func bodies() []body {
-	job, deployment, cron := workloadOf(3), workloadOf(28), workloadOf(210)
+	job, deployment, cron := workloadOf(6), workloadOf(75), workloadOf(620)
 	return []body{
 		of("job", "Job", "batch", "jobs", func(host string) string {
 			return object("batch/v1", "Job", `"backoffLimit":3,"template":`+job(host))
@@ -67,8 +67,8 @@ func workloadOf(variables int) func(host string) string {
 			env = append(env, fmt.Sprintf(`{"name":"DATABASE_URL","value":"postgres://app@%s:5432/shop?sslmode=require"}`, host),
 				`{"name":"POD_NAME","valueFrom":{"fieldRef":{"apiVersion":"v1","fieldPath":"metadata.name"}}}`,
 				`{"name":"PASSWORD","valueFrom":{"secretKeyRef":{"name":"shop","key":"password"}}}`)
-			out = append(out, fmt.Sprintf(`{"name":"c%d","image":"registry.example.com/team/shop-%d@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","command":["/bin/sh","-c"],`+
-				`"args":["exec /app/server --listen 0.0.0.0:8080 --config /etc/shop/config.yaml --upstream http://catalog.dev.svc.cluster.local:8080 --log-level info"],`+
+			out = append(out, fmt.Sprintf(`{"name":"c%d","image":"registry.example.com/team/shop-%d@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","command":["/app/server"],`+
+				`"args":["--listen=:8080","--config=/etc/shop/config.yaml","--upstream=http://catalog.dev.svc.cluster.local:8080","--log-level=info"],`+
 				`"ports":[{"name":"http","containerPort":8080,"protocol":"TCP"}],"env":[%s],"resources":{"limits":{"cpu":"1","memory":"512Mi"},"requests":{"cpu":"100m","memory":"128Mi"}},`+
 				`"livenessProbe":{"httpGet":{"path":"/healthz","port":"http","scheme":"HTTP"},"initialDelaySeconds":10,"timeoutSeconds":1,"periodSeconds":10},`+
 				`"readinessProbe":{"httpGet":{"path":"/ready","port":"http","scheme":"HTTP"},"periodSeconds":5},"volumeMounts":[{"name":"config","mountPath":"/etc/shop","readOnly":true}],`+

@@ -66,6 +66,7 @@ type Estate struct {
 	production bool
 	exemptions []v1alpha1.Exemption
 	stores     stores
+	needles    needles
 	members    members
 	claims     claims
 	problems   []Problem
@@ -109,6 +110,7 @@ func Compile(in Input) *Estate {
 	e.addServices(in.Services)
 	e.addVolumes(in.Volumes)
 	e.addStores(in.DataStores)
+	e.compileNeedles()
 	return e
 }
 

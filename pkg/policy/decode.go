@@ -204,7 +204,7 @@ func (c *PreparedRequest) read(o *object, b *budget.Budget) error {
 // which of the targets that it names matter.
 func (c *PreparedRequest) input() reference.Input {
 	return reference.Input{
-		Namespace: c.req.Namespace, Kind: c.req.Kind.GroupKind(), Budget: c.budget, Known: c.known, Declared: c.est.Declares,
+		Namespace: c.req.Namespace, Kind: c.req.Kind.GroupKind(), Budget: c.budget, Known: c.known, Declared: c.est.Declares, Word: c.est.MayName(c.req.Namespace),
 		ConfigMaps: c.contents(configMapKind().Kind, c.view.ConfigMaps), Secrets: c.contents(secretKind().Kind, c.view.Secrets),
 	}
 }

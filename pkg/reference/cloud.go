@@ -7,7 +7,7 @@ import (
 )
 
 func (r *reader) find(text, hint string, pos Position) []Target {
-	if text == "" {
+	if text == "" || pos != HostPosition && !r.mayName(text) {
 		return nil
 	}
 	lower := ""
@@ -33,7 +33,7 @@ func (r *reader) file(text, lower string, pos Position) []Target {
 		return nil
 	}
 	var out []Target
-	settings(escaped(text), func(keys *outline, h hush, l string) {
+	r.settings(escaped(text), func(keys *outline, h hush, l string) {
 		out = append(out, r.line(l, "", pos, h, true)...)
 		out = append(out, r.otherNames(l)...)
 		out = append(out, r.namespaceLine(keys, l)...)

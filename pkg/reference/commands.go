@@ -65,7 +65,7 @@ func programOf(words []string) (program string, begin int) {
 
 // commandTextTargets reads commands that stand in a text which some shell will run: here-documents, aliases, what eval is given.
 func (r *reader) commandTextTargets(text string) []Target {
-	if !strings.ContainsAny(text, " \t") || !r.spend(text) {
+	if !strings.ContainsAny(text, " \t") || !r.mayName(text) || !r.spend(text) {
 		return nil
 	}
 	var out []Target

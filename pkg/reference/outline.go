@@ -17,7 +17,9 @@ type outline struct {
 type level struct {
 	indent int
 	key    string
-	hush   hush
+	// hush of the key, once somebody has asked.
+	hush  hush
+	asked bool
 }
 
 // maxLevels is how many keys above a line are remembered.
@@ -42,7 +44,7 @@ func (o *outline) line(indent int, l string) {
 	}
 	o.key, o.value, o.equals = key, value, strings.HasPrefix(strings.TrimLeft(l[min(len(l), len(key)):], " \t"), "=")
 	if len(o.levels) < maxLevels {
-		o.levels = append(o.levels, level{indent, key, hushOf(key)})
+		o.levels = append(o.levels, level{indent: indent, key: key})
 	}
 }
 
@@ -74,7 +76,11 @@ func keyOf(l string) (key, value string, ok bool) {
 func (o *outline) hush() hush {
 	var out hush
 	ruled := false
-	for i, l := range o.levels {
+	for i := range o.levels {
+		l := &o.levels[i]
+		if !l.asked {
+			l.hush, l.asked = hushOf(l.key), true
+		}
 		if i == len(o.levels)-1 && l.key == o.key {
 			if o.equals && strings.Contains(o.value, "=") {
 				return out | l.hush&^hushAll // one pair among several

@@ -10,6 +10,8 @@ type reader struct {
 	known func(Target) bool
 	// base is what the place of the text that is read holds back, besides what its name does.
 	base hush
+	// word reports whether a word is one of a declared name's; nil: nobody can tell, and every text is read.
+	word func(word string, hash uint64, dotted bool) bool
 	// prints are the fingerprints of what is only found by chance; nil: such targets are kept like others.
 	prints map[Print]struct{}
 	// seen are the targets of the text that is read, each once.

@@ -72,6 +72,8 @@ type Input struct {
 	Known func(Target) bool
 	// Declared reports whether a fingerprint is that of something declared. Nil: each may be.
 	Declared func(Print) bool
+	// Word reports whether a word, given with its hash and whether it follows a dot, is one of a declared name's. Nil: each may be.
+	Word func(word string, hash uint64, dotted bool) bool
 
 	*reader
 }
@@ -80,6 +82,7 @@ type Input struct {
 func (in *Input) begin() {
 	if in.reader == nil {
 		in.reader = newReader(in.Budget, in.Known)
+		in.word = in.Word
 	}
 }
 

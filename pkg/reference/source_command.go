@@ -109,6 +109,9 @@ func (in *Input) Calls(words []string, lookup workload.Lookup) iter.Seq[workload
 
 // script reads the commands of a script, at any depth.
 func (r *reader) script(text string, lookup workload.Lookup) []Target {
+	if !r.mayName(text) {
+		return nil
+	}
 	var out []Target
 	itself := true
 	for call := range workload.Calls([]string{"sh", "-c", text}, lookup, r.budget) {

@@ -32,15 +32,19 @@ func (r *reader) hosts(text, hint string, pos Position) []Target {
 		return r.line(strings.TrimSpace(text), hint, pos, r.base|hushOf(hint), false)
 	}
 	var out []Target
-	settings(text, func(_ *outline, h hush, l string) { out = append(out, r.line(l, "", pos, h, true)...) })
+	r.settings(text, func(_ *outline, h hush, l string) { out = append(out, r.line(l, "", pos, h, true)...) })
 	return out
 }
 
-// settings calls read for each line of a file, but for comments and for lines of which everything is held back.
-func settings(text string, read func(keys *outline, h hush, l string)) {
+// settings calls read for each line of a file that may name something, but for comments and for lines of which everything is held back.
+func (r *reader) settings(text string, read func(keys *outline, h hush, l string)) {
 	var keys outline
+	all := strings.Contains(text, "amespace") || strings.Contains(text, "fromHost") // such a key may stand lines above
 	for indent, l := range uncommented(text) {
 		keys.line(indent, l)
+		if !all && !r.mayName(l) {
+			continue
+		}
 		if h := keys.hush(); h&hushAll == 0 {
 			read(&keys, h, l)
 		}

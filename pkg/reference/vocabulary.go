@@ -256,3 +256,12 @@ func link(w string) bool {
 	}
 	return false
 }
+
+// mark: words beside which short names have a meaning.
+func mark(w string) bool {
+	switch w {
+	case "ns", "project", "namespaces", "fromhost", "secrets", "configmaps", "invoke", "kubernetescrd", "accountname", "arn", "kubens", "vault", "iqn":
+		return true
+	}
+	return false
+}

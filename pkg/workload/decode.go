@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strings"
 
+	json2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	kjson "sigs.k8s.io/json"
 )
 
@@ -16,6 +18,10 @@ import (
 // error.
 func Decode[T any](raw []byte) (*T, error) {
 	out := new(T)
+	if json2.Unmarshal(raw, out, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) == nil {
+		return out, nil
+	}
+	out = new(T) // what this decoder refuses, the API server's own has the last word on
 	err := kjson.UnmarshalCaseSensitivePreserveInts(raw, out)
 	if err == nil {
 		return out, nil
