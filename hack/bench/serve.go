@@ -26,6 +26,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
+	serving "github.com/firebreak-dev/firebreak/pkg/server"
 )
 
 // serve answers on a free port, which it prints, until its standard input ends.
@@ -40,6 +41,7 @@ func serve(kind string, hosts int) error {
 	case "controller-runtime":
 		h = &ctrladmission.Webhook{Handler: allow{}}
 	case "firebreak":
+		go serving.TuneGC(context.Background(), 1<<30)
 		h = firebreak(hosts)
 	default:
 		return fmt.Errorf("there is no server %q", kind)

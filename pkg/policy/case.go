@@ -119,7 +119,12 @@ func (e *Evaluator) prepare(req *Request, w *ClusterView, b *budget.Budget, bare
 	if c.requester, c.missing = w.requester(req.User); c.missing != nil {
 		return c, nil
 	}
-	if err := c.decode(); err != nil {
+	c.same = req.Operation == Update && req.SubResource == "" && sameAsStored(req.Object, req.OldObject)
+	if c.same {
+		if err := c.unchanged(); err != nil {
+			return nil, err
+		}
+	} else if err := c.decode(); err != nil {
 		return nil, err
 	}
 	if c.membership, c.missing = c.placeOf(); c.missing != nil {
@@ -128,7 +133,7 @@ func (e *Evaluator) prepare(req *Request, w *ClusterView, b *budget.Budget, bare
 	if err := c.knownSubresource(); err != nil {
 		return nil, err
 	}
-	if c.same = req.Operation == Update && req.SubResource == "" && sameAsStored(c.new, c.old); c.same {
+	if c.same {
 		return c, nil
 	}
 	if err := c.know(); err != nil || c.missing != nil {

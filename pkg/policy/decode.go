@@ -239,16 +239,6 @@ func (o *object) controller() *metav1.OwnerReference {
 	return metav1.GetControllerOfNoCopy(&o.meta)
 }
 
-// sameAsStored reports whether an update stores what is stored already: GitOps controllers send such updates every
-// few minutes, and nothing may stop them.
-func sameAsStored(object, old *object) bool {
-	if object == nil || old == nil {
-		return false
-	}
-	a, b := object.generic(), old.generic()
-	return a != nil && b != nil && reflect.DeepEqual(a, b)
-}
-
 // generic decodes an object, without the fields that every write changes. It returns nil if it is not an object.
 func generic(raw []byte) map[string]any {
 	var m map[string]any

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
@@ -15,12 +17,16 @@ func (c *PreparedRequest) places(findings []Finding) {
 	if c.new == nil || len(findings) == 0 || c.req.Operation == Connect {
 		return
 	}
-	inContainer := containerPath()
 	for i := range findings {
 		switch f := &findings[i]; {
 		case f.Action == v1alpha1.ActionAudit: // only machines read it
 		case inContainer.MatchString(f.Path):
-			f.place = placeIn(c.new.generic(), inContainer.FindStringSubmatch(f.Path))
+			m := inContainer.FindStringSubmatch(f.Path)
+			if c.new.work != nil && strings.TrimSuffix(m[1], ".") == c.new.work.Template.SpecPath() {
+				f.place = placeInSpec(&c.new.work.Template.Spec, m)
+			} else {
+				f.place = placeIn(c.new.generic(), m)
+			}
 		default:
 			f.place = strings.TrimPrefix(f.Path, c.templatePrefix())
 		}
@@ -35,10 +41,29 @@ func (c *PreparedRequest) templatePrefix() string {
 	return c.new.work.Template.Path + ".spec."
 }
 
-// containerPath matches a path into a container, in parts: the path of the spec, the list, the index in it, the index of the variable, if
+// inContainer matches a path into a container, in parts: the path of the spec, the list, the index in it, the index of the variable, if
 // it is one, and the rest.
-func containerPath() *regexp.Regexp {
-	return regexp.MustCompile(`^((?:[A-Za-z]+(?:\[\d+\])?\.)*)(containers|initContainers|ephemeralContainers)\[(\d+)\]\.(?:env\[(\d+)\])?(.*)$`)
+var inContainer = regexp.MustCompile(`^((?:[A-Za-z]+(?:\[\d+\])?\.)*)(containers|initContainers|ephemeralContainers)\[(\d+)\]\.(?:env\[(\d+)\])?(.*)$`)
+
+// placeInSpec describes a path into a container of a decoded spec.
+func placeInSpec(spec *corev1.PodSpec, m []string) string {
+	var c *corev1.Container
+	switch i, _ := strconv.Atoi(m[3]); { // digits
+	case m[2] == "containers" && i < len(spec.Containers):
+		c = &spec.Containers[i]
+	case m[2] == "initContainers" && i < len(spec.InitContainers):
+		c = &spec.InitContainers[i]
+	case m[2] == "ephemeralContainers" && i < len(spec.EphemeralContainers):
+		common := corev1.Container(spec.EphemeralContainers[i].EphemeralContainerCommon)
+		c = &common
+	default:
+		return ""
+	}
+	variable := ""
+	if i, err := strconv.Atoi(m[4]); err == nil && i < len(c.Env) {
+		variable = c.Env[i].Name
+	}
+	return described(c.Name, variable, m, len(spec.Containers)+len(spec.InitContainers)+len(spec.EphemeralContainers) > 1)
 }
 
 // placeIn describes a path into a container: env "DB_HOST" of container "app", args[0]. The container is named if the template has
@@ -47,9 +72,17 @@ func placeIn(tree map[string]any, m []string) string {
 	spec := at(tree, strings.TrimSuffix(m[1], "."))
 	container := member(spec, m[2], m[3])
 	name, _ := container["name"].(string)
+	variable := ""
+	if m[4] != "" {
+		variable, _ = member(container, "env", m[4])["name"].(string)
+	}
+	return described(name, variable, m, several(spec))
+}
+
+// described puts a place into words.
+func described(name, variable string, m []string, several bool) string {
 	where := m[5]
 	if m[4] != "" {
-		variable, _ := member(container, "env", m[4])["name"].(string)
 		if variable == "" || len(variable) > maxNamed {
 			return ""
 		}
@@ -58,7 +91,7 @@ func placeIn(tree map[string]any, m []string) string {
 	switch {
 	case name == "" || len(name) > maxNamed:
 		return ""
-	case several(spec):
+	case several:
 		where += fmt.Sprintf(" of container %q", name)
 	}
 	return where

@@ -76,6 +76,8 @@ type Input struct {
 	Word func(word string, hash uint64, dotted bool) bool
 
 	*reader
+	// boxes are the containers of every template, once they were asked for.
+	boxes []workload.Container
 }
 
 // begin makes ready to read.
@@ -128,11 +130,12 @@ func (in *Input) templates() []*workload.Template {
 func (in *Input) Containers() []workload.Container { return in.containers() }
 
 func (in *Input) containers() []workload.Container {
-	var out []workload.Container
-	for _, t := range in.templates() {
-		out = append(out, t.Containers()...)
+	if in.boxes == nil {
+		for _, t := range in.templates() {
+			in.boxes = append(in.boxes, t.Containers()...)
+		}
 	}
-	return out
+	return in.boxes
 }
 
 // Source is one kind of place in which references stand.

@@ -16,8 +16,14 @@ func commands(in *Input) []Reference {
 		out = in.words(workload.CommandOf(in.Command), func(string) (string, bool) { return "", false })
 	}
 	for _, c := range in.containers() {
-		vars := in.Environment(c)
-		lookup := func(n string) (string, bool) { v, ok := vars[n]; return v, ok }
+		var vars map[string]string
+		lookup := func(n string) (string, bool) {
+			if vars == nil { // most commands name no variable
+				vars = in.Environment(c)
+			}
+			v, ok := vars[n]
+			return v, ok
+		}
 		for _, cmd := range c.Commands() {
 			out = append(out, in.words(cmd, lookup)...)
 		}

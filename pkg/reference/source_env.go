@@ -2,6 +2,7 @@ package reference
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -13,9 +14,16 @@ import (
 func env(in *Input) []Reference {
 	var out []Reference
 	for _, c := range in.containers() {
-		vars := in.fromSources(c.Container)
-		for i, e := range c.Env {
-			value := in.resolve(&e, c.Template, vars)
+		var vars map[string]string
+		if composes(c.Container) {
+			vars = in.fromSources(c.Container)
+		}
+		for i := range c.Env {
+			e := &c.Env[i]
+			value := e.Value
+			if vars != nil {
+				value = in.resolve(e, c.Template, vars)
+			}
 			if e.Value == "" {
 				continue
 			}
@@ -33,8 +41,16 @@ func env(in *Input) []Reference {
 	return out
 }
 
+// composes reports whether a variable of a container is made of others.
+func composes(c *corev1.Container) bool {
+	return slices.ContainsFunc(c.Env, func(e corev1.EnvVar) bool { return strings.Contains(e.Value, "$(") })
+}
+
 // variable reads the value of a variable, which may be a text in base64.
 func (r *reader) variable(name, value string) []Target {
+	if !r.mayName(value) {
+		return r.namespaceVariable(name, value)
+	}
 	out := append(r.find(value, name, Value), r.namespaceVariable(name, value)...)
 	return append(out, r.find(unwrapped(value), name, Value)...)
 }
@@ -42,6 +58,9 @@ func (r *reader) variable(name, value string) []Target {
 // namespaceVariable reads the variables that tell programs which namespace to act in. Others that end so often mean
 // something else: the prefix of metrics, a tenant of another system.
 func (r *reader) namespaceVariable(name, value string) []Target {
+	if len(name) < len("NAMESPACE") || name[len(name)-1]|0x20 != 'e' && name[len(name)-1]|0x20 != 's' {
+		return nil
+	}
 	switch strings.ToUpper(name) {
 	case "NAMESPACE", "NAMESPACES", "WATCH_NAMESPACE", "WATCH_NAMESPACES", "POD_NAMESPACE", "KUBE_NAMESPACE", "KUBERNETES_NAMESPACE",
 		"K8S_NAMESPACE", "TARGET_NAMESPACE", "TARGET_NAMESPACES", "HELM_NAMESPACE":

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -85,10 +84,7 @@ func Run(ctx context.Context, o Options, log logr.Logger) error {
 	if err := p.serveWhenCertified(); err != nil {
 		return err
 	}
-	if o.MemoryLimit > 0 {
-		// The rest is for memory that the runtime does not count.
-		debug.SetMemoryLimit(o.MemoryLimit / 10 * 9)
-	}
+	go TuneGC(ctx, o.MemoryLimit)
 	log.Info("starting", "memoryLimit", o.MemoryLimit, "cluster", o.ClusterName, "defaultEnvironment", o.DefaultEnvironment, "namespace", o.Namespace)
 	if err := p.mgr.Start(p.drain(ctx)); err != nil {
 		return fmt.Errorf("run: %w", err)

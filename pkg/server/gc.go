@@ -1,0 +1,47 @@
+package server
+
+import (
+	"context"
+	"os"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+)
+
+// headroom is how many bytes the heap may grow by before garbage is collected. What the server keeps is small, so that Go's default, which
+// lets the heap double, would collect many times a second under load.
+const headroom = 32 << 20
+
+// TuneGC sets the pace of garbage collection by what is live, until the context ends. The environment variables GOGC and GOMEMLIMIT take
+// precedence. limit is how many bytes the process may use; 0 means that the limit is not known.
+func TuneGC(ctx context.Context, limit int64) {
+	if limit > 0 && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(limit / 10 * 9) // the rest is for memory that the runtime does not count
+	}
+	if os.Getenv("GOGC") != "" {
+		return
+	}
+	tick := time.NewTicker(10 * time.Second)
+	defer tick.Stop()
+	for {
+		debug.SetGCPercent(gcPercent(liveHeap()))
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// gcPercent returns the growth in percent that comes to the headroom, within bounds: a large heap is collected more often than by default,
+// and a tiny one is not left alone for ever.
+func gcPercent(live uint64) int {
+	return int(max(60, min(800, headroom*100/max(live, 1))))
+}
+
+// liveHeap returns how many bytes the last collection found in use.
+func liveHeap() uint64 {
+	s := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
+}
