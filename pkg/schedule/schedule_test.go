@@ -85,6 +85,21 @@ func TestChangesOfTheClock(t *testing.T) {
 		"several starts that are left out": {
 			"they are one opening", "0,15,30,45 1 * * *", "Europe/London", "2026-03-29T00:00:00Z", "2026-03-30T00:00:00Z", []string{"2026-03-29T01:00:00Z"},
 		},
+		"a start late in the hour that New York has twice": {
+			"it opens once, at the first of the two, in every part of the hour", "45 1 * * *", "America/New_York", "2026-11-01T04:00:00Z", "2026-11-02T05:00:00Z", []string{"2026-11-01T05:45:00Z"},
+		},
+		"a shift of two hours, back": {
+			"Troll goes from 03:00 to 01:00", "30 1 * * *", "Antarctica/Troll", "2026-10-24T12:00:00Z", "2026-10-25T12:00:00Z", []string{"2026-10-24T23:30:00Z"},
+		},
+		"a shift of three hours, back": {
+			"Casey went from 02:00 to 23:00 of the day before", "30 23 * * *", "Antarctica/Casey", "2010-03-04T00:00:00Z", "2010-03-05T00:00:00Z", []string{"2010-03-04T12:30:00Z"},
+		},
+		"a day that Apia has twice": {
+			"Samoa had the 4th of July 1892 twice; 13:00 of the first is 12:33:04 ahead", "0 13 4 7 *", "Pacific/Apia", "1892-07-01T00:00:00Z", "1892-07-10T00:00:00Z", []string{"1892-07-04T00:26:56Z"},
+		},
+		"a day that Apia leaves out": {
+			"Samoa went from the 29th to the 31st of December 2011, whose first instant is 10:00 UTC", "0 2 30 12 *", "Pacific/Apia", "2011-12-29T00:00:00Z", "2012-01-02T00:00:00Z", []string{"2011-12-30T10:00:00Z"},
+		},
 		"every hour of the long day": {
 			"the repeated hour opens once", "0 * * * *", "Europe/London", "2026-10-25T00:00:00Z", "2026-10-25T03:00:00Z",
 			[]string{"2026-10-25T00:00:00Z", "2026-10-25T02:00:00Z"},
@@ -132,6 +147,54 @@ func TestBoundsOfAnInterval(t *testing.T) {
 	var zero schedule.Schedule
 	if zero.IsOpen(start) {
 		t.Error("the zero schedule is open")
+	}
+}
+
+// A schedule without a recurrence is open once: from its start, else from an instant that the caller names, to its end, if it has one.
+func TestCompileOneInterval(t *testing.T) {
+	instant := func(text string) *metav1.Time {
+		if text == "" {
+			return nil
+		}
+		return &metav1.Time{Time: at(t, text)}
+	}
+	const from = "2026-11-28T01:00:00Z"
+	for name, test := range map[string]struct {
+		reason, start, end string
+		opens, closes      string
+		err                string
+	}{
+		"neither":                {reason: "it opens at once and stays open", opens: from},
+		"a start":                {reason: "it opens then and stays open", start: "2026-11-28T02:00:00Z", opens: "2026-11-28T02:00:00Z"},
+		"an end":                 {reason: "it opens at once", end: "2026-11-28T04:00:00Z", opens: from, closes: "2026-11-28T04:00:00Z"},
+		"both":                   {reason: "it says all", start: "2026-11-28T02:00:00Z", end: "2026-11-28T04:00:00Z", opens: "2026-11-28T02:00:00Z", closes: "2026-11-28T04:00:00Z"},
+		"an end at the start":    {reason: "it would never be open", start: "2026-11-28T02:00:00Z", end: "2026-11-28T02:00:00Z", err: `end "2026-11-28T02:00:00Z": must be after start`},
+		"an end before it opens": {reason: "neither would this", end: "2026-11-28T00:00:00Z", err: `end "2026-11-28T00:00:00Z": must be after start`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := schedule.Compile(&v1alpha1.Schedule{Start: instant(test.start), End: instant(test.end)}, at(t, from))
+			if test.err != "" {
+				if err == nil || err.Error() != test.err || s.IsOpen(at(t, from)) || s.IsOpen(at(t, "2026-11-28T02:00:00Z")) {
+					t.Errorf("%s: the error is %v, want %s; a schedule that cannot be read is closed", test.reason, err, test.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want schedule.Occurrence
+			want.Start = at(t, test.opens)
+			if test.closes != "" {
+				want.End = at(t, test.closes)
+			}
+			got, ok := s.PresentOrNext(at(t, from))
+			if diff := cmp.Diff(want, got); diff != "" || !ok || s.Recurs() {
+				t.Errorf("%s: it comes: %t; it recurs: %t (-want +got):\n%s", test.reason, ok, s.Recurs(), diff)
+			}
+		})
+	}
+	if !compiled(t, recurrence("0 2 * * *", "UTC", time.Hour)).Recurs() {
+		t.Error("a recurrence does not recur")
 	}
 }
 
@@ -187,6 +250,9 @@ func TestBadRecurrences(t *testing.T) {
 		"no time at all":        {"it would never be open", func(r *v1alpha1.Recurrence) { r.Duration.Duration = 0 }, `recurrence.duration "0s": must be longer than zero`},
 		"less than no time":     {"neither would this", func(r *v1alpha1.Recurrence) { r.Duration.Duration = -time.Hour }, `recurrence.duration "-1h0m0s": must be longer than zero`},
 		"as long as its period": {"it would always be open", func(r *v1alpha1.Recurrence) { r.Duration.Duration = 7*24*time.Hour - time.Hour }, `recurrence.duration "167h0m0s": is not shorter than the 167h0m0s between two occurrences`},
+		"a leap day for years": {"the next one comes long after the year that is looked at", func(r *v1alpha1.Recurrence) {
+			r.Cron, r.TimeZone, r.Duration.Duration = "0 0 29 2 *", "UTC", 5*365*24*time.Hour
+		}, `recurrence.duration "43800h0m0s": is not shorter than the 35064h0m0s between two occurrences`},
 		"overlapping hours":     {"one begins before the other ends", func(r *v1alpha1.Recurrence) { r.Cron, r.TimeZone, r.Duration.Duration = "0 * * * *", "UTC", time.Hour }, `recurrence.duration "1h0m0s": is not shorter than the 1h0m0s between two occurrences`},
 		"uneven times":          {"the shortest distance counts", func(r *v1alpha1.Recurrence) { r.Cron, r.Duration.Duration = "0 1,2 * * *", 90*time.Minute }, `recurrence.duration "1h30m0s": is not shorter than the 1h0m0s between two occurrences`},
 		"over before it begins": {"nothing would ever open", func(r *v1alpha1.Recurrence) { r.ValidUntil = metav1.NewTime(at(t, "2026-11-23T00:00:00Z")) }, `recurrence.validUntil "2026-11-23T00:00:00Z": is over before the first occurrence, which would start at 2026-11-28T02:00:00Z`},
