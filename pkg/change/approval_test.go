@@ -182,6 +182,11 @@ func TestApprovalsThatDoNotCount(t *testing.T) {
 			words: one(alice(), nil),
 			want:  ignored("oidc:sre-alice is not among the environment's approvers"),
 		},
+		"among neither the users nor the groups": {
+			reason: "two lists are a limit, too", words: one(alice(), nil),
+			controls: approvers(v1alpha1.Approvers{Users: []v1alpha1.Glob{"x509:*"}, Groups: []v1alpha1.Glob{"dba"}}),
+			want:     ignored("oidc:sre-alice is not among the environment's approvers"),
+		},
 		"among the approvers of one environment only": {
 			reason: "of two environments that limit them, each limit holds", words: one(alice(), nil),
 			controls: func(c *estate.Controls) {

@@ -104,6 +104,21 @@ func TestFrozen(t *testing.T) {
 	}
 }
 
+// A freeze that cannot be read holds, and its status says that it cannot be read.
+func TestReadable(t *testing.T) {
+	for name, test := range map[string]struct {
+		freeze v1alpha1.ChangeFreeze
+		want   bool
+	}{
+		"without a schedule": {freeze("now", nil), true}, "every Saturday": {freeze("weekends", weekly("0 0 * * 6")), true},
+		"nonsense": {freeze("weekends", weekly("nonsense")), false}, "an end before its start": {freeze("short", from("03:00:00", "02:00:00")), false},
+	} {
+		if got := change.Readable(&test.freeze); got != test.want {
+			t.Errorf("%s: it can be read: %t", name, got)
+		}
+	}
+}
+
 func TestDescribeFreeze(t *testing.T) {
 	unstamped := freeze("x", nil)
 	unstamped.Spec.RequestedBy = nil

@@ -81,6 +81,26 @@ func TestNearest(t *testing.T) {
 	}
 }
 
+// In a freeze, Nearest names the window that passes the freeze before another that covers, even if the other opens first and has the lower name.
+func TestNearestInAFreeze(t *testing.T) {
+	fire := emergency("z-fire", at("02:00:00"))
+	fire.Spec.Schedule.Start, fire.Spec.OverridesFreeze = instant("02:20:00"), true
+	for name, test := range map[string]struct {
+		frozen bool
+		want   string
+	}{"a freeze": {true, "z-fire"}, "no freeze": {false, "open"}} {
+		s := several("open")
+		for _, w := range []*v1alpha1.ChangeWindow{fire, &several("open-b").Windows[0]} {
+			s.Windows, s.Approvals = append(s.Windows, *w), append(s.Approvals, approval(w, alice()))
+		}
+		q := question()
+		q.Frozen = test.frozen
+		if v := change.Nearest(q, s); v == nil || v.Stage != change.Covers || v.Window.Name != test.want {
+			t.Errorf("%s: got %+v, want %s", name, v, test.want)
+		}
+	}
+}
+
 func TestNextOpening(t *testing.T) {
 	for name, test := range map[string]struct {
 		reason  string

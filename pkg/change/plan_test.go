@@ -228,6 +228,67 @@ func TestTextsHoldNoCredential(t *testing.T) {
 	}
 }
 
+// TestLongTexts: a plan shows no part of a text that is too long for the API, since nobody could check the part against the digest.
+func TestLongTexts(t *testing.T) {
+	for length, shown := range map[int]bool{1024: true, 1025: false} {
+		w, want := work(t, plainJob), ""
+		folder := "/" + strings.Repeat("a", length-1)
+		if w.Template.Spec.Containers[0].WorkingDir = folder; shown {
+			want = folder
+		}
+		for _, f := range change.PlanOf(w, settings).Fields {
+			if f.Path == `containers["reindex"].workingDir` && f.Text != want {
+				t.Errorf("a text of %d bytes: %d are shown, want %d", length, len(f.Text), len(want))
+			}
+		}
+	}
+}
+
+// TestMetadataThatContainersRead: a plan pins each label and annotation that a container reads, since the container may run it.
+func TestMetadataThatContainersRead(t *testing.T) {
+	field := func(path string) *corev1.ObjectFieldSelector { return &corev1.ObjectFieldSelector{FieldPath: path} }
+	items := func(path string) []corev1.DownwardAPIVolumeFile {
+		return []corev1.DownwardAPIVolumeFile{{Path: "limit"}, {Path: "x", FieldRef: field(path)}}
+	}
+	for name, test := range map[string]struct {
+		reason string
+		change func(*corev1.PodSpec)
+		want   []string
+	}{
+		"nothing": {"a label that nothing reads decides nothing", func(*corev1.PodSpec) {}, nil},
+		"a variable": {"it reads one label", func(s *corev1.PodSpec) {
+			s.Containers[0].Env = []corev1.EnvVar{{Name: "A", ValueFrom: &corev1.EnvVarSource{FieldRef: field("metadata.labels['target']")}}}
+		}, []string{`metadata.labels["target"]`}},
+		"a variable with the Pod's name": {"that is neither label nor annotation", func(s *corev1.PodSpec) {
+			s.Containers[0].Env = []corev1.EnvVar{{Name: "A", ValueFrom: &corev1.EnvVarSource{FieldRef: field("metadata.name")}}}
+		}, nil},
+		"a volume": {"it holds all annotations", func(s *corev1.PodSpec) {
+			s.Volumes = append(s.Volumes, corev1.Volume{Name: "v", VolumeSource: corev1.VolumeSource{DownwardAPI: &corev1.DownwardAPIVolumeSource{Items: items("metadata.annotations")}}})
+		}, []string{`metadata.annotations["mode"]`, `metadata.annotations["target"]`}},
+		"a projected volume": {"it holds all labels, but for those that the job controller adds", func(s *corev1.PodSpec) {
+			s.Volumes = append(s.Volumes, corev1.Volume{Name: "v", VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{
+				Sources: []corev1.VolumeProjection{{DownwardAPI: &corev1.DownwardAPIProjection{Items: items("metadata.labels")}}},
+			}}})
+		}, []string{`metadata.labels["target"]`, `metadata.labels["team"]`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := work(t, plainJob)
+			w.Template.Labels = map[string]string{"target": "staging", "team": "search", "controller-uid": "1", "job-name": "reindex", "batch.kubernetes.io/job-name": "reindex"}
+			w.Template.Annotations = map[string]string{"target": "staging", "mode": "fast"}
+			test.change(&w.Template.Spec)
+			var got []string
+			for _, f := range change.PlanOf(w, settings).Fields {
+				if strings.HasPrefix(f.Path, "metadata.") {
+					got = append(got, f.Path)
+				}
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
+			}
+		})
+	}
+}
+
 func TestUnpinnedImages(t *testing.T) {
 	for name, test := range map[string]struct {
 		reason, image string

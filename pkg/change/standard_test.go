@@ -50,15 +50,20 @@ func TestStandardWindows(t *testing.T) {
 		stage  change.Stage
 		why    string
 	}{
-		"tonight":          {reason: "the base of all cases", at: at("02:30:00"), stage: change.Covers},
-		"tomorrow night":   {reason: "approved once, it recurs", at: at("02:30:00").AddDate(0, 0, 1), stage: change.Covers},
-		"at noon":          {reason: "between two nights", at: at("12:00:00"), stage: change.NotYetOpen, why: "it opens at 2026-11-29 02:00:00 UTC"},
-		"as it closes":     {reason: "the end is excluded", at: at("04:00:00"), stage: change.NotYetOpen, why: "it opens at 2026-11-29 02:00:00 UTC"},
-		"after its last":   {reason: "nothing temporary stays for ever", at: at("02:30:00").AddDate(0, 6, 0), stage: change.Closed, why: "it closed at 2027-05-28 00:00:00 UTC"},
-		"used tonight":     {reason: "once a night is the default", at: at("02:30:00"), used: used(nightly(), 0, "other"), stage: change.Exhausted, why: "it has been used once, which is all that it allows"},
-		"used last night":  {reason: "each night has its own", at: at("02:30:00"), used: used(nightly(), -1, "other"), stage: change.Covers},
-		"twice a night":    {reason: "the window says so", window: func(w *v1alpha1.ChangeWindow) { w.Spec.MaxExecutionsPerOccurrence = &two }, at: at("02:30:00"), used: used(nightly(), 0, "other"), stage: change.Covers},
-		"twice in all":     {reason: "other nights count for the whole", window: func(w *v1alpha1.ChangeWindow) { w.Spec.MaxExecutions = &two }, at: at("02:30:00"), used: append(used(nightly(), -1, "a"), used(nightly(), -2, "b")...), stage: change.Exhausted, why: "it has been used 2 times, of the 2 that it allows"},
+		"tonight":         {reason: "the base of all cases", at: at("02:30:00"), stage: change.Covers},
+		"tomorrow night":  {reason: "approved once, it recurs", at: at("02:30:00").AddDate(0, 0, 1), stage: change.Covers},
+		"at noon":         {reason: "between two nights", at: at("12:00:00"), stage: change.NotYetOpen, why: "it opens at 2026-11-29 02:00:00 UTC"},
+		"as it closes":    {reason: "the end is excluded", at: at("04:00:00"), stage: change.NotYetOpen, why: "it opens at 2026-11-29 02:00:00 UTC"},
+		"after its last":  {reason: "nothing temporary stays for ever", at: at("02:30:00").AddDate(0, 6, 0), stage: change.Closed, why: "it closed at 2027-05-28 00:00:00 UTC"},
+		"used tonight":    {reason: "once a night is the default", at: at("02:30:00"), used: used(nightly(), 0, "other"), stage: change.Exhausted, why: "it has been used once, which is all that it allows"},
+		"used last night": {reason: "each night has its own", at: at("02:30:00"), used: used(nightly(), -1, "other"), stage: change.Covers},
+		"twice a night":   {reason: "the window says so", window: func(w *v1alpha1.ChangeWindow) { w.Spec.MaxExecutionsPerOccurrence = &two }, at: at("02:30:00"), used: used(nightly(), 0, "other"), stage: change.Covers},
+		"twice in all":    {reason: "other nights count for the whole", window: func(w *v1alpha1.ChangeWindow) { w.Spec.MaxExecutions = &two }, at: at("02:30:00"), used: append(used(nightly(), -1, "a"), used(nightly(), -2, "b")...), stage: change.Exhausted, why: "it has been used 2 times, of the 2 that it allows"},
+		"lowered below its uses": {
+			reason: "the window now allows fewer executions than it has had, and the denial counts all of them", window: func(w *v1alpha1.ChangeWindow) { w.Spec.MaxExecutions, w.Spec.MaxExecutionsPerOccurrence = &two, &two }, at: at("02:30:00"),
+			used:  append(used(nightly(), -1, "a", "b"), used(nightly(), 0, "c")...),
+			stage: change.Exhausted, why: "it has been used 3 times, of the 2 that it allows",
+		},
 		"the same again":   {reason: "a repeat is the same execution", at: at("02:30:00"), used: used(nightly(), 0, "job-1"), stage: change.Covers},
 		"without a plan":   {reason: "it recurs without anybody looking", window: func(w *v1alpha1.ChangeWindow) { w.Spec.Plan = nil }, at: at("02:30:00"), stage: change.NotInForce, why: "it pins no plan, which a window that recurs must"},
 		"too long":         {reason: "each occurrence is bounded", window: func(w *v1alpha1.ChangeWindow) { w.Spec.Schedule.Recurrence.Duration.Duration = 9 * time.Hour }, at: at("02:30:00"), stage: change.NotInForce, why: "it lasts longer than the 8h that the environment allows"},
@@ -108,16 +113,23 @@ func TestEmergencies(t *testing.T) {
 	both := func(words ...v1alpha1.ChangeApproval) *change.State {
 		return &change.State{Windows: []v1alpha1.ChangeWindow{*first, *second}, Approvals: words}
 	}
+	twin := emergency("twin", at("01:50:00"))
+	twins := &change.State{Windows: []v1alpha1.ChangeWindow{*twin, *first}}
 	for name, test := range map[string]struct {
 		reason string
 		got    change.Verdict
 		stage  change.Stage
 		why    string
 	}{
-		"nobody has approved it":          {"it is three in the morning", judge(first, "02:30:00", both()), change.Covers, ""},
-		"the second, in its first half":   {"it is never refused", judge(second, "02:30:00", both()), change.Covers, ""},
-		"the second, in its second half":  {"nobody has looked at the first", judge(second, "03:00:00", both()), change.Closed, "it closed at 2026-11-28 03:00:00 UTC"},
-		"the second, the first reviewed":  {"somebody has", judge(second, "03:00:00", both(approval(first, alice()))), change.Covers, ""},
+		"nobody has approved it":         {"it is three in the morning", judge(first, "02:30:00", both()), change.Covers, ""},
+		"the second, in its first half":  {"it is never refused", judge(second, "02:30:00", both()), change.Covers, ""},
+		"the second, in its second half": {"nobody has looked at the first", judge(second, "03:00:00", both()), change.Closed, "it closed at 2026-11-28 03:00:00 UTC"},
+		"the second, the first reviewed": {"somebody has", judge(second, "03:00:00", both(approval(first, alice()))), change.Covers, ""},
+		"the second, in another namespace": {"one here and one there are two", judge(second, "03:00:00", &change.State{
+			Windows: []v1alpha1.ChangeWindow{*second}, OtherWindows: []v1alpha1.ChangeWindow{*first, *emergency("third", at("01:57:00"))},
+		}), change.Closed, "it closed at 2026-11-28 03:00:00 UTC"},
+		"of one second, the first":        {"the UIDs decide, so that all replicas halve the same", judge(first, "03:00:00", twins), change.Covers, ""},
+		"of one second, the second":       {"its UID is the higher", judge(twin, "03:00:00", twins), change.Closed, "it closed at 2026-11-28 03:00:00 UTC"},
 		"the second, reviewed by himself": {"that is no review", judge(second, "03:00:00", both(approval(first, bob()))), change.Closed, "it closed at 2026-11-28 03:00:00 UTC"},
 		"rejected":                        {"a rejection revokes it too", judge(first, "02:30:00", both(rejection(first, alice(), "stop"))), change.Rejected, `it was rejected by oidc:sre-alice ("stop")`},
 		"as it closes":                    {"the end is excluded", judge(first, "04:00:00", both()), change.Closed, "it closed at 2026-11-28 04:00:00 UTC"},

@@ -128,6 +128,12 @@ func TestScope(t *testing.T) {
 			window: func(w *v1alpha1.ChangeWindow) { inHome(w) },
 			stage:  change.OutOfScope, why: out,
 		},
+		"an object of Firebreak's namespace, under a window there that lists nothing": {
+			reason: "it opens its own namespace, like any other",
+			window: func(w *v1alpha1.ChangeWindow) { inHome(w) },
+			ask:    func(q *change.Query) { q.Namespace = "firebreak-system" },
+			stage:  change.Covers,
+		},
 		"the boundary, under a window in Firebreak's namespace": {
 			reason: "that is what a boundary window is",
 			window: func(w *v1alpha1.ChangeWindow) { inHome(w) },

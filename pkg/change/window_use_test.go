@@ -173,6 +173,76 @@ func TestPlanned(t *testing.T) {
 	})
 }
 
+// TestPinned: a window pins an object of Firebreak's own by the digest of its spec. Where no pin is needed, a window that pins no such
+// object lets it have any spec.
+func TestPinned(t *testing.T) {
+	digest := func(c string) string { return "v1:sha256:" + strings.Repeat(c, 64) }
+	asked := func(must bool) func(*change.Query) {
+		return func(q *change.Query) {
+			q.Group, q.Kind, q.Name, q.Plan, q.Pin, q.MustPin = v1alpha1.GroupName, v1alpha1.KindEnvironment, "production", nil, digest("a"), must
+		}
+	}
+	pins := func(name v1alpha1.Glob, pin string) func(*v1alpha1.ChangeWindow) {
+		return func(w *v1alpha1.ChangeWindow) {
+			w.Spec.Scope.Resources = resources(v1alpha1.GroupName, v1alpha1.KindEnvironment, "*")
+			w.Spec.Plan.Workloads = append(w.Spec.Plan.Workloads, v1alpha1.PlannedWorkload{ScopedResource: resources(v1alpha1.GroupName, v1alpha1.KindEnvironment, name)[0], Digest: pin})
+		}
+	}
+	unplanned := func(w *v1alpha1.ChangeWindow) {
+		pins("x", "")(w)
+		w.Spec.Type, w.Spec.Plan = v1alpha1.WindowEmergency, nil
+	}
+	unsaid := "it does not say for which spec, and this one has digest " + digest("a")
+	runWindowCases(t, map[string]windowCase{
+		"the spec that was approved": {reason: "it is the same", window: pins("production", digest("a")), ask: asked(true), stage: change.Covers},
+		"another spec": {
+			reason: "the approver saw another spec", window: pins("production", digest("b")), ask: asked(true),
+			stage: change.PlanDiffers, why: "it was approved for the spec with digest " + digest("b") + ", and this one has " + digest("a"),
+		},
+		"another spec, where none must be pinned": {
+			reason: "the window pins it all the same", window: pins("production", digest("b")), ask: asked(false),
+			stage: change.PlanDiffers, why: "it was approved for the spec with digest " + digest("b") + ", and this one has " + digest("a"),
+		},
+		"a pattern of names": {reason: "a pattern approves the spec of no object by its name", window: pins("prod*", digest("a")), ask: asked(true), stage: change.PlanDiffers, why: unsaid},
+		"a pattern of names, where none must be pinned": {
+			reason: "a pattern pins every object that it matches", window: pins("prod*", digest("b")), ask: asked(false),
+			stage: change.PlanDiffers, why: "it was approved for the spec with digest " + digest("b") + ", and this one has " + digest("a"),
+		},
+		"another name": {reason: "it pins another object", window: pins("staging", digest("a")), ask: asked(true), stage: change.PlanDiffers, why: unsaid},
+		"another name, where none must be pinned": {reason: "it pins another object, and any spec may be written", window: pins("staging", digest("b")), ask: asked(false), stage: change.Covers},
+		"another kind": {
+			reason: "names of different kinds are different", ask: asked(true), stage: change.PlanDiffers, why: unsaid,
+			window: func(w *v1alpha1.ChangeWindow) {
+				pins("production", digest("a"))(w)
+				w.Spec.Plan.Workloads[1].Kind = v1alpha1.KindDataStore
+			},
+		},
+		"another group": {
+			reason: "a kind of somebody else's is another", ask: asked(true), stage: change.PlanDiffers, why: unsaid,
+			window: func(w *v1alpha1.ChangeWindow) {
+				pins("production", digest("a"))(w)
+				w.Spec.Plan.Workloads[1].Group = "example.com"
+			},
+		},
+		"no plan":                            {reason: "it must say", window: unplanned, ask: asked(true), stage: change.PlanDiffers, why: unsaid},
+		"no plan, where none must be pinned": {reason: "it need not say", window: unplanned, ask: asked(false), stage: change.Covers},
+	})
+	type spec struct {
+		Hosts []string `json:"hosts"`
+	}
+	if a, again, b := change.SpecDigest(spec{[]string{"a"}}), change.SpecDigest(spec{[]string{"a"}}), change.SpecDigest(spec{[]string{"b"}}); a != again || a == b || !strings.HasPrefix(a, "v1:sha256:") {
+		t.Errorf("one spec has one digest, and another has another: %s, %s, %s", a, again, b)
+	}
+}
+
+func TestLowerSlot(t *testing.T) {
+	for pair, want := range map[[2]string]bool{{"1", "2"}: true, {"2", "1"}: false, {"9", "10"}: true, {"10", "9"}: false, {"1", "1"}: false} {
+		if got := change.LowerSlot(pair[0], pair[1]); got != want {
+			t.Errorf("slot %s is lower than slot %s: %t; slots are numbers", pair[0], pair[1], got)
+		}
+	}
+}
+
 func TestExhausted(t *testing.T) {
 	used := func(states ...v1alpha1.ExecutionState) func(*change.State, *v1alpha1.ChangeWindow) {
 		return func(s *change.State, w *v1alpha1.ChangeWindow) {
