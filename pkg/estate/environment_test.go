@@ -1,10 +1,13 @@
 package estate_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
@@ -44,8 +47,11 @@ func TestStrictestControls(t *testing.T) {
 		"approvals":           {"the more persons", "requiredApprovals: 0", "requiredApprovals: 3", func(c *estate.Controls) { c.RequiredApprovals = 3 }},
 		"tools":               {"what either lists", "maintenanceTools: [a]", "maintenanceTools: [b]", func(c *estate.Controls) { c.MaintenanceTools = []string{"a", "b"} }},
 		"approvers":           {"a limit wins over none", "", "approvers: {groups: [dba]}", func(c *estate.Controls) { c.Approvers.Groups = []v1alpha1.Glob{"dba"} }},
-		"requesters":          {"whom both let", `automatedRequesters: ["ci/a", "ci/b"]`, `automatedRequesters: ["ci/b", "ci/c"]`, func(c *estate.Controls) { c.AutomatedRequesters = []v1alpha1.ServiceAccountGlob{"ci/b"} }},
-		"requesters of one":   {"whom both let", `automatedRequesters: ["ci/a"]`, "", func(*estate.Controls) {}},
+		"approvers of both sorts": {"two lists are a limit, too", "", "approvers: {users: [x], groups: [dba]}", func(c *estate.Controls) {
+			c.Approvers = v1alpha1.Approvers{Users: []v1alpha1.Glob{"x"}, Groups: []v1alpha1.Glob{"dba"}}
+		}},
+		"requesters":        {"whom both let", `automatedRequesters: ["ci/a", "ci/b"]`, `automatedRequesters: ["ci/b", "ci/c"]`, func(c *estate.Controls) { c.AutomatedRequesters = []v1alpha1.ServiceAccountGlob{"ci/b"} }},
+		"requesters of one": {"whom both let", `automatedRequesters: ["ci/a"]`, "", func(*estate.Controls) {}},
 		"durations": {"the shorter", "maxWindowDuration: 1h, approvalValidity: 500h", "emergencyMaxDuration: 1h, standardApprovalValidity: 1h", func(c *estate.Controls) {
 			c.MaxWindowDuration, c.EmergencyMaxDuration, c.StandardApprovalValidity = time.Hour, time.Hour, time.Hour
 		}},
@@ -156,11 +162,60 @@ func TestEstateIsACopy(t *testing.T) {
 
 // Of several environments that each limit who approves, each limit holds.
 func TestEveryLimitOnApproversHolds(t *testing.T) {
-	e := draft(t, "env a Production {changeControl: {approvers: {groups: [dba]}}}\nenv b Production {changeControl: {approvers: {groups: [sre]}}}\nenv c Production")
+	e := draft(t, "env a Production {changeControl: {approvers: {users: [x], groups: [dba]}}}\nenv b Production {changeControl: {approvers: {groups: [sre]}}}\nenv c Production")
 	c := estate.StrictestControls(e.Production())
 	got := append([]v1alpha1.Approvers{c.Approvers}, c.AlsoApprovers...)
-	want := []v1alpha1.Approvers{{Groups: []v1alpha1.Glob{"dba"}}, {Groups: []v1alpha1.Glob{"sre"}}}
+	want := []v1alpha1.Approvers{{Users: []v1alpha1.Glob{"x"}, Groups: []v1alpha1.Glob{"dba"}}, {Groups: []v1alpha1.Glob{"sre"}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestDefaultsOfProtection: an omitted field has the default that the schema names.
+func TestDefaultsOfProtection(t *testing.T) {
+	byDefault := v1alpha1.ProtectedState{
+		Selector: &metav1.LabelSelector{MatchLabels: map[string]string{v1alpha1.LabelProtected: "true"}},
+		Kinds:    []string{"Namespace", "PersistentVolumeClaim", "StatefulSet", "CustomResourceDefinition"},
+	}
+	radius := estate.BlastRadius{DownPercent: 50, UpFactor: 4, Up: 10, FromZero: 10, Autoscalers: v1alpha1.ActionWarn}
+	for name, c := range map[string]*v1alpha1.ChangeControl{"omitted": nil, "empty": {}} {
+		if diff := cmp.Diff(byDefault, estate.ProtectedStateOf(c)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		if diff := cmp.Diff(radius, estate.BlastRadiusOf(c)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	var said v1alpha1.ChangeControl
+	parse(t, "{protectedState: {selector: {}, kinds: []}, blastRadius: {maxScaleDownPercent: 0, maxScaleUpFactor: 2, maxScaleUp: 3, maxScaleFromZero: 1, autoscalers: Deny}}", &said)
+	if diff := cmp.Diff(v1alpha1.ProtectedState{Selector: &metav1.LabelSelector{}, Kinds: []string{}}, estate.ProtectedStateOf(&said)); diff != "" {
+		t.Errorf("an empty list is no omitted list (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(estate.BlastRadius{DownPercent: 0, UpFactor: 2, Up: 3, FromZero: 1, Autoscalers: v1alpha1.ActionDeny}, estate.BlastRadiusOf(&said)); diff != "" {
+		t.Errorf("0 is a value (-want +got):\n%s", diff)
+	}
+}
+
+// TestParseDeclared reads the environments and data stores that the values of the chart declare.
+func TestParseDeclared(t *testing.T) {
+	got, err := estate.ParseDeclared("environments: {staging: {tier: NonProduction}, production: {tier: Production}, gone: null}\ndataStores: {orders: {environment: production}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, o := range got {
+		if o.GetLabels()[v1alpha1.LabelDeclared] != "true" || o.GroupVersionKind() != v1alpha1.GVK(o.GetKind()) {
+			t.Errorf("%s does not say that values declare it: %v", o.GetName(), o)
+		}
+		lines = append(lines, fmt.Sprint(o.GetKind(), " ", o.GetName(), " ", o.Object["spec"]))
+	}
+	want := []string{"Environment production map[tier:Production]", "Environment staging map[tier:NonProduction]", "DataStore orders map[environment:production]"}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Errorf("sorted by name, without those that are null (-want +got):\n%s", diff)
+	}
+	for _, text := range []string{"exemptions: {}", "environments: [production]", "{"} {
+		if got, err := estate.ParseDeclared(text); err == nil || !strings.HasPrefix(err.Error(), "read the declared estate: ") {
+			t.Errorf("%s: %v, %v, want an error", text, got, err)
+		}
 	}
 }

@@ -37,6 +37,7 @@ func TestIdentity(t *testing.T) {
 	}{
 		"a user by name":                    {"listed", "root", nil, want{members: "production", production: true}},
 		"a user by glob":                    {"a pattern over names", "oidc:sre-bob", nil, want{members: "production", production: true}},
+		"a user by glob, with nothing more": {"a star may stand for nothing", "oidc:sre-", nil, want{members: "production", production: true}},
 		"a user in other case":              {"names are exact", "OIDC:sre-bob", nil, want{}},
 		"a group":                           {"of both tiers: a member of both", "x", []string{"sre"}, want{members: "production staging", production: true}},
 		"a group by glob":                   {"a question mark is one character", "x", []string{"team-a"}, want{members: "production", production: true}},
@@ -75,6 +76,57 @@ func TestIdentity(t *testing.T) {
 			}
 			if id.Listed() != (len(members) > 0) || id.MemberOfAny(e.Production()) != got.production {
 				t.Errorf("%s: listed %t, of any of production %t", test.reason, id.Listed(), id.MemberOfAny(e.Production()))
+			}
+		})
+	}
+}
+
+// TestGuards: an account acts in each Production environment that lists it, so that environment guards the account.
+func TestGuards(t *testing.T) {
+	e := draft(t, estateOfIdentities+`
+	env batch Production {identities: {serviceAccounts: ["airflow/*"]}}
+	env a-clone Production {identities: {operators: ["argocd/*"]}}`)
+	for account, want := range map[string]string{
+		"argocd/argocd-application-controller": "a-clone production", "argocd/redis": "a-clone", "cert-manager/x": "production",
+		"airflow/scheduler": "batch production", "airflow/worker": "batch", "payments/default": "", "staging/x": "",
+	} {
+		ns, name, _ := strings.Cut(account, "/")
+		if got := environments(e.Guards(ns, name)); got != want {
+			t.Errorf("%s is guarded by %q, want %q: the Production environments that list it in any role, each once and sorted", account, got, want)
+		}
+	}
+	for ns, want := range map[string]string{"argocd": "a-clone production", "airflow": "batch production", "staging": "", "payments": ""} {
+		if got := environments(e.NamespaceGuards(ns)); got != want {
+			t.Errorf("accounts of %s are guarded by %q, want %q", ns, got, want)
+		}
+	}
+}
+
+// TestImpersonated: an impersonator of a service account is a member of a Production environment only if that lists the account for it.
+func TestImpersonated(t *testing.T) {
+	e := draft(t, `
+	env production Production {identities: {groups: [sre], operators: ["ops/*"], jobLaunchers: ["ops/*"], impersonated: ["ops/deputy"]}}
+	env pci Production {identities: {operators: ["ops/*"]}}
+	env staging NonProduction {identities: {groups: [sre], serviceAccounts: ["ops/*"]}}`)
+	for name, test := range map[string]struct {
+		reason, user string
+		groups       []string
+		want         string
+	}{
+		"an account that is listed":     {"of that environment alone, and in no role", "system:serviceaccount:ops:deputy", nil, "production staging"},
+		"an account that is not listed": {"outside of production nothing changes", "system:serviceaccount:ops:other", nil, "staging"},
+		"a user with groups":            {"the sender has chosen them", "x", []string{"sre"}, "staging"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			id := e.Impersonated(test.user, test.groups)
+			var members []string
+			for _, env := range e.Environments() {
+				if id.MemberOf(env.Name) {
+					members = append(members, env.Name)
+				}
+			}
+			if got := strings.Join(members, " "); got != test.want || len(id.Operator)+len(id.JobLauncher) > 0 {
+				t.Errorf("%s: a member of %q, want %q; operator %v, launcher %v", test.reason, got, test.want, id.Operator, id.JobLauncher)
 			}
 		})
 	}

@@ -90,6 +90,28 @@ func TestMembershipOfUnknownAndNewLabels(t *testing.T) {
 	}
 }
 
+// TestSelectors: of a selector, all must match, and an empty one matches nothing: an empty selector in Kubernetes matches everything.
+func TestSelectors(t *testing.T) {
+	for name, test := range map[string]struct {
+		reason, selector string
+		labels           map[string]string
+		want             bool
+	}{
+		"both":                    {"label and expression match", "{matchLabels: {env: prod}, matchExpressions: [{key: stage, operator: Exists}]}", map[string]string{"env": "prod", "stage": "s1"}, true},
+		"the label alone":         {"the expression does not match", "{matchLabels: {env: prod}, matchExpressions: [{key: stage, operator: Exists}]}", map[string]string{"env": "prod"}, false},
+		"a label":                 {"nothing more is asked", "{matchLabels: {env: prod}}", map[string]string{"env": "prod"}, true},
+		"an expression":           {"nothing more is asked", "{matchExpressions: [{key: stage, operator: Exists}]}", map[string]string{"stage": "s1"}, true},
+		"an empty one":            {"nobody means everything", "{}", map[string]string{"env": "prod"}, false},
+		"an empty one, no labels": {"nobody means everything", "{}", nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := draft(t, "env a Production {namespaces: {selector: "+test.selector+"}}").NamespaceWith("x", test.labels).In("a"); got != test.want {
+				t.Errorf("%s: it is claimed: %t", test.reason, got)
+			}
+		})
+	}
+}
+
 func TestDefaultEnvironment(t *testing.T) {
 	for name, test := range map[string]struct{ reason, text, namespace, want string }{
 		"unclaimed":                    {"a cluster that is wholly development says so once", "default development\nenv development NonProduction", "x", `"development"`},
@@ -113,6 +135,15 @@ func TestClaimsName(t *testing.T) {
 	for ns, want := range map[string]bool{"payments": true, "prod-x": true, "x-cards": true, "labelled": false, "free": false} {
 		if got := e.ClaimsName(ns); got != want {
 			t.Errorf("%s is claimed by name: %t, want %t; neither labels nor a default are a claim by name", ns, got, want)
+		}
+	}
+}
+
+func TestNamesNamespace(t *testing.T) {
+	e := draft(t, "default production\n"+estateOfNamespaces)
+	for ns, want := range map[string]bool{"payments": true, "staging": true, "prod-web": false, "labelled": false, "free": false} {
+		if got := e.NamesNamespace(ns); got != want {
+			t.Errorf("%s is claimed by its very name: %t, want %t; a pattern is no name", ns, got, want)
 		}
 	}
 }

@@ -25,6 +25,7 @@ func TestOutranked(t *testing.T) {
 		"a class of its own that is not there": {estate: "env prod Production {namespaces: {names: [payments]}, nodes: {priorityClasses: [gone]}}" + space, value: 101, want: "prod"},
 		"it never preempts":                    {estate: "env prod Production {namespaces: {names: [payments]}}" + space, value: 5000, never: true},
 		"a pool apart":                         {estate: "env prod Production {namespaces: {names: [payments]}, nodes: {taints: [dedicated=prod]}}" + space, value: 5000},
+		"a pool apart, the highest of users":   {estate: "env prod Production {namespaces: {names: [payments]}, nodes: {taints: [dedicated=prod]}}" + space, value: 1_000_000_000},
 		"a pool apart, the system's own":       {estate: "env prod Production {namespaces: {names: [payments]}, nodes: {taints: [dedicated=prod]}}" + space, value: 2_000_000_000, want: "prod"},
 		"production runs elsewhere":            {estate: "env prod Production {namespaces: {names: [payments]}}\nns dev {}", value: 5000},
 	} {

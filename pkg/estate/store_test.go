@@ -3,6 +3,7 @@ package estate_test
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 )
 
 const estateOfStores = `
-	env production Production {namespaces: {names: [payments]}}
+	env production Production {namespaces: {names: [payments, app]}}
 	env staging NonProduction {namespaces: {names: [staging]}}
 	store all production {hosts: ["*.example.com"], cidrs: [10.0.0.0/8, "2001:db8::/32"]}
 	store orders production {hosts: [Orders.DB.example.com., "*.db.example.com"], cidrs: [10.20.0.0/16], services: [{namespace: payments, name: orders-db}]}
@@ -28,6 +29,8 @@ const estateOfStores = `
 	ns dev
 	svc payments/orders-db
 	svc staging/web
+	svc dev/tools
+	svc default/web
 `
 
 func TestHost(t *testing.T) {
@@ -85,6 +88,9 @@ func TestAddress(t *testing.T) {
 	if got := owners(draft(t, "store any a {cidrs: [0.0.0.0/0]}").Address(netip.MustParseAddr("::ffff:192.0.2.1"))); got != "any@a" {
 		t.Errorf("a range of everything holds everything: %q", got)
 	}
+	if got := owners(draft(t, `store any a {cidrs: ["::ffff:0.0.0.0/96"]}`).Address(netip.MustParseAddr("192.0.2.1"))); got != "any@a" {
+		t.Errorf("all of IPv4, mapped into IPv6, is all of IPv4: %q", got)
+	}
 	if got := owners(draft(t, `store any a {cidrs: ["::/0"]}`).Address(netip.MustParseAddr("192.0.2.1"))); got != "" {
 		t.Errorf("IPv6's everything is not IPv4's: %q", got)
 	}
@@ -116,9 +122,13 @@ func TestResolve(t *testing.T) {
 		"a Service of a data store":  {"it belongs to the store", "orders-db.payments.svc", "dev", false, "orders@production orders-db in payments"},
 		"a Pod of a Service":         {"pod.svc.ns.svc", "p-0.web.staging.svc", "dev", false, "web in staging"},
 		"a Pod of a Service in full": {"pod.svc.ns.svc.cluster.local", "p-0.web.staging.svc.cluster.local", "dev", false, "web in staging"},
+		"a Pod by its address":       {"its name says the namespace, and no Service", "10-20-0-7.staging.pod.cluster.local", "dev", false, "in staging"},
 		"an SRV name":                {"_port._proto.svc.ns.svc", "_sql._tcp.web.staging.svc.cluster.local", "dev", false, "web in staging"},
 		"two labels, strongly":       {"svc.ns where only a host can stand", "db.nowhere", "dev", true, "db in nowhere"},
 		"two labels, weakly":         {"prose does not count", "db.nowhere", "dev", false, ""},
+		"a site of the world's":      {"dev is a top-level domain, and has no such Service", "knative.dev", "staging", true, ""},
+		"a Service in such a name":   {"there is one", "tools.dev", "staging", true, "tools in dev"},
+		"production in such a name":  {"app is a top-level domain, too, but a namespace of production's", "db.app", "staging", true, "db in app"},
 		"two labels of a Service":    {"such a Service exists", "web.staging", "dev", false, "web in staging"},
 		"one label, strongly":        {"a Service of its own namespace", "web", "staging", true, "web in staging"},
 		"one label, weakly":          {"a word", "web", "staging", false, ""},
@@ -127,6 +137,7 @@ func TestResolve(t *testing.T) {
 		"the API server":             {"never a finding", "kubernetes.default.svc", "dev", true, ""},
 		"the API server in full":     {"never a finding", "kubernetes.default.svc.cluster.local", "dev", true, ""},
 		"the API server in short":    {"never a finding", "kubernetes.default", "dev", true, ""},
+		"another of its namespace":   {"only kubernetes is the API server", "web.default.svc", "dev", true, "web in default"},
 		"kubernetes of another":      {"only the one of default", "kubernetes.staging.svc", "dev", true, "kubernetes in staging"},
 		"the cluster's domain":       {"no Service", "cluster.local", "dev", true, "cluster in local"},
 		"below the cluster's domain": {"no Service", "x.cluster.local", "dev", true, ""},
@@ -140,14 +151,7 @@ func TestResolve(t *testing.T) {
 			}
 			h.Unambiguous = test.strong
 			target := e.Resolve(h, test.from)
-			got := owners(target.Owners)
-			if target.Service != "" || target.Namespace != "" {
-				if got != "" {
-					got += " "
-				}
-				got += fmt.Sprintf("%s in %s", target.Service, target.Namespace)
-			}
-			if got != test.want {
+			if got := led(target); got != test.want {
 				t.Errorf("%s: %s leads to %q, want %q", test.reason, test.host, got, test.want)
 			}
 		})
@@ -155,6 +159,15 @@ func TestResolve(t *testing.T) {
 	if !e.ServiceExists("staging", "web") || e.ServiceExists("web", "staging") {
 		t.Error("namespace first, then name")
 	}
+}
+
+// led prints what a target leads to: owners, then a Service and its namespace.
+func led(r estate.Resolution) string {
+	got := owners(r.Owners)
+	if r.Service != "" || r.Namespace != "" {
+		got = strings.TrimSpace(got + fmt.Sprintf(" %s in %s", r.Service, r.Namespace))
+	}
+	return got
 }
 
 func TestStoreConflicts(t *testing.T) {
@@ -219,9 +232,12 @@ func TestProductionClaim(t *testing.T) {
 	env a Production {namespaces: {names: ["prod-*", "*-live", exact], selector: {matchLabels: {env: prod}}}}
 	env b NonProduction {namespaces: {names: ["dev-*"]}}
 	ns labelled {env: prod}
-	ns dev-x`)
+	ns dev-x
+	env c Production {namespaces: {selector: {matchLabels: {tier: c}}}}
+	ns both-1 {env: prod}
+	ns both-2 {tier: c}`)
 	for glob, want := range map[v1alpha1.Glob]string{
-		"prod-web": "a", "prod-*": "a", "prod*": "a", "p*": "a", "*": "a", "x-live": "a", "eu-*": "a", "dev-*-live": "a", "labelled": "a", "lab*": "a", "exact": "a", "exac?": "a",
+		"prod-web": "a", "prod-*": "a", "prod*": "a", "p*": "a", "*": "a", "x-live": "a", "eu-*": "a", "dev-*-live": "a", "labelled": "a", "lab*": "a", "exact": "a", "exac?": "a", "both-*": "a", "both-2": "c",
 		"production": "", "dev-*": "a", "dev-y": "", "exactly": "", "staging": "",
 	} {
 		if got := e.ProductionClaim(glob); got != want {
@@ -285,6 +301,7 @@ func TestWithin(t *testing.T) {
 		"10.20.1.0/24":   "exact@staging",
 		"10.20.1.128/25": "exact@staging",
 		"10.20.0.0/16":   "orders@production",
+		"10.20.128.0/24": "orders@production",
 		"10.0.0.0/7":     "",
 		"0.0.0.0/0":      "",
 		"203.0.113.0/24": "",
@@ -292,6 +309,96 @@ func TestWithin(t *testing.T) {
 	} {
 		if got := owners(e.Within(cidr)); got != want {
 			t.Errorf("%s is within %q, want %q", cidr, got, want)
+		}
+	}
+}
+
+// Under a domain may lie hosts of both tiers: of each, one store is named.
+func TestUnder(t *testing.T) {
+	e := draft(t, estateOfStores+"store another production {hosts: [a.db.example.com]}")
+	for domain, want := range map[string]string{
+		"db.example.com": "another@production exact@staging", "example.com": "all@production exact@staging", "x.db.example.com": "exact@staging", "example.org": "lost@nowhere tie-b@staging", "com": "", "example.net": "",
+	} {
+		if got := owners(e.Under(domain)); got != want {
+			t.Errorf("under %s lie hosts of %q, want %q", domain, got, want)
+		}
+	}
+}
+
+// A Service that stands for another host leads where that host leads.
+func TestAliases(t *testing.T) {
+	chain := func(n int) map[string]string {
+		out := map[string]string{}
+		for i := 1; i < n; i++ {
+			out[fmt.Sprintf("dev/a%d", i)] = fmt.Sprintf("a%d.dev.svc.cluster.local", i+1)
+		}
+		out[fmt.Sprintf("dev/a%d", n)] = "orders.db.example.com"
+		return out
+	}
+	for name, test := range map[string]struct {
+		reason   string
+		services map[string]string
+		host     string
+		want     string
+	}{
+		"to a data store":            {"the Service is a name of the store", map[string]string{"dev/db": "orders.db.example.com"}, "db.dev.svc", "orders@production"},
+		"to another namespace":       {"it leads into that one", map[string]string{"dev/db": "web.staging.svc.cluster.local"}, "db.dev.svc", "web in staging"},
+		"within its own namespace":   {"the first name stays", map[string]string{"dev/db": "tools.dev.svc.cluster.local"}, "db.dev.svc", "db in dev"},
+		"to somebody's host":         {"it leads to nothing that is known", map[string]string{"dev/db": "www.example.net"}, "db.dev.svc", "db in dev"},
+		"to no host":                 {"it leads nowhere", map[string]string{"dev/db": "a b"}, "db.dev.svc", "db in dev"},
+		"of a Service of a store":    {"the store owns the Service itself", map[string]string{"payments/orders-db": "x.db.example.com"}, "orders-db.payments.svc", "orders@production orders-db in payments"},
+		"as many as are followed":    {"each may stand for the next", chain(4), "a1.dev.svc", "orders@production"},
+		"more than are followed":     {"nobody follows for ever", chain(5), "a1.dev.svc", "a1 in dev"},
+		"two that stand for another": {"nobody follows for ever", map[string]string{"dev/a": "b.dev.svc", "dev/b": "a.dev.svc"}, "a.dev.svc", "a in dev"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := input(t, estateOfStores)
+			for service, host := range test.services {
+				in.Services[service] = estate.Service{External: host}
+			}
+			h, _ := reference.NormaliseHost(test.host, true)
+			if got := led(estate.Compile(in).Resolve(h, "dev")); got != test.want {
+				t.Errorf("%s: %s leads to %q, want %q", test.reason, test.host, got, test.want)
+			}
+		})
+	}
+}
+
+// A Service is found by its addresses, too; that of the API server is never a finding.
+func TestServicesByAddress(t *testing.T) {
+	in := input(t, estateOfStores)
+	for service, address := range map[string]string{
+		"default/kubernetes": "192.168.0.1", "default/web": "192.168.0.2", "staging/kubernetes": "192.168.0.3", "staging/web": "192.168.0.4", "payments/orders-db": "192.168.0.5", "dev/tools": "10.20.0.1",
+	} {
+		in.Services[service] = estate.Service{Addresses: []netip.Addr{netip.MustParseAddr(address)}}
+	}
+	e := estate.Compile(in)
+	for address, want := range map[string]string{
+		"192.168.0.1": "", "192.168.0.2": "web in default", "192.168.0.3": "kubernetes in staging", "::ffff:192.168.0.4": "web in staging",
+		"192.168.0.5": "orders@production orders-db in payments", "10.20.0.1": "orders@production", "192.168.0.99": "",
+	} {
+		if got := led(e.Resolve(reference.Target{Kind: reference.Host, Name: address, Addr: netip.MustParseAddr(address)}, "dev")); got != want {
+			t.Errorf("%s leads to %q, want %q", address, got, want)
+		}
+		if got, want := e.IsAPIServer(address), address == "192.168.0.1"; got != want {
+			t.Errorf("%s is the API server: %t", address, got)
+		}
+	}
+	if !e.IsAPIServer("::ffff:192.168.0.1") || e.IsAPIServer("kubernetes") || e.IsAPIServer("") {
+		t.Error("an address that is mapped into IPv6 is the same, and neither a name nor an empty text is an address")
+	}
+}
+
+// Of two Services of one tier that share a load balancer, the name decides, so that all replicas name the same.
+func TestSharedLoadBalancersOfOneTier(t *testing.T) {
+	in := input(t, "env production Production {namespaces: {names: [a, b, c]}}\nns a\nns b\nns c")
+	for _, name := range []string{"c/web", "a/web", "b/web"} {
+		in.Services[name] = estate.Service{Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.7")}, Hosts: []string{"lb.example.com"}}
+	}
+	e := estate.Compile(in)
+	for _, target := range []reference.Target{{Name: "192.0.2.7", Addr: netip.MustParseAddr("192.0.2.7")}, {Name: "lb.example.com"}} {
+		if got := led(e.Resolve(target, "dev")); got != "web in a" {
+			t.Errorf("%s leads to %s, want web in a", target.Name, got)
 		}
 	}
 }

@@ -75,6 +75,15 @@ func parse(t testing.TB, text string, into any) {
 	}
 }
 
+// environments prints environments by their names.
+func environments(list []*estate.Environment) string {
+	out := make([]string, len(list))
+	for i, env := range list {
+		out[i] = env.Name
+	}
+	return strings.Join(out, " ")
+}
+
 // owners prints owners as store@environment.
 func owners(list []estate.Owner) string {
 	out := make([]string, len(list))
