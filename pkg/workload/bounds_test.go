@@ -1,6 +1,7 @@
 package workload_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,7 +39,36 @@ func TestCallsStayBounded(t *testing.T) {
 	}
 }
 
-// A script that is read line by line is still read.
+// A hundred brackets within each other are parsed, and more are read line by line, where nobody knows variables.
+func TestBracketsThatAreParsed(t *testing.T) {
+	for n, want := range map[int]string{100: "psql | example.com", 101: "psql | $DOMAIN"} {
+		script := strings.Repeat("( ", n) + "psql $DOMAIN" + strings.Repeat(" )", n)
+		if got := calls(script); !slices.Contains(got, want) {
+			t.Errorf("in %d brackets: %v, want %s", n, got, want)
+		}
+	}
+}
+
+// The parser makes a small tree of each word, and the body of a loop is read for each value.
+func TestWhatAScriptCosts(t *testing.T) {
+	spent := func(script string) *budget.Budget {
+		b := budget.New()
+		for range workload.Calls([]string{"sh", "-c", script}, environment, b) {
+		}
+		return b
+	}
+	if got := spent(strings.Repeat("a ", 1000)).Units(); got < 2000+1000*16 {
+		t.Errorf("a thousand words cost %d units, want sixteen for each at least, beside one for each byte", got)
+	}
+	body := "echo " + strings.Repeat("x", 994) + ";"                                // a thousand bytes
+	for values, want := range map[int]budget.Limit{1049: "", 1050: budget.Growth} { // 1048 kB more than the body itself, and 1049
+		if got := spent("for i in" + strings.Repeat(" x", values) + "; do " + body + " done").Exceeded(); got != want {
+			t.Errorf("a body of a kilobyte for %d values: too much is %q, want %q", values, got, want)
+		}
+	}
+}
+
+// What is read line by line is still read.
 func TestNothingHidesBehindABound(t *testing.T) {
 	script := "(\n" + strings.Repeat("((", 1000) + "\npsql -h orders.prod.db.example.com\n"
 	for c := range workload.Calls([]string{"sh", "-c", script}, func(string) (string, bool) { return "", false }, budget.New()) {

@@ -29,7 +29,7 @@ func TestStarts(t *testing.T) {
 		"docker exec -u postgres db psql": "psql", "podman run db psql": "psql", "nerdctl exec db psql": "psql", "crictl exec db psql": "psql", "docker ps": "docker",
 		"python -m alembic": "alembic", "python2 manage.py": "manage.py", "python3 -W x manage.py": "manage.py", "pypy3 manage.py": "manage.py", "ruby -I lib rake": "rake", "perl x.pl": "x.pl", "php artisan": "artisan",
 		"node -r a knex": "knex", "java -cp a -jar flyway.jar": "flyway", "sudo env timeout 5 nice psql": "psql", "sudo sudo": "",
-		"/usr/bin/psql-17": "psql", "kubectl-v1.30 get": "kubectl", "prisma@5": "prisma", "sqlcmd.exe": "sqlcmd", "mariadb-dump": "mariadb-dump", "@scope/x": "x",
+		"/usr/bin/psql-17": "psql", "kubectl-v1.30 get": "kubectl", "prisma@5": "prisma", "sqlcmd.exe": "sqlcmd", "mariadb-dump": "mariadb-dump", "@scope/x": "x", "-17": "-17", "psql-": "psql-", "docker": "docker", "docker run": "", "sudo -u": "",
 	} {
 		words := strings.Fields(line)
 		got := ""

@@ -1,6 +1,7 @@
 package workload_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/firebreak-dev/firebreak/pkg/budget"
@@ -25,6 +26,8 @@ func TestCountParts(t *testing.T) {
 		"a text without an end":                 {`{"a":[{},{},"\`, 2},
 		"a list as a value of another's":        {`{"containers":"x","a":[{}]}`, 1},
 		"lists in a list called containers":     {`{"containers":[[{}]]}`, 1},
+		"an escape at the end of a long key":    {`{"` + strings.Repeat("a", 159) + `\n":[{}]}`, 8},
+		"an escape behind the end of one":       {`{"` + strings.Repeat("a", 160) + `\n":[{}]}`, 1},
 		"a key that is longer than any of ours": {`{"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa":[{}]}`, 1},
 	} {
 		t.Run(sentence, func(t *testing.T) {

@@ -87,6 +87,31 @@ func TestCalls(t *testing.T) {
 		"a socket of bash":         {"it is opened", "a < /dev/tcp/$DOMAIN/80", []string{"{/dev/tcp/example.com/80}", "a"}},
 		"a shell in the shell":     {"at any depth", `sh -c "a 'b c'"`, []string{"sh | -c | a 'b c'", "a | b c"}},
 		"three shells":             {"at any depth", `sh -c "sh -c \"sh -c a\""`, []string{`sh | -c | sh -c "sh -c a"`, "sh | -c | sh -c a", "sh | -c | a", "a"}},
+		"a variable of words":      {"without quotes the shell splits it", `H="x y"; a $H`, []string{"{H=x y}", "a | x | y"}},
+		"one of words in quotes":   {"in quotes it does not", `H="x y"; a "$H"`, []string{"{H=x y}", "a | x y"}},
+		"an empty one alone":       {"it stays, as a word that names nothing", "a $EMPTY b", []string{"a |  | b"}},
+		"a list in braces":         {"the shell makes words of it", "a {x,y}", []string{"a | x | y"}},
+		"braces within a word":     {"nobody puts them together", "a {x,y}$DOMAIN", []string{"a | {x,y}example.com"}},
+		"braces around one word":   {"they are no list", "a {x}", []string{"a | {x}"}},
+		"arguments that are set":   {"each is a word", `set -- x y; a "$@"`, []string{"set | -- | x | y", "a | x | y"}},
+		"an array":                 {"each element by its number, and the first without one", `h=(x y); a $h; b ${h[1]}; c ${h[7]}`, []string{"{h=x}", "{h=y}", "a | x", "b | y", "c | x"}},
+		"all of an array":          {"each is a word", `h=(x y); a "${h[@]}"`, []string{"{h=x}", "{h=y}", "a | x | y"}},
+		"a function that runs":     {"its arguments are a command", `run() { "$@"; }; run psql -h db; other x`, []string{"?", "run | psql | -h | db", "psql | -h | db", "other | x"}},
+		"one that runs all as one": {"the same", `run() { sudo $*; }; run a b`, []string{"sudo | ?", "run | a | b", "a | b"}},
+		"an echo":                  {"its word is known", "a $(echo b)", []string{"a | b", "echo | b"}},
+		"an echo of two words":     {"nobody puts them together", "a $(echo b c)", []string{"a | ?", "echo | b | c"}},
+		"an echo of nothing":       {"nothing is known", "a $(echo)", []string{"a | ?", "echo"}},
+		"a path by which":          {"its name is its last part", "$(which psql) -h db", []string{"psql | -h | db", "which | psql"}},
+		"two substitutions in one": {"nobody puts them together", "a $(echo b; echo c)", []string{"a | ?", "echo | b", "echo | c"}},
+		"a pipe into a shell":      {"the shell runs the words", `echo "psql -h db" | sh`, []string{"echo | psql -h db", "psql | -h | db", "psql | -h | db", "sh"}},
+		"both pipes into one":      {"the shell runs the words", `echo "psql -h db" |& sh`, []string{"echo | psql -h db", "psql | -h | db", "psql | -h | db", "sh"}},
+		"a pipe elsewhere":         {"nothing runs it", `echo "psql -h db" | wc`, []string{"echo | psql -h db", "wc"}},
+		"a file that is run":       {"the shell runs the words in it", `echo "psql -h db" > f; sh f`, []string{"echo | psql -h db", "psql | -h | db", "psql | -h | db", "sh | f"}},
+		"one that is added to":     {"the same", `echo "psql -h db" >> f; . f`, []string{"echo | psql -h db", "psql | -h | db", "psql | -h | db", ". | f"}},
+		"one with its errors":      {"the same", `echo "psql -h db" &> f; source f`, []string{"echo | psql -h db", "psql | -h | db", "psql | -h | db", "source | f"}},
+		"a file that is not run":   {"nothing runs it", `echo "psql -h db" > f; cat f`, []string{"echo | psql -h db", "cat | f"}},
+		"a file that is read":      {"nothing is printed into it", `echo "psql -h db" < f; sh f`, []string{"echo | psql -h db", "sh | f"}},
+		"words about a shell":      {"they are printed, and nothing runs them", `echo bash "psql -h db"`, []string{"echo | bash | psql -h db"}},
 		"eval":                     {"its words are a script", `eval "a b"`, []string{"eval | a b", "a | b"}},
 		"no script":                {"line by line, quotes fall away", "if a 'b'; then (((", []string{"if | a | b", "then"}},
 		"no script, comments":      {"they are none of it", "((( \n# a b\nc", []string{"c"}},
@@ -108,19 +133,39 @@ func TestCommandLines(t *testing.T) {
 		words  []string
 		want   []string
 	}{
-		"no shell":            {"words are words", []string{"psql", "-c", "a b"}, []string{"psql | -c | a b"}},
-		"a shell and a file":  {"the file cannot be read", []string{"sh", "run.sh"}, []string{"sh | run.sh"}},
-		"a shell by its path": {"the last part names it", []string{"/usr/bin/bash", "-c", "a"}, []string{"/usr/bin/bash | -c | a", "a"}},
-		"combined flags":      {"-c among others", []string{"bash", "-euxc", "a"}, []string{"bash | -euxc | a", "a"}},
-		"combined, c first":   {"-c among others", []string{"bash", "-ceu", "a"}, []string{"bash | -ceu | a", "a"}},
-		"arguments behind":    {"they are words", []string{"sh", "-c", "a $1", "_", "x"}, []string{"sh | -c | a $1 | _ | x", "a | ?"}},
-		"behind a starter":    {"the shell comes later", []string{"tini", "--", "sh", "-c", "a"}, []string{"tini | -- | sh | -c | a", "a"}},
-		"su":                  {"it starts a shell", []string{"su", "postgres", "-c", "a"}, []string{"su | postgres | -c | a", "a"}},
-		"arguments alone":     {"the image's entry point may be a shell", []string{"-c", "a b"}, []string{"-c | a b", "a | b"}},
-		"a long flag":         {"--c is no -c", []string{"sh", "--c", "a"}, []string{"sh | --c | a"}},
-		"nothing behind":      {"nothing to read", []string{"sh", "-c"}, []string{"sh | -c"}},
-		"nothing":             {"nothing runs", nil, nil},
-		"as deep as is read":  {"what lies deeper ends the budget", []string{"sh", "-c", "sh -c 'sh -c \"sh -c a\"'"}, []string{"sh | -c | sh -c 'sh -c \"sh -c a\"'", "sh | -c | sh -c \"sh -c a\"", "sh | -c | sh -c a", "sh | -c | a", "a"}},
+		"no shell":               {"words are words", []string{"psql", "-c", "a b"}, []string{"psql | -c | a b"}},
+		"a shell and a file":     {"the file cannot be read", []string{"sh", "run.sh"}, []string{"sh | run.sh"}},
+		"a shell by its path":    {"the last part names it", []string{"/usr/bin/bash", "-c", "a"}, []string{"/usr/bin/bash | -c | a", "a"}},
+		"combined flags":         {"-c among others", []string{"bash", "-euxc", "a"}, []string{"bash | -euxc | a", "a"}},
+		"combined, c first":      {"-c among others", []string{"bash", "-ceu", "a"}, []string{"bash | -ceu | a", "a"}},
+		"arguments behind":       {"they are words", []string{"sh", "-c", "a $1", "_", "x"}, []string{"sh | -c | a $1 | _ | x", "a | ?"}},
+		"behind a starter":       {"the shell comes later", []string{"tini", "--", "sh", "-c", "a"}, []string{"tini | -- | sh | -c | a", "a"}},
+		"su":                     {"it starts a shell", []string{"su", "postgres", "-c", "a"}, []string{"su | postgres | -c | a", "a"}},
+		"as many flags":          {"eight characters are still flags", []string{"bash", "-eeuuxxc", "a"}, []string{"bash | -eeuuxxc | a", "a"}},
+		"more flags":             {"nine are a word", []string{"bash", "-eeuuxxxc", "a"}, []string{"bash | -eeuuxxxc | a"}},
+		"a flag alone":           {"no script stands behind it", []string{"-c"}, []string{"-c"}},
+		"arguments that run":     {"the script makes a command of them", []string{"sh", "-c", `exec "$@"`, "_", "psql", "-h", "db"}, []string{`sh | -c | exec "$@" | _ | psql | -h | db`, "exec | ?", "psql | -h | db"}},
+		"a name that runs":       {"the first of them is the program", []string{"sh", "-c", `exec $0 "$@"`, "psql", "-h", "db"}, []string{`sh | -c | exec $0 "$@" | psql | -h | db`, "exec | ? | ?", "psql | -h | db"}},
+		"env -S":                 {"it splits the next word", []string{"env", "-S", "psql -h db"}, []string{"env | -S | psql -h db", "psql | -h | db"}},
+		"env -S, joined":         {"it splits the rest", []string{"env", "-Spsql -h db"}, []string{"env | -Spsql -h db", "psql | -h | db"}},
+		"env, the long flag":     {"it splits its value", []string{"env", "--split-string=psql -h db"}, []string{"env | --split-string=psql -h db", "psql | -h | db"}},
+		"sudo -S":                {"to others it means something else", []string{"sudo", "-Spsql -h db"}, []string{"sudo | -Spsql -h db"}},
+		"find":                   {"it runs a command for each file", []string{"find", "/", "-exec", "psql", "-h", "db", ";"}, []string{"find | / | -exec | psql | -h | db | ;", "psql | -h | db | ;"}},
+		"find, behind a starter": {"the same", []string{"sudo", "find", "/", "-ok", "psql", ";"}, []string{"sudo | find | / | -ok | psql | ;", "psql | ;"}},
+		"an alias":               {"it stands for a command", []string{"alias", "q=psql -h db"}, []string{"alias | q=psql -h db", "psql | -h | db"}},
+		"an interpreter":         {"it may give a text of its script to a shell", []string{"python3", "-c", "os.system('psql -h db')"}, []string{"python3 | -c | os.system('psql -h db')", "psql | -h | db"}},
+		"a line of Ruby":         {"its flag is another", []string{"ruby", "-e", `system("psql -h db")`}, []string{`ruby | -e | system("psql -h db")`, "psql | -h | db"}},
+		"a line of PHP":          {"its flag is another", []string{"php", "-r", `exec("psql -h db");`}, []string{`php | -r | exec("psql -h db");`, "psql | -h | db"}},
+		"a program of awk":       {"it needs no flag, and the files behind it are no programs", []string{"awk", `{ system("psql -h db") }`, `"a b"`}, []string{`awk | { system("psql -h db") } | "a b"`, "psql | -h | db"}},
+		"a text behind a sign":   {"the text begins behind its quote", []string{"python3", "-c", `run="psql -h db"`}, []string{`python3 | -c | run="psql -h db"`, "psql | -h | db"}},
+		"a text with escapes":    {"an escaped quote does not end it", []string{"python3", "-c", `run("psql -h \"db\"")`}, []string{`python3 | -c | run("psql -h \"db\"")`, `psql | -h | "db"`}},
+		"a text without an end":  {"the interpreter refuses it", []string{"python3", "-c", `run("psql -h db`}, []string{`python3 | -c | run("psql -h db`}},
+		"a flag without a line":  {"nothing stands behind it", []string{"python3", "-c"}, []string{"python3 | -c"}},
+		"arguments alone":        {"the image's entry point may be a shell", []string{"-c", "a b"}, []string{"-c | a b", "a | b"}},
+		"a long flag":            {"--c is no -c", []string{"sh", "--c", "a"}, []string{"sh | --c | a"}},
+		"nothing behind":         {"nothing to read", []string{"sh", "-c"}, []string{"sh | -c"}},
+		"nothing":                {"nothing runs", nil, nil},
+		"as deep as is read":     {"what lies deeper ends the budget", []string{"sh", "-c", "sh -c 'sh -c \"sh -c a\"'"}, []string{"sh | -c | sh -c 'sh -c \"sh -c a\"'", "sh | -c | sh -c \"sh -c a\"", "sh | -c | sh -c a", "sh | -c | a", "a"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := lines(test.words)
@@ -128,6 +173,43 @@ func TestCommandLines(t *testing.T) {
 				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
 			}
 		})
+	}
+}
+
+// TestFilesOfAScript: for sixteen files the reader looks whether the script runs them; it takes each further file for one that runs.
+func TestFilesOfAScript(t *testing.T) {
+	for files, want := range map[int]bool{16: false, 17: true} {
+		script := strings.Repeat("echo x > f\n", files-1) + `echo "psql -h db" > f`
+		if got := slices.Contains(calls(script), "psql | -h | db"); got != want {
+			t.Errorf("of %d files, the words in the last are read: %t, want %t", files, got, want)
+		}
+	}
+}
+
+// TestLongSubstitutions: a substitution of up to 32 words tells of a program.
+func TestLongSubstitutions(t *testing.T) {
+	for words, want := range map[int]string{32: "psql | -h | db", 33: "? | -h | db"} {
+		script := "$(which" + strings.Repeat(" x", words-2) + " psql) -h db"
+		if got := calls(script); !slices.Contains(got, want) {
+			t.Errorf("of %d words: %v, want %s", words, got, want)
+		}
+	}
+}
+
+// TestNestedShells: the reader follows five shells within each other, and the budget says so where there are six.
+func TestNestedShells(t *testing.T) {
+	for shells, want := range map[int]budget.Limit{5: "", 6: budget.Depth} {
+		script := "psql"
+		for range shells - 1 {
+			script = "sh -c '" + strings.ReplaceAll(script, "'", `'\''`) + "'"
+		}
+		b, found := budget.New(), false
+		for c := range workload.Calls([]string{"sh", "-c", script}, environment, b) {
+			found = found || slices.Equal(c.Words, []string{"psql"})
+		}
+		if b.Exceeded() != want || found != (want == "") {
+			t.Errorf("of %d shells the last command is found: %t; too much is %q, want %q", shells, found, b.Exceeded(), want)
+		}
 	}
 }
 
@@ -160,6 +242,9 @@ func FuzzCalls(f *testing.F) {
 		}
 		size := 0
 		for _, c := range all {
+			if len(c.Words)+len(c.Texts) == 0 {
+				t.Error("a call has words or texts")
+			}
 			for _, w := range append(slices.Clone(c.Words), c.Texts...) {
 				size += len(w)
 			}

@@ -185,6 +185,32 @@ func TestWanted(t *testing.T) {
 	}
 }
 
+// TestJobs: a plan pins how often a Job runs its Pods, and whether each has a number.
+func TestJobs(t *testing.T) {
+	number := func(n *int32) string {
+		if n == nil {
+			return "-"
+		}
+		return fmt.Sprint(*n)
+	}
+	for name, test := range map[string]struct{ reason, kind, manifest, want string }{
+		"a Job":                {"nothing is said", "batch/Job", "{spec: {}}", "- - false"},
+		"a Job in full":        {"as it says", "batch/Job", "{spec: {completions: 5, backoffLimit: 0, completionMode: Indexed}}", "5 0 true"},
+		"one that counts none": {"it says so", "batch/Job", "{spec: {completionMode: NonIndexed}}", "- - false"},
+		"a CronJob":            {"as its Jobs", "batch/CronJob", "{spec: {jobTemplate: {spec: {completions: 2, completionMode: Indexed}}}}", "2 - true"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := decode(t, test.kind, test.manifest)
+			if got := fmt.Sprint(number(w.Completions), " ", number(w.BackoffLimit), " ", w.Indexed); got != test.want {
+				t.Errorf("%s: completions, retries and numbers %s, want %s", test.reason, got, test.want)
+			}
+		})
+	}
+	if w := decode(t, "batch/Job", "{spec: {activeDeadlineSeconds: 60}}"); w.Deadline == nil || *w.Deadline != 60 {
+		t.Errorf("its deadline is %v, want 60 seconds", w.Deadline)
+	}
+}
+
 func TestServiceAccount(t *testing.T) {
 	for name, test := range map[string]struct{ reason, spec, want string }{
 		"named":        {"as it says", "{serviceAccountName: a}", "a"},
@@ -239,5 +265,34 @@ func TestCommandsShareNothing(t *testing.T) {
 	words[0], words[2] = "changed", "changed"
 	if c.Command[0] != "a" || c.Args[0] != "c" {
 		t.Errorf("the object was changed: %v %v", c.Command, c.Args)
+	}
+}
+
+// TestDebuggers: Debuggers returns the ephemeral containers that the Pod did not have before.
+func TestDebuggers(t *testing.T) {
+	of := func(containers string) *workload.Workload {
+		return decode(t, "Pod", "{spec: {containers: [{name: c, image: c}], ephemeralContainers: ["+containers+"]}}")
+	}
+	for name, test := range map[string]struct {
+		reason        string
+		before, after *workload.Workload
+		want          string
+	}{
+		"the first":      {"it is new", of(""), of("{name: a, image: x}"), "spec.ephemeralContainers[0] a x"},
+		"a second":       {"the first was there", of("{name: a, image: x}"), of("{name: a, image: x}, {name: b, image: z}"), "spec.ephemeralContainers[0] b z"},
+		"none":           {"all were there", of("{name: a, image: x}"), of("{name: a, image: x}"), ""},
+		"one changed":    {"another image is another container", of("{name: a, image: x}"), of("{name: a, image: z}"), "spec.ephemeralContainers[0] a z"},
+		"nothing before": {"every one counts as new", nil, of("{name: a, image: x}"), "spec.ephemeralContainers[0] a x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			out := workload.Debuggers(test.after, test.before)
+			for _, c := range out.Template.Containers() {
+				got = append(got, c.Path+" "+c.Name+" "+c.Image)
+			}
+			if got := strings.Join(got, " "); got != test.want {
+				t.Errorf("%s: got %q, want %q", test.reason, got, test.want)
+			}
+		})
 	}
 }
