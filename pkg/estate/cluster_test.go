@@ -92,9 +92,9 @@ func TestNamespacesOfATarget(t *testing.T) {
 		"labels":                   {"sorted", reference.NamespaceSelector, "env=prod", "orders payments"},
 		"its name as a label":      {"every namespace has it", reference.NamespaceSelector, "kubernetes.io/metadata.name=dev", "dev"},
 		"labels of nothing":        {"none matches", reference.NamespaceSelector, "env=x", ""},
-		"labels of all":            {"it points at none in particular", reference.NamespaceSelector, "env", ""},
-		"no labels":                {"it points at none in particular", reference.NamespaceSelector, "", ""},
-		"a broken selector":        {"it selects nothing", reference.NamespaceSelector, "env==(", ""},
+		"labels of all":            {"whether all matter, the rule says", reference.NamespaceSelector, "env", "dev orders payments"},
+		"no labels":                {"it selects every one", reference.NamespaceSelector, "", "dev orders payments"},
+		"a broken selector":        {"nobody can tell what it selects", reference.NamespaceSelector, "env==(", "dev orders payments"},
 		"a label that must not be": {"the others match", reference.NamespaceSelector, "env notin (prod)", "dev"},
 	} {
 		t.Run(name, func(t *testing.T) {

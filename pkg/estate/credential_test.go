@@ -102,7 +102,7 @@ func TestResources(t *testing.T) {
 		"a bucket by its name":        {"programs that know the cloud give no more", reference.Instance, "orders-prod", "bucket@production"},
 		"a folder by the bucket":      {"the bucket holds others' as well", reference.Instance, "shared", ""},
 		"an account by its name":      {"programs that know the cloud give no more", reference.Instance, "ordersprod", "account@production"},
-		"a site by its first label":   {"it is no storage account", reference.Instance, "orders", ""},
+		"a resource by its last part": {"the flags of a cloud's client take no more", reference.Instance, "orders", "arn@production"},
 		"an instance":                 {"by its identifier", reference.Instance, "orders-db-1", "instance@production"},
 		"an instance as a resource":   {"a bare identifier is no resource's name", reference.Resource, "orders-db-1", ""},
 		"a resource by its ARN":       {"by its name", reference.Resource, "arn:aws:rds:eu-west-1:1:db:orders", "arn@production"},
