@@ -109,10 +109,10 @@ func (e *Estate) cluster(name string) Resolution {
 }
 
 // public reports whether a namespace is called like a top-level domain, as dev is: then knative.dev is a site of the
-// world's, unless such a Service exists. Production is guarded by its name alone.
-func (e *Estate) public(namespace string) bool {
+// world's, unless such a Service exists. Production is guarded by its name, but for what is spelled as the address of a site.
+func (e *Estate) public(h reference.Target, namespace string) bool {
 	suffix, listed := publicsuffix.PublicSuffix(namespace)
-	return listed && suffix == namespace && len(e.NamespaceOrName(namespace).Production()) == 0
+	return listed && suffix == namespace && (h.Site || len(e.NamespaceOrName(namespace).Production()) == 0)
 }
 
 // serviceOf reads the spellings of a Service's DNS name: svc (same namespace), svc.ns, svc.ns.svc, svc.ns.svc and the domain of a
@@ -127,13 +127,13 @@ func (e *Estate) serviceOf(h reference.Target, from string) (svc, ns string, ok 
 	switch {
 	case n >= 3 && labels[n-1] == "svc":
 		return labels[n-3], labels[n-2], true
-	case n >= 3 && labels[n-1] == "pod":
+	case n >= 3 && (labels[n-1] == "pod" || labels[n-1] == "serviceaccount"):
 		return "", labels[n-2], true
 	case strings.HasSuffix(h.Name, "."+clusterDomain):
 		return "", "", false
 	case n == 3 && e.serviceKnown(labels[2], labels[1]):
 		return labels[1], labels[2], true // a member of a StatefulSet
-	case n == 2 && (h.Unambiguous && !e.public(labels[1]) || e.serviceKnown(labels[1], labels[0])):
+	case n == 2 && (h.Unambiguous && !e.public(h, labels[1]) || e.serviceKnown(labels[1], labels[0])):
 		return labels[0], labels[1], true
 	case n == 1 && h.Unambiguous && from != "":
 		return labels[0], from, true
@@ -144,7 +144,7 @@ func (e *Estate) serviceOf(h reference.Target, from string) (svc, ns string, ok 
 // kindLabel returns the index of the label svc or pod that the name of a Service and its namespace stand before, or -1.
 func kindLabel(labels []string) int {
 	for i := 2; i < len(labels); i++ {
-		if labels[i] == "svc" || labels[i] == "pod" && strings.HasSuffix(strings.Join(labels[i:], "."), clusterDomain) {
+		if labels[i] == "svc" || labels[i] == "serviceaccount" || labels[i] == "pod" && i+1 < len(labels) && strings.Count(labels[i-2], "-") >= 3 || labels[i] == "pod" && strings.HasSuffix(strings.Join(labels[i:], "."), clusterDomain) {
 			return i
 		}
 	}

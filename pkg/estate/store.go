@@ -161,7 +161,12 @@ func bareNames(canonical string) []string {
 // hostOf returns the host of a resource that is all of a host: nobody else's can have its name.
 func hostOf(canonical string) string {
 	scheme, rest, ok := strings.Cut(canonical, "://")
-	if h, valid := reference.NormaliseHost(rest, false); ok && valid && (scheme == "sb" || scheme == "https") {
+	switch scheme {
+	case "s3", "gs", "oss", "oci", "cos", "cosn", "obs", "swift", "b2", "arn":
+		return "" // a bucket
+	}
+	rest, _, _ = strings.Cut(rest, ":")
+	if h, valid := reference.NormaliseHost(rest, false); ok && valid && !h.Addr.IsValid() {
 		return h.Name
 	}
 	return ""

@@ -63,7 +63,7 @@ func TestMoreLookAlikes(t *testing.T) {
 		"a role of its own":                    {"another role", inEnv("AWS_ROLE_ARN", "arn:aws:iam::1234:role/dev-orders"), ""},
 		"a role of another account":            {"another account", inEnv("AWS_ROLE_ARN", "arn:aws:iam::9999:role/prod-orders"), ""},
 		"a path of Vault of its own":           {"another path", inPodAnnotation("vault.hashicorp.com/agent-inject-secret-db", "database/creds/dev-orders"), ""},
-		"a path that is a file's":              {"no word of a secret store", inEnv("CONFIG", "secret/prod/orders"), ""},
+		"a path that is a file's":              {"no word of a secret store", inEnv("CONFIG", "/etc/secret/prod/orders"), ""},
 		"a longer bucket":                      {"another bucket", inEnv("DUMPS", "s3://prod-orders-dumps-dev/x"), ""},
 		"a bucket's name alone":                {"a word", inEnv("NAME", "prod-orders-dumps"), ""},
 		"a Maven coordinate":                   {"the shape of a connection name", inArgs("--packages=org.apache.spark:spark-sql-kafka:3.5.0"), ""},

@@ -46,6 +46,9 @@ func (w *walker) placement(m map[string]any, p trail) {
 			spec[field] = v
 		}
 	}
+	if class, ok := m["podPriorityClassName"].(string); ok {
+		spec["priorityClassName"] = class
+	}
 	if len(spec) == 0 || w.use == Stores {
 		return
 	}
@@ -151,5 +154,9 @@ func (w *walker) flags(list []any, p trail, key string) {
 		}
 		words[i] = word
 	}
-	command{w.reader, func(i int, targets []Target) { w.found(trail{&p, "", i}, words[i], targets) }}.namespaceFlags(words)
+	c := command{w.reader, func(i int, targets []Target) { w.found(trail{&p, "", i}, words[i], targets) }}
+	c.namespaceFlags(words)
+	if key == "flags" { // kubectl's, in a step of Argo Workflows
+		c.namespaces(words, 0)
+	}
 }

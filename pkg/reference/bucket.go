@@ -41,7 +41,7 @@ func bucket(url string) []string {
 		if !ok {
 			return nil
 		}
-		return under("https://"+blobHost(account)+"/"+container, path)
+		return append(under("https://"+blobHost(account)+"/"+container, path), "https://"+blobHost(account))
 	default:
 		return under(s+"://"+host, path)
 	}
@@ -66,6 +66,9 @@ func objectURL(host, path string) []string {
 			return under("s3://"+first, rest)
 		}
 		return under("s3://"+name, path)
+	case host == "storage.googleapis.com" && strings.HasPrefix(path, "storage/v1/b/"):
+		name, _, _ := strings.Cut(strings.TrimPrefix(path, "storage/v1/b/"), "/")
+		return under("gs://"+name, "")
 	case host == "storage.googleapis.com" || host == "storage.cloud.google.com":
 		return under("gs://"+first, rest)
 	case strings.HasSuffix(host, ".storage.googleapis.com"):

@@ -1,6 +1,7 @@
 package reference
 
 import (
+	"cmp"
 	"net/url"
 	"regexp"
 	"strings"
@@ -17,6 +18,16 @@ func (r *reader) find(text, hint string, pos Position) []Target {
 	if hushOf(hint)&hushAll != 0 {
 		return nil
 	}
+	if strings.Contains(text, "%2") || strings.Contains(text, "%3") {
+		if plain, err := url.PathUnescape(text); err == nil && plain != text && !isFile(plain) {
+			return append(r.find(plain, hint, pos), r.whole(text, hint, lower, pos)...)
+		}
+	}
+	return r.whole(text, hint, lower, pos)
+}
+
+// whole reads a text as it stands.
+func (r *reader) whole(text, hint, lower string, pos Position) []Target {
 	if isFile(text) {
 		return r.file(text, lower, pos)
 	}
@@ -37,6 +48,12 @@ func (r *reader) file(text, lower string, pos Position) []Target {
 		out = append(out, r.line(l, "", pos, h, true)...)
 		out = append(out, r.otherNames(l)...)
 		out = append(out, r.namespaceLine(keys, l)...)
+		if digits(keys.key) || digits(strings.Trim(keys.key, `"`)) {
+			out = append(out, r.portMapping(strings.Trim(keys.value, `"', `))...)
+		}
+		if strings.Contains(l, "{") {
+			out = append(out, r.namespacePairs(l)...)
+		}
 		if value := strings.Trim(keys.value, `"', `); bucketHint(strings.ToLower(keys.key)) && isKey(value) {
 			out = r.keep(out, Target{Kind: Instance, Name: strings.ToLower(value), Unambiguous: true})
 		}
@@ -50,11 +67,6 @@ func (r *reader) otherNames(text string) []Target {
 	if len(text) < minResource || !strings.ContainsAny(text, ":/@.") {
 		return out
 	}
-	if strings.Contains(text, "%2") || strings.Contains(text, "%3") {
-		if plain, err := url.PathUnescape(text); err == nil {
-			out = append(out, r.resources(plain)...)
-		}
-	}
 	return append(append(out, r.apiPaths(text)...), r.resources(text)...)
 }
 
@@ -63,8 +75,15 @@ const maxHint = 256
 
 // bucketHint: the value is a bucket or an account, by its bare name.
 func bucketHint(l string) bool {
-	return strings.HasSuffix(l, "bucket") || strings.HasSuffix(l, "bucket_name") || strings.HasSuffix(l, "bucketname") || l == "storageaccount" || l == "storage_account" ||
-		l == "account_name" || l == "accountname" || l == "external-name"
+	if len(l) > maxKeyName || len(l) < len("bucket") {
+		return false
+	}
+	for end := range strings.FieldsSeq("bucket buckets bucketname bucketnames storageaccount storageaccountname accountname externalname") {
+		if strings.HasSuffix(l, end) || strings.HasSuffix(squeezed(l), end) {
+			return true
+		}
+	}
+	return false
 }
 
 // namespaceLine reads a line of a manifest, a kubeconfig or a module by which a file says in which namespace it acts. A label of a
@@ -85,7 +104,7 @@ func (r *reader) namespaceLine(keys *outline, l string) []Target {
 	if keys.key == "" && strings.HasPrefix(l, "- ") && listItem(keys) {
 		return r.namespaceList(strings.Trim(l[2:], `"' `))
 	}
-	if keys.key != "namespace" || !isLabel(value) {
+	if keys.key != "namespace" && (!strings.Contains(keys.key, "kubernetes") || !namespaceKey(strings.ToLower(keys.key))) || !isLabel(value) {
 		return nil
 	}
 	return r.keep(nil, Target{Kind: Namespace, Name: value, Unambiguous: true})
@@ -190,6 +209,9 @@ func (r *reader) resource(word string) []Target {
 
 // formed reads a word by its form.
 func (r *reader) formed(word, lower string) []Target {
+	if rest, ok := strings.CutPrefix(lower, "s3:http"); ok { // as restic writes it
+		word, lower = "http"+rest, "http"+rest
+	}
 	if i := strings.Index(lower, "arn:"); i >= 0 {
 		return r.arn(word[i:])
 	}
@@ -262,10 +284,13 @@ func (r *reader) named(keys []string) []Target {
 // CanonicalResource brings the name of a cloud resource into the form in which such names are compared.
 func CanonicalResource(name string) string {
 	lower := strings.TrimRight(strings.ToLower(strings.TrimSpace(name)), "/*:")
-	if out := newReader(nil, nil).formed(lower, lower); len(out) > 0 && out[0].Kind == Resource {
-		return out[0].Name
+	longest := ""
+	for _, t := range newReader(nil, nil).formed(lower, lower) {
+		if t.Kind == Resource && len(t.Name) > len(longest) && !strings.HasPrefix(lower, t.Name+"#") {
+			longest = t.Name
+		}
 	}
-	return lower
+	return cmp.Or(longest, lower)
 }
 
 // HasForm reports whether the name of a cloud resource has a form that is known, so that each of its spellings is found. Another is
@@ -313,6 +338,9 @@ func (r *reader) stored(out []Target, paths ...string) []Target {
 // project reads the resource names of Google Cloud: those of its parents name it too.
 func (r *reader) project(word string) []Target {
 	word = strings.TrimRight(word, "/*")
+	if i := strings.LastIndexByte(word, ':'); i > strings.LastIndexByte(word, '/') {
+		word = word[:i] // a method of the API
+	}
 	name, n := strings.ToLower(word), 1
 	var keys []string
 	for i := 0; i <= len(name) && len(keys) < maxParts; i++ {

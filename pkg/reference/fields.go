@@ -71,7 +71,7 @@ func position(key string) Position {
 }
 
 func namespaceKey(l string) bool {
-	if strings.HasSuffix(l, "namespace") && !strings.Contains(l, "metric") && !strings.Contains(l, "exclud") && !strings.Contains(l, "ignor") {
+	if strings.HasSuffix(l, "namespace") && !foreign(l) {
 		return true
 	}
 	return namespaceField(l)
@@ -105,4 +105,14 @@ func isAddress(text string) bool {
 	}
 	_, err := netip.ParsePrefix(text)
 	return err == nil
+}
+
+// foreign reports whether the name of a field says that its namespace is one of metrics or of another system, or is left out.
+func foreign(l string) bool {
+	for w := range strings.FieldsSeq("metric exclud ignor temporal cadence eventhub servicebus pulsar vault consul nomad nacos redis topic") {
+		if strings.Contains(l, w) {
+			return true
+		}
+	}
+	return false
 }

@@ -22,19 +22,42 @@ const (
 )
 
 // hushOf says what the name of a variable, flag, key or field holds back. It is the one list of places that speak without
-// reaching; each entry has its rows in testdata/hush.tsv, in both directions.
+// reaching; its words stand in vocabulary.go. A word that says so counts only where the name goes on with nothing but words for hosts and
+// lists of them: FORBIDDEN_HOSTS is a list of what is not reached, and TOKEN_BLACKLIST_REDIS_URL is a database.
 func hushOf(name string) hush {
 	if name == "" || len(name) > maxKeyName {
 		return 0
 	}
-	var out hush
+	var out, here hush
 	var last string
+	words := 0
 	for last = range nameWords(name) {
-		out |= hushWord(last)
+		words++
+		if h := hushWord(last); h != 0 {
+			out |= h & hushMail
+			here = h &^ hushMail
+		} else if !neutral(last) {
+			here = 0
+		}
 	}
-	out |= hushLastWord(last)
-	return out | hushPhrase(squeezed(name))
+	out |= here | hushLastWord(last)
+	if squeezed := squeezed(name); len(squeezed) >= minPhrase {
+		out |= hushPhrase(squeezed)
+		if outward(squeezed) {
+			out &^= hushNumbers
+		}
+	}
+	if words == 1 {
+		out |= hushOnlyWord(last)
+	}
+	return out
 }
+
+// minPhrase is the shortest phrase of the list.
+const minPhrase = len("noproxy")
+
+// outward reports whether a name is about what is sent out, in which case its ranges are reached.
+func outward(s string) bool { return strings.Contains(s, "egress") || strings.Contains(s, "outbound") }
 
 // squeezed returns a name in lower case without what divides its words.
 func squeezed(name string) string {
@@ -50,21 +73,33 @@ func squeezed(name string) string {
 	return string(b)
 }
 
-// hushPhrase: what several words of a name say together.
+// hushPhrase: what several words of a name say together, as its end.
 func hushPhrase(s string) hush {
-	for _, p := range []string{"noproxy", "nonproxyhosts", "proxybypass", "bypassproxy", "dashboardurl", "dashboardlink", "silenceurl", "generatorurl", "krb5"} {
-		if strings.Contains(s, p) {
+	for p := range strings.FieldsSeq("noproxy noproxyhosts noproxylist nonproxyhosts nonproxy proxybypass bypassproxy proxybypasslist proxyexceptions proxyexclusions " +
+		"dashboardurl dashboardlink runbookurl runbooklink playbookurl silenceurl generatorurl") {
+		if strings.HasSuffix(s, p) {
 			return hushAll
 		}
 	}
-	for _, p := range []string{"sourcerange", "trustedprox", "realip", "forwardedallowips", "allowedips", "allowedcidr", "allowfrom"} {
-		if strings.Contains(s, p) {
+	for p := range strings.FieldsSeq("sourcerange sourceranges trustedproxy trustedproxies trustedproxyips trustproxy realipfrom realipcidr forwardedallowips allowedips " +
+		"allowedcidrs allowfrom allowedclientcidrs clientcidrs inboundcidrs allowlist internalproxies internalproxy") {
+		if strings.HasSuffix(s, p) {
 			return hushNumbers
 		}
 	}
-	for _, p := range []string{"imagename", "imagerepository", "imageregistry", "imagetag"} {
+	for p := range strings.FieldsSeq("imagename imagerepository imageregistry imagetag") {
 		if strings.HasSuffix(s, p) {
-			return hushPaths | hushNumbers
+			return hushPaths | hushNumbers | hushWild
+		}
+	}
+	for p := range strings.FieldsSeq("corsorigin corsorigins alloworigin allowedorigin allowedorigins trustedorigins weborigins csrforigins redirecturi redirecturis") {
+		if strings.HasSuffix(s, p) {
+			return hushShort
+		}
+	}
+	for p := range strings.FieldsSeq("mailfrom emailfrom smtpfrom fromemail fromaddress fromaddr emaildomain emaildomains maildomain") {
+		if strings.HasSuffix(s, p) {
+			return hushMail | hushWild
 		}
 	}
 	return 0

@@ -46,7 +46,7 @@ func nameWords(name string) iter.Seq[string] {
 			if i < len(name) && !boundary(name, i) {
 				continue
 			}
-			if !yield(strings.ToLower(strings.Trim(name[start:i], "_-. "))) {
+			if !yield(strings.ToLower(strings.Trim(name[start:i], "_-. $"))) {
 				return
 			}
 			start = i

@@ -65,6 +65,9 @@ func isProse(line string) bool {
 	words, all, articles, links := 0, 0, 0, 0
 	for w := range strings.FieldsSeq(line) {
 		all++
+		if len(w) > 1 && strings.ToUpper(w) == w {
+			continue // IN and CNAME
+		}
 		w = strings.ToLower(strings.Trim(w, ".,:!?()'\""))
 		if w == "" || strings.Trim(w, "abcdefghijklmnopqrstuvwxyz'-") != "" {
 			continue
@@ -84,6 +87,9 @@ func isProse(line string) bool {
 func (sc *scanner) encoded(s string) {
 	if !sc.file || len(s) < minEncoded {
 		return
+	}
+	if i := strings.IndexByte(s, ':'); i > 0 && len(s)-i > minEncoded {
+		sc.out = append(sc.out, sc.cloudID(s[i+1:])...)
 	}
 	for l := range strings.Lines(unwrapped(s)) {
 		inner := scanner{reader: sc.reader, word: true, text: l}

@@ -12,6 +12,8 @@ type outline struct {
 	key, value string
 	// equals is true if the key stands before an equals sign.
 	equals bool
+	// alerts is true once a key at the top says that the file is about alerts or what is scraped.
+	alerts bool
 }
 
 type level struct {
@@ -20,6 +22,8 @@ type level struct {
 	// hush of the key, once somebody has asked.
 	hush  hush
 	asked bool
+	// text is true if a text of several lines follows.
+	text bool
 }
 
 // maxLevels is how many keys above a line are remembered.
@@ -42,9 +46,10 @@ func (o *outline) line(indent int, l string) {
 	if !ok {
 		return
 	}
+	o.alerts = o.alerts || indent == 0 && alerting(key)
 	o.key, o.value, o.equals = key, value, strings.HasPrefix(strings.TrimLeft(l[min(len(l), len(key)):], " \t"), "=")
 	if len(o.levels) < maxLevels {
-		o.levels = append(o.levels, level{indent: indent, key: key})
+		o.levels = append(o.levels, level{indent: indent, key: key, text: value != "" && (value[0] == '|' || value[0] == '>')})
 	}
 }
 
@@ -72,24 +77,26 @@ func keyOf(l string) (key, value string, ok bool) {
 	return "", "", false
 }
 
-// hush says what the present line holds back: its own key, and those above it, whose hold is everything.
+// hush says what the present line holds back: its own key, and those above it. A key above holds back the items of a list, the lines of a
+// text, and what stands under a word for hosts.
 func (o *outline) hush() hush {
 	var out hush
-	ruled := false
+	own := len(o.levels) - 1
+	if own < 0 || o.key == "" || o.levels[own].key != o.key {
+		own = len(o.levels) // the line has no key
+	}
+	plain := own == len(o.levels) || neutral(strings.ToLower(o.key))
 	for i := range o.levels {
 		l := &o.levels[i]
 		if !l.asked {
 			l.hush, l.asked = hushOf(l.key), true
 		}
-		if i == len(o.levels)-1 && l.key == o.key {
-			if o.equals && strings.Contains(o.value, "=") {
-				return out | l.hush&^hushAll // one pair among several
-			}
-			return out | l.hush
-		}
-		out |= l.hush & hushAll
-		ruled = ruled || ruleBlock(strings.ToLower(l.key))
-		if key := strings.ToLower(l.key); quietBlock(key) || key == "annotations" && ruled {
+		switch {
+		case i == own && o.equals && strings.Contains(o.value, "="):
+			out |= l.hush &^ hushAll // one pair among several
+		case i == own, l.text, plain && i == own-1:
+			out |= l.hush
+		case o.alerts && (l.key == "annotations" || quietBlock(strings.ToLower(l.key))):
 			out |= hushAll
 		}
 	}
@@ -99,7 +106,7 @@ func (o *outline) hush() hush {
 // above yields the keys above the present line, the nearest first, and the section that it lies in.
 func (o *outline) above(yield func(string) bool) {
 	n := len(o.levels)
-	if n > 0 && o.levels[n-1].key == o.key {
+	if n > 0 && o.key != "" && o.levels[n-1].key == o.key {
 		n--
 	}
 	for i := n - 1; i >= 0; i-- {

@@ -16,6 +16,8 @@ const (
 	pairPlace
 	// publicHost names what something is reached by from outside: short names there are not Services.
 	publicHost
+	// inboundPlace names who may come in.
+	inboundPlace
 )
 
 // row says what a key is below another key, in objects of some kinds. Empty: whatever the kind, or wherever it stands.
@@ -33,7 +35,10 @@ func rows() []row {
 		{"vaultconnection vaultauth vaultauthglobal vaultstaticsecret vaultdynamicsecret vaultpkisecret", "", "namespace", foreignNamespace},
 		{"", "namespaces", "names", namespacePlace},
 		{"virtualservice destinationrule serviceentry", "", "exportto", namespacePlace},
+		{"", "fromvirtual", "from", foreignNamespace},
 		{"", "fromhost maphostservices mapservices replicateservices", "from", pairPlace},
+		{"", "", "hostservice", pairPlace},
+		{"authorizationpolicy", "", "ipblocks remoteipblocks", inboundPlace},
 		{"ingress httproute tlsroute grpcroute tcproute gateway certificate route ingressroute ingressroutetcp", "", "host hosts hostname hostnames dnsnames commonname", publicHost},
 	}
 }

@@ -17,6 +17,9 @@ func (r *reader) products(text string) []Target {
 	if strings.Contains(text, "@kubernetescrd") {
 		out = append(out, r.middlewares(text)...)
 	}
+	if strings.Contains(text, "/ns/") {
+		out = append(out, r.meshIdentities(text)...)
+	}
 	if strings.Contains(text, "AccountName=") {
 		out = append(out, r.accounts(text)...)
 	}

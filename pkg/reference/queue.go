@@ -102,6 +102,9 @@ func (r *reader) literal(text string) []Target {
 	for word := range strings.FieldsFuncSeq(text, resourceEnds) {
 		word = strings.TrimRight(word, "/*:")
 		if len(word) >= minResource && len(word) <= maxResource && strings.ContainsAny(word, ":/@.") && r.budget.Spend(tokenCost) {
+			if r.prints == nil && strings.Contains(word, "/") {
+				out = r.keep(out, StorePathTarget(word))
+			}
 			out = r.weak(out, Target{Kind: Resource, Name: lowerASCII(word), Unambiguous: true})
 		}
 	}

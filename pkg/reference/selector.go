@@ -102,6 +102,16 @@ func (w *walker) requirement(m map[string]any, p trail) {
 		}
 	case "Exists":
 		w.selected(trail{&p, "key", 0}, label)
+	case "DoesNotExist":
+		w.selected(trail{&p, "key", 0}, "!"+label)
+	case "NotIn":
+		var names []string
+		for _, v := range values {
+			if value, ok := v.(string); ok {
+				names = append(names, value)
+			}
+		}
+		w.selected(trail{&p, "values", 0}, label+" notin ("+strings.Join(names, ",")+")")
 	}
 }
 
@@ -124,7 +134,12 @@ func (w *walker) expression(text string, p trail) {
 	for alternative := range strings.SplitSeq(text, "||") {
 		terms := make([]string, 0, 4)
 		for term := range strings.SplitSeq(alternative, "&&") {
-			t, ok := calicoTerm(strings.Trim(term, " \t()"))
+			term = strings.Trim(term, " \t()")
+			if glob, ok := calicoGlob(term); ok {
+				w.found(p, glob, w.namespaceList(glob))
+				continue
+			}
+			t, ok := calicoTerm(term)
 			if !ok {
 				terms = terms[:0]
 				break
@@ -132,6 +147,9 @@ func (w *walker) expression(text string, p trail) {
 			if t != "" {
 				terms = append(terms, t)
 			}
+		}
+		if len(terms) == 0 && calicoNamed.MatchString(alternative) {
+			continue
 		}
 		if len(terms) == 0 {
 			w.selected(p, AllNamespaces)
@@ -147,13 +165,23 @@ const maxExpression = 4096
 var (
 	calicoCompared = regexp.MustCompile(`^([A-Za-z0-9./_-]+)\s*(==|!=)\s*["']([^"']*)["']$`)
 	calicoListed   = regexp.MustCompile(`^([A-Za-z0-9./_-]+)\s+(in|not in)\s*\{([^}]*)\}$`)
+	calicoNamed    = regexp.MustCompile(`projectcalico\.org/name(?:space)?\s+(starts with|ends with|contains)\s*["']([^"']*)["']`)
 	calicoHas      = regexp.MustCompile(`^(!?)has\(?\s*([A-Za-z0-9./_-]+)$`)
 )
+
+// calicoGlob gives a term about a part of a namespace's name as a glob.
+func calicoGlob(t string) (string, bool) {
+	m := calicoNamed.FindStringSubmatch(t)
+	if m == nil {
+		return "", false
+	}
+	return map[string]string{"starts with": m[2] + "*", "ends with": "*" + m[2], "contains": "*" + m[2] + "*"}[m[1]], true
+}
 
 // calicoTerm gives one term in kubectl's notation; empty: it says nothing.
 func calicoTerm(t string) (string, bool) {
 	label := func(s string) string {
-		if s == "projectcalico.org/name" {
+		if s == "projectcalico.org/name" || s == "projectcalico.org/namespace" {
 			return "kubernetes.io/metadata.name"
 		}
 		return s

@@ -114,7 +114,7 @@ func isPlainTitle(t Target, value string) bool {
 
 // replicates: what copies Secrets and ConfigMaps from one namespace to others.
 func replicates(name string) bool {
-	return strings.HasPrefix(name, "replicate") || strings.HasPrefix(name, "reflect") || name == "sync" || strings.HasPrefix(name, "copy-")
+	return strings.HasPrefix(name, "replicat") || strings.HasPrefix(name, "reflect") || name == "sync" || strings.HasPrefix(name, "copy-")
 }
 
 func (r *reader) replicated(name, value, kind string) []Target {
@@ -124,7 +124,7 @@ func (r *reader) replicated(name, value, kind string) []Target {
 		}
 		return r.namespace(ns)
 	}
-	if strings.HasSuffix(name, "-matching") {
+	if strings.HasSuffix(name, "-matching") || name == "sync" && strings.Contains(value, "=") {
 		return r.keep(nil, Target{Kind: NamespaceSelector, Name: strings.ReplaceAll(value, ", ", ","), Unambiguous: true})
 	}
 	if !strings.Contains(name, "namespaces") && !strings.HasSuffix(name, "-to") && !strings.Contains(name, "allowed") {
@@ -209,7 +209,7 @@ func namespacedName(value string) (namespace, name string, ok bool) {
 // pointsElsewhere: fields and annotations whose value is namespace/name.
 func pointsElsewhere(name string) bool {
 	l := strings.ToLower(name)
-	for _, word := range []string{"secret", "gateway", "middleware", "networks", "backend", "upstream", "configmap", "issuer", "clonerequest"} {
+	for _, word := range []string{"secret", "gateway", "middleware", "networks", "backend", "upstream", "configmap", "issuer", "clonerequest", "authref", "serviceaccounts"} {
 		if strings.Contains(l, word) {
 			return true
 		}

@@ -67,8 +67,12 @@ func (c command) namespaceFlags(words []string) {
 		return
 	}
 	for i := range words {
-		if ns, at, ok := flag(words, i, "--namespace", "--namespaces", "--watch-namespace", "--watch-namespaces", "--target-namespace", "--target-namespaces"); ok {
+		if ns, at, ok := flag(words, i, "--namespace", "--namespaces"); ok {
 			c.out(at, c.namespace(ns))
+		} else if name, _, _ := strings.Cut(words[i], "="); strings.HasPrefix(name, "--") && namespaceKey(name) {
+			if ns, at, ok := flag(words, i, name); ok {
+				c.out(at, c.namespace(ns))
+			}
 		}
 		name, value, joined := strings.Cut(words[i], "=")
 		if !joined && i+1 < len(words) {
@@ -156,8 +160,10 @@ func (r *reader) scriptText(text string) []Target {
 func (r *reader) wordTargets(words []string, i int) []Target {
 	w, pos, hint := words[i], Word, ""
 	switch {
-	case i > 0 && hostFlag(words[i-1]):
-		pos = HostPosition
+	case i > 0 && strings.HasPrefix(words[i-1], "-") && !strings.Contains(words[i-1], "=") && (hushOf(strings.TrimLeft(words[i-1], "-")) != 0 || bucketHint(strings.ToLower(words[i-1]))):
+		hint = strings.TrimLeft(words[i-1], "-")
+	case i > 0 && hostFlag(words[i-1]), i > 0 && i+1 < len(words) && len(words[i+1]) > 2 && port(words[i+1]):
+		pos = HostPosition // behind a host flag, or before a port
 	case i > 0 && strings.HasPrefix(words[i-1], "-") && namesNoHost(strings.TrimLeft(words[i-1], "-")):
 		pos, hint = Value, strings.TrimLeft(words[i-1], "-")
 	case strings.ContainsAny(w, " \n\t"):

@@ -63,8 +63,15 @@ func (r *reader) namespaceVariable(name, value string) []Target {
 	}
 	switch strings.ToUpper(name) {
 	case "NAMESPACE", "NAMESPACES", "WATCH_NAMESPACE", "WATCH_NAMESPACES", "POD_NAMESPACE", "KUBE_NAMESPACE", "KUBERNETES_NAMESPACE",
-		"K8S_NAMESPACE", "TARGET_NAMESPACE", "TARGET_NAMESPACES", "HELM_NAMESPACE":
+		"TARGET_NAMESPACE", "TARGET_NAMESPACES", "HELM_NAMESPACE":
 		return r.namespace(value)
+	}
+	for w := range nameWords(name) {
+		if w == "kubernetes" || w == "k8s" || w == "kube" {
+			if namespaceKey(strings.ToLower(name)) {
+				return r.namespace(value)
+			}
+		}
 	}
 	return nil
 }

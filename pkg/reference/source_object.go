@@ -48,7 +48,7 @@ func useOf(group, kind string) Use {
 			return Stores
 		}
 		return Routes
-	case "Endpoints", "EndpointSlice", "Ingress", "NetworkPolicy", "Gateway", "ReferenceGrant", "VirtualService",
+	case "Endpoints", "EndpointSlice", "Ingress", "NetworkPolicy", "EgressFirewall", "ClusterNetworkPolicy", "AdminNetworkPolicy", "Gateway", "ReferenceGrant", "VirtualService",
 		"ServiceEntry", "DestinationRule", "Sidecar", "AuthorizationPolicy", "WorkloadEntry", "IngressRoute", "IngressRouteTCP":
 		return Routes
 	case "StorageClass", "VolumeSnapshot", "VolumeSnapshotContent", "VolumeAttachment":
@@ -180,8 +180,8 @@ func (w *walker) folded(text workload.Text, p trail, key string, depth int) {
 }
 
 func (w *walker) node(m map[string]any, p trail, key string, depth int) {
-	if action, _ := m["action"].(string); w.use == Routes && strings.EqualFold(action, "deny") {
-		return // what is kept out
+	if w.keepsOut(m) || isAlert(m) {
+		return
 	}
 	if key == "matchLabels" {
 		w.podLabels(m, p)
@@ -214,9 +214,28 @@ func (w *walker) node(m map[string]any, p trail, key string, depth int) {
 	}
 }
 
+// keepsOut reports whether a rule of a policy says what is not let through.
+func (w *walker) keepsOut(m map[string]any) bool {
+	action, _ := m["action"].(string)
+	kind, _ := m["type"].(string)
+	switch strings.ToLower(action) {
+	case "deny", "drop", "reject", "log":
+		return w.use == Routes
+	}
+	return strings.EqualFold(kind, "deny") && strings.HasPrefix(w.kind, "Egress")
+}
+
+// isAlert reports whether a node is a rule of Prometheus, which asks and tells, and reaches nothing.
+func isAlert(m map[string]any) bool {
+	_, asks := m["expr"]
+	_, alert := m["alert"]
+	_, record := m["record"]
+	return asks && (alert || record)
+}
+
 // skips reports whether what stands under a key names nothing, apart from what it says by itself.
 func (w *walker) skips(key string, v any, p trail) bool {
-	out := w.use == Routes && keptOut(key)
+	out := w.use == Routes && keptOut(key) || w.group == "monitoring.coreos.com" && quietBlock(strings.ToLower(key))
 	if !isIgnoredField(key) && !out {
 		return false
 	}
@@ -228,7 +247,7 @@ func (w *walker) skips(key string, v any, p trail) bool {
 
 // spoken reads a text that names a part of the object, such as a key, and takes it for an address only where it says so by itself.
 func (w *walker) spoken(text string, p trail) {
-	if strings.Contains(text, "://") || strings.HasPrefix(text, "arn:") || strings.Contains(text, ".") && (fullName(text) || strings.Contains(text, ":") || isAddress(text)) {
+	if strings.Contains(text, "://") || strings.Contains(text, "@kubernetescrd") || strings.HasPrefix(text, "arn:") || strings.Contains(text, ".") && (fullName(text) || strings.Contains(text, ":") || isAddress(text)) {
 		w.found(p, text, w.find(text, "", Word))
 	}
 }
@@ -252,7 +271,7 @@ func (w *walker) text(v string, p trail, key, above string) {
 		return
 	}
 	switch placeOf(w.kind, key, p.above) {
-	case foreignNamespace:
+	case foreignNamespace, inboundPlace:
 		return
 	case namespacePlace:
 		w.parameter(v)
@@ -264,6 +283,13 @@ func (w *walker) text(v string, p trail, key, above string) {
 	case publicHost:
 		w.base = hushShort
 		defer func() { w.base = 0 }()
+	}
+	if digits(key) {
+		w.found(p, v, w.portMapping(v))
+	}
+	if key == "selector" && strings.Contains(v, "projectcalico.org/namespace") {
+		w.expression(v, p)
+		return
 	}
 	if targets, only := w.byName(v, l, strings.ToLower(above)); len(targets) > 0 || only {
 		w.found(p, v, targets)
@@ -279,7 +305,7 @@ func (w *walker) byName(v, l, above string) (targets []Target, only bool) {
 	switch {
 	case namespaceKey(l):
 		w.parameter(v)
-		return w.namespaceList(v), true
+		return w.namespaceList(v), !fullName(v)
 	case l == "volumename" && (w.kind == "PersistentVolumeClaim" || above == "spec" && w.use == Stores):
 		return w.keep(nil, Target{Kind: Volume, Name: v, Unambiguous: true}), true
 	case l == "cidr" || l == "cidrs":

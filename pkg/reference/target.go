@@ -60,6 +60,9 @@ type Target struct {
 	// Exact is true where only an entry of this very name counts and no wildcard: the domain of user@domain, and a name that a path
 	// follows, are seldom hosts.
 	Exact bool
+	// Site is true for the authority of an https URL without a port, and for what is called a site or a domain: the address of a site
+	// of the world's, rather than of a Service.
+	Site bool
 }
 
 // Use says what a reference is for; it decides which rule it is measured by.

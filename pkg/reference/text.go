@@ -26,8 +26,12 @@ func (r *reader) hosts(text, hint string, pos Position) []Target {
 	}
 	text = escaped(text)
 	if !isFile(text) {
-		if strings.HasSuffix(text, "\n") && comment(strings.TrimSpace(text)) {
-			return nil // a file of one line, which is a comment
+		if strings.HasSuffix(text, "\n") || strings.HasPrefix(text, "# ") { // a file of one line, which may be a comment
+			line := ""
+			for _, l := range uncommented(text) {
+				line = l
+			}
+			text = line
 		}
 		return r.line(strings.TrimSpace(text), hint, pos, r.base|hushOf(hint), false)
 	}
@@ -96,7 +100,7 @@ func beforeComment(l string) string {
 		case '\'':
 			single = !single
 		case '#':
-			if i > 0 && l[i-1] == ' ' && !double && !single {
+			if i > 0 && (l[i-1] == ' ' || l[i-1] == '\t') && !double && !single {
 				return strings.TrimSpace(l[:i-1])
 			}
 		}
@@ -157,10 +161,13 @@ func afterComment(l string) string {
 }
 
 func comment(l string) bool {
-	for _, p := range []string{"#", ";", "//", "-- ", "<!--", "/* ", "/**", "REM "} {
+	for _, p := range []string{"#", ";", "// ", "//\t", "-- ", "<!--", "REM ", "rem ", ":: ", "! "} {
 		if strings.HasPrefix(l, p) {
 			return true
 		}
+	}
+	if rest, ok := strings.CutPrefix(l, "//"); ok && !strings.HasPrefix(rest, "/") {
+		return !needle(rest[:indexAny(rest, "/ \t:")]) // //host/share is mounted
 	}
 	return l == "" || l == "--" // two dashes and a word are a flag
 }
@@ -170,7 +177,7 @@ func (r *reader) line(s, hint string, pos Position, h hush, file bool) []Target 
 	if key, _, ok := keyOf(s); ok && !file {
 		h |= hushOf(strings.TrimLeft(key, "-"))
 		if strings.HasPrefix(s[len(key):], "=") {
-			h &^= hushAll // of one pair among several
+			h &= hushShort // of one pair among several
 		}
 	}
 	if h&hushAll != 0 {
@@ -180,6 +187,9 @@ func (r *reader) line(s, hint string, pos Position, h hush, file bool) []Target 
 	s = unmarked(strings.TrimPrefix(s, "- ")) // an item of a list
 	rest := sc.urls(s)
 	shape := shapeOf(rest)
+	if inbound(strings.ToLower(shape.first[:min(len(shape.first), maxHost)])) && file {
+		sc.base |= hushNumbers
+	}
 	sc.pos, sc.hint, sc.mute = pos, hostHint(hint), namesNoHost(hint) && pos != HostPosition
 	if !sc.mute {
 		sc.only, sc.list = shape.alone && rest == s, shape.hosts
@@ -252,6 +262,8 @@ type scanner struct {
 	file bool
 	// mute: the text is the value of a key that holds no host of a short name; next: the next token is.
 	mute, next bool
+	// behind is the key or flag that the token stands behind.
+	behind string
 	// base is what the place of the text holds back, ahead what the key before does, held what that of the quoted text does, hush what that of the token does, and muffled is true while a list is read of
 	// what is not to be reached.
 	base, ahead, held, hush hush
@@ -261,6 +273,8 @@ type scanner struct {
 	prose *bool
 	// path is true for a host that a path follows, and mail for the domain of user@domain.
 	path, mail bool
+	// https is true within the authority of such a URL, and site where no port follows.
+	https, site bool
 	// chance is true for a token that nothing but its own form says to be a host.
 	chance bool
 	out    []Target
@@ -287,7 +301,7 @@ func (sc *scanner) take(s string, strong, loose bool) bool {
 	if wild && !h.Addr.IsValid() {
 		h.Name = "*." + h.Name
 	}
-	h.Unambiguous, h.Exact = strong, sc.exact(h, strong)
+	h.Unambiguous, h.Exact, h.Site = strong, sc.exact(h, strong), sc.site && strings.Count(h.Name, ".") == 1
 	if sc.chance && !h.Addr.IsValid() {
 		sc.out = sc.weak(sc.out, h)
 		return true
@@ -302,13 +316,17 @@ func (sc *scanner) take(s string, strong, loose bool) bool {
 // token reads one token. It returns whether the next one is a value: after `key:`, `key =` and a host flag.
 func (sc *scanner) token(t token, keyed bool) bool {
 	s := t.text
-	if sc.muffled = sc.muffled && t.joined; sc.muffled {
+	if sc.muffled = sc.muffled && (t.joined || t.continued); sc.muffled {
 		return false
 	}
-	if t.opened {
+	switch {
+	case t.tag:
+		sc.held = hushOf(s)
+		return false
+	case t.opened && !t.continued:
 		sc.held = sc.ahead
 	}
-	if !t.joined {
+	if !t.joined && !t.continued {
 		sc.hush = sc.base | sc.ahead | sc.held
 	}
 	if s == "=" || strings.HasSuffix(s, ":") && sc.pos != Word && !strings.Contains(s, "::") {
@@ -317,14 +335,20 @@ func (sc *scanner) token(t token, keyed bool) bool {
 	}
 	mute := sc.mute || sc.next && !strings.Contains(s, "=")
 	sc.next, sc.ahead = false, 0
+	behind := sc.behind
+	sc.behind = ""
 	if key, value, ok := cutKey(s); ok {
 		h := hushOf(key)
+		if value == "" {
+			sc.ahead = h // a value in quotes may follow
+		}
 		if sc.muffled = h&hushAll != 0; sc.muffled || credential(key) {
 			return false // a password may look like a host, and would be shown as one
 		}
 		sc.hush |= h
 		mute = mute || namesNoHost(key)
 		sc.strong, sc.stands, s = !mute && (sc.hint || hostHint(key)), !mute, value
+		behind = key
 	} else {
 		sc.stand(t, keyed)
 		sc.strong, sc.stands = sc.strong && !mute, sc.stands && !mute
@@ -335,6 +359,12 @@ func (sc *scanner) token(t token, keyed bool) bool {
 	}
 	sc.value(s, sc.strong, sc.stands)
 	sc.encoded(s)
+	if bucketHint(strings.ToLower(behind)) && isKey(s) {
+		sc.out = sc.keep(sc.out, Target{Kind: Instance, Name: strings.ToLower(s), Unambiguous: true})
+	}
+	if s[:min(len(s), 1)] == "-" {
+		sc.behind = strings.TrimLeft(s, "-")
+	}
 	sc.named = hostFlag(t.text)
 	return sc.named
 }
@@ -348,7 +378,7 @@ func (sc *scanner) key(s string) {
 	if key == "" || s == "=" {
 		key = sc.before
 	}
-	sc.next, sc.ahead = namesNoHost(key), hushOf(key)
+	sc.next, sc.ahead, sc.behind = namesNoHost(key), hushOf(key), key
 	sc.named = hostHint(key) && !sc.next
 }
 
@@ -385,7 +415,10 @@ func (sc *scanner) value(s string, strong, stands bool) {
 			return // somebody's mail address
 		}
 		if isRealm(user, domain) {
-			return
+			if strings.Count(domain, ".") <= 1 {
+				return
+			}
+			sc.mail = true
 		}
 		sc.beforeAt(user, strong)
 		s, strong, stands = strings.TrimPrefix(domain, "//"), strong || !sc.mail, true
@@ -404,7 +437,7 @@ func (sc *scanner) value(s string, strong, stands bool) {
 // member reads what follows the name of a replica set, as in rs0/host:27017.
 func (sc *scanner) member(s string) {
 	host, port, ok := strings.Cut(s, ":")
-	if ok && digits(firstPart(port)) && !strings.Contains(host, "/") {
+	if (ok && digits(firstPart(port)) || !ok && sc.speaksForItself(host)) && !strings.Contains(host, "/") {
 		sc.path = false
 		sc.take(host, false, false)
 	}
@@ -412,7 +445,7 @@ func (sc *scanner) member(s string) {
 
 // isRealm reports whether user@domain is the principal of a Kerberos realm: realms are spelled in capitals.
 func isRealm(user, domain string) bool {
-	return domain != "" && strings.ToUpper(domain) == domain && strings.ToLower(domain) != domain && strings.Count(domain, ".") <= 1 && !strings.ContainsAny(user, ":")
+	return domain != "" && strings.ToUpper(domain) == domain && strings.ToLower(domain) != domain && !strings.ContainsAny(user, ":")
 }
 
 // keyedWord reports whether a token before says by itself that a value follows.
@@ -428,13 +461,19 @@ func (sc *scanner) hostPort(s string, strong, stands bool) {
 		return
 	}
 	host, port, ok := strings.Cut(s, ":")
+	if ok && !strings.Contains(host, ".") && !protocol(host) && !digits(firstPart(port)) && !sc.hint && !sc.named && sc.pos != HostPosition && !strings.Contains(port, ".") {
+		strong = false // an owner and a group, a kind and a name
+	}
+	if ok && len(firstPart(port)) < 2 && !strings.Contains(host, ".") {
+		return // an image and its tag
+	}
 	if ok && digits(firstPart(port)) {
 		sc.take(host, sc.strongPort(host), true)
 		return
 	}
 	if ok {
 		// A protocol before the host (tcp:host,1433) or two of them: every part may be the host.
-		sc.hostPort(port, strong, stands)
+		sc.hostPort(strings.TrimLeft(port, "-=?+"), strong, stands) // ${NAME:-host} has a sign before it
 	}
 	if strong || stands {
 		sc.add(host, strong && !ok)
@@ -462,7 +501,7 @@ func (sc *scanner) beforeAt(s string, strong bool) {
 // root takes what stands before a host alone: the slashes of a URL without a scheme, bash's sockets, and Thanos's
 // lookups.
 func root(s string) (rest string, ok bool) {
-	for _, prefix := range []string{"//", "/dev/tcp/", "/dev/udp/", "dns+", "dnssrv+", "dnssrvnoa+"} {
+	for _, prefix := range []string{"*/", "//", "/dev/tcp/", "/dev/udp/", "dns+", "dnssrv+", "dnssrvnoa+"} {
 		if after, has := strings.CutPrefix(s, prefix); has {
 			s, ok = after, true
 		}

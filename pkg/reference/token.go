@@ -10,6 +10,10 @@ type token struct {
 	quoted bool
 	// listed: nothing but a comma divides it from the one before. joined: nothing but a comma or a bar does.
 	listed, joined bool
+	// continued: a comma stands between the token and the one before, and nothing else but quotes and blanks, and the token is no key.
+	continued bool
+	// tag: the token is the name of an XML element that begins.
+	tag bool
 	// opened: a quote stands between the token and the one before, with no backslash before it.
 	opened bool
 }
@@ -50,13 +54,22 @@ func (t *tokens) take() (token, bool) {
 	for end < len(s) && !separates(s[end]) {
 		end++
 	}
+	gap := s[max(t.last, 0):start]
 	out := token{
-		text: s[start:end], quoted: quotedAt(s, start, end), opened: opened,
+		continued: t.last >= 0 && strings.Contains(gap, ",") && strings.Trim(gap, ",\"' \t[]") == "" && !keyEnds(s[end:]),
+		tag:       start > 0 && s[start-1] == '<' && end < len(s) && s[end] == '>',
+		text:      s[start:end], quoted: quotedAt(s, start, end), opened: opened,
 		listed: start > 0 && s[start-1] == ',' && t.last == start-1,
 		joined: start > 0 && (s[start-1] == ',' || s[start-1] == '|') && t.last == start-1,
 	}
 	t.next, t.last = end, end
 	return out, true
+}
+
+// keyEnds reports whether a quoted key of JSON ends where a text begins.
+func keyEnds(s string) bool {
+	rest, ok := strings.CutPrefix(s, `"`)
+	return ok && strings.HasPrefix(strings.TrimLeft(rest[:min(len(rest), 8)], " \t"), ":")
 }
 
 // shape says what a line is made of.
@@ -130,6 +143,7 @@ func (u *urls) url(i int) {
 	u.rest.WriteByte(' ')
 	u.hush = u.base | hushOf(keyBefore(s[:j]))
 	after := i + 3
+	u.https = strings.EqualFold(s[j:i], "https")
 	switch scheme := s[j:i]; {
 	case len(scheme) > len("passthrough"):
 	case strings.EqualFold(scheme, "dns"), strings.EqualFold(scheme, "xds"), strings.EqualFold(scheme, "passthrough"):
@@ -198,7 +212,9 @@ func (sc *scanner) hostList(auth string) {
 		auth = auth[i+1:]
 	}
 	for h := range strings.SplitSeq(wrapped(auth), ",") {
+		sc.site = sc.https && !strings.Contains(h, ":")
 		sc.take(dropPort(h), true, true)
+		sc.site = false
 	}
 }
 

@@ -96,7 +96,7 @@ func bucketScheme(scheme string) string {
 		return "gs"
 	case "wasb", "wasbs", "abfs", "abfss":
 		return "azure"
-	case "oss", "cos", "cosn", "obs", "swift", "b2":
+	case "oss", "oci", "cos", "cosn", "obs", "swift", "b2":
 		return scheme
 	}
 	return ""
@@ -105,7 +105,7 @@ func bucketScheme(scheme string) string {
 // hostField: the fields in which only a host can stand, whatever it looks like.
 func hostField(l string) bool {
 	switch l {
-	case "host", "hosts", "hostname", "hostnames", "externalname", "externalips", "addresses", "ip", "server", "monitors", "targetportal", "portals", "endpoint", "endpoints":
+	case "host", "hosts", "hostname", "hostnames", "externalname", "externalips", "addresses", "ip", "server", "monitors", "targetportal", "portals", "endpoint", "endpoints", "matchpattern", "matchname", "fqdn", "dnsname":
 		return true
 	}
 	return false
@@ -115,7 +115,7 @@ func hostField(l string) bool {
 func namespaceField(l string) bool {
 	switch l {
 	case "namespaces", "targetnamespaces", "sourcenamespaces", "watchnamespaces", "jobnamespaces", "namespacename", "namespacenames", "matchnames", "fromnamespaces",
-		"allowednamespaces", "namespacesallow", "includednamespaces", "intons", "appns", "namespaceoverride":
+		"allowednamespaces", "namespacesallow", "includednamespaces", "intons", "appns", "namespaceoverride", "tonamespaces":
 		return true
 	}
 	return false
@@ -139,20 +139,42 @@ func nameWord(w string) bool {
 	return false
 }
 
-// hushWord: words that say it wherever they stand in a name.
+// hushWord: words that say it of what follows them in a name.
 func hushWord(w string) hush {
 	switch w {
-	case "forbidden", "forbid", "deny", "denied", "denylist", "blocklist", "blacklist", "blocked", "banned", "disallowed", "prohibited",
-		"exclude", "excluded", "excludes", "excluding", "exclusions", "except", "ignore", "ignored", "ignores", "reject", "rejected",
-		"runbook", "playbook", "principal", "principals", "realm", "realms", "keytab", "kerberos":
+	case "forbidden", "forbid", "deny", "denied", "denylist", "blocklist", "blacklist", "blacklisted", "block", "blocked", "banned", "disallowed", "prohibited",
+		"exclude", "excluded", "excludes", "excluding", "exclusions", "except", "exceptions", "ignore", "ignored", "ignores", "refuse", "refused", "reject", "rejected":
 		return hushAll
-	case "whitelist", "allowlist", "trusted":
+	case "whitelist", "allowlist":
 		return hushNumbers
-	case "cors", "origin", "origins", "csrf":
+	case "cors", "csrf":
 		return hushShort
-	case "email", "emails", "mail", "mails", "mailto", "from", "sender", "recipient", "recipients", "replyto", "cc", "bcc", "contact", "contacts",
-		"maintainer", "maintainers", "owner", "owners", "author", "authors", "smtp", "notify":
+	case "email", "emails", "mail", "mails", "mailto", "sender", "recipient", "recipients", "replyto", "cc", "bcc", "contact", "contacts",
+		"maintainer", "maintainers", "owner", "owners", "author", "authors", "notify":
 		return hushMail
+	}
+	return 0
+}
+
+// neutral: words of hosts and of lists of them, which change nothing of what the word before them says.
+func neutral(w string) bool {
+	switch w {
+	case "host", "hosts", "hostname", "hostnames", "url", "urls", "ip", "ips", "cidr", "cidrs", "range", "ranges", "subnet", "subnets", "domain", "domains", "address",
+		"addresses", "name", "names", "list", "lists", "network", "networks", "namespaces", "servers", "endpoints", "destinations", "targets", "regex", "pattern", "patterns":
+		return true
+	}
+	return false
+}
+
+// hushOnlyWord: words that say it where they are all of a name.
+func hushOnlyWord(w string) hush {
+	switch w {
+	case "group", "groups", "apigroup", "apigroups", "apiversion", "registry", "repository", "provisioner", "driver", "controller":
+		return hushPaths | hushWild
+	case "from", "to":
+		return hushMail
+	case "origin", "origins":
+		return hushShort
 	}
 	return 0
 }
@@ -160,33 +182,43 @@ func hushWord(w string) hush {
 // hushLastWord: words that say it as the last of a name.
 func hushLastWord(w string) hush {
 	switch w {
-	case "version", "versions", "tag", "tags", "digest", "checksum", "sha", "sha1", "sha256", "revision", "release":
+	case "version", "versions", "ver", "tag", "tags", "digest", "checksum", "sha", "sha1", "sha256", "revision", "release", "major", "minor":
 		return hushNumbers
-	case "description", "descriptions", "summary", "comment", "comments", "documentation", "help", "title", "displayname", "note", "notes", "tooltip", "legend", "legendformat", "changelog", "readme",
-		"expr", "promql", "logql":
+	case "description", "descriptions", "summary", "comment", "comments", "documentation", "help", "title", "displayname", "note", "notes", "tooltip", "legend",
+		"legendformat", "changelog", "readme", "expr", "promql", "logql", "principal", "principals", "realm", "realms", "keytab", "runbook", "playbook":
 		return hushAll
 	case "image", "images":
 		return hushPaths | hushNumbers
-	case "group", "groups", "apigroup", "apigroups", "apiversion":
-		return hushPaths | hushWild
+	case "registry", "repository", "provisioner", "driver":
+		return hushWild
 	}
 	return 0
+}
+
+// inbound: the directives by which servers say who may come in.
+func inbound(w string) bool {
+	switch w {
+	case "allow", "deny", "set_real_ip_from", "require", "acl", "mynetworks", "access-control", "allow-query", "remoteiptrustedproxy", "remoteipinternalproxy", "remote_ip",
+		"trusted_proxies", "hostssl", "hostnossl", "geo":
+		return true
+	}
+	return false
 }
 
 // quietBlock: the maps of a file that say what an alert or a metric is called, and whom an alert is sent to.
 func quietBlock(key string) bool {
 	switch key {
 	case "labels", "externallabels", "external_labels", "extralabels", "constlabels", "const_labels", "match", "match_re", "matchers", "equal",
-		"source_match", "target_match", "source_matchers", "target_matchers":
+		"source_match", "target_match", "source_matchers", "target_matchers", "sourcematch", "targetmatch", "sourcematchers", "targetmatchers":
 		return true
 	}
 	return false
 }
 
-// ruleBlock: the keys of a file below which annotations are those of an alert.
-func ruleBlock(key string) bool {
+// alerting: the keys at the top of a file of rules, of routes of alerts, or of what is scraped.
+func alerting(key string) bool {
 	switch key {
-	case "rules", "groups", "alert", "alerts":
+	case "groups", "route", "receivers", "inhibit_rules", "scrape_configs", "static_configs", "rule_files":
 		return true
 	}
 	return false
@@ -196,7 +228,7 @@ func ruleBlock(key string) bool {
 func clusterClient(program string) bool {
 	switch program {
 	case "kubectl", "oc", "k3s", "microk8s", "helm", "helmfile", "flux", "stern", "velero", "istioctl", "linkerd", "kustomize", "k9s", "argo", "argocd", "tkn", "kn",
-		"cmctl", "kubefwd", "skaffold", "kapp", "tilt", "telepresence", "kubectl-firebreak":
+		"cmctl", "kubefwd", "virtctl", "kubecolor", "hubble", "mirrord", "devspace", "okteto", "werf", "skaffold", "kapp", "tilt", "telepresence", "kubectl-firebreak":
 		return true
 	}
 	return false
@@ -252,6 +284,15 @@ func article(w string) bool {
 func link(w string) bool {
 	switch w {
 	case "and", "or", "for", "with", "from", "at", "it", "as", "by", "to", "in", "into", "after", "before", "not", "no":
+		return true
+	}
+	return false
+}
+
+// protocol: words that stand before a host and a colon.
+func protocol(w string) bool {
+	switch w {
+	case "tcp", "udp", "tls", "ssl", "http", "https", "ws", "wss", "grpc", "amqp", "redis", "host", "server":
 		return true
 	}
 	return false
