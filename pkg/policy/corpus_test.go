@@ -197,7 +197,7 @@ func (r *reader) read(key string, v any) {
 			r.read(key, item)
 		}
 	case string:
-		for line := range strings.Lines(v) {
+		for line := range strings.Lines(inXML.ReplaceAllString(v, "")) {
 			line, _, _ = strings.Cut(line, " # ")
 			if !skipLine.MatchString(line) {
 				r.line(key, strings.TrimSpace(line))
@@ -240,6 +240,7 @@ func unread(field string) bool {
 func refersToNothing(kind string) bool { return kind == "CustomResourceDefinition" }
 
 var (
+	inXML       = regexp.MustCompile(`(?s)<!--.*?-->`)
 	skipLine    = regexp.MustCompile(`^\s*(#|//|;|--|\*|<!--)`)
 	urlHost     = regexp.MustCompile(`[a-z][a-z0-9+.-]*://(?:[^@/\s"']*@)?([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+)`)
 	serviceHost = regexp.MustCompile(`(?:^|[\s"'=/@,(:])([a-z0-9-]+(?:\.[a-z0-9-]+)+\.svc(?:\.cluster\.local)?)(?:$|[\s"':,/)])`)

@@ -28,6 +28,9 @@ func (r *reader) find(text, hint string, pos Position) []Target {
 
 // whole reads a text as it stands.
 func (r *reader) whole(text, hint, lower string, pos Position) []Target {
+	if out, ok := r.settingsInJSON(text); ok {
+		return out
+	}
 	if isFile(text) {
 		return r.file(text, lower, pos)
 	}

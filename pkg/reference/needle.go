@@ -5,6 +5,19 @@ import (
 	"strings"
 )
 
+// isShouted reports whether a name is spelled in capitals, as the realms of Kerberos are.
+func isShouted(s string) bool { return strings.ToUpper(s) == s && strings.ToLower(s) != s }
+
+// siteHint reports whether a name says that its value is the address of a site.
+func siteHint(name string) bool {
+	for w := range nameWords(name) {
+		if siteWord(w) {
+			return true
+		}
+	}
+	return false
+}
+
 // holds reports whether the place of the token holds a host back.
 func (sc *scanner) holds(h Target) bool {
 	switch {

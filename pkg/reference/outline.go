@@ -86,15 +86,17 @@ func (o *outline) hush() hush {
 		own = len(o.levels) // the line has no key
 	}
 	plain := own == len(o.levels) || neutral(strings.ToLower(o.key))
-	for i := range o.levels {
+	for i := len(o.levels) - 1; i >= 0; i-- {
 		l := &o.levels[i]
 		if !l.asked {
 			l.hush, l.asked = hushOf(l.key), true
 		}
+		reaches := plain
+		plain = plain && (i == own || neutral(strings.ToLower(l.key)))
 		switch {
 		case i == own && o.equals && strings.Contains(o.value, "="):
 			out |= l.hush &^ hushAll // one pair among several
-		case i == own, l.text, plain && i == own-1:
+		case i == own, l.text, reaches:
 			out |= l.hush
 		case o.alerts && (l.key == "annotations" || quietBlock(strings.ToLower(l.key))):
 			out |= hushAll

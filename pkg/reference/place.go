@@ -39,7 +39,7 @@ func rows() []row {
 		{"", "fromhost maphostservices mapservices replicateservices", "from", pairPlace},
 		{"", "", "hostservice", pairPlace},
 		{"authorizationpolicy", "", "ipblocks remoteipblocks", inboundPlace},
-		{"ingress httproute tlsroute grpcroute tcproute gateway certificate route ingressroute ingressroutetcp", "", "host hosts hostname hostnames dnsnames commonname", publicHost},
+		{"ingress httproute tlsroute grpcroute tcproute gateway certificate route ingressroute ingressroutetcp dnsendpoint", "", "dnsname main sans host hosts hostname hostnames dnsnames commonname", publicHost},
 	}
 }
 

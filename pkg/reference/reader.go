@@ -8,6 +8,8 @@ type reader struct {
 	budget *budget.Budget
 	// known reports whether anybody must look at a target; nil: at each.
 	known func(Target) bool
+	// depth is how many documents the text that is read lies in.
+	depth int
 	// base is what the place of the text that is read holds back, besides what its name does.
 	base hush
 	// word reports whether a word is one of a declared name's; nil: nobody can tell, and every text is read.

@@ -28,7 +28,7 @@ func (r *reader) hosts(text, hint string, pos Position) []Target {
 	if !isFile(text) {
 		if strings.HasSuffix(text, "\n") || strings.HasPrefix(text, "# ") { // a file of one line, which may be a comment
 			line := ""
-			for _, l := range uncommented(text) {
+			for _, l := range uncommented(withoutPairs(text)) {
 				line = l
 			}
 			text = line
@@ -44,7 +44,7 @@ func (r *reader) hosts(text, hint string, pos Position) []Target {
 func (r *reader) settings(text string, read func(keys *outline, h hush, l string)) {
 	var keys outline
 	all := strings.Contains(text, "amespace") || strings.Contains(text, "fromHost") // such a key may stand lines above
-	for indent, l := range uncommented(text) {
+	for indent, l := range uncommented(withoutPairs(text)) {
 		keys.line(indent, l)
 		if !all && !r.mayName(l) {
 			continue
@@ -76,7 +76,7 @@ func uncommented(text string) iter.Seq2[int, string] {
 			}
 			l = afterComment(l)
 			block = at <= closed && opensBlock(l)
-			if !block && !comment(l) && !yield(indent, beforeComment(l)) {
+			if !block && !comment(l) && !yield(indent, withoutSlashes(beforeComment(l))) {
 				return
 			}
 		}
@@ -161,7 +161,7 @@ func afterComment(l string) string {
 }
 
 func comment(l string) bool {
-	for _, p := range []string{"#", ";", "// ", "//\t", "-- ", "<!--", "REM ", "rem ", ":: ", "! "} {
+	for _, p := range []string{"#", ";", "// ", "//\t", "-- ", "<!--", "REM ", "rem ", ":: ", "! ", "%%"} {
 		if strings.HasPrefix(l, p) {
 			return true
 		}
@@ -184,7 +184,7 @@ func (r *reader) line(s, hint string, pos Position, h hush, file bool) []Target 
 		return nil
 	}
 	sc := scanner{reader: r, word: pos == Word || file, file: file, base: h, hush: h, text: s}
-	s = unmarked(strings.TrimPrefix(s, "- ")) // an item of a list
+	s = withoutSelectors(unmarked(strings.TrimPrefix(s, "- "))) // an item of a list
 	rest := sc.urls(s)
 	shape := shapeOf(rest)
 	if inbound(strings.ToLower(shape.first[:min(len(shape.first), maxHost)])) && file {
@@ -195,7 +195,7 @@ func (r *reader) line(s, hint string, pos Position, h hush, file bool) []Target 
 		sc.only, sc.list = shape.alone && rest == s, shape.hosts
 	}
 	sc.hush = h
-	sc.hint = sc.hint && !sc.mute
+	sc.hint, sc.site = sc.hint && !sc.mute, siteHint(hint)
 	sc.read(rest, shape.first)
 	return sc.out
 }
@@ -301,7 +301,7 @@ func (sc *scanner) take(s string, strong, loose bool) bool {
 	if wild && !h.Addr.IsValid() {
 		h.Name = "*." + h.Name
 	}
-	h.Unambiguous, h.Exact, h.Site = strong, sc.exact(h, strong), sc.site && strings.Count(h.Name, ".") == 1
+	h.Unambiguous, h.Exact, h.Site = strong, sc.exact(h, strong) || isShouted(s), sc.site && strings.Count(h.Name, ".") == 1
 	if sc.chance && !h.Addr.IsValid() {
 		sc.out = sc.weak(sc.out, h)
 		return true
@@ -409,6 +409,9 @@ func (sc *scanner) value(s string, strong, stands bool) {
 	s, rooted := root(s)
 	strong = strong || rooted
 	sc.path, sc.mail = false, false
+	if strings.HasPrefix(s, "mailto:") {
+		return
+	}
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
 		user, domain := s[:i], s[i+1:]
 		if sc.mail = !strings.ContainsAny(s, ":/") && !sc.hint && sc.pos == Value; sc.mail && (sc.hush&hushMail != 0 || !sc.only && !sc.named && !keyedWord(sc.before)) {

@@ -212,9 +212,10 @@ func (sc *scanner) hostList(auth string) {
 		auth = auth[i+1:]
 	}
 	for h := range strings.SplitSeq(wrapped(auth), ",") {
+		site := sc.site
 		sc.site = sc.https && !strings.Contains(h, ":")
 		sc.take(dropPort(h), true, true)
-		sc.site = false
+		sc.site = site
 	}
 }
 

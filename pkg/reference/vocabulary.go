@@ -145,7 +145,7 @@ func hushWord(w string) hush {
 	case "forbidden", "forbid", "deny", "denied", "denylist", "blocklist", "blacklist", "blacklisted", "block", "blocked", "banned", "disallowed", "prohibited",
 		"exclude", "excluded", "excludes", "excluding", "exclusions", "except", "exceptions", "ignore", "ignored", "ignores", "refuse", "refused", "reject", "rejected":
 		return hushAll
-	case "whitelist", "allowlist":
+	case "whitelist", "allowlist", "trusted":
 		return hushNumbers
 	case "cors", "csrf":
 		return hushShort
@@ -160,7 +160,7 @@ func hushWord(w string) hush {
 func neutral(w string) bool {
 	switch w {
 	case "host", "hosts", "hostname", "hostnames", "url", "urls", "ip", "ips", "cidr", "cidrs", "range", "ranges", "subnet", "subnets", "domain", "domains", "address",
-		"addresses", "name", "names", "list", "lists", "network", "networks", "namespaces", "servers", "endpoints", "destinations", "targets", "regex", "pattern", "patterns":
+		"addresses", "name", "names", "list", "lists", "network", "networks", "namespaces", "servers", "endpoints", "destinations", "targets", "regex", "pattern", "patterns", "proxy", "proxies", "sources":
 		return true
 	}
 	return false
@@ -284,6 +284,24 @@ func article(w string) bool {
 func link(w string) bool {
 	switch w {
 	case "and", "or", "for", "with", "from", "at", "it", "as", "by", "to", "in", "into", "after", "before", "not", "no":
+		return true
+	}
+	return false
+}
+
+// metricLabel: the labels by which metrics of hosts and namespaces are chosen.
+func metricLabel(name string) bool {
+	switch name {
+	case "instance", "job", "namespace", "pod", "service", "target", "node", "host", "container", "exported_namespace", "cluster", "server":
+		return true
+	}
+	return false
+}
+
+// siteWord: words of a name that say that its value is the address of a site.
+func siteWord(w string) bool {
+	switch w {
+	case "domain", "domains", "site", "sites", "public", "external", "origin", "origins":
 		return true
 	}
 	return false

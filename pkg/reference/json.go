@@ -1,0 +1,100 @@
+package reference
+
+import (
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// settingsInJSON reads a text that is one document of JSON, each string of it by its key. It returns false if the text is not one.
+func (r *reader) settingsInJSON(text string) ([]Target, bool) {
+	text = strings.TrimSpace(text)
+	if len(text) < 2 || text[0] != '{' && text[0] != '[' || r.depth >= maxTexts || !r.spend(text) {
+		return nil, false
+	}
+	r.depth++
+	defer func() { r.depth-- }()
+	w := jsonReader{reader: r, d: jsontext.NewDecoder(strings.NewReader(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
+	if w.value("", "", 0, 0) != nil {
+		return nil, false
+	}
+	if _, err := w.d.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, false
+	}
+	return w.out, true
+}
+
+// maxTexts is how many documents within each other are read.
+const maxTexts = 3
+
+type jsonReader struct {
+	*reader
+	d   *jsontext.Decoder
+	out []Target
+}
+
+// value reads a value that stands under a key, which stands under another. held is what the keys above hold back.
+func (w *jsonReader) value(key, above string, held hush, depth int) error {
+	if depth > maxNesting {
+		w.budget.TooDeep()
+		return errors.New("too deep")
+	}
+	if !w.budget.Spend(tokenCost) {
+		return errors.New("too much")
+	}
+	t, err := w.d.ReadToken()
+	if err != nil {
+		return err
+	}
+	switch t.Kind() {
+	case '{':
+		for w.d.PeekKind() == '"' {
+			name, err := w.d.ReadToken()
+			if err != nil {
+				return err
+			}
+			k := name.String()
+			h := hushOf(k)
+			if neutral(strings.ToLower(k)) {
+				h |= held
+			}
+			if needle(k) {
+				w.out = append(w.out, w.whole(k, "", "", Value)...)
+			}
+			if err := w.value(k, key, h, depth+1); err != nil {
+				return err
+			}
+		}
+	case '[':
+		for k := w.d.PeekKind(); k != ']' && k != 0; k = w.d.PeekKind() {
+			if err := w.value(key, above, held, depth+1); err != nil {
+				return err
+			}
+		}
+	case '"':
+		if held&hushAll == 0 {
+			w.text(t.String(), key, held)
+		}
+		return nil
+	default:
+		return nil
+	}
+	_, err = w.d.ReadToken()
+	return err
+}
+
+func (w *jsonReader) text(v, key string, held hush) {
+	if v == "" {
+		return
+	}
+	before := w.base
+	w.base |= held
+	w.out = append(w.out, w.find(v, key, position(key))...)
+	w.base = before
+	w.out = append(w.out, w.find(unwrapped(v), key, Value)...)
+	if strings.ToLower(key) == "namespace" {
+		w.out = append(w.out, w.namespace(v)...)
+	}
+}
