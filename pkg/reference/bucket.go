@@ -76,6 +76,11 @@ func objectURL(host, path string) []string {
 	case strings.HasPrefix(path, "s3/buckets/") && strings.HasSuffix(host, "console.aws.amazon.com"),
 		strings.HasPrefix(path, "storage/browser/") && host == "console.cloud.google.com":
 		return console(host, path)
+	case strings.HasPrefix(host, "objectstorage.") && strings.HasSuffix(host, ".oraclecloud.com") && strings.HasPrefix(path, "n/"):
+		if p := strings.Split(path, "/"); len(p) > 3 && p[2] == "b" {
+			return []string{"oci://" + p[3] + "@" + p[1]}
+		}
+		return nil
 	case isQueueHost(host):
 		return queue(host, path)
 	case strings.HasSuffix(host, ".servicebus.windows.net"):

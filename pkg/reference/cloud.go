@@ -81,8 +81,14 @@ func bucketHint(l string) bool {
 	if len(l) > maxKeyName || len(l) < len("bucket") {
 		return false
 	}
-	for end := range strings.FieldsSeq("bucket buckets bucketname bucketnames storageaccount storageaccountname accountname externalname") {
-		if strings.HasSuffix(l, end) || strings.HasSuffix(squeezed(l), end) {
+	l = squeezed(l)
+	for end := range strings.FieldsSeq("bucket buckets bucketname bucketnames storageaccount storageaccountname accountname externalname dbinstanceidentifier dbclusteridentifier") {
+		if strings.HasSuffix(l, end) {
+			return true
+		}
+	}
+	for service := range strings.FieldsSeq("dynamodb sqs kinesis rds redshift elasticache") {
+		if strings.Contains(l, service) && (strings.HasSuffix(l, "name") || strings.HasSuffix(l, "table") || strings.HasSuffix(l, "queue") || strings.HasSuffix(l, "stream")) {
 			return true
 		}
 	}
@@ -225,6 +231,9 @@ func (r *reader) formed(word, lower string) []Target {
 		account, _, _ := strings.Cut(lower[i+len("serviceaccounts/"):], ":")
 		return r.keep(nil, Target{Kind: Role, Name: account, Unambiguous: true})
 	}
+	if _, name, ok := strings.Cut(lower, "projects/_/buckets/"); ok {
+		return r.named([]string{"gs://" + name})
+	}
 	if i := strings.Index(lower, "projects/"); i >= 0 && (i == 0 || lower[i-1] == '/') {
 		if out := r.project(word[i:]); len(out) > 0 {
 			return out
@@ -324,6 +333,9 @@ func (r *reader) arn(word string) []Target {
 		return r.stored(r.named([]string{name}), path)
 	}
 	keys := prefixes(parts[5], 1)
+	if i := strings.LastIndexByte(parts[5], ':'); i > 0 { // a subscription of a topic, a version of a function
+		keys = append(keys, parts[5][:i])
+	}
 	for i := range keys {
 		keys[i] = strings.Join(parts[:5], ":") + ":" + keys[i]
 	}
