@@ -87,7 +87,7 @@ func (r *reader) telling(text string, begin, end int, h uint64, numeric bool) bo
 		if dotted && begin > 1 && text[begin-2] >= '0' && text[begin-2] <= '9' || len(w) >= len("16777216") {
 			return true // an address
 		}
-	case w[0] == '0' && len(w) > 2 && lower(w[1]) == 'x', strings.HasPrefix(w, "ip-"):
+	case w[0] == '0' && len(w) > 2 && lower(w[1]) == 'x', len(w) > 3 && lower(w[0]) == 'i' && lower(w[1]) == 'p' && w[2] == '-':
 		return true
 	}
 	if begin > 0 && text[begin-1] == ':' && end < len(text) && text[end] == ':' {
