@@ -109,7 +109,8 @@ func mentions(v any, host string) bool {
 	case string:
 		for line := range strings.Lines(strings.ToLower(v)) {
 			line, _, _ = strings.Cut(line, " # ")
-			if !skipLine.MatchString(line) && slices.Contains(strings.FieldsFunc(line, func(c rune) bool { return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789.-_", c) }), host) {
+			words := strings.FieldsFunc(line, func(c rune) bool { return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789.-_", c) })
+			if !strings.HasPrefix(strings.TrimSpace(line), "#") && (slices.Contains(words, host) || slices.Contains(words, "-h"+host)) {
 				return true
 			}
 		}
