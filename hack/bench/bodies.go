@@ -39,10 +39,10 @@ func bodies() []body {
 	}
 }
 
-func of(name, kind, group, resource string, make func(host string) string, update string) body {
+func of(name, kind, group, resource string, with func(host string) string, update string) body {
 	return body{
-		name, review(kind, group, resource, make("db-10.development.rds.example.com"), update),
-		review(kind, group, resource, make("db-0."+databases), update), update != "",
+		name, review(kind, group, resource, with("db-10.development.rds.example.com"), update),
+		review(kind, group, resource, with("db-0."+databases), update), update != "",
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -98,63 +99,75 @@ func (s *server) rss() float64 {
 // connections is how many requests are sent at once.
 const connections = 16
 
-// load sends bodies for a time: every fifth is the violating one.
+// sender sends bodies over its own connections, and notes how long each answer took.
+type sender struct {
+	*server
+	body
+	client  *http.Client
+	n       atomic.Int64
+	mu      sync.Mutex
+	times   []time.Duration
+	failure error
+}
+
+// post sends one review: every fifth is the violating one.
+func (s *sender) post() (time.Duration, error) {
+	raw, want := s.clean, `"allowed":true`
+	if s.n.Add(1)%5 == 0 {
+		raw = s.violates
+		if s.server.name == "firebreak" && !s.stored {
+			want = `"allowed":false`
+		}
+	}
+	began := time.Now()
+	resp, err := s.client.Post(s.url, "application/json", bytes.NewReader(raw))
+	if err != nil {
+		return 0, err
+	}
+	answer, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if err == nil && !strings.Contains(string(answer), want) {
+		err = fmt.Errorf("%s on %s answers %.300s", s.server.name, s.body.name, answer)
+	}
+	return time.Since(began), err
+}
+
+// all sends from every connection for a time.
+func (s *sender) all(length time.Duration) {
+	until := time.Now().Add(length)
+	var wg sync.WaitGroup
+	for range connections {
+		wg.Go(func() {
+			var mine []time.Duration
+			var err error
+			for err == nil && time.Now().Before(until) {
+				var took time.Duration
+				if took, err = s.post(); err == nil {
+					mine = append(mine, took)
+				}
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.times, s.failure = append(s.times, mine...), errors.Join(s.failure, err)
+		})
+	}
+	wg.Wait()
+}
+
+// load sends bodies for a time, after a while to warm up.
 func (s *server) load(b body, length time.Duration) (result, error) {
-	c := &http.Client{Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // the server's certificate is made for this run
+	send := &sender{server: s, body: b, client: &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // the server's certificate is made for this run
 		TLSNextProto:    map[string]func(string, *tls.Conn) http.RoundTripper{}, MaxIdleConnsPerHost: connections, DisableCompression: true,
-	}}
-	defer c.CloseIdleConnections()
-	var n atomic.Int64
-	var mu sync.Mutex
-	var times []time.Duration
-	var failure error
-	send := func(until time.Time) {
-		var mine []time.Duration
-		for time.Now().Before(until) {
-			raw, want := b.clean, `"allowed":true`
-			if n.Add(1)%5 == 0 {
-				raw = b.violates
-				if s.name == "firebreak" && !b.stored {
-					want = `"allowed":false`
-				}
-			}
-			began := time.Now()
-			resp, err := c.Post(s.url, "application/json", bytes.NewReader(raw))
-			if err == nil {
-				var answer []byte
-				answer, err = io.ReadAll(resp.Body)
-				_ = resp.Body.Close()
-				if err == nil && !strings.Contains(string(answer), want) {
-					err = fmt.Errorf("%s on %s answers %.300s", s.name, b.name, answer)
-				}
-			}
-			if err != nil {
-				mu.Lock()
-				failure = err
-				mu.Unlock()
-				return
-			}
-			mine = append(mine, time.Since(began))
-		}
-		mu.Lock()
-		times = append(times, mine...)
-		mu.Unlock()
-	}
-	all := func(length time.Duration) {
-		var wg sync.WaitGroup
-		for range connections {
-			wg.Go(func() { send(time.Now().Add(length)) })
-		}
-		wg.Wait()
-	}
-	all(length / 4) // warm up
-	times = nil
+	}}}
+	defer send.client.CloseIdleConnections()
+	send.all(length / 4)
+	send.times = nil
 	cpu, began := s.cpu(), time.Now()
-	all(length)
-	took := time.Since(began)
-	if failure != nil || len(times) == 0 {
-		return result{}, fmt.Errorf("no answers: %w", failure)
+	send.all(length)
+	took, times := time.Since(began), send.times
+	if send.failure != nil || len(times) == 0 {
+		return result{}, fmt.Errorf("no answers: %w", send.failure)
 	}
 	slices.Sort(times)
 	count := float64(len(times))

@@ -61,14 +61,14 @@ func fail(err error) {
 
 // keep writes the results as JSON and as plots.
 func keep(folder string, results []result) error {
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return err
 	}
 	raw, err := json.MarshalIndent(results, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(folder+"/last.json", append(raw, '\n'), 0o644); err != nil {
+	if err := os.WriteFile(folder+"/last.json", append(raw, '\n'), 0o600); err != nil {
 		return err
 	}
 	return plots(folder, results)

@@ -78,7 +78,7 @@ func plot(path, title string, lines map[string][]point) error {
 		n++
 	}
 	b.WriteString("</svg>\n")
-	return os.WriteFile(path, []byte(b.String()), 0o644)
+	return os.WriteFile(path, []byte(b.String()), 0o600)
 }
 
 func sorted(lines map[string][]point) []string { return slices.Sorted(maps.Keys(lines)) }

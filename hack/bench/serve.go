@@ -50,8 +50,12 @@ func serve(kind string, hosts int) error {
 	s.EnableHTTP2 = false
 	s.StartTLS()
 	defer s.Close()
-	fmt.Println(s.Listener.Addr().(*net.TCPAddr).Port)
-	_, err := io.Copy(io.Discard, os.Stdin)
+	_, port, err := net.SplitHostPort(s.Listener.Addr().String())
+	if err != nil {
+		return err
+	}
+	fmt.Println(port)
+	_, err = io.Copy(io.Discard, os.Stdin)
 	return err
 }
 

@@ -31,7 +31,7 @@ func NewServer(next admission.Handler, memory int64, m *Metrics) http.Handler {
 func (s Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := readBody(r)
 	if err != nil {
-		write(w, "", failed(http.StatusBadRequest, fmt.Sprintf("Firebreak cannot read the review: %v", err), 0))
+		write(w, uidIn(body), failed(http.StatusRequestEntityTooLarge, fmt.Sprintf("Firebreak cannot read the review: %v; make the object smaller", err), 0))
 		return
 	}
 	var req admission.Request
@@ -48,11 +48,21 @@ func readBody(r *http.Request) ([]byte, error) {
 		return nil, errors.New("the body is empty")
 	}
 	if r.ContentLength < 0 || r.ContentLength > maxBody {
-		return io.ReadAll(r.Body)
+		body, err := io.ReadAll(r.Body)
+		_, _ = io.Copy(io.Discard, r.Body) // a client that is still writing may miss the answer
+		return body, err
 	}
 	body := make([]byte, r.ContentLength)
 	_, err := io.ReadFull(r.Body, body)
 	return body, err
+}
+
+// uidIn returns the UID of a review of which only the beginning is there; empty: it is not there either.
+func uidIn(body []byte) string {
+	if m := reviewUID.FindSubmatch(body[:min(len(body), 4<<10)]); m != nil {
+		return string(m[1])
+	}
+	return ""
 }
 
 // write answers with a review.
@@ -144,38 +154,18 @@ func (e envelope) object(into *runtime.RawExtension) error {
 }
 
 func (e envelope) request(req *admissionv1.AdmissionRequest) error {
+	objects := map[string]*runtime.RawExtension{"object": &req.Object, "oldObject": &req.OldObject, "options": &req.Options}
+	values := map[string]any{
+		"uid": &req.UID, "kind": &req.Kind, "resource": &req.Resource, "subResource": &req.SubResource, "requestKind": &req.RequestKind,
+		"requestResource": &req.RequestResource, "requestSubResource": &req.RequestSubResource, "name": &req.Name, "namespace": &req.Namespace,
+		"operation": &req.Operation, "userInfo": &req.UserInfo, "dryRun": &req.DryRun,
+	}
 	return e.fields(func(name string) error {
-		switch name {
-		case "object":
-			return e.object(&req.Object)
-		case "oldObject":
-			return e.object(&req.OldObject)
-		case "options":
-			return e.object(&req.Options)
-		case "uid":
-			return e.value(&req.UID)
-		case "kind":
-			return e.value(&req.Kind)
-		case "resource":
-			return e.value(&req.Resource)
-		case "subResource":
-			return e.value(&req.SubResource)
-		case "requestKind":
-			return e.value(&req.RequestKind)
-		case "requestResource":
-			return e.value(&req.RequestResource)
-		case "requestSubResource":
-			return e.value(&req.RequestSubResource)
-		case "name":
-			return e.value(&req.Name)
-		case "namespace":
-			return e.value(&req.Namespace)
-		case "operation":
-			return e.value(&req.Operation)
-		case "userInfo":
-			return e.value(&req.UserInfo)
-		case "dryRun":
-			return e.value(&req.DryRun)
+		if into, ok := objects[name]; ok {
+			return e.object(into)
+		}
+		if into, ok := values[name]; ok {
+			return e.value(into)
 		}
 		return e.SkipValue()
 	})

@@ -94,8 +94,9 @@ func (h *judge) judge(p hostile.Place, text string) cost {
 
 const (
 	small10, middle100, large1000 = 10_000, 100_000, 1_000_000
-	// maxRatio is how much more a byte of a large text may cost than one of a small text.
-	maxRatio = 2
+	// maxRatio is how much more a byte of a large text may cost than one of a small text. A text whose words tell that it names nothing
+	// is passed once, and any other some four times: which of the two it is may hang on where it is cut off.
+	maxRatio = 5
 	// maxAlloc is how many bytes may be allocated for each byte of the input, beside allocBase, which every request costs.
 	maxAlloc, allocBase = 40, 4 << 20
 )

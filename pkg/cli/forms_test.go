@@ -39,7 +39,7 @@ func TestForms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	t.Cleanup(func() { _ = f.Close() })
 	r := csv.NewReader(f)
 	r.Comma, r.LazyQuotes = '\t', true
 	rows, err := r.ReadAll()
@@ -49,7 +49,7 @@ func TestForms(t *testing.T) {
 	for _, row := range rows[1:] {
 		file, user, group, namespace, want, rule, path := row[0], row[1], row[2], row[3], row[4], row[5], row[6]
 		t.Run(strings.TrimSuffix(file, ".yaml")+"/as "+group, func(t *testing.T) {
-			got, d := judged(t, filepath.Join("testdata/forms", file), "", "testdata/forms/estate.yaml", user, group, namespace)
+			got, d := judged(t, "testdata/forms/"+file, "", "testdata/forms/estate.yaml", user, group, namespace)
 			if got != want {
 				t.Fatalf("%s, want %s (%s)", got, want, row[7])
 			}
@@ -103,7 +103,7 @@ func TestSiblings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	t.Cleanup(func() { _ = f.Close() })
 	count := map[string]int{}
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<20)

@@ -32,6 +32,9 @@ const filterBits = 64
 
 // compileNeedles is called last: it looks at everything else.
 func (e *Estate) compileNeedles() {
+	for h := range e.network.hosts {
+		e.stores.print(reference.Target{Name: h})
+	}
 	names := e.namesToFind()
 	count := make(map[uint64]int32, len(names))
 	for _, n := range names {

@@ -71,14 +71,7 @@ func (e *Estate) host(t reference.Target, from string, aliases int) Resolution {
 		}
 		return e.cluster(e.network.addresses[t.Addr.Unmap()])
 	}
-	if t.Exact {
-		return Resolution{Owners: e.stores.hosts[t.Name]}
-	}
-	owners := e.Host(t.Name)
-	if domain, wild := strings.CutPrefix(t.Name, "*."); wild && t.Unambiguous && len(owners) == 0 {
-		owners = e.covered(domain)
-	}
-	if len(owners) > 0 {
+	if owners := e.ownersOf(t); len(owners) > 0 || t.Exact {
 		return Resolution{Owners: owners}
 	}
 	if name, ok := e.network.hosts[t.Name]; ok {
@@ -88,15 +81,37 @@ func (e *Estate) host(t reference.Target, from string, aliases int) Resolution {
 	if !ok || svc == "kubernetes" && ns == "default" {
 		return Resolution{}
 	}
-	if external := e.services[ns+"/"+svc].External; external != "" && aliases > 0 && len(e.Service(ns, svc)) == 0 {
-		if alias, ok := reference.NormaliseHost(external, true); ok {
-			alias.Unambiguous = true
-			if r := e.host(alias, ns, aliases-1); len(r.Owners) > 0 || r.Namespace != "" && r.Namespace != from {
-				return r
-			}
-		}
+	if r, ok := e.alias(ns, svc, from, aliases); ok {
+		return r
 	}
 	return Resolution{Owners: e.Service(ns, svc), Service: svc, Namespace: ns}
+}
+
+// ownersOf returns the data stores that own a host by its name.
+func (e *Estate) ownersOf(t reference.Target) []Owner {
+	if t.Exact {
+		return e.stores.hosts[t.Name]
+	}
+	owners := e.Host(t.Name)
+	if domain, wild := strings.CutPrefix(t.Name, "*."); wild && t.Unambiguous && len(owners) == 0 {
+		return e.covered(domain)
+	}
+	return owners
+}
+
+// alias follows a Service of type ExternalName, and returns false where it leads to nothing of another namespace's.
+func (e *Estate) alias(ns, svc, from string, aliases int) (Resolution, bool) {
+	external := e.services[ns+"/"+svc].External
+	if external == "" || aliases == 0 || len(e.Service(ns, svc)) > 0 {
+		return Resolution{}, false
+	}
+	alias, ok := reference.NormaliseHost(external, true)
+	if !ok {
+		return Resolution{}, false
+	}
+	alias.Unambiguous = true
+	r := e.host(alias, ns, aliases-1)
+	return r, len(r.Owners) > 0 || r.Namespace != "" && r.Namespace != from
 }
 
 // cluster is a Service of the cluster, by namespace/name, that was found by an address or a name of its own.
@@ -124,11 +139,15 @@ func (e *Estate) serviceOf(h reference.Target, from string) (svc, ns string, ok 
 		labels = labels[:i+1]
 	}
 	n := len(labels)
+	if n >= 3 {
+		switch labels[n-1] {
+		case "svc":
+			return labels[n-3], labels[n-2], true
+		case "pod", "serviceaccount":
+			return "", labels[n-2], true
+		}
+	}
 	switch {
-	case n >= 3 && labels[n-1] == "svc":
-		return labels[n-3], labels[n-2], true
-	case n >= 3 && (labels[n-1] == "pod" || labels[n-1] == "serviceaccount"):
-		return "", labels[n-2], true
 	case strings.HasSuffix(h.Name, "."+clusterDomain):
 		return "", "", false
 	case n == 3 && e.serviceKnown(labels[2], labels[1]):

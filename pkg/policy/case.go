@@ -119,12 +119,7 @@ func (e *Evaluator) prepare(req *Request, w *ClusterView, b *budget.Budget, bare
 	if c.requester, c.missing = w.requester(req.User); c.missing != nil {
 		return c, nil
 	}
-	c.same = req.Operation == Update && req.SubResource == "" && sameAsStored(req.Object, req.OldObject)
-	if c.same {
-		if err := c.unchanged(); err != nil {
-			return nil, err
-		}
-	} else if err := c.decode(); err != nil {
+	if err := c.decode(); err != nil {
 		return nil, err
 	}
 	if c.membership, c.missing = c.placeOf(); c.missing != nil {
@@ -157,6 +152,9 @@ func (e *Evaluator) prepare(req *Request, w *ClusterView, b *budget.Budget, bare
 
 // decode reads both states of the object. The body of a CONNECT is not an object of the cluster, so errors in it do not count.
 func (c *PreparedRequest) decode() error {
+	if c.same = c.req.Operation == Update && c.req.SubResource == "" && sameAsStored(c.req.Object, c.req.OldObject); c.same {
+		return c.unchanged()
+	}
 	var err error
 	all := whole(c.req) && !c.bare
 	if c.new, err = decode(c.req.Kind.GroupKind(), c.req.Object, all, c.budget); err != nil && c.req.Operation != Connect {

@@ -111,6 +111,9 @@ type ScaledWorkload struct {
 	Labels map[string]string
 }
 
+// maxPrints is how many fingerprints of one template are remembered.
+const maxPrints = 4096
+
 // maxParent is how many references of one template are remembered.
 const maxParent = 512
 
@@ -125,6 +128,9 @@ func ParentOf(in reference.Input) ScaledWorkload {
 		if len(out.Programs) == tools.MaxPrograms {
 			break
 		}
+	}
+	if len(out.Prints) > maxPrints {
+		out.Prints, out.Partial = nil, true
 	}
 	seen := map[reference.Reference]bool{}
 	for _, r := range found.References[:min(len(found.References), maxParent)] {

@@ -2,7 +2,9 @@ package policy
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 
 	"github.com/go-json-experiment/json/jsontext"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,7 +24,7 @@ func sameAsStored(object, old []byte) bool {
 			return false
 		}
 		if a.StackDepth() == 0 {
-			return b.StackDepth() == 0 && a.PeekKind() == 0 && b.PeekKind() == 0
+			return b.StackDepth() == 0 && a.ended() && b.ended()
 		}
 	}
 }
@@ -66,6 +68,12 @@ func (t *tokens) next() ([]byte, error) {
 		}
 		return v, nil
 	}
+}
+
+// ended reports whether nothing follows.
+func (t *tokens) ended() bool {
+	_, err := t.ReadToken()
+	return errors.Is(err, io.EOF)
 }
 
 // isName reports whether the next token is the name of a field.

@@ -39,15 +39,21 @@ func (w *walker) blocks(m map[string]any, p trail, key string) {
 
 // placement reads a block by which an operator puts what it makes on certain nodes.
 func (w *walker) placement(m map[string]any, p trail) {
-	spec := map[string]any{}
+	var spec map[string]any
+	set := func(field string, v any) {
+		if spec == nil { // most nodes place nothing
+			spec = map[string]any{}
+		}
+		spec[field] = v
+	}
 	for _, field := range []string{"nodeSelector", "tolerations", "affinity", "nodeAffinity", "podAffinity", "priorityClassName", "schedulerName", "runtimeClassName"} {
 		switch v := m[field].(type) {
 		case map[string]any, []any, string:
-			spec[field] = v
+			set(field, v)
 		}
 	}
 	if class, ok := m["podPriorityClassName"].(string); ok {
-		spec["priorityClassName"] = class
+		set("priorityClassName", class)
 	}
 	if len(spec) == 0 || w.use == Stores {
 		return
@@ -67,8 +73,15 @@ func (w *walker) placement(m map[string]any, p trail) {
 		}
 		mergeSpec(&t.Spec, &one)
 	}
-	in := placed{reader: w.reader, spec: p.String()}
+	in := placed{reader: w.reader}
 	in.template(&t)
+	if len(in.out) == 0 || !w.budget.Spend(p.size()) {
+		return
+	}
+	path := p.String()
+	for i := range in.out {
+		in.out[i].Path = path + in.out[i].Path
+	}
 	w.out = append(w.out, in.out...)
 }
 

@@ -56,37 +56,53 @@ func bucket(url string) []string {
 	return objectURL(dropPort(host), path)
 }
 
-// objectURL reads the addresses that the providers give buckets on the web.
+// objectURL reads the addresses that the providers give buckets, queues and brokers on the web.
 func objectURL(host, path string) []string {
-	first, rest, _ := strings.Cut(path, "/")
 	switch {
-	case strings.HasSuffix(host, ".amazonaws.com") && s3Host.MatchString(host):
+	case strings.HasSuffix(host, ".amazonaws.com") || strings.HasSuffix(host, ".amazonaws.com.cn") || strings.HasSuffix(host, "console.aws.amazon.com"):
+		return amazonURL(host, path)
+	case strings.HasSuffix(host, "storage.googleapis.com") || strings.HasSuffix(host, ".cloud.google.com"):
+		return googleURL(host, path)
+	case strings.HasPrefix(host, "objectstorage.") && strings.HasSuffix(host, ".oraclecloud.com"):
+		if p := strings.Split(path, "/"); len(p) > 3 && p[0] == "n" && p[2] == "b" {
+			return []string{"oci://" + p[3] + "@" + p[1]}
+		}
+	case strings.HasSuffix(host, ".servicebus.windows.net"):
+		return under("sb://"+host, path)
+	case strings.HasSuffix(host, ".core.windows.net"):
+		first, rest, _ := strings.Cut(path, "/")
+		return under("https://"+blobHost(host)+"/"+first, rest)
+	}
+	return nil
+}
+
+func amazonURL(host, path string) []string {
+	switch first, rest, _ := strings.Cut(path, "/"); {
+	case isQueueHost(host):
+		return queue(host, path)
+	case strings.HasPrefix(path, "s3/buckets/"):
+		return console(host, path)
+	case s3Host.MatchString(host):
 		name := strings.TrimSuffix(s3Host.ReplaceAllString(host, ""), ".")
 		if name == "" {
 			return under("s3://"+first, rest)
 		}
 		return under("s3://"+name, path)
-	case host == "storage.googleapis.com" && strings.HasPrefix(path, "storage/v1/b/"):
+	}
+	return nil
+}
+
+func googleURL(host, path string) []string {
+	switch first, rest, _ := strings.Cut(path, "/"); {
+	case strings.HasPrefix(path, "storage/v1/b/"):
 		name, _, _ := strings.Cut(strings.TrimPrefix(path, "storage/v1/b/"), "/")
 		return under("gs://"+name, "")
+	case strings.HasPrefix(path, "storage/browser/"):
+		return console(host, path)
 	case host == "storage.googleapis.com" || host == "storage.cloud.google.com":
 		return under("gs://"+first, rest)
 	case strings.HasSuffix(host, ".storage.googleapis.com"):
 		return under("gs://"+strings.TrimSuffix(host, ".storage.googleapis.com"), path)
-	case strings.HasPrefix(path, "s3/buckets/") && strings.HasSuffix(host, "console.aws.amazon.com"),
-		strings.HasPrefix(path, "storage/browser/") && host == "console.cloud.google.com":
-		return console(host, path)
-	case strings.HasPrefix(host, "objectstorage.") && strings.HasSuffix(host, ".oraclecloud.com") && strings.HasPrefix(path, "n/"):
-		if p := strings.Split(path, "/"); len(p) > 3 && p[2] == "b" {
-			return []string{"oci://" + p[3] + "@" + p[1]}
-		}
-		return nil
-	case isQueueHost(host):
-		return queue(host, path)
-	case strings.HasSuffix(host, ".servicebus.windows.net"):
-		return under("sb://"+host, path)
-	case strings.HasSuffix(host, ".core.windows.net"):
-		return under("https://"+blobHost(host)+"/"+first, rest)
 	}
 	return nil
 }

@@ -18,12 +18,29 @@ func (r *reader) find(text, hint string, pos Position) []Target {
 	if hushOf(hint)&hushAll != 0 {
 		return nil
 	}
-	if strings.Contains(text, "%2") || strings.Contains(text, "%3") {
-		if plain, err := url.PathUnescape(text); err == nil && plain != text && !isFile(plain) {
-			return append(r.find(plain, hint, pos), r.whole(text, hint, lower, pos)...)
-		}
+	out := r.whole(text, hint, lower, pos)
+	if plain := r.unescaped(text); plain != text && !isFile(plain) {
+		out = append(out, r.whole(plain, hint, lower, pos)...)
 	}
-	return r.whole(text, hint, lower, pos)
+	return out
+}
+
+// maxEscaped is how often a text may have been escaped for a URL: once, and once more within a parameter.
+const maxEscaped = 3
+
+// unescaped takes the escapes of URLs out of a text.
+func (r *reader) unescaped(text string) string {
+	for range maxEscaped {
+		if !strings.Contains(text, "%2") && !strings.Contains(text, "%3") || !r.spend(text) {
+			break
+		}
+		plain, err := url.PathUnescape(text)
+		if err != nil || plain == text {
+			break
+		}
+		text = plain
+	}
+	return text
 }
 
 // whole reads a text as it stands.
@@ -227,20 +244,8 @@ func (r *reader) formed(word, lower string) []Target {
 	if i := azureID(lower); i >= 0 {
 		return r.named(prefixes(lower[i:], 0))
 	}
-	if i := strings.Index(lower, "serviceaccounts/"); i >= 0 && strings.Contains(lower, ".iam.gserviceaccount.com") {
-		account, _, _ := strings.Cut(lower[i+len("serviceaccounts/"):], ":")
-		return r.keep(nil, Target{Kind: Role, Name: account, Unambiguous: true})
-	}
-	if _, name, ok := strings.Cut(lower, "projects/_/buckets/"); ok {
-		return r.named([]string{"gs://" + name})
-	}
-	if i := strings.Index(lower, "projects/"); i >= 0 && (i == 0 || lower[i-1] == '/') {
-		if out := r.project(word[i:]); len(out) > 0 {
-			return out
-		}
-	}
-	if strings.HasSuffix(lower, ".iam.gserviceaccount.com") {
-		return r.keep(nil, Target{Kind: Role, Name: strings.TrimPrefix(lower, "serviceaccount:"), Unambiguous: true})
+	if out := r.google(word, lower); len(out) > 0 {
+		return out
 	}
 	if i := strings.Index(lower, "ocid1."); i >= 0 {
 		return r.named([]string{lower[i:]})
@@ -251,15 +256,33 @@ func (r *reader) formed(word, lower string) []Target {
 	if keys := schemeless(lower); len(keys) > 0 {
 		return r.named(keys)
 	}
-	if keys := urlNames(lower); len(keys) > 0 {
-		var out []Target
-		for _, k := range keys {
-			out = r.weak(out, Target{Kind: Resource, Name: k, Unambiguous: true})
-		}
-		return out
+	var out []Target
+	for _, k := range urlNames(lower) {
+		out = r.weak(out, Target{Kind: Resource, Name: k, Unambiguous: true})
 	}
-	if strings.Count(word, ":") >= 2 && !strings.Contains(word, "://") {
+	if len(out) == 0 && strings.Count(word, ":") >= 2 && !strings.Contains(word, "://") {
 		return r.connection(lower)
+	}
+	return out
+}
+
+// google reads the resource names and the service accounts of Google Cloud.
+func (r *reader) google(word, lower string) []Target {
+	const account = ".iam.gserviceaccount.com"
+	if i := strings.Index(lower, "serviceaccounts/"); i >= 0 && strings.Contains(lower, account) {
+		name, _, _ := strings.Cut(lower[i+len("serviceaccounts/"):], ":")
+		return r.keep(nil, Target{Kind: Role, Name: name, Unambiguous: true})
+	}
+	if _, name, ok := strings.Cut(lower, "projects/_/buckets/"); ok {
+		return r.named([]string{"gs://" + name})
+	}
+	if i := strings.Index(lower, "projects/"); i >= 0 && (i == 0 || lower[i-1] == '/') {
+		if out := r.project(word[i:]); len(out) > 0 {
+			return out
+		}
+	}
+	if strings.HasSuffix(lower, account) {
+		return r.keep(nil, Target{Kind: Role, Name: strings.TrimPrefix(lower, "serviceaccount:"), Unambiguous: true})
 	}
 	return nil
 }
@@ -392,7 +415,7 @@ func prefixes(path string, depth int) []string {
 	return out
 }
 
-var s3Host = regexp.MustCompile(`(^|\.)s3([.-](dualstack\.)?[a-z0-9-]+)?\.amazonaws\.com$`)
+var s3Host = regexp.MustCompile(`(^|\.)s3([.-](dualstack\.)?[a-z0-9-]+)?\.amazonaws\.com(\.cn)?$`)
 
 // connection finds project:region:instance, as Cloud SQL's proxy takes it, also in the path of its socket.
 func (r *reader) connection(word string) []Target {

@@ -103,7 +103,7 @@ func (c command) namespaces(words []string, first int) {
 			continue
 		}
 		if pairs, at, ok := flag(words, i, "--namespace-mappings", "--namespace-mapping"); ok {
-			c.out(at, c.namespace(strings.ReplaceAll(pairs, ":", ",")))
+			c.out(first+at, c.namespace(strings.ReplaceAll(pairs, ":", ",")))
 		}
 		switch w {
 		case "namespace", "namespaces", "ns", "project":

@@ -30,21 +30,25 @@ func withoutPairs(text string) string {
 	return text
 }
 
-// afterSlashes cuts off what follows two slashes that stand between blanks, and takes out comments of C that are closed in the line.
+// withoutSlashes cuts off what follows two slashes that stand between blanks, and takes out comments of C that are closed in the line.
 func withoutSlashes(l string) string {
 	if i := strings.Index(l, " // "); i >= 0 {
 		l = l[:i]
 	}
+	if !strings.Contains(l, " /* ") {
+		return l
+	}
+	var b strings.Builder
 	for {
-		i := strings.Index(l, " /* ")
-		if i < 0 {
-			return l
+		before, after, ok := strings.Cut(l, " /* ")
+		_, rest, closed := strings.Cut(after, "*/")
+		if !ok || !closed {
+			b.WriteString(l)
+			return b.String()
 		}
-		j := strings.Index(l[i:], "*/")
-		if j < 0 {
-			return l
-		}
-		l = l[:i] + " " + l[i+j+2:]
+		b.WriteString(before)
+		b.WriteByte(' ')
+		l = rest
 	}
 }
 
@@ -54,22 +58,33 @@ func withoutSelectors(s string) string {
 		return s
 	}
 	var b strings.Builder
-	for {
-		before, after, ok := strings.Cut(s, "{")
-		inside, rest, closed := strings.Cut(after, "}")
-		if !ok || !closed {
-			break
+	done := 0
+	for open, i := -1, 0; i < len(s); i++ {
+		switch s[i] {
+		case '{':
+			open = i // the innermost
+		case '}':
+			if open >= 0 && followsMetric(s[:open]) && i-open <= maxSelector && selectsMetrics(s[open+1:i]) {
+				b.WriteString(s[done:open])
+				done = i + 1
+			}
+			open = -1
 		}
-		b.WriteString(before)
-		if before == "" || !inWord(before[len(before)-1]) && before[len(before)-1] != '(' || !selectsMetrics(inside) {
-			b.WriteByte('{')
-			s = after
-			continue
-		}
-		s = rest
 	}
-	b.WriteString(s)
+	b.WriteString(s[done:])
 	return b.String()
+}
+
+// maxSelector is the longest selector of a query that is taken for one.
+const maxSelector = 4096
+
+// followsMetric reports whether a text ends with the name of a metric, or where a query may begin.
+func followsMetric(before string) bool {
+	if before == "" {
+		return false
+	}
+	c := before[len(before)-1]
+	return inWord(c) || c == '('
 }
 
 // selectsMetrics reports whether a text in braces compares labels that metrics have.

@@ -40,7 +40,7 @@ const (
 	maxRemembered = 16 << 10
 	contentSize   = 128
 	targetSize    = 96
-	printSize     = 4
+	printSize     = 8
 )
 
 // Remembered reads a ConfigMap once, so that its contents need not be kept. What it returns holds on to no text of it, and is

@@ -20,8 +20,7 @@ func siteHint(name string) bool {
 
 // holds reports whether the place of the token holds a host back.
 func (sc *scanner) holds(h Target) bool {
-	switch {
-	case h.Addr.IsValid():
+	if h.Addr.IsValid() {
 		return sc.hush&hushNumbers != 0
 	}
 	return sc.hush&hushPaths != 0 && sc.path
@@ -38,11 +37,10 @@ func (sc *scanner) speaksForItself(s string) bool {
 	if len(s) < len("1.1.1.1") || len(s) > maxSpelling || !needle(s) {
 		return false
 	}
-	if sc.prose == nil {
-		p := isProse(sc.text)
-		sc.prose = &p
+	if !sc.asked {
+		sc.prose, sc.asked = isProse(sc.text), true
 	}
-	return !*sc.prose
+	return !sc.prose
 }
 
 // needle reports whether a token has the form of a full name, or of an address in full.
@@ -105,7 +103,7 @@ func (sc *scanner) encoded(s string) {
 		sc.out = append(sc.out, sc.cloudID(s[i+1:])...)
 	}
 	for l := range strings.Lines(unwrapped(s)) {
-		inner := scanner{reader: sc.reader, word: true, text: l}
+		inner := scanner{reader: sc.reader, word: true, text: l} // within a line of a file
 		rest := inner.urls(l)
 		inner.read(rest, shapeOf(rest).first)
 		sc.out = append(sc.out, inner.out...)

@@ -59,7 +59,7 @@ func keyOf(l string) (key, value string, ok bool) {
 	if strings.HasPrefix(l, `"`) {
 		key, value, ok = strings.Cut(l[1:], `"`)
 		value = strings.TrimLeft(value, " \t")
-		if !ok || value == "" || value[0] != ':' && value[0] != '=' {
+		if !ok || len(key) > maxKeyName || value == "" || value[0] != ':' && value[0] != '=' {
 			return "", "", false
 		}
 		return key, strings.Trim(value[1:], " \t"), true
@@ -77,6 +77,16 @@ func keyOf(l string) (key, value string, ok bool) {
 	return "", "", false
 }
 
+// ask finds out what a key holds back, once.
+func (l *level) ask() {
+	if !l.asked {
+		l.hush, l.asked = hushOf(l.key), true
+	}
+}
+
+// tells reports whether a block tells of alerts and metrics, in a file about them.
+func (l *level) tells() bool { return l.key == "annotations" || quietBlock(strings.ToLower(l.key)) }
+
 // hush says what the present line holds back: its own key, and those above it. A key above holds back the items of a list, the lines of a
 // text, and what stands under a word for hosts.
 func (o *outline) hush() hush {
@@ -88,9 +98,7 @@ func (o *outline) hush() hush {
 	plain := own == len(o.levels) || neutral(strings.ToLower(o.key))
 	for i := len(o.levels) - 1; i >= 0; i-- {
 		l := &o.levels[i]
-		if !l.asked {
-			l.hush, l.asked = hushOf(l.key), true
-		}
+		l.ask()
 		reaches := plain
 		plain = plain && (i == own || neutral(strings.ToLower(l.key)))
 		switch {
@@ -98,7 +106,7 @@ func (o *outline) hush() hush {
 			out |= l.hush &^ hushAll // one pair among several
 		case i == own, l.text, reaches:
 			out |= l.hush
-		case o.alerts && (l.key == "annotations" || quietBlock(strings.ToLower(l.key))):
+		case o.alerts && l.tells():
 			out |= hushAll
 		}
 	}

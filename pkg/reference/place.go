@@ -28,8 +28,8 @@ type row struct {
 
 // rows is the table of places. To teach Firebreak a product, add a row. Words are in lower case and divided by blanks; a key matches as a
 // whole, and one above it if it contains the word.
-func rows() []row {
-	return []row{
+func rows() [10]row {
+	return [...]row{
 		{"", "temporal cadence nacos vault openbao conjur consul nomad servicebus eventhub pulsar doppler", "namespace", foreignNamespace},
 		{"scaledobject scaledjob", "metadata", "namespace", foreignNamespace},
 		{"vaultconnection vaultauth vaultauthglobal vaultstaticsecret vaultdynamicsecret vaultpkisecret", "", "namespace", foreignNamespace},
@@ -46,7 +46,9 @@ func rows() []row {
 // placeOf looks a key up. above yields the keys above it, the nearest first.
 func placeOf(kind, key string, above func(yield func(string) bool)) place {
 	key = strings.ToLower(key)
-	for _, r := range rows() {
+	all := rows()
+	for i := range all {
+		r := &all[i]
 		if listed(r.keys, key) && (r.kinds == "" || listed(r.kinds, strings.ToLower(kind))) && (r.above == "" || below(above, r.above)) {
 			return r.is
 		}

@@ -80,23 +80,9 @@ func odd(c byte) bool {
 
 // telling looks at the word text[begin:end].
 func (r *reader) telling(text string, begin, end int, h uint64, numeric bool) bool {
-	dotted := begin > 0 && text[begin-1] == '.'
 	w := text[begin:end]
-	switch {
-	case numeric:
-		if dotted && begin > 1 && text[begin-2] >= '0' && text[begin-2] <= '9' || len(w) >= len("16777216") {
-			return true // an address
-		}
-	case w[0] == '0' && len(w) > 2 && lower(w[1]) == 'x', len(w) > 3 && lower(w[0]) == 'i' && lower(w[1]) == 'p' && w[2] == '-':
+	if numbers(text, begin, end, numeric) || encodes(text, begin) {
 		return true
-	}
-	if begin > 0 && text[begin-1] == ':' && end < len(text) && text[end] == ':' {
-		return true // an address of IPv6
-	}
-	if len(w) >= minEncoded && !strings.ContainsAny(w, "-_") || end < len(text) && (text[end] == '+' || text[end] == '=' && len(w) >= minEncoded) {
-		if unwrapped(encodedAt(text, begin)) != "" {
-			return true
-		}
 	}
 	if w[0] == '-' {
 		w = strings.TrimLeft(w, "-")
@@ -105,13 +91,40 @@ func (r *reader) telling(text string, begin, end int, h uint64, numeric bool) bo
 		}
 		h = HashWord(w)
 	}
-	return marked(w) || r.word(w, h, dotted)
+	return marked(w) || r.word(w, h, begin > 0 && text[begin-1] == '.' || end < len(text) && text[end] == '/')
+}
+
+// numbers reports whether the word text[begin:end] may be of an address, in any spelling of one.
+func numbers(text string, begin, end int, numeric bool) bool {
+	w := text[begin:end]
+	if numeric {
+		return len(w) >= len("16777216") || begin > 1 && text[begin-1] == '.' && digits(text[begin-2:begin-1]) || between(text, begin, end, ':')
+	}
+	if len(w) < 3 {
+		return between(text, begin, end, ':')
+	}
+	first, second := lower(w[0]), lower(w[1])
+	return first == '0' && second == 'x' || first == 'i' && second == 'p' && w[2] == '-' || between(text, begin, end, ':')
+}
+
+// between reports whether a sign stands on both sides of text[begin:end], as in an address of IPv6.
+func between(text string, begin, end int, sign byte) bool {
+	return begin > 0 && text[begin-1] == sign && end < len(text) && text[end] == sign
+}
+
+// encodes reports whether a text in base64 begins at an index.
+func encodes(text string, begin int) bool {
+	if begin > 0 && (text[begin-1] == '+' || text[begin-1] == '/') {
+		return false // it began before
+	}
+	run := encodedAt(text, begin)
+	return len(run) >= minWrapped && unwrapped(run) != ""
 }
 
 // encodedAt returns the text in base64 that begins at an index, if what stands there is one.
 func encodedAt(text string, begin int) string {
 	end := begin
-	for end < len(text) && (inWord(text[end]) || text[end] == '+' || text[end] == '/' || text[end] == '=') {
+	for end < len(text) && (inWord(text[end]) || text[end] == '+' || text[end] == '/') {
 		end++
 	}
 	return text[begin:end]

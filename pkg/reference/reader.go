@@ -8,6 +8,10 @@ type reader struct {
 	budget *budget.Budget
 	// known reports whether anybody must look at a target; nil: at each.
 	known func(Target) bool
+	// spare is a scanner that is not in use: a file has many lines, and each is read by one.
+	spare *scanner
+	// patterns counts the patterns and selectors of namespaces: each is compared with every namespace.
+	patterns int
 	// depth is how many documents the text that is read lies in.
 	depth int
 	// base is what the place of the text that is read holds back, besides what its name does.
@@ -55,6 +59,15 @@ func (r *reader) keep(out []Target, targets ...Target) []Target {
 		out = append(out, t)
 	}
 	return out
+}
+
+// maxPatterns is how many patterns and selectors of namespaces are told apart; more are taken for all of them.
+const maxPatterns = 256
+
+// pattern counts a pattern or selector of namespaces, and reports whether it is told apart.
+func (r *reader) pattern() bool {
+	r.patterns++
+	return r.patterns <= maxPatterns
 }
 
 // at makes references of what a text at a path names. It ends the reading of that text.

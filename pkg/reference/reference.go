@@ -111,7 +111,7 @@ func (in *Input) contents(of func(namespace, name string) (Contents, bool), kind
 
 // declares reports whether one of the fingerprints is that of something declared.
 func (in *Input) declares(prints []Print) bool {
-	return len(prints) > 0 && (in.Declared == nil || slices.ContainsFunc(prints, in.Declared))
+	return len(prints) > 0 && in.budget.Spend(len(prints)) && (in.Declared == nil || slices.ContainsFunc(prints, in.Declared))
 }
 
 // templates returns every pod template of the object.

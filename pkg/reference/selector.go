@@ -42,6 +42,9 @@ func (w *walker) selects(m map[string]any, p trail) {
 }
 
 func (w *walker) selected(p trail, selector string) {
+	if !w.pattern() {
+		selector = AllNamespaces
+	}
 	w.found(p, selector, w.keep(nil, Target{Kind: NamespaceSelector, Name: selector, Unambiguous: true}))
 }
 

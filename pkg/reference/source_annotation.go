@@ -159,6 +159,8 @@ func (r *reader) namespaceList(value string) []Target {
 			switch {
 			case glob == AllNamespaces:
 				out = r.keep(out, Target{Kind: NamespaceSelector, Name: AllNamespaces, Unambiguous: true})
+			case strings.ContainsAny(glob, "*?") && !r.pattern():
+				return r.keep(out, Target{Kind: NamespaceSelector, Name: AllNamespaces, Unambiguous: true})
 			case isLabel(strings.NewReplacer("*", "x", "?", "x").Replace(glob)):
 				out = r.keep(out, Target{Kind: Namespace, Name: glob, Unambiguous: true})
 			}

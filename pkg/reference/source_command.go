@@ -117,9 +117,12 @@ func (in *Input) Calls(words []string, lookup workload.Lookup) iter.Seq[workload
 	return workload.Calls(words, lookup, in.budget)
 }
 
+// unquoted takes quotes out of a script: they may stand within words.
+var unquoted = strings.NewReplacer("'", "", `"`, "")
+
 // script reads the commands of a script, at any depth.
 func (r *reader) script(text string, lookup workload.Lookup) []Target {
-	if !r.mayName(text) {
+	if !r.mayName(text) && (!strings.ContainsAny(text, `'"`) || !r.mayName(unquoted.Replace(text))) {
 		return nil
 	}
 	var out []Target
@@ -159,13 +162,17 @@ func (r *reader) scriptText(text string) []Target {
 // blanks in it is a text of its own.
 func (r *reader) wordTargets(words []string, i int) []Target {
 	w, pos, hint := words[i], Word, ""
+	before, of := "", ""
+	if i > 0 {
+		before, of = words[i-1], flagName(words[i-1])
+	}
 	switch {
-	case i > 0 && strings.HasPrefix(words[i-1], "-") && !strings.Contains(words[i-1], "=") && (hushOf(strings.TrimLeft(words[i-1], "-")) != 0 || bucketHint(strings.ToLower(words[i-1]))):
-		hint = strings.TrimLeft(words[i-1], "-")
-	case i > 0 && hostFlag(words[i-1]), i > 0 && i+1 < len(words) && len(words[i+1]) > 2 && port(words[i+1]):
+	case of != "" && (hushOf(of) != 0 || bucketHint(strings.ToLower(of))):
+		hint = of
+	case hostFlag(before), i > 0 && i+1 < len(words) && len(words[i+1]) > 2 && port(words[i+1]):
 		pos = HostPosition // behind a host flag, or before a port
-	case i > 0 && strings.HasPrefix(words[i-1], "-") && namesNoHost(strings.TrimLeft(words[i-1], "-")):
-		pos, hint = Value, strings.TrimLeft(words[i-1], "-")
+	case of != "" && namesNoHost(of):
+		pos, hint = Value, of
 	case strings.ContainsAny(w, " \n\t"):
 		pos = Value
 	}
@@ -177,6 +184,14 @@ func (r *reader) wordTargets(words []string, i int) []Target {
 		out = append(out, r.find(alternative, hint, pos)...)
 	}
 	return out
+}
+
+// flagName returns the name of a flag whose value is the next word; empty: the word is none.
+func flagName(w string) string {
+	if !strings.HasPrefix(w, "-") || strings.Contains(w, "=") {
+		return ""
+	}
+	return strings.TrimLeft(w, "-")
 }
 
 // joinedHost reads -hHOST, as many clients of databases take it.
@@ -208,7 +223,7 @@ func unwrapped(w string) string {
 		w = after
 	}
 	w = strings.TrimRight(strings.TrimSpace(w), "=")
-	if len(w) < 11 || strings.ContainsAny(w, " .:@\t") {
+	if len(w) < minWrapped || strings.ContainsAny(w, " .:@\t") {
 		return ""
 	}
 	w = strings.Map(standard, w)
@@ -230,6 +245,9 @@ func unwrapped(w string) string {
 	}
 	return string(raw)
 }
+
+// minWrapped is the shortest text in base64 that is decoded.
+const minWrapped = 11
 
 // standard makes base64 for URLs and in lines base64 as the standard has it.
 func standard(c rune) rune {

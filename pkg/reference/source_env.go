@@ -48,7 +48,7 @@ func composes(c *corev1.Container) bool {
 
 // variable reads the value of a variable, which may be a text in base64.
 func (r *reader) variable(name, value string) []Target {
-	if !r.mayName(value) {
+	if !strings.Contains(value, "\n") && !r.mayName(value) { // base64 may go over lines
 		return r.namespaceVariable(name, value)
 	}
 	out := append(r.find(value, name, Value), r.namespaceVariable(name, value)...)

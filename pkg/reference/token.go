@@ -41,9 +41,7 @@ func (t *tokens) take() (token, bool) {
 	s, start := t.line, t.next
 	opened := false
 	for start < len(s) && separates(s[start]) {
-		if c := s[start]; c == '"' || c == '\'' {
-			opened = opened || start == 0 || s[start-1] != '\\'
-		}
+		opened = opened || quotes(s, start)
 		start++
 	}
 	if start == len(s) {
@@ -54,16 +52,25 @@ func (t *tokens) take() (token, bool) {
 	for end < len(s) && !separates(s[end]) {
 		end++
 	}
-	gap := s[max(t.last, 0):start]
-	out := token{
-		continued: t.last >= 0 && strings.Contains(gap, ",") && strings.Trim(gap, ",\"' \t[]") == "" && !keyEnds(s[end:]),
-		tag:       start > 0 && s[start-1] == '<' && end < len(s) && s[end] == '>',
-		text:      s[start:end], quoted: quotedAt(s, start, end), opened: opened,
-		listed: start > 0 && s[start-1] == ',' && t.last == start-1,
-		joined: start > 0 && (s[start-1] == ',' || s[start-1] == '|') && t.last == start-1,
+	out := token{text: s[start:end], quoted: quotedAt(s, start, end), opened: opened}
+	if start > 0 {
+		before, alone := s[start-1], t.last == start-1
+		out.listed, out.joined = before == ',' && alone, (before == ',' || before == '|') && alone
+		out.tag = before == '<' && end < len(s) && s[end] == '>'
+		out.continued = t.last >= 0 && continues(s[t.last:start]) && !keyEnds(s[end:])
 	}
 	t.next, t.last = end, end
 	return out, true
+}
+
+// quotes reports whether a quote stands at an index, with no backslash before it.
+func quotes(s string, i int) bool {
+	return (s[i] == '"' || s[i] == '\'') && (i == 0 || s[i-1] != '\\')
+}
+
+// continues reports whether what stands between two tokens goes on with a list.
+func continues(gap string) bool {
+	return strings.Contains(gap, ",") && strings.Trim(gap, ",\"' \t[]") == ""
 }
 
 // keyEnds reports whether a quoted key of JSON ends where a text begins.

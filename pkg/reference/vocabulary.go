@@ -228,7 +228,7 @@ func alerting(key string) bool {
 func clusterClient(program string) bool {
 	switch program {
 	case "kubectl", "oc", "k3s", "microk8s", "helm", "helmfile", "flux", "stern", "velero", "istioctl", "linkerd", "kustomize", "k9s", "argo", "argocd", "tkn", "kn",
-		"cmctl", "kubefwd", "virtctl", "kubecolor", "hubble", "mirrord", "devspace", "okteto", "werf", "skaffold", "kapp", "tilt", "telepresence", "kubectl-firebreak":
+		"cmctl", "kubefwd", "virtctl", "kubecolor", "hubble", "devspace", "okteto", "werf", "skaffold", "kapp", "tilt", "telepresence", "kubectl-firebreak":
 		return true
 	}
 	return false

@@ -18,10 +18,10 @@ import (
 // error.
 func Decode[T any](raw []byte) (*T, error) {
 	out := new(T)
-	if json2.Unmarshal(raw, out, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) == nil {
+	if json2.Unmarshal(raw, out, jsontext.AllowInvalidUTF8(true)) == nil {
 		return out, nil
 	}
-	out = new(T) // what this decoder refuses, the API server's own has the last word on
+	out = new(T) // on what this decoder refuses, such as a key that stands twice, the API server's own has the last word
 	err := kjson.UnmarshalCaseSensitivePreserveInts(raw, out)
 	if err == nil {
 		return out, nil
