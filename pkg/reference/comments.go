@@ -4,7 +4,7 @@ import "strings"
 
 // commentPairs are the signs between which a file says something to people, in the line or over several.
 func commentPairs() [][2]string {
-	return [][2]string{{"<!--", "-->"}, {"{{/*", "*/}}"}, {"{{- /*", "*/ -}}"}, {"{#", "#}"}, {"<#", "#>"}, {"--[[", "]]"}, {"=begin", "=end"}}
+	return [][2]string{{"<!--", "-->"}, {"{{/*", "*/}}"}, {"{#", "#}"}, {"<#", "#>"}, {"--[[", "]]"}, {"=begin", "=end"}}
 }
 
 // withoutPairs takes the closed comments out of a text. A sign without its other half stays, with all that follows.

@@ -117,12 +117,19 @@ func (in *Input) Calls(words []string, lookup workload.Lookup) iter.Seq[workload
 	return workload.Calls(words, lookup, in.budget)
 }
 
-// unquoted takes quotes out of a script: they may stand within words.
-var unquoted = strings.NewReplacer("'", "", `"`, "")
+// unquoted takes the quotes out of a script: they may stand within words.
+func unquoted(text string) string {
+	return strings.Map(func(c rune) rune {
+		if c == '\'' || c == '"' {
+			return -1
+		}
+		return c
+	}, text)
+}
 
 // script reads the commands of a script, at any depth.
 func (r *reader) script(text string, lookup workload.Lookup) []Target {
-	if !r.mayName(text) && (!strings.ContainsAny(text, `'"`) || !r.mayName(unquoted.Replace(text))) {
+	if !r.mayName(text) && (!strings.ContainsAny(text, `'"`) || !r.mayName(unquoted(text))) {
 		return nil
 	}
 	var out []Target
