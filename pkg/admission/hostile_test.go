@@ -95,10 +95,10 @@ func (h *judge) judge(p hostile.Place, text string) cost {
 const (
 	small10, middle100, large1000 = 10_000, 100_000, 1_000_000
 	// maxRatio is how much more a byte of a large text may cost than one of a small text. A text whose words tell that it names nothing
-	// is passed once, and any other some four times: which of the two it is may hang on where it is cut off.
-	maxRatio = 5
+	// is passed once, and any other some five times: which of the two it is may hang on where it is cut off.
+	maxRatio = 6
 	// maxAlloc is how many bytes may be allocated for each byte of the input, beside allocBase, which every request costs.
-	maxAlloc, allocBase = 40, 4 << 20
+	maxAlloc, allocBase = 48, 4 << 20
 )
 
 // Any text costs work and memory in proportion to its length. A text that costs more is refused unread, which is counted too.
