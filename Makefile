@@ -70,7 +70,8 @@ soak: build kube ## Send hostile texts to three replicas for SOAK, ten minutes b
 BENCH_PKGS = $(addprefix ./,$(sort $(dir $(shell grep -rl --include='*_test.go' '^func Benchmark' pkg cmd hack))))
 
 .PHONY: bench
-bench: build kube ## Run all benchmarks; BENCH is a pattern, BENCHTIME a duration.
+bench: build kube ## Measure the webhook beside its floors, and run all benchmarks; BENCH is a pattern, BENCHTIME a duration.
+	$(GO) run ./hack/bench
 	$(GO) test -p 1 -timeout 30m -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(BENCH_PKGS)
 
 # What each package covers by its own tests. The tests of pkg/e2e cover the same again, on a real control plane.

@@ -53,8 +53,9 @@ type DataStoreSpec struct {
 	// +kubebuilder:validation:items:MaxLength=49
 	// +kubebuilder:validation:items:XValidation:rule="isCIDR(self)",message="must be a range such as 10.20.0.0/16",reason="FieldValueInvalid"
 	CIDRs []string `json:"cidrs,omitempty"`
-	// resourceNames are ARNs, Cloud SQL connection names, bucket URLs, and bare instance identifiers, which count
-	// only as the value of a cloud CLI's identifier flag.
+	// resourceNames are ARNs, resource names of Google Cloud, identifiers of Azure and Oracle Cloud, URLs of buckets, queues and
+	// brokers, and bare instance identifiers, which count only where a cloud's command line or a bucket's field takes one. Each is found
+	// in every spelling of its form. A name in no known form is compared letter by letter, and the condition Ready says so.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
