@@ -55,12 +55,15 @@ func (c *PreparedRequest) namespacesOf(r reference.Reference) []crossing {
 	return nil
 }
 
+// monitoring is the group of Prometheus' operator: what it selects is read, and not let in.
+const monitoring = "monitoring.coreos.com"
+
 // opens reports whether it matters that a selector takes in every namespace: it lets all in to production, and has what runs outside it
 // read or write in production. What serves all environments does so by intent, and a route from outside says no more than no route.
 func (c *PreparedRequest) opens(r reference.Reference) bool {
 	switch c.subject().SubjectTier() {
 	case v1alpha1.TierProduction:
-		return true
+		return r.Use == reference.Routes || c.req.Kind.Group != monitoring
 	case v1alpha1.TierShared:
 		return false
 	}

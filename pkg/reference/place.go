@@ -33,7 +33,7 @@ func rows() [10]row {
 		{"", "temporal cadence nacos vault openbao conjur consul nomad servicebus eventhub pulsar doppler", "namespace", foreignNamespace},
 		{"scaledobject scaledjob", "metadata", "namespace", foreignNamespace},
 		{"vaultconnection vaultauth vaultauthglobal vaultstaticsecret vaultdynamicsecret vaultpkisecret", "", "namespace", foreignNamespace},
-		{"", "namespaces", "names", namespacePlace},
+		{"", "sdconfigs sd_configs", "names", namespacePlace},
 		{"virtualservice destinationrule serviceentry", "", "exportto", namespacePlace},
 		{"", "fromvirtual", "from", foreignNamespace},
 		{"", "fromhost maphostservices mapservices replicateservices", "from", pairPlace},
