@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/firebreak-dev/firebreak/pkg/policy"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
@@ -36,6 +37,27 @@ func TestBypassBrokenJSON(t *testing.T) {
 				t.Errorf("%s: %s names %v", key, text, got)
 			}
 		}
+	}
+}
+
+// A shell takes the signs of comments of other languages for paths; what stands behind them is run. A text of brackets is no document, and
+// is not refused for its depth.
+func TestBypassSignsOfComments(t *testing.T) {
+	s := newStage(t)
+	for _, text := range []string{
+		"a\ncd // && psql -h orders.prod.db.example.com\n", "a\nls /* && psql -h orders.prod.db.example.com && ls */x\n",
+		strings.Repeat("[", 300) + "\npsql -h orders.prod.db.example.com\n",
+	} {
+		if got := hostsIn(s, "steps", text, nil); !slices.Contains(got, "orders.prod.db.example.com") {
+			t.Errorf("%.60q names %v", text, got)
+		}
+	}
+	req := newRequest(t, s, by("dora"), documents(t, []byte("{apiVersion: v1, kind: ConfigMap, metadata: {name: c, namespace: dev}, data: {art: '"+strings.Repeat("[", 300)+"'}}")), now())
+	if d, err := policy.Evaluate(*req, s.cluster, nil); err != nil || !d.Allowed {
+		t.Errorf("a text of brackets: %v, %v", d, err)
+	}
+	if got := hostsIn(s, "app.js", "const host = 'x'; // not orders.prod.db.example.com\nf(); /* orders.prod.db.example.com */\n", nil); len(got) > 0 {
+		t.Errorf("comments of JavaScript name %v", got)
 	}
 }
 

@@ -30,27 +30,20 @@ func withoutPairs(text string) string {
 	return text
 }
 
-// withoutSlashes cuts off what follows two slashes that stand between blanks, and takes out comments of C that are closed in the line.
+// withoutSlashes takes the comment of a language like C off the end of a line. A shell takes the same signs for paths, as in `cd // &&` and
+// `ls /* && rm */x`; so they count only where a statement or a value ends before them, and the line ends with them.
 func withoutSlashes(l string) string {
-	if i := strings.Index(l, " // "); i >= 0 {
+	if i := strings.Index(l, " // "); i > 0 && endsStatement(l[i-1]) {
 		l = l[:i]
 	}
-	if !strings.Contains(l, " /* ") {
-		return l
+	if i := strings.LastIndex(l, " /* "); i > 0 && endsStatement(l[i-1]) && strings.HasSuffix(l, "*/") {
+		l = l[:i]
 	}
-	var b strings.Builder
-	for {
-		before, after, ok := strings.Cut(l, " /* ")
-		_, rest, closed := strings.Cut(after, "*/")
-		if !ok || !closed {
-			b.WriteString(l)
-			return b.String()
-		}
-		b.WriteString(before)
-		b.WriteByte(' ')
-		l = rest
-	}
+	return l
 }
+
+// endsStatement reports whether a statement or a value ends with a sign.
+func endsStatement(c byte) bool { return strings.IndexByte(`;,{}()[]"'`, c) >= 0 }
 
 // withoutSelectors takes out the selectors of queries of Prometheus and Loki: {instance="host:9187"} asks for what is known of a host.
 func withoutSelectors(s string) string {

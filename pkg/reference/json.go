@@ -45,8 +45,7 @@ type jsonReader struct {
 // value reads a value that stands under a key. held is what the keys above hold back.
 func (w *jsonReader) value(key string, held hush, depth int) error {
 	if depth > maxNesting {
-		w.budget.TooDeep()
-		return errors.New("too deep")
+		return errors.New("too deep") // then it is read as a text, line by line
 	}
 	if !w.budget.Spend(tokenCost) {
 		return errors.New("too much")
