@@ -27,6 +27,12 @@ func (m Membership) SubjectTier() v1alpha1.Tier {
 	return cmp.Or(m.Tier, v1alpha1.TierNonProduction)
 }
 
+// Minds reports whether a rule could object to what belongs to a tier when it is named in a namespace: all but production may name everything
+// that is not production's. An object of no namespace may work for any.
+func (e *Estate) Minds(from string, tier v1alpha1.Tier) bool {
+	return tier == v1alpha1.TierProduction || from == "" || e.NamespaceOrName(from).SubjectTier() == v1alpha1.TierProduction
+}
+
 // In reports whether an environment of that name is among the environments.
 func (m Membership) In(name string) bool {
 	return slices.ContainsFunc(m.Environments, func(e *Environment) bool { return e.Name == name })

@@ -1,6 +1,8 @@
 package estate
 
 import (
+	"iter"
+	"slices"
 	"strings"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -21,35 +23,38 @@ type needles struct {
 type anchor uint8
 
 const (
-	// ofName is a word of a host, a resource, a Service, a path or a role.
+	// ofName is a word of a host, a resource, a Service, a path or a role of production.
 	ofName anchor = 1 << iota
-	// ofNamespace is the name of a namespace, which means nothing within that namespace.
+	// ofNamespace is the name of a namespace of production, which means nothing within that namespace.
 	ofNamespace
+	// ofOtherName and ofOtherNamespace are the same of the other tiers, which only production minds.
+	ofOtherName
+	ofOtherNamespace
 )
 
 // filterBits is how many bits of the filter there are for each word.
-const filterBits = 64
+const filterBits = 16
 
 // compileNeedles is called last: it looks at everything else.
 func (e *Estate) compileNeedles() {
 	for h := range e.network.hosts {
 		e.stores.print(reference.Target{Name: h})
 	}
-	names := e.namesToFind()
-	count := make(map[uint64]int32, len(names))
-	for _, n := range names {
-		for w := range reference.Words(n) {
+	count, n := map[uint64]int32{}, 0
+	for name := range e.namesToFind() {
+		n++
+		for w := range reference.Words(name) {
 			count[reference.HashWord(w)]++
 		}
 	}
 	size := 1
-	for size*64 < len(names)*filterBits {
+	for size*64 < n*filterBits {
 		size *= 2
 	}
-	e.needles = needles{words: make(map[uint64]anchor, len(names)+len(e.namespaces)), bits: make([]uint64, size)}
-	for _, n := range names {
+	e.needles = needles{words: make(map[uint64]anchor, n+len(e.namespaces)), bits: make([]uint64, size)}
+	for name, production := range e.namesToFind() {
 		best, rarest := "", int32(0)
-		for w := range reference.Words(n) {
+		for w := range reference.Words(name) {
 			if c := count[reference.HashWord(w)]; best == "" || c < rarest || c == rarest && len(w) > len(best) {
 				best, rarest = w, c
 			}
@@ -58,54 +63,65 @@ func (e *Estate) compileNeedles() {
 			e.needles.off = true
 			return
 		}
-		e.needles.add(best, ofName)
+		e.needles.add(best, ofTier(production, ofName, ofOtherName))
 	}
-	for ns := range e.namespaces {
-		e.needles.add(ns, ofNamespace)
+	for ns, m := range e.namespaces {
+		e.needles.add(ns, ofTier(m.Tier == v1alpha1.TierProduction, ofNamespace, ofOtherNamespace))
 	}
 	for ns := range e.claims.names.exact {
-		e.needles.add(ns, ofNamespace)
+		e.needles.add(ns, ofTier(e.NamespaceOrName(ns).Tier == v1alpha1.TierProduction, ofNamespace, ofOtherNamespace))
 	}
+}
+
+func ofTier(production bool, its, others anchor) anchor {
+	if production {
+		return its
+	}
+	return others
 }
 
 func (n *needles) add(word string, a anchor) {
 	h := reference.HashWord(word)
 	n.words[h] |= a
-	n.bits[h/64%uint64(len(n.bits))] |= 1 << (h % 64)
+	word64, mask := n.probe(h)
+	*word64 |= mask
 }
 
-// namesToFind returns, of everything declared or known that a text may name, the part that stands in each of its spellings.
-func (e *Estate) namesToFind() []string {
-	var out []string
-	for h := range e.stores.hosts {
-		out = append(out, h)
-	}
-	for h := range e.stores.wildcards {
-		out = append(out, h)
-	}
-	for h := range e.network.hosts {
-		out = append(out, h)
-	}
-	for s := range e.stores.services {
-		_, name, _ := strings.Cut(s, "/")
-		out = append(out, name)
-	}
-	for s, service := range e.services {
-		if service.External != "" {
-			_, name, _ := strings.Cut(s, "/")
-			out = append(out, name)
+// probe returns the word of the filter that a hash has two bits in, and the two.
+func (n *needles) probe(h uint64) (word *uint64, mask uint64) {
+	return &n.bits[h>>16&uint64(len(n.bits)-1)], 1<<(h&63) | 1<<(h>>6&63)
+}
+
+// namesToFind yields, of everything declared or known that a text may name, the part that stands in each of its spellings, and whether
+// it may lead to production.
+func (e *Estate) namesToFind() iter.Seq2[string, bool] {
+	return func(yield func(string, bool) bool) {
+		for _, owned := range []map[string][]Owner{e.stores.hosts, e.stores.wildcards, e.stores.instances, e.stores.resources, e.stores.services} {
+			for name, owners := range owned {
+				if !yield(name[strings.LastIndexAny(name, ":/")+1:], production(owners)) {
+					return
+				}
+			}
+		}
+		for h := range e.network.hosts {
+			if !yield(h, true) {
+				return
+			}
+		}
+		for s, service := range e.services {
+			if service.External != "" && !yield(s[strings.IndexByte(s, '/')+1:], true) {
+				return
+			}
+		}
+		for _, set := range []*globSet[Owner]{&e.stores.credentials.paths, &e.stores.credentials.roles} {
+			set.all(func(g v1alpha1.Glob, o Owner) { yield(literal(string(g)), o.Tier() == v1alpha1.TierProduction) })
 		}
 	}
-	for r := range e.stores.resources {
-		out = append(out, r[strings.LastIndexAny(r, ":/")+1:])
-	}
-	for i := range e.stores.instances {
-		out = append(out, i)
-	}
-	for _, set := range []*globSet[Owner]{&e.stores.credentials.paths, &e.stores.credentials.roles} {
-		set.all(func(g v1alpha1.Glob, _ Owner) { out = append(out, literal(string(g))) })
-	}
-	return out
+}
+
+// production reports whether one of the owners is of that tier.
+func production(owners []Owner) bool {
+	return slices.ContainsFunc(owners, func(o Owner) bool { return o.Tier() == v1alpha1.TierProduction })
 }
 
 // literal returns the whole words of a glob, as a text: a word that a wildcard adjoins may go on.
@@ -137,17 +153,21 @@ func literal(glob string) string {
 // ReadEverything has every text read, whatever its words are. Tests compare what is found with and without that.
 func (e *Estate) ReadEverything() { e.needles.off = true }
 
-// MayName reports whether a text may name anything that is declared or known, seen from a namespace. It never says no wrongly of a text
-// that reference.Plain calls plain.
+// MayName reports whether a text may name anything that matters, seen from a namespace. It never says no wrongly of a text that
+// reference.Plain calls plain.
 func (e *Estate) MayName(from string) func(word string, hash uint64, dotted bool) bool {
 	n := &e.needles
 	globs := len(e.claims.names.lengths) > 0
+	names, namespaces := ofName, ofNamespace
+	if e.Minds(from, v1alpha1.TierNonProduction) {
+		names, namespaces = names|ofOtherName, namespaces|ofOtherNamespace
+	}
 	return func(word string, hash uint64, dotted bool) bool {
 		if n.off {
 			return true
 		}
-		if n.bits[hash/64%uint64(len(n.bits))]&(1<<(hash%64)) != 0 {
-			if a := n.words[hash]; a&ofName != 0 || a&ofNamespace != 0 && !strings.EqualFold(word, from) {
+		if bits, mask := n.probe(hash); *bits&mask == mask {
+			if a := n.words[hash]; a&names != 0 || a&namespaces != 0 && !strings.EqualFold(word, from) {
 				return true
 			}
 		}

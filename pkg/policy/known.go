@@ -1,6 +1,9 @@
 package policy
 
 import (
+	"slices"
+
+	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
@@ -17,7 +20,7 @@ func (w *ClusterView) Known(namespace string) func(reference.Target) bool {
 		case reference.Namespace, reference.Resource, reference.Instance:
 			return w.leads(t, namespace)
 		case reference.StorePath, reference.Role:
-			return len(w.Estate.Credential(t)) > 0
+			return w.mindsAny(w.Estate.Credential(t), namespace)
 		case reference.Secret:
 			return t.Namespace != "" && t.Namespace != namespace || len(w.Estate.Credential(t)) > 0
 		default:
@@ -28,15 +31,24 @@ func (w *ClusterView) Known(namespace string) func(reference.Target) bool {
 
 func (w *ClusterView) leads(t reference.Target, from string) bool {
 	r := w.Estate.Resolve(t, from)
-	if len(r.Owners) > 0 {
+	if w.mindsAny(r.Owners, from) {
 		return true
 	}
 	for _, ns := range r.Namespaces {
-		if ns != from && w.guards(ns) {
+		if w.minds(ns, from) {
 			return true
 		}
 	}
-	return r.Namespace != "" && r.Namespace != from && w.guards(r.Namespace)
+	return w.minds(r.Namespace, from)
+}
+
+func (w *ClusterView) mindsAny(owners []estate.Owner, from string) bool {
+	return slices.ContainsFunc(owners, func(o estate.Owner) bool { return w.Estate.Minds(from, o.Tier()) })
+}
+
+// minds reports whether a namespace, seen from another, exists or is claimed, and a rule could object to it.
+func (w *ClusterView) minds(namespace, from string) bool {
+	return namespace != "" && namespace != from && w.guards(namespace) && w.Estate.Minds(from, w.Estate.NamespaceOrName(namespace).Tier)
 }
 
 // guards reports whether a namespace exists, or is claimed by its name before it does.

@@ -40,19 +40,33 @@ func (c command) read(words []string, first int) {
 }
 
 func (c command) program(program string, rest []string, first int) {
-	switch {
-	case clusterClient(program):
+	switch clientOf(program) {
+	case ofCluster:
 		c.namespaces(rest, first)
-	case program == "kubens":
-		for i, w := range rest {
-			c.out(first+i, c.namespace(w))
-		}
-	case cloudClient(program):
+	case ofCloud:
 		c.instances(program, rest, first)
-	case storeClient(program):
+	case ofSecretStore:
 		c.secretWords(rest, first)
+	case mark, noClient:
+		if program == "kubens" {
+			for i, w := range rest {
+				c.out(first+i, c.namespace(w))
+			}
+		}
 	}
 }
+
+// client says what a program is a client of.
+type client uint8
+
+const (
+	noClient client = iota
+	ofCluster
+	ofCloud
+	ofSecretStore
+	// mark is a word beside which short names have a meaning.
+	mark
+)
 
 // programOf returns the program that a command runs, and the index of the first of its words.
 func programOf(words []string) (program string, begin int) {

@@ -98,15 +98,21 @@ func bucketHint(l string) bool {
 		return false
 	}
 	l = squeezed(l)
-	for end := range strings.FieldsSeq("bucket buckets bucketname bucketnames storageaccount storageaccountname accountname externalname dbinstanceidentifier dbclusteridentifier") {
-		if strings.HasSuffix(l, end) {
+	for begin := max(0, len(l)-maxBucketHint); begin < len(l); begin++ {
+		switch l[begin:] {
+		case "bucket", "buckets", "bucketname", "bucketnames", "storageaccount", "storageaccountname", "accountname", "externalname", "dbinstanceidentifier",
+			"dbclusteridentifier":
 			return true
-		}
-	}
-	for service := range strings.FieldsSeq("dynamodb sqs kinesis rds redshift elasticache") {
-		if strings.Contains(l, service) && (strings.HasSuffix(l, "name") || strings.HasSuffix(l, "table") || strings.HasSuffix(l, "queue") || strings.HasSuffix(l, "stream")) {
-			return true
+		case "name", "table", "queue", "stream":
+			for service := range strings.FieldsSeq("dynamodb sqs kinesis rds redshift elasticache") {
+				if strings.Contains(l, service) {
+					return true
+				}
+			}
 		}
 	}
 	return false
 }
+
+// maxBucketHint is the length of the longest end of a name that says so.
+const maxBucketHint = len("dbinstanceidentifier")

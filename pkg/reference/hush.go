@@ -53,8 +53,8 @@ func hushOf(name string) hush {
 	return out
 }
 
-// minPhrase is the shortest phrase of the list.
-const minPhrase = len("noproxy")
+// minPhrase and maxPhrase are the lengths of the shortest and the longest phrase of the list.
+const minPhrase, maxPhrase = len("noproxy"), len("allowedclientcidrs")
 
 // outward reports whether a name is about what is sent out, in which case its ranges are reached.
 func outward(s string) bool { return strings.Contains(s, "egress") || strings.Contains(s, "outbound") }
@@ -75,30 +75,20 @@ func squeezed(name string) string {
 
 // hushPhrase: what several words of a name say together, as its end.
 func hushPhrase(s string) hush {
-	for p := range strings.FieldsSeq("noproxy noproxyhosts noproxylist nonproxyhosts nonproxy proxybypass bypassproxy proxybypasslist proxyexceptions proxyexclusions " +
-		"dashboardurl dashboardlink runbookurl runbooklink playbookurl silenceurl generatorurl") {
-		if strings.HasSuffix(s, p) {
+	for begin := max(0, len(s)-maxPhrase); len(s)-begin >= minPhrase; begin++ {
+		switch s[begin:] {
+		case "noproxy", "noproxyhosts", "noproxylist", "nonproxyhosts", "nonproxy", "proxybypass", "bypassproxy", "proxybypasslist", "proxyexceptions",
+			"proxyexclusions", "dashboardurl", "dashboardlink", "runbookurl", "runbooklink", "playbookurl", "silenceurl", "generatorurl":
 			return hushAll
-		}
-	}
-	for p := range strings.FieldsSeq("sourcerange sourceranges trustedproxy trustedproxies trustedproxyips trustproxy realipfrom realipcidr forwardedallowips allowedips " +
-		"allowedcidrs allowfrom allowedclientcidrs clientcidrs inboundcidrs allowlist internalproxies internalproxy") {
-		if strings.HasSuffix(s, p) {
+		case "sourcerange", "sourceranges", "trustedproxy", "trustedproxies", "trustedproxyips", "trustproxy", "realipfrom", "realipcidr", "forwardedallowips",
+			"allowedips", "allowedcidrs", "allowfrom", "allowedclientcidrs", "clientcidrs", "inboundcidrs", "allowlist", "internalproxies", "internalproxy":
 			return hushNumbers
-		}
-	}
-	for p := range strings.FieldsSeq("imagename imagerepository imageregistry imagetag") {
-		if strings.HasSuffix(s, p) {
+		case "imagename", "imagerepository", "imageregistry", "imagetag":
 			return hushPaths | hushNumbers | hushWild
-		}
-	}
-	for p := range strings.FieldsSeq("corsorigin corsorigins alloworigin allowedorigin allowedorigins trustedorigins weborigins csrforigins redirecturi redirecturis") {
-		if strings.HasSuffix(s, p) {
+		case "corsorigin", "corsorigins", "alloworigin", "allowedorigin", "allowedorigins", "trustedorigins", "weborigins", "csrforigins", "redirecturi",
+			"redirecturis":
 			return hushShort
-		}
-	}
-	for p := range strings.FieldsSeq("mailfrom emailfrom smtpfrom fromemail fromaddress fromaddr emaildomain emaildomains maildomain") {
-		if strings.HasSuffix(s, p) {
+		case "mailfrom", "emailfrom", "smtpfrom", "fromemail", "fromaddress", "fromaddr", "emaildomain", "emaildomains", "maildomain":
 			return hushMail | hushWild
 		}
 	}

@@ -54,18 +54,32 @@ func (r *reader) mayName(text string) bool {
 			i++
 			continue
 		}
-		begin, h, numeric := i, uint64(hashOffset), true
+		w := textWord{text: text, begin: i, hash: hashOffset, numeric: true}
 		for i < len(text) && inWord(text[i]) {
-			c = lower(text[i])
-			numeric = numeric && c >= '0' && c <= '9'
-			h = (h ^ uint64(c)) * hashPrime
+			c = text[i]
+			if c >= 'A' && c <= 'Z' {
+				c += 'a' - 'A'
+				w.upper = true
+			}
+			w.numeric = w.numeric && c >= '0' && c <= '9'
+			w.hash = (w.hash ^ uint64(c)) * hashPrime
 			i++
 		}
-		if r.telling(text, begin, i, h, numeric) {
+		w.end = i
+		if r.telling(&w) {
 			return true
 		}
 	}
 	return false
+}
+
+// textWord is the word text[begin:end].
+type textWord struct {
+	text       string
+	begin, end int
+	hash       uint64
+	// numeric and upper: it consists of digits, and it holds letters in upper case.
+	numeric, upper bool
 }
 
 // odd reports whether a character hides what stands in a text from a look at its words: escapes, variables, patterns, and letters that
@@ -78,66 +92,72 @@ func odd(c byte) bool {
 	return c >= 0x80
 }
 
-// telling looks at the word text[begin:end].
-func (r *reader) telling(text string, begin, end int, h uint64, numeric bool) bool {
-	w := text[begin:end]
-	if numbers(text, begin, end, numeric) || encodes(text, begin) {
+// telling reports whether a word may be of something declared, or says that what stands beside it is.
+func (r *reader) telling(t *textWord) bool {
+	if t.numbers() || t.encodes() {
 		return true
 	}
+	w, h := t.text[t.begin:t.end], t.hash
 	if w[0] == '-' {
 		w = strings.TrimLeft(w, "-")
-		if end-begin == len(w)+1 && len(w) > 1 && r.word(w[1:], HashWord(w[1:]), true) { // -hHOST and -nNAMESPACE
+		if t.end-t.begin == len(w)+1 && len(w) > 1 && r.word(w[1:], HashWord(w[1:]), true) { // -hHOST and -nNAMESPACE
 			return true
 		}
 		h = HashWord(w)
 	}
-	return marked(w) || r.word(w, h, begin > 0 && text[begin-1] == '.' || end < len(text) && text[end] == '/')
+	if r.word(w, h, t.begin > 0 && t.text[t.begin-1] == '.' || t.end < len(t.text) && t.text[t.end] == '/') {
+		return true
+	}
+	if len(w) < 2 || len(w) > maxMark {
+		return false
+	}
+	if t.upper {
+		w = strings.ToLower(w)
+	}
+	return clientOf(w) != noClient || strings.HasSuffix(w, "namespace") || strings.HasSuffix(w, "namespaces")
 }
 
-// numbers reports whether the word text[begin:end] may be of an address, in any spelling of one.
-func numbers(text string, begin, end int, numeric bool) bool {
-	w := text[begin:end]
-	if numeric {
-		return len(w) >= len("16777216") || begin > 1 && text[begin-1] == '.' && digits(text[begin-2:begin-1]) || between(text, begin, end, ':')
+// numbers reports whether a word may be of an address, in any spelling of one.
+func (t *textWord) numbers() bool {
+	text, begin := t.text, t.begin
+	w := text[begin:t.end]
+	if t.numeric {
+		return len(w) >= len("16777216") || begin > 1 && text[begin-1] == '.' && digits(text[begin-2:begin-1]) || t.between(':')
 	}
 	if len(w) < 3 {
-		return between(text, begin, end, ':')
+		return t.between(':')
 	}
 	first, second := lower(w[0]), lower(w[1])
-	return first == '0' && second == 'x' || first == 'i' && second == 'p' && w[2] == '-' || between(text, begin, end, ':')
+	return first == '0' && second == 'x' || first == 'i' && second == 'p' && w[2] == '-' || t.between(':')
 }
 
-// between reports whether a sign stands on both sides of text[begin:end], as in an address of IPv6.
-func between(text string, begin, end int, sign byte) bool {
-	return begin > 0 && text[begin-1] == sign && end < len(text) && text[end] == sign
+// between reports whether a sign stands on both sides, as in an address of IPv6.
+func (t *textWord) between(sign byte) bool {
+	return t.begin > 0 && t.text[t.begin-1] == sign && t.end < len(t.text) && t.text[t.end] == sign
 }
 
-// encodes reports whether a text in base64 begins at an index.
-func encodes(text string, begin int) bool {
-	if begin > 0 && (text[begin-1] == '+' || text[begin-1] == '/') {
+// encodes reports whether a text in base64 begins here.
+func (t *textWord) encodes() bool {
+	if t.begin > 0 && encodingSign(t.text[t.begin-1]) {
 		return false // it began before
 	}
-	run := encodedAt(text, begin)
+	run := t.text[t.begin:t.end]
+	if t.end < len(t.text) && encodingSign(t.text[t.end]) {
+		run = encodedAt(t.text, t.begin)
+	}
 	return len(run) >= minWrapped && unwrapped(run) != ""
 }
+
+// encodingSign reports whether a character is one of base64 that no word holds.
+func encodingSign(c byte) bool { return c == '+' || c == '/' }
 
 // encodedAt returns the text in base64 that begins at an index, if what stands there is one.
 func encodedAt(text string, begin int) string {
 	end := begin
-	for end < len(text) && (inWord(text[end]) || text[end] == '+' || text[end] == '/') {
+	for end < len(text) && (inWord(text[end]) || encodingSign(text[end])) {
 		end++
 	}
 	return text[begin:end]
-}
-
-// marked reports whether a word says that what stands beside it has a meaning of its own: the command lines of clients of clusters, clouds and
-// stores, and the spellings of single products.
-func marked(w string) bool {
-	if len(w) < 2 || len(w) > maxMark {
-		return false
-	}
-	w = strings.ToLower(w)
-	return mark(w) || clusterClient(w) || cloudClient(w) || storeClient(w) || strings.HasSuffix(w, "namespace") || strings.HasSuffix(w, "namespaces")
 }
 
 // maxMark is the longest word that marks anything.

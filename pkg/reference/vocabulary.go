@@ -224,32 +224,21 @@ func alerting(key string) bool {
 	return false
 }
 
-// clusterClient: programs that are told by flags in which namespace of a cluster to act.
-func clusterClient(program string) bool {
+// clientOf: programs that are told by flags in which namespace of a cluster to act, which resource of a cloud to work on, or which path of a
+// secret store to read; and other words beside which short names have a meaning.
+func clientOf(program string) client {
 	switch program {
 	case "kubectl", "oc", "k3s", "microk8s", "helm", "helmfile", "flux", "stern", "velero", "istioctl", "linkerd", "kustomize", "k9s", "argo", "argocd", "tkn", "kn",
 		"cmctl", "kubefwd", "virtctl", "kubecolor", "hubble", "devspace", "okteto", "werf", "skaffold", "kapp", "tilt", "telepresence", "kubectl-firebreak":
-		return true
-	}
-	return false
-}
-
-// cloudClient: programs that are told which resource of a cloud to work on.
-func cloudClient(program string) bool {
-	switch program {
+		return ofCluster
 	case "aws", "gcloud", "gsutil", "az", "bq", "aliyun", "oci", "ibmcloud", "doctl":
-		return true
-	}
-	return false
-}
-
-// storeClient: programs that read paths of a secret store.
-func storeClient(program string) bool {
-	switch program {
+		return ofCloud
 	case "vault", "bao", "op", "chamber", "doppler", "conjur":
-		return true
+		return ofSecretStore
+	case "ns", "project", "namespaces", "fromhost", "secrets", "configmaps", "invoke", "kubernetescrd", "accountname", "arn", "kubens", "iqn":
+		return mark
 	}
-	return false
+	return noClient
 }
 
 // namespacesOfItsOwn: programs whose --namespace is one of another system.
@@ -311,15 +300,6 @@ func siteWord(w string) bool {
 func protocol(w string) bool {
 	switch w {
 	case "tcp", "udp", "tls", "ssl", "http", "https", "ws", "wss", "grpc", "amqp", "redis", "host", "server":
-		return true
-	}
-	return false
-}
-
-// mark: words beside which short names have a meaning.
-func mark(w string) bool {
-	switch w {
-	case "ns", "project", "namespaces", "fromhost", "secrets", "configmaps", "invoke", "kubernetescrd", "accountname", "arn", "kubens", "vault", "iqn":
 		return true
 	}
 	return false
