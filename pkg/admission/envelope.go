@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 
+	json2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -135,13 +136,7 @@ func (e envelope) fields(read func(name string) error) error {
 }
 
 // value decodes a small value.
-func (e envelope) value(into any) error {
-	v, err := e.ReadValue()
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(v, into)
-}
+func (e envelope) value(into any) error { return json2.UnmarshalDecode(e.Decoder, into) }
 
 // object keeps a value as it was sent.
 func (e envelope) object(into *runtime.RawExtension) error {
@@ -154,19 +149,49 @@ func (e envelope) object(into *runtime.RawExtension) error {
 }
 
 func (e envelope) request(req *admissionv1.AdmissionRequest) error {
-	objects := map[string]*runtime.RawExtension{"object": &req.Object, "oldObject": &req.OldObject, "options": &req.Options}
-	values := map[string]any{
-		"uid": &req.UID, "kind": &req.Kind, "resource": &req.Resource, "subResource": &req.SubResource, "requestKind": &req.RequestKind,
-		"requestResource": &req.RequestResource, "requestSubResource": &req.RequestSubResource, "name": &req.Name, "namespace": &req.Namespace,
-		"operation": &req.Operation, "userInfo": &req.UserInfo, "dryRun": &req.DryRun,
-	}
 	return e.fields(func(name string) error {
-		if into, ok := objects[name]; ok {
-			return e.object(into)
+		switch name {
+		case "object":
+			return e.object(&req.Object)
+		case "oldObject":
+			return e.object(&req.OldObject)
+		case "options":
+			return e.object(&req.Options)
 		}
-		if into, ok := values[name]; ok {
+		if into := fieldOf(req, name); into != nil {
 			return e.value(into)
 		}
 		return e.SkipValue()
 	})
+}
+
+// fieldOf returns the field of a request that is no object of Kubernetes; nil: it has none of that name.
+func fieldOf(req *admissionv1.AdmissionRequest, name string) any {
+	switch name {
+	case "uid":
+		return &req.UID
+	case "kind":
+		return &req.Kind
+	case "resource":
+		return &req.Resource
+	case "subResource":
+		return &req.SubResource
+	case "requestKind":
+		return &req.RequestKind
+	case "requestResource":
+		return &req.RequestResource
+	case "requestSubResource":
+		return &req.RequestSubResource
+	case "name":
+		return &req.Name
+	case "namespace":
+		return &req.Namespace
+	case "operation":
+		return &req.Operation
+	case "userInfo":
+		return &req.UserInfo
+	case "dryRun":
+		return &req.DryRun
+	}
+	return nil
 }

@@ -159,7 +159,7 @@ func (c *PreparedRequest) ownerExists() bool {
 // owners.
 func makes(owner, of schema.GroupKind) bool {
 	k, ok := workload.KindOf(owner)
-	return ok && k.Owns() && slices.Contains(k.Makes, of)
+	return ok && k.Owns() && k.Makes == of
 }
 
 func (c *PreparedRequest) whyRunIsMaintenance(controls *estate.Controls) string {

@@ -79,6 +79,18 @@ func (r *reader) at(path, text string, targets []Target) []Reference {
 	if len(targets) == 0 {
 		return nil
 	}
+	return refer(path, text, targets)
+}
+
+// in does the same for a field at a path, which is only composed where the text names something.
+func (r *reader) in(path, field, text string, targets []Target) []Reference {
+	if len(targets) > 0 {
+		path += field
+	}
+	return r.at(path, text, targets)
+}
+
+func refer(path, text string, targets []Target) []Reference {
 	out := make([]Reference, 0, len(targets))
 	for _, t := range targets {
 		if t.Name != "" {

@@ -78,6 +78,8 @@ type Input struct {
 	*reader
 	// boxes are the containers of every template, once they were asked for.
 	boxes []workload.Container
+	// all are all templates, once they were asked for.
+	all []*workload.Template
 }
 
 // begin makes ready to read.
@@ -116,13 +118,17 @@ func (in *Input) declares(prints []Print) bool {
 
 // templates returns every pod template of the object.
 func (in *Input) templates() []*workload.Template {
-	var out []*workload.Template
+	if in.all != nil {
+		return in.all
+	}
+	out := make([]*workload.Template, 0, len(in.Embedded)+1)
 	if in.Template != nil {
 		out = append(out, in.Template)
 	}
 	for i := range in.Embedded {
 		out = append(out, &in.Embedded[i])
 	}
+	in.all = out
 	return out
 }
 
@@ -131,6 +137,7 @@ func (in *Input) Containers() []workload.Container { return in.containers() }
 
 func (in *Input) containers() []workload.Container {
 	if in.boxes == nil {
+		in.boxes = []workload.Container{}
 		for _, t := range in.templates() {
 			in.boxes = append(in.boxes, t.Containers()...)
 		}

@@ -24,7 +24,11 @@ func (r *reader) annotations(path string, all map[string]string, kind string) []
 	var out []Reference
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		if value := all[key]; value != "" && !documentation(key) {
-			out = append(out, r.at(fmt.Sprintf("%s[%q]", path, key), value, r.annotated(key, value, kind))...)
+			targets, at := r.annotated(key, value, kind), ""
+			if len(targets) > 0 {
+				at = fmt.Sprintf("%s[%q]", path, key)
+			}
+			out = append(out, r.at(at, value, targets)...)
 		}
 	}
 	return append(out, r.reflected(path, all)...)

@@ -16,11 +16,11 @@ func contents(in *Input) []Reference {
 	var out []Reference
 	for _, c := range in.containers() {
 		for i := range c.EnvFrom {
-			out = append(out, in.envFrom(fmt.Sprintf("%s.envFrom[%d]", c.Path, i), &c.EnvFrom[i])...)
+			out = append(out, in.envFrom(workload.Item(c.Path+".envFrom", i), &c.EnvFrom[i])...)
 		}
 		for i, e := range c.Env {
 			if e.ValueFrom != nil {
-				out = append(out, in.valueFrom(fmt.Sprintf("%s.env[%d].valueFrom", c.Path, i), e.ValueFrom)...)
+				out = append(out, in.valueFrom(workload.Item(c.Path+".env", i)+".valueFrom", e.ValueFrom)...)
 			}
 		}
 	}

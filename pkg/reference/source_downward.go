@@ -18,14 +18,14 @@ func downward(in *Input) []Reference {
 	for _, c := range in.containers() {
 		for i, e := range c.Env {
 			if e.ValueFrom != nil && e.ValueFrom.FieldRef != nil {
-				path := fmt.Sprintf("%s.env[%d].valueFrom.fieldRef.fieldPath", c.Path, i)
+				path := workload.Item(c.Path+".env", i) + ".valueFrom.fieldRef.fieldPath"
 				out = append(out, in.field(path, e.Name, c.Template, e.ValueFrom.FieldRef)...)
 			}
 		}
 	}
 	for _, t := range in.templates() {
 		for i, v := range t.Spec.Volumes {
-			path := fmt.Sprintf("%s.volumes[%d]", t.SpecPath(), i)
+			path := workload.Item(t.SpecPath()+".volumes", i)
 			if v.DownwardAPI != nil {
 				out = append(out, in.fields(path+".downwardAPI", t, v.DownwardAPI.Items)...)
 			}

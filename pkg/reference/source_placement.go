@@ -29,7 +29,7 @@ type placed struct {
 }
 
 func (p *placed) add(field, text string, kind Kind, name string) {
-	for _, r := range p.at(p.spec+"."+field, text, p.keep(nil, Target{Kind: kind, Name: name, Unambiguous: true})) {
+	for _, r := range p.in(p.spec, "."+field, text, p.keep(nil, Target{Kind: kind, Name: name, Unambiguous: true})) {
 		r.Use = Places
 		p.out = append(p.out, r)
 	}

@@ -20,7 +20,7 @@ func secretRef(in *Input) []Reference {
 		}
 		for i, e := range c.Env {
 			if e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil {
-				out = append(out, in.secretNamed(fmt.Sprintf("%s.env[%d].valueFrom.secretKeyRef.name", c.Path, i), e.ValueFrom.SecretKeyRef.Name, "")...)
+				out = append(out, in.secretNamed(workload.Item(c.Path+".env", i)+".valueFrom.secretKeyRef.name", e.ValueFrom.SecretKeyRef.Name, "")...)
 			}
 		}
 	}
@@ -43,7 +43,7 @@ func (r *reader) secretNamed(path, name, namespace string) []Reference {
 func (r *reader) volumeSecrets(t *workload.Template) []Reference {
 	var out []Reference
 	for i, v := range t.Spec.Volumes {
-		path := fmt.Sprintf("%s.volumes[%d]", t.SpecPath(), i)
+		path := workload.Item(t.SpecPath()+".volumes", i)
 		out = append(out, r.secretOf(path, &v.VolumeSource)...)
 		if v.Projected == nil {
 			continue

@@ -2,10 +2,11 @@ package reference
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
 // volume finds what the volumes of a workload are: servers, portals, handles, shares, claims.
@@ -13,7 +14,7 @@ func volume(in *Input) []Reference {
 	var out []Reference
 	for _, t := range in.templates() {
 		for i := range t.Spec.Volumes {
-			path := fmt.Sprintf("%s.volumes[%d]", t.SpecPath(), i)
+			path := workload.Item(t.SpecPath()+".volumes", i)
 			out = append(out, in.volumeSource(path, &t.Spec.Volumes[i].VolumeSource)...)
 		}
 	}

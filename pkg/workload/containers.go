@@ -2,6 +2,7 @@ package workload
 
 import (
 	"fmt"
+	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -24,8 +25,9 @@ type Container struct {
 // Containers returns every container of a template: init containers, containers, then ephemeral ones.
 func (t *Template) Containers() []Container {
 	out := make([]Container, 0, len(t.Spec.InitContainers)+len(t.Spec.Containers)+len(t.Spec.EphemeralContainers)+len(t.loose))
+	path := t.SpecPath()
 	add := func(list string, i int, c *corev1.Container) {
-		out = append(out, Container{Path: fmt.Sprintf("%s.%s[%d]", t.SpecPath(), list, i), Container: c, Template: t})
+		out = append(out, Container{Path: Item(path+"."+list, i), Container: c, Template: t})
 	}
 	for i := range t.Spec.InitContainers {
 		add("initContainers", i, &t.Spec.InitContainers[i])
@@ -43,6 +45,9 @@ func (t *Template) Containers() []Container {
 	}
 	return out
 }
+
+// Item returns the path of one item of a list.
+func Item(list string, i int) string { return list + "[" + strconv.Itoa(i) + "]" }
 
 // ServiceAccount returns the name of the account that the Pods run as.
 func (t *Template) ServiceAccount() string {

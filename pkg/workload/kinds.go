@@ -1,8 +1,6 @@
 package workload
 
 import (
-	"slices"
-
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -17,9 +15,9 @@ type Kind struct {
 	Resource string
 	// Scaled is true if the kind has a scale subresource.
 	Scaled bool
-	// Makes are the kinds that its controller makes of it. Their objects name it as their controlling owner and are compared
-	// with it, so an owner is watched.
-	Makes []schema.GroupKind
+	// Makes is the kind that its controller makes of it; empty: none. Their objects name it as their controlling owner and are
+	// compared with it, so an owner is watched.
+	Makes schema.GroupKind
 	// Scheduled is true for kinds of which Kubernetes' own controllers make other objects later, at an instant: nobody else may
 	// name such an object as an owner.
 	Scheduled bool
@@ -31,43 +29,49 @@ type Kind struct {
 func (k *Kind) GroupVersionKind() schema.GroupVersionKind { return k.WithVersion(k.Version) }
 
 // Owns reports whether its Pods, or the objects that make them, are compared with it.
-func (k *Kind) Owns() bool { return len(k.Makes) > 0 && !k.Scheduled }
+func (k *Kind) Owns() bool { return !k.Makes.Empty() && !k.Scheduled }
 
 // Kinds lists the kinds that have a pod template, in a fixed order.
 func Kinds() []Kind {
+	t := table()
+	return t[:]
+}
+
+// table is an array, so that a look-up, of which each request makes several, allocates nothing.
+func table() [8]Kind {
 	pods, jobs := schema.GroupKind{Kind: "Pod"}, schema.GroupKind{Group: "batch", Kind: "Job"}
 	sets := schema.GroupKind{Group: "apps", Kind: "ReplicaSet"}
 	apps := func(kind string) schema.GroupKind { return schema.GroupKind{Group: "apps", Kind: kind} }
-	return []Kind{
+	return [...]Kind{
 		{GroupKind: pods, Version: "v1", Resource: "pods", decode: pod},
-		{GroupKind: jobs, Version: "v1", Resource: "jobs", Makes: []schema.GroupKind{pods}, Scheduled: true, decode: job},
-		{GroupKind: schema.GroupKind{Group: "batch", Kind: "CronJob"}, Version: "v1", Resource: "cronjobs", Makes: []schema.GroupKind{jobs}, Scheduled: true, decode: cronJob},
-		{GroupKind: apps("Deployment"), Version: "v1", Resource: "deployments", Scaled: true, Makes: []schema.GroupKind{sets}, decode: deployment},
-		{GroupKind: apps("StatefulSet"), Version: "v1", Resource: "statefulsets", Scaled: true, Makes: []schema.GroupKind{pods}, decode: statefulSet},
-		{GroupKind: apps("DaemonSet"), Version: "v1", Resource: "daemonsets", Makes: []schema.GroupKind{pods}, decode: daemonSet},
-		{GroupKind: sets, Version: "v1", Resource: "replicasets", Scaled: true, Makes: []schema.GroupKind{pods}, decode: replicaSet},
-		{GroupKind: schema.GroupKind{Kind: "ReplicationController"}, Version: "v1", Resource: "replicationcontrollers", Scaled: true, Makes: []schema.GroupKind{pods}, decode: replicationController},
+		{GroupKind: jobs, Version: "v1", Resource: "jobs", Makes: pods, Scheduled: true, decode: job},
+		{GroupKind: schema.GroupKind{Group: "batch", Kind: "CronJob"}, Version: "v1", Resource: "cronjobs", Makes: jobs, Scheduled: true, decode: cronJob},
+		{GroupKind: apps("Deployment"), Version: "v1", Resource: "deployments", Scaled: true, Makes: sets, decode: deployment},
+		{GroupKind: apps("StatefulSet"), Version: "v1", Resource: "statefulsets", Scaled: true, Makes: pods, decode: statefulSet},
+		{GroupKind: apps("DaemonSet"), Version: "v1", Resource: "daemonsets", Makes: pods, decode: daemonSet},
+		{GroupKind: sets, Version: "v1", Resource: "replicasets", Scaled: true, Makes: pods, decode: replicaSet},
+		{GroupKind: schema.GroupKind{Kind: "ReplicationController"}, Version: "v1", Resource: "replicationcontrollers", Scaled: true, Makes: pods, decode: replicationController},
 	}
 }
 
 // KindOf returns a kind of the table. It returns false if objects of the kind have no known pod template.
 func KindOf(gk schema.GroupKind) (Kind, bool) {
-	all := Kinds()
-	i := slices.IndexFunc(all, func(k Kind) bool { return k.GroupKind == gk })
-	if i < 0 {
-		return Kind{}, false
-	}
-	return all[i], true
+	return find(func(k *Kind) bool { return k.GroupKind == gk })
 }
 
 // KindOfResource returns the kind of a resource. It returns false if the kind is not in the table.
 func KindOfResource(r schema.GroupResource) (Kind, bool) {
-	all := Kinds()
-	i := slices.IndexFunc(all, func(k Kind) bool { return k.Group == r.Group && k.Resource == r.Resource })
-	if i < 0 {
-		return Kind{}, false
+	return find(func(k *Kind) bool { return k.Group == r.Group && k.Resource == r.Resource })
+}
+
+func find(is func(*Kind) bool) (Kind, bool) {
+	all := table()
+	for i := range all {
+		if is(&all[i]) {
+			return all[i], true
+		}
 	}
-	return all[i], true
+	return Kind{}, false
 }
 
 // HasTemplate reports whether objects of a kind run Pods.

@@ -33,6 +33,10 @@ func (t *Template) SpecPath() string {
 		return t.at
 	case t.Path == "":
 		return "spec"
+	case t.Path == inController:
+		return inController + ".spec"
+	case t.Path == inCronJob:
+		return inCronJob + ".spec"
 	}
 	return t.Path + ".spec"
 }
@@ -89,8 +93,11 @@ func of(path string, meta metav1.ObjectMeta, spec corev1.PodSpec) Template {
 	return Template{Path: path, Labels: meta.Labels, Annotations: meta.Annotations, Spec: spec}
 }
 
+// inController and inCronJob are the paths of the templates of most kinds.
+const inController, inCronJob = "spec.template", "spec.jobTemplate.spec.template"
+
 func fromTemplate(t corev1.PodTemplateSpec) Template {
-	return of("spec.template", t.ObjectMeta, t.Spec)
+	return of(inController, t.ObjectMeta, t.Spec)
 }
 
 func or1(n *int32) int64 {
@@ -131,7 +138,7 @@ func cronJob(raw []byte) (*Workload, error) {
 		return nil, err
 	}
 	t := fromTemplate(o.Spec.JobTemplate.Spec.Template)
-	t.Path = "spec.jobTemplate.spec.template"
+	t.Path = inCronJob
 	return ofJob(o.ObjectMeta, t, o.Spec.Suspend, &o.Spec.JobTemplate.Spec), nil
 }
 
