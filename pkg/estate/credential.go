@@ -10,18 +10,18 @@ import (
 // credentials says which names open which data stores.
 type credentials struct{ secrets, paths, roles globSet[Owner] }
 
-func (e *Estate) addCredentials(c *v1alpha1.Credentials, owner func(string) Owner) {
+func (e *Estate) addCredentials(c *v1alpha1.Credentials, o Owner) {
 	if c == nil {
 		return
 	}
 	for _, g := range c.Secrets {
-		e.stores.credentials.secrets.add(g, owner(string(g)))
+		e.stores.credentials.secrets.add(g, o)
 	}
 	for _, p := range c.VaultPaths {
-		e.stores.credentials.paths.add(v1alpha1.Glob(reference.StorePathTarget(p).Name), owner(p))
+		e.stores.credentials.paths.add(v1alpha1.Glob(reference.StorePathTarget(p).Name), o)
 	}
 	for _, r := range c.RoleNames {
-		e.stores.credentials.roles.add(v1alpha1.Glob(r), owner(r))
+		e.stores.credentials.roles.add(v1alpha1.Glob(r), o)
 	}
 }
 

@@ -12,8 +12,9 @@ import (
 // needles tells of most texts, in one pass and without reading them by any grammar, that they name nothing declared: of each name that is
 // declared, one word must stand in every spelling of it. The word is the rarest of the estate, and of equally rare ones the longest.
 type needles struct {
-	// words by their hash. bits is a filter before the map, which is larger than a cache.
-	words map[uint64]anchor
+	// words are their hashes, sorted, each with its anchors in place of the lowest bits. bits is a filter before them: they are more than a
+	// cache of the processor holds.
+	words []uint64
 	bits  []uint64
 	// off is true if a declared name has no word of its own, so that nothing can be told.
 	off bool
@@ -32,6 +33,9 @@ const (
 	ofOtherNamespace
 )
 
+// anchorBits are the bits of a hash in which its anchors stand.
+const anchorBits = uint64(ofName | ofNamespace | ofOtherName | ofOtherNamespace)
+
 // filterBits is how many bits of the filter there are for each word.
 const filterBits = 16
 
@@ -40,7 +44,8 @@ func (e *Estate) compileNeedles() {
 	for h := range e.network.hosts {
 		e.stores.print(reference.Target{Name: h})
 	}
-	count, n := map[uint64]int32{}, 0
+	slices.Sort(e.stores.prints)
+	count, n := make(map[uint64]int32, len(e.stores.hosts)), 0
 	for name := range e.namesToFind() {
 		n++
 		for w := range reference.Words(name) {
@@ -51,7 +56,7 @@ func (e *Estate) compileNeedles() {
 	for size*64 < n*filterBits {
 		size *= 2
 	}
-	e.needles = needles{words: make(map[uint64]anchor, n+len(e.namespaces)), bits: make([]uint64, size)}
+	e.needles = needles{words: make([]uint64, 0, n+len(e.namespaces)+len(e.claims.names.exact)), bits: make([]uint64, size)}
 	for name, production := range e.namesToFind() {
 		best, rarest := "", int32(0)
 		for w := range reference.Words(name) {
@@ -71,6 +76,7 @@ func (e *Estate) compileNeedles() {
 	for ns := range e.claims.names.exact {
 		e.needles.add(ns, ofTier(e.NamespaceOrName(ns).Tier == v1alpha1.TierProduction, ofNamespace, ofOtherNamespace))
 	}
+	e.needles.sort()
 }
 
 func ofTier(production bool, its, others anchor) anchor {
@@ -82,9 +88,36 @@ func ofTier(production bool, its, others anchor) anchor {
 
 func (n *needles) add(word string, a anchor) {
 	h := reference.HashWord(word)
-	n.words[h] |= a
+	n.words = append(n.words, h&^anchorBits|uint64(a))
 	word64, mask := n.probe(h)
 	*word64 |= mask
+}
+
+// sort joins the anchors of words that were added several times.
+func (n *needles) sort() {
+	slices.Sort(n.words)
+	joined := n.words[:0]
+	for _, w := range n.words {
+		if last := len(joined) - 1; last >= 0 && joined[last]&^anchorBits == w&^anchorBits {
+			joined[last] |= w & anchorBits
+			continue
+		}
+		joined = append(joined, w)
+	}
+	n.words = joined
+}
+
+// anchors returns what a word is one of, by its hash.
+func (n *needles) anchors(h uint64) anchor {
+	bits, mask := n.probe(h)
+	if *bits&mask != mask {
+		return 0
+	}
+	i, _ := slices.BinarySearch(n.words, h&^anchorBits)
+	if i == len(n.words) || n.words[i]&^anchorBits != h&^anchorBits {
+		return 0
+	}
+	return anchor(n.words[i] & anchorBits)
 }
 
 // probe returns the word of the filter that a hash has two bits in, and the two.
@@ -166,10 +199,8 @@ func (e *Estate) MayName(from string) func(word string, hash uint64, dotted bool
 		if n.off {
 			return true
 		}
-		if bits, mask := n.probe(hash); *bits&mask == mask {
-			if a := n.words[hash]; a&names != 0 || a&namespaces != 0 && !strings.EqualFold(word, from) {
-				return true
-			}
+		if a := n.anchors(hash); a&names != 0 || a&namespaces != 0 && !strings.EqualFold(word, from) {
+			return true
 		}
 		return globs && dotted && e.ClaimsName(strings.ToLower(word))
 	}

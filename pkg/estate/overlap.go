@@ -32,7 +32,7 @@ func (e *Estate) Overlapping(h reference.Target, wildcard bool) []Owner {
 
 // byName sorts owners, so that whoever asks names the same one.
 func byName(owners []Owner) []Owner {
-	slices.SortStableFunc(owners, func(a, b Owner) int { return cmp.Or(cmp.Compare(a.Store, b.Store), cmp.Compare(a.Entry, b.Entry)) })
+	slices.SortStableFunc(owners, func(a, b Owner) int { return cmp.Compare(a.Store, b.Store) })
 	return owners
 }
 

@@ -20,8 +20,6 @@ type Owner struct {
 	// EnvironmentName as the DataStore gives it; Environment is nil if no such Environment exists.
 	EnvironmentName string
 	Environment     *Environment
-	// Entry is the text in the DataStore that matched.
-	Entry string
 }
 
 // Tier of the owner; Production where its environment does not exist: for non-production subjects that is the
@@ -36,10 +34,9 @@ func (o Owner) Tier() v1alpha1.Tier {
 type stores struct {
 	hosts     map[string][]Owner
 	wildcards map[string][]Owner
-	// domains are those above the hosts, each with one owner of each tier that has any below.
-	domains map[string][]Owner
-	// parents are the domains directly above a host or wildcard.
-	parents  map[string][]Owner
+	// domains are those above the hosts, and parents those directly above a host or wildcard, each with one owner of each tier that has any
+	// below.
+	domains, parents map[string][]Owner
 	prefixes map[netip.Prefix][]Owner
 	// lengths are the prefix lengths in use, longest first, for IPv4 and IPv6: a lookup asks once for each.
 	lengths4, lengths6 []int
@@ -48,15 +45,19 @@ type stores struct {
 	resources, instances map[string][]Owner
 	credentials          credentials
 	names                map[string]int32
-	// prints are the fingerprints of every host, wildcard and resource.
-	prints map[reference.Print]struct{}
+	// prints are the fingerprints of every host, wildcard and resource, sorted.
+	prints []reference.Print
 }
 
 func (e *Estate) addStores(in []v1alpha1.DataStore) {
+	hosts := 0
+	for i := range in {
+		hosts += len(in[i].Spec.Hosts)
+	}
 	e.stores = stores{
-		hosts: map[string][]Owner{}, wildcards: map[string][]Owner{}, domains: map[string][]Owner{}, parents: map[string][]Owner{}, prefixes: map[netip.Prefix][]Owner{},
+		hosts: make(map[string][]Owner, hosts), wildcards: map[string][]Owner{}, domains: map[string][]Owner{}, parents: map[string][]Owner{}, prefixes: map[netip.Prefix][]Owner{},
 		services: map[string][]Owner{}, names: map[string]int32{}, resources: map[string][]Owner{}, instances: map[string][]Owner{},
-		prints: map[reference.Print]struct{}{},
+		prints: make([]reference.Print, 0, hosts),
 	}
 	sorted := slices.Clone(in)
 	slices.SortFunc(sorted, func(a, b v1alpha1.DataStore) int { return cmp.Compare(a.Name, b.Name) })
@@ -72,11 +73,9 @@ func (e *Estate) addStores(in []v1alpha1.DataStore) {
 func (e *Estate) addStore(d *v1alpha1.DataStore) {
 	env := e.environments[d.Spec.Environment]
 	e.stores.names[d.Spec.Environment]++
-	owner := func(entry string) Owner {
-		return Owner{Store: d.Name, EnvironmentName: d.Spec.Environment, Environment: env, Entry: entry}
-	}
+	own := []Owner{{Store: d.Name, EnvironmentName: d.Spec.Environment, Environment: env}}
 	for i, h := range d.Spec.Hosts {
-		e.addHost(d, i, h, owner(h))
+		e.addHost(d, i, h, own)
 	}
 	for i, c := range d.Spec.CIDRs {
 		p, err := netip.ParsePrefix(c)
@@ -84,26 +83,34 @@ func (e *Estate) addStore(d *v1alpha1.DataStore) {
 			e.problem(v1alpha1.KindDataStore, d.Name, fmt.Sprintf("spec.cidrs[%d]", i), "%q is not an address range", c)
 			continue
 		}
-		e.stores.addPrefix(p, owner(c))
+		e.stores.addPrefix(p, own)
 	}
 	for _, s := range d.Spec.Services {
-		key := s.Namespace + "/" + s.Name
-		e.stores.services[key] = append(e.stores.services[key], owner(s.Name+"."+s.Namespace+".svc"))
+		add(e.stores.services, s.Namespace+"/"+s.Name, own)
 	}
 	for i, r := range d.Spec.ResourceNames {
 		if !reference.HasForm(r) {
 			e.notes[objectKey{v1alpha1.KindDataStore, d.Name}] = fmt.Sprintf("the whole spec is in force; spec.resourceNames[%d] %q has no known form, so only this spelling of it is found", i, r)
 		}
-		e.addResource(reference.CanonicalResource(r), owner(r))
+		e.addResource(reference.CanonicalResource(r), own)
 	}
-	e.addCredentials(d.Spec.Credentials, owner)
+	e.addCredentials(d.Spec.Credentials, own[0])
+}
+
+// add gives what is found by a key one more owner. Most have one, and all of a data store share it.
+func add[K comparable](to map[K][]Owner, key K, own []Owner) {
+	if owners := to[key]; len(owners) > 0 {
+		to[key] = append(owners[:len(owners):len(owners)], own...)
+		return
+	}
+	to[key] = own
 }
 
 // addResource notes a resource under each name that it goes by.
-func (e *Estate) addResource(name string, o Owner) {
+func (e *Estate) addResource(name string, own []Owner) {
 	note := func(in map[string][]Owner, name string) {
-		if !slices.ContainsFunc(in[name], func(other Owner) bool { return other.Store == o.Store }) {
-			in[name] = append(in[name], o)
+		if !slices.Contains(in[name], own[0]) {
+			add(in, name, own)
 		}
 	}
 	if strings.ContainsAny(name, ":/.") {
@@ -126,11 +133,11 @@ func (e *Estate) addResource(name string, o Owner) {
 }
 
 // print notes the fingerprint of a name.
-func (s *stores) print(t reference.Target) { s.prints[t.Prints()[0]] = struct{}{} }
+func (s *stores) print(t reference.Target) { s.prints = append(s.prints, t.Prints()[0]) }
 
 // Declares reports whether a fingerprint is that of a host, a wildcard or a resource of some data store.
 func (e *Estate) Declares(p reference.Print) bool {
-	_, ok := e.stores.prints[p]
+	_, ok := slices.BinarySearch(e.stores.prints, p)
 	return ok
 }
 
@@ -215,36 +222,46 @@ func (e *Estate) Within(cidr string) []Owner {
 	return nil
 }
 
-func (e *Estate) addHost(d *v1alpha1.DataStore, i int, h string, o Owner) {
+func (e *Estate) addHost(d *v1alpha1.DataStore, i int, h string, own []Owner) {
 	name, wild := strings.CutPrefix(h, "*.")
 	n, ok := reference.NormaliseHost(name, true)
 	switch {
 	case !ok:
 		e.problem(v1alpha1.KindDataStore, d.Name, fmt.Sprintf("spec.hosts[%d]", i), "%q is not a host", h)
 	case n.Addr.IsValid():
-		e.stores.addPrefix(netip.PrefixFrom(n.Addr, n.Addr.BitLen()), o)
+		e.stores.addPrefix(netip.PrefixFrom(n.Addr, n.Addr.BitLen()), own)
 	case wild:
-		e.stores.wildcards[n.Name] = append(e.stores.wildcards[n.Name], o)
+		add(e.stores.wildcards, n.Name, own)
 		e.stores.print(reference.Target{Name: "*." + n.Name})
-		e.stores.addDomains("*."+n.Name, o)
+		e.stores.addDomains("*."+n.Name, own)
 	default:
-		e.stores.hosts[n.Name] = append(e.stores.hosts[n.Name], o)
+		add(e.stores.hosts, n.Name, own)
 		e.stores.print(reference.Target{Name: n.Name})
-		e.stores.addDomains(n.Name, o)
+		e.stores.addDomains(n.Name, own)
 	}
 }
 
 // addDomains notes the domains above a host, but for those at the top.
-func (s *stores) addDomains(host string, o Owner) {
-	if _, parent, ok := strings.Cut(host, "."); ok {
-		s.parents[parent] = append(s.parents[parent], o)
+func (s *stores) addDomains(host string, own []Owner) {
+	_, parent, ok := strings.Cut(host, ".")
+	if !ok {
+		return
 	}
-	for _, domain, _ := strings.Cut(host, "."); strings.Contains(domain, "."); _, domain, _ = strings.Cut(domain, ".") {
-		if slices.ContainsFunc(s.domains[domain], func(other Owner) bool { return other.Tier() == o.Tier() }) {
+	addTier(s.parents, parent, own)
+	for domain := parent; strings.Contains(domain, "."); _, domain, _ = strings.Cut(domain, ".") {
+		if !addTier(s.domains, domain, own) {
 			return // and above it, too
 		}
-		s.domains[domain] = append(s.domains[domain], o)
 	}
+}
+
+// addTier gives what is found by a key an owner of one more tier, and returns false if there is one of that tier.
+func addTier(to map[string][]Owner, key string, own []Owner) bool {
+	if slices.ContainsFunc(to[key], func(other Owner) bool { return other.Tier() == own[0].Tier() }) {
+		return false
+	}
+	add(to, key, own)
+	return true
 }
 
 // Under returns data stores that own a host below a domain, one of each tier that has any.
@@ -275,9 +292,9 @@ func canonical(p netip.Prefix) netip.Prefix {
 	return p.Masked()
 }
 
-func (s *stores) addPrefix(p netip.Prefix, o Owner) {
+func (s *stores) addPrefix(p netip.Prefix, own []Owner) {
 	p = canonical(p)
-	s.prefixes[p] = append(s.prefixes[p], o)
+	add(s.prefixes, p, own)
 	lengths := &s.lengths6
 	if p.Addr().Is4() {
 		lengths = &s.lengths4
@@ -332,23 +349,28 @@ func (e *Estate) Service(namespace, name string) []Owner {
 func (e *Estate) CountStores(env string) int32 { return e.stores.names[env] }
 
 func (e *Estate) noteStoreConflicts() {
-	note := func(owners []Owner) {
+	note := func(entry string, owners []Owner) {
 		for _, o := range owners {
 			if o.EnvironmentName != owners[0].EnvironmentName {
 				for _, c := range owners {
 					e.conflicts[objectKey{v1alpha1.KindDataStore, c.Store}] =
-						fmt.Sprintf("%q is claimed by data stores of several environments; the rule of either tier applies", c.Entry)
+						fmt.Sprintf("%q is claimed by data stores of several environments; the rule of either tier applies", entry)
 				}
 				return
 			}
 		}
 	}
-	for _, m := range []map[string][]Owner{e.stores.hosts, e.stores.wildcards, e.stores.services} {
-		for _, owners := range m {
-			note(owners)
-		}
+	for name, owners := range e.stores.hosts {
+		note(name, owners)
 	}
-	for _, owners := range e.stores.prefixes {
-		note(owners)
+	for name, owners := range e.stores.wildcards {
+		note("*."+name, owners)
+	}
+	for key, owners := range e.stores.services {
+		namespace, name, _ := strings.Cut(key, "/")
+		note(name+"."+namespace+".svc", owners)
+	}
+	for p, owners := range e.stores.prefixes {
+		note(p.String(), owners)
 	}
 }
