@@ -37,14 +37,16 @@ type result struct {
 type server struct {
 	name  string
 	hosts int
-	cmd   *exec.Cmd
-	stdin io.Closer
-	url   string
+	// changes is how often a second its estate changes.
+	changes int
+	cmd     *exec.Cmd
+	stdin   io.Closer
+	url     string
 }
 
 // start runs this command again as a server.
-func start(name string, hosts int, profiles string) (*server, error) {
-	s := &server{name: name, hosts: hosts, cmd: exec.Command("/proc/self/exe", "-serve", name, "-hosts", fmt.Sprint(hosts))}
+func start(name string, hosts, changes int, profiles string) (*server, error) {
+	s := &server{name: name, hosts: hosts, changes: changes, cmd: exec.Command("/proc/self/exe", "-serve", name, "-hosts", fmt.Sprint(hosts), "-changes", fmt.Sprint(changes))}
 	if profiles != "" {
 		s.cmd.Args = append(s.cmd.Args, "-profile", fmt.Sprintf("%s/%s-%d.pprof", profiles, name, hosts))
 	}
@@ -154,12 +156,16 @@ func (s *sender) all(length time.Duration) {
 	wg.Wait()
 }
 
-// load sends bodies for a time, after a while to warm up.
-func (s *server) load(b body, length time.Duration) (result, error) {
-	send := &sender{server: s, body: b, client: &http.Client{Transport: &http.Transport{
+func (s *server) sender(b body) *sender {
+	return &sender{server: s, body: b, client: &http.Client{Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // the server's certificate is made for this run
 		TLSNextProto:    map[string]func(string, *tls.Conn) http.RoundTripper{}, MaxIdleConnsPerHost: connections, DisableCompression: true,
 	}}}
+}
+
+// load sends bodies for a time, after a while to warm up.
+func (s *server) load(b body, length time.Duration) (result, error) {
+	send := s.sender(b)
 	defer send.client.CloseIdleConnections()
 	send.all(length / 4)
 	send.times = nil
@@ -191,7 +197,7 @@ func measure(length time.Duration, rounds int, only []string, profiles string) (
 		name  string
 		hosts int
 	}{{"raw", 0}, {"controller-runtime", 0}, {"firebreak", 10}, {"firebreak", 1000}, {"firebreak", 100000}} {
-		s, err := start(kind.name, kind.hosts, profiles)
+		s, err := start(kind.name, kind.hosts, 0, profiles)
 		if err != nil {
 			return nil, err
 		}

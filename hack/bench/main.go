@@ -23,16 +23,20 @@ func main() {
 	length := flag.Duration("for", 2*time.Second, "how long each figure is measured")
 	rounds := flag.Int("rounds", 3, "how often each figure is measured; the median counts")
 	profile := flag.String("profile", "", "folder for CPU profiles of the servers")
+	changes := flag.Int("changes", 0, "how often a second the estate changes (of a server)")
 	only := flag.String("bodies", "", "measure these bodies only, divided by commas")
 	flag.Parse()
 	if *serveAs != "" {
-		fail(profiled(*profile, func() error { return serve(*serveAs, *hosts) }))
+		fail(profiled(*profile, func() error { return serve(*serveAs, *hosts, *changes) }))
 		return
 	}
 	results, err := measure(*length, *rounds, strings.Split(*only, ","), *profile)
 	fail(err)
 	printTable(os.Stdout, results)
-	fail(keep(*out, results))
+	delays, err := delays(2**length, *rounds, *profile)
+	fail(err)
+	printDelays(os.Stdout, delays)
+	fail(keep(*out, report{results, delays}))
 }
 
 // profiled writes a CPU profile of what run does, if a file is given.
@@ -59,8 +63,14 @@ func fail(err error) {
 	}
 }
 
+// report is all that a run measures.
+type report struct {
+	Costs  []result `json:"costs"`
+	Delays []delay  `json:"delays"`
+}
+
 // keep writes the results as JSON and as plots.
-func keep(folder string, results []result) error {
+func keep(folder string, results report) error {
 	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return err
 	}

@@ -17,16 +17,26 @@ func printTable(w io.Writer, results []result) {
 	}
 }
 
+func printDelays(w io.Writer, delays []delay) {
+	fmt.Fprintf(w, "\n%-34s %6s %9s %8s %8s %9s\n", "a Deployment, at a share of the most", "share", "req/s", "p50 ms", "p99 ms", "x floor")
+	for _, d := range delays {
+		fmt.Fprintf(w, "%-36s %6.2f %9.0f %8.2f %8.2f %9.2f\n", d.name(), d.Share, d.Rate, d.P50, d.P99, d.Ratio)
+	}
+}
+
 // point is one mark of a plot.
 type point struct {
 	x, y  float64
 	label string
 }
 
-// plots draws cost against the size of the object, and against that of the estate.
-func plots(folder string, results []result) error {
-	size, estate := map[string][]point{}, map[string][]point{}
-	for _, r := range results {
+// plots draws cost against the size of the object, and against that of the estate, and delay against load.
+func plots(folder string, all report) error {
+	size, estate, load := map[string][]point{}, map[string][]point{}, map[string][]point{}
+	for _, d := range all.Delays {
+		load[d.name()] = append(load[d.name()], point{d.Rate, d.P99, ""})
+	}
+	for _, r := range all.Costs {
 		name := r.Server
 		if r.Server == "firebreak" {
 			estate[r.Body] = append(estate[r.Body], point{float64(r.Hosts), r.Ratio, r.Body})
@@ -37,6 +47,9 @@ func plots(folder string, results []result) error {
 		if !strings.HasPrefix(r.Body, "update") {
 			size[name] = append(size[name], point{float64(r.Bytes), r.CPU, r.Body})
 		}
+	}
+	if err := plot(folder+"/load.svg", "p99 in ms, by requests a second", load); err != nil {
+		return err
 	}
 	if err := plot(folder+"/size.svg", "CPU of the server in ms per request, by bytes of the review", size); err != nil {
 		return err

@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"runtime"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -24,13 +26,15 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/admission"
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/controller"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 	serving "github.com/firebreak-dev/firebreak/pkg/server"
+	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
 // serve answers on a free port, which it prints, until its standard input ends.
-func serve(kind string, hosts int) error {
+func serve(kind string, hosts, changes int) error {
 	pin(0)
 	runtime.GOMAXPROCS(1)
 	log.SetLogger(logr.Discard())
@@ -42,7 +46,7 @@ func serve(kind string, hosts int) error {
 		h = &ctrladmission.Webhook{Handler: allow{}}
 	case "firebreak":
 		go serving.TuneGC(context.Background(), 1<<30)
-		h = firebreak(hosts)
+		h = firebreak(hosts, changes)
 	default:
 		return fmt.Errorf("there is no server %q", kind)
 	}
@@ -88,11 +92,17 @@ func (allow) Handle(context.Context, ctrladmission.Request) ctrladmission.Respon
 	return ctrladmission.Allowed("")
 }
 
-// firebreak is the webhook as the server registers it, with an estate of so many hosts in place of a cluster.
-func firebreak(hosts int) http.Handler {
+// firebreak is the webhook as the server registers it, with an estate of so many hosts in place of a cluster, which changes so often a
+// second.
+func firebreak(hosts, changes int) http.Handler {
 	m := admission.NewMetrics(prometheus.NewRegistry())
+	c, in := &cache{}, fleet(hosts)
+	c.view.Store(policy.NewClusterView(estate.Compile(in)))
+	if changes > 0 {
+		go c.change(in, time.Second/time.Duration(changes))
+	}
 	h := &admission.Handler{
-		Cache: cache{policy.NewClusterView(fleet(hosts))}, Recorder: recorder{}, Live: live{},
+		Cache: c, Recorder: recorder{}, Live: live{},
 		Metrics: m, Clock: time.Now, Log: logr.Discard(), Deadline: 8 * time.Second, Controllers: admission.NewLimiter(time.Second, 20),
 	}
 	return admission.NewServer(h, 1<<30, m)
@@ -109,17 +119,32 @@ func (live) Read(context.Context, *policy.Missing, *policy.ClusterView, *policy.
 	return nil
 }
 
-type cache struct{ view *policy.ClusterView }
+type cache struct {
+	view atomic.Pointer[policy.ClusterView]
+}
 
-func (c cache) View() (*policy.ClusterView, bool) { return c.view, true }
-func (cache) Seen(types.UID)                      {}
+func (c *cache) View() (*policy.ClusterView, bool) { return c.view.Load(), true }
+func (*cache) Seen(types.UID)                      {}
+
+// change has a data store written again and again, and compiles the estate as the server does.
+func (c *cache) change(in estate.Input, every time.Duration) {
+	in.Yield = func() { time.Sleep(view.Rest) }
+	for n := 0; ; n++ {
+		begun := time.Now()
+		in.DataStores[0].Spec.Hosts[0] = fmt.Sprintf("db-0.%s", databases)
+		in.DataStores[0].Spec.Hosts[1] = fmt.Sprintf("changed-%d.%s", n, databases)
+		c.view.Store(policy.NewClusterView(estate.Compile(in)))
+		took := time.Since(begun)
+		time.Sleep(max(controller.Settle(took), every-took))
+	}
+}
 
 type recorder struct{}
 
 func (recorder) Record(context.Context, admission.Outcome) {}
 
 // fleet is an estate of data stores with ten hosts each, half of them production's.
-func fleet(hosts int) *estate.Estate {
+func fleet(hosts int) estate.Input {
 	in := estate.Input{
 		Environments: []v1alpha1.Environment{
 			environment("production", v1alpha1.TierProduction, "payments", "sre"),
@@ -128,15 +153,18 @@ func fleet(hosts int) *estate.Estate {
 		Namespaces: map[string]map[string]string{"payments": nil, "dev": nil}, Cluster: "bench", FirebreakNamespace: "firebreak-system",
 		Services: map[string]estate.Service{},
 	}
+	kinds := view.New(view.Settings{}, time.Now).Kinds()
+	stores := kinds[slices.IndexFunc(kinds, func(k *view.Kind) bool { return k.Kind == v1alpha1.KindDataStore })] // as the server keeps them
 	for i := 0; i < hosts; i += 10 {
 		tier := []string{"production", "development"}[i/10%2]
 		d := v1alpha1.DataStore{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("store-%d", i)}, Spec: v1alpha1.DataStoreSpec{Environment: tier}}
 		for j := range min(10, hosts) {
 			d.Spec.Hosts = append(d.Spec.Hosts, fmt.Sprintf("db-%d.%s.rds.example.com", i+j, tier))
 		}
-		in.DataStores = append(in.DataStores, d)
+		kept, _ := stores.Reduce(&d)
+		in.DataStores = append(in.DataStores, kept.(v1alpha1.DataStore))
 	}
-	return estate.Compile(in)
+	return in
 }
 
 func environment(name string, tier v1alpha1.Tier, namespace, group string) v1alpha1.Environment {

@@ -139,8 +139,11 @@ func (m *Cache) await() {
 	m.awaited.Store(&uids)
 }
 
-// settle is how long changes are collected before the estate is compiled again.
-const settle = 25 * time.Millisecond
+// Settle returns how long changes are collected before the estate is compiled again, after a compilation took so long, rests included. The
+// longest is such that a change is in force in less than a second.
+func Settle(took time.Duration) time.Duration {
+	return min(max(2*took, 25*time.Millisecond), 500*time.Millisecond)
+}
 
 // Start compiles the estate after every change of its objects, outside of requests.
 func (m *Cache) Start(ctx context.Context) error {
@@ -153,11 +156,12 @@ func (m *Cache) Start(ctx context.Context) error {
 		if !m.readable() {
 			continue
 		}
+		begun := time.Now()
 		m.compile()
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(settle):
+		case <-time.After(Settle(time.Since(begun))):
 		}
 	}
 }

@@ -35,6 +35,24 @@ type Input struct {
 	FirebreakNamespace string
 	// FirebreakAccount is the service account that Firebreak runs as, in its own namespace.
 	FirebreakAccount string
+
+	// compiled counts the names since the last call of Yield.
+	compiled int
+	// Yield is called now and then during the compilation, which takes a second of a large estate, so that a program with one core can do
+	// other work. It may be nil.
+	Yield func()
+}
+
+// yieldEvery is how many names are compiled between two calls of Yield: some hundred microseconds.
+const yieldEvery = 256
+
+// yield counts n names, and calls Yield where it is due.
+func (in *Input) yield(n int) {
+	in.compiled += n
+	if in.Yield != nil && in.compiled >= yieldEvery {
+		in.compiled = 0
+		in.Yield()
+	}
 }
 
 // Problem is something in the input that could not be compiled. What it stood in is read as the stricter of what it
@@ -102,6 +120,7 @@ func Compile(in Input) *Estate {
 		e.addPool(env)
 	}
 	for name, l := range in.Namespaces {
+		in.yield(1)
 		m := e.membership(name, l)
 		e.namespaces[name] = m
 		e.production = e.production || m.Tier == v1alpha1.TierProduction
@@ -109,8 +128,8 @@ func Compile(in Input) *Estate {
 	}
 	e.addServices(in.Services)
 	e.addVolumes(in.Volumes)
-	e.addStores(in.DataStores)
-	e.compileNeedles()
+	e.addStores(&in)
+	e.compileNeedles(&in)
 	return e
 }
 

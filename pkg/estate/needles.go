@@ -12,10 +12,9 @@ import (
 // needles tells of most texts, in one pass and without reading them by any grammar, that they name nothing declared: of each name that is
 // declared, one word must stand in every spelling of it. The word is the rarest of the estate, and of equally rare ones the longest.
 type needles struct {
-	// words are their hashes, sorted, each with its anchors in place of the lowest bits. bits is a filter before them: they are more than a
-	// cache of the processor holds.
-	words []uint64
-	bits  []uint64
+	// words by their hash, each with its anchors. filter stands before them: they are more than a cache of the processor holds.
+	words  hashes
+	filter []uint64
 	// off is true if a declared name has no word of its own, so that nothing can be told.
 	off bool
 }
@@ -33,42 +32,32 @@ const (
 	ofOtherNamespace
 )
 
-// anchorBits are the bits of a hash in which its anchors stand.
-const anchorBits = uint64(ofName | ofNamespace | ofOtherName | ofOtherNamespace)
-
 // filterBits is how many bits of the filter there are for each word.
 const filterBits = 16
 
 // compileNeedles is called last: it looks at everything else.
-func (e *Estate) compileNeedles() {
+func (e *Estate) compileNeedles(in *Input) {
 	for h := range e.network.hosts {
 		e.stores.print(reference.Target{Name: h})
 	}
-	slices.Sort(e.stores.prints)
-	count, n := make(map[uint64]int32, len(e.stores.hosts)), 0
-	for name := range e.namesToFind() {
+	n := 0
+	for range e.namesToFind() {
 		n++
-		for w := range reference.Words(name) {
-			count[reference.HashWord(w)]++
+	}
+	e.needles = makeNeedles(n, len(e.namespaces)+len(e.claims.names.exact))
+	count := makeCounts(n)
+	for name := range e.namesToFind() {
+		in.yield(1)
+		for _, h := range reference.Words(name) {
+			count.add(h)
 		}
 	}
-	size := 1
-	for size*64 < n*filterBits {
-		size *= 2
-	}
-	e.needles = needles{words: make([]uint64, 0, n+len(e.namespaces)+len(e.claims.names.exact)), bits: make([]uint64, size)}
 	for name, production := range e.namesToFind() {
-		best, rarest := "", int32(0)
-		for w := range reference.Words(name) {
-			if c := count[reference.HashWord(w)]; best == "" || c < rarest || c == rarest && len(w) > len(best) {
-				best, rarest = w, c
-			}
-		}
-		if best == "" {
+		in.yield(1)
+		if !e.needles.addRarest(name, count, ofTier(production, ofName, ofOtherName)) {
 			e.needles.off = true
 			return
 		}
-		e.needles.add(best, ofTier(production, ofName, ofOtherName))
 	}
 	for ns, m := range e.namespaces {
 		e.needles.add(ns, ofTier(m.Tier == v1alpha1.TierProduction, ofNamespace, ofOtherNamespace))
@@ -76,7 +65,14 @@ func (e *Estate) compileNeedles() {
 	for ns := range e.claims.names.exact {
 		e.needles.add(ns, ofTier(e.NamespaceOrName(ns).Tier == v1alpha1.TierProduction, ofNamespace, ofOtherNamespace))
 	}
-	e.needles.sort()
+}
+
+func makeNeedles(names, namespaces int) needles {
+	size := 1
+	for size*64 < names*filterBits {
+		size *= 2
+	}
+	return needles{words: makeHashes(names + namespaces), filter: make([]uint64, size)}
 }
 
 func ofTier(production bool, its, others anchor) anchor {
@@ -86,52 +82,51 @@ func ofTier(production bool, its, others anchor) anchor {
 	return others
 }
 
-func (n *needles) add(word string, a anchor) {
-	h := reference.HashWord(word)
-	n.words = append(n.words, h&^anchorBits|uint64(a))
-	word64, mask := n.probe(h)
-	*word64 |= mask
+// addRarest adds the rarest word of a name, and of equally rare ones the longest. It returns false if the name has no word.
+func (n *needles) addRarest(name string, count counts, a anchor) bool {
+	best, hash, rarest := "", uint64(0), uint16(0)
+	for w, h := range reference.Words(name) {
+		if c := count.of(h); best == "" || c < rarest || c == rarest && len(w) > len(best) {
+			best, hash, rarest = w, h, c
+		}
+	}
+	if best != "" {
+		n.addHash(hash, a)
+	}
+	return best != ""
 }
 
-// sort joins the anchors of words that were added several times.
-func (n *needles) sort() {
-	slices.Sort(n.words)
-	joined := n.words[:0]
-	for _, w := range n.words {
-		if last := len(joined) - 1; last >= 0 && joined[last]&^anchorBits == w&^anchorBits {
-			joined[last] |= w & anchorBits
-			continue
-		}
-		joined = append(joined, w)
-	}
-	n.words = joined
+func (n *needles) add(word string, a anchor) { n.addHash(reference.HashWord(word), a) }
+
+func (n *needles) addHash(h uint64, a anchor) {
+	n.words.add(h, uint64(a))
+	word, mask := n.probe(h)
+	*word |= mask
 }
 
 // anchors returns what a word is one of, by its hash.
 func (n *needles) anchors(h uint64) anchor {
-	bits, mask := n.probe(h)
-	if *bits&mask != mask {
+	if word, mask := n.probe(h); *word&mask != mask {
 		return 0
 	}
-	i, _ := slices.BinarySearch(n.words, h&^anchorBits)
-	if i == len(n.words) || n.words[i]&^anchorBits != h&^anchorBits {
-		return 0
-	}
-	return anchor(n.words[i] & anchorBits)
+	return anchor(n.words.bits(h))
 }
 
 // probe returns the word of the filter that a hash has two bits in, and the two.
 func (n *needles) probe(h uint64) (word *uint64, mask uint64) {
-	return &n.bits[h>>16&uint64(len(n.bits)-1)], 1<<(h&63) | 1<<(h>>6&63)
+	return &n.filter[h>>16&uint64(len(n.filter)-1)], 1<<(h&63) | 1<<(h>>6&63)
 }
 
 // namesToFind yields, of everything declared or known that a text may name, the part that stands in each of its spellings, and whether
 // it may lead to production.
 func (e *Estate) namesToFind() iter.Seq2[string, bool] {
 	return func(yield func(string, bool) bool) {
-		for _, owned := range []map[string][]Owner{e.stores.hosts, e.stores.wildcards, e.stores.instances, e.stores.resources, e.stores.services} {
+		for i, owned := range []map[string][]Owner{e.stores.hosts, e.stores.wildcards, e.stores.instances, e.stores.resources, e.stores.services} {
 			for name, owners := range owned {
-				if !yield(name[strings.LastIndexAny(name, ":/")+1:], production(owners)) {
+				if i > 1 { // the last part of a resource stands in each of its spellings
+					name = name[strings.LastIndexAny(name, ":/")+1:]
+				}
+				if !yield(name, production(owners)) {
 					return
 				}
 			}

@@ -37,7 +37,7 @@ type stores struct {
 	// domains are those above the hosts, and parents those directly above a host or wildcard, each with one owner of each tier that has any
 	// below.
 	domains, parents map[string][]Owner
-	prefixes map[netip.Prefix][]Owner
+	prefixes         map[netip.Prefix][]Owner
 	// lengths are the prefix lengths in use, longest first, for IPv4 and IPv6: a lookup asks once for each.
 	lengths4, lengths6 []int
 	services           map[string][]Owner
@@ -45,29 +45,31 @@ type stores struct {
 	resources, instances map[string][]Owner
 	credentials          credentials
 	names                map[string]int32
-	// prints are the fingerprints of every host, wildcard and resource, sorted.
-	prints []reference.Print
+	// prints are the fingerprints of every host, wildcard and resource.
+	prints hashes
 }
 
-func (e *Estate) addStores(in []v1alpha1.DataStore) {
+func (e *Estate) addStores(in *Input) {
 	hosts := 0
-	for i := range in {
-		hosts += len(in[i].Spec.Hosts)
+	sorted := make([]*v1alpha1.DataStore, 0, len(in.DataStores))
+	for i := range in.DataStores {
+		hosts += len(in.DataStores[i].Spec.Hosts)
+		sorted = append(sorted, &in.DataStores[i])
 	}
 	e.stores = stores{
 		hosts: make(map[string][]Owner, hosts), wildcards: map[string][]Owner{}, domains: map[string][]Owner{}, parents: map[string][]Owner{}, prefixes: map[netip.Prefix][]Owner{},
 		services: map[string][]Owner{}, names: map[string]int32{}, resources: map[string][]Owner{}, instances: map[string][]Owner{},
-		prints: make([]reference.Print, 0, hosts),
+		prints: makeHashes(hosts),
 	}
-	sorted := slices.Clone(in)
-	slices.SortFunc(sorted, func(a, b v1alpha1.DataStore) int { return cmp.Compare(a.Name, b.Name) })
-	for i := range sorted {
-		e.addStore(&sorted[i])
+	slices.SortFunc(sorted, func(a, b *v1alpha1.DataStore) int { return cmp.Compare(a.Name, b.Name) })
+	for _, d := range sorted {
+		e.addStore(d)
+		in.yield(1 + len(d.Spec.Hosts))
 	}
 	descending := func(a, b int) int { return cmp.Compare(b, a) }
 	slices.SortFunc(e.stores.lengths4, descending)
 	slices.SortFunc(e.stores.lengths6, descending)
-	e.noteStoreConflicts()
+	e.noteStoreConflicts(in)
 }
 
 func (e *Estate) addStore(d *v1alpha1.DataStore) {
@@ -133,12 +135,11 @@ func (e *Estate) addResource(name string, own []Owner) {
 }
 
 // print notes the fingerprint of a name.
-func (s *stores) print(t reference.Target) { s.prints = append(s.prints, t.Prints()[0]) }
+func (s *stores) print(t reference.Target) { s.prints.add(uint64(t.Print()), 1) }
 
 // Declares reports whether a fingerprint is that of a host, a wildcard or a resource of some data store.
 func (e *Estate) Declares(p reference.Print) bool {
-	_, ok := slices.BinarySearch(e.stores.prints, p)
-	return ok
+	return e.stores.prints.bits(uint64(p)) != 0
 }
 
 // bareNames returns how programs that know the cloud call a resource: by the last part of its name alone, where only such a name can
@@ -348,8 +349,9 @@ func (e *Estate) Service(namespace, name string) []Owner {
 // CountStores returns how many data stores name an environment.
 func (e *Estate) CountStores(env string) int32 { return e.stores.names[env] }
 
-func (e *Estate) noteStoreConflicts() {
+func (e *Estate) noteStoreConflicts(in *Input) {
 	note := func(entry string, owners []Owner) {
+		in.yield(1)
 		for _, o := range owners {
 			if o.EnvironmentName != owners[0].EnvironmentName {
 				for _, c := range owners {

@@ -12,8 +12,24 @@ func inWord(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
 }
 
-// Words yields the words of a text.
-func Words(text string) iter.Seq[string] { return strings.FieldsFuncSeq(text, EndsWord) }
+// Words yields the words of a text, each with its hash.
+func Words(text string) iter.Seq2[string, uint64] {
+	return func(yield func(string, uint64) bool) {
+		for i := 0; i < len(text); {
+			if !inWord(text[i]) {
+				i++
+				continue
+			}
+			begin, h := i, uint64(hashOffset)
+			for ; i < len(text) && inWord(text[i]); i++ {
+				h = (h ^ uint64(lower(text[i]))) * hashPrime
+			}
+			if !yield(text[begin:i], h) {
+				return
+			}
+		}
+	}
+}
 
 const (
 	hashOffset = 14695981039346656037

@@ -11,7 +11,7 @@ type Print uint64
 
 // Prints returns the fingerprints of a target: its own, and for a host those of the domains above it, by which wildcards are found.
 func (t Target) Prints() []Print {
-	out := []Print{printOf(t.Kind, t.Name)}
+	out := []Print{t.Print()}
 	if t.Kind != Host || t.Exact {
 		return out
 	}
@@ -22,6 +22,9 @@ func (t Target) Prints() []Print {
 	}
 	return out
 }
+
+// Print returns a target's own fingerprint.
+func (t Target) Print() Print { return printOf(t.Kind, t.Name) }
 
 func printOf(k Kind, name string) Print {
 	h := fnv.New64a()

@@ -21,10 +21,13 @@ func TuneGC(ctx context.Context, limit int64) {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	tick := time.NewTicker(10 * time.Second)
+	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for {
-		debug.SetGCPercent(gcPercent(liveHeap()))
+	for set := 0; ; {
+		if p := gcPercent(liveHeap()); p != set { // setting it stops the world
+			set = p
+			debug.SetGCPercent(p)
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -34,9 +37,13 @@ func TuneGC(ctx context.Context, limit int64) {
 }
 
 // gcPercent returns the growth in percent that comes to the headroom, within bounds: a large heap is collected more often than by default,
-// and a tiny one is not left alone for ever.
+// and a tiny one is not left alone for ever. Before the first collection nothing is known of it. The result is rounded, so that it rarely
+// changes.
 func gcPercent(live uint64) int {
-	return int(max(60, min(800, headroom*100/max(live, 1))))
+	if live == 0 {
+		return 100
+	}
+	return int(max(60, min(800, headroom*100/live))) / 20 * 20
 }
 
 // liveHeap returns how many bytes the last collection found in use.

@@ -1,0 +1,83 @@
+package estate
+
+import (
+	"math"
+	"math/rand/v2"
+)
+
+// hashes is a set of 64-bit hashes with a few bits of information each: an open table, so that it holds no pointers, grows by no steps and
+// is never sorted. The lowest bits of a hash give way to the information.
+type hashes struct {
+	slots []uint64
+	used  int
+	// seed spreads the hashes over the slots in a way that nobody who chooses names can foresee.
+	seed uint64
+}
+
+// information are the bits of a slot that hold it. A slot without any is empty.
+const information = 15
+
+func makeHashes(n int) hashes {
+	size := 8
+	for size < n+n/2 {
+		size *= 2
+	}
+	return hashes{slots: make([]uint64, size), seed: rand.Uint64() | 1}
+}
+
+// add adds bits to those of a hash.
+func (s *hashes) add(h, bits uint64) {
+	if s.used+1 > len(s.slots)/4*3 {
+		old := s.slots
+		*s = makeHashes(2 * len(old))
+		for _, slot := range old {
+			if slot != 0 {
+				s.add(slot, slot&information)
+			}
+		}
+	}
+	slot := s.find(h)
+	if *slot == 0 {
+		s.used++
+	}
+	*slot |= h&^information | bits&information
+}
+
+// bits returns those of a hash; 0: it is not in the set.
+func (s *hashes) bits(h uint64) uint64 {
+	if len(s.slots) == 0 {
+		return 0
+	}
+	return *s.find(h) & information
+}
+
+// find returns the slot of a hash, or the empty one that it belongs in.
+func (s *hashes) find(h uint64) *uint64 {
+	mask := uint64(len(s.slots) - 1)
+	for i := (h &^ information) * s.seed >> 32 & mask; ; i = (i + 1) & mask {
+		if slot := &s.slots[i]; *slot == 0 || (*slot^h)&^information == 0 {
+			return slot
+		}
+	}
+}
+
+// counts tells how often hashes were counted, or more often: two may share a count.
+type counts []uint16
+
+func makeCounts(n int) counts {
+	size := 64
+	for size < 4*n {
+		size *= 2
+	}
+	return make(counts, size)
+}
+
+func (c counts) slot(h uint64) *uint16 { return &c[(h^h>>32)&uint64(len(c)-1)] }
+
+func (c counts) add(h uint64) {
+	if n := c.slot(h); *n < math.MaxUint16 {
+		*n++
+	}
+}
+
+func (c counts) of(h uint64) uint16 { return *c.slot(h) }
