@@ -61,7 +61,11 @@ func (c *PreparedRequest) judgeContent(rule v1alpha1.RuleName, leads func([]refe
 		said[at] = true
 		action := c.contentAction(rule, l, stored, healed)
 		l.remedy = c.orShared(l.remedy)
-		out = append(out, l.finding(rule, action, but))
+		f := l.finding(rule, action, but)
+		if len(out) < maxLines {
+			f.line = l.ref.Line()
+		}
+		out = append(out, f)
 	}
 	return out
 }
@@ -181,6 +185,9 @@ func (h healing) covers(l crossing) bool {
 	}
 	return h.targets[l.target] || slices.Contains(h.prints, l.ref.Prints()[0])
 }
+
+// maxLines is how many findings of one rule name the line of a file: each looks through it.
+const maxLines = 8
 
 // maxLeads is how many leads of one rule are judged and reported. One is enough to refuse a request.
 const maxLeads = 128

@@ -33,6 +33,8 @@ type Finding struct {
 	Remedy string
 	// place is the path in the words of the manifest's author; it is empty if that is the path itself.
 	place string
+	// line is the number of the line in a text of several; 0: it is not known, or the text has one.
+	line int
 }
 
 // WindowUse is the window under which a request is admitted, and what is needed to reserve an execution.
@@ -150,7 +152,11 @@ func (f Finding) detail() string {
 	if f.Path == "" {
 		return f.Message
 	}
-	return cmp.Or(f.place, f.Path) + " " + f.Message
+	place := cmp.Or(f.place, f.Path)
+	if f.line > 0 {
+		place = fmt.Sprintf("%s, line %d", place, f.line)
+	}
+	return place + " " + f.Message
 }
 
 // Describe names the object of a request as kubectl does: jobs.batch "reindex".
