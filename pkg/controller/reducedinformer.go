@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -60,13 +61,21 @@ func listWatch(c client.WithWatch, k *view.Kind) cache.ListerWatcher {
 	}
 }
 
-// reduced is the form that the informer's own store keeps.
+// reduced is the form that the informer's own store keeps: an object's name, and, until the view has it, what is left of the object.
 type reduced struct {
-	metav1.ObjectMeta
-	value any
+	namespace, name string
+	value           any
 	// dropped is true if the reduction left nothing of the object.
 	dropped bool
 }
+
+// GetObjectMeta implements metav1.ObjectMetaAccessor. The store needs no more than the name, and whole metadata would be most of what it
+// holds.
+func (r *reduced) GetObjectMeta() metav1.Object {
+	return &metav1.ObjectMeta{Namespace: r.namespace, Name: r.name}
+}
+
+func (r *reduced) key() string { return view.Qualified(r.namespace, r.name) }
 
 func (m *reducedInformer) transform(in any) (any, error) {
 	o, ok := in.(runtime.Object)
@@ -78,12 +87,7 @@ func (m *reducedInformer) transform(in any) (any, error) {
 		return in, nil
 	}
 	value, keep := m.kind.Reduce(o)
-	return &reduced{
-		ObjectMeta: metav1.ObjectMeta{
-			Namespace: meta.GetNamespace(), Name: meta.GetName(), UID: meta.GetUID(), ResourceVersion: meta.GetResourceVersion(),
-		},
-		value: value, dropped: !keep,
-	}, nil
+	return &reduced{namespace: strings.Clone(meta.GetNamespace()), name: strings.Clone(meta.GetName()), value: value, dropped: !keep}, nil
 }
 
 // Start runs until the context ends.
@@ -145,13 +149,15 @@ func (m *reducedInformer) put(in any) {
 	if !ok {
 		return
 	}
-	key := view.Key(r)
-	if r.dropped {
+	key := r.key()
+	switch {
+	case r.dropped:
 		m.kind.Drop(key)
 		m.changed()
-	} else if m.kind.Put(key, r.value) {
+	case r.value != nil && m.kind.Put(key, r.value):
 		m.changed()
 	}
+	r.value = nil // the view has it
 	m.told(key)
 }
 

@@ -121,7 +121,7 @@ func TestWhatCompilesNoEstate(t *testing.T) {
 	freeze, x := stop(v1alpha1.LiftedByAnyone), execution(window(nil), "x-1", nil)
 	s.mirror("freezes").arrive(t, freeze)
 	s.mirror("executions").arrive(t, x)
-	s.mirror("executions").drop(&reduced{ObjectMeta: x.ObjectMeta})
+	s.mirror("executions").drop(&reduced{namespace: x.Namespace, name: x.Name})
 	if diff := cmp.Diff([]string{"freeze stop", "execution " + own + "/x-1", "execution " + own + "/x-1"}, told); diff != "" {
 		t.Errorf("told of (-want +got):\n%s", diff)
 	}

@@ -111,7 +111,11 @@ func (s *Statuses) write(ctx context.Context, before, after client.Object) error
 	if err := s.writes.Wait(ctx); err != nil {
 		return fmt.Errorf("wait to write the status of %s: %w", client.ObjectKeyFromObject(after), err)
 	}
-	if err := s.client.Status().Patch(ctx, after, client.MergeFrom(before)); client.IgnoreNotFound(err) != nil {
+	answer, ok := after.DeepCopyObject().(client.Object) // it is decoded into what may be shared otherwise
+	if !ok {
+		return fmt.Errorf("%T is not an object", after)
+	}
+	if err := s.client.Status().Patch(ctx, answer, client.MergeFrom(before)); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("status of %T %s: %w", after, client.ObjectKeyFromObject(after), err)
 	}
 	return nil

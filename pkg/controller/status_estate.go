@@ -59,8 +59,8 @@ func (s *Statuses) environment(ctx context.Context, key client.ObjectKey) (time.
 	if !ok || e == nil || s.memory.Behind() {
 		return 0, nil // it is gone, or the next estate causes it to be looked at
 	}
-	before := env.DeepCopy()
-	env.Status = *before.Status.DeepCopy() // the stored object is shared
+	before := env // the stored object is shared, and of it only the status changes
+	env.Status = *before.Status.DeepCopy()
 	st := &env.Status
 	st.ObservedGeneration = env.Generation
 	st.Namespaces, st.DataStores = e.CountNamespaces(env.Name), e.CountStores(env.Name)
@@ -68,7 +68,7 @@ func (s *Statuses) environment(ctx context.Context, key client.ObjectKey) (time.
 	readiness(e, v1alpha1.KindEnvironment, env.Name, &st.Conditions, env.Generation)
 	conflict(e, v1alpha1.KindEnvironment, env.Name, "NamespaceClaimedTwice", &st.Conditions, env.Generation)
 	s.waiting.condition(v1alpha1.KindEnvironment, env.Name, &st.Conditions, env.Generation)
-	return recount, s.write(ctx, before, &env)
+	return recount, s.write(ctx, &before, &env)
 }
 
 func (s *Statuses) store(ctx context.Context, key client.ObjectKey) (time.Duration, error) {
@@ -77,7 +77,7 @@ func (s *Statuses) store(ctx context.Context, key client.ObjectKey) (time.Durati
 	if !ok || e == nil || s.memory.Behind() {
 		return 0, nil
 	}
-	before := d.DeepCopy()
+	before := d // the stored object is shared, and of it only the status changes
 	d.Status = *before.Status.DeepCopy()
 	st := &d.Status
 	st.ObservedGeneration = d.Generation
@@ -91,7 +91,7 @@ func (s *Statuses) store(ctx context.Context, key client.ObjectKey) (time.Durati
 	}
 	conflict(e, v1alpha1.KindDataStore, d.Name, "HostClaimedTwice", &st.Conditions, d.Generation)
 	s.waiting.condition(v1alpha1.KindDataStore, d.Name, &st.Conditions, d.Generation)
-	return 0, s.write(ctx, before, &d)
+	return 0, s.write(ctx, &before, &d)
 }
 
 func (s *Statuses) exemption(ctx context.Context, key client.ObjectKey) (time.Duration, error) {
@@ -100,7 +100,7 @@ func (s *Statuses) exemption(ctx context.Context, key client.ObjectKey) (time.Du
 		return 0, nil
 	}
 	now := s.memory.clock()
-	before := x.DeepCopy()
+	before := x // the stored object is shared, and of it only the status changes
 	x.Status = *before.Status.DeepCopy()
 	x.Status.ObservedGeneration = x.Generation
 	counts, reason := now.Before(x.Spec.ExpiresAt.Time), "Counts"
@@ -108,7 +108,7 @@ func (s *Statuses) exemption(ctx context.Context, key client.ObjectKey) (time.Du
 		reason = "Expired"
 	}
 	condition(&x.Status.Conditions, "Active", counts, reason, "until "+change.Instant(x.Spec.ExpiresAt.Time), x.Generation)
-	return until(now, longTime, x.Spec.ExpiresAt.Time), s.write(ctx, before, &x)
+	return until(now, longTime, x.Spec.ExpiresAt.Time), s.write(ctx, &before, &x)
 }
 
 // longTime is how often a status that changes at a single instant is looked at all the same, since clocks are set.
@@ -120,7 +120,7 @@ func (s *Statuses) freeze(ctx context.Context, key client.ObjectKey) (time.Durat
 		return 0, nil
 	}
 	now := s.memory.clock()
-	before := f.DeepCopy()
+	before := f // the stored object is shared, and of it only the status changes
 	f.Status = *before.Status.DeepCopy()
 	f.Status.ObservedGeneration = f.Generation
 	start, end := change.FreezeInterval(&f, now)
@@ -134,5 +134,5 @@ func (s *Statuses) freeze(ctx context.Context, key client.ObjectKey) (time.Durat
 		reason = "Over"
 	}
 	condition(&f.Status.Conditions, "Active", holds, reason, change.DescribeFreeze(&f, now), f.Generation)
-	return until(now, heartbeat, start, end), s.write(ctx, before, &f)
+	return until(now, heartbeat, start, end), s.write(ctx, &before, &f)
 }

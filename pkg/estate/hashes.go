@@ -1,8 +1,8 @@
 package estate
 
 import (
+	"hash/maphash"
 	"math"
-	"math/rand/v2"
 )
 
 // hashes is a set of 64-bit hashes with a few bits of information each: an open table, so that it holds no pointers, grows by no steps and
@@ -22,7 +22,7 @@ func makeHashes(n int) hashes {
 	for size < n+n/2 {
 		size *= 2
 	}
-	return hashes{slots: make([]uint64, size), seed: rand.Uint64() | 1}
+	return hashes{slots: make([]uint64, size), seed: maphash.String(maphash.MakeSeed(), "") | 1}
 }
 
 // add adds bits to those of a hash.

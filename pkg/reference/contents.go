@@ -16,7 +16,8 @@ import (
 
 // Contents is what is known of a ConfigMap or Secret: what each key names, not what it says.
 type Contents struct {
-	Keys map[string]Content
+	// Keys are sorted by their names. Most objects have few, so that a map would be most of what is remembered.
+	Keys []Content
 	// Large is true for one that names more than is remembered. Then Keys is empty, and it must be read again where it is used.
 	Large bool
 	// Prints are the fingerprints of what its values hold by chance. Where one of them is that of something declared, it must be read
@@ -26,6 +27,8 @@ type Contents struct {
 
 // Content is what is known of one key.
 type Content struct {
+	// Name of the key.
+	Name string
 	// Targets that its value names.
 	Targets []Target
 	// Short is the value itself, if it is one line of at most 253 characters: such a value may be a host or a part
@@ -72,16 +75,34 @@ func printing() *reader {
 }
 
 func secretive(out Contents) Contents {
-	for key, k := range out.Keys {
-		out.Keys[key] = Content{Targets: k.Targets, Long: true}
+	for i, k := range out.Keys {
+		out.Keys[i] = Content{Name: k.Name, Targets: k.Targets, Long: true}
+	}
+	return out
+}
+
+// Key returns what is known of a key, and whether there is one of that name.
+func (c Contents) Key(name string) (Content, bool) {
+	i, ok := slices.BinarySearchFunc(c.Keys, name, func(k Content, name string) int { return cmp.Compare(k.Name, name) })
+	if !ok {
+		return Content{}, false
+	}
+	return c.Keys[i], true
+}
+
+// names of all keys, sorted.
+func (c Contents) names() []string {
+	out := make([]string, len(c.Keys))
+	for i := range c.Keys {
+		out[i] = c.Keys[i].Name
 	}
 	return out
 }
 
 func reduce(data []DataKey, r *reader, limit int) Contents {
-	out, size := Contents{Keys: make(map[string]Content, min(len(data), limit/contentSize+1))}, 0
+	out, size := Contents{Keys: make([]Content, 0, min(len(data), limit/contentSize+1))}, 0
 	for _, d := range data {
-		k := Content{}
+		k := Content{Name: strings.Clone(d.Key)}
 		for _, t := range dedupe(r.dataTargets(d.Key, d.Value)) {
 			t.Name, t.Namespace = strings.Clone(t.Name), strings.Clone(t.Namespace)
 			k.Targets = append(k.Targets, t)
@@ -96,8 +117,9 @@ func reduce(data []DataKey, r *reader, limit int) Contents {
 		if size += contentSize + len(d.Key) + len(k.Short); size+printSize*len(r.prints) > limit || r.budget.Exceeded() != "" {
 			return Contents{Large: true}
 		}
-		out.Keys[strings.Clone(d.Key)] = k
+		out.Keys = append(out.Keys, k)
 	}
+	slices.SortFunc(out.Keys, func(a, b Content) int { return cmp.Compare(a.Name, b.Name) })
 	out.Prints = slices.Sorted(maps.Keys(r.prints))
 	return out
 }
@@ -105,8 +127,8 @@ func reduce(data []DataKey, r *reader, limit int) Contents {
 // Size returns how many bytes are kept, about.
 func (c Contents) Size() int {
 	size := contentSize + printSize*len(c.Prints)
-	for key, k := range c.Keys {
-		size += contentSize + len(key) + len(k.Short)
+	for _, k := range c.Keys {
+		size += contentSize + len(k.Name) + len(k.Short)
 		for _, t := range k.Targets {
 			size += targetSize + len(t.Name) + len(t.Namespace)
 		}

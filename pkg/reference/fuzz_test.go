@@ -80,7 +80,7 @@ func FuzzExtract(f *testing.F) {
 	} {
 		f.Add([]byte(object))
 	}
-	known := reference.Contents{Keys: map[string]reference.Content{"host": {Short: "db.example.com", Targets: []reference.Target{{Name: "db.example.com", Unambiguous: true}}}}}
+	known := reference.Contents{Keys: []reference.Content{{Name: "host", Short: "db.example.com", Targets: []reference.Target{{Name: "db.example.com", Unambiguous: true}}}}}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var object map[string]any
 		if json.Unmarshal(raw, &object) != nil {

@@ -2,8 +2,6 @@ package reference
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -104,18 +102,19 @@ func (in *Input) itemsOf(path, kind, name string, items []corev1.KeyToPath) []Re
 
 func (in *Input) wholeMap(path, name string) []Reference {
 	cm := in.configMap(name)
-	return in.keys(path, configMapKind, name, cm, slices.Sorted(maps.Keys(cm.Keys))...)
+	return in.keys(path, configMapKind, name, cm, cm.names()...)
 }
 
 func (in *Input) wholeSecret(path, name string) []Reference {
 	s := in.secret(name)
-	return in.keys(path, secretKind, name, s, slices.Sorted(maps.Keys(s.Keys))...)
+	return in.keys(path, secretKind, name, s, s.names()...)
 }
 
 func (in *Input) keys(path, kind, name string, known Contents, names ...string) []Reference {
 	var out []Reference
 	for _, key := range names {
-		refs := in.at(path, name, in.keep(nil, known.Keys[key].Targets...))
+		k, _ := known.Key(key)
+		refs := in.at(path, name, in.keep(nil, k.Targets...))
 		for i := range refs {
 			refs[i].Via = &Via{Kind: kind, Name: name, Key: key}
 			refs[i].Confidential = kind == secretKind

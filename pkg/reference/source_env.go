@@ -97,12 +97,12 @@ func (in *Input) fromSources(c *corev1.Container) map[string]string {
 			continue
 		}
 		cm := in.configMap(from.ConfigMapRef.Name)
-		for key, k := range cm.Keys {
+		for _, k := range cm.Keys {
 			if !in.budget.Spend(variableCost) {
 				return vars
 			}
 			if !k.Long {
-				vars[from.Prefix+key] = k.Short
+				vars[from.Prefix+k.Name] = k.Short
 			}
 		}
 	}
@@ -122,7 +122,7 @@ func (in *Input) resolve(e *corev1.EnvVar, t *workload.Template, vars map[string
 	case e.ValueFrom == nil:
 	case e.ValueFrom.ConfigMapKeyRef != nil:
 		cm := in.configMap(e.ValueFrom.ConfigMapKeyRef.Name)
-		k, ok := cm.Keys[e.ValueFrom.ConfigMapKeyRef.Key]
+		k, ok := cm.Key(e.ValueFrom.ConfigMapKeyRef.Key)
 		value, known = k.Short, ok && !k.Long
 	case e.ValueFrom.FieldRef != nil && e.ValueFrom.FieldRef.FieldPath == "metadata.namespace":
 		value = in.Namespace

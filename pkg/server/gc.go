@@ -12,6 +12,9 @@ import (
 // lets the heap double, would collect many times a second under load.
 const headroom = 32 << 20
 
+// startup is after how many seconds the memory is given back that the start has taken.
+const startup = 30
+
 // TuneGC sets the pace of garbage collection by what is live, until the context ends. The environment variables GOGC and GOMEMLIMIT take
 // precedence. limit is how many bytes the process may use; 0 means that the limit is not known.
 func TuneGC(ctx context.Context, limit int64) {
@@ -23,7 +26,10 @@ func TuneGC(ctx context.Context, limit int64) {
 	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for set := 0; ; {
+	for set, begun := 0, 0; ; begun++ {
+		if begun == startup {
+			debug.FreeOSMemory() // the lists of a large cluster have been read, and were many times what is kept of them
+		}
 		if p := gcPercent(liveHeap()); p != set { // setting it stops the world
 			set = p
 			debug.SetGCPercent(p)

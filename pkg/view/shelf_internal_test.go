@@ -13,7 +13,7 @@ import (
 )
 
 func contents(i int) reference.Contents {
-	return reference.Contents{Keys: map[string]reference.Content{fmt.Sprintf("key-%03d", i): {Short: "0123456789"}}}
+	return reference.Contents{Keys: []reference.Content{{Name: fmt.Sprintf("key-%03d", i), Short: "0123456789"}}}
 }
 
 func TestShelf(t *testing.T) {

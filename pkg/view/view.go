@@ -245,8 +245,8 @@ func (v *View) Compile() *estate.Estate {
 	})
 }
 
-// Rest is how long a compilation rests each time, so that requests are answered meanwhile where the process has one core: it takes a quarter
-// of that.
+// Rest is how long a compilation rests each time, so that requests are answered meanwhile where the process has one core. Most kernels make a
+// millisecond of it.
 const Rest = 200 * time.Microsecond
 
 // ClusterView returns what requests are judged by: an estate, and the view as it is at the time of each question.

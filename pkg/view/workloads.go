@@ -99,9 +99,9 @@ func (v *View) gone(_ string, o owner) { v.Peaks.Gone(o.counted(), v.clock()) }
 func (v *View) hostsOf(contents func(namespace, name string) (reference.Contents, bool)) func(namespace, name string) (reference.Contents, bool) {
 	return func(namespace, name string) (reference.Contents, bool) {
 		c, ok := contents(namespace, name)
-		out := reference.Contents{Keys: make(map[string]reference.Content, len(c.Keys)), Large: c.Large, Prints: c.Prints}
-		for k, content := range c.Keys {
-			out.Keys[k] = reference.Content{Targets: content.Targets, Long: true}
+		out := reference.Contents{Keys: make([]reference.Content, 0, len(c.Keys)), Large: c.Large, Prints: c.Prints}
+		for _, k := range c.Keys {
+			out.Keys = append(out.Keys, reference.Content{Name: k.Name, Targets: k.Targets, Long: true})
 		}
 		return out, ok
 	}

@@ -58,6 +58,7 @@ func TestScale(t *testing.T) {
 	t.Logf("%d namespaces, %d stores with %d hosts, %d ConfigMaps and %d windows were written in %s",
 		of(namespaces), of(stores), of(stores)*hosts, of(configMaps), of(windows), time.Since(begun).Round(time.Second))
 
+	told(t, admin)
 	again(t, s)
 	pid := pidOf(t, s)
 	begun = time.Now()
@@ -73,6 +74,27 @@ func TestScale(t *testing.T) {
 		t.Errorf("%.1f MiB are resident, want at most %d", held, resident)
 	}
 	changes(t, admin)
+}
+
+// told waits until every data store has its status: they are written at a bounded rate.
+func told(t *testing.T, admin client.Client) {
+	t.Helper()
+	begun := time.Now()
+	for {
+		var list v1alpha1.DataStoreList
+		if err := admin.List(t.Context(), &list); err != nil {
+			t.Fatal(err)
+		}
+		without := slices.IndexFunc(list.Items, func(d v1alpha1.DataStore) bool { return d.Status.Tier == "" })
+		if without < 0 {
+			break
+		}
+		if time.Since(begun) > 10*time.Minute {
+			t.Fatalf("%s has no status", list.Items[without].Name)
+		}
+		time.Sleep(time.Second)
+	}
+	t.Logf("all statuses are written %s later", time.Since(begun).Round(time.Second))
 }
 
 // changes measures how long a change of the estate takes until it is in force.
