@@ -64,7 +64,7 @@ func TestAWindowIsUsed(t *testing.T) {
 	}
 	record := v1alpha1.ChangeExecutionSpec{
 		Slot: "0", Key: "job-1", Operation: v1alpha1.OperationCreate, Approvals: []string{"w-kim"},
-		Digest:    "v1:sha256:9c9b20eb07e8d88be13ee3a0c99452f57c7ac68074282d351c80bd1cc2305940",
+		Digest:    "v2:sha256:be327c00e3bea3cb4dd2a9c1356c546b2edcec6de31559c5d881b470474259e1",
 		Requester: v1alpha1.Stamp{Username: "sam", UID: "sam-1", Groups: []string{"sre"}},
 		Object:    v1alpha1.ExecutedObject{Group: "batch", Version: "v1", Kind: "Job", Resource: "jobs", Namespace: "payments", Name: "reindex", UID: "job-1"},
 		Window: v1alpha1.ExecutedWindow{

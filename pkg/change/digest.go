@@ -9,7 +9,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// DigestVersion is the algorithm of the digests that this version writes.
+// DigestVersion is the algorithm of the digests of windows and specs, and the first one of those of plans.
 const DigestVersion = "v1"
 
 // WindowDigest returns the digest of a window's canonical spec: what an approver saw, including the stamp of its requester.
@@ -23,7 +23,9 @@ func WindowDigest(spec *v1alpha1.ChangeWindowSpec) string {
 	return digest(raw)
 }
 
-func digest(raw []byte) string {
+func digest(raw []byte) string { return digestBy(DigestVersion, raw) }
+
+func digestBy(version string, raw []byte) string {
 	sum := sha256.Sum256(raw)
-	return fmt.Sprintf("%s:sha256:%s", DigestVersion, hex.EncodeToString(sum[:]))
+	return fmt.Sprintf("%s:sha256:%s", version, hex.EncodeToString(sum[:]))
 }

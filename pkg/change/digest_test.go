@@ -7,7 +7,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/change"
 )
 
-// TestDigestsAreStable pins what v1 of the algorithm gives for one window, one Job and one Pod. Approvals and plans in
+// TestDigestsAreStable pins what the algorithms give for one window, one Job and one Pod. Approvals and plans in
 // clusters hold such digests: a change that makes this test red would void all of them. It needs a new version of the
 // algorithm beside the old one, not a new number here.
 func TestDigestsAreStable(t *testing.T) {
@@ -19,9 +19,13 @@ func TestDigestsAreStable(t *testing.T) {
 	for name, test := range map[string]struct{ got, want string }{
 		"a window":             {change.WindowDigest(&window().Spec), "v1:sha256:2356d4097b5f130265ed662de350dbfd8aa9a5c6b18aaacecc4cf1387f54dfd6"},
 		"a window in full":     {change.WindowDigest(&whole.Spec), "v1:sha256:517d0c768a7d6950b9e17ed1b662cdf3a85b506729b0bb45dbadae48181a0781"},
-		"the plan of a Job":    {change.PlanOf(manifest(t, "job-as-written"), settings).Digest, "v1:sha256:899a4782a059ca842f93485024d609655a977c2f847a745485b2fe5a38b7510b"},
-		"the plan of a Pod":    {change.PlanOf(manifest(t, "pod-as-written"), settings).Digest, "v1:sha256:b860dc7d392cf01619e89e4e84d3cc5c527216950b8209682db5292a89e2b506"},
-		"the plan of plainJob": {change.PlanOf(work(t, plainJob), settings).Digest, "v1:sha256:672621125de5431fb9d9221809c8fe14ae17e3a2ecc81db2fcfcaaf107a3f626"},
+		"the plan of a Job":    {change.PlanOf(manifest(t, "job-as-written"), settings).V1.Digest, "v1:sha256:899a4782a059ca842f93485024d609655a977c2f847a745485b2fe5a38b7510b"},
+		"the plan of a Pod":    {change.PlanOf(manifest(t, "pod-as-written"), settings).V1.Digest, "v1:sha256:b860dc7d392cf01619e89e4e84d3cc5c527216950b8209682db5292a89e2b506"},
+		"the plan of plainJob": {change.PlanOf(work(t, plainJob), settings).V1.Digest, "v1:sha256:672621125de5431fb9d9221809c8fe14ae17e3a2ecc81db2fcfcaaf107a3f626"},
+
+		"the present plan of a Job":    {change.PlanOf(manifest(t, "job-as-written"), settings).Digest, "v2:sha256:d94db85dcf6ac9b397199d5362359a0e21fd3deb2708d969166b1c511afc2fca"},
+		"the present plan of a Pod":    {change.PlanOf(manifest(t, "pod-as-written"), settings).Digest, "v2:sha256:b860dc7d392cf01619e89e4e84d3cc5c527216950b8209682db5292a89e2b506"},
+		"the present plan of plainJob": {change.PlanOf(work(t, plainJob), settings).Digest, "v2:sha256:f2c63d3731f74741e093c9354c654f4f2e2d0df9b3c377e8304271933b26a6c9"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if test.got != test.want {

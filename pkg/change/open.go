@@ -119,7 +119,7 @@ func plannedFor(p *v1alpha1.Plan, q *Query) *v1alpha1.PlannedWorkload {
 		if e.Group != q.Group || e.Kind != q.Kind || !matchName(e.Names, q.Name) {
 			continue
 		}
-		if e.Digest == q.Plan.Digest {
+		if p := q.Plan.By(e.Digest); p != nil && e.Digest == p.Digest {
 			return e
 		}
 		if first == nil {
@@ -127,6 +127,19 @@ func plannedFor(p *v1alpha1.Plan, q *Query) *v1alpha1.PlannedWorkload {
 		}
 	}
 	return first
+}
+
+// PlanDigest returns the digest of the plan that runs, by the algorithm of the window that covers it; empty: nothing is planned.
+func (v *Verdict) PlanDigest(q *Query) string {
+	if q.Plan == nil {
+		return q.Pin
+	}
+	if p := v.Window.Spec.Plan; p != nil {
+		if e := plannedFor(p, q); e != nil {
+			return e.Digest
+		}
+	}
+	return q.Plan.Digest
 }
 
 func exhausted(v *Verdict, q *Query, s *State) string {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -37,7 +38,7 @@ func TestPlanIsTheSameAfterDefaults(t *testing.T) {
 			if diff := cmp.Diff(written, stored); diff != "" {
 				t.Errorf("what a manifest pins must be what the stored object pins (-written +stored):\n%s", diff)
 			}
-			if !strings.HasPrefix(written.Digest, change.DigestVersion+":sha256:") {
+			if !strings.HasPrefix(written.Digest, change.PlanVersion+":sha256:") {
 				t.Errorf("a digest names the version of its algorithm: %s", written.Digest)
 			}
 		})
@@ -139,8 +140,11 @@ func TestDecisiveFields(t *testing.T) {
 			if approved.Digest == submitted.Digest {
 				t.Fatalf("%s: the digest is the same", test.reason)
 			}
+			if paths := pathsOf(change.Differences(entryOf(approved), submitted)); len(paths) == 0 {
+				t.Errorf("%s: the denial names no field", test.reason)
+			}
 			var got []string
-			for _, d := range change.Differences(&v1alpha1.PlannedWorkload{Digest: approved.Digest, Fields: approved.Fields}, submitted) {
+			for _, d := range change.Differences(entryOf(approved.V1), submitted) {
 				got = append(got, d.String())
 			}
 			if diff := cmp.Diff(hashless(test.want), hashless(got)); diff != "" {
@@ -148,6 +152,18 @@ func TestDecisiveFields(t *testing.T) {
 			}
 		})
 	}
+}
+
+func entryOf(p *change.Plan) *v1alpha1.PlannedWorkload {
+	return &v1alpha1.PlannedWorkload{Digest: p.Digest, Fields: p.Fields}
+}
+
+func pathsOf(list []change.Difference) []string {
+	var out []string
+	for _, d := range list {
+		out = append(out, d.Path)
+	}
+	return out
 }
 
 // hashless replaces digests, since TestDigestsAreStable checks their values.
@@ -174,7 +190,6 @@ func TestHarmlessFields(t *testing.T) {
 		"resources": {"how much it may use", func(w *workload.Workload) {
 			w.Template.Spec.Containers[0].Resources.Claims = []corev1.ResourceClaim{{Name: "x"}}
 		}},
-		"placement":       {"where it runs is judged by other rules", func(w *workload.Workload) { w.Template.Spec.NodeSelector = map[string]string{"a": "b"} }},
 		"the pull policy": {"an image by digest is the same wherever it lies", func(w *workload.Workload) { w.Template.Spec.Containers[0].ImagePullPolicy = "Always" }},
 		"an HTTP probe": {"it runs nothing", func(w *workload.Workload) {
 			w.Template.Spec.Containers[0].LivenessProbe = &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/"}}}
@@ -200,14 +215,15 @@ func TestParallelismIsPinned(t *testing.T) {
 	w.Wanted = 5
 	p := change.PlanOf(w, settings)
 	approved := change.PlanOf(work(t, plainJob), settings)
-	d := change.Differences(&v1alpha1.PlannedWorkload{Digest: approved.Digest, Fields: approved.Fields}, p)
-	if len(d) != 1 || d[0].String() != `parallelism: approved nothing, submitted "5"` {
+	if d := change.Differences(entryOf(approved), p); len(d) != 1 || d[0].String() != `parallelism: approved nothing, submitted 5` {
 		t.Errorf("five at once are not one: %v", d)
+	}
+	if d := change.Differences(entryOf(approved.V1), p); len(d) != 1 || d[0].String() != `parallelism: approved nothing, submitted "5"` {
+		t.Errorf("five at once are not one by the first algorithm: %v", d)
 	}
 }
 
-// TestTextsHoldNoCredential checks the texts that an approver and a denial show: they hold no values of variables, no
-// arguments, and no command words that could be a credential.
+// TestTextsHoldNoCredential checks the texts that an approver and a denial show: they hold all that runs, but no credential.
 func TestTextsHoldNoCredential(t *testing.T) {
 	w := work(t, plainJob)
 	c := &w.Template.Spec.Containers[0]
@@ -220,8 +236,11 @@ func TestTextsHoldNoCredential(t *testing.T) {
 	w.Template.Spec.Volumes = append(w.Template.Spec.Volumes, corev1.Volume{Name: "v", VolumeSource: corev1.VolumeSource{
 		FlexVolume: &corev1.FlexVolumeSource{Driver: "d", Options: map[string]string{"password": "hunter2"}},
 	}})
-	contents := func(string) (map[string][]byte, bool) { return map[string][]byte{"BATCH": []byte("hunter2")}, true }
-	for _, f := range change.PlanOf(w, contents).Fields {
+	contents := func(string) (map[string][]byte, bool) {
+		return map[string][]byte{"BATCH": []byte("db.password = hunter2")}, true
+	}
+	p := change.PlanOf(w, contents)
+	for _, f := range append(p.Fields, p.V1.Fields...) {
 		if strings.Contains(f.Text, "hunter2") {
 			t.Errorf("%s shows %q", f.Path, f.Text)
 		}
@@ -230,11 +249,11 @@ func TestTextsHoldNoCredential(t *testing.T) {
 
 // TestLongTexts: a plan shows no part of a text that is too long for the API, since nobody could check the part against the digest.
 func TestLongTexts(t *testing.T) {
-	for length, shown := range map[int]bool{1024: true, 1025: false} {
+	for length, shown := range map[int]bool{32766: true, 32767: false} {
 		w, want := work(t, plainJob), ""
 		folder := "/" + strings.Repeat("a", length-1)
 		if w.Template.Spec.Containers[0].WorkingDir = folder; shown {
-			want = folder
+			want = strconv.Quote(folder)
 		}
 		for _, f := range change.PlanOf(w, settings).Fields {
 			if f.Path == `containers["reindex"].workingDir` && f.Text != want {

@@ -91,7 +91,10 @@ func TestConfigMapContentIsPinned(t *testing.T) {
 			test.change(maps)
 			approved := plan(stored())
 			var got []string
-			for _, d := range change.Differences(&v1alpha1.PlannedWorkload{Digest: approved.Digest, Fields: approved.Fields}, plan(maps)) {
+			if changed := pathsOf(change.Differences(entryOf(approved), plan(maps))); len(changed) != len(test.want) {
+				t.Errorf("%s: the present algorithm names %q", test.reason, changed)
+			}
+			for _, d := range change.Differences(entryOf(approved.V1), plan(maps)) {
 				got = append(got, d.String())
 			}
 			if diff := cmp.Diff(hashless(test.want), hashless(got)); diff != "" {
@@ -145,7 +148,7 @@ func TestInjectedVolume(t *testing.T) {
 			test.change(&w.Template.Spec)
 			approved := change.PlanOf(manifest(t, "pod-as-written"), settings)
 			var got []string
-			for _, d := range change.Differences(&v1alpha1.PlannedWorkload{Digest: approved.Digest, Fields: approved.Fields}, change.PlanOf(w, settings)) {
+			for _, d := range change.Differences(entryOf(approved.V1), change.PlanOf(w, settings)) {
 				if d.Path != `configMaps["kube-root-ca.crt"]` {
 					got = append(got, d.Path)
 				}
@@ -188,7 +191,7 @@ func TestConsistentPlan(t *testing.T) {
 			}
 		}), false},
 		"another algorithm": {"what cannot be told passes: it matches nothing that runs", entry(func(e *v1alpha1.PlannedWorkload) {
-			e.Digest = "v2:sha256:00"
+			e.Digest = "v9:sha256:00"
 		}), true},
 	} {
 		t.Run(name, func(t *testing.T) {

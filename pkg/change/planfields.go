@@ -223,7 +223,7 @@ func place(path string, t *workload.Template) (list string, index int) {
 
 // command pins all words. It shows only the program of several words, since the others may be passwords.
 func (b *builder) command(at func(string) string, words []string) {
-	if len(words) > 1 {
+	if b.first && len(words) > 1 {
 		b.add(at("program"), words[0], commandText(words))
 		b.add(at("command"), words, "")
 		return

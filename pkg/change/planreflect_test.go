@@ -21,18 +21,17 @@ func unpinned() map[string]string {
 		placement = "where it runs, not what"
 		lifetime  = "how long it runs, not what"
 		amount    = "how much it may use, not what runs"
-		gates     = "when it is ready or scheduled, not what runs"
+		gates     = "when it is ready, not what runs"
 		naming    = "its own name"
 	)
 	return map[string]string{
-		"NodeSelector": placement, "Affinity": placement, "Tolerations": placement, "SchedulerName": placement,
+		"SchedulerName":             placement,
 		"TopologySpreadConstraints": placement, "PriorityClassName": placement, "Priority": placement, "PreemptionPolicy": placement,
 		"WorkloadRef": placement, "SchedulingGroup": placement,
-		"RestartPolicy": lifetime, "TerminationGracePeriodSeconds": lifetime, "ActiveDeadlineSeconds": lifetime,
+		"RestartPolicy": lifetime, "TerminationGracePeriodSeconds": lifetime,
 		"Overhead": amount, "Resources": amount, "ResourceClaims": amount,
-		"ReadinessGates": gates, "SchedulingGates": gates,
+		"ReadinessGates":    gates,
 		"SetHostnameAsFQDN": naming, "HostnameOverride": naming,
-		"ImagePullSecrets":   "an image by digest is the same whoever pulls it",
 		"EnableServiceLinks": "names of Services, which are judged where they are used",
 		"OS":                 "an image is for one system",
 

@@ -1,12 +1,16 @@
 package change
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"sort"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/hide"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
@@ -171,7 +175,7 @@ func (b *builder) configMaps(t *workload.Template, contents Contents) {
 			data, ok = contents(name)
 		}
 		if !ok {
-			b.add(fmt.Sprintf("configMaps[%q]", name), "absent", "absent")
+			b.missing(fmt.Sprintf("configMaps[%q]", name), "absent")
 			continue
 		}
 		if keys == nil {
@@ -179,18 +183,51 @@ func (b *builder) configMaps(t *workload.Template, contents Contents) {
 				keys = append(keys, k)
 			}
 			if len(keys) == 0 {
-				b.add(fmt.Sprintf("configMaps[%q]", name), "empty", "empty")
+				b.missing(fmt.Sprintf("configMaps[%q]", name), "empty")
 			}
+		}
+		size := 0
+		for _, k := range keys {
+			size += len(data[k])
 		}
 		for _, k := range keys {
 			path := fmt.Sprintf("configMaps[%q].data[%q]", name, k)
 			if v, ok := data[k]; ok {
-				b.add(path, append([]byte("content:"), v...), "")
+				b.content(path, k, v, size <= maxContent)
 			} else {
-				b.add(path, "absent", "absent")
+				b.missing(path, "absent")
 			}
 		}
 	}
+}
+
+// maxContent is how many bytes the keys of a ConfigMap may have that a plan shows: credentials are looked for in all that it shows.
+const maxContent = 128 << 10
+
+// content adds a key of a ConfigMap, with what it says if it is a text that is short enough.
+func (b *builder) content(path, key string, v []byte, show bool) {
+	switch {
+	case b.first:
+		b.add(path, append([]byte("content:"), v...), "")
+	case show && len(v) <= maxSaid/2 && utf8.Valid(v):
+		text, err := json.Marshal(hide.Value(path, key, string(v)))
+		if err == nil && len(text) <= maxSaid {
+			b.fields[path] = v1alpha1.PlannedField{Path: path, Digest: fieldDigest(text), Text: string(text)}
+			return
+		}
+		fallthrough
+	default:
+		b.fields[path] = v1alpha1.PlannedField{Path: path, Digest: fieldDigest(append([]byte("content:"), v...))}
+	}
+}
+
+// missing adds a ConfigMap or key that is not there, or is empty. What a key says cannot be spelled like it.
+func (b *builder) missing(path, how string) {
+	if b.first {
+		b.add(path, how, how)
+		return
+	}
+	b.add(path, map[string]bool{how: true}, "")
 }
 
 // ConfigMapContent returns the content of a ConfigMap's keys, text and binary alike.

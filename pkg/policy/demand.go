@@ -298,7 +298,8 @@ func (c *PreparedRequest) key(q *change.Query) string {
 	}
 	asked := sha256.Sum256(c.req.Object)
 	if q.Plan != nil {
-		asked = sha256.Sum256([]byte(q.Plan.Digest + fmt.Sprint(c.wanted())))
+		// By the first algorithm, so that replicas of two versions give a repeated request the same key.
+		asked = sha256.Sum256([]byte(q.Plan.First().Digest + fmt.Sprint(c.wanted())))
 	}
 	fmt.Fprintf(h, "%s\x00%d\x00%s\x00%s\x00%x", o.meta.UID, o.meta.Generation, c.req.Operation, c.req.SubResource, asked)
 	return "sha256-" + hex.EncodeToString(h.Sum(nil))

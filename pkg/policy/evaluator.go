@@ -79,10 +79,7 @@ func (c *PreparedRequest) conclude(d *Decision, j *Judgement) {
 	}
 	if a := j.main(); d.Allowed && a.covered() {
 		d.Use = &WindowUse{Verdict: *a.nearest, Key: a.query.Key, Operation: c.recorded(a.query)}
-		d.Use.Digest = a.query.Pin
-		if a.query.Plan != nil {
-			d.Use.Digest = a.query.Plan.Digest
-		}
+		d.Use.Digest = a.nearest.PlanDigest(a.query)
 	}
 }
 

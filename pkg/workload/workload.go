@@ -56,6 +56,8 @@ type Workload struct {
 	// each have a number.
 	Completions, BackoffLimit *int32
 	Indexed                   bool
+	// Job is the spec of a Job, or of a CronJob's Jobs; nil: neither.
+	Job *batchv1.JobSpec
 	// RunsToCompletion is true for Jobs and CronJobs, and for Pods, which may run to completion.
 	RunsToCompletion bool
 }
@@ -145,7 +147,7 @@ func cronJob(raw []byte) (*Workload, error) {
 func ofJob(meta metav1.ObjectMeta, t Template, suspended *bool, s *batchv1.JobSpec) *Workload {
 	return &Workload{
 		Meta: meta, Template: t, Wanted: unless(suspended, or1(s.Parallelism)), RunsToCompletion: true,
-		Completions: s.Completions, BackoffLimit: s.BackoffLimit,
+		Completions: s.Completions, BackoffLimit: s.BackoffLimit, Job: s,
 		Indexed: s.CompletionMode != nil && *s.CompletionMode == batchv1.IndexedCompletion,
 	}
 }

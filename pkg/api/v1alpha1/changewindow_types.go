@@ -219,7 +219,7 @@ type Plan struct {
 type PlannedWorkload struct {
 	// ScopedResource says which objects the entry pins.
 	ScopedResource `json:",inline"`
-	// digest is the pin: `v1:sha256:…` over the fields that decide what runs. Its first part names the version of the
+	// digest is the pin: `v2:sha256:…` over the fields that decide what runs. Its first part names the version of the
 	// algorithm.
 	// +required
 	// +kubebuilder:validation:MaxLength=80
@@ -245,10 +245,11 @@ type PlannedField struct {
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^[0-9a-f]{16,64}$`
 	Digest string `json:"digest"`
-	// text of the field's value, only where it cannot hold a credential: images, command words, identity, host access.
-	// It never holds environment values or arguments.
+	// text of the field's value, as JSON, in which each credential is replaced by a mark with its digest. The digest is that
+	// of this text, so that whoever reads it reads what is pinned. It is omitted if it is longer than 32 KiB. Of digests that
+	// begin with `v1:`, only images, the program, identity and host access have a text.
 	// +optional
-	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:MaxLength=32768
 	Text string `json:"text,omitempty"`
 }
 

@@ -1,0 +1,123 @@
+package hide
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Ways in which a credential stands in a text. The group "secret" is what is hidden.
+var (
+	// inKey is a private key in PEM.
+	inKey = regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----(?P<secret>[A-Za-z0-9+/=\s\\:,.-]*?)-----END [A-Z ]*PRIVATE KEY-----`)
+	// inURL is user:password@ of a URL, or of a connection string without a scheme.
+	inURL = regexp.MustCompile(`://[^\s/:@"'<>]*:(?P<secret>[^\s/,"'<>]+)@`)
+	// inMySQL is user:password@tcp(host).
+	inMySQL = regexp.MustCompile(`[A-Za-z0-9_.-]+:(?P<secret>[^\s:@/"']+)@(?:tcp|unix)\(`)
+	// inOracle is user/password@host:port.
+	inOracle = regexp.MustCompile(`(?:jdbc:oracle:[a-z]+:|sqlplus\s+(?:-[A-Za-z]+\s+)*)[A-Za-z0-9_$#]+/(?P<secret>[^\s@"']+)@`)
+	// inQuery is a short name in the query of a URL, which says less elsewhere.
+	inQuery = regexp.MustCompile(`[?&](?:key|sig|signature|auth|code)=(?P<secret>[^\s&"'#]+)`)
+	// named is what stands before a value: name=, name: and --name, in connection strings, settings, JSON and command lines. The value
+	// is read up to its end only where the name says that it is secret, since it may hold names and values itself.
+	named = regexp.MustCompile(`([A-Za-z0-9_.-]+)(?:\\?["']?[ \t]*[=:][ \t]*|[ \t]+)(?:[|>]-?[ \t]*\n[ \t]*)?\\?["']?`)
+	// bearer is what HTTP sends.
+	bearer = regexp.MustCompile(`(?i:bearer|basic)[ \t]+(?P<secret>[A-Za-z0-9+/_.~=-]{8,})`)
+	// shaped are tokens by the form that their issuers give them.
+	shaped = regexp.MustCompile(`(?P<secret>\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|xox[abprs]-[A-Za-z0-9-]{10,}|hv[sb]\.[A-Za-z0-9_-]{20,}|sk_live_[A-Za-z0-9]{16,}|npm_[A-Za-z0-9]{30,}|AIza[A-Za-z0-9_-]{30,}|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+))`)
+	// slack is the address of a webhook, which is a credential.
+	slack = regexp.MustCompile(`hooks\.slack\.com/services/(?P<secret>[A-Za-z0-9/_-]+)`)
+)
+
+// form is a pattern, and texts of which one stands in everything that it matches: most texts hold none, and need not be matched.
+type form struct {
+	pattern *regexp.Regexp
+	needs   []string
+}
+
+// forms in the order in which they are looked for.
+func forms() []form {
+	return []form{
+		{inKey, []string{"PRIVATE KEY-----"}}, {inURL, []string{"://"}}, {inQuery, []string{"key=", "sig=", "signature=", "auth=", "code="}}, {inMySQL, []string{"@tcp(", "@unix("}}, {inOracle, []string{"jdbc:oracle:", "sqlplus"}},
+		{bearer, []string{"earer", "EARER", "asic", "ASIC"}}, {slack, []string{"hooks.slack.com"}},
+		{shaped, []string{"gh", "glpat-", "xox", "hv", "sk_live_", "npm_", "AIza", "eyJ"}},
+	}
+}
+
+func (f *form) mayMatch(text string) bool {
+	return slices.ContainsFunc(f.needs, func(n string) bool { return strings.Contains(text, n) })
+}
+
+// roots are texts of which one stands in every name that says that its value is secret.
+func roots() []string { return []string{"pass", "pwd", "secret", "token", "credential", "key"} }
+
+// marked puts marks in the place of what the group "secret" of a pattern matches.
+func marked(place, text string, pattern *regexp.Regexp) string {
+	matches := pattern.FindAllStringSubmatchIndex(text, -1)
+	group := 2 * pattern.SubexpIndex("secret")
+	var b builder
+	for _, m := range matches {
+		b.put(place, text, m[group], m[group+1])
+	}
+	return b.rest(text)
+}
+
+// values puts marks in the place of values whose names say that they are secret.
+func values(place, text string) string {
+	lower := strings.ToLower(text)
+	if !slices.ContainsFunc(roots(), func(r string) bool { return strings.Contains(lower, r) }) {
+		return text
+	}
+	var b builder
+	for at := 0; at < len(text); {
+		m := named.FindStringSubmatchIndex(text[at:])
+		if m == nil {
+			break
+		}
+		name, begin := text[at+m[2]:at+m[3]], at+m[1]
+		sign := strings.ContainsAny(text[at+m[3]:begin], "=:")
+		if at = begin; !sign && !strings.HasPrefix(name, "--") || !Names(strings.TrimLeft(name, "-")) {
+			continue
+		}
+		end := begin + valueLength(text[begin:])
+		if !sign && strings.HasPrefix(text[begin:], "-") || begins.MatchString(text[begin:min(end+2, len(text))]) {
+			continue // another flag, or what is put in from elsewhere
+		}
+		b.put(place, text, begin, end)
+		at = end
+	}
+	return b.rest(text)
+}
+
+// valueLength returns how long the value is that a text begins with.
+func valueLength(text string) int {
+	if i := strings.IndexAny(text, " \t\r\n\"'`&;,<>(){}\\"); i >= 0 {
+		return i
+	}
+	return len(text)
+}
+
+// builder puts a text together.
+type builder struct {
+	strings.Builder
+	done int
+}
+
+// put puts a mark in the place of text[begin:end].
+func (b *builder) put(place, text string, begin, end int) {
+	if begin < b.done || begin == end || strings.HasPrefix(text[begin:], markBegin) || reference.MatchString(text[begin:end]) {
+		return
+	}
+	b.WriteString(text[b.done:begin])
+	b.WriteString(markOf(place, text[begin:end]))
+	b.done = end
+}
+
+// rest adds what stands behind the last mark.
+func (b *builder) rest(text string) string {
+	if b.done == 0 {
+		return text
+	}
+	b.WriteString(text[b.done:])
+	return b.String()
+}

@@ -1,0 +1,155 @@
+// Package hide takes credentials out of texts that people are to read, and leaves everything else as it stands: passwords in URLs and
+// connection strings, values whose name says that they are credentials, tokens by their form, private keys. In place of each it puts a
+// mark with a digest, so that two texts which differ in a credential alone still differ. It reads a text once, in time that grows with its
+// length.
+//
+// What it does to a text is part of the digests of plans: a change here is a new version of that algorithm.
+package hide
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"regexp"
+	"strings"
+)
+
+// Hidden reports whether a text holds the mark of something hidden.
+func Hidden(text string) bool { return strings.Contains(text, markBegin) }
+
+const markBegin, markEnd = "(hidden, sha256 ", ")"
+
+// markOf returns what stands in the place of a credential. place is where it stood: equal passwords in two places have different digests.
+func markOf(place, secret string) string {
+	sum := sha256.Sum256([]byte(place + "\x00" + secret))
+	return markBegin + hex.EncodeToString(sum[:6]) + markEnd
+}
+
+// Value hides what is secret in the value of a name: of a variable, a key of a ConfigMap, a header. place tells equal values apart.
+func Value(place, name, value string) string {
+	if value == "" {
+		return value
+	}
+	if Names(name) && !strings.Contains(value, "\n") && !reference.MatchString(value) {
+		return markOf(place, value)
+	}
+	return Text(place, value)
+}
+
+// reference is a value that is put in from elsewhere: $(VAR), ${VAR}, {{ .Values.x }}.
+var reference = regexp.MustCompile(`^(?:\$\([A-Za-z_][A-Za-z0-9_]*\)|\$\{?[A-Za-z_][A-Za-z0-9_]*\}?|\{\{.*\}\})$`)
+
+// begins is the beginning of such a value in a longer text.
+var begins = regexp.MustCompile(`^(?:\$[({]|\$[A-Z_]+\b|\{\{)`)
+
+// Text hides what is secret in a text, wherever it stands.
+func Text(place, text string) string {
+	for _, f := range forms() {
+		if f.mayMatch(text) {
+			text = marked(place, text, f.pattern)
+		}
+	}
+	return values(place, text)
+}
+
+// JSON hides what is secret in the texts of a JSON value: each by the key that it stands under, or by the name beside it, as in a list of
+// headers. What is no JSON is hidden whole.
+func JSON(place string, raw []byte) any {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var tree any
+	if d.Decode(&tree) != nil {
+		return markOf(place, string(raw))
+	}
+	return walk(place, "", tree)
+}
+
+func walk(place, name string, v any) any {
+	switch v := v.(type) {
+	case string:
+		return Value(place, name, v)
+	case []any:
+		for i := range v {
+			v[i] = walk(place, name, v[i])
+		}
+	case map[string]any:
+		beside, named := v["name"].(string)
+		for k := range v {
+			if name = k; k == "value" && named {
+				name = beside
+			}
+			v[k] = walk(place+"."+k, name, v[k])
+		}
+	}
+	return v
+}
+
+// Words hides what is secret in the words of a command.
+func Words(place string, words []string) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		name := ""
+		if i > 0 {
+			name = flagBefore(words, i)
+		}
+		switch {
+		case name != "" && !strings.HasPrefix(w, "-"):
+			out[i] = Value(place, name, w)
+		case joined(words, w):
+			out[i] = w[:2] + markOf(place, w[2:])
+		default:
+			out[i] = Text(place, w)
+		}
+	}
+	return out
+}
+
+// flagBefore returns the name of a flag whose value is the word at i, if that is a credential; empty: it is not.
+func flagBefore(words []string, i int) string {
+	flag := words[i-1]
+	if !strings.HasPrefix(flag, "-") || strings.Contains(flag, "=") {
+		return ""
+	}
+	if name := strings.TrimLeft(flag, "-"); Names(name) {
+		return name
+	}
+	switch program := base(words[0]); {
+	case program == "redis-cli" && flag == "-a", program == "curl" && (flag == "-u" || flag == "--user" || flag == "-U" || flag == "--proxy-user"),
+		strings.HasPrefix(program, "ldap") && flag == "-w", strings.HasPrefix(program, "mongo") && flag == "-p", program == "sshpass" && flag == "-p",
+		program == "sqlcmd" && flag == "-P", program == "isql" && flag == "-P", program == "cqlsh" && flag == "-p", program == "clickhouse-client" && flag == "-p":
+		return "password"
+	}
+	return ""
+}
+
+// joined reports whether a word is a flag with a password behind it, as the clients of MySQL take it.
+func joined(words []string, w string) bool {
+	if len(w) < 3 || w[:2] != "-p" || strings.HasPrefix(w, "-p=") {
+		return false
+	}
+	switch base(words[0]) {
+	case "mysql", "mysqldump", "mysqladmin", "mysqlimport", "mysqlcheck", "mariadb", "mariadb-dump", "mariadb-admin", "mydumper", "sshpass":
+		return true
+	}
+	return false
+}
+
+func base(program string) string { return program[strings.LastIndexByte(program, '/')+1:] }
+
+// Names reports whether a name says that its value is a credential. SECRET_NAME and TOKEN_PATH say where one is, and PASSWORD_LENGTH what
+// it is like.
+func Names(name string) bool {
+	if len(name) > maxName {
+		return false
+	}
+	squeezed := strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(strings.ToLower(name))
+	return strings.HasSuffix(squeezed, "webhookurl") || credential.MatchString(squeezed) && !about.MatchString(squeezed)
+}
+
+const maxName = 256
+
+var (
+	credential = regexp.MustCompile(`password|passwd|passphrase|(?:^|db|user|admin|root|smtp|ldap|mysql|pg|redis)(?:pass|pwd)$|pwd$|secret|token|credential|apikey|accesskey|privatekey|secretkey|encryptionkey|signingkey|authkey|masterkey|accountkey|sharedkey|licensekey|connectionkey|saskey|authorization$|^cookie$`)
+	about      = regexp.MustCompile(`(?:name|names|path|file|files|dir|ref|url|uri|endpoint|host|issuer|ttl|expiry|expiration|lifetime|length|size|enabled|required|type|mount|mountpath|policy|version|keyid|id|namespace|provider|store|algorithm|header|count|limit|rotation|hash)$`)
+)

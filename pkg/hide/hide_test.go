@@ -1,0 +1,87 @@
+package hide_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/firebreak-dev/firebreak/pkg/hide"
+)
+
+// In each text, «…» is what must be hidden, and all else must stay.
+func TestText(t *testing.T) {
+	for _, text := range []string{
+		"postgres://app:«hunter2»@orders.prod.db.example.com:5432/orders?sslmode=require",
+		"redis://:«p@ss»@cache:6379/0",
+		"app:«hunter2»@tcp(orders:3306)/shop",
+		"jdbc:oracle:thin:scott/«tiger»@//orders:1521/shop",
+		"Server=orders;Database=shop;User Id=app;Password=«hunter2»;Encrypt=true",
+		"host=orders user=app password=«hunter2» dbname=shop",
+		"jdbc:postgresql://orders:5432/shop?user=app&password=«hunter2»&ssl=true",
+		"https://api.example.com/v1?api_key=«abcd1234»&page=2",
+		"spring.datasource.password=«hunter2»\nspring.datasource.url=jdbc:postgresql://orders/shop\n",
+		"database:\n  user: app\n  password: \"«hunter2»\"\n  host: orders\n",
+		`{"user": "app", "password": "«hunter2»", "host": "orders"}`,
+		"PGPASSWORD=«hunter2» psql -h orders -c 'drop table x'",
+		"flyway -url=jdbc:postgresql://orders/shop -user=app -password=«hunter2» clean",
+		"pg_dump --password «hunter2» --host orders",
+		"curl -H 'Authorization: Bearer «abcdefghijklmnop»' https://x",
+		"git clone https://x-access-token:«ghp_abcdefghijklmnopqrstuvwxyz0123456789»@github.com/a/b",
+		"use «ghp_abcdefghijklmnopqrstuvwxyz0123456789» for it",
+		"-----BEGIN RSA PRIVATE KEY-----«\nMIIEowIBAAKCAQEA\n»-----END RSA PRIVATE KEY-----",
+		"--password-file /run/secret --secret-name orders --token-path=/var/run/token",
+		"secretName: orders-credentials\ntokenExpiration: 1h\n",
+		"password=$(PASSWORD) token=${TOKEN}",
+		"SELECT * FROM tokens WHERE id = 7", "the password is hard to guess", "drop table passwords",
+		"--url https://a:b/c --x=y", "",
+	} {
+		want := regexp.MustCompile(`(?s)«.*?»`).ReplaceAllString(text, "…")
+		got := regexp.MustCompile(`\(hidden, sha256 [0-9a-f]{12}\)`).ReplaceAllString(hide.Text("args", strings.NewReplacer("«", "", "»", "").Replace(text)), "…")
+		if got != want {
+			t.Errorf("%q\n got %q\nwant %q", text, got, want)
+		}
+	}
+}
+
+func TestWords(t *testing.T) {
+	for _, text := range []string{
+		"mysql|-uroot|-p«hunter2»|-h|orders|-e|drop database shop", "/usr/bin/mysqldump|-p«x»|shop", "psql|-p|5432|-h|orders",
+		"redis-cli|-a|«hunter2»|FLUSHALL", "curl|-u|«app:hunter2»|https://x", "flyway|-password|«hunter2»|clean", "app|--api-token|«abc»|--token-file|/x",
+		"app|--password=«hunter2»|run", "sh|-c|PGPASSWORD=«hunter2» psql", "app|--password|$(PASSWORD)", "tar|-pxf|a.tar",
+	} {
+		var words []string
+		for w := range strings.SplitSeq(strings.NewReplacer("«", "", "»", "").Replace(text), "|") {
+			words = append(words, w)
+		}
+		want := regexp.MustCompile(`«.*?»`).ReplaceAllString(text, "…")
+		got := regexp.MustCompile(`\(hidden, sha256 [0-9a-f]{12}\)`).ReplaceAllString(strings.Join(hide.Words("args", words), "|"), "…")
+		if got != want {
+			t.Errorf("%q\n got %q", want, got)
+		}
+	}
+}
+
+// The value of a name that says so is hidden whole; names about a credential hide nothing.
+func TestValue(t *testing.T) {
+	for name, hidden := range map[string]bool{
+		"PASSWORD": true, "DB_PASS": true, "MYSQL_ROOT_PASSWORD": true, "AWS_SECRET_ACCESS_KEY": true, "GITHUB_TOKEN": true, "ApiKey": true, "SLACK_WEBHOOK_URL": true,
+		"SECRET_NAME": false, "TOKEN_PATH": false, "PASSWORD_FILE": false, "AWS_ACCESS_KEY_ID": false, "COMPASS": false, "BYPASS": false, "DATABASE_HOST": false, "KEYSPACE": false, "PASSWORD_MIN_LENGTH": false,
+	} {
+		if got := hide.Hidden(hide.Value("env", name, "abc def")); got != hidden {
+			t.Errorf("%s: hidden %v, want %v", name, got, hidden)
+		}
+	}
+	if a, b, c := hide.Value("env", "PASSWORD", "a"), hide.Value("env", "PASSWORD", "b"), hide.Value("other", "PASSWORD", "a"); a == b || a == c {
+		t.Errorf("%s, %s and %s do not differ", a, b, c)
+	}
+	if again := hide.Text("x", hide.Text("x", "password=abc")); strings.Count(again, "(hidden") != 1 {
+		t.Errorf("what is hidden is hidden again: %s", again)
+	}
+}
+
+// Hostile texts cost time that grows with their length: 128 KiB of each are read here.
+func TestHostile(t *testing.T) {
+	for _, unit := range []string{"a=", "password=", "://a:", "://", "-----BEGIN PRIVATE KEY-----", "a:b@", "--password ", "bearer ", "eyJaaaaaaaa.", "password:\n", "password=a ", "x"} {
+		hide.Text("x", strings.Repeat(unit, 1<<17/len(unit)))
+	}
+}
