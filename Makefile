@@ -66,6 +66,11 @@ conformance: build kube ## Run Kubernetes' own conformance tests without Firebre
 soak: build kube ## Send hostile texts to three replicas for SOAK, ten minutes by default.
 	$(GO) test -timeout 60m -count=1 -v ./pkg/e2e/soak -soak $(SOAK)
 
+# Not part of make test, which does the same at a hundredth of the size.
+.PHONY: scale
+scale: build kube ## Measure a server that knows 5,000 namespaces and 10,000 data stores: memory, idle cost, changes of the estate.
+	$(GO) test -timeout 40m -count=1 -v ./pkg/e2e/scale -percent 100
+
 # The packages that have benchmarks; one at a time, so that none disturbs another's figures.
 BENCH_PKGS = $(addprefix ./,$(sort $(dir $(shell grep -rl --include='*_test.go' '^func Benchmark' pkg cmd hack))))
 

@@ -28,6 +28,8 @@ require (
 
 require github.com/go-json-experiment/json v1.27.2
 
+require github.com/aymanbagabas/go-udiff v0.4.1
+
 require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect

@@ -143,6 +143,15 @@ func (b *builder) add(path string, value any, text string) {
 	b.fields[path] = v1alpha1.PlannedField{Path: path, Digest: fieldDigest(raw), Text: text}
 }
 
+// value adds a text that counts though it is empty.
+func (b *builder) value(path, text string) {
+	if b.first {
+		b.add(path, "value:"+text, "")
+		return
+	}
+	b.say(path, text)
+}
+
 // say adds a field by the present algorithm: with its value as JSON, in which credentials are hidden, and the digest of that text. Whoever
 // reads the text reads what the digest pins.
 func (b *builder) say(path string, value any) {

@@ -103,7 +103,7 @@ func (b *builder) read(path, of string, values map[string]string) {
 	for k, v := range values {
 		// The Job controller adds these keys: they name the run itself.
 		if (one == "" || one == k) && !strings.HasPrefix(k, "batch.kubernetes.io/") && k != "controller-uid" && k != "job-name" {
-			b.add(fmt.Sprintf("%s[%q]", of, k), "value:"+v, "")
+			b.value(fmt.Sprintf("%s[%q]", of, k), v)
 		}
 	}
 }

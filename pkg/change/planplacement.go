@@ -63,12 +63,12 @@ func (b *builder) placement(t *workload.Template) {
 	}
 	for key, value := range t.Annotations {
 		if injects(key) {
-			b.add(fmt.Sprintf("metadata.annotations[%q]", key), "value:"+value, "")
+			b.value(fmt.Sprintf("metadata.annotations[%q]", key), value)
 		}
 	}
 	for key, value := range t.Labels {
 		if injects(key) {
-			b.add(fmt.Sprintf("metadata.labels[%q]", key), "value:"+value, "")
+			b.value(fmt.Sprintf("metadata.labels[%q]", key), value)
 		}
 	}
 }

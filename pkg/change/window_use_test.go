@@ -135,7 +135,7 @@ func TestPlanned(t *testing.T) {
 				w.Spec.Plan.Workloads[0].Fields = nil
 			},
 			stage: change.PlanDiffers,
-			why: "digest: approved v9:sha256:" + strings.Repeat("a", 64) + ", submitted nothing, since this version of Firebreak does not know its algorithm",
+			why:   "digest: approved v9:sha256:" + strings.Repeat("a", 64) + ", submitted nothing, since this version of Firebreak does not know its algorithm",
 		},
 		"an image that differs": {
 			reason: "both texts are shown, and no value of an argument",

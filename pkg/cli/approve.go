@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,18 +17,33 @@ import (
 type wordOptions struct {
 	comment string
 	yes     bool
+	// files are compared with the plan. unseen lets what the window does not say be approved.
+	files  []string
+	unseen bool
 }
 
 func (e *env) approve() *cobra.Command {
 	var o wordOptions
 	cmd := &cobra.Command{
-		Use:   "approve WINDOW",
-		Short: "Look at a change window and approve it",
-		Args:  cobra.ExactArgs(1),
+		Use:   "approve WINDOW... [-f FILE]",
+		Short: "Look at change windows and approve them",
+		Long: `Shows a change window and asks for its environment before it is approved: who may use it, when and where, the freezes that lie over it, and
+everything that it lets run, but for credentials. For what exists already it shows what changes. With -f, it says whether a manifest is
+what the window pins, and approves nothing that differs.`,
+		Example: `  kubectl firebreak approve reindex-20261127-090000 -n payments
+  kubectl firebreak approve reindex-20261127-090000 -n payments -f reindex.yaml`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return e.word(cmd.Context(), args[0], v1alpha1.DecisionApprove, &o)
+			for _, name := range args {
+				if err := e.word(cmd.Context(), name, v1alpha1.DecisionApprove, &o); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 	}
+	cmd.Flags().StringArrayVarP(&o.files, "filename", "f", nil, "manifest that is compared with what the window pins (repeatable)")
+	cmd.Flags().BoolVar(&o.unseen, "unseen", false, "approve though the window pins something that it does not say")
 	cmd.Flags().StringVar(&o.comment, "comment", "", "for the record")
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask for confirmation")
 	return cmd
@@ -60,7 +74,12 @@ func (e *env) word(ctx context.Context, name string, decision v1alpha1.ApprovalD
 	if err := c.Get(ctx, client.ObjectKey{Namespace: ns, Name: name}, &w); err != nil {
 		return fmt.Errorf("look at the window: %w", err)
 	}
-	show(e.Out, &w)
+	(&screen{e, c, &w}).show(ctx)
+	if decision == v1alpha1.DecisionApprove {
+		if err := e.seen(ctx, c, &w, o); err != nil {
+			return err
+		}
+	}
 	if !o.yes {
 		if err := e.confirm(w.Spec.Environment); err != nil {
 			return err
@@ -86,6 +105,18 @@ func (e *env) word(ctx context.Context, name string, decision v1alpha1.ApprovalD
 	return nil
 }
 
+// seen returns an error if the files that are given are not what the window pins, or if the window does not say all that it pins and no file was
+// compared with it.
+func (e *env) seen(ctx context.Context, c client.Client, w *v1alpha1.ChangeWindow, o *wordOptions) error {
+	if len(o.files) > 0 {
+		return e.matches(ctx, c, w, o.files)
+	}
+	if missing := unsaid(w); len(missing) > 0 && !o.unseen {
+		return fmt.Errorf("the window does not say all that it pins: %s; compare it with the manifest (-f), or approve it --unseen", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
 // confirm asks the approver to type the environment: people who type a name notice what they overlooked when they read it.
 func (e *env) confirm(environment string) error {
 	fmt.Fprintf(e.Out, "\nType the name of the environment to approve: ")
@@ -99,49 +130,6 @@ func (e *env) confirm(environment string) error {
 		return fmt.Errorf("%q was typed, and the window is for %q; nothing is approved", got, environment)
 	}
 	return nil
-}
-
-// show prints what an approver should know about a window.
-func show(out io.Writer, w *v1alpha1.ChangeWindow) {
-	s := &w.Spec
-	who := "somebody"
-	if s.RequestedBy != nil {
-		who = s.RequestedBy.Username
-	}
-	fmt.Fprintf(out, "Window %s/%s, requested by %s for environment %s\n", w.Namespace, w.Name, who, s.Environment)
-	fmt.Fprintf(out, "  reason      %s\n", s.Reason)
-	for _, f := range []struct{ name, value string }{{"ticket", s.Ticket}, {"rollback", s.Rollback}} {
-		if f.value != "" {
-			fmt.Fprintf(out, "  %-11s %s\n", f.name, f.value)
-		}
-	}
-	switch r := s.Schedule.Recurrence; {
-	case r != nil:
-		fmt.Fprintf(out, "  open        by %q in %s, each time for %s, until %s\n", r.Cron, r.TimeZone, change.Short(r.Duration.Duration), change.Instant(r.ValidUntil.Time))
-	case s.Schedule.Start != nil && s.Schedule.End != nil:
-		fmt.Fprintf(out, "  open        %s to %s\n", change.Instant(s.Schedule.Start.Time), change.Instant(s.Schedule.End.Time))
-	}
-	if s.MaxExecutions != nil {
-		fmt.Fprintf(out, "  executions  %d\n", *s.MaxExecutions)
-	}
-	if n := s.MaxExecutionsPerOccurrence; n != nil {
-		fmt.Fprintf(out, "  executions  %d each time\n", *n)
-	}
-	for _, r := range s.Scope.Resources {
-		fmt.Fprintf(out, "  may         %s %s %s\n", join(s.Scope.Operations), r.Kind, join(r.Names))
-	}
-	if s.Plan == nil {
-		fmt.Fprintf(out, "  plan        none: whatever is in scope may run\n")
-		return
-	}
-	for _, p := range s.Plan.Workloads {
-		fmt.Fprintf(out, "  plan        %s %s %s\n", p.Kind, join(p.Names), p.Digest)
-		for _, f := range p.Fields {
-			if f.Text != "" {
-				fmt.Fprintf(out, "                %s = %s\n", f.Path, f.Text)
-			}
-		}
-	}
 }
 
 func join[T ~string](list []T) string {

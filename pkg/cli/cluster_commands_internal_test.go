@@ -21,6 +21,9 @@ const (
   ticket      CHG-7
   rollback    restore
   open        2026-11-28 02:00:00 UTC to 2026-11-28 04:00:00 UTC
+  used by     sam
+  clusters    every cluster that has this window
+  namespaces  payments
   executions  1
   may         Create,Delete Job a,b-*
   plan        none: whatever is in scope may run
@@ -77,15 +80,20 @@ func checkRun(t *testing.T, out string, err error, want, fails, reason string) {
 func TestShowAPlan(t *testing.T) {
 	const window = `{"apiVersion":"firebreak.dev/v1alpha1","kind":"ChangeWindow","metadata":{"name":"w","namespace":"payments"},"spec":{"environment":"production","reason":"r","maxExecutionsPerOccurrence":2,` +
 		`"schedule":{"recurrence":{"cron":"0 2 * * 6","timeZone":"Europe/London","duration":"2h","validUntil":"2027-01-01T00:00:00Z"}},"scope":{"operations":["Create"],"resources":[]},` +
-		`"plan":{"workloads":[{"group":"batch","kind":"Job","names":["a"],"digest":"d-1","fields":[{"path":"image","digest":"x","text":"reindex:1"},{"path":"args","digest":"y"}]}]}}}`
+		`"plan":{"workloads":[{"group":"batch","kind":"Job","names":["a"],"digest":"v1:1","fields":[{"path":"image","digest":"x","text":"reindex:1"},{"path":"args","digest":"y"}]}]}}}`
 	c := newCluster(t, map[string]string{own + "/namespaces/payments/changewindows/w": window})
 	out, err := c.run("", "reject", "w")
 	checkRun(t, out, err, `Window payments/w, requested by somebody for environment production
   reason      r
   open        by "0 2 * * 6" in Europe/London, each time for 2h, until 2027-01-01 00:00:00 UTC
+  used by     somebody
+  clusters    every cluster that has this window
+  namespaces  payments
   executions  2 each time
-  plan        Job a d-1
+  plan        Job a v1:1
                 image = reindex:1
+                args: pinned by its digest, and not said: the window was requested with an older version
+                (no window was used for it before)
 changewindow.firebreak.dev/w rejected (w-abcde)
 `, "", "the approver decides by it")
 }
@@ -211,6 +219,36 @@ func TestEmergency(t *testing.T) {
 			if opened := len(c.written) == 1 && strings.Contains(c.written[0], `"spec":{"type":"Emergency","environment":"production","reason":"fire","schedule":{"start":"2026-11-28T02:29:50Z","end":"2026-11-28T03:30:00Z"}`); opened != tc.opened {
 				t.Errorf("written: %q", c.written)
 			}
+		})
+	}
+}
+
+// While a freeze holds, an emergency says what it still needs, and runs nothing before it has it.
+func TestEmergencyInAFreeze(t *testing.T) {
+	const (
+		frozen   = `sam froze production until somebody lifts it (freeze "stop": "r")`
+		opened   = "Emergency window emergency-abcde is open until 2026-11-28 03:30:00 UTC. It stays unreviewed until somebody else looks at it:\n\n  kubectl firebreak approve emergency-abcde -n payments\n\n"
+		approved = `{"apiVersion":"firebreak.dev/v1alpha1","kind":"ChangeWindow","metadata":{"name":"emergency-abcde","namespace":"payments"},"spec":{"environment":"production"},"status":{"approvals":"1/0"}}`
+	)
+	answers := map[string]string{
+		own + "/changefreezes": `{"apiVersion":"firebreak.dev/v1alpha1","kind":"ChangeFreezeList","items":[{"metadata":{"name":"stop","creationTimestamp":"2026-11-28T01:00:00Z"},` +
+			`"spec":{"environments":["production"],"reason":"r","requestedBy":{"username":"sam"}}}]}`,
+		own + "/environments/production":                           `{"apiVersion":"firebreak.dev/v1alpha1","kind":"Environment","metadata":{"name":"production"},"spec":{"tier":"Production"}}`,
+		own + "/namespaces/payments/changewindows/emergency-abcde": approved,
+	}
+	for name, tc := range map[string]struct {
+		flags      []string
+		out, fails string
+	}{
+		"one that passes none": {nil, opened + "A freeze holds, and this window passes none: " + frozen + ". Changes need an emergency with --override-freeze, which somebody else approves.\nrepaired\n", ""},
+		"one that is not approved": {[]string{"--override-freeze"}, opened + "A freeze holds: " + frozen + ". This window passes it once another member of the environment has approved it.\n",
+			"it is not approved yet, so nothing was run; let it be approved and run the command then, or use --wait"},
+		"one that waits": {[]string{"--override-freeze", "--wait"}, opened + "A freeze holds: " + frozen + ". This window passes it once another member of the environment has approved it.\nIt is approved.\nrepaired\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, answers)
+			out, err := c.run("", append(append([]string{"emergency", "--reason", "fire", "--environment", "production"}, tc.flags...), "--", "sh", "-c", "echo repaired")...)
+			checkRun(t, out, err, tc.out, tc.fails, name)
 		})
 	}
 }

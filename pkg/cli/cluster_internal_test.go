@@ -38,9 +38,13 @@ func newCluster(t *testing.T, answers map[string]string) *cluster {
 	t.Helper()
 	c := &cluster{t: t, answers: map[string]string{
 		"/api":                           `{"kind":"APIVersions","versions":["v1"]}`,
-		"/apis":                          `{"kind":"APIGroupList","apiVersion":"v1","groups":[{"name":"authentication.k8s.io","versions":[{"groupVersion":"authentication.k8s.io/v1","version":"v1"}],"preferredVersion":{"groupVersion":"authentication.k8s.io/v1","version":"v1"}}]}`,
-		"/api/v1":                        `{"kind":"APIResourceList","groupVersion":"v1","resources":[{"name":"namespaces","kind":"Namespace","namespaced":false,"verbs":["get"]}]}`,
+		"/apis":                          `{"kind":"APIGroupList","apiVersion":"v1","groups":[{"name":"authentication.k8s.io","versions":[{"groupVersion":"authentication.k8s.io/v1","version":"v1"}],"preferredVersion":{"groupVersion":"authentication.k8s.io/v1","version":"v1"}},{"name":"batch","versions":[{"groupVersion":"batch/v1","version":"v1"}],"preferredVersion":{"groupVersion":"batch/v1","version":"v1"}}]}`,
+		"/api/v1":                        `{"kind":"APIResourceList","groupVersion":"v1","resources":[{"name":"namespaces","kind":"Namespace","namespaced":false,"verbs":["get"]},{"name":"configmaps","kind":"ConfigMap","namespaced":true,"verbs":["get"]}]}`,
+		"/apis/batch/v1":                 `{"kind":"APIResourceList","groupVersion":"batch/v1","resources":[{"name":"jobs","kind":"Job","namespaced":true,"verbs":["get","create"]},{"name":"cronjobs","kind":"CronJob","namespaced":true,"verbs":["get","create"]}]}`,
 		"/apis/authentication.k8s.io/v1": `{"kind":"APIResourceList","groupVersion":"authentication.k8s.io/v1","resources":[{"name":"selfsubjectreviews","kind":"SelfSubjectReview","namespaced":false,"verbs":["create"]}]}`,
+		own + "/changefreezes":           `{"apiVersion":"firebreak.dev/v1alpha1","kind":"ChangeFreezeList","items":[]}`,
+		own + "/namespaces/payments/changewindows":   `{"apiVersion":"firebreak.dev/v1alpha1","kind":"ChangeWindowList","items":[]}`,
+		own + "/namespaces/payments/changeapprovals": `{"apiVersion":"firebreak.dev/v1alpha1","kind":"ChangeApprovalList","items":[]}`,
 	}}
 	for path, answer := range answers {
 		c.answers[path] = answer

@@ -22,6 +22,7 @@ type emergencyOptions struct {
 	environment, reason, ticket string
 	duration                    time.Duration
 	override                    bool
+	wait                        bool
 }
 
 func (e *env) emergency() *cobra.Command {
@@ -41,6 +42,7 @@ rejects it afterwards. Without a command it only opens the window. The exit stat
 	f.StringVar(&o.ticket, "ticket", "", "number of the incident in another system")
 	f.DurationVar(&o.duration, "duration", time.Hour, "how long the window is open")
 	f.BoolVar(&o.override, "override-freeze", false, "pass a freeze, once somebody has approved the window")
+	f.BoolVar(&o.wait, "wait", false, "with --override-freeze: wait for the approval that it takes while a freeze holds, and run the command then")
 	_ = cmd.MarkFlagRequired("reason")
 	return cmd
 }
@@ -59,8 +61,12 @@ func (e *env) runEmergency(ctx context.Context, args []string, o *emergencyOptio
 	if err := c.Create(ctx, w); err != nil {
 		return fmt.Errorf("open the emergency: %w", err)
 	}
-	fmt.Fprintf(e.ErrOut, "Emergency window %s is open until %s. It stays unreviewed until somebody else looks at it:\n\n  kubectl firebreak approve %s -n %s\n\n",
-		w.Name, change.Instant(w.Spec.Schedule.End.Time), w.Name, ns)
+	end, why := e.trueEnd(ctx, c, w)
+	fmt.Fprintf(e.ErrOut, "Emergency window %s is open until %s%s. It stays unreviewed until somebody else looks at it:\n\n  kubectl firebreak approve %s -n %s\n\n",
+		w.Name, change.Instant(end), why, w.Name, ns)
+	if err := e.passFreeze(ctx, c, w, o); err != nil {
+		return err
+	}
 	if len(args) == 0 {
 		return nil
 	}

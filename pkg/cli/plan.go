@@ -74,7 +74,7 @@ func (e *env) include(ctx context.Context, c client.Client, w *v1alpha1.ChangeWi
 }
 
 func (e *env) planOf(ctx context.Context, c client.Client, ns string, u *unstructured.Unstructured, docs []document) (*change.Plan, error) {
-	stored, err := dryRun(ctx, c, ns, u)
+	stored, err := e.dryRun(ctx, c, ns, u)
 	if err != nil {
 		return nil, err
 	}
@@ -102,12 +102,16 @@ func (e *env) planOf(ctx context.Context, c client.Client, ns string, u *unstruc
 }
 
 // dryRun asks the API server what it would store, so that the changes of other webhooks are pinned too. If the object exists
-// already, its manifest is used.
-func dryRun(ctx context.Context, c client.Client, ns string, u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+// already, or the user may not create it, its manifest is used: a plan is the same before and after the API server's defaults.
+func (e *env) dryRun(ctx context.Context, c client.Client, ns string, u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	o := u.DeepCopy()
 	o.SetNamespace(ns)
 	err := c.Create(ctx, o, client.DryRunAll)
 	if apierrors.IsAlreadyExists(err) {
+		return u, nil
+	}
+	if apierrors.IsForbidden(err) && !strings.Contains(err.Error(), "denied the request") {
+		fmt.Fprintf(e.ErrOut, "You may not create %s %q, so the plan is made of the manifest alone: what other webhooks would change is not in it.\n", u.GetKind(), u.GetName())
 		return u, nil
 	}
 	if err != nil {

@@ -123,6 +123,8 @@ func (s *Statuses) summarise(e *estate.Estate, w *v1alpha1.ChangeWindow, state *
 	st.Approvals = fmt.Sprintf("%d/%d", len(sum.Approvals.Names), sum.Approvals.Required)
 	st.OpensAt, st.ClosesAt = instantOf(sum.Opens), instantOf(sum.Closes)
 	st.Executions = v1alpha1.ExecutionSummary{Count: int32(len(state.Executions)), Last: latest(state.Executions)}
+	s.freezeOver(w, &sum, now)
+	st.Phase = sum.Phase
 	condition(&st.Conditions, "Ready", sum.Phase == v1alpha1.WindowOpen, sum.Reason, sum.Message, w.Generation)
 	approved, reason := sum.Approvals.Enough(), "Approved"
 	switch {
@@ -134,6 +136,32 @@ func (s *Statuses) summarise(e *estate.Estate, w *v1alpha1.ChangeWindow, state *
 	condition(&st.Conditions, "Approved", approved, reason, sum.ApprovalMessage(), w.Generation)
 	review(w, state)
 	return until(now, heartbeat, sum.Opens, sum.Closes)
+}
+
+// freezeOver takes the freezes into account that lie over a window: one that holds now keeps the window from being open, and one that is to
+// come is told.
+func (s *Statuses) freezeOver(w *v1alpha1.ChangeWindow, sum *change.Summary, now time.Time) {
+	if sum.Phase != v1alpha1.WindowOpen && sum.Phase != v1alpha1.WindowApproved || w.Spec.OverridesFreeze {
+		return
+	}
+	opens := sum.Opens
+	if now.After(opens) {
+		opens = now
+	}
+	over := change.FreezesOver(w, s.memory.view.Freezes.Values(), opens, sum.Closes)
+	if len(over) == 0 {
+		return
+	}
+	what := change.FreezeInForce(over[0].Freeze, w.Spec.Environment, opens)
+	at, ok := change.FirstUnfrozen(over, opens, sum.Closes)
+	switch {
+	case !ok:
+		sum.Phase, sum.Reason, sum.Message = v1alpha1.WindowApproved, "Frozen", what+"; it does not open before it closes"
+	case at.After(opens):
+		sum.Phase, sum.Reason, sum.Message = v1alpha1.WindowApproved, "Frozen", what+"; it opens at "+change.Instant(at)
+	default:
+		sum.Message += "; " + change.FreezeInForce(over[0].Freeze, w.Spec.Environment, over[0].Start) + ", from " + change.Instant(over[0].Start)
+	}
 }
 
 // review sets the condition Reviewed of an emergency: whether somebody other than its requester has reviewed it.

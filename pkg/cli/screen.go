@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/schedule"
+)
+
+// screen is what an approver sees of a window.
+type screen struct {
+	*env
+	c client.Client
+	w *v1alpha1.ChangeWindow
+}
+
+// show prints all that an approver should know: who asks for what, who may use it, when and where, what freezes lie over it, and the whole
+// plan, with what it changes.
+func (s *screen) show(ctx context.Context) {
+	spec := &s.w.Spec
+	who := "somebody"
+	if spec.RequestedBy != nil {
+		who = spec.RequestedBy.Username
+	}
+	fmt.Fprintf(s.Out, "Window %s/%s, requested by %s for environment %s\n", s.w.Namespace, s.w.Name, plain(who), spec.Environment)
+	s.line("reason", plain(spec.Reason))
+	s.line("ticket", plain(spec.Ticket))
+	s.line("rollback", plain(spec.Rollback))
+	s.line("open", opening(&spec.Schedule))
+	if spec.StartBefore != nil {
+		s.line("start", fmt.Sprintf("within %s from the opening", change.Short(spec.StartBefore.Duration)))
+	}
+	if spec.Overrun == v1alpha1.OverrunDeadline {
+		s.line("overrun", "none: what starts must end by itself before the window closes")
+	}
+	s.line("used by", usedBy(spec, who))
+	s.line("clusters", orAll(spec.Scope.Clusters, "every cluster that has this window"))
+	s.line("namespaces", orAll(spec.Scope.Namespaces, s.w.Namespace))
+	s.line("executions", executions(spec))
+	s.line("approvals", approvals(s.w))
+	if spec.OverridesFreeze {
+		s.line("freezes", "OVERRIDDEN: it may be used while a freeze holds")
+	}
+	s.freezes(ctx)
+	for _, r := range spec.Scope.Resources {
+		s.line("may", fmt.Sprintf("%s %s %s", join(spec.Scope.Operations), r.Kind, plain(join(r.Names))))
+	}
+	s.plan(ctx)
+}
+
+func (s *screen) line(name, value string) { line(s.Out, name, value) }
+
+func line(out io.Writer, name, value string) {
+	if value != "" {
+		fmt.Fprintf(out, "  %-11s %s\n", name, value)
+	}
+}
+
+func opening(s *v1alpha1.Schedule) string {
+	switch r := s.Recurrence; {
+	case r != nil:
+		return fmt.Sprintf("by %q in %s, each time for %s, until %s", r.Cron, r.TimeZone, change.Short(r.Duration.Duration), change.Instant(r.ValidUntil.Time))
+	case s.Start != nil && s.End != nil:
+		return fmt.Sprintf("%s to %s", change.Instant(s.Start.Time), change.Instant(s.End.Time))
+	}
+	return ""
+}
+
+func usedBy(spec *v1alpha1.ChangeWindowSpec, requester string) string {
+	var out []string
+	for _, u := range spec.Subjects.Users {
+		out = append(out, "user "+plain(string(u)))
+	}
+	for _, g := range spec.Subjects.Groups {
+		out = append(out, "group "+plain(string(g)))
+	}
+	for _, a := range spec.Subjects.ServiceAccounts {
+		out = append(out, "service account "+plain(string(a)))
+	}
+	if len(out) == 0 {
+		return plain(requester)
+	}
+	return strings.Join(out, ", ")
+}
+
+func orAll(list []string, all string) string {
+	if len(list) == 0 {
+		return all
+	}
+	return plain(strings.Join(list, ", "))
+}
+
+func executions(spec *v1alpha1.ChangeWindowSpec) string {
+	switch {
+	case spec.MaxExecutionsPerOccurrence != nil && spec.MaxExecutions != nil:
+		return fmt.Sprintf("%d each time, %d in all", *spec.MaxExecutionsPerOccurrence, *spec.MaxExecutions)
+	case spec.MaxExecutionsPerOccurrence != nil:
+		return fmt.Sprintf("%d each time", *spec.MaxExecutionsPerOccurrence)
+	case spec.MaxExecutions != nil:
+		return fmt.Sprint(*spec.MaxExecutions)
+	case spec.Type == v1alpha1.WindowEmergency:
+		return "without limit"
+	}
+	return "1"
+}
+
+func approvals(w *v1alpha1.ChangeWindow) string {
+	have, need, ok := strings.Cut(w.Status.Approvals, "/")
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("%s of %s", have, need)
+}
+
+// freezes tells of those that hold while the window is open, and when it can be used then.
+func (s *screen) freezes(ctx context.Context) {
+	for _, l := range s.frozen(ctx) {
+		s.line("freeze", l)
+	}
+}
+
+// frozen returns a sentence for each freeze that lies over the next opening of a window, and one that says what that leaves of it.
+func (s *screen) frozen(ctx context.Context) []string {
+	now := s.clock()
+	compiled, err := schedule.Compile(&s.w.Spec.Schedule, now)
+	if err != nil {
+		return nil
+	}
+	next, ok := compiled.PresentOrNext(now)
+	if !ok {
+		return nil
+	}
+	var list v1alpha1.ChangeFreezeList
+	if err := s.c.List(ctx, &list); err != nil {
+		return []string{fmt.Sprintf("not known, since freezes cannot be read: %v", err)}
+	}
+	opens := next.Start
+	if now.After(opens) {
+		opens = now
+	}
+	over := change.FreezesOver(s.w, list.Items, opens, next.End)
+	var out []string
+	for _, f := range over {
+		out = append(out, freezeLine(f))
+	}
+	if len(over) > 0 {
+		out = append(out, leaves(over, opens, next.End))
+	}
+	return out
+}
+
+func freezeLine(f change.Freezing) string {
+	who, until := "somebody", "until it is lifted"
+	if f.Freeze.Spec.RequestedBy != nil {
+		who = plain(f.Freeze.Spec.RequestedBy.Username)
+	}
+	if !f.End.IsZero() {
+		until = "to " + change.Instant(f.End)
+	}
+	return fmt.Sprintf("%q holds from %s %s (%s: %s); %s lifts it with: kubectl firebreak unfreeze %s",
+		f.Freeze.Name, change.Instant(f.Start), until, who, plain(f.Freeze.Spec.Reason), who, f.Freeze.Name)
+}
+
+func leaves(over []change.Freezing, opens, closes time.Time) string {
+	at, ok := change.FirstUnfrozen(over, opens, closes)
+	switch {
+	case !ok:
+		return "so the window does not open, unless the freeze is lifted"
+	case at.Equal(opens):
+		return "so the window opens, and closes while the freeze holds"
+	}
+	return "so the window can be used from " + change.Instant(at)
+}

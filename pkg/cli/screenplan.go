@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	udiff "github.com/aymanbagabas/go-udiff"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/workload"
+)
+
+// plan prints everything that the plan pins, and for what exists already, what changes.
+func (s *screen) plan(ctx context.Context) {
+	if s.w.Spec.Plan == nil {
+		s.line("plan", "none: whatever is in scope may run")
+		return
+	}
+	printed := map[string]string{}
+	for i := range s.w.Spec.Plan.Workloads {
+		p := &s.w.Spec.Plan.Workloads[i]
+		name := fmt.Sprintf("%s %s", p.Kind, plain(join(p.Names)))
+		s.line("plan", fmt.Sprintf("%s %s", name, p.Digest))
+		if same := printed[p.Digest]; same != "" && len(p.Fields) > 0 {
+			fmt.Fprintf(s.Out, "                the same as %s\n", same)
+			continue
+		}
+		printed[p.Digest] = name
+		for _, l := range fieldLines(p) {
+			fmt.Fprintf(s.Out, "                %s\n", l)
+		}
+		s.compare(ctx, p)
+	}
+}
+
+// fieldLines returns the lines of all fields of an entry.
+func fieldLines(p *v1alpha1.PlannedWorkload) []string {
+	var out []string
+	for _, f := range p.Fields {
+		out = append(out, fieldOf(p, f)...)
+	}
+	return out
+}
+
+func fieldOf(p *v1alpha1.PlannedWorkload, f v1alpha1.PlannedField) []string {
+	path := plain(f.Path)
+	switch old := strings.HasPrefix(p.Digest, change.DigestVersion+":"); {
+	case f.Text == "" && old:
+		return []string{path + ": pinned by its digest, and not said: the window was requested with an older version"}
+	case f.Text == "":
+		return []string{path + ": NOT SHOWN, since the window does not say it; compare it with: kubectl firebreak approve WINDOW -f FILE"}
+	case old:
+		return []string{path + " = " + plain(f.Text)}
+	}
+	lines := said(f.Text)
+	if len(lines) == 1 {
+		return []string{path + " = " + lines[0]}
+	}
+	out := []string{path + ":"}
+	for _, l := range lines {
+		out = append(out, "  | "+l)
+	}
+	return out
+}
+
+// unsaid returns the paths of fields that the window pins and does not say.
+func unsaid(w *v1alpha1.ChangeWindow) []string {
+	if w.Spec.Plan == nil {
+		return nil
+	}
+	var out []string
+	for _, p := range w.Spec.Plan.Workloads {
+		for _, f := range p.Fields {
+			if f.Text == "" && !strings.HasPrefix(p.Digest, change.DigestVersion+":") {
+				out = append(out, fmt.Sprintf("%s of %s %s", plain(f.Path), p.Kind, plain(join(p.Names))))
+			}
+		}
+	}
+	return out
+}
+
+// compare prints how an entry differs from what is stored under its name, or else from what ran last under that name.
+func (s *screen) compare(ctx context.Context, p *v1alpha1.PlannedWorkload) {
+	if len(p.Fields) == 0 || len(p.Names) != 1 || strings.ContainsAny(string(p.Names[0]), "*?") {
+		return
+	}
+	what, before := s.stored(ctx, p)
+	if before == nil {
+		what, before = s.last(ctx, p)
+	}
+	if before == nil {
+		fmt.Fprintf(s.Out, "                (%s)\n", what)
+		return
+	}
+	then := strings.Join(fieldLines(before), "\n") + "\n"
+	now := strings.Join(fieldLines(p), "\n") + "\n"
+	if then == now {
+		fmt.Fprintf(s.Out, "                (the same as %s)\n", what)
+		return
+	}
+	fmt.Fprintf(s.Out, "                (what changes, compared with %s)\n", what)
+	for l := range strings.Lines(udiff.Unified(what, "this plan", then, now)) {
+		fmt.Fprintf(s.Out, "                %s\n", strings.TrimSuffix(l, "\n"))
+	}
+}
+
+// stored returns the plan of the object that exists under the name of an entry, by the entry's algorithm.
+func (s *screen) stored(ctx context.Context, p *v1alpha1.PlannedWorkload) (string, *v1alpha1.PlannedWorkload) {
+	gk := schema.GroupKind{Group: p.Group, Kind: p.Kind}
+	kind, ok := workload.KindOf(gk)
+	if !ok {
+		return "", nil
+	}
+	var u unstructured.Unstructured
+	u.SetGroupVersionKind(kind.GroupVersionKind())
+	err := s.c.Get(ctx, client.ObjectKey{Namespace: s.w.Namespace, Name: string(p.Names[0])}, &u)
+	if err != nil {
+		if apierrors.IsNotFound(err) {
+			return fmt.Sprintf("nothing of that name exists in namespace %s", s.w.Namespace), nil
+		}
+		return fmt.Sprintf("what is stored cannot be read: %v", err), nil
+	}
+	raw, err := json.Marshal(u.Object)
+	if err != nil {
+		return "", nil
+	}
+	work, err := workload.Of(gk, raw)
+	if err != nil {
+		return "", nil
+	}
+	contents, err := configMaps(ctx, s.c, s.w.Namespace, change.ConfigMapsOf(&work.Template), nil)
+	if err != nil {
+		contents = nil
+	}
+	by := change.PlanOf(work, contents).By(p.Digest)
+	if by == nil {
+		return "", nil
+	}
+	return "what is stored", &v1alpha1.PlannedWorkload{ScopedResource: p.ScopedResource, Digest: by.Digest, Fields: by.Fields}
+}
+
+// last returns the entry for an object of the same name in the window that was used for it last.
+func (s *screen) last(ctx context.Context, p *v1alpha1.PlannedWorkload) (string, *v1alpha1.PlannedWorkload) {
+	var list v1alpha1.ChangeWindowList
+	if err := s.c.List(ctx, &list, client.InNamespace(s.w.Namespace)); err != nil {
+		return fmt.Sprintf("nothing of that name exists, and earlier windows cannot be read: %v", err), nil
+	}
+	var used *v1alpha1.ChangeWindow
+	var entry *v1alpha1.PlannedWorkload
+	for i := range list.Items {
+		w := &list.Items[i]
+		if w.UID == s.w.UID || w.Spec.Plan == nil || w.Status.Executions.Count == 0 || used != nil && w.CreationTimestamp.Before(&used.CreationTimestamp) {
+			continue
+		}
+		for k := range w.Spec.Plan.Workloads {
+			if e := &w.Spec.Plan.Workloads[k]; e.Group == p.Group && e.Kind == p.Kind && join(e.Names) == join(p.Names) && len(e.Fields) > 0 {
+				used, entry = w, e
+			}
+		}
+	}
+	if used == nil {
+		return "no window was used for it before", nil
+	}
+	return fmt.Sprintf("what ran under window %s", used.Name), entry
+}
