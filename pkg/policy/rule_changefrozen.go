@@ -26,7 +26,7 @@ func changeFrozen(c *PreparedRequest, j *Judgement) []Finding {
 	return []Finding{{
 		Rule: v1alpha1.RuleChangeFrozen, Action: estate.Strictest(prod, v1alpha1.RuleChangeFrozen),
 		Target: f.Name, Environment: prod[0].Name,
-		Message: change.FreezeInForce(f, named(prod), c.At()), Remedy: wayOut(j),
+		Message: change.FreezeInForce(f, named(prod), c.At()), Remedy: c.wayOut(j),
 	}}
 }
 
@@ -55,11 +55,16 @@ func (j *Judgement) overridden() bool {
 	return a.nearest != nil && a.nearest.Overrides(a.query)
 }
 
-// wayOut returns the way out of a freeze: to have an emergency that overrides it approved or, without one, to wait.
-func wayOut(j *Judgement) string {
+// wayOut returns the ways out of a freeze: to have an emergency that overrides it approved or, without one, to wait, to have it lifted, or to
+// open one.
+func (c *PreparedRequest) wayOut(j *Judgement) string {
 	a := j.frozen()
 	if !a.covered() || a.nearest.Window.Spec.Type != v1alpha1.WindowEmergency || !a.nearest.Window.Spec.OverridesFreeze {
-		return "wait until the freeze is over, or ask whoever froze it"
+		lift := "have the freeze lifted: kubectl firebreak unfreeze " + j.freeze.Name
+		if !c.requester.Person {
+			return "wait until it is over, or " + lift
+		}
+		return lift + ", or: kubectl firebreak emergency --override-freeze" + c.inNamespace()
 	}
 	missing := max(1, int(a.query.Controls.RequiredApprovals)) - len(a.nearest.Approvals.Names)
 	return a.haveApproved(missing)
@@ -230,4 +235,12 @@ func sameBody(a, b *object) bool {
 	}
 	x, y := bodyOf(a), bodyOf(b)
 	return x != nil && y != nil && equalJSON(x, y)
+}
+
+// inNamespace returns the flag by which a command names the request's namespace; it is empty if there is none.
+func (c *PreparedRequest) inNamespace() string {
+	if c.req.Namespace == "" {
+		return ""
+	}
+	return " -n " + c.req.Namespace
 }
