@@ -1,6 +1,7 @@
 package change
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -52,7 +53,7 @@ func overrun(v *Verdict, q *Query) string {
 // planned compares the plan that would run with the approved plan.
 func planned(v *Verdict, q *Query, _ *State) string {
 	if q.Pin != "" {
-		return pinned(v.Window.Spec.Plan, q)
+		return pinned(v, q)
 	}
 	if v.Window.Spec.Plan == nil || q.Plan == nil {
 		return ""
@@ -71,10 +72,15 @@ func planned(v *Verdict, q *Query, _ *State) string {
 	if len(v.Differences) == 0 {
 		return ""
 	}
+	return differing(v.Differences)
+}
+
+// differing joins differences into a clause.
+func differing(list []Difference) string {
 	texts := make([]string, 0, maxShownDifferences+1)
-	for i, d := range v.Differences {
+	for i, d := range list {
 		if i == maxShownDifferences {
-			texts = append(texts, fmt.Sprintf("and %d more", len(v.Differences)-i))
+			texts = append(texts, fmt.Sprintf("and %d more", len(list)-i))
 			break
 		}
 		texts = append(texts, d.String())
@@ -83,16 +89,24 @@ func planned(v *Verdict, q *Query, _ *State) string {
 }
 
 // pinned compares the spec of an object of Firebreak's own kinds with the approved digest.
-func pinned(p *v1alpha1.Plan, q *Query) string {
-	if p != nil {
-		for _, e := range p.Workloads {
-			if e.Group == q.Group && e.Kind == q.Kind && (slices.Contains(e.Names, v1alpha1.Glob(q.Name)) || !q.MustPin && matchName(e.Names, q.Name)) {
-				if e.Digest == q.Pin {
-					return ""
-				}
-				return fmt.Sprintf("it was approved for the spec with digest %s, and this one has %s", e.Digest, q.Pin)
+func pinned(v *Verdict, q *Query) string {
+	first := ""
+	if p := v.Window.Spec.Plan; p != nil {
+		for i := range p.Workloads {
+			e := &p.Workloads[i]
+			if e.Group != q.Group || e.Kind != q.Kind || !slices.Contains(e.Names, v1alpha1.Glob(q.Name)) && (q.MustPin || !matchName(e.Names, q.Name)) {
+				continue
 			}
+			why := specDiffers(v, e, q)
+			if why == "" {
+				v.Differences = nil
+				return ""
+			}
+			first = cmp.Or(first, why)
 		}
+	}
+	if first != "" {
+		return first
 	}
 	if q.MustPin {
 		return fmt.Sprintf("it does not say for which spec, and this one has digest %s", q.Pin)
@@ -131,6 +145,9 @@ func plannedFor(p *v1alpha1.Plan, q *Query) *v1alpha1.PlannedWorkload {
 
 // PlanDigest returns the digest of the plan that runs, by the algorithm of the window that covers it; empty: nothing is planned.
 func (v *Verdict) PlanDigest(q *Query) string {
+	if q.Plan == nil && q.Spec != nil && v.Window.Spec.Plan != nil && slices.ContainsFunc(v.Window.Spec.Plan.Workloads, func(e v1alpha1.PlannedWorkload) bool { return e.Digest == q.Spec.Digest }) {
+		return q.Spec.Digest
+	}
 	if q.Plan == nil {
 		return q.Pin
 	}

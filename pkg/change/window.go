@@ -42,6 +42,8 @@ type Query struct {
 	// deletions. A window may pin it, as it pins a workload, and must do so if MustPin is set.
 	Pin     string
 	MustPin bool
+	// Spec is the plan of that spec; it is nil where Pin is empty, and for deletions.
+	Spec *Plan
 	// Deadline is the activeDeadlineSeconds of a Job; it is 0 if the Job has none.
 	Deadline time.Duration
 	// Key identifies the execution: a request with the same key is a repeat of it.

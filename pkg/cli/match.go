@@ -27,7 +27,8 @@ func (e *env) matches(ctx context.Context, c client.Client, w *v1alpha1.ChangeWi
 			return fmt.Errorf("%s, document %d: %w", d.File, d.Index, d.Err)
 		}
 		gk := d.Object.GroupVersionKind().GroupKind()
-		if !workload.HasTemplate(gk) {
+		own := change.PinsSpec(gk.Group, gk.Kind)
+		if !own && !workload.HasTemplate(gk) {
 			continue
 		}
 		entry := entryFor(w.Spec.Plan, gk, d.Object.GetName())
@@ -36,7 +37,12 @@ func (e *env) matches(ctx context.Context, c client.Client, w *v1alpha1.ChangeWi
 			differ++
 			continue
 		}
-		p, err := e.planOf(ctx, c, w.Namespace, d.Object, docs)
+		var p *change.Plan
+		if own {
+			p, err = e.specPlan(ctx, d.Object)
+		} else {
+			p, err = e.planOf(ctx, c, w.Namespace, d.Object, docs)
+		}
 		if err != nil {
 			return err
 		}

@@ -53,6 +53,14 @@ func (e *env) include(ctx context.Context, c client.Client, w *v1alpha1.ChangeWi
 	}
 	r := v1alpha1.ScopedResource{Group: gk.Group, Kind: gk.Kind, Names: []v1alpha1.Glob{v1alpha1.Glob(name)}}
 	w.Spec.Scope.Resources = append(w.Spec.Scope.Resources, r)
+	if change.PinsSpec(gk.Group, gk.Kind) && planned(w.Spec.Scope.Operations) {
+		p, err := e.specPlan(ctx, u)
+		if err != nil {
+			return err
+		}
+		plan.Workloads = append(plan.Workloads, v1alpha1.PlannedWorkload{ScopedResource: r, Digest: p.Digest, Fields: p.Fields})
+		return nil
+	}
 	if !workload.HasTemplate(gk) || !planned(w.Spec.Scope.Operations) {
 		return nil
 	}

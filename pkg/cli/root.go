@@ -113,7 +113,7 @@ func mapper(cfg *rest.Config) (meta.RESTMapper, error) {
 	for _, k := range []string{v1alpha1.KindChangeWindow, v1alpha1.KindChangeApproval, v1alpha1.KindChangeExecution} {
 		own.Add(v1alpha1.GVK(k), meta.RESTScopeNamespace)
 	}
-	for _, k := range []string{v1alpha1.KindEnvironment, v1alpha1.KindChangeFreeze} {
+	for _, k := range []string{v1alpha1.KindEnvironment, v1alpha1.KindDataStore, v1alpha1.KindExemption, v1alpha1.KindChangeFreeze} {
 		own.Add(v1alpha1.GVK(k), meta.RESTScopeRoot)
 	}
 	return meta.FirstHitRESTMapper{MultiRESTMapper: meta.MultiRESTMapper{own, rest}}, nil

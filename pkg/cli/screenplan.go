@@ -92,7 +92,7 @@ func (s *screen) compare(ctx context.Context, p *v1alpha1.PlannedWorkload) {
 		return
 	}
 	what, before := s.stored(ctx, p)
-	if before == nil {
+	if before == nil && !change.PinsSpec(p.Group, p.Kind) {
 		what, before = s.last(ctx, p)
 	}
 	if before == nil {
@@ -113,6 +113,9 @@ func (s *screen) compare(ctx context.Context, p *v1alpha1.PlannedWorkload) {
 
 // stored returns the plan of the object that exists under the name of an entry, by the entry's algorithm.
 func (s *screen) stored(ctx context.Context, p *v1alpha1.PlannedWorkload) (string, *v1alpha1.PlannedWorkload) {
+	if change.PinsSpec(p.Group, p.Kind) {
+		return s.storedSpec(ctx, p)
+	}
 	gk := schema.GroupKind{Group: p.Group, Kind: p.Kind}
 	kind, ok := workload.KindOf(gk)
 	if !ok {

@@ -161,6 +161,9 @@ func (c *PreparedRequest) question(together []*Demand) *change.Query {
 	}
 	// Until Firebreak applies what the chart's values declare, others than the holder of the window may write it.
 	q.Pin, q.MustPin = c.pin(), c.firebreak()
+	if spec, ok := c.specified(); ok {
+		q.Spec = change.SpecPlan(spec)
+	}
 	return q
 }
 
@@ -235,11 +238,11 @@ func (c *PreparedRequest) firebreak() bool {
 	return c.requester.Account == c.est.FirebreakAccount && c.requester.AccountNamespace == c.est.FirebreakNamespace
 }
 
-// pin returns the digest of the spec that an Environment or DataStore is to have; it is empty if the request is about neither. A deletion
+// pin returns the digest of the spec that an Environment, DataStore or Exemption is to have; it is empty if the request is about none. A deletion
 // is pinned only if Firebreak makes it.
 func (c *PreparedRequest) pin() string {
 	switch {
-	case c.own.environment == nil && c.own.store == nil && c.own.oldEnvironment == nil && c.own.oldStore == nil:
+	case !change.PinsSpec(c.req.Kind.Group, c.req.Kind.Kind) || c.req.SubResource != "":
 		return ""
 	case c.new == nil && c.firebreak():
 		return change.SpecDigest(nil)
@@ -247,6 +250,15 @@ func (c *PreparedRequest) pin() string {
 		return ""
 	}
 	return change.SpecDigest(c.new.generic()["spec"])
+}
+
+// specified returns the spec that an object of a kind whose windows pin it is to have, and false if the request is about none.
+func (c *PreparedRequest) specified() (map[string]any, bool) {
+	if c.new == nil || c.pin() == "" {
+		return nil, false
+	}
+	spec, ok := c.new.generic()["spec"].(map[string]any)
+	return spec, ok
 }
 
 // before returns the workload that ran before, or nil if there was none.

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -135,6 +136,10 @@ func (c *PreparedRequest) validInterval(path *field.Path, s *v1alpha1.Schedule, 
 }
 
 func validPlan(path *field.Path, w *v1alpha1.ChangeWindow, controls *estate.Controls) field.ErrorList {
+	if open := change.Unpinned(&w.Spec); len(open) > 0 && w.Spec.Type != v1alpha1.WindowEmergency {
+		return field.ErrorList{field.Required(path, fmt.Sprintf(
+			"a window for %s %s says what its spec is to be; kubectl firebreak request -f MANIFEST fills it in", open[0].Kind, joined(open[0].Names)))}
+	}
 	if w.Spec.Plan == nil {
 		if controls.RequirePlan && w.Spec.Type != v1alpha1.WindowEmergency && runsSomething(&w.Spec.Scope) {
 			return field.ErrorList{field.Required(path, "the environment requires that a window which creates or updates workloads pins what may run; kubectl firebreak request computes it from the manifest")}
@@ -149,6 +154,14 @@ func validPlan(path *field.Path, w *v1alpha1.ChangeWindow, controls *estate.Cont
 		}
 	}
 	return errs
+}
+
+func joined(names []v1alpha1.Glob) string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = strconv.Quote(string(n))
+	}
+	return strings.Join(out, ", ")
 }
 
 func runsSomething(s *v1alpha1.Scope) bool {

@@ -1,0 +1,53 @@
+package change
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+)
+
+// SpecPlan returns the plan of an object of Firebreak's own kinds: each field of its spec, as the API server stores it.
+func SpecPlan(spec map[string]any) *Plan {
+	b := builder{version: PlanVersion, fields: map[string]v1alpha1.PlannedField{}}
+	for key, value := range spec {
+		b.add("spec."+key, value, "")
+	}
+	p := b.plan()
+	p.V1 = &Plan{Digest: SpecDigest(spec)}
+	return p
+}
+
+// PinsSpec reports whether a window for a kind pins the spec that its objects are to have.
+func PinsSpec(group, kind string) bool {
+	return group == v1alpha1.GroupName && slices.Contains([]string{v1alpha1.KindEnvironment, v1alpha1.KindDataStore, v1alpha1.KindExemption}, kind)
+}
+
+// Unpinned returns the resources in a window's scope of which the window must say what their spec is to be, and does not: those that it
+// lets be created or updated.
+func Unpinned(w *v1alpha1.ChangeWindowSpec) []v1alpha1.ScopedResource {
+	if !slices.Contains(w.Scope.Operations, v1alpha1.OperationCreate) && !slices.Contains(w.Scope.Operations, v1alpha1.OperationUpdate) {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(w.Scope.Resources), func(r v1alpha1.ScopedResource) bool {
+		return !PinsSpec(r.Group, r.Kind) || !slices.ContainsFunc(r.Names, func(name v1alpha1.Glob) bool {
+			return strings.ContainsAny(string(name), "*?") || w.Plan == nil || !slices.ContainsFunc(w.Plan.Workloads, func(p v1alpha1.PlannedWorkload) bool {
+				return p.Group == r.Group && p.Kind == r.Kind && slices.Contains(p.Names, name)
+			})
+		})
+	})
+}
+
+// specDiffers compares the spec of an object of Firebreak's own kinds with an entry.
+func specDiffers(v *Verdict, e *v1alpha1.PlannedWorkload, q *Query) string {
+	if e.Digest == q.Pin || q.Spec != nil && e.Digest == q.Spec.Digest {
+		return ""
+	}
+	if q.Spec == nil || len(e.Fields) == 0 {
+		return fmt.Sprintf("it was approved for the spec with digest %s, and this one has %s", e.Digest, cmp.Or(q.Pin, "none"))
+	}
+	v.Differences = Differences(e, q.Spec)
+	return differing(v.Differences)
+}
