@@ -9,15 +9,54 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
-// SpecPlan returns the plan of an object of Firebreak's own kinds: each field of its spec, as the API server stores it.
-func SpecPlan(spec map[string]any) *Plan {
+// SpecPlan returns the plan of an object of one of Firebreak's own kinds: each field of its spec, as the API server stores it.
+func SpecPlan(kind string, spec map[string]any) *Plan {
 	b := builder{version: PlanVersion, fields: map[string]v1alpha1.PlannedField{}}
-	for key, value := range spec {
-		b.add("spec."+key, value, "")
+	whole, err := defaulted(kind, spec)
+	if err != nil {
+		whole = spec // no such kind
+	}
+	for key, value := range whole {
+		below, ok := value.(map[string]any)
+		if !ok {
+			b.setting("spec."+key, value)
+		}
+		for name, item := range below {
+			b.setting("spec."+key+"."+name, item)
+		}
 	}
 	p := b.plan()
 	p.V1 = &Plan{Digest: SpecDigest(spec)}
 	return p
+}
+
+// setting adds one setting of a spec, unless it says nothing: omitted and empty settings mean the same.
+func (b *builder) setting(path string, value any) {
+	if value = pruned(value); value != nil {
+		b.say(path, value)
+	}
+}
+
+// pruned returns a value without the empty objects and lists in it; nil: nothing is left.
+func pruned(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, item := range v {
+			if item = pruned(item); item != nil {
+				out[k] = item
+			}
+		}
+		if len(out) > 0 {
+			return out
+		}
+		return nil
+	case []any:
+		if len(v) == 0 {
+			return nil
+		}
+	}
+	return value
 }
 
 // PinsSpec reports whether a window for a kind pins the spec that its objects are to have.

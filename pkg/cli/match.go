@@ -39,7 +39,7 @@ func (e *env) matches(ctx context.Context, c client.Client, w *v1alpha1.ChangeWi
 		}
 		var p *change.Plan
 		if own {
-			p, err = e.specPlan(ctx, d.Object)
+			p, err = specPlan(d.Object)
 		} else {
 			p, err = e.planOf(ctx, c, w.Namespace, d.Object, docs)
 		}

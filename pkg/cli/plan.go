@@ -54,7 +54,7 @@ func (e *env) include(ctx context.Context, c client.Client, w *v1alpha1.ChangeWi
 	r := v1alpha1.ScopedResource{Group: gk.Group, Kind: gk.Kind, Names: []v1alpha1.Glob{v1alpha1.Glob(name)}}
 	w.Spec.Scope.Resources = append(w.Spec.Scope.Resources, r)
 	if change.PinsSpec(gk.Group, gk.Kind) && planned(w.Spec.Scope.Operations) {
-		p, err := e.specPlan(ctx, u)
+		p, err := specPlan(u)
 		if err != nil {
 			return err
 		}

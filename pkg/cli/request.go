@@ -161,10 +161,24 @@ func (e *env) window(ctx context.Context, c client.Client, ns string, docs []doc
 	if len(plan.Workloads) > 0 {
 		w.Spec.Plan = &plan
 	}
+	if o.when.maxExecutions == 0 {
+		o.when.maxExecutions = runs(&plan) // the window points at it
+	}
 	if w.Name == "" {
 		w.Name = fmt.Sprintf("%s-%s", strings.TrimSuffix(firstName(w), "-"), suffix)
 	}
 	return w, nil
+}
+
+// runs returns how often a window is used if each object of its plan is run once. What a CronJob makes is the CronJob's.
+func runs(p *v1alpha1.Plan) int32 {
+	n := int32(0)
+	for i, e := range p.Workloads {
+		if i == 0 || p.Workloads[i-1].Kind != "CronJob" || p.Workloads[i-1].Digest != e.Digest {
+			n++
+		}
+	}
+	return max(1, n)
 }
 
 func firstName(w *v1alpha1.ChangeWindow) string {

@@ -28,7 +28,7 @@ func (o *when) flags(cmd *cobra.Command) {
 	f.StringVar(&o.timeZone, "time-zone", "", "zone of the cron, such as Europe/London")
 	f.StringVar(&o.validUntil, "valid-until", "", "when a window that recurs ends for good: RFC 3339, or +DURATION from now")
 	f.DurationVar(&o.duration, "duration", time.Hour, "how long it stays open, each time")
-	f.Int32Var(&o.maxExecutions, "max-executions", 1, "how often it may be used, each time")
+	f.Int32Var(&o.maxExecutions, "max-executions", 0, "how often it may be used, each time; default: once for each object that the manifests run")
 	cmd.MarkFlagsMutuallyExclusive("start", "cron")
 	cmd.MarkFlagsRequiredTogether("cron", "time-zone", "valid-until")
 }

@@ -162,7 +162,7 @@ func (c *PreparedRequest) question(together []*Demand) *change.Query {
 	// Until Firebreak applies what the chart's values declare, others than the holder of the window may write it.
 	q.Pin, q.MustPin = c.pin(), c.firebreak()
 	if spec, ok := c.specified(); ok {
-		q.Spec = change.SpecPlan(spec)
+		q.Spec = change.SpecPlan(c.req.Kind.Kind, spec)
 	}
 	return q
 }

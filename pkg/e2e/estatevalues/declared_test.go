@@ -246,12 +246,6 @@ func says(t *testing.T, what string) {
 }
 
 func isWeakenedUnderAWindow(t *testing.T) {
-	asks(t, "anything", "--digest DIGEST", "")
-	approves(t, "anything")
-	says(t, `window "anything" does not permit it, since it does not say for which spec, and this one has digest v1:sha256:`)
-	if _, err := the.Kubectl(t.Context(), the.UserConfig(stage.SRE), "delete", "changewindow", "anything", "-n", stage.Namespace); err != nil {
-		t.Fatal(err)
-	}
 	asks(t, "weaker")
 	says(t, `window "weaker" does not permit it, since it has 0 of 1 approvals`)
 	// Only the approved plan is executed: values other than the approved ones wait.

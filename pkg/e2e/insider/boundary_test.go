@@ -152,7 +152,10 @@ func TestAWindowInFirebreaksNamespaceIsNotSelfApproved(t *testing.T) {
 	away := requested(t, sam, window(t, "away", func(w *v1alpha1.ChangeWindow) {
 		w.Namespace, w.Spec.Scope.Namespaces, w.Spec.Scope.Clusters = stage.Namespace, []string{"payments"}, []string{stage.Cluster}
 	}))
-	edge := requested(t, sam, boundary(t, "edge", "production"))
+	edge := requested(t, sam, boundary(t, "edge", "production", func(spec map[string]any) {
+		control, _ := spec["changeControl"].(map[string]any)
+		control["requiredApprovals"] = int64(0)
+	}))
 	t.Cleanup(func() { _ = c.Delete(afterwards(t), edge) })
 	for _, w := range []*v1alpha1.ChangeWindow{away, edge} {
 		refused(t, c.Create(t.Context(), word(w, w.Name, "")), own(w.Name, w.Name))

@@ -3,10 +3,12 @@ package insider
 import (
 	"testing"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
@@ -26,9 +28,15 @@ func listed(t *testing.T) {
 	if get(); len(env.Spec.ChangeControl.AutomatedRequesters) > 0 {
 		return
 	}
-	w := boundary(t, "listed", "production")
+	w := boundary(t, "listed", "production", func(spec map[string]any) {
+		identities, _ := spec["identities"].(map[string]any)
+		identities["serviceAccounts"], identities["jobLaunchers"] = []any{"ci/*"}, []any{"ci/launcher"}
+		control, _ := spec["changeControl"].(map[string]any)
+		control["automatedRequesters"], control["approvers"] = []any{"ci/releaser"}, map[string]any{"groups": []any{"sre"}}
+	})
 	w.Spec.Scope.Operations = append(w.Spec.Scope.Operations, v1alpha1.OperationCreate)
 	w.Spec.Scope.Resources[0].Names = append(w.Spec.Scope.Resources[0].Names, "vault")
+	pin(w, "vault", map[string]any{"tier": "Production", "namespaces": map[string]any{"names": []any{"vault-*"}}, "identities": map[string]any{}})
 	*w.Spec.MaxExecutions = 2
 	approvedBy(t, robin, requested(t, sam, w))
 	vault := environment("vault")
@@ -56,8 +64,37 @@ func environment(name string) *v1alpha1.Environment {
 	return e
 }
 
-// boundary returns a window in Firebreak's namespace, by which one Environment may be edited once.
-func boundary(t *testing.T, name, object string) *v1alpha1.ChangeWindow {
+// boundary returns a window in Firebreak's namespace, by which one Environment may be edited once, as edit does it.
+func boundary(t *testing.T, name, object string, edit func(spec map[string]any)) *v1alpha1.ChangeWindow {
+	t.Helper()
+	var u unstructured.Unstructured
+	u.SetGroupVersionKind(v1alpha1.GVK(v1alpha1.KindEnvironment))
+	if err := as(t, sam).Get(t.Context(), client.ObjectKey{Name: object}, &u); err != nil {
+		t.Fatal(err)
+	}
+	spec, _, err := unstructured.NestedMap(u.Object, "spec")
+	if err != nil {
+		t.Fatal(err)
+	}
+	edit(spec)
+	w := edits(t, name, object)
+	pin(w, object, spec)
+	return w
+}
+
+// pin has a window say what the spec of an Environment is to be.
+func pin(w *v1alpha1.ChangeWindow, object string, spec map[string]any) {
+	p := change.SpecPlan(v1alpha1.KindEnvironment, spec)
+	if w.Spec.Plan == nil {
+		w.Spec.Plan = &v1alpha1.Plan{}
+	}
+	w.Spec.Plan.Workloads = append(w.Spec.Plan.Workloads, v1alpha1.PlannedWorkload{
+		ScopedResource: v1alpha1.ScopedResource{Group: v1alpha1.GroupName, Kind: v1alpha1.KindEnvironment, Names: []v1alpha1.Glob{v1alpha1.Glob(object)}},
+		Digest:         p.Digest, Fields: p.Fields,
+	})
+}
+
+func edits(t *testing.T, name, object string) *v1alpha1.ChangeWindow {
 	t.Helper()
 	return window(t, name, func(w *v1alpha1.ChangeWindow) {
 		w.Namespace, w.Spec.Plan = stage.Namespace, nil

@@ -14,6 +14,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -144,7 +145,12 @@ func (l *live) do(s step, at time.Time) outcome {
 	ctx, c := l.t.Context(), l.people[s.person]
 	switch s.op {
 	case request:
-		return l.create(c, windowOf(s.name, s.draft, at))
+		var env unstructured.Unstructured
+		env.SetGroupVersionKind(v1alpha1.GVK(v1alpha1.KindEnvironment))
+		if err := l.admin.Get(ctx, client.ObjectKey{Name: "production"}, &env); err != nil {
+			l.t.Fatal(err)
+		}
+		return l.create(c, pinning(windowOf(s.name, s.draft, at), &env))
 	case approve, reject:
 		var w v1alpha1.ChangeWindow
 		key := client.ObjectKey{Namespace: windowOf(s.name, s.draft, at).Namespace, Name: s.key(s.name)}

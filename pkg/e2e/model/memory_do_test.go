@@ -18,7 +18,7 @@ import (
 func (m *memory) do(s step, at time.Time) outcome {
 	switch s.op {
 	case request:
-		return m.create(s.person, "changewindows", windowOf(s.name, s.draft, at), false, none)
+		return m.create(s.person, "changewindows", pinning(windowOf(s.name, s.draft, at), m.env), false, none)
 	case approve, reject:
 		w, ok := apistore.Find[*v1alpha1.ChangeWindow](m.store, s.key(s.name))
 		if !ok {

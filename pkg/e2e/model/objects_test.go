@@ -5,6 +5,8 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
@@ -90,4 +92,25 @@ func freezeOf(name string, at time.Time, lasts time.Duration) *v1alpha1.ChangeFr
 		f.Spec.Schedule = &v1alpha1.Schedule{End: &end}
 	}
 	return f
+}
+
+// pinning has a window of the boundary pin every spec of the Environment that a step may write.
+func pinning(w *v1alpha1.ChangeWindow, environment any) *v1alpha1.ChangeWindow {
+	if w.Spec.Scope.Resources[0].Kind != v1alpha1.KindEnvironment {
+		return w
+	}
+	w.Spec.Plan = &v1alpha1.Plan{}
+	for n := range int64(3) {
+		u, err := runtime.DefaultUnstructuredConverter.ToUnstructured(environment)
+		if err == nil {
+			err = unstructured.SetNestedField(u, n, "spec", "changeControl", "requiredApprovals")
+		}
+		if err != nil {
+			panic(err) // plain data can always be converted
+		}
+		spec, _, _ := unstructured.NestedMap(u, "spec")
+		p := change.SpecPlan(v1alpha1.KindEnvironment, spec)
+		w.Spec.Plan.Workloads = append(w.Spec.Plan.Workloads, v1alpha1.PlannedWorkload{ScopedResource: w.Spec.Scope.Resources[0], Digest: p.Digest, Fields: p.Fields})
+	}
+	return w
 }
