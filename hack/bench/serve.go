@@ -161,8 +161,10 @@ func fleet(hosts int) estate.Input {
 		for j := range min(10, hosts) {
 			d.Spec.Hosts = append(d.Spec.Hosts, fmt.Sprintf("db-%d.%s.rds.example.com", i+j, tier))
 		}
-		kept, _ := stores.Reduce(&d)
-		in.DataStores = append(in.DataStores, kept.(v1alpha1.DataStore))
+		if kept, _ := stores.Reduce(&d); kept != nil {
+			store, _ := kept.(v1alpha1.DataStore)
+			in.DataStores = append(in.DataStores, store)
+		}
 	}
 	return in
 }

@@ -36,7 +36,8 @@ func TestScreens(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			raw, err := yaml.YAMLToJSON([]byte(window[strings.Index(window, "apiVersion:"):]))
+			_, object, _ := strings.Cut(window, "apiVersion:") // a note may stand before it
+			raw, err := yaml.YAMLToJSON([]byte("apiVersion:" + object))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -55,20 +56,24 @@ func TestScreens(t *testing.T) {
 					}
 				}
 			}
-			golden := strings.TrimSuffix(file, ".yaml") + ".golden"
-			if *updateScreens {
-				if err := os.WriteFile(golden, []byte(screen), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), screen); diff != "" {
-				t.Errorf("the screen differs (-want +got):\n%s", diff)
-			}
+			compareGolden(t, strings.TrimSuffix(file, ".yaml")+".golden", screen)
 		})
+	}
+}
+
+func compareGolden(t *testing.T, golden, screen string) {
+	t.Helper()
+	if *updateScreens {
+		if err := os.WriteFile(golden, []byte(screen), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), screen); diff != "" {
+		t.Errorf("the screen differs (-want +got):\n%s", diff)
 	}
 }
 

@@ -114,10 +114,9 @@ func flagBefore(words []string, i int) string {
 	if name := strings.TrimLeft(flag, "-"); Names(name) {
 		return name
 	}
-	switch program := base(words[0]); {
-	case program == "redis-cli" && flag == "-a", program == "curl" && (flag == "-u" || flag == "--user" || flag == "-U" || flag == "--proxy-user"),
-		strings.HasPrefix(program, "ldap") && flag == "-w", strings.HasPrefix(program, "mongo") && flag == "-p", program == "sshpass" && flag == "-p",
-		program == "sqlcmd" && flag == "-P", program == "isql" && flag == "-P", program == "cqlsh" && flag == "-p", program == "clickhouse-client" && flag == "-p":
+	switch base(words[0]) + " " + flag {
+	case "redis-cli -a", "curl -u", "curl --user", "curl -U", "curl --proxy-user", "ldapsearch -w", "ldapmodify -w", "ldapadd -w", "ldapdelete -w", "mongo -p",
+		"mongosh -p", "mongodump -p", "mongorestore -p", "mongoexport -p", "mongoimport -p", "sshpass -p", "sqlcmd -P", "isql -P", "bcp -P", "cqlsh -p":
 		return "password"
 	}
 	return ""

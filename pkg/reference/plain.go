@@ -70,23 +70,28 @@ func (r *reader) mayName(text string) bool {
 			i++
 			continue
 		}
-		w := textWord{text: text, begin: i, hash: hashOffset, numeric: true}
-		for i < len(text) && inWord(text[i]) {
-			c = text[i]
-			if c >= 'A' && c <= 'Z' {
-				c += 'a' - 'A'
-				w.upper = true
-			}
-			w.numeric = w.numeric && c >= '0' && c <= '9'
-			w.hash = (w.hash ^ uint64(c)) * hashPrime
-			i++
-		}
-		w.end = i
+		w := wordAt(text, i)
+		i = w.end
 		if r.telling(&w) {
 			return true
 		}
 	}
 	return false
+}
+
+// wordAt returns the word that begins at an index.
+func wordAt(text string, begin int) textWord {
+	w := textWord{text: text, begin: begin, end: begin, hash: hashOffset, numeric: true}
+	for ; w.end < len(text) && inWord(text[w.end]); w.end++ {
+		c := text[w.end]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+			w.upper = true
+		}
+		w.numeric = w.numeric && c >= '0' && c <= '9'
+		w.hash = (w.hash ^ uint64(c)) * hashPrime
+	}
+	return w
 }
 
 // textWord is the word text[begin:end].
@@ -124,11 +129,17 @@ func (r *reader) telling(t *textWord) bool {
 	if r.word(w, h, t.begin > 0 && t.text[t.begin-1] == '.' || t.end < len(t.text) && t.text[t.end] == '/') {
 		return true
 	}
-	if len(w) < 2 || len(w) > maxMark {
-		return false
-	}
 	if t.upper {
 		w = strings.ToLower(w)
+	}
+	return marks(w)
+}
+
+// marks reports whether a word in lower case says that what stands beside it has a meaning of its own: the command lines of clients of
+// clusters, clouds and stores, and the spellings of single products.
+func marks(w string) bool {
+	if len(w) < 2 || len(w) > maxMark {
+		return false
 	}
 	return clientOf(w) != noClient || strings.HasSuffix(w, "namespace") || strings.HasSuffix(w, "namespaces")
 }
