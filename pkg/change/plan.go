@@ -112,6 +112,12 @@ func (b *builder) plan() *Plan {
 		p.Fields = append(p.Fields, f)
 	}
 	slices.SortFunc(p.Fields, func(a, b v1alpha1.PlannedField) int { return cmp.Compare(a.Path, b.Path) })
+	said := 0
+	for i := range p.Fields {
+		if said += len(p.Fields[i].Text); said > maxPlanText {
+			p.Fields[i].Text = "" // the digest pins it all the same
+		}
+	}
 	p.Digest = fieldsDigest(b.version, p.Fields)
 	return p
 }
@@ -154,8 +160,11 @@ func (b *builder) value(path, text string) {
 
 // say adds a field by the present algorithm: with its value as JSON, in which credentials are hidden, and the digest of that text. Whoever
 // reads the text reads what the digest pins.
-func (b *builder) say(path string, value any) {
-	hidden, err := json.Marshal(concealed(path, value))
+func (b *builder) say(path string, value any) { b.hidden(path, concealed(path, value)) }
+
+// hidden adds a field whose credentials are hidden.
+func (b *builder) hidden(path string, value any) {
+	hidden, err := json.Marshal(value)
 	if err != nil {
 		return
 	}
@@ -188,6 +197,9 @@ func concealed(path string, value any) any {
 
 // maxText is the longest text of the first algorithm in bytes, maxSaid that of the present one.
 const maxText, maxSaid = 1024, 32 << 10
+
+// maxPlanText is how many bytes the texts of a plan have in all: a window is one object of the API server's.
+const maxPlanText = 256 << 10
 
 func fieldDigest(raw []byte) string {
 	sum := sha256.Sum256(raw)

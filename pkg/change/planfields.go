@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/firebreak-dev/firebreak/pkg/hide"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
@@ -129,7 +130,7 @@ func (b *builder) container(c workload.Container, t *workload.Template) {
 		b.unpinned = append(b.unpinned, fmt.Sprintf("%s %q", at("image"), c.Image))
 	}
 	b.command(at, c.Command)
-	b.add(at("args"), c.Args, "")
+	b.args(at, c.Command, c.Args)
 	b.add(at("workingDir"), c.WorkingDir, c.WorkingDir)
 	b.add(at("restartPolicy"), c.RestartPolicy, "")
 	b.env(at, c.Env)
@@ -229,6 +230,16 @@ func (b *builder) command(at func(string) string, words []string) {
 		return
 	}
 	b.add(at("command"), words, commandText(words))
+}
+
+// args pins the arguments. What is a credential among them depends on the program, which the command names.
+func (b *builder) args(at func(string) string, command, args []string) {
+	if b.first || len(command) == 0 || len(args) == 0 {
+		b.add(at("args"), args, "")
+		return
+	}
+	line := hide.Words(at("args"), slices.Concat(command, args))
+	b.hidden(at("args"), line[len(command):])
 }
 
 // commandText returns the program if it is a plain name or path.

@@ -3,6 +3,7 @@ package change
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"unicode/utf8"
@@ -169,7 +170,9 @@ func (b *builder) configMaps(t *workload.Template, contents Contents) {
 	if b.tooMany = len(uses) > MaxConfigMaps; b.tooMany {
 		return
 	}
-	for name, keys := range uses {
+	size := 0
+	for _, name := range slices.Sorted(maps.Keys(uses)) {
+		keys := uses[name]
 		data, ok := map[string][]byte(nil), false
 		if contents != nil {
 			data, ok = contents(name)
@@ -186,7 +189,6 @@ func (b *builder) configMaps(t *workload.Template, contents Contents) {
 				b.missing(fmt.Sprintf("configMaps[%q]", name), "empty")
 			}
 		}
-		size := 0
 		for _, k := range keys {
 			size += len(data[k])
 		}
@@ -201,8 +203,9 @@ func (b *builder) configMaps(t *workload.Template, contents Contents) {
 	}
 }
 
-// maxContent is how many bytes the keys of a ConfigMap may have that a plan shows: credentials are looked for in all that it shows.
-const maxContent = 128 << 10
+// maxContent is how many bytes the ConfigMaps may have that a plan shows, in the order of their names: credentials are looked for in all that
+// it shows.
+const maxContent = 256 << 10
 
 // content adds a key of a ConfigMap, with what it says if it is a text that is short enough.
 func (b *builder) content(path, key string, v []byte, show bool) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,6 +35,12 @@ what the window pins, and approves nothing that differs.`,
   kubectl firebreak approve reindex-20261127-090000 -n payments -f reindex.yaml`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(o.files) > 0 && len(args) > 1 {
+				return errors.New("--filename is compared with one window; approve the windows one by one")
+			}
+			if slices.Contains(o.files, "-") && !o.yes {
+				return errors.New("--filename - takes what you would type; give --yes, or a file")
+			}
 			for _, name := range args {
 				if err := e.word(cmd.Context(), name, v1alpha1.DecisionApprove, &o); err != nil {
 					return err
@@ -105,13 +112,16 @@ func (e *env) word(ctx context.Context, name string, decision v1alpha1.ApprovalD
 	return nil
 }
 
-// seen returns an error if the files that are given are not what the window pins, or if the window does not say all that it pins and no file was
-// compared with it.
+// seen returns an error if a given file differs from the window, or if the window omits something that it pins, and no file was compared with that.
 func (e *env) seen(ctx context.Context, c client.Client, w *v1alpha1.ChangeWindow, o *wordOptions) error {
+	var compared []string
 	if len(o.files) > 0 {
-		return e.matches(ctx, c, w, o.files)
+		var err error
+		if compared, err = e.matches(ctx, c, w, o.files); err != nil {
+			return err
+		}
 	}
-	if missing := unsaid(w); len(missing) > 0 && !o.unseen {
+	if missing := unsaid(w, compared); len(missing) > 0 && !o.unseen {
 		return fmt.Errorf("the window does not say all that it pins: %s; compare it with the manifest (-f), or approve it --unseen", strings.Join(missing, ", "))
 	}
 	return nil

@@ -240,9 +240,9 @@ func TestEmergencyInAFreeze(t *testing.T) {
 		flags      []string
 		out, fails string
 	}{
-		"one that passes none": {nil, opened + "A freeze holds, and this window passes none: " + frozen + ". Changes need an emergency with --override-freeze, which somebody else approves.\nrepaired\n", ""},
+		"one that passes none": {nil, opened + "A freeze holds, and this window does not override it: " + frozen + ". Changes need an emergency with --override-freeze, which somebody else approves.\nrepaired\n", ""},
 		"one that is not approved": {[]string{"--override-freeze"}, opened + "A freeze holds: " + frozen + ". This window passes it once another member of the environment has approved it.\n",
-			"it is not approved yet, so nothing was run; let it be approved and run the command then, or use --wait"},
+			"it is not approved yet, so nothing was run; ask somebody to approve it and run the command then, or use --wait"},
 		"one that waits": {[]string{"--override-freeze", "--wait"}, opened + "A freeze holds: " + frozen + ". This window passes it once another member of the environment has approved it.\nIt is approved.\nrepaired\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

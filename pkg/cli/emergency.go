@@ -57,6 +57,9 @@ func (e *env) runEmergency(ctx context.Context, args []string, o *emergencyOptio
 			return err
 		}
 	}
+	if o.wait && !o.override {
+		return errors.New("--wait waits for what --override-freeze needs; give both")
+	}
 	w := e.emergencyWindow(ns, o)
 	if err := c.Create(ctx, w); err != nil {
 		return fmt.Errorf("open the emergency: %w", err)
@@ -64,7 +67,7 @@ func (e *env) runEmergency(ctx context.Context, args []string, o *emergencyOptio
 	end, why := e.trueEnd(ctx, c, w)
 	fmt.Fprintf(e.ErrOut, "Emergency window %s is open until %s%s. It stays unreviewed until somebody else looks at it:\n\n  kubectl firebreak approve %s -n %s\n\n",
 		w.Name, change.Instant(end), why, w.Name, ns)
-	if err := e.passFreeze(ctx, c, w, o); err != nil {
+	if err := e.passFreeze(ctx, c, w, end, o); err != nil {
 		return err
 	}
 	if len(args) == 0 {

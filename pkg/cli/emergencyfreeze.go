@@ -30,8 +30,8 @@ func (e *env) trueEnd(ctx context.Context, c client.Client, w *v1alpha1.ChangeWi
 	return end, ""
 }
 
-// passFreeze says what an emergency still needs while a freeze holds, and waits for it if it is to.
-func (e *env) passFreeze(ctx context.Context, c client.Client, w *v1alpha1.ChangeWindow, o *emergencyOptions) error {
+// passFreeze says which approvals an emergency still needs while a freeze holds. With --wait it waits for them.
+func (e *env) passFreeze(ctx context.Context, c client.Client, w *v1alpha1.ChangeWindow, end time.Time, o *emergencyOptions) error {
 	var list v1alpha1.ChangeFreezeList
 	if err := c.List(ctx, &list); err != nil {
 		fmt.Fprintf(e.ErrOut, "Whether a freeze holds is not known: %v.\n", err)
@@ -43,7 +43,7 @@ func (e *env) passFreeze(ctx context.Context, c client.Client, w *v1alpha1.Chang
 	case f == nil:
 		return nil
 	case !o.override:
-		fmt.Fprintf(e.ErrOut, "A freeze holds, and this window passes none: %s. Changes need an emergency with --override-freeze, which somebody else approves.\n",
+		fmt.Fprintf(e.ErrOut, "A freeze holds, and this window does not override it: %s. Changes need an emergency with --override-freeze, which somebody else approves.\n",
 			change.FreezeInForce(f, w.Spec.Environment, now))
 		return nil
 	}
@@ -53,9 +53,9 @@ func (e *env) passFreeze(ctx context.Context, c client.Client, w *v1alpha1.Chang
 	}
 	fmt.Fprintf(e.ErrOut, "A freeze holds: %s. This window passes it once %s.\n", change.FreezeInForce(f, w.Spec.Environment, now), approve(need))
 	if !o.wait {
-		return errors.New("it is not approved yet, so nothing was run; let it be approved and run the command then, or use --wait")
+		return errors.New("it is not approved yet, so nothing was run; ask somebody to approve it and run the command then, or use --wait")
 	}
-	return e.awaitApproval(ctx, c, w, need)
+	return e.awaitApproval(ctx, c, w, need, end)
 }
 
 func approve(n int) string {
@@ -78,15 +78,15 @@ func (e *env) needed(ctx context.Context, c client.Client, environment string) (
 const askEvery = 2 * time.Second
 
 // awaitApproval waits until so many approvals of a window count, or it is over.
-func (e *env) awaitApproval(ctx context.Context, c client.Client, w *v1alpha1.ChangeWindow, need int) error {
-	ctx, cancel := context.WithDeadline(ctx, w.Spec.Schedule.End.Time)
+func (e *env) awaitApproval(ctx context.Context, c client.Client, w *v1alpha1.ChangeWindow, need int, end time.Time) error {
+	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
 	for {
 		var now v1alpha1.ChangeWindow
-		if err := c.Get(ctx, client.ObjectKeyFromObject(w), &now); err != nil {
-			return fmt.Errorf("wait for the approval: %w", err)
+		if err := c.Get(ctx, client.ObjectKeyFromObject(w), &now); err != nil && ctx.Err() == nil {
+			fmt.Fprintf(e.ErrOut, "The window cannot be read: %v. Trying again.\n", err)
 		}
 		have, _, _ := strings.Cut(now.Status.Approvals, "/")
 		if n, err := strconv.Atoi(have); err == nil && n >= need {

@@ -14,27 +14,21 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// matches says of each object of some manifests whether it is what a window pins, field by field. It returns an error if one is not, or if
-// the manifests hold nothing that the window pins.
-func (e *env) matches(ctx context.Context, c client.Client, w *v1alpha1.ChangeWindow, files []string) error {
+// matches says of each object of some manifests whether it is what a window pins, field by field. It returns the digests of the entries that
+// the objects are, and an error if an object differs, or if the manifests hold nothing that the window pins.
+func (e *env) matches(ctx context.Context, c client.Client, w *v1alpha1.ChangeWindow, files []string) (compared []string, err error) {
 	docs, err := readAll(files, e.In)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	compared, differ := 0, 0
+	differ := 0
 	for _, d := range docs {
 		if d.Err != nil {
-			return fmt.Errorf("%s, document %d: %w", d.File, d.Index, d.Err)
+			return nil, fmt.Errorf("%s, document %d: %w", d.File, d.Index, d.Err)
 		}
 		gk := d.Object.GroupVersionKind().GroupKind()
 		own := change.PinsSpec(gk.Group, gk.Kind)
 		if !own && !workload.HasTemplate(gk) {
-			continue
-		}
-		entry := entryFor(w.Spec.Plan, gk, d.Object.GetName())
-		if entry == nil {
-			fmt.Fprintf(e.Out, "%s %s: the window pins nothing of that name\n", gk.Kind, d.Object.GetName())
-			differ++
 			continue
 		}
 		var p *change.Plan
@@ -44,38 +38,53 @@ func (e *env) matches(ctx context.Context, c client.Client, w *v1alpha1.ChangeWi
 			p, err = e.planOf(ctx, c, w.Namespace, d.Object, docs)
 		}
 		if err != nil {
-			return err
+			return nil, err
+		}
+		name := plain(gk.Kind + " " + d.Object.GetName())
+		entry := entryFor(w.Spec.Plan, gk, d.Object.GetName(), p)
+		if entry == nil {
+			fmt.Fprintf(e.Out, "%s: the window pins nothing of that name\n", name)
+			differ++
+			continue
 		}
 		differences := change.Differences(entry, p)
-		compared++
 		if len(differences) == 0 {
-			fmt.Fprintf(e.Out, "%s %s: is what the window pins, in all %d fields\n", gk.Kind, d.Object.GetName(), len(entry.Fields))
+			compared = append(compared, entry.Digest)
+			fmt.Fprintf(e.Out, "%s: is what the window pins, in all %d fields\n", name, len(p.By(entry.Digest).Fields))
 			continue
 		}
 		differ++
-		fmt.Fprintf(e.Out, "%s %s: is not what the window pins\n", gk.Kind, d.Object.GetName())
+		fmt.Fprintf(e.Out, "%s: is not what the window pins\n", name)
 		for _, d := range differences {
 			fmt.Fprintf(e.Out, "  %s\n", plain(d.String()))
 		}
 	}
 	switch {
 	case differ > 0:
-		return errors.New("the manifest is not what the window pins, so nothing is approved")
-	case compared == 0:
-		return errors.New("the manifest holds nothing that the window pins, so nothing is approved")
+		return nil, errors.New("the manifest is not what the window pins, so nothing is approved")
+	case len(compared) == 0:
+		return nil, errors.New("the manifest holds nothing that the window pins, so nothing is approved")
 	}
-	return nil
+	return compared, nil
 }
 
-// entryFor returns the entry of a plan for an object; nil: there is none.
-func entryFor(p *v1alpha1.Plan, gk schema.GroupKind, name string) *v1alpha1.PlannedWorkload {
+// entryFor returns the entry of a plan for an object: the one with its digest, else the first one of its name; nil: there is none.
+func entryFor(p *v1alpha1.Plan, gk schema.GroupKind, name string, of *change.Plan) *v1alpha1.PlannedWorkload {
 	if p == nil {
 		return nil
 	}
+	var first *v1alpha1.PlannedWorkload
 	for i := range p.Workloads {
-		if e := &p.Workloads[i]; e.Group == gk.Group && e.Kind == gk.Kind && estate.MatchAny(e.Names, name) {
+		e := &p.Workloads[i]
+		if e.Group != gk.Group || e.Kind != gk.Kind || !estate.MatchAny(e.Names, name) {
+			continue
+		}
+		if by := of.By(e.Digest); by != nil && by.Digest == e.Digest {
 			return e
 		}
+		if first == nil {
+			first = e
+		}
 	}
-	return nil
+	return first
 }

@@ -111,7 +111,7 @@ func (e *env) runRequest(ctx context.Context, o *requestOptions) error {
 	fmt.Fprintf(e.Out, "changewindow.firebreak.dev/%s requested in namespace %s\n", w.Name, w.Namespace)
 	fmt.Fprintln(e.Out, describe(&w.Spec.Schedule, e.clock()))
 	for _, l := range (&screen{e, c, w}).frozen(ctx) {
-		fmt.Fprintln(e.Out, "Freeze", l+".")
+		fmt.Fprintln(e.Out, strings.ToUpper(l[:1])+l[1:]+".")
 	}
 	fmt.Fprintf(e.Out, "Somebody else approves it with:\n\n  kubectl firebreak approve %s -n %s\n", w.Name, w.Namespace)
 	return nil

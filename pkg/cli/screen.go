@@ -29,7 +29,7 @@ func (s *screen) show(ctx context.Context) {
 	if spec.RequestedBy != nil {
 		who = spec.RequestedBy.Username
 	}
-	fmt.Fprintf(s.Out, "Window %s/%s, requested by %s for environment %s\n", s.w.Namespace, s.w.Name, plain(who), spec.Environment)
+	fmt.Fprintf(s.Out, "Window %s/%s, requested by %s for environment %s\n", s.w.Namespace, s.w.Name, plain(who), plain(spec.Environment))
 	s.line("reason", plain(spec.Reason))
 	s.line("ticket", plain(spec.Ticket))
 	s.line("rollback", plain(spec.Rollback))
@@ -50,7 +50,7 @@ func (s *screen) show(ctx context.Context) {
 	}
 	s.freezes(ctx)
 	for _, r := range spec.Scope.Resources {
-		s.line("may", fmt.Sprintf("%s %s %s", join(spec.Scope.Operations), r.Kind, plain(join(r.Names))))
+		s.line("may", plain(fmt.Sprintf("%s %s %s", join(spec.Scope.Operations), r.Kind, join(r.Names))))
 	}
 	s.plan(ctx)
 }
@@ -139,7 +139,7 @@ func (s *screen) frozen(ctx context.Context) []string {
 	}
 	var list v1alpha1.ChangeFreezeList
 	if err := s.c.List(ctx, &list); err != nil {
-		return []string{fmt.Sprintf("not known, since freezes cannot be read: %v", err)}
+		return []string{fmt.Sprintf("freezes cannot be read, so none is told: %v", err)}
 	}
 	opens := next.Start
 	if now.After(opens) {
@@ -150,8 +150,8 @@ func (s *screen) frozen(ctx context.Context) []string {
 	for _, f := range over {
 		out = append(out, freezeLine(f))
 	}
-	if len(over) > 0 {
-		out = append(out, leaves(over, opens, next.End))
+	if len(over) > 0 && !s.w.Spec.OverridesFreeze {
+		out = append(out, usable(over, opens, next.End))
 	}
 	return out
 }
@@ -164,17 +164,17 @@ func freezeLine(f change.Freezing) string {
 	if !f.End.IsZero() {
 		until = "to " + change.Instant(f.End)
 	}
-	return fmt.Sprintf("%q holds from %s %s (%s: %s); %s lifts it with: kubectl firebreak unfreeze %s",
+	return fmt.Sprintf("freeze %q holds from %s %s (%s: %s); %s lifts it with: kubectl firebreak unfreeze %s",
 		f.Freeze.Name, change.Instant(f.Start), until, who, plain(f.Freeze.Spec.Reason), who, f.Freeze.Name)
 }
 
-func leaves(over []change.Freezing, opens, closes time.Time) string {
+func usable(over []change.Freezing, opens, closes time.Time) string {
 	at, ok := change.FirstUnfrozen(over, opens, closes)
 	switch {
 	case !ok:
-		return "so the window does not open, unless the freeze is lifted"
+		return "the window does not open unless the freeze is lifted"
 	case at.Equal(opens):
-		return "so the window opens, and closes while the freeze holds"
+		return "the window opens, and closes while the freeze holds"
 	}
-	return "so the window can be used from " + change.Instant(at)
+	return "the window can be used from " + change.Instant(at)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	udiff "github.com/aymanbagabas/go-udiff"
@@ -20,13 +21,17 @@ import (
 // plan prints everything that the plan pins, and for what exists already, what changes.
 func (s *screen) plan(ctx context.Context) {
 	if s.w.Spec.Plan == nil {
-		s.line("plan", "none: whatever is in scope may run")
+		if planned(s.w.Spec.Scope.Operations) {
+			s.line("plan", "none: whatever is in scope may run")
+		} else {
+			s.line("plan", "none: it runs nothing new")
+		}
 		return
 	}
 	printed := map[string]string{}
 	for i := range s.w.Spec.Plan.Workloads {
 		p := &s.w.Spec.Plan.Workloads[i]
-		name := fmt.Sprintf("%s %s", p.Kind, plain(join(p.Names)))
+		name := plain(fmt.Sprintf("%s %s", p.Kind, join(p.Names)))
 		s.line("plan", fmt.Sprintf("%s %s", name, p.Digest))
 		if same := printed[p.Digest]; same != "" && len(p.Fields) > 0 {
 			fmt.Fprintf(s.Out, "                the same as %s\n", same)
@@ -42,6 +47,9 @@ func (s *screen) plan(ctx context.Context) {
 
 // fieldLines returns the lines of all fields of an entry.
 func fieldLines(p *v1alpha1.PlannedWorkload) []string {
+	if len(p.Fields) == 0 {
+		return []string{"NOT SHOWN, since the window says nothing but the digest; compare it with: kubectl firebreak approve WINDOW -f FILE"}
+	}
 	var out []string
 	for _, f := range p.Fields {
 		out = append(out, fieldOf(p, f)...)
@@ -70,21 +78,34 @@ func fieldOf(p *v1alpha1.PlannedWorkload, f v1alpha1.PlannedField) []string {
 	return out
 }
 
-// unsaid returns the paths of fields that the window pins and does not say.
-func unsaid(w *v1alpha1.ChangeWindow) []string {
+// unsaid returns what a window pins and does not say, but for the entries whose digests were compared with a manifest.
+func unsaid(w *v1alpha1.ChangeWindow, compared []string) []string {
 	if w.Spec.Plan == nil {
 		return nil
 	}
 	var out []string
 	for _, p := range w.Spec.Plan.Workloads {
+		name := plain(fmt.Sprintf("%s %s", p.Kind, join(p.Names)))
+		switch {
+		case slices.Contains(compared, p.Digest):
+			continue
+		case len(p.Fields) == 0:
+			out = append(out, "all of "+name)
+		}
 		for _, f := range p.Fields {
-			if f.Text == "" && !strings.HasPrefix(p.Digest, change.DigestVersion+":") {
-				out = append(out, fmt.Sprintf("%s of %s %s", plain(f.Path), p.Kind, plain(join(p.Names))))
+			if f.Text == "" {
+				out = append(out, plain(f.Path)+" of "+name)
 			}
 		}
 	}
+	if len(out) > maxUnsaid {
+		out = append(out[:maxUnsaid], fmt.Sprintf("and %d more", len(out)-maxUnsaid))
+	}
 	return out
 }
+
+// maxUnsaid is how many fields an error names.
+const maxUnsaid = 8
 
 // compare prints how an entry differs from what is stored under its name, or else from what ran last under that name.
 func (s *screen) compare(ctx context.Context, p *v1alpha1.PlannedWorkload) {
@@ -140,7 +161,7 @@ func (s *screen) stored(ctx context.Context, p *v1alpha1.PlannedWorkload) (strin
 	}
 	contents, err := configMaps(ctx, s.c, s.w.Namespace, change.ConfigMapsOf(&work.Template), nil)
 	if err != nil {
-		contents = nil
+		return fmt.Sprintf("what is stored cannot be compared: %v", err), nil
 	}
 	by := change.PlanOf(work, contents).By(p.Digest)
 	if by == nil {

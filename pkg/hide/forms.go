@@ -17,7 +17,15 @@ var (
 	// inOracle is user/password@host:port.
 	inOracle = regexp.MustCompile(`(?:jdbc:oracle:[a-z]+:|sqlplus\s+(?:-[A-Za-z]+\s+)*)[A-Za-z0-9_$#]+/(?P<secret>[^\s@"']+)@`)
 	// inSQL is what a statement gives a user for a password.
-	inSQL = regexp.MustCompile(`(?i:password|identified\s+by(?:\s+password)?)\s+['"](?P<secret>[^'"]+)['"]`)
+	inSQL = regexp.MustCompile(`(?i:password|identified[ \t]+by(?:[ \t]+password)?)[ \t]+E?['"](?P<secret>(?:[^'"\n]|'')+)['"]`)
+	// inXML is the text of an element.
+	inXML = regexp.MustCompile(`<[^<>\n]*(?i:password|passwd|secret|token)[^<>\n]*>(?P<secret>[^<>\n]+)</`)
+	// inMySQLCommand and the others are the flags of clients within a script.
+	inMySQLCommand = regexp.MustCompile(`\b(?:mysql|mariadb)[a-z-]*[^\n|;&]*?[ \t]-p(?P<secret>[^\s'"|;&]+)`)
+	inRedisCommand = regexp.MustCompile(`\bredis-cli[^\n|;&]*?[ \t]-a[ \t]+['"]?(?P<secret>[^\s'"|;&]+)`)
+	inCurlCommand  = regexp.MustCompile(`\bcurl[^\n|;&]*?[ \t]-u[ \t]*['"]?[^\s'":|;&]+:(?P<secret>[^\s'"|;&]+)`)
+	inMongoCommand = regexp.MustCompile(`\bmongo[a-z]*[^\n|;&]*?[ \t]-p[ \t]+['"]?(?P<secret>[^\s'"|;&]+)`)
+	inSSHPass      = regexp.MustCompile(`\bsshpass[ \t]+-p[ \t]*['"]?(?P<secret>[^\s'"|;&]+)`)
 	// inQuery is a short name in the query of a URL, which says less elsewhere.
 	inQuery = regexp.MustCompile(`[?&](?:key|sig|signature|auth|code)=(?P<secret>[^\s&"'#]+)`)
 	// named is what stands before a value: name=, name: and --name, in connection strings, settings, JSON and command lines. The value
@@ -41,7 +49,8 @@ type form struct {
 func forms() []form {
 	return []form{
 		{inKey, []string{"PRIVATE KEY-----"}}, {inURL, []string{"://"}}, {inQuery, []string{"key=", "sig=", "signature=", "auth=", "code="}}, {inMySQL, []string{"@tcp(", "@unix("}}, {inOracle, []string{"jdbc:oracle:", "sqlplus"}},
-		{inSQL, []string{"assword", "ASSWORD", "dentified", "DENTIFIED"}}, {bearer, []string{"earer", "EARER", "asic", "ASIC"}}, {slack, []string{"hooks.slack.com"}},
+		{inSQL, []string{"assword", "ASSWORD", "dentified", "DENTIFIED"}}, {inXML, []string{"</"}}, {inMySQLCommand, []string{"mysql", "mariadb"}}, {inRedisCommand, []string{"redis-cli"}}, {inCurlCommand, []string{"curl"}},
+		{inMongoCommand, []string{"mongo"}}, {inSSHPass, []string{"sshpass"}}, {bearer, []string{"earer", "EARER", "asic", "ASIC"}}, {slack, []string{"hooks.slack.com"}},
 		{shaped, []string{"gh", "glpat-", "xox", "hv", "sk_live_", "npm_", "AIza", "eyJ"}},
 	}
 }
@@ -78,10 +87,10 @@ func values(place, text string) string {
 		}
 		name, begin := text[at+m[2]:at+m[3]], at+m[1]
 		sign := strings.ContainsAny(text[at+m[3]:begin], "=:")
-		if at = begin; !sign && !strings.HasPrefix(name, "--") || !Names(strings.TrimLeft(name, "-")) {
+		if at = begin; !sign && !strings.HasPrefix(name, "-") || !Names(strings.TrimLeft(name, "-")) {
 			continue
 		}
-		end := begin + valueLength(text[begin:])
+		end := begin + valueLength(text[begin:], text[begin-1])
 		if !sign && strings.HasPrefix(text[begin:], "-") || begins.MatchString(text[begin:min(end+2, len(text))]) {
 			continue // another flag, or what is put in from elsewhere
 		}
@@ -91,8 +100,13 @@ func values(place, text string) string {
 	return b.rest(text)
 }
 
-// valueLength returns how long the value is that a text begins with.
-func valueLength(text string) int {
+// valueLength returns how long the value is that a text begins with, behind a quote if quote is one.
+func valueLength(text string, quote byte) int {
+	if quote == '"' || quote == '\'' {
+		if i := strings.IndexAny(text, string(quote)+"\n"); i >= 0 && text[i] == quote {
+			return i - strings.Count(text[max(0, i-1):i], `\`) // the quote may be escaped, as in JSON within JSON
+		}
+	}
 	if i := strings.IndexAny(text, " \t\r\n\"'`&;,<>(){}\\"); i >= 0 {
 		return i
 	}
@@ -107,13 +121,30 @@ type builder struct {
 
 // put puts a mark in the place of text[begin:end].
 func (b *builder) put(place, text string, begin, end int) {
-	if begin < b.done || begin == end || strings.HasPrefix(text[begin:], markBegin) || reference.MatchString(text[begin:end]) {
+	if begin < b.done || begin >= end || strings.HasPrefix(text[begin:], markBegin) || runs(text[begin:end]) && !isKey(text[begin:end]) {
 		return
 	}
 	b.WriteString(text[b.done:begin])
 	b.WriteString(markOf(place, text[begin:end]))
 	b.done = end
 }
+
+// isKey reports whether a text is the body of a private key: lines of base64, of which all but the last are long, so that nothing that runs can
+// be spelled so.
+func isKey(text string) bool {
+	lines := strings.Split(strings.Trim(strings.ReplaceAll(text, "\\n", "\n"), " \t\r\n"), "\n")
+	for i, l := range lines {
+		if l = strings.Trim(l, " \t\r"); len(l) < minKeyLine && (i == 0 || i < len(lines)-1) || strings.Trim(l, base64Letters) != "" {
+			return false
+		}
+	}
+	return true
+}
+
+const (
+	minKeyLine    = 40
+	base64Letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
+)
 
 // rest adds what stands behind the last mark.
 func (b *builder) rest(text string) string {

@@ -23,7 +23,7 @@ const markBegin, markEnd = "(hidden, sha256 ", ")"
 // markOf returns what stands in the place of a credential. place is where it stood: equal passwords in two places have different digests.
 func markOf(place, secret string) string {
 	sum := sha256.Sum256([]byte(place + "\x00" + secret))
-	return markBegin + hex.EncodeToString(sum[:6]) + markEnd
+	return markBegin + hex.EncodeToString(sum[:16]) + markEnd
 }
 
 // Value hides what is secret in the value of a name: of a variable, a key of a ConfigMap, a header. place tells equal values apart.
@@ -31,10 +31,15 @@ func Value(place, name, value string) string {
 	if value == "" {
 		return value
 	}
-	if Names(name) && !strings.Contains(value, "\n") && !reference.MatchString(value) {
+	if line := strings.TrimRight(value, "\r\n"); Names(name) && !strings.ContainsAny(line, " \t\n") && !runs(line) {
 		return markOf(place, value)
 	}
 	return Text(place, value)
+}
+
+// runs reports whether a shell would put something in the place of a value, or of a part of it: what it runs must be seen.
+func runs(value string) bool {
+	return strings.ContainsAny(value, "`\n") || strings.Contains(value, "$(") || strings.Contains(value, "${") || reference.MatchString(value)
 }
 
 // reference is a value that is put in from elsewhere: $(VAR), ${VAR}, {{ .Values.x }}.
@@ -96,7 +101,7 @@ func Words(place string, words []string) []string {
 		switch {
 		case name != "" && !strings.HasPrefix(w, "-"):
 			out[i] = Value(place, name, w)
-		case joined(words, w):
+		case joined(words, w) && !runs(w[2:]):
 			out[i] = w[:2] + markOf(place, w[2:])
 		default:
 			out[i] = Text(place, w)

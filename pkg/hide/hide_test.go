@@ -29,7 +29,13 @@ func TestText(t *testing.T) {
 		"curl -H 'Authorization: Bearer «abcdefghijklmnop»' https://x",
 		"git clone https://x-access-token:«ghp_abcdefghijklmnopqrstuvwxyz0123456789»@github.com/a/b",
 		"use «ghp_abcdefghijklmnopqrstuvwxyz0123456789» for it",
-		"-----BEGIN RSA PRIVATE KEY-----«\nMIIEowIBAAKCAQEA\n»-----END RSA PRIVATE KEY-----",
+		"-----BEGIN RSA PRIVATE KEY-----«\nMIIEowIBAAKCAQEAMIIEowIBAAKCAQEAMIIEowIBAAKCAQEAMIIEowIBAAKCAQEA\nabc=\n»-----END RSA PRIVATE KEY-----",
+		// What a shell or a database runs is never hidden, however it is dressed up.
+		": -----BEGIN A PRIVATE KEY-----\ndropdb -h orders.prod orders\n: -----END A PRIVATE KEY-----", ": -----BEGIN A PRIVATE KEY-----\nreboot\n-----END A PRIVATE KEY-----",
+		"echo password \"$(dropdb -h orders.prod orders)\"", "curl http://a:$(dropdb${IFS}orders)@h", "SELECT 1 -- password '\n; DROP TABLE orders; --'", "password=`reboot`",
+		"\"password\": \"«a b hunter2»\",", "password: \"«p@ss&hunter2»\"", "password: '«ab{hunter2»'", "CREATE USER a PASSWORD '«it''s hunter2»'", "-password «hunter2» clean",
+		"<password>«hunter2»</password>", "mysql -u root -p«hunter2» shop", "redis-cli -h x -a «hunter2» FLUSHALL", "curl -sf -u me:«hunter2» https://x", "mongosh -u a -p «hunter2»", "sshpass -p «hunter2» ssh x",
+		"mysql -h orders -P 3306 --port 3306 shop",
 		"--password-file /run/secret --secret-name orders --token-path=/var/run/token",
 		"secretName: orders-credentials\ntokenExpiration: 1h\n",
 		"password=$(PASSWORD) token=${TOKEN}",
@@ -37,7 +43,7 @@ func TestText(t *testing.T) {
 		"--url https://a:b/c --x=y", "",
 	} {
 		want := regexp.MustCompile(`(?s)«.*?»`).ReplaceAllString(text, "…")
-		got := regexp.MustCompile(`\(hidden, sha256 [0-9a-f]{12}\)`).ReplaceAllString(hide.Text("args", strings.NewReplacer("«", "", "»", "").Replace(text)), "…")
+		got := regexp.MustCompile(`\(hidden, sha256 [0-9a-f]{32}\)`).ReplaceAllString(hide.Text("args", strings.NewReplacer("«", "", "»", "").Replace(text)), "…")
 		if got != want {
 			t.Errorf("%q\n got %q\nwant %q", text, got, want)
 		}
@@ -48,14 +54,14 @@ func TestWords(t *testing.T) {
 	for _, text := range []string{
 		"mysql|-uroot|-p«hunter2»|-h|orders|-e|drop database shop", "/usr/bin/mysqldump|-p«x»|shop", "psql|-p|5432|-h|orders",
 		"redis-cli|-a|«hunter2»|FLUSHALL", "curl|-u|«app:hunter2»|https://x", "flyway|-password|«hunter2»|clean", "app|--api-token|«abc»|--token-file|/x",
-		"app|--password=«hunter2»|run", "sh|-c|PGPASSWORD=«hunter2» psql", "app|--password|$(PASSWORD)", "tar|-pxf|a.tar",
+		"app|--password=«hunter2»|run", "mysqldump|-p|shop", "sh|-c|PGPASSWORD=«hunter2» psql", "app|--password|$(PASSWORD)", "tar|-pxf|a.tar",
 	} {
 		var words []string
 		for w := range strings.SplitSeq(strings.NewReplacer("«", "", "»", "").Replace(text), "|") {
 			words = append(words, w)
 		}
 		want := regexp.MustCompile(`«.*?»`).ReplaceAllString(text, "…")
-		got := regexp.MustCompile(`\(hidden, sha256 [0-9a-f]{12}\)`).ReplaceAllString(strings.Join(hide.Words("args", words), "|"), "…")
+		got := regexp.MustCompile(`\(hidden, sha256 [0-9a-f]{32}\)`).ReplaceAllString(strings.Join(hide.Words("args", words), "|"), "…")
 		if got != want {
 			t.Errorf("%q\n got %q", want, got)
 		}
@@ -64,11 +70,16 @@ func TestWords(t *testing.T) {
 
 // The value of a name that says so is hidden whole; names about a credential hide nothing.
 func TestValue(t *testing.T) {
+	for value, hidden := range map[string]bool{"hunter2": true, "hunter2\n": true, "rm -rf /": false, "$(reboot)": false, "`reboot`": false, "$PASSWORD": false, "a${IFS}b": false, "p@$$w0rd!&;": true} {
+		if got := hide.Hidden(hide.Value("env", "PASSWORD", value)); got != hidden {
+			t.Errorf("%q: hidden %v, want %v", value, got, hidden)
+		}
+	}
 	for name, hidden := range map[string]bool{
 		"PASSWORD": true, "DB_PASS": true, "MYSQL_ROOT_PASSWORD": true, "AWS_SECRET_ACCESS_KEY": true, "GITHUB_TOKEN": true, "ApiKey": true, "SLACK_WEBHOOK_URL": true,
 		"SECRET_NAME": false, "TOKEN_PATH": false, "PASSWORD_FILE": false, "AWS_ACCESS_KEY_ID": false, "COMPASS": false, "BYPASS": false, "DATABASE_HOST": false, "KEYSPACE": false, "PASSWORD_MIN_LENGTH": false,
 	} {
-		if got := hide.Hidden(hide.Value("env", name, "abc def")); got != hidden {
+		if got := hide.Hidden(hide.Value("env", name, "abcdef")); got != hidden {
 			t.Errorf("%s: hidden %v, want %v", name, got, hidden)
 		}
 	}

@@ -100,7 +100,7 @@ func TestAFreezeOverAWindowIsTold(t *testing.T) {
 	}
 	t.Cleanup(func() { _, _ = plugin(t, stage.SecondSRE, "unfreeze", "year-end") })
 	file := jobFile(t, t.TempDir(), "frozen", "migrate")
-	const told, leaves = `"year-end" holds from `, "so the window does not open, unless the freeze is lifted"
+	const told, leaves = `"year-end" holds from `, "he window does not open unless the freeze is lifted"
 	if out := ask(t, file, "frozen-w"); !strings.Contains(out, told) || !strings.Contains(out, leaves) {
 		t.Errorf("the request says nothing of the freeze: %s", out)
 	}
