@@ -7,7 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
-	"github.com/firebreak-dev/firebreak/config/crd"
+	"github.com/firebreak-dev/firebreak/config"
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
@@ -22,7 +22,7 @@ type schema struct {
 // defaulted returns a copy of the spec of an object of Firebreak's own kinds, with what the API server fills in where nothing is said: a
 // manifest and the stored object pin the same.
 func defaulted(kind string, spec map[string]any) (map[string]any, error) {
-	raw, err := crd.Files.ReadFile(fmt.Sprintf("%s_%ss.yaml", v1alpha1.GroupName, strings.ToLower(kind)))
+	raw, err := config.Definitions.ReadFile(fmt.Sprintf("crd/%s_%ss.yaml", v1alpha1.GroupName, strings.ToLower(kind)))
 	if err != nil {
 		return nil, fmt.Errorf("definition of %s: %w", kind, err)
 	}

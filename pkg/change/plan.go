@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -114,8 +115,8 @@ func (b *builder) plan() *Plan {
 	slices.SortFunc(p.Fields, func(a, b v1alpha1.PlannedField) int { return cmp.Compare(a.Path, b.Path) })
 	said := 0
 	for i := range p.Fields {
-		if said += len(p.Fields[i].Text); said > maxPlanText {
-			p.Fields[i].Text = "" // the digest pins it all the same
+		if said += len(p.Fields[i].Value); said > maxPlanText {
+			p.Fields[i].Value = "" // the digest pins it all the same
 		}
 	}
 	p.Digest = fieldsDigest(b.version, p.Fields)
@@ -160,7 +161,14 @@ func (b *builder) value(path, text string) {
 
 // say adds a field by the present algorithm: with its value as JSON, in which credentials are hidden, and the digest of that text. Whoever
 // reads the text reads what the digest pins.
-func (b *builder) say(path string, value any) { b.hidden(path, concealed(path, value)) }
+func (b *builder) say(path string, value any) {
+	if raw, err := json.Marshal(value); err != nil || len(raw) > maxSaid {
+		// It is too long to be shown, so that nothing in it need be hidden.
+		b.fields[path] = v1alpha1.PlannedField{Path: path, Digest: fieldDigest(append([]byte("long:"), raw...))}
+		return
+	}
+	b.hidden(path, concealed(path, value))
+}
 
 // hidden adds a field whose credentials are hidden.
 func (b *builder) hidden(path string, value any) {
@@ -168,9 +176,9 @@ func (b *builder) hidden(path string, value any) {
 	if err != nil {
 		return
 	}
-	f := v1alpha1.PlannedField{Path: path, Digest: fieldDigest(hidden), Text: string(hidden)}
+	f := v1alpha1.PlannedField{Path: path, Digest: fieldDigest(hidden), Value: string(hidden)}
 	if len(hidden) > maxSaid {
-		f.Text = ""
+		f.Value = ""
 	}
 	b.fields[path] = f
 }
@@ -210,7 +218,10 @@ func fieldDigest(raw []byte) string {
 // booleans.
 func truthful(version string, f v1alpha1.PlannedField) bool {
 	if version != DigestVersion {
-		return f.Text == "" || fieldDigest([]byte(f.Text)) == f.Digest
+		return f.Text == "" && (f.Value == "" || fieldDigest([]byte(f.Value)) == f.Digest)
+	}
+	if f.Value != "" {
+		return false
 	}
 	for _, value := range []any{f.Text, strings.Split(f.Text, " "), json.RawMessage(f.Text)} {
 		if raw, err := json.Marshal(value); err == nil && fieldDigest(raw) == f.Digest {
@@ -312,8 +323,8 @@ func shown(f v1alpha1.PlannedField, present bool) string {
 
 // said returns the JSON of a field of the present algorithm.
 func said(f v1alpha1.PlannedField, present bool) string {
-	if present && f.Text != "" {
-		return shorten(f.Text)
+	if present && f.Value != "" {
+		return shorten(f.Value)
 	}
 	return shown(f, present)
 }
@@ -325,6 +336,9 @@ func ConsistentPlan(p *v1alpha1.PlannedWorkload) bool {
 	version, _, _ := strings.Cut(p.Digest, ":")
 	if version != DigestVersion && version != PlanVersion {
 		return true
+	}
+	if slices.ContainsFunc(p.Fields, func(f v1alpha1.PlannedField) bool { return strings.IndexFunc(f.Path, unicode.IsControl) >= 0 }) {
+		return false // one field could be read as several
 	}
 	fields := slices.Clone(p.Fields)
 	slices.SortFunc(fields, func(a, b v1alpha1.PlannedField) int { return cmp.Compare(a.Path, b.Path) })

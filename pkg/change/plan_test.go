@@ -241,8 +241,8 @@ func TestTextsHoldNoCredential(t *testing.T) {
 	}
 	p := change.PlanOf(w, contents)
 	for _, f := range append(p.Fields, p.V1.Fields...) {
-		if strings.Contains(f.Text, "hunter2") {
-			t.Errorf("%s shows %q", f.Path, f.Text)
+		if strings.Contains(f.Text+f.Value, "hunter2") {
+			t.Errorf("%s shows %q", f.Path, f.Text+f.Value)
 		}
 	}
 }
@@ -256,8 +256,8 @@ func TestLongTexts(t *testing.T) {
 			want = strconv.Quote(folder)
 		}
 		for _, f := range change.PlanOf(w, settings).Fields {
-			if f.Path == `containers["reindex"].workingDir` && f.Text != want {
-				t.Errorf("a text of %d bytes: %d are shown, want %d", length, len(f.Text), len(want))
+			if f.Path == `containers["reindex"].workingDir` && f.Value != want {
+				t.Errorf("a text of %d bytes: %d are shown, want %d", length, len(f.Value), len(want))
 			}
 		}
 	}

@@ -186,10 +186,12 @@ func TestConsistentPlan(t *testing.T) {
 		"another text": {"the approver would read another image", entry(func(e *v1alpha1.PlannedWorkload) {
 			for i := range e.Fields {
 				if e.Fields[i].Path == `containers["reindex"].image` {
-					e.Fields[i].Text = "reindex@sha256:good"
+					e.Fields[i].Value = `"reindex@sha256:good"`
 				}
 			}
 		}), false},
+		"a path of two lines":     {"one field would stand for several", entry(func(e *v1alpha1.PlannedWorkload) { e.Fields[0].Path += "\nx" }), false},
+		"a text beside the value": {"the approver would read what nothing pins", entry(func(e *v1alpha1.PlannedWorkload) { e.Fields[0].Text = "harmless" }), false},
 		"another algorithm": {"what cannot be told passes: it matches nothing that runs", entry(func(e *v1alpha1.PlannedWorkload) {
 			e.Digest = "v9:sha256:00"
 		}), true},
@@ -221,7 +223,7 @@ func TestEveryTextIsTruthful(t *testing.T) {
 	}
 	texts := 0
 	for _, f := range p.Fields {
-		if f.Text != "" {
+		if f.Value != "" {
 			texts++
 		}
 	}

@@ -42,6 +42,9 @@ func (b *builder) pod(t *workload.Template) {
 		b.add("securityContext", s.SecurityContext, "")
 	}
 	for _, v := range s.Volumes {
+		if v.Image != nil && !b.first && !strings.Contains(v.Image.Reference, "@sha256:") {
+			b.unpinned = append(b.unpinned, fmt.Sprintf("volumes[%q].image %q", v.Name, v.Image.Reference))
+		}
 		if !injectedVolume(v) {
 			b.add(fmt.Sprintf("volumes[%q]", v.Name), undefaultVolume(v), "")
 		}
@@ -133,6 +136,9 @@ func (b *builder) container(c workload.Container, t *workload.Template) {
 	b.args(at, c.Command, c.Args)
 	b.add(at("workingDir"), c.WorkingDir, c.WorkingDir)
 	b.add(at("restartPolicy"), c.RestartPolicy, "")
+	if !b.first {
+		b.add(at("restartPolicyRules"), c.RestartPolicyRules, "")
+	}
 	b.env(at, c.Env)
 	b.add(at("envFrom"), c.EnvFrom, "")
 	b.add(at("volumeMounts"), mounts(c.VolumeMounts, t), "")
@@ -186,8 +192,12 @@ func (b *builder) handlers(at func(string) string, c *corev1.Container) {
 		}
 	}
 	probe := func(name string, p *corev1.Probe) {
-		if p != nil {
-			exec(name, p.Exec)
+		if p == nil {
+			return
+		}
+		exec(name, p.Exec)
+		if !b.first && p.HTTPGet != nil && p.HTTPGet.Host != "" { // another host than the Pod itself
+			b.add(at(strings.TrimSuffix(name, ".exec")+".httpGet"), p.HTTPGet, "")
 		}
 	}
 	probe("livenessProbe.exec", c.LivenessProbe)

@@ -12,7 +12,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// prolongs adds what multiplies or prolongs the runs of a Job, unless it is what a Job has that says nothing of it.
+// prolongs adds what multiplies or prolongs the runs of a Job, unless it is the default.
 func (b *builder) prolongs(w *workload.Workload) {
 	if d := w.Template.Spec.ActiveDeadlineSeconds; d != nil {
 		b.add("podActiveDeadlineSeconds", *d, "")
@@ -34,6 +34,9 @@ func (b *builder) prolongs(w *workload.Workload) {
 			delete(b.fields, "backoffLimit") // the API server fills it in
 		}
 	}
+	if j.ManagedBy != nil && *j.ManagedBy != batchv1.JobControllerName {
+		b.add("managedBy", *j.ManagedBy, "")
+	}
 	if j.MaxFailedIndexes != nil {
 		b.add("maxFailedIndexes", fmt.Sprint(*j.MaxFailedIndexes), "")
 	}
@@ -51,13 +54,16 @@ func undefaultFailures(p *batchv1.PodFailurePolicy) *batchv1.PodFailurePolicy {
 	return p
 }
 
-// placement adds where a workload may run, when it may start, who pulls its images, and what has others put containers into it.
+// placement adds where a workload may run, when it may start, who pulls its images, and the annotations and labels that make webhooks inject
+// containers.
 func (b *builder) placement(t *workload.Template) {
 	s := &t.Spec
 	b.add("nodeSelector", s.NodeSelector, "")
 	b.add("affinity", s.Affinity, "")
 	b.add("tolerations", slices.DeleteFunc(slices.Clone(s.Tolerations), ofEveryPod), "")
 	b.add("schedulingGates", s.SchedulingGates, "")
+	b.add("priorityClassName", s.PriorityClassName, "")
+	b.add("resourceClaims", s.ResourceClaims, "")
 	if t.Path != "" { // into a bare Pod, the API server writes those of its service account
 		b.add("imagePullSecrets", s.ImagePullSecrets, "")
 	}

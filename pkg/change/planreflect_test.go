@@ -26,10 +26,10 @@ func unpinned() map[string]string {
 	)
 	return map[string]string{
 		"SchedulerName":             placement,
-		"TopologySpreadConstraints": placement, "PriorityClassName": placement, "Priority": placement, "PreemptionPolicy": placement,
+		"TopologySpreadConstraints": placement, "Priority": placement, "PreemptionPolicy": placement,
 		"WorkloadRef": placement, "SchedulingGroup": placement,
 		"RestartPolicy": lifetime, "TerminationGracePeriodSeconds": lifetime,
-		"Overhead": amount, "Resources": amount, "ResourceClaims": amount,
+		"Overhead": amount, "Resources": amount,
 		"ReadinessGates":    gates,
 		"SetHostnameAsFQDN": naming, "HostnameOverride": naming,
 		"EnableServiceLinks": "names of Services, which are judged where they are used",
@@ -39,8 +39,7 @@ func unpinned() map[string]string {
 		"Container.Resources":       amount, "Container.ResizePolicy": amount,
 		"Container.TerminationMessagePath": "where the last words go", "Container.TerminationMessagePolicy": "where the last words go",
 		"Container.Stdin": "sessions are judged when they are opened", "Container.StdinOnce": "sessions are judged when they are opened",
-		"Container.TTY":                "sessions are judged when they are opened",
-		"Container.RestartPolicyRules": lifetime,
+		"Container.TTY": "sessions are judged when they are opened",
 	}
 }
 

@@ -215,7 +215,7 @@ func (b *builder) content(path, key string, v []byte, show bool) {
 	case show && len(v) <= maxSaid/2 && utf8.Valid(v):
 		text, err := json.Marshal(hide.Value(path, key, string(v)))
 		if err == nil && len(text) <= maxSaid {
-			b.fields[path] = v1alpha1.PlannedField{Path: path, Digest: fieldDigest(text), Text: string(text)}
+			b.fields[path] = v1alpha1.PlannedField{Path: path, Digest: fieldDigest(text), Value: string(text)}
 			return
 		}
 		fallthrough

@@ -92,7 +92,7 @@ func TestShowAPlan(t *testing.T) {
   executions  2 each time
   plan        Job a v1:1
                 image = reindex:1
-                args: pinned by its digest, and not said: the window was requested with an older version
+                args: pinned by digest y, and not said: the window was requested with an older version
                 (no window was used for it before)
 changewindow.firebreak.dev/w rejected (w-abcde)
 `, "", "the approver decides by it")
@@ -242,7 +242,7 @@ func TestEmergencyInAFreeze(t *testing.T) {
 	}{
 		"one that passes none": {nil, opened + "A freeze holds, and this window does not override it: " + frozen + ". Changes need an emergency with --override-freeze, which somebody else approves.\nrepaired\n", ""},
 		"one that is not approved": {[]string{"--override-freeze"}, opened + "A freeze holds: " + frozen + ". This window passes it once another member of the environment has approved it.\n",
-			"it is not approved yet, so nothing was run; ask somebody to approve it and run the command then, or use --wait"},
+			"it is not approved yet, so nothing was run; ask somebody to approve it, and run the command itself then, without another emergency; or use --wait"},
 		"one that waits": {[]string{"--override-freeze", "--wait"}, opened + "A freeze holds: " + frozen + ". This window passes it once another member of the environment has approved it.\nIt is approved.\nrepaired\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

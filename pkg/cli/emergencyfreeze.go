@@ -53,7 +53,7 @@ func (e *env) passFreeze(ctx context.Context, c client.Client, w *v1alpha1.Chang
 	}
 	fmt.Fprintf(e.ErrOut, "A freeze holds: %s. This window passes it once %s.\n", change.FreezeInForce(f, w.Spec.Environment, now), approve(need))
 	if !o.wait {
-		return errors.New("it is not approved yet, so nothing was run; ask somebody to approve it and run the command then, or use --wait")
+		return errors.New("it is not approved yet, so nothing was run; ask somebody to approve it, and run the command itself then, without another emergency; or use --wait")
 	}
 	return e.awaitApproval(ctx, c, w, need, end)
 }

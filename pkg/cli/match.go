@@ -48,6 +48,9 @@ func (e *env) matches(ctx context.Context, c client.Client, w *v1alpha1.ChangeWi
 			continue
 		}
 		differences := change.Differences(entry, p)
+		if others := entriesFor(w.Spec.Plan, gk, d.Object.GetName()); len(others) > 1 {
+			fmt.Fprintf(e.Out, "%s: the window pins it in %d ways; this is about one of them\n", name, len(others))
+		}
 		if len(differences) == 0 {
 			compared = append(compared, entry.Digest)
 			fmt.Fprintf(e.Out, "%s: is what the window pins, in all %d fields\n", name, len(p.By(entry.Digest).Fields))
@@ -70,21 +73,27 @@ func (e *env) matches(ctx context.Context, c client.Client, w *v1alpha1.ChangeWi
 
 // entryFor returns the entry of a plan for an object: the one with its digest, else the first one of its name; nil: there is none.
 func entryFor(p *v1alpha1.Plan, gk schema.GroupKind, name string, of *change.Plan) *v1alpha1.PlannedWorkload {
-	if p == nil {
-		return nil
-	}
-	var first *v1alpha1.PlannedWorkload
-	for i := range p.Workloads {
-		e := &p.Workloads[i]
-		if e.Group != gk.Group || e.Kind != gk.Kind || !estate.MatchAny(e.Names, name) {
-			continue
-		}
+	all := entriesFor(p, gk, name)
+	for _, e := range all {
 		if by := of.By(e.Digest); by != nil && by.Digest == e.Digest {
 			return e
 		}
-		if first == nil {
-			first = e
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return all[0]
+}
+
+func entriesFor(p *v1alpha1.Plan, gk schema.GroupKind, name string) []*v1alpha1.PlannedWorkload {
+	if p == nil {
+		return nil
+	}
+	var out []*v1alpha1.PlannedWorkload
+	for i := range p.Workloads {
+		if e := &p.Workloads[i]; e.Group == gk.Group && e.Kind == gk.Kind && estate.MatchAny(e.Names, name) {
+			out = append(out, e)
 		}
 	}
-	return first
+	return out
 }

@@ -51,7 +51,9 @@ func said(text string) []string {
 				lines[0] = commandLine([]string{w})
 			}
 			out = append(out, fmt.Sprintf("word %d:", i+1))
-			out = append(out, lines...)
+			for _, l := range lines {
+				out = append(out, "  "+l)
+			}
 		}
 		return out
 	}

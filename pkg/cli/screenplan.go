@@ -60,14 +60,14 @@ func fieldLines(p *v1alpha1.PlannedWorkload) []string {
 func fieldOf(p *v1alpha1.PlannedWorkload, f v1alpha1.PlannedField) []string {
 	path := plain(f.Path)
 	switch old := strings.HasPrefix(p.Digest, change.DigestVersion+":"); {
-	case f.Text == "" && old:
-		return []string{path + ": pinned by its digest, and not said: the window was requested with an older version"}
-	case f.Text == "":
-		return []string{path + ": NOT SHOWN, since the window does not say it; compare it with: kubectl firebreak approve WINDOW -f FILE"}
+	case old && f.Text == "":
+		return []string{path + ": pinned by digest " + plain(f.Digest) + ", and not said: the window was requested with an older version"}
+	case !old && f.Value == "":
+		return []string{path + ": NOT SHOWN (digest " + plain(f.Digest) + "), since the window does not say it; compare it with: kubectl firebreak approve WINDOW -f FILE"}
 	case old:
 		return []string{path + " = " + plain(f.Text)}
 	}
-	lines := said(f.Text)
+	lines := said(f.Value)
 	if len(lines) == 1 {
 		return []string{path + " = " + lines[0]}
 	}
@@ -93,7 +93,7 @@ func unsaid(w *v1alpha1.ChangeWindow, compared []string) []string {
 			out = append(out, "all of "+name)
 		}
 		for _, f := range p.Fields {
-			if f.Text == "" {
+			if f.Text == "" && f.Value == "" {
 				out = append(out, plain(f.Path)+" of "+name)
 			}
 		}
@@ -122,7 +122,7 @@ func (s *screen) compare(ctx context.Context, p *v1alpha1.PlannedWorkload) {
 	}
 	then := strings.Join(fieldLines(before), "\n") + "\n"
 	now := strings.Join(fieldLines(p), "\n") + "\n"
-	if then == now {
+	if before.Digest == p.Digest {
 		fmt.Fprintf(s.Out, "                (the same as %s)\n", what)
 		return
 	}

@@ -11,13 +11,13 @@ var (
 	// inKey is a private key in PEM.
 	inKey = regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----(?P<secret>[A-Za-z0-9+/=\s\\:,.-]*?)-----END [A-Z ]*PRIVATE KEY-----`)
 	// inURL is user:password@ of a URL, or of a connection string without a scheme.
-	inURL = regexp.MustCompile(`://[^\s/:@"'<>]*:(?P<secret>[^\s/,"'<>]+)@`)
+	inURL = regexp.MustCompile(`://[^\s/:@"'<>]*:(?P<secret>[^\s/,;|&"'<>()\\]+)@`)
 	// inMySQL is user:password@tcp(host).
-	inMySQL = regexp.MustCompile(`[A-Za-z0-9_.-]+:(?P<secret>[^\s:@/"']+)@(?:tcp|unix)\(`)
+	inMySQL = regexp.MustCompile(`[A-Za-z0-9_.-]+:(?P<secret>[^\s:@/;|&"'()\\]+)@(?:tcp|unix)\(`)
 	// inOracle is user/password@host:port.
-	inOracle = regexp.MustCompile(`(?:jdbc:oracle:[a-z]+:|sqlplus\s+(?:-[A-Za-z]+\s+)*)[A-Za-z0-9_$#]+/(?P<secret>[^\s@"']+)@`)
+	inOracle = regexp.MustCompile(`(?:jdbc:oracle:[a-z]+:|sqlplus\s+(?:-[A-Za-z]+\s+)*)[A-Za-z0-9_$#]+/(?P<secret>[^\s@;|&"'()\\]+)@`)
 	// inSQL is what a statement gives a user for a password.
-	inSQL = regexp.MustCompile(`(?i:password|identified[ \t]+by(?:[ \t]+password)?)[ \t]+E?['"](?P<secret>(?:[^'"\n]|'')+)['"]`)
+	inSQL = regexp.MustCompile(`(?i:password|identified[ \t]+by(?:[ \t]+password)?)[ \t]+E?['"](?P<secret>(?:[^'";()*\s]|'')+)['"]`)
 	// inXML is the text of an element.
 	inXML = regexp.MustCompile(`<[^<>\n]*(?i:password|passwd|secret|token)[^<>\n]*>(?P<secret>[^<>\n]+)</`)
 	// inMySQLCommand and the others are the flags of clients within a script.
@@ -27,12 +27,12 @@ var (
 	inMongoCommand = regexp.MustCompile(`\bmongo[a-z]*[^\n|;&]*?[ \t]-p[ \t]+['"]?(?P<secret>[^\s'"|;&]+)`)
 	inSSHPass      = regexp.MustCompile(`\bsshpass[ \t]+-p[ \t]*['"]?(?P<secret>[^\s'"|;&]+)`)
 	// inQuery is a short name in the query of a URL, which says less elsewhere.
-	inQuery = regexp.MustCompile(`[?&](?:key|sig|signature|auth|code)=(?P<secret>[^\s&"'#]+)`)
+	inQuery = regexp.MustCompile(`[?&](?:key|sig|signature|auth|code)=(?P<secret>[^\s&;|"'#()\\]+)`)
 	// named is what stands before a value: name=, name: and --name, in connection strings, settings, JSON and command lines. The value
 	// is read up to its end only where the name says that it is secret, since it may hold names and values itself.
 	named = regexp.MustCompile(`([A-Za-z0-9_.-]+)(?:\\?["']?[ \t]*[=:][ \t]*|[ \t]+)(?:[|>]-?[ \t]*\n[ \t]*)?\\?["']?`)
 	// bearer is what HTTP sends.
-	bearer = regexp.MustCompile(`(?i:bearer|basic)[ \t]+(?P<secret>[A-Za-z0-9+/_.~=-]{8,})`)
+	bearer = regexp.MustCompile(`(?i:authorization["']?[ \t]*:[ \t]*["']?(?:bearer|basic|token|apikey))[ \t]+(?P<secret>[A-Za-z0-9+/_.~=-]+)`)
 	// shaped are tokens by the form that their issuers give them.
 	shaped = regexp.MustCompile(`(?P<secret>\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|xox[abprs]-[A-Za-z0-9-]{10,}|hv[sb]\.[A-Za-z0-9_-]{20,}|sk_live_[A-Za-z0-9]{16,}|npm_[A-Za-z0-9]{30,}|AIza[A-Za-z0-9_-]{30,}|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+))`)
 	// slack is the address of a webhook, which is a credential.
@@ -50,7 +50,7 @@ func forms() []form {
 	return []form{
 		{inKey, []string{"PRIVATE KEY-----"}}, {inURL, []string{"://"}}, {inQuery, []string{"key=", "sig=", "signature=", "auth=", "code="}}, {inMySQL, []string{"@tcp(", "@unix("}}, {inOracle, []string{"jdbc:oracle:", "sqlplus"}},
 		{inSQL, []string{"assword", "ASSWORD", "dentified", "DENTIFIED"}}, {inXML, []string{"</"}}, {inMySQLCommand, []string{"mysql", "mariadb"}}, {inRedisCommand, []string{"redis-cli"}}, {inCurlCommand, []string{"curl"}},
-		{inMongoCommand, []string{"mongo"}}, {inSSHPass, []string{"sshpass"}}, {bearer, []string{"earer", "EARER", "asic", "ASIC"}}, {slack, []string{"hooks.slack.com"}},
+		{inMongoCommand, []string{"mongo"}}, {inSSHPass, []string{"sshpass"}}, {bearer, []string{"uthorization", "UTHORIZATION"}}, {slack, []string{"hooks.slack.com"}},
 		{shaped, []string{"gh", "glpat-", "xox", "hv", "sk_live_", "npm_", "AIza", "eyJ"}},
 	}
 }
@@ -90,10 +90,10 @@ func values(place, text string) string {
 		if at = begin; !sign && !strings.HasPrefix(name, "-") || !Names(strings.TrimLeft(name, "-")) {
 			continue
 		}
-		end := begin + valueLength(text[begin:], text[begin-1])
-		if !sign && strings.HasPrefix(text[begin:], "-") || begins.MatchString(text[begin:min(end+2, len(text))]) {
+		if !sign && strings.HasPrefix(text[begin:], "-") || begins.MatchString(text[begin:min(begin+maxName, len(text))]) {
 			continue // another flag, or what is put in from elsewhere
 		}
+		end := begin + valueLength(text[begin:], text[begin-1])
 		b.put(place, text, begin, end)
 		at = end
 	}
@@ -103,11 +103,11 @@ func values(place, text string) string {
 // valueLength returns how long the value is that a text begins with, behind a quote if quote is one.
 func valueLength(text string, quote byte) int {
 	if quote == '"' || quote == '\'' {
-		if i := strings.IndexAny(text, string(quote)+"\n"); i >= 0 && text[i] == quote {
+		if i := strings.IndexAny(text, string(quote)+"\n;|"); i >= 0 && text[i] == quote {
 			return i - strings.Count(text[max(0, i-1):i], `\`) // the quote may be escaped, as in JSON within JSON
 		}
 	}
-	if i := strings.IndexAny(text, " \t\r\n\"'`&;,<>(){}\\"); i >= 0 {
+	if i := strings.IndexAny(text, " \t\r\n\"'`&;,|<>(){}\\"); i >= 0 {
 		return i
 	}
 	return len(text)
@@ -121,7 +121,7 @@ type builder struct {
 
 // put puts a mark in the place of text[begin:end].
 func (b *builder) put(place, text string, begin, end int) {
-	if begin < b.done || begin >= end || strings.HasPrefix(text[begin:], markBegin) || runs(text[begin:end]) && !isKey(text[begin:end]) {
+	if begin < b.done || begin >= end || strings.Contains(text[begin:end], markBegin) || strings.HasPrefix(text[begin:], markBegin) || runs(text[begin:end]) && !isKey(text[begin:end]) {
 		return
 	}
 	b.WriteString(text[b.done:begin])

@@ -20,6 +20,9 @@ func Hidden(text string) bool { return strings.Contains(text, markBegin) }
 
 const markBegin, markEnd = "(hidden, sha256 ", ")"
 
+// literal takes the sign out of what is written like a mark, so that nothing but a credential has one.
+func literal(text string) string { return strings.ReplaceAll(text, markBegin, "(written: hidden, sha256 ") }
+
 // markOf returns what stands in the place of a credential. place is where it stood: equal passwords in two places have different digests.
 func markOf(place, secret string) string {
 	sum := sha256.Sum256([]byte(place + "\x00" + secret))
@@ -39,8 +42,11 @@ func Value(place, name, value string) string {
 
 // runs reports whether a shell would put something in the place of a value, or of a part of it: what it runs must be seen.
 func runs(value string) bool {
-	return strings.ContainsAny(value, "`\n") || strings.Contains(value, "$(") || strings.Contains(value, "${") || reference.MatchString(value)
+	return strings.ContainsAny(value, "`\n\x00") || expands.MatchString(value) || reference.MatchString(value)
 }
+
+// expands is what a shell replaces: $(…), ${…} and $NAME; $$ and $1 within a password are not.
+var expands = regexp.MustCompile(`\$[({A-Za-z_]`)
 
 // reference is a value that is put in from elsewhere: $(VAR), ${VAR}, {{ .Values.x }}.
 var reference = regexp.MustCompile(`^(?:\$\([A-Za-z_][A-Za-z0-9_]*\)|\$\{?[A-Za-z_][A-Za-z0-9_]*\}?|\{\{.*\}\})$`)
@@ -50,6 +56,7 @@ var begins = regexp.MustCompile(`^(?:\$[({]|\$[A-Z_]+\b|\{\{)`)
 
 // Text hides what is secret in a text, wherever it stands.
 func Text(place, text string) string {
+	text = literal(text)
 	for _, f := range forms() {
 		if f.mayMatch(text) {
 			text = marked(place, text, f.pattern)
@@ -144,7 +151,7 @@ func base(program string) string { return program[strings.LastIndexByte(program,
 // Names reports whether a name says that its value is a credential. SECRET_NAME and TOKEN_PATH say where one is, and PASSWORD_LENGTH what
 // it is like.
 func Names(name string) bool {
-	if len(name) > maxName {
+	if len(name) > maxName || script.MatchString(name) {
 		return false
 	}
 	squeezed := strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(strings.ToLower(name))
@@ -153,7 +160,10 @@ func Names(name string) bool {
 
 const maxName = 256
 
+// script is a name of something that runs, though it may speak of passwords: V7__password_reset.sql, TOKEN_CMD.
+var script = regexp.MustCompile(`(?i)(?:\.(?:sql|sh|bash|py|js|ts|rb|pl|lua|php|groovy|ya?ml|json|xml|conf|cfg|ini|properties|tf|hcl|txt|md)|cmd|command|sql|script|query|exec|hook)$`)
+
 var (
-	credential = regexp.MustCompile(`password|passwd|passphrase|(?:^|db|user|admin|root|smtp|ldap|mysql|pg|redis)(?:pass|pwd)$|pwd$|secret|token|credential|apikey|accesskey|privatekey|secretkey|encryptionkey|signingkey|authkey|masterkey|accountkey|sharedkey|licensekey|connectionkey|saskey|authorization$|^cookie$`)
+	credential = regexp.MustCompile(`password|passwd|passphrase|(?:^|db|user|admin|root|smtp|ldap|mysql|pg|redis|postgres|mongo|default|auth)(?:pass|pwd)$|^(?:auth|redisauth|basicauth|passcode|dbpw)$|(?:stripe|app|jwt|fernet|storage)key$|sentrydsn$|pwd$|secret|token|credential|apikey|accesskey|privatekey|secretkey|encryptionkey|signingkey|authkey|masterkey|accountkey|sharedkey|licensekey|connectionkey|saskey|authorization$|^cookie$`)
 	about      = regexp.MustCompile(`(?:name|names|path|file|files|dir|ref|url|uri|endpoint|host|issuer|ttl|expiry|expiration|lifetime|length|size|enabled|required|type|mount|mountpath|policy|version|keyid|id|namespace|provider|store|algorithm|header|count|limit|rotation|hash)$`)
 )

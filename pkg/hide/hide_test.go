@@ -25,6 +25,8 @@ func TestText(t *testing.T) {
 		"PGPASSWORD=«hunter2» psql -h orders -c 'drop table x'",
 		"flyway -url=jdbc:postgresql://orders/shop -user=app -password=«hunter2» clean",
 		"pg_dump --password «hunter2» --host orders",
+		"-- set the password '\nDROP TABLE orders;\n-- '", "SELECT 1 /* password ' */; DROP TABLE orders; /* ' */", "psql postgres://app:x;dropdb$IFS-hdb$IFS;:@orders-db:5432/orders",
+		"--token=«abc»|rm$IFS-rf$IFS/data", "basic dropdb.sh", "--reset-token-sql 'DROP TABLE orders'", "https://x/?code=«1»;dropdb$IFS-horders", "password=(hidden, x)",
 		"CREATE USER app WITH PASSWORD '«hunter2»';", "ALTER USER 'app'@'%' IDENTIFIED BY '«hunter2»'", "alter user app identified by \"«x»\" account unlock",
 		"curl -H 'Authorization: Bearer «abcdefghijklmnop»' https://x",
 		"git clone https://x-access-token:«ghp_abcdefghijklmnopqrstuvwxyz0123456789»@github.com/a/b",
@@ -33,7 +35,7 @@ func TestText(t *testing.T) {
 		// What a shell or a database runs is never hidden, however it is dressed up.
 		": -----BEGIN A PRIVATE KEY-----\ndropdb -h orders.prod orders\n: -----END A PRIVATE KEY-----", ": -----BEGIN A PRIVATE KEY-----\nreboot\n-----END A PRIVATE KEY-----",
 		"echo password \"$(dropdb -h orders.prod orders)\"", "curl http://a:$(dropdb${IFS}orders)@h", "SELECT 1 -- password '\n; DROP TABLE orders; --'", "password=`reboot`",
-		"\"password\": \"«a b hunter2»\",", "password: \"«p@ss&hunter2»\"", "password: '«ab{hunter2»'", "CREATE USER a PASSWORD '«it''s hunter2»'", "-password «hunter2» clean",
+		"\"password\": \"«a b hunter2»\",", "password: \"«p@ss&hunter2»\"", "password: '«ab{hunter2»'", "CREATE USER a PASSWORD '«it''s»'", "-password «hunter2» clean",
 		"<password>«hunter2»</password>", "mysql -u root -p«hunter2» shop", "redis-cli -h x -a «hunter2» FLUSHALL", "curl -sf -u me:«hunter2» https://x", "mongosh -u a -p «hunter2»", "sshpass -p «hunter2» ssh x",
 		"mysql -h orders -P 3306 --port 3306 shop",
 		"--password-file /run/secret --secret-name orders --token-path=/var/run/token",
@@ -70,14 +72,14 @@ func TestWords(t *testing.T) {
 
 // The value of a name that says so is hidden whole; names about a credential hide nothing.
 func TestValue(t *testing.T) {
-	for value, hidden := range map[string]bool{"hunter2": true, "hunter2\n": true, "rm -rf /": false, "$(reboot)": false, "`reboot`": false, "$PASSWORD": false, "a${IFS}b": false, "p@$$w0rd!&;": true} {
+	for value, hidden := range map[string]bool{"hunter2": true, "hunter2\n": true, "rm -rf /": false, "$(reboot)": false, "`reboot`": false, "$PASSWORD": false, "a${IFS}b": false, "p@ssw0rd!&;": true, "dropdb$IFS-h": false} {
 		if got := hide.Hidden(hide.Value("env", "PASSWORD", value)); got != hidden {
 			t.Errorf("%q: hidden %v, want %v", value, got, hidden)
 		}
 	}
 	for name, hidden := range map[string]bool{
 		"PASSWORD": true, "DB_PASS": true, "MYSQL_ROOT_PASSWORD": true, "AWS_SECRET_ACCESS_KEY": true, "GITHUB_TOKEN": true, "ApiKey": true, "SLACK_WEBHOOK_URL": true,
-		"SECRET_NAME": false, "TOKEN_PATH": false, "PASSWORD_FILE": false, "AWS_ACCESS_KEY_ID": false, "COMPASS": false, "BYPASS": false, "DATABASE_HOST": false, "KEYSPACE": false, "PASSWORD_MIN_LENGTH": false,
+		"SECRET_NAME": false, "V7__password_reset.sql": false, "TOKEN_CMD": false, "rotate-secrets.sh": false, "POSTGRES_PASS": true, "JWT_KEY": true, "TOKEN_PATH": false, "PASSWORD_FILE": false, "AWS_ACCESS_KEY_ID": false, "COMPASS": false, "BYPASS": false, "DATABASE_HOST": false, "KEYSPACE": false, "PASSWORD_MIN_LENGTH": false,
 	} {
 		if got := hide.Hidden(hide.Value("env", name, "abcdef")); got != hidden {
 			t.Errorf("%s: hidden %v, want %v", name, got, hidden)
@@ -86,8 +88,9 @@ func TestValue(t *testing.T) {
 	if a, b, c := hide.Value("env", "PASSWORD", "a"), hide.Value("env", "PASSWORD", "b"), hide.Value("other", "PASSWORD", "a"); a == b || a == c {
 		t.Errorf("%s, %s and %s do not differ", a, b, c)
 	}
-	if again := hide.Text("x", hide.Text("x", "password=abc")); strings.Count(again, "(hidden") != 1 {
-		t.Errorf("what is hidden is hidden again: %s", again)
+	once := hide.Text("x", "password=abc")
+	if again := hide.Text("x", once); hide.Hidden(again) || again == once {
+		t.Errorf("what is written like a mark passes for a credential: %s", again)
 	}
 }
 

@@ -153,8 +153,13 @@ func TestWindowsThatAreRefused(t *testing.T) {
 		},
 		"with fields that are not its digest's": {
 			reason: "the approver would read what is not approved", header: by("bob"), object: plainWindow,
-			edit: replacing("scope: {", "plan: {workloads: [{group: batch, kind: Job, names: [a], digest: \"v1:sha256:"+strings.Repeat("0", 64)+"\", fields: [{path: image, digest: \"0123456789abcdef\"}]}]}, scope: {"),
-			want: `spec.plan.workloads[0].digest: Invalid value: "v1:sha256:` + strings.Repeat("0", 64) + `": is not the digest of the fields beside it`,
+			edit: replacing("scope: {", "plan: {workloads: [{group: batch, kind: Job, names: [a], digest: \"v2:sha256:"+strings.Repeat("0", 64)+"\", fields: [{path: image, digest: \"0123456789abcdef\"}]}]}, scope: {"),
+			want: `spec.plan.workloads[0].digest: Invalid value: "v2:sha256:` + strings.Repeat("0", 64) + `": is not the digest of the fields beside it`,
+		},
+		"with a plan of the first algorithm": {
+			reason: "it would pin less than what is pinned today", header: by("bob"), object: plainWindow,
+			edit: replacing("scope: {", "plan: {workloads: [{group: batch, kind: Job, names: [a], digest: \"v1:sha256:"+strings.Repeat("0", 64)+"\"}]}, scope: {"),
+			want: `spec.plan.workloads[0].digest: Invalid value: "v1:sha256:` + strings.Repeat("0", 64) + `": is of another algorithm than v2, which pins all that decides what runs; request the window with kubectl firebreak of this version`,
 		},
 		"without a rollback": {
 			reason: "environment pci requires one", header: by("pia"), object: plainWindow, edit: both(replacing("namespace: payments", "namespace: cards"), replacing("environment: production", "environment: pci")),

@@ -148,7 +148,10 @@ func validPlan(path *field.Path, w *v1alpha1.ChangeWindow, controls *estate.Cont
 	}
 	var errs field.ErrorList
 	for i := range w.Spec.Plan.Workloads {
-		if p := &w.Spec.Plan.Workloads[i]; len(p.Fields) > 0 && !change.ConsistentPlan(p) {
+		if p := &w.Spec.Plan.Workloads[i]; workload.HasTemplate(schema.GroupKind{Group: p.Group, Kind: p.Kind}) && !strings.HasPrefix(p.Digest, change.PlanVersion+":") {
+			errs = append(errs, field.Invalid(path.Child("workloads").Index(i).Child("digest"), p.Digest, fmt.Sprintf(
+				"is of another algorithm than %s, which pins all that decides what runs; request the window with kubectl firebreak of this version", change.PlanVersion)))
+		} else if len(p.Fields) > 0 && !change.ConsistentPlan(p) {
 			// Otherwise the approver would read fields that are not what the digest pins.
 			errs = append(errs, field.Invalid(path.Child("workloads").Index(i).Child("digest"), p.Digest, "is not the digest of the fields beside it"))
 		}

@@ -76,7 +76,7 @@ func (sc *scanner) take(s string, strong, loose bool) bool {
 		if wild {
 			h.Name = "*." + h.Name
 		}
-		h.Exact, h.Site = sc.exact(h, strong) || isShouted(s), sc.site && strings.Count(h.Name, ".") == 1
+		h.Exact, h.Site = sc.exact(h, strong) || isShouted(s) && (sc.mail || !strong), sc.site && strings.Count(h.Name, ".") == 1
 		if sc.chance {
 			sc.out = sc.weak(sc.out, h)
 			return true

@@ -245,12 +245,16 @@ type PlannedField struct {
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^[0-9a-f]{16,64}$`
 	Digest string `json:"digest"`
-	// text of the field's value, as JSON, in which each credential is replaced by a mark with its digest. The digest is that
-	// of this text, so that whoever reads it reads what is pinned. It is omitted if it is longer than 32 KiB. Of digests that
-	// begin with `v1:`, only images, the program, identity and host access have a text.
+	// text of the field's value, for plans whose digest begins with `v1:`, only where it cannot hold a credential: images, the
+	// program, identity, host access.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Text string `json:"text,omitempty"`
+	// value of the field as JSON, in which each credential is replaced by a mark with its digest. The digest is that of this
+	// text, so that whoever reads it reads what is pinned. It is omitted if it is longer than 32 KiB.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32768
-	Text string `json:"text,omitempty"`
+	Value string `json:"value,omitempty"`
 }
 
 // WindowPhase is a summary for people; no decision rests on it.

@@ -13,7 +13,7 @@ import (
 func planned(e edits) []any {
 	var o any = map[string]any{
 		"group": "batch", "kind": "Job", "names": []any{"reindex"},
-		"digest": "v1:sha256:" + hexDigest,
+		"digest": "v2:sha256:" + hexDigest,
 	}
 	for path, value := range e {
 		o = put(o, []string{path}, value)

@@ -125,7 +125,7 @@ func TestWindowsAreJudged(t *testing.T) {
 			reason: "the approver would read fields that are not what is pinned",
 			edits: []edits{creates("Job", "batch"), {"spec.plan": map[string]any{"workloads": planned(edits{
 				"fields": []map[string]string{{"path": "spec.containers[0].image", "digest": hexDigest, "text": image}}})}}},
-			want: []metav1.StatusCause{invalid("spec.plan.workloads[0].digest", `"v1:sha256:`+hexDigest+`": is not the digest of the fields beside it`)},
+			want: []metav1.StatusCause{invalid("spec.plan.workloads[0].digest", `"v2:sha256:`+hexDigest+`": is not the digest of the fields beside it`)},
 		},
 		"a Standard window": {reason: "it recurs, with a pinned plan", edits: []edits{recurring(nil)}},
 		"a Standard window whose occurrences are too long": {
