@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// delay is how long a server takes to answer at a rate that leaves it some rest.
+// delay is how long a server takes to answer below its capacity.
 type delay struct {
 	Server  string `json:"server"`
 	Hosts   int    `json:"hosts"`
 	Changes int    `json:"estateChangesPerSecond"`
-	// Share of the most requests that the server answers, and what that is in requests a second.
+	// Share of the server's capacity, and what that is in requests a second.
 	Share float64 `json:"share"`
 	Rate  float64 `json:"requestsPerSecond"`
 	P50   float64 `json:"p50Ms"`
@@ -56,7 +56,7 @@ func (s *sender) paced(rate float64, length time.Duration) {
 	wg.Wait()
 }
 
-// shares of the most requests at which delays are measured.
+// shares of the capacity at which delays are measured.
 func shares() []float64 { return []float64{0.1, 0.25, 0.5, 0.75, 0.9} }
 
 // delays measures every server at several rates, in turn, several times. The median counts.
@@ -68,7 +68,7 @@ func delays(length time.Duration, rounds int, profiles string) ([]delay, error) 
 		if err != nil {
 			return nil, err
 		}
-		most, err := s.load(deployment, length)
+		full, err := s.load(deployment, length)
 		s.stop()
 		if err == nil {
 			s, err = start(kind.Server, kind.Hosts, kind.Changes, profiles)
@@ -78,7 +78,7 @@ func delays(length time.Duration, rounds int, profiles string) ([]delay, error) 
 		}
 		for i, share := range shares() {
 			d := kind
-			d.Share, d.Rate = share, most.Rate*share
+			d.Share, d.Rate = share, full.Rate*share
 			if err := s.delay(&d, deployment, length, rounds); err != nil {
 				s.stop()
 				return nil, err
@@ -96,7 +96,7 @@ func delays(length time.Duration, rounds int, profiles string) ([]delay, error) 
 
 // delay measures a server at one rate.
 func (s *server) delay(d *delay, b body, length time.Duration, rounds int) error {
-	var half, most []float64
+	var p50, p99 []float64
 	for range rounds {
 		send := s.sender(b)
 		send.paced(d.Rate, length/4)
@@ -104,14 +104,14 @@ func (s *server) delay(d *delay, b body, length time.Duration, rounds int) error
 		send.paced(d.Rate, length)
 		send.client.CloseIdleConnections()
 		if send.failure != nil || len(send.times) == 0 {
-			return fmt.Errorf("no answers: %w", send.failure)
+			return errors.Join(errors.New("no answers"), send.failure)
 		}
 		slices.Sort(send.times)
 		ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-		half, most = append(half, ms(send.times[len(send.times)/2])), append(most, ms(send.times[len(send.times)*99/100]))
+		p50, p99 = append(p50, ms(send.times[len(send.times)/2])), append(p99, ms(send.times[len(send.times)*99/100]))
 	}
-	slices.Sort(half)
-	slices.Sort(most)
-	d.P50, d.P99 = half[len(half)/2], most[len(most)/2]
+	slices.Sort(p50)
+	slices.Sort(p99)
+	d.P50, d.P99 = p50[len(p50)/2], p99[len(p99)/2]
 	return nil
 }

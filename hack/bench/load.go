@@ -173,7 +173,7 @@ func (s *server) load(b body, length time.Duration) (result, error) {
 	send.all(length)
 	took, times := time.Since(began), send.times
 	if send.failure != nil || len(times) == 0 {
-		return result{}, fmt.Errorf("no answers: %w", send.failure)
+		return result{}, errors.Join(errors.New("no answers"), send.failure)
 	}
 	slices.Sort(times)
 	count := float64(len(times))

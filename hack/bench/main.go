@@ -33,10 +33,10 @@ func main() {
 	results, err := measure(*length, *rounds, strings.Split(*only, ","), *profile)
 	fail(err)
 	printTable(os.Stdout, results)
-	delays, err := delays(2**length, *rounds, *profile)
+	measured, err := delays(2**length, *rounds, *profile)
 	fail(err)
-	printDelays(os.Stdout, delays)
-	fail(keep(*out, report{results, delays}))
+	printDelays(os.Stdout, measured)
+	fail(keep(*out, report{results, measured}))
 }
 
 // profiled writes a CPU profile of what run does, if a file is given.

@@ -18,7 +18,7 @@ func printTable(w io.Writer, results []result) {
 }
 
 func printDelays(w io.Writer, delays []delay) {
-	fmt.Fprintf(w, "\n%-34s %6s %9s %8s %8s %9s\n", "a Deployment, at a share of the most", "share", "req/s", "p50 ms", "p99 ms", "x floor")
+	fmt.Fprintf(w, "\n%-36s %6s %9s %8s %8s %9s\n", "a Deployment, at a share of capacity", "share", "req/s", "p50 ms", "p99 ms", "x floor")
 	for _, d := range delays {
 		fmt.Fprintf(w, "%-36s %6.2f %9.0f %8.2f %8.2f %9.2f\n", d.name(), d.Share, d.Rate, d.P50, d.P99, d.Ratio)
 	}

@@ -5,12 +5,12 @@ import (
 	"math"
 )
 
-// hashes is a set of 64-bit hashes with a few bits of information each: an open table, so that it holds no pointers, grows by no steps and
-// is never sorted. The lowest bits of a hash give way to the information.
+// hashes is a set of 64-bit hashes with a few bits of information each: an open table, which holds no pointers and needs no sorting. The
+// lowest bits of a hash give way to the information.
 type hashes struct {
 	slots []uint64
 	used  int
-	// seed spreads the hashes over the slots in a way that nobody who chooses names can foresee.
+	// seed spreads the hashes over the slots, in another way in each process.
 	seed uint64
 }
 
@@ -61,7 +61,7 @@ func (s *hashes) find(h uint64) *uint64 {
 	}
 }
 
-// counts tells how often hashes were counted, or more often: two may share a count.
+// counts is an upper bound of how often hashes were counted: two may share a counter.
 type counts []uint16
 
 func makeCounts(n int) counts {
