@@ -12,8 +12,8 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
-// pod adds the decisive fields of the pod spec itself: identity, volumes, host access. Labels, resources and
-// placement do not decide what runs.
+// pod adds the decisive fields of the pod spec itself: identity, volumes, host access. Labels and resources
+// do not decide what runs; placement belongs to the second algorithm.
 func (b *builder) pod(t *workload.Template) {
 	s := &t.Spec
 	if sa := t.ServiceAccount(); sa != "default" {

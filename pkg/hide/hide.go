@@ -21,7 +21,9 @@ func Hidden(text string) bool { return strings.Contains(text, markBegin) }
 const markBegin, markEnd = "(hidden, sha256 ", ")"
 
 // literal takes the sign out of what is written like a mark, so that nothing but a credential has one.
-func literal(text string) string { return strings.ReplaceAll(text, markBegin, "(written: hidden, sha256 ") }
+func literal(text string) string {
+	return strings.ReplaceAll(text, markBegin, "(written: hidden, sha256 ")
+}
 
 // markOf returns what stands in the place of a credential. place is where it stood: equal passwords in two places have different digests.
 func markOf(place, secret string) string {

@@ -231,7 +231,7 @@ func asks(t *testing.T, name string, without ...string) {
 
 func approves(t *testing.T, name string) {
 	t.Helper()
-	if _, err := the.Plugin(t.Context(), the.UserConfig(stage.SecondSRE), "approve", name, "-n", stage.Namespace, "--yes"); err != nil {
+	if _, err := the.Plugin(t.Context(), the.UserConfig(stage.SecondSRE), "approve", name, "-n", stage.Namespace, "--yes", "--unseen"); err != nil {
 		t.Fatal(err)
 	}
 }
