@@ -76,7 +76,7 @@ func (sc *scanner) take(s string, strong, loose bool) bool {
 		if wild {
 			h.Name = "*." + h.Name
 		}
-		h.Exact, h.Site = sc.exact(h, strong) || isShouted(s) && (sc.mail || !strong), sc.site && strings.Count(h.Name, ".") == 1
+		h.Exact, h.Site = sc.exact(h, strong) || sc.shouted(s, strong), sc.site && strings.Count(h.Name, ".") == 1
 		if sc.chance {
 			sc.out = sc.weak(sc.out, h)
 			return true
@@ -88,6 +88,9 @@ func (sc *scanner) take(s string, strong, loose bool) bool {
 	}
 	return true
 }
+
+// shouted reports whether a name in capitals may be that of a realm: a host in capitals is a host where one must stand.
+func (sc *scanner) shouted(s string, strong bool) bool { return (sc.mail || !strong) && isShouted(s) }
 
 // token reads one token. It returns whether the next one is a value: after `key:`, `key =` and a host flag.
 func (sc *scanner) token(t token, keyed bool) bool {

@@ -226,7 +226,7 @@ func oneWindow(t *testing.T) {
 		if _, err := s.Kubectl(t.Context(), s.UserConfig(stage.SRE), "apply", "-f", manifest); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Plugin(t.Context(), s.UserConfig(stage.SecondSRE), "approve", "reindex", "-n", "ledger", "--yes"); err != nil {
+		if _, err := s.Plugin(t.Context(), s.UserConfig(stage.SecondSRE), "approve", "reindex", "-n", "ledger", "--yes", "--unseen"); err != nil {
 			t.Fatal(err)
 		}
 	}
