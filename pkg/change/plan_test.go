@@ -223,6 +223,26 @@ func TestParallelismIsPinned(t *testing.T) {
 	}
 }
 
+// A StatefulSet's claims may be filled from another volume; the API server's defaults change nothing.
+func TestClaimsArePinned(t *testing.T) {
+	claims := func(from string, mode *corev1.PersistentVolumeMode) *change.Plan {
+		w := work(t, plainJob)
+		c := corev1.PersistentVolumeClaim{Spec: corev1.PersistentVolumeClaimSpec{VolumeMode: mode}}
+		if c.Name = "data"; from != "" {
+			c.Spec.DataSource = &corev1.TypedLocalObjectReference{Kind: "PersistentVolumeClaim", Name: from}
+		}
+		w.Claims = []corev1.PersistentVolumeClaim{c}
+		return change.PlanOf(w, settings)
+	}
+	if a, b := claims("", nil), claims("", ptr(corev1.PersistentVolumeFilesystem)); a.Digest != b.Digest {
+		t.Errorf("the default of the API server changes the digest: %v", change.Differences(entryOf(a), b))
+	}
+	d := change.Differences(entryOf(claims("orders", nil)), claims("ledger", nil))
+	if len(d) != 1 || d[0].Path != `volumeClaimTemplates["data"]` {
+		t.Errorf("another source of the data: %v", d)
+	}
+}
+
 // TestTextsHoldNoCredential checks the texts that an approver and a denial show: they hold all that runs, but no credential.
 func TestTextsHoldNoCredential(t *testing.T) {
 	w := work(t, plainJob)

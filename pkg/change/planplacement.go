@@ -17,6 +17,11 @@ func (b *builder) prolongs(w *workload.Workload) {
 	if d := w.Template.Spec.ActiveDeadlineSeconds; d != nil {
 		b.add("podActiveDeadlineSeconds", *d, "")
 	}
+	for i := range w.Claims { // what they are filled with is what the Pods find
+		c := w.Claims[i].DeepCopy()
+		omit(&c.Spec.VolumeMode, corev1.PersistentVolumeFilesystem)
+		b.add(fmt.Sprintf("volumeClaimTemplates[%q]", c.Name), c.Spec, "")
+	}
 	j := w.Job
 	if j == nil {
 		return

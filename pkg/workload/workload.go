@@ -58,6 +58,8 @@ type Workload struct {
 	Indexed                   bool
 	// Job is the spec of a Job, or of a CronJob's Jobs; nil: neither.
 	Job *batchv1.JobSpec
+	// Claims are the templates of the claims that a StatefulSet makes for its Pods.
+	Claims []corev1.PersistentVolumeClaim
 	// RunsToCompletion is true for Jobs and CronJobs, and for Pods, which may run to completion.
 	RunsToCompletion bool
 }
@@ -165,7 +167,7 @@ func statefulSet(raw []byte) (*Workload, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Workload{Meta: o.ObjectMeta, Template: fromTemplate(o.Spec.Template), Wanted: or1(o.Spec.Replicas)}, nil
+	return &Workload{Meta: o.ObjectMeta, Template: fromTemplate(o.Spec.Template), Wanted: or1(o.Spec.Replicas), Claims: o.Spec.VolumeClaimTemplates}, nil
 }
 
 func daemonSet(raw []byte) (*Workload, error) {
