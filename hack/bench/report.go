@@ -87,7 +87,7 @@ func plot(path, title string, lines map[string][]point) error {
 			fmt.Fprintf(&d, "%s%.1f %.1f", map[bool]string{true: "M", false: "L"}[i == 0], x, y)
 			fmt.Fprintf(&b, `<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>`, x, y, colour)
 		}
-		fmt.Fprintf(&b, `<path d="%s" fill="none" stroke="%s" stroke-width="1.5"/><text x="%g" y="%g" fill="%s">%s</text>`, d.String(), colour, width-margin-110, margin+16*float64(n), colour, name)
+		fmt.Fprintf(&b, `<path d="%s" fill="none" stroke="%s" stroke-width="1.5"/><text x="%g" y="%g" text-anchor="end" fill="%s">%s</text>`, d.String(), colour, width-margin, margin+16*float64(n), colour, name)
 		n++
 	}
 	b.WriteString("</svg>\n")
