@@ -56,7 +56,16 @@ func forms() []form {
 }
 
 func (f *form) mayMatch(text string) bool {
+	if f.pattern == inXML && !isXML(text) {
+		return false // a shell takes the signs for files that it reads and writes
+	}
 	return slices.ContainsFunc(f.needs, func(n string) bool { return strings.Contains(text, n) })
+}
+
+// isXML reports whether a text is a document of XML, from its first sign to its last.
+func isXML(text string) bool {
+	text = strings.TrimSpace(text)
+	return len(text) > 2 && text[0] == '<' && text[len(text)-1] == '>' && !strings.ContainsAny(text, "#;|")
 }
 
 // roots are texts of which one stands in every name that says that its value is secret.
@@ -68,7 +77,10 @@ func marked(place, text string, pattern *regexp.Regexp) string {
 	group := 2 * pattern.SubexpIndex("secret")
 	var b builder
 	for _, m := range matches {
-		b.put(place, text, m[group], m[group+1])
+		secret := text[m[group]:m[group+1]]
+		if pattern == inKey && isKey(secret) || pattern != inKey && !runs(secret) {
+			b.put(place, text, m[group], m[group+1])
+		}
 	}
 	return b.rest(text)
 }
@@ -94,7 +106,9 @@ func values(place, text string) string {
 			continue // another flag, or what is put in from elsewhere
 		}
 		end := begin + valueLength(text[begin:], text[begin-1])
-		b.put(place, text, begin, end)
+		if !runs(text[begin:end]) {
+			b.put(place, text, begin, end)
+		}
 		at = end
 	}
 	return b.rest(text)
@@ -121,7 +135,7 @@ type builder struct {
 
 // put puts a mark in the place of text[begin:end].
 func (b *builder) put(place, text string, begin, end int) {
-	if begin < b.done || begin >= end || strings.Contains(text[begin:end], markBegin) || strings.HasPrefix(text[begin:], markBegin) || runs(text[begin:end]) && !isKey(text[begin:end]) {
+	if begin < b.done || begin >= end || strings.Contains(text[begin:end], markBegin) || strings.HasPrefix(text[begin:], markBegin) {
 		return
 	}
 	b.WriteString(text[b.done:begin])
@@ -129,17 +143,25 @@ func (b *builder) put(place, text string, begin, end int) {
 	b.done = end
 }
 
-// isKey reports whether a text is the body of a private key: lines of base64, of which all but the last are long, so that nothing that runs can
-// be spelled so.
+// isKey reports whether a text is the body of a private key: it begins as one in DER or of OpenSSH, and its lines are base64 of one length but
+// for the last, so that nothing that runs can be spelled so.
 func isKey(text string) bool {
 	lines := strings.Split(strings.Trim(strings.ReplaceAll(text, "\\n", "\n"), " \t\r\n"), "\n")
+	if !derKey.MatchString(lines[0]) {
+		return false
+	}
+	length := len(strings.Trim(lines[0], " \t\r"))
 	for i, l := range lines {
-		if l = strings.Trim(l, " \t\r"); len(l) < minKeyLine && (i == 0 || i < len(lines)-1) || strings.Trim(l, base64Letters) != "" {
+		l = strings.Trim(l, " \t\r")
+		if len(l) > length || len(l) < length && i < len(lines)-1 || length < minKeyLine || strings.Trim(l, base64Letters) != "" {
 			return false
 		}
 	}
 	return true
 }
+
+// derKey is how the body of a key begins: a sequence in DER, or the name of OpenSSH's format.
+var derKey = regexp.MustCompile(`^(?:M[A-I]|b3BlbnNzaC1rZXkt)`)
 
 const (
 	minKeyLine    = 40

@@ -33,7 +33,9 @@ func TestText(t *testing.T) {
 		"use «ghp_abcdefghijklmnopqrstuvwxyz0123456789» for it",
 		"-----BEGIN RSA PRIVATE KEY-----«\nMIIEowIBAAKCAQEAMIIEowIBAAKCAQEAMIIEowIBAAKCAQEAMIIEowIBAAKCAQEA\nabc=\n»-----END RSA PRIVATE KEY-----",
 		// What a shell or a database runs is never hidden, however it is dressed up.
-		": -----BEGIN A PRIVATE KEY-----\ndropdb -h orders.prod orders\n: -----END A PRIVATE KEY-----", ": -----BEGIN A PRIVATE KEY-----\nreboot\n-----END A PRIVATE KEY-----",
+		": -----BEGIN A PRIVATE KEY-----\ndropdb -h orders.prod orders\n: -----END A PRIVATE KEY-----", ": -----BEGIN A PRIVATE KEY-----\n/mnt/scripts/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n-----END A PRIVATE KEY-----", "cat <secret>/data/orders</etc/passwd",
+		": -----BEGIN A PRIVATE KEY----- dropdb -h orders -----END A PRIVATE KEY-----",
+		": -----BEGIN A PRIVATE KEY-----\nreboot\n-----END A PRIVATE KEY-----",
 		"echo password \"$(dropdb -h orders.prod orders)\"", "curl http://a:$(dropdb${IFS}orders)@h", "SELECT 1 -- password '\n; DROP TABLE orders; --'", "password=`reboot`",
 		"\"password\": \"«a b hunter2»\",", "password: \"«p@ss&hunter2»\"", "password: '«ab{hunter2»'", "CREATE USER a PASSWORD '«it''s»'", "-password «hunter2» clean",
 		"<password>«hunter2»</password>", "mysql -u root -p«hunter2» shop", "redis-cli -h x -a «hunter2» FLUSHALL", "curl -sf -u me:«hunter2» https://x", "mongosh -u a -p «hunter2»", "sshpass -p «hunter2» ssh x",

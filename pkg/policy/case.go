@@ -44,6 +44,8 @@ type PreparedRequest struct {
 	maintenance, hook string
 	trace             Trace
 	planned           *madePlan
+	// spec is the plan of the spec of an object of Firebreak's own, once it was asked for.
+	spec *change.Plan
 	// demands are what the rules want a window for, in the order of the rules.
 	demands []*Demand
 	// worksOn are the Production environments whose data stores the object names if it runs something in a Shared namespace.

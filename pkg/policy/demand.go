@@ -161,9 +161,7 @@ func (c *PreparedRequest) question(together []*Demand) *change.Query {
 	}
 	// Until Firebreak applies what the chart's values declare, others than the holder of the window may write it.
 	q.Pin, q.MustPin = c.pin(), c.firebreak()
-	if spec, ok := c.specified(); ok {
-		q.Spec = change.SpecPlan(c.req.Kind.Kind, spec)
-	}
+	q.Spec = c.specified()
 	return q
 }
 
@@ -252,13 +250,16 @@ func (c *PreparedRequest) pin() string {
 	return change.SpecDigest(c.new.generic()["spec"])
 }
 
-// specified returns the spec that an object of a kind whose windows pin it is to have, and false if the request is about none.
-func (c *PreparedRequest) specified() (map[string]any, bool) {
-	if c.new == nil || c.pin() == "" {
-		return nil, false
+// specified returns the plan of the spec that an object of a kind whose windows pin it is to have; nil: the request is about none. It is made
+// once: several questions are asked of it.
+func (c *PreparedRequest) specified() *change.Plan {
+	if c.spec != nil || c.new == nil || c.pin() == "" {
+		return c.spec
 	}
-	spec, ok := c.new.generic()["spec"].(map[string]any)
-	return spec, ok
+	if spec, ok := c.new.generic()["spec"].(map[string]any); ok {
+		c.spec = change.SpecPlan(c.req.Kind.Kind, spec)
+	}
+	return c.spec
 }
 
 // before returns the workload that ran before, or nil if there was none.

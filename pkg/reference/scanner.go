@@ -89,8 +89,10 @@ func (sc *scanner) take(s string, strong, loose bool) bool {
 	return true
 }
 
-// shouted reports whether a name in capitals may be that of a realm: a host in capitals is a host where one must stand.
-func (sc *scanner) shouted(s string, strong bool) bool { return (sc.mail || !strong) && isShouted(s) }
+// shouted reports whether a name in capitals may be that of a realm: a host in capitals is a host but behind a user, and in a file where nothing says that a host stands.
+func (sc *scanner) shouted(s string, strong bool) bool {
+	return (sc.mail || sc.file && !strong) && isShouted(s) && !strings.HasSuffix(s, ".SVC") && !strings.Contains(s, ".SVC.")
+}
 
 // token reads one token. It returns whether the next one is a value: after `key:`, `key =` and a host flag.
 func (sc *scanner) token(t token, keyed bool) bool {
