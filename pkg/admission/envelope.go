@@ -165,7 +165,7 @@ func (e envelope) request(req *admissionv1.AdmissionRequest) error {
 	})
 }
 
-// fieldOf returns the field of a request that is no object of Kubernetes; nil: it has none of that name.
+// fieldOf returns a field of a request that is not a Kubernetes object; nil if the request has none of that name.
 func fieldOf(req *admissionv1.AdmissionRequest, name string) any {
 	switch name {
 	case "uid":

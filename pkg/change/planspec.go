@@ -64,9 +64,9 @@ func PinsSpec(group, kind string) bool {
 	return group == v1alpha1.GroupName && slices.Contains([]string{v1alpha1.KindEnvironment, v1alpha1.KindDataStore, v1alpha1.KindExemption}, kind)
 }
 
-// Unpinned returns the resources in a window's scope of which the window must say what their spec is to be, and does not: those that it
-// lets be created or updated.
-func Unpinned(w *v1alpha1.ChangeWindowSpec) []v1alpha1.ScopedResource {
+// WithoutSpec returns the resources in a window's scope whose spec the window must pin but does not: those that it lets be created or
+// updated.
+func WithoutSpec(w *v1alpha1.ChangeWindowSpec) []v1alpha1.ScopedResource {
 	if !slices.Contains(w.Scope.Operations, v1alpha1.OperationCreate) && !slices.Contains(w.Scope.Operations, v1alpha1.OperationUpdate) {
 		return nil
 	}

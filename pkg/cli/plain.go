@@ -9,8 +9,8 @@ import (
 	"unicode"
 )
 
-// plain returns a text of another as it can be printed: what would move the cursor, change the direction of writing or be invisible is
-// escaped, so that a screen shows what is there.
+// plain makes text from another person safe to print: it escapes characters that move the cursor, change the direction of writing or are
+// invisible.
 func plain(s string) string {
 	if strings.IndexFunc(s, func(c rune) bool { return !unicode.IsGraphic(c) || c == unicode.ReplacementChar }) < 0 {
 		return s

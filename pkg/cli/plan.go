@@ -101,7 +101,7 @@ func (e *env) planOf(ctx context.Context, c client.Client, ns string, u *unstruc
 	p := change.PlanOf(work, contents)
 	switch {
 	case len(p.Unpinned) > 0:
-		return nil, fmt.Errorf("an image by tag alone can be another one tomorrow, so no window is for it: %s; name it by digest (image@sha256:…)",
+		return nil, fmt.Errorf("an image by tag alone can be another one tomorrow, so a window cannot pin it: %s; name it by digest (image@sha256:…)",
 			strings.Join(p.Unpinned, ", "))
 	case p.TooMany:
 		return nil, fmt.Errorf("%s %q uses more than %d ConfigMaps, which no plan can pin", u.GetKind(), u.GetName(), change.MaxConfigMaps)

@@ -38,7 +38,7 @@ func (s *screen) show(ctx context.Context) {
 		s.line("start", fmt.Sprintf("within %s from the opening", change.Short(spec.StartBefore.Duration)))
 	}
 	if spec.Overrun == v1alpha1.OverrunDeadline {
-		s.line("overrun", "none: what starts must end by itself before the window closes")
+		s.line("overrun", "not allowed: every run must end before the window closes")
 	}
 	s.line("used by", usedBy(spec, who))
 	s.line("clusters", orAll(spec.Scope.Clusters, "every cluster that has this window"))
@@ -119,7 +119,7 @@ func approvals(w *v1alpha1.ChangeWindow) string {
 	return fmt.Sprintf("%s of %s", have, need)
 }
 
-// freezes tells of those that hold while the window is open, and when it can be used then.
+// freezes prints each freeze that holds while the window is open, and when the window can be used then.
 func (s *screen) freezes(ctx context.Context) {
 	for _, l := range s.frozen(ctx) {
 		s.line("freeze", l)

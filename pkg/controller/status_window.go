@@ -138,8 +138,8 @@ func (s *Statuses) summarise(e *estate.Estate, w *v1alpha1.ChangeWindow, state *
 	return until(now, heartbeat, sum.Opens, sum.Closes)
 }
 
-// freezeOver takes the freezes into account that lie over a window: one that holds now keeps the window from being open, and one that is to
-// come is told.
+// freezeOver puts the freezes that bind a window into its summary: a window is not open while a freeze holds, and a coming freeze is
+// mentioned.
 func (s *Statuses) freezeOver(w *v1alpha1.ChangeWindow, sum *change.Summary, now time.Time) {
 	if sum.Phase != v1alpha1.WindowOpen && sum.Phase != v1alpha1.WindowApproved || w.Spec.OverridesFreeze {
 		return

@@ -62,7 +62,7 @@ func Text(place, text string) string {
 }
 
 // JSON hides what is secret in the texts of a JSON value: each by the key that it stands under, or by the name beside it, as in a list of
-// headers. What is no JSON is hidden whole.
+// headers. It hides a text that is not JSON completely.
 func JSON(place string, raw []byte) any {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()

@@ -136,7 +136,7 @@ func (c *PreparedRequest) validInterval(path *field.Path, s *v1alpha1.Schedule, 
 }
 
 func validPlan(path *field.Path, w *v1alpha1.ChangeWindow, controls *estate.Controls) field.ErrorList {
-	if open := change.Unpinned(&w.Spec); len(open) > 0 && w.Spec.Type != v1alpha1.WindowEmergency {
+	if open := change.WithoutSpec(&w.Spec); len(open) > 0 && w.Spec.Type != v1alpha1.WindowEmergency {
 		return field.ErrorList{field.Required(path, fmt.Sprintf(
 			"a window for %s %s says what its spec is to be; kubectl firebreak request -f MANIFEST fills it in", open[0].Kind, joined(open[0].Names)))}
 	}

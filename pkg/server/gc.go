@@ -12,7 +12,7 @@ import (
 // lets the heap double, would collect many times a second under load.
 const headroom = 32 << 20
 
-// startup is after how many seconds the memory is given back that the start has taken.
+// startup is how many seconds after the start its memory is returned to the system.
 const startup = 30
 
 // TuneGC sets the pace of garbage collection by what is live, until the context ends. The environment variables GOGC and GOMEMLIMIT take
