@@ -114,7 +114,10 @@ type live struct{}
 func (live) State(context.Context, *policy.PreparedRequest, string) (*change.State, error) {
 	return &change.State{}, nil
 }
-func (live) Approvals(context.Context, *change.State, string) error { return nil }
+func (live) Exists(context.Context, *policy.Request) (bool, error) { return false, nil }
+func (live) Again(context.Context, *change.State, string, string, []string) error {
+	return nil
+}
 func (live) Read(context.Context, *policy.Missing, *policy.ClusterView, *policy.Facts) error {
 	return nil
 }

@@ -120,6 +120,8 @@ func reason(code int32) metav1.StatusReason {
 		return metav1.StatusReasonTooManyRequests
 	case http.StatusServiceUnavailable:
 		return metav1.StatusReasonServiceUnavailable
+	case http.StatusConflict:
+		return metav1.StatusReasonAlreadyExists
 	case http.StatusForbidden:
 		return metav1.StatusReasonForbidden
 	case http.StatusBadRequest:

@@ -41,9 +41,25 @@ func (h *Handler) decide(ctx context.Context, req *policy.Request, c *policy.Pre
 	return h.reserve(ctx, req, c, state, d)
 }
 
-// reserve takes a slot, then looks at the approvals once more: a revocation whose answer had arrived before this
-// request was sent is always honoured. If they no longer suffice, the slot is given back and the request denied.
+// existing is the error for the creation of an object that exists already.
+type existing struct{}
+
+func (existing) Error() string { return "it exists already" }
+
+// reserve takes a slot, then looks at the approvals and the pinned ConfigMaps once more: a revocation whose answer had arrived
+// before this request was sent is always honoured, and a ConfigMap is locked from here on. If the window no longer permits the
+// request, the slot is given back and the request denied. The creation of an object that exists takes no slot: the API server
+// would refuse it after the webhook.
 func (h *Handler) reserve(ctx context.Context, req *policy.Request, c *policy.PreparedRequest, state *change.State, d *policy.Decision) (outcome, error) {
+	if req.Operation == policy.Create && req.SubResource == "" && d.Use.Verdict.Slots.Held == "" {
+		there, err := h.Live.Exists(ctx, req)
+		if err != nil {
+			return outcome{}, unavailable{err}
+		}
+		if there {
+			return outcome{}, existing{}
+		}
+	}
 	r, err := h.Ledger.Reserve(ctx, claim(req, c, d.Use))
 	switch {
 	case errors.Is(err, ledger.ErrExhausted):
@@ -63,7 +79,7 @@ func (h *Handler) reserve(ctx context.Context, req *policy.Request, c *policy.Pr
 		return outcome{}, unavailable{err}
 	}
 	window := d.Use.Verdict.Window
-	if err := h.Live.Approvals(ctx, state, window.Namespace); err != nil {
+	if err := h.Live.Again(ctx, state, window.Namespace, req.Namespace, d.Use.ConfigMaps); err != nil {
 		h.release(r)
 		return outcome{}, unavailable{err}
 	}
@@ -110,11 +126,12 @@ func claim(req *policy.Request, c *policy.PreparedRequest, u *policy.WindowUse) 
 		kind, version = policy.SessionKind(req.Resource.Resource), req.Resource.Version // the payload's kind is that of its options
 	}
 	return ledger.ReservationRequest{
-		Verdict:   u.Verdict,
-		Key:       u.Key,
-		Operation: u.Operation,
-		Digest:    u.Digest,
-		Requester: v1alpha1.Stamp{Username: req.User.Username, UID: req.User.UID, Groups: req.User.Groups},
+		Verdict:    u.Verdict,
+		Key:        u.Key,
+		Operation:  u.Operation,
+		Digest:     u.Digest,
+		ConfigMaps: u.ConfigMaps,
+		Requester:  v1alpha1.Stamp{Username: req.User.Username, UID: req.User.UID, Groups: req.User.Groups},
 		Object: v1alpha1.ExecutedObject{
 			Group: req.Kind.Group, Version: version, Kind: kind, Resource: req.Resource.Resource,
 			Namespace: req.Namespace, Name: req.Name, UID: c.UID(),

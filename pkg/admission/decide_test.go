@@ -26,6 +26,7 @@ const (
 	readNear   = "list ChangeWindow in payments"
 	readWords  = "list ChangeApproval in payments"
 	readUses   = "list ChangeExecution in firebreak-system with firebreak.dev/window-uid in (uid-of-w)"
+	notThere   = "get Job payments/reindex"
 	takeSlot   = "create ChangeExecution " + slot
 	giveBack   = "delete ChangeExecution " + slot
 	lookAgain  = "list ChangeExecution in firebreak-system with firebreak.dev/window-uid=uid-of-w"
@@ -59,7 +60,7 @@ func TestAWindowIsUsed(t *testing.T) {
 	if diff := cmp.Diff(want, resp.AuditAnnotations); diff != "" {
 		t.Errorf("the audit annotations differ: %s", diff)
 	}
-	if diff := cmp.Diff(also(takeSlot, readWords), x.api.sorted()); diff != "" {
+	if diff := cmp.Diff(also(notThere, takeSlot, readWords), x.api.sorted()); diff != "" {
 		t.Errorf("the calls differ: %s", diff)
 	}
 	record := v1alpha1.ChangeExecutionSpec{
@@ -106,10 +107,11 @@ func once(call string, do func(x *trial) error) step {
 // taken returns an execution that another requester has reserved.
 func taken(slot, key string) *v1alpha1.ChangeExecution {
 	return &v1alpha1.ChangeExecution{
-		ObjectMeta: metav1.ObjectMeta{Name: "uid-of-w-0-" + slot, Namespace: home, UID: "other", Labels: map[string]string{v1alpha1.LabelWindowUID: "uid-of-w"}},
+		ObjectMeta: metav1.ObjectMeta{Name: "uid-of-w-0-" + slot, Namespace: home, UID: "other", CreationTimestamp: metav1.NewTime(night()), Labels: map[string]string{v1alpha1.LabelWindowUID: "uid-of-w"}},
 		Spec: v1alpha1.ChangeExecutionSpec{
 			Window: v1alpha1.ExecutedWindow{ObjectReference: v1alpha1.ObjectReference{Namespace: "payments", Name: "w", UID: "uid-of-w"}},
-			Slot:   slot, Key: key, Requester: v1alpha1.Stamp{Username: "robin"},
+			Slot:   slot, Key: key, Requester: v1alpha1.Stamp{Username: "robin"}, Operation: v1alpha1.OperationCreate,
+			Object: v1alpha1.ExecutedObject{Group: "batch", Version: "v1", Kind: "Job", Namespace: "payments", Name: "reindex-2"},
 		},
 	}
 }
@@ -135,7 +137,7 @@ func TestBetweenTheLookAndTheAnswer(t *testing.T) {
 				return nil
 			}),
 			code: http.StatusForbidden, message: haveOne + maintenance + `; window "w" does not permit it, since it has 0 of 1 approvals)`,
-			calls: also(takeSlot, readWords, giveBack), executions: []string{},
+			calls: also(notThere, takeSlot, readWords, giveBack), executions: []string{},
 		},
 		"somebody rejects": {
 			reason: "one rejection outweighs the approvals",
@@ -145,20 +147,20 @@ func TestBetweenTheLookAndTheAnswer(t *testing.T) {
 				return x.api.Put(no)
 			}),
 			code: http.StatusForbidden, message: requestOne + maintenance + `; window "w" does not permit it, since it was rejected by kim ("not tonight"))`,
-			calls: also(takeSlot, readWords, giveBack), executions: []string{},
+			calls: also(notThere, takeSlot, readWords, giveBack), executions: []string{},
 		},
 		"the approvals cannot be read again": {
 			reason:  "nobody knows whether they stand",
 			prepare: func(x *trial) { x.api.Set(apistore.Blind) },
 			code:    http.StatusServiceUnavailable, message: notNow,
-			calls: also(takeSlot, readWords, giveBack), executions: []string{},
+			calls: also(notThere, takeSlot, readWords, giveBack), executions: []string{},
 			log: `"error"="list approvals: connection reset by peer"`,
 		},
 		"another request takes the last slot": {
 			reason:    "judged again, the window says itself that it is used up",
 			meanwhile: once(takeSlot, func(x *trial) error { return x.api.Put(taken("0", "job-2")) }),
-			code:      http.StatusForbidden, message: `jobs.batch "reindex" is forbidden: request another window: kubectl firebreak request -f MANIFEST -n payments (ExecutionsExhausted: window "w" covers this, but it has been used once, which is all that it allows)`,
-			calls: slices.Sorted(slices.Values(append(also(takeSlot, lookAgain), stateReads()...))), executions: []string{slot},
+			code:      http.StatusForbidden, message: `jobs.batch "reindex" is forbidden: request another window: kubectl firebreak request -f MANIFEST -n payments; or, if that came to nothing, have it given back: kubectl firebreak release uid-of-w-0-0 (ExecutionsExhausted: window "w" covers this, but it has been used once, which is all that it allows: last by robin, to create Job "reindex-2", at 2026-11-28 02:30:00 UTC)`,
+			calls: slices.Sorted(slices.Values(append(also(notThere, takeSlot, lookAgain), stateReads()...))), executions: []string{slot},
 		},
 		"the state cannot be read once the slot is lost": {
 			reason:  "nobody knows what the window has left",
@@ -176,14 +178,14 @@ func TestBetweenTheLookAndTheAnswer(t *testing.T) {
 				}
 			}(),
 			code: http.StatusServiceUnavailable, message: notNow,
-			calls: slices.Sorted(slices.Values(append(stateReads(), readFreeze, readHome, readNear))), executions: []string{},
+			calls: slices.Sorted(slices.Values(append(stateReads(), readFreeze, readHome, readNear, notThere))), executions: []string{},
 			log: `"error"="list change windows: the API server does not answer"`,
 		},
 		"a slot that is free again": {
 			reason:  "a retry takes it",
 			prepare: func(x *trial) { x.Ledger = full{} },
 			code:    http.StatusServiceUnavailable, message: notNow,
-			calls: slices.Sorted(slices.Values(append(stateReads(), stateReads()...))), executions: []string{},
+			calls: also(append(stateReads(), notThere)...), executions: []string{},
 			log: `"error"="other requests took the slots that were tried"`,
 		},
 		"the same request again": {
@@ -195,14 +197,14 @@ func TestBetweenTheLookAndTheAnswer(t *testing.T) {
 			reason:  "nothing is admitted that is not recorded",
 			prepare: func(x *trial) { x.api.Set(apistore.Unwritten) },
 			code:    http.StatusServiceUnavailable, message: notNow,
-			calls: also(takeSlot, lookForIt), executions: []string{},
+			calls: also(notThere, takeSlot, lookForIt), executions: []string{},
 			log: `"error"="reserve an execution: connection reset by peer"`,
 		},
 		"the answer to the writing is lost": {
 			reason:  "what was written is looked for and given back",
 			prepare: func(x *trial) { x.api.Set(apistore.Unanswered) },
 			code:    http.StatusServiceUnavailable, message: notNow,
-			calls: also(takeSlot, lookForIt, giveBack), executions: []string{},
+			calls: also(notThere, takeSlot, lookForIt, giveBack), executions: []string{},
 			log: `"error"="reserve an execution: connection reset by peer"`,
 		},
 		"nobody can tell whose the slots are": {
@@ -217,7 +219,7 @@ func TestBetweenTheLookAndTheAnswer(t *testing.T) {
 				return nil
 			},
 			code: http.StatusServiceUnavailable, message: notNow,
-			calls: also(takeSlot, lookAgain), executions: []string{slot},
+			calls: also(notThere, takeSlot, lookAgain), executions: []string{slot},
 			log: `"error"="list the executions of window \"w\": the API server does not answer"`,
 		},
 		"the first look fails": {
@@ -345,8 +347,8 @@ type late struct {
 	then func()
 }
 
-func (l late) Approvals(ctx context.Context, s *change.State, namespace string) error {
-	err := l.Live.Approvals(ctx, s, namespace)
+func (l late) Again(ctx context.Context, s *change.State, windows, namespace string, configMaps []string) error {
+	err := l.Live.Again(ctx, s, windows, namespace, configMaps)
 	l.then()
 	return err
 }

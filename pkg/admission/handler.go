@@ -34,8 +34,10 @@ type Cache interface {
 type Live interface {
 	// State reads the change state that a request needs.
 	State(ctx context.Context, c *policy.PreparedRequest, namespace string) (*change.State, error)
-	// Approvals reads the approvals of one namespace again.
-	Approvals(ctx context.Context, s *change.State, namespace string) error
+	// Exists reports whether the object of a creation exists already.
+	Exists(ctx context.Context, req *policy.Request) (bool, error)
+	// Again reads the approvals in the namespace of a window again, and the ConfigMaps in the namespace of a run.
+	Again(ctx context.Context, s *change.State, windows, namespace string, configMaps []string) error
 	// Read reads the missing facts of a request.
 	policy.Reader
 }
@@ -166,7 +168,10 @@ func (h *Handler) undecided(req *policy.Request, err error) admission.Response {
 	var t throttled
 	var s skewed
 	var d policy.UndecidedError
+	var e existing
 	switch {
+	case errors.As(err, &e):
+		return failed(http.StatusConflict, fmt.Sprintf("%s already exists", policy.Describe(*req)), 0)
 	case errors.As(err, &s):
 		return failed(http.StatusServiceUnavailable, fmt.Sprintf("%s is refused for now: %v", policy.Describe(*req), s), 10)
 	case errors.As(err, &t):

@@ -71,7 +71,10 @@ func (l live) State(context.Context, *policy.PreparedRequest, string) (*change.S
 	}
 	return nil, errDown
 }
-func (live) Approvals(context.Context, *change.State, string) error { return errDown }
+func (live) Exists(context.Context, *policy.Request) (bool, error) { return false, errDown }
+func (live) Again(context.Context, *change.State, string, string, []string) error {
+	return errDown
+}
 func (live) Read(context.Context, *policy.Missing, *policy.ClusterView, *policy.Facts) error {
 	return errDown
 }

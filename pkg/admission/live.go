@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
@@ -155,8 +156,39 @@ func approvalsOf(windows []*v1alpha1.ChangeWindow, emergency bool) []string {
 	return slices.Sorted(maps.Keys(set))
 }
 
-// Approvals implements Live.
-func (r *Reader) Approvals(ctx context.Context, s *change.State, namespace string) error {
+// Exists implements Live. What Firebreak may not read, or nobody serves, does not exist as far as it can tell.
+func (r *Reader) Exists(ctx context.Context, req *policy.Request) (bool, error) {
+	o := &metav1.PartialObjectMetadata{}
+	o.SetGroupVersionKind(req.Kind)
+	err := r.client.Get(ctx, client.ObjectKey{Namespace: req.Namespace, Name: req.Name}, o)
+	switch {
+	case err == nil:
+		return true, nil
+	case apierrors.IsNotFound(err), apierrors.IsForbidden(err), meta.IsNoMatchError(err):
+		return false, nil
+	}
+	return false, fmt.Errorf("get %s %s/%s: %w", req.Kind.Kind, req.Namespace, req.Name, err)
+}
+
+// Again implements Live.
+func (r *Reader) Again(ctx context.Context, s *change.State, windows, namespace string, configMaps []string) error {
+	var mu sync.Mutex
+	calls := []func() error{func() error { return r.approvalsAgain(ctx, s, windows) }}
+	for _, name := range configMaps {
+		calls = append(calls, func() error {
+			data, err := r.getConfigMap(ctx, namespace, name)
+			mu.Lock()
+			defer mu.Unlock()
+			if delete(s.ConfigMaps, namespace+"/"+name); data != nil {
+				s.ConfigMaps[namespace+"/"+name] = data
+			}
+			return err
+		})
+	}
+	return together(calls)
+}
+
+func (r *Reader) approvalsAgain(ctx context.Context, s *change.State, namespace string) error {
 	fresh, err := r.listApprovals(ctx, namespace)
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ func FreezesOver(w *v1alpha1.ChangeWindow, freezes []v1alpha1.ChangeFreeze, open
 		namespaces = []string{w.Namespace}
 	}
 	own := len(w.Spec.Scope.Resources) > 0 && !slices.ContainsFunc(w.Spec.Scope.Resources, func(r v1alpha1.ScopedResource) bool { return r.Group != v1alpha1.GroupName })
-	sessions := len(w.Spec.Scope.Operations) > 0 && !slices.ContainsFunc(w.Spec.Scope.Operations, func(o v1alpha1.Operation) bool { return !isSession(o) })
+	sessions := len(w.Spec.Scope.Operations) > 0 && !slices.ContainsFunc(w.Spec.Scope.Operations, func(o v1alpha1.Operation) bool { return !IsSession(o) })
 	var out []Freezing
 	for i := range freezes {
 		f := &freezes[i]
@@ -37,7 +37,8 @@ func FreezesOver(w *v1alpha1.ChangeWindow, freezes []v1alpha1.ChangeFreeze, open
 	return out
 }
 
-func isSession(o v1alpha1.Operation) bool {
+// IsSession reports whether an operation is bounded by time: it runs what a person types.
+func IsSession(o v1alpha1.Operation) bool {
 	switch o {
 	case v1alpha1.OperationExec, v1alpha1.OperationAttach, v1alpha1.OperationPortForward, v1alpha1.OperationProxy, v1alpha1.OperationDebug:
 		return true

@@ -42,7 +42,7 @@ func (b *builder) pod(t *workload.Template) {
 		b.add("securityContext", s.SecurityContext, "")
 	}
 	for _, v := range s.Volumes {
-		if v.Image != nil && !b.first && !strings.Contains(v.Image.Reference, "@sha256:") {
+		if v.Image != nil && !b.first && !pinnedImage(v.Image.Reference) {
 			b.unpinned = append(b.unpinned, fmt.Sprintf("volumes[%q].image %q", v.Name, v.Image.Reference))
 		}
 		if !injectedVolume(v) {
@@ -112,6 +112,9 @@ func (b *builder) read(path, of string, values map[string]string) {
 	}
 }
 
+// pinnedImage reports whether an image is named by digest: one that is named by tag alone can be another one tomorrow.
+func pinnedImage(image string) bool { return strings.Contains(image, "@sha256:") }
+
 func (b *builder) flag(path string, v bool) { b.add(path, v, fmt.Sprint(v)) }
 
 // optional adds a pointer whose value differs from the default.
@@ -129,7 +132,7 @@ func (b *builder) container(c workload.Container, t *workload.Template) {
 		b.add(at("order"), place, fmt.Sprint(place))
 	}
 	b.add(at("image"), c.Image, c.Image)
-	if !strings.Contains(c.Image, "@sha256:") {
+	if !pinnedImage(c.Image) {
 		b.unpinned = append(b.unpinned, fmt.Sprintf("%s %q", at("image"), c.Image))
 	}
 	b.command(at, c.Command)

@@ -12,6 +12,9 @@ import (
 // SpecPlan returns the plan of an object of one of Firebreak's own kinds: each field of its spec, as the API server stores it.
 func SpecPlan(kind string, spec map[string]any) *Plan {
 	b := builder{version: PlanVersion, fields: map[string]v1alpha1.PlannedField{}}
+	if spec == nil {
+		spec = map[string]any{}
+	}
 	whole, err := defaulted(kind, spec)
 	if err != nil {
 		whole = spec // no such kind
@@ -64,16 +67,17 @@ func PinsSpec(group, kind string) bool {
 	return group == v1alpha1.GroupName && slices.Contains([]string{v1alpha1.KindEnvironment, v1alpha1.KindDataStore, v1alpha1.KindExemption}, kind)
 }
 
-// WithoutSpec returns the resources in a window's scope whose spec the window must pin but does not: those that it lets be created or
-// updated.
-func WithoutSpec(w *v1alpha1.ChangeWindowSpec) []v1alpha1.ScopedResource {
+// WithoutSpec returns the resources in a window's scope that the window must pin but does not: those of Firebreak's own kinds that it lets be
+// created or updated, and in a window for the boundary, those of each kind that the boundary rests on.
+func WithoutSpec(w *v1alpha1.ChangeWindowSpec, boundary bool) []v1alpha1.ScopedResource {
 	if !slices.Contains(w.Scope.Operations, v1alpha1.OperationCreate) && !slices.Contains(w.Scope.Operations, v1alpha1.OperationUpdate) {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(w.Scope.Resources), func(r v1alpha1.ScopedResource) bool {
-		return !PinsSpec(r.Group, r.Kind) || !slices.ContainsFunc(r.Names, func(name v1alpha1.Glob) bool {
+		must := PinsSpec(r.Group, r.Kind) || boundary && Pins(r.Group, r.Kind)
+		return !must || !slices.ContainsFunc(r.Names, func(name v1alpha1.Glob) bool {
 			return strings.ContainsAny(string(name), "*?") || w.Plan == nil || !slices.ContainsFunc(w.Plan.Workloads, func(p v1alpha1.PlannedWorkload) bool {
-				return p.Group == r.Group && p.Kind == r.Kind && slices.Contains(p.Names, name)
+				return p.Group == r.Group && p.Kind == r.Kind && p.Digest != "" && slices.Contains(p.Names, name)
 			})
 		})
 	})

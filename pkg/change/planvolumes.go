@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sort"
 	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
@@ -102,15 +101,15 @@ func undefaultItems(items []corev1.DownwardAPIVolumeFile) {
 // configMapUse maps a ConfigMap to the keys that a workload uses; nil means all keys.
 type configMapUse map[string][]string
 
-// ConfigMapsOf returns the names of the ConfigMaps that a workload uses, sorted.
-func ConfigMapsOf(t *workload.Template) []string {
-	uses := usesOf(t)
-	out := make([]string, 0, len(uses))
-	for name := range uses {
-		out = append(out, name)
+// ConfigMapsOf returns the names of the ConfigMaps that templates use, sorted.
+func ConfigMapsOf(templates ...*workload.Template) []string {
+	names := map[string]struct{}{}
+	for _, t := range templates {
+		for name := range usesOf(t) {
+			names[name] = struct{}{}
+		}
 	}
-	sort.Strings(out)
-	return out
+	return slices.Sorted(maps.Keys(names))
 }
 
 func usesOf(t *workload.Template) configMapUse {

@@ -141,8 +141,8 @@ func TestEmergencies(t *testing.T) {
 		})
 	}
 	t.Run("how often is not bounded", func(t *testing.T) {
-		if v := judge(first, "02:30:00", both()); v.Max != 0 {
-			t.Errorf("it may be used %d times", v.Max)
+		if v := judge(first, "02:30:00", both()); v.Slots.Max != 0 {
+			t.Errorf("it may be used %d times", v.Slots.Max)
 		}
 	})
 	t.Run("too long", func(t *testing.T) {
@@ -201,8 +201,8 @@ func TestTheLastOfTheWhole(t *testing.T) {
 		if v.Stage != want {
 			t.Errorf("two of three used on other nights, %d tonight: stage %v (%s), want %v", tonight, v.Stage, v.Why, want)
 		}
-		if want == change.Covers && v.Max != 1 {
-			t.Errorf("tonight %d are left, want 1", v.Max)
+		if want == change.Covers && v.Slots.Max != 1 {
+			t.Errorf("tonight %d are left, want 1", v.Slots.Max)
 		}
 	}
 }

@@ -36,7 +36,7 @@ func (s Summary) ApprovalMessage() string {
 // about the requester and the object. The query gives At, Cluster, FirebreakNamespace, Controls and Unfit.
 func Summarise(w *v1alpha1.ChangeWindow, q Query, state *State) Summary {
 	q.Requester = Party{Controller: true}
-	v := Verdict{Window: w, Max: maxExecutions(w), Stage: Covers}
+	v := Verdict{Window: w, Stage: Covers}
 	v.occur(q.At, state)
 	for _, c := range checks() {
 		if c.asker {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
@@ -38,6 +40,8 @@ type Query struct {
 	Session, Debugger bool
 	// Plan is what would run; it is nil if nothing would.
 	Plan *Plan
+	// Custom is true for a custom resource, which windows that were requested before entries had counts do not pin.
+	Custom bool
 	// Pin is the digest of the requested spec of an object of Firebreak's own kinds; it is empty for other objects and for
 	// deletions. A window may pin it, as it pins a workload, and must do so if MustPin is set.
 	Pin     string
@@ -46,6 +50,13 @@ type Query struct {
 	Spec *Plan
 	// Deadline is the activeDeadlineSeconds of a Job; it is 0 if the Job has none.
 	Deadline time.Duration
+	// Continues is the key of the execution that started the run which is changed; it is empty for anything else. A window that started it
+	// permits such a change as part of the same execution, if it leads to what the window pins.
+	Continues string
+	// Under are the UIDs of the windows of which one must permit the query; any may if it is empty.
+	Under []types.UID
+	// MadeBy is the object whose controller makes the object by a schedule, such as a CronJob; it is nil for anything else.
+	MadeBy *v1alpha1.Maker
 	// Key identifies the execution: a request with the same key is a repeat of it.
 	Key string
 	// Unfit returns why a user's approval does not count.
@@ -102,17 +113,13 @@ type Verdict struct {
 	Opens, Closes time.Time
 	// Occurrence is the number of an occurrence of a recurrence; 0 for a window that opens once.
 	Occurrence int64
-	// Max is the limit of executions; 0 means no limit.
-	Max int
+	// Slots are where the use is recorded. Last is the latest use that counts against the same limit; nil: there is none.
+	Slots Slots
+	Last  *v1alpha1.ChangeExecution
 	// over is true if no occurrence is left.
 	over bool
 	// malformed says why the schedule cannot be read; it is empty if it can.
 	malformed string
-	// HeldSlot is the slot that the query's key already holds; it is empty if there is none. TakenSlots are the slots in use.
-	HeldSlot   string
-	TakenSlots []string
-	// Released are the slots that were given back: their names are used up.
-	Released []string
 	// Approvals is the count of the window's approvals.
 	Approvals Approvals
 	// Differences are those of the plan.
@@ -121,12 +128,12 @@ type Verdict struct {
 
 // Judge judges one window.
 func Judge(w *v1alpha1.ChangeWindow, q *Query, s *State) Verdict {
-	v := Verdict{Window: w, Max: maxExecutions(w)}
-	if q.Session {
-		v.Max = 0
-	}
+	v := Verdict{Window: w}
 	v.occur(q.At, s)
 	for _, c := range checks() {
+		if c.status {
+			continue
+		}
 		if why := c.ask(&v, q, s); why != "" {
 			v.Stage, v.Why = c.stage, why
 			return v
@@ -141,12 +148,15 @@ type check struct {
 	ask   func(*Verdict, *Query, *State) string
 	// asker is true if the check is about the requester or the change, which a status does not know.
 	asker bool
+	// status is true if the check is only for a status.
+	status bool
 }
 
 // checks returns the conditions that a window must meet, in the order of the stages.
 func checks() []check {
 	return []check{
 		{stage: OutOfScope, ask: scope, asker: true},
+		{stage: OutOfScope, ask: continued, asker: true},
 		{stage: OtherCluster, ask: cluster},
 		{stage: OtherEnvironment, ask: environment, asker: true},
 		{stage: NotInForce, ask: alive},
@@ -157,18 +167,21 @@ func checks() []check {
 		{stage: Unapproved, ask: approved},
 		{stage: NotYetOpen, ask: opened},
 		{stage: PlanDiffers, ask: planned, asker: true},
-		{stage: Exhausted, ask: exhausted},
+		{stage: Exhausted, ask: exhausted, asker: true},
+		{stage: Exhausted, ask: spent, status: true},
 	}
 }
 
+const outOfScope = "its scope does not include this"
+
 func scope(v *Verdict, q *Query, _ *State) string {
 	w := v.Window
-	const out = "its scope does not include this"
-	if len(q.Operations) == 0 || !inNamespace(w, q) {
+	const out = outOfScope
+	if len(q.Operations) == 0 || !inNamespace(w, q) || len(q.Under) > 0 && !slices.Contains(q.Under, w.UID) {
 		return out
 	}
 	for _, op := range q.Operations {
-		if !slices.Contains(w.Spec.Scope.Operations, op) {
+		if !slices.Contains(w.Spec.Scope.Operations, op) && !v.mayGoBack(op, q) && !v.mayContinue(op, q) {
 			return out
 		}
 	}
@@ -178,6 +191,31 @@ func scope(v *Verdict, q *Query, _ *State) string {
 		}
 	}
 	return out
+}
+
+// mayGoBack reports whether an operation is the way back that a window pins. A query without a plan asks whether the window has one.
+func (v *Verdict) mayGoBack(op v1alpha1.Operation, q *Query) bool {
+	return op == v1alpha1.OperationUpdate && (v.wayBack(q) || q.Plan == nil && slices.ContainsFunc(v.entries(q), func(e *v1alpha1.PlannedWorkload) bool { return e.Rollback }))
+}
+
+// mayContinue reports whether an operation changes a run that may have been started under the window.
+func (v *Verdict) mayContinue(op v1alpha1.Operation, q *Query) bool {
+	return op == v1alpha1.OperationUpdate && q.Continues != "" && slices.Contains(v.Window.Spec.Scope.Operations, v1alpha1.OperationCreate)
+}
+
+// continued refuses a window that permits the operation only for a run that it started, if it did not start this one.
+func continued(v *Verdict, q *Query, s *State) string {
+	for _, op := range q.Operations {
+		if slices.Contains(v.Window.Spec.Scope.Operations, op) || v.mayGoBack(op, q) {
+			continue
+		}
+		if !slices.ContainsFunc(s.Executions, func(x v1alpha1.ChangeExecution) bool {
+			return x.Spec.Window.UID == v.Window.UID && x.Spec.Key == q.Continues && !x.Released()
+		}) {
+			return outOfScope
+		}
+	}
+	return ""
 }
 
 func inNamespace(w *v1alpha1.ChangeWindow, q *Query) bool {

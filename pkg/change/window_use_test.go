@@ -328,7 +328,7 @@ func TestHeldAndTakenSlots(t *testing.T) {
 		execution(w, "0", "job-0", v1alpha1.ExecutionUsed), execution(w, "2", "job-1", v1alpha1.ExecutionReleased),
 	}
 	v := change.Judge(w, q, s)
-	if got := strings.Join(v.TakenSlots, " "); v.Stage != change.Covers || v.HeldSlot != "1" || got != "0 1 3" || v.Max != 5 {
-		t.Errorf("a key that holds two slots keeps the lower, and a released one is not taken: held %q, taken %s of %d (%s)", v.HeldSlot, got, v.Max, v.Why)
+	if got := strings.Join(v.Slots.Taken, " "); v.Stage != change.Covers || v.Slots.Held != "1" || got != "0 1 3" || v.Slots.Max != 5 {
+		t.Errorf("a key that holds two slots keeps the lower, and a released one is not taken: held %q, taken %s of %d (%s)", v.Slots.Held, got, v.Slots.Max, v.Why)
 	}
 }

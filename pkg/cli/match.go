@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
-	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
 // matches says of each object of some manifests whether it is what a window pins, field by field. It returns the digests of the entries that
@@ -27,18 +27,12 @@ func (e *env) matches(ctx context.Context, c client.Client, w *v1alpha1.ChangeWi
 			return nil, fmt.Errorf("%s, document %d: %w", d.File, d.Index, d.Err)
 		}
 		gk := d.Object.GroupVersionKind().GroupKind()
-		own := change.PinsSpec(gk.Group, gk.Kind)
-		if !own && !workload.HasTemplate(gk) {
-			continue
-		}
-		var p *change.Plan
-		if own {
-			p, err = specPlan(d.Object)
-		} else {
-			p, err = e.planOf(ctx, c, w.Namespace, d.Object, docs)
-		}
+		p, err := e.pinOf(ctx, c, w.Namespace, d.Object, docs)
 		if err != nil {
 			return nil, err
+		}
+		if p == nil {
+			continue
 		}
 		name := plain(gk.Kind + " " + d.Object.GetName())
 		entry := entryFor(w.Spec.Plan, gk, d.Object.GetName(), p)
@@ -71,6 +65,19 @@ func (e *env) matches(ctx context.Context, c client.Client, w *v1alpha1.ChangeWi
 	return compared, nil
 }
 
+// pinOf returns what a window pins of an object of a manifest; nil: nothing.
+func (e *env) pinOf(ctx context.Context, c client.Client, ns string, u *unstructured.Unstructured, docs []document) (*change.Plan, error) {
+	runs, err := runsSomething(u)
+	switch gk := u.GroupVersionKind().GroupKind(); {
+	case err != nil:
+		return nil, err
+	case runs:
+		return e.planOf(ctx, c, ns, u, docs)
+	default:
+		return change.ObjectPlan(gk.Group, gk.Kind, u.Object), nil
+	}
+}
+
 // entryFor returns the entry of a plan for an object: the one with its digest, else the first one of its name; nil: there is none.
 func entryFor(p *v1alpha1.Plan, gk schema.GroupKind, name string, of *change.Plan) *v1alpha1.PlannedWorkload {
 	all := entriesFor(p, gk, name)
@@ -91,7 +98,7 @@ func entriesFor(p *v1alpha1.Plan, gk schema.GroupKind, name string) []*v1alpha1.
 	}
 	var out []*v1alpha1.PlannedWorkload
 	for i := range p.Workloads {
-		if e := &p.Workloads[i]; e.Group == gk.Group && e.Kind == gk.Kind && estate.MatchAny(e.Names, name) {
+		if e := &p.Workloads[i]; e.Group == gk.Group && e.Kind == gk.Kind && e.Digest != "" && estate.MatchAny(e.Names, name) {
 			out = append(out, e)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
@@ -41,65 +42,36 @@ func planned(ops []v1alpha1.Operation) bool {
 	return slices.Contains(ops, v1alpha1.OperationCreate) || slices.Contains(ops, v1alpha1.OperationUpdate)
 }
 
-// include adds one object to the window's scope and, if it runs something, to its plan.
-func (e *env) include(ctx context.Context, c client.Client, w *v1alpha1.ChangeWindow, plan *v1alpha1.Plan, u *unstructured.Unstructured, docs []document) error {
+// counted reports whether uses for these operations are counted for each object: sessions are not, since they are bounded by time.
+func counted(ops []v1alpha1.Operation) bool { return !slices.ContainsFunc(ops, change.IsSession) }
+
+// runsSomething reports whether an object runs Pods, by a template of its own or as a custom resource.
+func runsSomething(u *unstructured.Unstructured) (bool, error) {
 	gk := u.GroupVersionKind().GroupKind()
-	if gk.Group == v1alpha1.GroupName && gk.Kind == v1alpha1.KindChangeWindow {
-		return errors.New("a window is not requested for a window")
+	if workload.HasTemplate(gk) {
+		return true, nil
 	}
-	name := u.GetName()
-	if name == "" && u.GetGenerateName() != "" {
-		name = u.GetGenerateName() + "*"
-	}
-	r := v1alpha1.ScopedResource{Group: gk.Group, Kind: gk.Kind, Names: []v1alpha1.Glob{v1alpha1.Glob(name)}}
-	w.Spec.Scope.Resources = append(w.Spec.Scope.Resources, r)
-	if change.PinsSpec(gk.Group, gk.Kind) && planned(w.Spec.Scope.Operations) {
-		p, err := specPlan(u)
-		if err != nil {
-			return err
-		}
-		plan.Workloads = append(plan.Workloads, v1alpha1.PlannedWorkload{ScopedResource: r, Digest: p.Digest, Fields: p.Fields})
-		return nil
-	}
-	if !workload.HasTemplate(gk) || !planned(w.Spec.Scope.Operations) {
-		return nil
-	}
-	if ns := u.GetNamespace(); ns != "" && ns != w.Namespace {
-		return fmt.Errorf("%s %q lies in namespace %q, and the window opens %q; use -n %s", gk.Kind, name, ns, w.Namespace, ns)
-	}
-	p, err := e.planOf(ctx, c, w.Namespace, u, docs)
+	raw, err := json.Marshal(u.Object)
 	if err != nil {
-		return err
+		return false, fmt.Errorf("encode %s %q: %w", u.GetKind(), u.GetName(), err)
 	}
-	plan.Workloads = append(plan.Workloads, v1alpha1.PlannedWorkload{ScopedResource: r, Digest: p.Digest, Fields: p.Fields})
-	if gk.Kind == "CronJob" {
-		// The purpose of a CronJob is its runs.
-		jobs := v1alpha1.ScopedResource{Group: gk.Group, Kind: "Job", Names: []v1alpha1.Glob{v1alpha1.Glob(name + "-*")}}
-		w.Spec.Scope.Resources = append(w.Spec.Scope.Resources, jobs)
-		plan.Workloads = append(plan.Workloads, v1alpha1.PlannedWorkload{ScopedResource: jobs, Digest: p.Digest, Fields: p.Fields})
+	_, runs, err := policy.Custom(gk, raw)
+	if err != nil {
+		return false, fmt.Errorf("read %s %q: %w", u.GetKind(), u.GetName(), err)
 	}
-	return nil
+	return runs, nil
 }
 
+// planOf returns the plan of what a manifest runs, with what the API server and other webhooks would fill in.
 func (e *env) planOf(ctx context.Context, c client.Client, ns string, u *unstructured.Unstructured, docs []document) (*change.Plan, error) {
 	stored, err := e.dryRun(ctx, c, ns, u)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := json.Marshal(stored.Object)
-	if err != nil {
-		return nil, fmt.Errorf("encode: %w", err)
-	}
-	work, err := workload.Of(u.GroupVersionKind().GroupKind(), raw)
-	if err != nil {
-		return nil, err
-	}
-	contents, err := configMaps(ctx, c, ns, change.ConfigMapsOf(&work.Template), docs)
-	if err != nil {
-		return nil, err
-	}
-	p := change.PlanOf(work, contents)
+	p, err := planFrom(ctx, c, ns, stored, docs)
 	switch {
+	case err != nil:
+		return nil, err
 	case len(p.Unpinned) > 0:
 		return nil, fmt.Errorf("an image by tag alone can be another one tomorrow, so a window cannot pin it: %s; name it by digest (image@sha256:…)",
 			strings.Join(p.Unpinned, ", "))
@@ -109,6 +81,37 @@ func (e *env) planOf(ctx context.Context, c client.Client, ns string, u *unstruc
 	return p, nil
 }
 
+// planFrom returns the plan of an object: of what it runs, or else of what it says. It is nil if windows pin nothing of its kind.
+func planFrom(ctx context.Context, c client.Client, ns string, u *unstructured.Unstructured, docs []document) (*change.Plan, error) {
+	gk := u.GroupVersionKind().GroupKind()
+	raw, err := json.Marshal(u.Object)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s %q: %w", u.GetKind(), u.GetName(), err)
+	}
+	work, err := workload.Of(gk, raw)
+	if err != nil {
+		return nil, err
+	}
+	templates, runs, err := policy.Custom(gk, raw)
+	if err != nil {
+		return nil, fmt.Errorf("read %s %q: %w", u.GetKind(), u.GetName(), err)
+	}
+	switch {
+	case work != nil:
+		templates = []*workload.Template{&work.Template}
+	case !runs:
+		return change.ObjectPlan(gk.Group, gk.Kind, u.Object), nil
+	}
+	contents, err := configMaps(ctx, c, ns, change.ConfigMapsOf(templates...), docs)
+	if err != nil {
+		return nil, err
+	}
+	if work != nil {
+		return change.PlanOf(work, contents), nil
+	}
+	return change.CustomPlan(u.Object, templates, contents), nil
+}
+
 // dryRun asks the API server what it would store, so that the changes of other webhooks are pinned too. If the object exists
 // already, or the user may not create it, its manifest is used: a plan is the same before and after the API server's defaults.
 func (e *env) dryRun(ctx context.Context, c client.Client, ns string, u *unstructured.Unstructured) (*unstructured.Unstructured, error) {
@@ -116,7 +119,7 @@ func (e *env) dryRun(ctx context.Context, c client.Client, ns string, u *unstruc
 	o.SetNamespace(ns)
 	err := c.Create(ctx, o, client.DryRunAll)
 	if apierrors.IsAlreadyExists(err) {
-		return u, nil
+		return e.dryUpdate(ctx, c, ns, u), nil
 	}
 	if apierrors.IsForbidden(err) && !strings.Contains(err.Error(), "denied the request") {
 		fmt.Fprintf(e.ErrOut, "You may not create %s %q, so the plan is made of the manifest alone: what other webhooks would change is not in it.\n", u.GetKind(), u.GetName())
@@ -126,6 +129,26 @@ func (e *env) dryRun(ctx context.Context, c client.Client, ns string, u *unstruc
 		return nil, fmt.Errorf("try %s %q: %w", u.GetKind(), u.GetName(), err)
 	}
 	return o, nil
+}
+
+// dryUpdate asks the API server what it would store in the place of a custom resource that exists, whose defaults nobody else knows. If it does
+// not say, the manifest is used.
+func (e *env) dryUpdate(ctx context.Context, c client.Client, ns string, u *unstructured.Unstructured) *unstructured.Unstructured {
+	if workload.HasTemplate(u.GroupVersionKind().GroupKind()) {
+		return u
+	}
+	o, now := u.DeepCopy(), &unstructured.Unstructured{}
+	o.SetNamespace(ns)
+	now.SetGroupVersionKind(u.GroupVersionKind())
+	if c.Get(ctx, client.ObjectKeyFromObject(o), now) != nil {
+		return u
+	}
+	o.SetResourceVersion(now.GetResourceVersion())
+	if err := c.Update(ctx, o, client.DryRunAll); err != nil {
+		fmt.Fprintf(e.ErrOut, "What would be stored of %s %q is not known (%v), so the plan is made of the manifest alone.\n", u.GetKind(), u.GetName(), err)
+		return u
+	}
+	return o
 }
 
 // configMaps reads the ConfigMaps that the plan pins: from the manifests if they hold them, otherwise from the cluster.

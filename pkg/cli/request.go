@@ -32,6 +32,9 @@ type requestOptions struct {
 	accounts      []string
 	digest        string
 	print         bool
+	// noRollback leaves the way back out of the plan; it may be used for within after the window has closed.
+	noRollback bool
+	within     time.Duration
 }
 
 func (e *env) request() *cobra.Command {
@@ -60,6 +63,8 @@ this will happen. What runs nothing new (a deletion, scaling, a session) is requ
 	f.StringVar(&o.reason, "reason", "", "what it is for, which the approver reads; asked for unless given")
 	f.StringVar(&o.ticket, "ticket", "", "number of the change in another system")
 	f.StringVar(&o.rollback, "rollback", "", "how the change is undone")
+	f.BoolVar(&o.noRollback, "no-rollback", false, "do not let what is stored now be put back under the window")
+	f.DurationVar(&o.within, "rollback-within", time.Hour, "how long after the window has closed what is stored now may be put back")
 	f.DurationVar(&o.startBefore, "start-before", 0, "executions may start only within this time from the opening")
 	f.StringSliceVar(&o.operations, "operation", []string{"Create"}, "what may happen to the objects: Create, Update, Delete, …")
 	f.StringSliceVar(&o.clusters, "for-cluster", nil, "names of the clusters that honour the window; default: all")
@@ -140,29 +145,8 @@ func (e *env) window(ctx context.Context, c client.Client, ns string, docs []doc
 		w.Spec.Scope.Operations = append(w.Spec.Scope.Operations, v1alpha1.Operation(op))
 	}
 	w.Spec.Subjects = subjects(o)
-	if err := scoped(w, o.resources); err != nil {
+	if err := e.planned(ctx, c, w, docs, o); err != nil {
 		return nil, err
-	}
-	var plan v1alpha1.Plan
-	if o.digest != "" {
-		if len(o.resources) != 1 {
-			return nil, errors.New("--digest is for exactly one --resource")
-		}
-		plan.Workloads = append(plan.Workloads, v1alpha1.PlannedWorkload{ScopedResource: w.Spec.Scope.Resources[0], Digest: o.digest})
-	}
-	for _, d := range docs {
-		if err := e.include(ctx, c, w, &plan, d.Object, docs); err != nil {
-			return nil, err
-		}
-	}
-	if len(w.Spec.Scope.Resources) == 0 {
-		return nil, errors.New("the manifest holds nothing that a window could be for")
-	}
-	if len(plan.Workloads) > 0 {
-		w.Spec.Plan = &plan
-	}
-	if o.when.maxExecutions == 0 {
-		o.when.maxExecutions = runs(&plan) // the window points at it
 	}
 	if w.Name == "" {
 		w.Name = fmt.Sprintf("%s-%s", strings.TrimSuffix(firstName(w), "-"), suffix)
@@ -170,15 +154,35 @@ func (e *env) window(ctx context.Context, c client.Client, ns string, docs []doc
 	return w, nil
 }
 
-// runs returns how often a window is used if each object of its plan is run once. What a CronJob makes is the CronJob's.
-func runs(p *v1alpha1.Plan) int32 {
-	n := int32(0)
-	for i, e := range p.Workloads {
-		if i == 0 || p.Workloads[i-1].Kind != "CronJob" || p.Workloads[i-1].Digest != e.Digest {
-			n++
+// planned fills in the scope of a window and its plan, from resources and manifests.
+func (e *env) planned(ctx context.Context, c client.Client, w *v1alpha1.ChangeWindow, docs []document, o *requestOptions) error {
+	if err := scoped(w, o.resources); err != nil {
+		return err
+	}
+	p := planner{env: e, c: c, w: w, docs: docs, each: o.when.each(), noRollback: o.noRollback}
+	switch {
+	case o.digest != "" && len(o.resources) != 1:
+		return errors.New("--digest is for exactly one --resource")
+	case counted(w.Spec.Scope.Operations):
+		for _, r := range w.Spec.Scope.Resources {
+			p.add(v1alpha1.PlannedWorkload{ScopedResource: r, Digest: o.digest})
 		}
 	}
-	return max(1, n)
+	for _, d := range docs {
+		if err := p.include(ctx, d.Object); err != nil {
+			return err
+		}
+	}
+	if len(w.Spec.Scope.Resources) == 0 {
+		return errors.New("the manifest holds nothing that a window could be for")
+	}
+	if len(p.plan.Workloads) > 0 {
+		w.Spec.Plan = &p.plan
+	}
+	if p.goesBack && o.within > 0 {
+		w.Spec.RollbackWithin = &metav1.Duration{Duration: o.within}
+	}
+	return nil
 }
 
 func firstName(w *v1alpha1.ChangeWindow) string {

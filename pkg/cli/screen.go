@@ -108,7 +108,25 @@ func executions(spec *v1alpha1.ChangeWindowSpec) string {
 	case spec.Type == v1alpha1.WindowEmergency:
 		return "without limit"
 	}
-	return "1"
+	n, each := 0, "one for each object of the plan"
+	if spec.Plan != nil {
+		for _, p := range spec.Plan.Workloads {
+			if p.Executions != nil && !p.Rollback {
+				if n += int(*p.Executions); *p.Executions > 1 {
+					each = "for each object as often as the plan says"
+				}
+			}
+		}
+	}
+	switch {
+	case n == 0:
+		return "1"
+	case spec.Type == v1alpha1.WindowStandard:
+		return fmt.Sprintf("%d each time, %s", n, each)
+	case n == 1:
+		return "1"
+	}
+	return fmt.Sprintf("%d, %s", n, each)
 }
 
 func approvals(w *v1alpha1.ChangeWindow) string {

@@ -2,14 +2,12 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
 	udiff "github.com/aymanbagabas/go-udiff"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -32,7 +30,14 @@ func (s *screen) plan(ctx context.Context) {
 	for i := range s.w.Spec.Plan.Workloads {
 		p := &s.w.Spec.Plan.Workloads[i]
 		name := plain(fmt.Sprintf("%s %s", p.Kind, join(p.Names)))
-		s.line("plan", fmt.Sprintf("%s %s", name, p.Digest))
+		s.line("plan", entryLine(p, name))
+		if p.Digest == "" {
+			continue
+		}
+		if p.Rollback && s.isStored(ctx, p) {
+			fmt.Fprintf(s.Out, "                (what is stored now)\n")
+			continue
+		}
 		if same := printed[p.Digest]; same != "" && len(p.Fields) > 0 {
 			fmt.Fprintf(s.Out, "                the same as %s\n", same)
 			continue
@@ -43,6 +48,32 @@ func (s *screen) plan(ctx context.Context) {
 		}
 		s.compare(ctx, p)
 	}
+}
+
+// entryLine says what an entry is for, and how often.
+func entryLine(p *v1alpha1.PlannedWorkload, name string) string {
+	out := name
+	if p.MadeBy != nil {
+		out += plain(fmt.Sprintf(", as the schedule of %s %s makes it", p.MadeBy.Kind, p.MadeBy.Name))
+	}
+	if p.Rollback {
+		out = "the way back of " + out
+	}
+	if p.Digest == "" {
+		out += ", whatever it says"
+	} else {
+		out += " " + p.Digest
+	}
+	if p.Executions != nil && *p.Executions > 1 {
+		out += fmt.Sprintf(", %d times", *p.Executions)
+	}
+	return out
+}
+
+// isStored reports whether what an entry pins is what is stored now.
+func (s *screen) isStored(ctx context.Context, p *v1alpha1.PlannedWorkload) bool {
+	_, now := s.stored(ctx, p)
+	return now != nil && now.Digest == p.Digest
 }
 
 // fieldLines returns the lines of all fields of an entry.
@@ -89,6 +120,8 @@ func unsaid(w *v1alpha1.ChangeWindow, compared []string) []string {
 		switch {
 		case slices.Contains(compared, p.Digest):
 			continue
+		case p.Digest == "":
+			continue // it runs nothing
 		case len(p.Fields) == 0:
 			out = append(out, "all of "+name)
 		}
@@ -109,11 +142,11 @@ const maxUnsaid = 8
 
 // compare prints how an entry differs from what is stored under its name, or else from what ran last under that name.
 func (s *screen) compare(ctx context.Context, p *v1alpha1.PlannedWorkload) {
-	if len(p.Fields) == 0 || len(p.Names) != 1 || strings.ContainsAny(string(p.Names[0]), "*?") {
+	if len(p.Fields) == 0 || p.Rollback || len(p.Names) != 1 || strings.ContainsAny(string(p.Names[0]), "*?") {
 		return
 	}
 	what, before := s.stored(ctx, p)
-	if before == nil && !change.PinsSpec(p.Group, p.Kind) {
+	if before == nil && !change.Pins(p.Group, p.Kind) {
 		what, before = s.last(ctx, p)
 	}
 	if before == nil {
@@ -134,40 +167,36 @@ func (s *screen) compare(ctx context.Context, p *v1alpha1.PlannedWorkload) {
 
 // stored returns the plan of the object that exists under the name of an entry, by the entry's algorithm.
 func (s *screen) stored(ctx context.Context, p *v1alpha1.PlannedWorkload) (string, *v1alpha1.PlannedWorkload) {
-	if change.PinsSpec(p.Group, p.Kind) {
-		return s.storedSpec(ctx, p)
-	}
-	gk := schema.GroupKind{Group: p.Group, Kind: p.Kind}
-	kind, ok := workload.KindOf(gk)
-	if !ok {
-		return "", nil
-	}
-	var u unstructured.Unstructured
-	u.SetGroupVersionKind(kind.GroupVersionKind())
-	err := s.c.Get(ctx, client.ObjectKey{Namespace: s.w.Namespace, Name: string(p.Names[0])}, &u)
+	gvk, namespace, err := served(s.c, schema.GroupKind{Group: p.Group, Kind: p.Kind}, s.w.Namespace)
 	if err != nil {
-		if apierrors.IsNotFound(err) {
-			return fmt.Sprintf("nothing of that name exists in namespace %s", s.w.Namespace), nil
-		}
-		return fmt.Sprintf("what is stored cannot be read: %v", err), nil
+		return err.Error(), nil
 	}
-	raw, err := json.Marshal(u.Object)
-	if err != nil {
-		return "", nil
+	of, why, err := storedPlan(ctx, s.c, namespace, gvk, string(p.Names[0]))
+	switch {
+	case err != nil:
+		return err.Error(), nil
+	case why != "":
+		return why, nil
+	case of == nil || of.By(p.Digest) == nil:
+		return "what is stored cannot be compared", nil
 	}
-	work, err := workload.Of(gk, raw)
-	if err != nil {
-		return "", nil
-	}
-	contents, err := configMaps(ctx, s.c, s.w.Namespace, change.ConfigMapsOf(&work.Template), nil)
-	if err != nil {
-		return fmt.Sprintf("what is stored cannot be compared: %v", err), nil
-	}
-	by := change.PlanOf(work, contents).By(p.Digest)
-	if by == nil {
-		return "", nil
-	}
+	by := of.By(p.Digest)
 	return "what is stored", &v1alpha1.PlannedWorkload{ScopedResource: p.ScopedResource, Digest: by.Digest, Fields: by.Fields}
+}
+
+// served returns the version in which a kind is served, and the namespace of its objects: none if they lie in no namespace.
+func served(c client.Client, gk schema.GroupKind, namespace string) (schema.GroupVersionKind, string, error) {
+	if k, ok := workload.KindOf(gk); ok {
+		return k.GroupVersionKind(), namespace, nil
+	}
+	m, err := c.RESTMapper().RESTMapping(gk)
+	if err != nil {
+		return schema.GroupVersionKind{}, "", fmt.Errorf("what is stored cannot be read: %w", err)
+	}
+	if m.Scope.Name() == meta.RESTScopeNameRoot {
+		namespace = ""
+	}
+	return m.GroupVersionKind, namespace, nil
 }
 
 // last returns the entry for an object of the same name in the window that was used for it last.

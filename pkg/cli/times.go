@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -18,7 +19,8 @@ type when struct {
 	start                      string
 	cron, timeZone, validUntil string
 	duration                   time.Duration
-	maxExecutions              int32
+	// executions is how often each object may run, maxExecutions how often the window may be used in all; 0: it is not said.
+	executions, maxExecutions int32
 }
 
 func (o *when) flags(cmd *cobra.Command) {
@@ -28,7 +30,8 @@ func (o *when) flags(cmd *cobra.Command) {
 	f.StringVar(&o.timeZone, "time-zone", "", "zone of the cron, such as Europe/London")
 	f.StringVar(&o.validUntil, "valid-until", "", "when a window that recurs ends for good: RFC 3339, or +DURATION from now")
 	f.DurationVar(&o.duration, "duration", time.Hour, "how long it stays open, each time")
-	f.Int32Var(&o.maxExecutions, "max-executions", 0, "how often it may be used, each time; default: once for each object that the manifests run")
+	f.Int32Var(&o.executions, "executions", 0, "how often each object may be used, each time the window opens; default: once, or --max-executions")
+	f.Int32Var(&o.maxExecutions, "max-executions", 0, "how often the window may be used in all, each time it opens; default: each object as often as --executions says")
 	cmd.MarkFlagsMutuallyExclusive("start", "cron")
 	cmd.MarkFlagsRequiredTogether("cron", "time-zone", "valid-until")
 }
@@ -41,7 +44,10 @@ func (o *when) set(spec *v1alpha1.ChangeWindowSpec, e *env) (suffix string, err 
 			return "", err
 		}
 		from, to := metav1.NewTime(start), metav1.NewTime(start.Add(o.duration))
-		spec.Type, spec.MaxExecutions = v1alpha1.WindowNormal, &o.maxExecutions
+		spec.Type = v1alpha1.WindowNormal
+		if o.maxExecutions > 0 {
+			spec.MaxExecutions = &o.maxExecutions
+		}
 		spec.Schedule.Start, spec.Schedule.End = &from, &to
 		return start.UTC().Format("20060102-150405"), nil
 	}
@@ -53,8 +59,17 @@ func (o *when) set(spec *v1alpha1.ChangeWindowSpec, e *env) (suffix string, err 
 	if err := schedule.Validate(r, e.clock()); err != nil {
 		return "", fmt.Errorf("--cron: %s: %s", err.Value, err.Why)
 	}
-	spec.Type, spec.MaxExecutionsPerOccurrence, spec.Schedule.Recurrence = v1alpha1.WindowStandard, &o.maxExecutions, r
+	spec.Type, spec.Schedule.Recurrence = v1alpha1.WindowStandard, r
+	if o.maxExecutions > 0 {
+		spec.MaxExecutionsPerOccurrence = &o.maxExecutions
+	}
 	return "recurring", nil
+}
+
+// each returns how often each object may be used.
+func (o *when) each() *int32 {
+	n := max(1, cmp.Or(o.executions, o.maxExecutions))
+	return &n
 }
 
 // describe says in plain words when a window is open.

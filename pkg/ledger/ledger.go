@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -53,6 +54,8 @@ type ReservationRequest struct {
 	Object    v1alpha1.ExecutedObject
 	// Digest is that of the plan that runs; it is empty if there is no plan.
 	Digest string
+	// ConfigMaps are those whose content the plan pins.
+	ConfigMaps []string
 }
 
 // Reservation is a slot that a request holds.
@@ -63,15 +66,20 @@ type Reservation struct {
 }
 
 // Reserve takes a slot. A key that holds a slot keeps it. Else Reserve picks a free slot at random, and one more if that was
-// taken meanwhile. Its error is ErrExhausted, ErrContended, or that of a failed call; after a failed call the slot may or may
-// not be taken.
+// taken meanwhile; where one slot stands for two limits, it takes the lowest free one, so that requests at once meet in one name,
+// and looks again afterwards. Its error is ErrExhausted, ErrContended, or that of a failed call; after a failed call the slot may
+// or may not be taken.
 func (l *Ledger) Reserve(ctx context.Context, c ReservationRequest) (*Reservation, error) {
-	if c.Verdict.HeldSlot != "" {
-		return l.held(c), nil
+	slots := &c.Verdict.Slots
+	tries := 2
+	if slots.InOrder() {
+		tries = inOrderTries
 	}
-	taken := c.Verdict.TakenSlots
-	for try := 0; ; try++ {
-		slot, ok := pick(c, taken)
+	for try := 1; ; try++ {
+		if slots.Held != "" {
+			return &Reservation{ChangeExecution: l.execution(c, slots.Held), Held: true}, nil
+		}
+		slot, ok := pick(slots, c.Key)
 		if !ok {
 			return nil, ErrExhausted
 		}
@@ -79,66 +87,71 @@ func (l *Ledger) Reserve(ctx context.Context, c ReservationRequest) (*Reservatio
 		err := l.client.Create(ctx, x)
 		switch {
 		case err == nil:
-			return &Reservation{ChangeExecution: x}, nil
+			return l.kept(ctx, &c, &Reservation{ChangeExecution: x})
 		case !apierrors.IsAlreadyExists(err):
 			return &Reservation{ChangeExecution: l.execution(c, slot)}, fmt.Errorf("reserve an execution: %w", err)
-		case try > 0:
+		case try >= tries:
 			return nil, ErrContended
 		}
-		holder, slots, err := l.list(ctx, c)
-		if err != nil {
-			return nil, err
+		if full, err := l.look(ctx, &c); err != nil || full && slots.Held == "" {
+			return nil, cmp.Or(err, ErrExhausted)
 		}
-		if holder != "" {
-			c.Verdict.HeldSlot = holder
-			return l.held(c), nil
-		}
-		taken = slots
 	}
 }
 
-func (l *Ledger) held(c ReservationRequest) *Reservation {
-	return &Reservation{ChangeExecution: l.execution(c, c.Verdict.HeldSlot), Held: true}
+// inOrderTries is how often a slot is tried where slots are taken in their order: each time, another request has got ahead.
+const inOrderTries = 16
+
+// kept looks again at a slot that stands for two limits: a slot given back meanwhile may have let another request by.
+func (l *Ledger) kept(ctx context.Context, c *ReservationRequest, r *Reservation) (*Reservation, error) {
+	if !c.Verdict.Slots.InOrder() {
+		return r, nil
+	}
+	full, err := l.look(ctx, c)
+	if err != nil {
+		return r, err
+	}
+	if full {
+		return nil, cmp.Or(l.Release(ctx, r), ErrContended)
+	}
+	return r, nil
 }
 
 // pick returns a free slot. Without a limit the slot is derived from the key, so that a repeat takes the same one.
-func pick(c ReservationRequest, taken []string) (string, bool) {
-	if c.Verdict.Max == 0 {
-		sum := sha256.Sum256([]byte(c.Key))
+func pick(s *change.Slots, key string) (string, bool) {
+	if s.Max == 0 && !s.InOrder() {
+		sum := sha256.Sum256([]byte(key))
 		return hex.EncodeToString(sum[:8]), true
+	}
+	limit := s.Max
+	if limit == 0 {
+		limit = len(s.Taken) + 1
 	}
 	var free []string
 	// Each slot that was given back makes room for another under a new name, since its record stays.
-	for i := range c.Verdict.Max + len(c.Verdict.Released) {
-		if s := strconv.Itoa(i); !slices.Contains(taken, s) && !slices.Contains(c.Verdict.Released, s) {
-			free = append(free, s)
+	for i := range limit + len(s.Released) {
+		if name := s.Prefix + strconv.Itoa(i); !slices.Contains(s.Taken, name) && !slices.Contains(s.Released, name) {
+			free = append(free, name)
 		}
 	}
-	free = free[:min(len(free), max(0, c.Verdict.Max-len(taken)))]
-	if len(free) == 0 {
+	free = free[:min(len(free), max(0, limit-len(s.Taken)))]
+	switch {
+	case len(free) == 0:
 		return "", false
+	case s.InOrder():
+		return free[0], true
 	}
 	return free[rand.IntN(len(free))], true
 }
 
-// list reads the slots in use, and the slot that the request's key holds.
-func (l *Ledger) list(ctx context.Context, c ReservationRequest) (holder string, taken []string, err error) {
+// look reads the slots in use, and the slot that the request's key holds, and reports whether there are too many.
+func (l *Ledger) look(ctx context.Context, c *ReservationRequest) (full bool, err error) {
 	var all v1alpha1.ChangeExecutionList
-	uid := string(c.Verdict.Window.UID)
-	if err := l.client.List(ctx, &all, client.InNamespace(l.namespace), client.MatchingLabels{v1alpha1.LabelWindowUID: uid}); err != nil {
-		return "", nil, fmt.Errorf("list the executions of window %q: %w", c.Verdict.Window.Name, err)
+	w := c.Verdict.Window
+	if err := l.client.List(ctx, &all, client.InNamespace(l.namespace), client.MatchingLabels{v1alpha1.LabelWindowUID: string(w.UID)}); err != nil {
+		return false, fmt.Errorf("list the executions of window %q: %w", w.Name, err)
 	}
-	for i := range all.Items {
-		x := &all.Items[i]
-		if string(x.Spec.Window.UID) != uid || x.Spec.Occurrence != c.Verdict.Occurrence || x.Released() {
-			continue
-		}
-		taken = append(taken, x.Spec.Slot)
-		if x.Spec.Key == c.Key && (holder == "" || change.LowerSlot(x.Spec.Slot, holder)) {
-			holder = x.Spec.Slot
-		}
-	}
-	return holder, taken, nil
+	return c.Verdict.Slots.Look(all.Items, &c.Verdict, c.Key), nil
 }
 
 // Name returns the name of the execution that takes a slot.
@@ -167,11 +180,13 @@ func (l *Ledger) execution(c ReservationRequest, slot string) *v1alpha1.ChangeEx
 			},
 			Occurrence: c.Verdict.Occurrence,
 			Slot:       slot,
+			Entry:      c.Verdict.Slots.Entry,
 			Key:        c.Key,
 			Requester:  c.Requester,
 			Operation:  c.Operation,
 			Object:     c.Object,
 			Digest:     c.Digest,
+			ConfigMaps: c.ConfigMaps,
 			Approvals:  c.Verdict.Approvals.Names,
 		},
 	}

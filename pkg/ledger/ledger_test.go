@@ -21,7 +21,7 @@ const home = "firebreak-system"
 func slots(n int) change.Verdict {
 	return change.Verdict{
 		Window: &v1alpha1.ChangeWindow{ObjectMeta: metav1.ObjectMeta{Name: "w", Namespace: "payments", UID: "w-1"}, Spec: v1alpha1.ChangeWindowSpec{Environment: "production"}},
-		Max:    n,
+		Slots:  change.Slots{Max: n},
 	}
 }
 
@@ -97,7 +97,7 @@ func TestReserveAmongOthers(t *testing.T) {
 func TestHeldSlotsAreKept(t *testing.T) {
 	s, l := opened()
 	v := slots(1)
-	v.HeldSlot, v.TakenSlots = "0", []string{"0"}
+	v.Slots.Held, v.Slots.Taken = "0", []string{"0"}
 	r, err := l.Reserve(t.Context(), claim("a", v))
 	if err != nil || !r.Held || r.Name != "w-1-0-0" {
 		t.Fatalf("%v, %+v", err, r)
@@ -114,12 +114,12 @@ func TestHeldSlotsAreKept(t *testing.T) {
 func TestReleasedSlots(t *testing.T) {
 	_, l := opened()
 	v := slots(1)
-	v.Released = []string{"0"}
+	v.Slots.Released = []string{"0"}
 	r, err := l.Reserve(t.Context(), claim("b", v))
 	if err != nil || r.Spec.Slot != "1" {
 		t.Fatalf("%v, %+v", err, r)
 	}
-	v.TakenSlots = []string{"1"}
+	v.Slots.Taken = []string{"1"}
 	if _, err := l.Reserve(t.Context(), claim("c", v)); !errors.Is(err, ledger.ErrExhausted) {
 		t.Errorf("one execution more than there are: %v", err)
 	}

@@ -56,6 +56,8 @@ type PreparedRequest struct {
 	// outsider is true if the requester is refused because they are not a member. Then no other objection that rests on the
 	// requester is made: no window would help.
 	outsider bool
+	// runs are those that have not ended and were approved with the content of the ConfigMap that the request changes.
+	runs []v1alpha1.ChangeExecution
 	// elsewhere is true if the templates that the custom resource runs are in another object.
 	elsewhere bool
 	// accounts are the service accounts that the request takes, and how it takes them.
@@ -185,6 +187,7 @@ func (c *PreparedRequest) know() error {
 	}
 	c.knownOwner()
 	c.knownTarget()
+	c.knownRuns()
 	return nil
 }
 

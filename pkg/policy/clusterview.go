@@ -47,6 +47,8 @@ type ClusterView struct {
 	Freezes func() []v1alpha1.ChangeFreeze
 	// Dependents gives the objects that hold state and name an owner by its UID: claims and StatefulSets.
 	Dependents func(owner types.UID) []Dependent
+	// PinnedBy gives the executions that were admitted with the content of a ConfigMap, and are not known to have ended.
+	PinnedBy func(namespace, configMap string) []v1alpha1.ChangeExecution
 	// VolumeClaim gives a PersistentVolumeClaim.
 	VolumeClaim func(namespace, name string) (Dependent, bool)
 	// ControllerUID gives the UID of a service account of kube-system, and false if it is not known yet.
@@ -72,6 +74,7 @@ func NewClusterView(e *estate.Estate) *ClusterView {
 		Running:         func(string, labels.Selector) int64 { return 0 },
 		Freezes:         func() []v1alpha1.ChangeFreeze { return nil },
 		Dependents:      func(types.UID) []Dependent { return nil },
+		PinnedBy:        func(string, string) []v1alpha1.ChangeExecution { return nil },
 		VolumeClaim:     func(string, string) (Dependent, bool) { return Dependent{}, false },
 		ControllerUID:   func(string) (string, bool) { return "", false },
 	}

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/budget"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
@@ -26,6 +27,20 @@ func templatesOf(all []workload.Template) []*workload.Template {
 	return out
 }
 
+// Custom returns the templates in which a custom resource runs something, and whether it runs anything: it may also run those of another
+// object. It returns an error for JSON that is not an object.
+func Custom(gk schema.GroupKind, raw []byte) (templates []*workload.Template, runs bool, err error) {
+	if builtIn(gk.Group) || gk.Group == v1alpha1.GroupName {
+		return nil, false, nil
+	}
+	o, err := decode(gk, raw, true, budget.New())
+	if err != nil || o == nil {
+		return nil, false, err
+	}
+	templates = templatesOf(o.embedded)
+	return templates, len(templates) > 0 || runsElsewhere(gk.Kind, o.tree, o.embedded), nil
+}
+
 // runsCustom reports whether the request writes a custom resource whose templates run something that did not run so before.
 func (c *PreparedRequest) runsCustom() bool {
 	if c.new == nil || c.new.work != nil || c.req.SubResource != "" || !c.runsTemplates() ||
@@ -39,6 +54,11 @@ func (c *PreparedRequest) runsCustom() bool {
 		return false
 	}
 	return suspended(c.old) && !suspended(c.new) || !reflect.DeepEqual(c.new.embedded, c.old.embedded) || c.borrows() && !reflect.DeepEqual(c.new.tree["spec"], c.old.tree["spec"])
+}
+
+// writesCustom reports whether the request writes a custom resource that runs something: it is pinned like a workload.
+func (c *PreparedRequest) writesCustom() bool {
+	return c.req.SubResource == "" && c.req.Operation != Delete && c.req.Operation != Connect && !builtIn(c.req.Kind.Group) && c.req.Kind.Group != v1alpha1.GroupName && c.runsTemplates()
 }
 
 // runsTemplates reports whether a custom resource has templates of its own, or runs those of another object.

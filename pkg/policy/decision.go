@@ -44,6 +44,8 @@ type WindowUse struct {
 	Operation v1alpha1.Operation
 	// Digest is that of the plan that runs, or else of the declared spec; it is empty if there is neither.
 	Digest string
+	// ConfigMaps are those whose content the plan pins.
+	ConfigMaps []string
 }
 
 // Decision is the result of judging a request.

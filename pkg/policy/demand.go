@@ -11,6 +11,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	kjson "sigs.k8s.io/json"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -33,6 +34,8 @@ type Demand struct {
 	Boundary, ClusterWide bool
 	// Barred is true if no window permits it.
 	Barred bool
+	// Under are the windows of which one must permit it; any may if it is empty.
+	Under []types.UID
 	// scoped is true if this is not maintenance, but a change that the environment wants a window for.
 	scoped bool
 }
@@ -137,7 +140,7 @@ func windowOperation(op Operation) v1alpha1.Operation {
 // query turns demands into the question that windows are asked: whether one of them permits all the demands.
 func (c *PreparedRequest) query(together []*Demand, s *change.State) *change.Query {
 	q := c.question(together)
-	if runs := c.new != nil && c.new.work != nil; runs && !slices.Equal(q.Operations, []v1alpha1.Operation{v1alpha1.OperationScale}) {
+	if runs := c.new != nil && (c.new.work != nil || c.writesCustom()); runs && !slices.Equal(q.Operations, []v1alpha1.Operation{v1alpha1.OperationScale}) {
 		q.Plan = c.plan(s)
 	}
 	q.Key = c.key(q)
@@ -159,9 +162,16 @@ func (c *PreparedRequest) question(together []*Demand) *change.Query {
 	if c.isKind(jobKind()) && c.new != nil {
 		c.jobQuery(q)
 	}
+	if c.isKind(jobKind(), podKind()) && c.req.Operation == Update && c.req.SubResource == "" && c.old != nil {
+		q.Continues = string(c.old.meta.UID)
+	}
+	q.Custom = c.new != nil && c.new.work == nil && c.writesCustom()
 	// Until Firebreak applies what the chart's values declare, others than the holder of the window may write it.
 	q.Pin, q.MustPin = c.pin(), c.firebreak()
 	q.Spec = c.specified()
+	for _, d := range together {
+		q.Under = append(q.Under, d.Under...)
+	}
 	return q
 }
 
@@ -171,11 +181,22 @@ type madePlan struct {
 	plan *change.Plan
 }
 
-// plan returns the plan of the workload that would run, as a window pins it. It is made once, unless a state has other ConfigMaps.
+// templates returns the templates that the object would run.
+func (c *PreparedRequest) templates() []*workload.Template {
+	switch {
+	case c.new == nil:
+		return nil
+	case c.new.work != nil:
+		return []*workload.Template{&c.new.work.Template}
+	}
+	return templatesOf(c.new.embedded)
+}
+
+// plan returns the plan of what would run, as a window pins it. It is made once, unless a state has other ConfigMaps.
 func (c *PreparedRequest) plan(s *change.State) *change.Plan {
-	work, contents := c.new.work, s.Contents(c.req.Namespace)
+	contents := s.Contents(c.req.Namespace)
 	with := map[string]map[string][]byte{} // the state is filled in later, so its contents are kept here, not the state
-	for _, name := range change.ConfigMapsOf(&work.Template) {
+	for _, name := range change.ConfigMapsOf(c.templates()...) {
 		if content, ok := contents(name); ok {
 			with[name] = content
 		}
@@ -183,12 +204,20 @@ func (c *PreparedRequest) plan(s *change.State) *change.Plan {
 	if c.planned != nil && reflect.DeepEqual(c.planned.with, with) {
 		return c.planned.plan
 	}
-	if c.req.SubResource == ephemeralContainers {
-		work = workload.Debuggers(work, c.before())
-	}
 	c.trace.Planned++
-	c.planned = &madePlan{with, change.PlanOf(work, contents)}
+	c.planned = &madePlan{with, c.planWith(contents)}
 	return c.planned.plan
+}
+
+func (c *PreparedRequest) planWith(contents change.Contents) *change.Plan {
+	switch work := c.new.work; {
+	case work == nil:
+		return change.CustomPlan(c.new.generic(), c.templates(), contents)
+	case c.req.SubResource == ephemeralContainers:
+		return change.PlanOf(workload.Debuggers(work, c.before()), contents)
+	default:
+		return change.PlanOf(work, contents)
+	}
 }
 
 // inAll returns the environments that all demands concern.
@@ -236,11 +265,16 @@ func (c *PreparedRequest) firebreak() bool {
 	return c.requester.Account == c.est.FirebreakAccount && c.requester.AccountNamespace == c.est.FirebreakNamespace
 }
 
-// pin returns the digest of the spec that an Environment, DataStore or Exemption is to have; it is empty if the request is about none. A deletion
-// is pinned only if Firebreak makes it.
+// pin returns the digest of what an object is to say that its window pins although it runs nothing; it is empty if the request is about none. A
+// deletion is pinned only if Firebreak makes it.
 func (c *PreparedRequest) pin() string {
+	own := change.PinsSpec(c.req.Kind.Group, c.req.Kind.Kind)
 	switch {
-	case !change.PinsSpec(c.req.Kind.Group, c.req.Kind.Kind) || c.req.SubResource != "":
+	case c.req.SubResource != "":
+		return ""
+	case !own && c.specified() != nil:
+		return c.specified().Digest
+	case !own:
 		return ""
 	case c.new == nil && c.firebreak():
 		return change.SpecDigest(nil)
@@ -250,14 +284,11 @@ func (c *PreparedRequest) pin() string {
 	return change.SpecDigest(c.new.generic()["spec"])
 }
 
-// specified returns the plan of the spec that an object of a kind whose windows pin it is to have; nil: the request is about none. It is made
-// once: several questions are asked of it.
+// specified returns the plan of what an object is to say, of a kind whose windows pin it although it runs nothing; nil: the request is about none. It is
+// made once: several questions are asked of it.
 func (c *PreparedRequest) specified() *change.Plan {
-	if c.spec != nil || c.new == nil || c.pin() == "" {
-		return c.spec
-	}
-	if spec, ok := c.new.generic()["spec"].(map[string]any); ok {
-		c.spec = change.SpecPlan(c.req.Kind.Kind, spec)
+	if c.spec == nil && c.new != nil && c.new.work == nil && c.req.SubResource == "" && change.Pins(c.req.Kind.Group, c.req.Kind.Kind) {
+		c.spec = change.ObjectPlan(c.req.Kind.Group, c.req.Kind.Kind, c.new.generic())
 	}
 	return c.spec
 }
@@ -287,6 +318,9 @@ func (c *PreparedRequest) jobQuery(q *change.Query) {
 	}
 	if !c.requester.Controller {
 		return
+	}
+	if owner := c.new.controller(); owner != nil && owner.Kind == "CronJob" {
+		q.MadeBy = &v1alpha1.Maker{Group: schema.FromAPIVersionAndKind(owner.APIVersion, owner.Kind).Group, Kind: owner.Kind, Name: owner.Name}
 	}
 	if t, err := time.Parse(time.RFC3339, c.new.meta.Annotations[scheduledAt]); err == nil {
 		q.Scheduled = &t

@@ -80,6 +80,7 @@ func (c *PreparedRequest) conclude(d *Decision, j *Judgement) {
 	if a := j.main(); d.Allowed && a.covered() {
 		d.Use = &WindowUse{Verdict: *a.nearest, Key: a.query.Key, Operation: c.recorded(a.query)}
 		d.Use.Digest = a.nearest.PlanDigest(a.query)
+		d.Use.ConfigMaps = c.pinned(a.query, a.nearest)
 	}
 }
 

@@ -31,8 +31,8 @@ func (c *PreparedRequest) LiveReads() LiveReads {
 		Freezes: c.freezable() || c.stoppable() && !c.knownUnfrozen() || slices.ContainsFunc(windowed, func(d *Demand) bool { return !d.Boundary }),
 		Windows: len(windowed) > 0,
 	}
-	if n.Windows && c.new != nil && c.new.work != nil {
-		n.ConfigMaps = change.ConfigMapsOf(&c.new.work.Template)
+	if n.Windows {
+		n.ConfigMaps = change.ConfigMapsOf(c.templates()...)
 	}
 	n.WindowNamespace, n.WindowName = c.ownWindow()
 	return n

@@ -2,10 +2,12 @@ package policy
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/ptr"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
@@ -46,7 +48,7 @@ func (c *PreparedRequest) harmlessHook(controls *estate.Controls) bool {
 }
 
 // starts reports whether the request makes something run that did not run so before: the object is created, its template changes, it is
-// resumed, or it asks for more at once.
+// resumed, it asks for more at once, or it may run for longer or more often.
 func (c *PreparedRequest) starts() bool {
 	switch {
 	case c.req.SubResource != "" && c.req.SubResource != ephemeralContainers:
@@ -58,9 +60,26 @@ func (c *PreparedRequest) starts() bool {
 	case !sameTemplate(c.new.work, c.old.work):
 		return true
 	case c.new.work.RunsToCompletion:
-		return c.new.work.Wanted > c.old.work.Wanted
+		return c.new.work.Wanted > c.old.work.Wanted || prolonged(c.new.work, c.old.work)
 	}
 	return c.old.work.Wanted == 0 && c.new.work.Wanted > 0
+}
+
+// prolonged reports whether a change lets a run last longer, or be tried or done more often.
+func prolonged(now, before *workload.Workload) bool {
+	if now.Job == nil || before.Job == nil {
+		return false
+	}
+	return more(now.Job.ActiveDeadlineSeconds, before.Job.ActiveDeadlineSeconds, math.MaxInt64) ||
+		more(now.BackoffLimit, before.BackoffLimit, defaultBackoffLimit) || more(now.Completions, before.Completions, 1)
+}
+
+// defaultBackoffLimit is that of Kubernetes.
+const defaultBackoffLimit = 6
+
+// more reports whether a number is raised; without says what an omitted one stands for.
+func more[N int32 | int64](now, before *N, without N) bool {
+	return ptr.Deref(now, without) > ptr.Deref(before, without)
 }
 
 func (c *PreparedRequest) whyMaintenance(controls *estate.Controls) string {

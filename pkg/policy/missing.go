@@ -5,7 +5,9 @@ import (
 	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
@@ -24,6 +26,8 @@ type Missing struct {
 	Owner *MissingOwner
 	// Scale is that of the workload that an autoscaler scales: a custom resource, or a workload that was made a moment ago.
 	Scale *MissingScale
+	// Runs are those that were admitted with the content of a ConfigMap that is to change, and may have ended since.
+	Runs []v1alpha1.ExecutedObject
 }
 
 // MissingRole names a role; its Namespace is empty for a ClusterRole.
@@ -60,6 +64,8 @@ func (m *Missing) String() string {
 		return fmt.Sprintf("%s %q is not known yet", m.Owner.Kind, m.Owner.Name)
 	case m.Scale != nil:
 		return fmt.Sprintf("the scale of %s %q is not known yet", m.Scale.Kind, m.Scale.Name)
+	case m.Runs != nil:
+		return fmt.Sprintf("whether %s %q has ended is not known yet", m.Runs[0].Kind, m.Runs[0].Name)
 	}
 	return fmt.Sprintf("namespace %q is not known yet", m.Namespace)
 }
@@ -94,6 +100,9 @@ type Facts struct {
 	Owner *OwnerObject
 	// Scale is that of the workload that an autoscaler scales; it is nil if it was not read.
 	Scale *TargetScale
+	// Running are the UIDs of the runs in question that have not ended, once RunsRead is set.
+	Running  []types.UID
+	RunsRead bool
 }
 
 // Reader reads what is missing into the facts. The view tells which targets matter.
@@ -102,7 +111,7 @@ type Reader interface {
 }
 
 // maxRounds is how often a request is prepared: once for each field of Missing, and once more.
-const maxRounds = 7
+const maxRounds = 8
 
 // PrepareWith prepares a request, and has the reader read what is missing into the Facts of its own copy of the request. An UndecidedError
 // says that the facts change faster than they can be judged, or that they are too much; any other error is that of the reader, or of

@@ -91,7 +91,7 @@ func (c *PreparedRequest) requestCommand(a *windowAnswer) string {
 	case r.Person || r.Borrowed || r.Controller:
 	case r.Account != "":
 		words = append(words, "--for-service-account", r.AccountNamespace+"/"+r.Account)
-		if pin := c.pin(); pin != "" {
+		if pin := c.pin(); pin != "" && c.req.Kind.Group == v1alpha1.GroupName {
 			words = append(words, "--digest", pin)
 		}
 	default:

@@ -48,7 +48,7 @@ func Rules() []Rule {
 		rule{v1alpha1.RuleRouteAcrossTiers, Segregation, nil, routeAcrossTiers},
 		rule{v1alpha1.RuleStorageAcrossTiers, Segregation, nil, storageAcrossTiers},
 		rule{v1alpha1.RuleChangeWindowRequired, ChangeControl, maintenanceDemand, changeWindowRequired},
-		rule{v1alpha1.RulePlanMismatch, ChangeControl, nil, planMismatch},
+		rule{v1alpha1.RulePlanMismatch, ChangeControl, pinnedDemand, planMismatch},
 		rule{v1alpha1.RuleTargetNotConfirmed, ChangeControl, nil, targetNotConfirmed},
 		rule{v1alpha1.RuleExecutionsExhausted, ChangeControl, nil, executionsExhausted},
 		rule{v1alpha1.RuleInteractiveAccess, ChangeControl, sessionDemand, interactiveAccess},

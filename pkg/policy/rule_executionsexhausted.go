@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
@@ -15,5 +16,10 @@ func executionsExhausted(c *PreparedRequest, j *Judgement) []Finding {
 	}
 	f := a.finding(v1alpha1.RuleExecutionsExhausted, fmt.Sprintf("window %q covers this, but %s", a.nearest.Window.Name, a.nearest.Why))
 	f.Remedy = "request another window: " + c.requestCommand(a)
+	if x := a.nearest.Last; x != nil {
+		f.Message += fmt.Sprintf(": last by %s, to %s %s %q, at %s", x.Spec.Requester.Username, strings.ToLower(string(x.Spec.Operation)), x.Spec.Object.Kind, x.Spec.Object.Name,
+			change.Instant(x.CreationTimestamp.Time))
+		f.Remedy += "; or, if that came to nothing, have it given back: kubectl firebreak release " + x.Name
+	}
 	return []Finding{f}
 }

@@ -9,6 +9,9 @@ import (
 
 // planMismatch objects to a run that is not what was approved.
 func planMismatch(c *PreparedRequest, j *Judgement) []Finding {
+	if out := c.pinnedFinding(j); out != nil {
+		return out
+	}
 	a := j.main()
 	if a.overridesOnly() || a.stage() != change.PlanDiffers || a.query.Plan == nil {
 		return nil

@@ -2,19 +2,15 @@ package policy
 
 import (
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/schedule"
-	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
 func (c *PreparedRequest) validateWindow(w *v1alpha1.ChangeWindow) field.ErrorList {
@@ -30,7 +26,8 @@ func (c *PreparedRequest) validateWindow(w *v1alpha1.ChangeWindow) field.ErrorLi
 	errs := c.validRequester(spec.Child("requestedBy"), env.Controls, w.Spec.Type)
 	errs = append(errs, c.validPlace(w, env)...)
 	errs = append(errs, c.validSchedule(spec.Child("schedule"), w, env.Controls)...)
-	errs = append(errs, validPlan(spec.Child("plan"), w, env.Controls)...)
+	errs = append(errs, c.validPlan(spec.Child("plan"), w, env.Controls)...)
+	errs = append(errs, validWayBack(spec, w, env.Controls)...)
 	if env.Controls.RequireRollback && w.Spec.Rollback == "" {
 		errs = append(errs, field.Required(spec.Child("rollback"), fmt.Sprintf("environment %q requires that a window says how it is undone", env.Name)))
 	}
@@ -133,47 +130,6 @@ func (c *PreparedRequest) validInterval(path *field.Path, s *v1alpha1.Schedule, 
 			fmt.Sprintf("the window would last %s, and the environment allows %s", length, limit))}
 	}
 	return nil
-}
-
-func validPlan(path *field.Path, w *v1alpha1.ChangeWindow, controls *estate.Controls) field.ErrorList {
-	if open := change.WithoutSpec(&w.Spec); len(open) > 0 && w.Spec.Type != v1alpha1.WindowEmergency {
-		return field.ErrorList{field.Required(path, fmt.Sprintf(
-			"a window for %s %s says what its spec is to be; kubectl firebreak request -f MANIFEST fills it in", open[0].Kind, joined(open[0].Names)))}
-	}
-	if w.Spec.Plan == nil {
-		if controls.RequirePlan && w.Spec.Type != v1alpha1.WindowEmergency && runsSomething(&w.Spec.Scope) {
-			return field.ErrorList{field.Required(path, "the environment requires that a window which creates or updates workloads pins what may run; kubectl firebreak request computes it from the manifest")}
-		}
-		return nil
-	}
-	var errs field.ErrorList
-	for i := range w.Spec.Plan.Workloads {
-		if p := &w.Spec.Plan.Workloads[i]; workload.HasTemplate(schema.GroupKind{Group: p.Group, Kind: p.Kind}) && !strings.HasPrefix(p.Digest, change.PlanVersion+":") {
-			errs = append(errs, field.Invalid(path.Child("workloads").Index(i).Child("digest"), p.Digest, fmt.Sprintf(
-				"is of another algorithm than %s, which pins all that decides what runs; request the window with kubectl firebreak of this version", change.PlanVersion)))
-		} else if len(p.Fields) > 0 && !change.ConsistentPlan(p) {
-			// Otherwise the approver would read fields that are not what the digest pins.
-			errs = append(errs, field.Invalid(path.Child("workloads").Index(i).Child("digest"), p.Digest, "is not the digest of the fields beside it"))
-		}
-	}
-	return errs
-}
-
-func joined(names []v1alpha1.Glob) string {
-	out := make([]string, len(names))
-	for i, n := range names {
-		out[i] = strconv.Quote(string(n))
-	}
-	return strings.Join(out, ", ")
-}
-
-func runsSomething(s *v1alpha1.Scope) bool {
-	if !slices.Contains(s.Operations, v1alpha1.OperationCreate) && !slices.Contains(s.Operations, v1alpha1.OperationUpdate) {
-		return false
-	}
-	return slices.ContainsFunc(s.Resources, func(r v1alpha1.ScopedResource) bool {
-		return workload.HasTemplate(schema.GroupKind{Group: r.Group, Kind: r.Kind})
-	})
 }
 
 // validateApproval refuses an approval that would not count, so that the approver learns why at once. Whether it counts is computed again

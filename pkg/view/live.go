@@ -3,8 +3,10 @@ package view
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -12,8 +14,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/budget"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
@@ -40,10 +44,44 @@ func Read(ctx context.Context, c Client, m *policy.Missing, w *policy.ClusterVie
 		f.Owner, err = readOwner(ctx, c, m.Owner)
 	case m.Scale != nil:
 		f.Scale, err = readScale(ctx, c, m.Scale)
+	case m.Runs != nil:
+		f.Running, err = readRunning(ctx, c, m.Runs)
+		f.RunsRead = err == nil
 	default:
 		err = fmt.Errorf("nothing reads that %s", m)
 	}
 	return err
+}
+
+// readRunning returns the UIDs of those runs that exist and have not ended. What is not a Job or a Pod never ends.
+func readRunning(ctx context.Context, c Client, runs []v1alpha1.ExecutedObject) ([]types.UID, error) {
+	var out []types.UID
+	for _, x := range runs {
+		u := &unstructured.Unstructured{}
+		u.SetGroupVersionKind(schema.GroupVersionKind{Group: x.Group, Version: x.Version, Kind: x.Kind})
+		err := c.Get(ctx, client.ObjectKey{Namespace: x.Namespace, Name: x.Name}, u)
+		switch {
+		case apierrors.IsNotFound(err):
+		case err != nil:
+			return nil, fmt.Errorf("get %s %q: %w", x.Kind, x.Name, err)
+		case u.GetUID() == x.UID && !ended(u):
+			out = append(out, x.UID)
+		}
+	}
+	return out, nil
+}
+
+// ended reports whether a Job or Pod will start nothing any more.
+func ended(u *unstructured.Unstructured) bool {
+	phase, _, _ := unstructured.NestedString(u.Object, "status", "phase")
+	if phase == string(corev1.PodSucceeded) || phase == string(corev1.PodFailed) {
+		return true
+	}
+	conditions, _, _ := unstructured.NestedSlice(u.Object, "status", "conditions")
+	return slices.ContainsFunc(conditions, func(c any) bool {
+		m, _ := c.(map[string]any)
+		return (m["type"] == string(batchv1.JobComplete) || m["type"] == string(batchv1.JobFailed)) && m["status"] == "True"
+	})
 }
 
 // readRole returns nil for a role that does not exist.

@@ -2,12 +2,14 @@ package view
 
 import (
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
@@ -53,4 +55,17 @@ func (h *held) ownedBy(by types.UID, all []policy.Dependent) []policy.Dependent 
 func (v *View) claim(namespace, name string) (policy.Dependent, bool) {
 	h, ok := v.claims.Get(namespace + "/" + name)
 	return h.Dependent, ok
+}
+
+// pinnedBy returns the executions that were admitted with the content of a ConfigMap, and are not known to have ended. It looks at every
+// execution, since it is called only when a ConfigMap of production's changes.
+func (v *View) pinnedBy(namespace, configMap string) []v1alpha1.ChangeExecution {
+	var out []v1alpha1.ChangeExecution
+	v.Executions.Each(func(_ string, x v1alpha1.ChangeExecution) {
+		if x.Spec.Object.Namespace == namespace && slices.Contains(x.Spec.ConfigMaps, configMap) && x.Status.FinishedAt == nil && !x.Released() {
+			out = append(out, x)
+		}
+	})
+	slices.SortFunc(out, func(a, b v1alpha1.ChangeExecution) int { return strings.Compare(a.Name, b.Name) })
+	return out
 }

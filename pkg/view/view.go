@@ -268,6 +268,7 @@ func (v *View) ClusterView(e *estate.Estate) *policy.ClusterView {
 		ControllerUID:   v.controllerUID,
 		Freezes:         v.Freezes.Values,
 		Dependents:      v.owned,
+		PinnedBy:        v.pinnedBy,
 		VolumeClaim:     v.claim,
 	}
 }

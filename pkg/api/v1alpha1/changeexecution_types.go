@@ -58,11 +58,17 @@ type ChangeExecutionSpec struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Occurrence int64 `json:"occurrence,omitempty"`
-	// slot is the slot that was taken: a number from 0, or a text derived from key where executions are not limited.
+	// slot is the slot that was taken: a number from 0, before which stands the entry where that is counted apart, or a text
+	// derived from key where executions are not limited.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=32
 	Slot string `json:"slot"`
+	// entry is the entry of the window's plan that was used, such as e0 for the first, with the operation if that runs
+	// nothing, such as e0-delete. It is empty if no entry that says executions was used.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	Entry string `json:"entry,omitempty"`
 	// key makes a repeat of the same request the same execution.
 	// +required
 	// +kubebuilder:validation:MinLength=1
@@ -82,6 +88,13 @@ type ChangeExecutionSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=80
 	Digest string `json:"digest,omitempty"`
+	// configMaps are the ConfigMaps, in the object's namespace, whose content the plan pins. Nobody changes them until the run
+	// has ended, unless the same window covers that too.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=253
+	ConfigMaps []string `json:"configMaps,omitempty"`
 	// approvals are the names of the window's ChangeApprovals that existed when the slot was taken.
 	// +optional
 	// +listType=atomic

@@ -118,13 +118,14 @@ type ChangeWindowSpec struct {
 	// plan pins what exactly may run. If omitted, nothing is pinned, which the environment may forbid.
 	// +optional
 	Plan *Plan `json:"plan,omitempty"`
-	// maxExecutions is how often the window may be used. If omitted, a Normal window may be used once, the others
-	// without limit.
+	// maxExecutions is how often the window may be used in all. If omitted, a Normal window may be used once, the others
+	// without limit; entries of the plan that say executions are then counted apart.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10000
 	MaxExecutions *int32 `json:"maxExecutions,omitempty"`
-	// maxExecutionsPerOccurrence is how often each occurrence of a Standard window may be used. If omitted, it is 1.
+	// maxExecutionsPerOccurrence is how often each occurrence of a Standard window may be used in all. If omitted, it is 1;
+	// entries of the plan that say executions are then counted apart.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10000
@@ -144,6 +145,13 @@ type ChangeWindowSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	Rollback string `json:"rollback,omitempty"`
+	// rollbackWithin is how long after the closing of the window the entries of its plan that are a way back may still be
+	// used. If omitted, they may be used until it closes.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,6})?(ms|s|m|h)){1,6}$`
+	// +kubebuilder:validation:MaxLength=32
+	RollbackWithin *metav1.Duration `json:"rollbackWithin,omitempty"`
 	// overridesFreeze lets an Emergency window pass a freeze once it is approved.
 	// +optional
 	OverridesFreeze bool `json:"overridesFreeze,omitempty"`
@@ -164,7 +172,7 @@ type Scope struct {
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:MaxItems=128
 	Resources []ScopedResource `json:"resources"`
 	// namespaces are exact names of the namespaces in which the window opens. Only a window in Firebreak's own
 	// namespace may list them; if it lists none, it opens for that namespace and for cluster-scoped objects. Any other
@@ -207,30 +215,64 @@ type ScopedResource struct {
 
 // Plan pins what may run.
 type Plan struct {
-	// workloads has one entry for each workload in scope.
+	// workloads has one entry for each object that is pinned or counted apart.
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:MaxItems=128
 	Workloads []PlannedWorkload `json:"workloads"`
 }
 
-// PlannedWorkload pins one workload.
+// PlannedWorkload pins what one object is to be, and says how often that may happen.
 type PlannedWorkload struct {
-	// ScopedResource says which objects the entry pins.
+	// ScopedResource says which objects the entry is for.
 	ScopedResource `json:",inline"`
 	// digest is the pin: `v2:sha256:…` over the fields that decide what runs. Its first part names the version of the
-	// algorithm.
-	// +required
+	// algorithm. It may be omitted for objects that run nothing: their uses are then counted, and nothing is pinned.
+	// +optional
 	// +kubebuilder:validation:MaxLength=80
 	// +kubebuilder:validation:Pattern=`^v[0-9]+:sha256:[0-9a-f]{64}$`
-	Digest string `json:"digest"`
+	Digest string `json:"digest,omitempty"`
+	// executions is how often the entry may be used, in each occurrence of a Standard window: so often for what it pins, and
+	// so often for each operation that runs nothing. If omitted, the entry is not counted apart, and only the limits of the
+	// window hold.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10000
+	Executions *int32 `json:"executions,omitempty"`
+	// madeBy names the object whose controller makes the objects of this entry, such as a CronJob for its scheduled Jobs. Such
+	// an entry covers nothing else, and an entry that says executions and no madeBy covers nothing that a CronJob's schedule
+	// makes.
+	// +optional
+	MadeBy *Maker `json:"madeBy,omitempty"`
+	// rollback is true if the entry is the way back: what was stored when the window was requested. It permits an update
+	// without being listed in the operations of the scope, until the window closes and for rollbackWithin after that.
+	// +optional
+	Rollback bool `json:"rollback,omitempty"`
 	// fields holds one digest for each decisive field, so that Firebreak can name the field that differs.
 	// +optional
 	// +listType=map
 	// +listMapKey=path
 	// +kubebuilder:validation:MaxItems=512
 	Fields []PlannedField `json:"fields,omitempty"`
+}
+
+// Maker names an object whose controller makes others.
+type Maker struct {
+	// group of the object's kind. If empty, it is the core group.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Group string `json:"group,omitempty"`
+	// kind of the object, such as CronJob.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Kind string `json:"kind"`
+	// name of the object.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
 }
 
 // PlannedField is one decisive field of a planned workload.

@@ -133,7 +133,8 @@ func (s *Store) Drop(o client.Object) {
 func (s *Store) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.fault == Reads || s.fault == Stuck {
+	_, execution := into.(*v1alpha1.ChangeExecution)
+	if s.fault == Reads || s.fault == Stuck && execution {
 		return errDown
 	}
 	into.SetNamespace(key.Namespace)

@@ -1,0 +1,99 @@
+package change
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+)
+
+// entries returns the entries of a window's plan that are for a query's object, in their order.
+func (v *Verdict) entries(q *Query) []*v1alpha1.PlannedWorkload {
+	p := v.Window.Spec.Plan
+	if p == nil {
+		return nil
+	}
+	var out []*v1alpha1.PlannedWorkload
+	for i := range p.Workloads {
+		if e := &p.Workloads[i]; isFor(e, q) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// countsApart reports whether some entry of the plan says executions, as all do since custom resources are pinned.
+func (v *Verdict) countsApart() bool {
+	return slices.ContainsFunc(v.Window.Spec.Plan.Workloads, func(e v1alpha1.PlannedWorkload) bool { return e.Executions != nil })
+}
+
+// isFor reports whether an entry is for a query's object, whatever runs.
+func isFor(e *v1alpha1.PlannedWorkload, q *Query) bool {
+	switch {
+	case e.Group != q.Group || e.Kind != q.Kind:
+		return false
+	case q.Pin != "" && q.MustPin:
+		return slices.Contains(e.Names, v1alpha1.Glob(q.Name))
+	case e.MadeBy != nil && (q.MadeBy == nil || *e.MadeBy != *q.MadeBy):
+		return false
+	case e.MadeBy == nil && e.Executions != nil && q.MadeBy != nil:
+		return false // what is counted for a person is not taken by the clock
+	case e.Rollback && !slices.Contains(q.Operations, v1alpha1.OperationUpdate):
+		return false
+	}
+	return matchName(e.Names, q.Name)
+}
+
+// entry returns the entry that a query uses: the one that pins what would run, else the first for its object; nil if there is none.
+func (v *Verdict) entry(q *Query) *v1alpha1.PlannedWorkload {
+	all := v.entries(q)
+	i := slices.IndexFunc(all, func(e *v1alpha1.PlannedWorkload) bool { return pins(e, q) })
+	switch {
+	case i >= 0:
+		return all[i]
+	case q.Plan != nil:
+		// An entry that pins nothing, which only what runs nothing may have, permits nothing to run.
+		all = slices.DeleteFunc(all, func(e *v1alpha1.PlannedWorkload) bool { return e.Digest == "" })
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return all[0]
+}
+
+// pins reports whether an entry pins what would run, or the spec that would be stored.
+func pins(e *v1alpha1.PlannedWorkload, q *Query) bool {
+	if e.Digest == "" {
+		return false
+	}
+	if q.Plan != nil {
+		p := q.Plan.By(e.Digest)
+		return p != nil && p.Digest == e.Digest
+	}
+	return e.Digest == q.Pin || q.Spec != nil && e.Digest == q.Spec.Digest
+}
+
+// wayBack reports whether a query is for what a window pins as the way back.
+func (v *Verdict) wayBack(q *Query) bool {
+	if q.Plan == nil && q.Spec == nil {
+		return false
+	}
+	e := v.entry(q)
+	return e != nil && e.Rollback && pins(e, q)
+}
+
+// nameOfEntry returns how executions name an entry: by its place in the plan, and by the operation if that runs nothing.
+func (v *Verdict) nameOfEntry(e *v1alpha1.PlannedWorkload, q *Query) string {
+	list := v.Window.Spec.Plan.Workloads
+	for i := range list {
+		switch {
+		case &list[i] != e:
+		case q.Plan == nil && q.Spec == nil:
+			return fmt.Sprintf("e%d-%s", i, strings.ToLower(string(q.Operations[0])))
+		default:
+			return fmt.Sprintf("e%d", i)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+)
+
+// planner fills in the scope and the plan of a window, object by object.
+type planner struct {
+	*env
+	c    client.Client
+	w    *v1alpha1.ChangeWindow
+	docs []document
+	// each is how often each object may be used.
+	each *int32
+	// noRollback leaves out the way back; goesBack is true once there is one.
+	noRollback, goesBack bool
+	plan                 v1alpha1.Plan
+}
+
+func (p *planner) add(entry v1alpha1.PlannedWorkload) {
+	entry.Executions = p.each
+	p.plan.Workloads = append(p.plan.Workloads, entry)
+}
+
+// include adds one object to the window's scope and to its plan: what runs, or what Firebreak's own objects are to say, is pinned; the rest
+// is only counted.
+func (p *planner) include(ctx context.Context, u *unstructured.Unstructured) error {
+	gk := u.GroupVersionKind().GroupKind()
+	if gk.Group == v1alpha1.GroupName && gk.Kind == v1alpha1.KindChangeWindow {
+		return errors.New("a window is not requested for a window")
+	}
+	name := u.GetName()
+	if name == "" && u.GetGenerateName() != "" {
+		name = u.GetGenerateName() + "*"
+	}
+	r := v1alpha1.ScopedResource{Group: gk.Group, Kind: gk.Kind, Names: []v1alpha1.Glob{v1alpha1.Glob(name)}}
+	p.w.Spec.Scope.Resources = append(p.w.Spec.Scope.Resources, r)
+	runs, err := runsSomething(u)
+	switch {
+	case err != nil:
+		return err
+	case !planned(p.w.Spec.Scope.Operations), !runs && !change.Pins(gk.Group, gk.Kind):
+		p.add(v1alpha1.PlannedWorkload{ScopedResource: r})
+		return nil
+	case !runs:
+		of := change.ObjectPlan(gk.Group, gk.Kind, u.Object)
+		p.add(v1alpha1.PlannedWorkload{ScopedResource: r, Digest: of.Digest, Fields: of.Fields})
+		return p.wayBack(ctx, r, u, of)
+	}
+	if ns := u.GetNamespace(); ns != "" && ns != p.w.Namespace {
+		return fmt.Errorf("%s %q lies in namespace %q, and the window opens %q; use -n %s", gk.Kind, name, ns, p.w.Namespace, ns)
+	}
+	return p.workload(ctx, r, u)
+}
+
+// workload adds what runs: the workload itself, what a CronJob's schedule makes of it, and the way back.
+func (p *planner) workload(ctx context.Context, r v1alpha1.ScopedResource, u *unstructured.Unstructured) error {
+	of, err := p.planOf(ctx, p.c, p.w.Namespace, u, p.docs)
+	if err != nil {
+		return err
+	}
+	p.add(v1alpha1.PlannedWorkload{ScopedResource: r, Digest: of.Digest, Fields: of.Fields})
+	if r.Kind == "CronJob" {
+		// The purpose of a CronJob is its runs.
+		jobs := v1alpha1.ScopedResource{Group: r.Group, Kind: "Job", Names: []v1alpha1.Glob{r.Names[0] + "-*"}}
+		p.w.Spec.Scope.Resources = append(p.w.Spec.Scope.Resources, jobs)
+		p.add(v1alpha1.PlannedWorkload{ScopedResource: jobs, Digest: of.Digest, Fields: of.Fields, MadeBy: &v1alpha1.Maker{Group: r.Group, Kind: r.Kind, Name: string(r.Names[0])}})
+	}
+	return p.wayBack(ctx, r, u, of)
+}
+
+// wayBack adds what is stored now, so that it may be put back, if the window permits to update it.
+func (p *planner) wayBack(ctx context.Context, r v1alpha1.ScopedResource, u *unstructured.Unstructured, next *change.Plan) error {
+	gk := schema.GroupKind{Group: r.Group, Kind: r.Kind}
+	once := gk.Kind == "Job" || gk.Kind == "Pod"
+	if p.noRollback || once || p.w.Spec.Schedule.Recurrence != nil || u.GetName() == "" || !slices.Contains(p.w.Spec.Scope.Operations, v1alpha1.OperationUpdate) {
+		return nil
+	}
+	now, why, err := storedPlan(ctx, p.c, p.w.Namespace, u.GroupVersionKind(), u.GetName())
+	switch {
+	case err != nil:
+		fmt.Fprintf(p.ErrOut, "The window pins no way back of %s %q: %v.\n", gk.Kind, u.GetName(), err)
+		return nil
+	case why != "":
+		return nil // it is new
+	case len(now.Unpinned) > 0:
+		fmt.Fprintf(p.ErrOut, "The window pins no way back of %s %q: what is stored names an image by tag alone, %s.\n", gk.Kind, u.GetName(), strings.Join(now.Unpinned, ", "))
+		return nil
+	case now.TooMany || now.Digest == next.Digest:
+		return nil
+	}
+	p.goesBack = true
+	one := int32(1)
+	p.plan.Workloads = append(p.plan.Workloads, v1alpha1.PlannedWorkload{ScopedResource: r, Digest: now.Digest, Fields: now.Fields, Executions: &one, Rollback: true})
+	return nil
+}
+
+// storedPlan returns the plan of what is stored of an object, or why there is none. The error says that it cannot be read.
+func storedPlan(ctx context.Context, c client.Client, namespace string, gvk schema.GroupVersionKind, name string) (of *change.Plan, why string, err error) {
+	var u unstructured.Unstructured
+	u.SetGroupVersionKind(gvk)
+	err = c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &u)
+	switch {
+	case apierrors.IsNotFound(err) && namespace == "":
+		return nil, "nothing of that name exists", nil
+	case apierrors.IsNotFound(err):
+		return nil, fmt.Sprintf("nothing of that name exists in namespace %s", namespace), nil
+	case err != nil:
+		return nil, "", fmt.Errorf("what is stored cannot be read: %w", err)
+	}
+	of, err = planFrom(ctx, c, namespace, &u, nil)
+	if err != nil {
+		return nil, "", fmt.Errorf("what is stored cannot be compared: %w", err)
+	}
+	return of, "", nil
+}

@@ -1,0 +1,88 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/workload"
+)
+
+func (c *PreparedRequest) validPlan(path *field.Path, w *v1alpha1.ChangeWindow, controls *estate.Controls) field.ErrorList {
+	boundary := w.Namespace == c.est.FirebreakNamespace && len(w.Spec.Scope.Namespaces) == 0
+	if open := change.WithoutSpec(&w.Spec, boundary); len(open) > 0 && w.Spec.Type != v1alpha1.WindowEmergency {
+		return field.ErrorList{field.Required(path, fmt.Sprintf(
+			"a window for %s %s says what it is to be; kubectl firebreak request -f MANIFEST fills it in", open[0].Kind, joined(open[0].Names)))}
+	}
+	if w.Spec.Plan == nil {
+		if controls.RequirePlan && w.Spec.Type != v1alpha1.WindowEmergency && runsSomething(&w.Spec.Scope) {
+			return field.ErrorList{field.Required(path, "the environment requires that a window which creates or updates workloads pins what may run; kubectl firebreak request computes it from the manifest")}
+		}
+		return nil
+	}
+	var errs field.ErrorList
+	for i := range w.Spec.Plan.Workloads {
+		errs = append(errs, validEntry(path.Child("workloads").Index(i), &w.Spec.Plan.Workloads[i], &w.Spec)...)
+	}
+	return errs
+}
+
+// validEntry checks one entry of a plan: that it pins what it must, and that its digest is that of the fields which the approver reads.
+func validEntry(path *field.Path, p *v1alpha1.PlannedWorkload, w *v1alpha1.ChangeWindowSpec) field.ErrorList {
+	runs := workload.HasTemplate(schema.GroupKind{Group: p.Group, Kind: p.Kind})
+	switch digest := path.Child("digest"); {
+	case p.Digest == "" && (w.Type == v1alpha1.WindowStandard || p.MadeBy != nil || p.Rollback || runs && writes(&w.Scope)):
+		return field.ErrorList{field.Required(digest, "says what is pinned; kubectl firebreak request computes it from the manifest")}
+	case p.Digest == "" && len(p.Fields) > 0:
+		return field.ErrorList{field.Required(digest, "belongs to the fields beside it")}
+	case p.Digest == "":
+		return nil
+	case runs && !strings.HasPrefix(p.Digest, change.PlanVersion+":"):
+		return field.ErrorList{field.Invalid(digest, p.Digest, fmt.Sprintf(
+			"is of another algorithm than %s, which pins all that decides what runs; request the window with kubectl firebreak of this version", change.PlanVersion))}
+	case len(p.Fields) > 0 && !change.ConsistentPlan(p):
+		// Otherwise the approver would read fields that are not what the digest pins.
+		return field.ErrorList{field.Invalid(digest, p.Digest, "is not the digest of the fields beside it")}
+	}
+	return nil
+}
+
+// validWayBack checks that only a window that opens once has a way back, and that the way back stays open for no longer than a window may.
+func validWayBack(spec *field.Path, w *v1alpha1.ChangeWindow, controls *estate.Controls) field.ErrorList {
+	path, within := spec.Child("rollbackWithin"), w.Spec.RollbackWithin
+	has := w.Spec.Plan != nil && slices.ContainsFunc(w.Spec.Plan.Workloads, func(p v1alpha1.PlannedWorkload) bool { return p.Rollback })
+	switch {
+	case (has || within != nil) && w.Spec.Type != v1alpha1.WindowNormal && w.Spec.Type != "":
+		return field.ErrorList{field.Forbidden(path, fmt.Sprintf("a window of type %s has no way back: it opens again, or pins nothing", w.Spec.Type))}
+	case within != nil && within.Duration > controls.MaxWindowDuration:
+		return field.ErrorList{field.Invalid(path, within.Duration.String(), fmt.Sprintf(
+			"the way back would stay open for longer than the %s that the environment allows a window", change.Short(controls.MaxWindowDuration)))}
+	}
+	return nil
+}
+
+func joined(names []v1alpha1.Glob) string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = strconv.Quote(string(n))
+	}
+	return strings.Join(out, ", ")
+}
+
+func runsSomething(s *v1alpha1.Scope) bool {
+	return writes(s) && slices.ContainsFunc(s.Resources, func(r v1alpha1.ScopedResource) bool {
+		return workload.HasTemplate(schema.GroupKind{Group: r.Group, Kind: r.Kind})
+	})
+}
+
+// writes reports whether a window lets objects be created or updated.
+func writes(s *v1alpha1.Scope) bool {
+	return slices.Contains(s.Operations, v1alpha1.OperationCreate) || slices.Contains(s.Operations, v1alpha1.OperationUpdate)
+}
