@@ -298,7 +298,7 @@ Somebody else approves it with:
 	c.wrote("POST " + own + `/namespaces/payments/changewindows {"kind":"ChangeWindow","metadata":{"name":"web-20261128-023000","namespace":"payments"},"spec":{"type":"Normal","environment":"production","reason":"look","schedule":{"start":"2026-11-28T02:30:00Z","end":"2026-11-28T03:00:00Z"},"scope":{"operations":["Exec"],"resources":[{"kind":"Pod","names":["web-*"]}]},"subjects":{"users":["kim"],"groups":["oncall"],"serviceAccounts":["payments/bot"]},"startBefore":"10m0s"}}`)
 	c = newCluster(t, nil)
 	out, err = c.run("", append(base, "--print", "--name", "mine", "--digest", "d-1")...)
-	if err != nil || !strings.Contains(out, "  name: mine\n") || !strings.Contains(out, "  plan:\n    workloads:\n    - digest: d-1\n      kind: Pod\n      names:\n      - web-*\n") {
+	if err != nil || !strings.Contains(out, "  name: mine\n") || !strings.Contains(out, "  plan:\n    workloads:\n    - digest: d-1\n      executions: 1\n      kind: Pod\n      names:\n      - web-*\n") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	for fails, args := range map[string][]string{

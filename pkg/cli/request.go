@@ -163,7 +163,7 @@ func (e *env) planned(ctx context.Context, c client.Client, w *v1alpha1.ChangeWi
 	switch {
 	case o.digest != "" && len(o.resources) != 1:
 		return errors.New("--digest is for exactly one --resource")
-	case counted(w.Spec.Scope.Operations):
+	case o.digest != "", counted(w.Spec.Scope.Operations):
 		for _, r := range w.Spec.Scope.Resources {
 			p.add(v1alpha1.PlannedWorkload{ScopedResource: r, Digest: o.digest})
 		}
