@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
 func write(t *testing.T, text string) string {
@@ -52,4 +54,33 @@ func TestGitOpsForBothSides(t *testing.T) {
 	done(t, sam(), fmt.Sprintf(kustomization, "kustomize-system"), "create", "-f", "-")
 	refused(t, dana(), fmt.Sprintf(kustomization, "kustomize-system"), []string{"is a member of no Production environment"}, "create", "--dry-run=server", "-f", "-")
 	refused(t, sam(), fmt.Sprintf(kustomization, "platform"), []string{`or declare namespace "platform" in an environment of tier Shared if it serves both sides`}, "create", "-f", "-")
+}
+
+// A window for a custom resource pins what it runs, shows it to the approver, and covers what its controller makes of it.
+func TestAWindowForACustomResource(t *testing.T) {
+	plugin := func(person string, args ...string) string {
+		t.Helper()
+		out, err := the.Plugin(t.Context(), the.UserConfig(person), args...)
+		if err != nil {
+			t.Fatalf("%v %s", err, out)
+		}
+		return out
+	}
+	text := fmt.Sprintf(workflow, "orders-index", `command: [psql], args: ["-h", orders.prod.db.example.com, "-c", "REINDEX DATABASE orders"]`)
+	file := write(t, text)
+	plugin(stage.SRE, "request", "-f", file, "-n", "payments", "--environment", "production", "--duration", "1h", "--reason", "rebuild", "--name", "wf")
+	screen := plugin(stage.SecondSRE, "approve", "wf", "-n", "payments", "-f", file, "--yes")
+	for _, want := range []string{"executions  1\n", "plan        Workflow orders-index v2:sha256:", "spec.templates[0].container.args = -h orders.prod.db.example.com -c 'REINDEX DATABASE orders'\n",
+		"spec.templates[0].container.image = " + image, "Workflow orders-index: is what the window pins, in all "} {
+		if !strings.Contains(screen, want) {
+			t.Errorf("the screen lacks %q:\n%s", want, screen)
+		}
+	}
+	refused(t, sam(), strings.Replace(text, "REINDEX DATABASE orders", "DROP DATABASE orders", 1), []string{"PlanMismatch", "REINDEX DATABASE orders", "DROP DATABASE orders"}, "create", "-f", "-")
+	done(t, sam(), text, "create", "-f", "-")
+	uid := done(t, sam(), "", "get", "workflow", "orders-index", "-n", "payments", "-o", "jsonpath={.metadata.uid}")
+	done(t, account(t, "argo", "argo"), fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: orders-index-main, namespace: payments, ownerReferences: [{apiVersion: argoproj.io/v1, kind: Workflow, name: orders-index, uid: %s, controller: true}]},
+  spec: {subdomain: added, containers: [{name: main, image: %q, command: [/argoexec, emissary, '--', psql], args: ["-h", orders.prod.db.example.com, "-c", "REINDEX DATABASE orders"], env: [{name: ARGO_POD_UID, value: x}]}]}}`, uid, image), "create", "-f", "-")
+	done(t, sam(), "", "delete", "workflow", "orders-index", "-n", "payments")
+	refused(t, sam(), text, []string{"ExecutionsExhausted: window \"wf\" covers this, but it has been used for this object once"}, "create", "-f", "-")
 }
