@@ -38,7 +38,26 @@ func (h *Handler) decide(ctx context.Context, req *policy.Request, c *policy.Pre
 	if by := h.Skew.Offset(); by > maxSkew || by < -maxSkew {
 		return outcome{}, skewed{by}
 	}
+	if err := h.notThere(ctx, req, d.Use); err != nil {
+		return outcome{}, err
+	}
 	return h.reserve(ctx, req, c, state, d)
+}
+
+// notThere returns an error if the object of a creation exists, unless the request holds a slot already. The API server would refuse it after
+// the webhook, so it takes no slot.
+func (h *Handler) notThere(ctx context.Context, req *policy.Request, use *policy.WindowUse) error {
+	if req.Operation != policy.Create || req.SubResource != "" || use.Verdict.Slots.Held != "" {
+		return nil
+	}
+	there, err := h.Live.Exists(ctx, req)
+	switch {
+	case err != nil:
+		return unavailable{err}
+	case there:
+		return existing{}
+	}
+	return nil
 }
 
 // existing is the error for the creation of an object that exists already.
@@ -48,18 +67,8 @@ func (existing) Error() string { return "it exists already" }
 
 // reserve takes a slot, then looks at the approvals and the pinned ConfigMaps once more: a revocation whose answer had arrived
 // before this request was sent is always honoured, and a ConfigMap is locked from here on. If the window no longer permits the
-// request, the slot is given back and the request denied. The creation of an object that exists takes no slot: the API server
-// would refuse it after the webhook.
+// request, the slot is given back and the request denied.
 func (h *Handler) reserve(ctx context.Context, req *policy.Request, c *policy.PreparedRequest, state *change.State, d *policy.Decision) (outcome, error) {
-	if req.Operation == policy.Create && req.SubResource == "" && d.Use.Verdict.Slots.Held == "" {
-		there, err := h.Live.Exists(ctx, req)
-		if err != nil {
-			return outcome{}, unavailable{err}
-		}
-		if there {
-			return outcome{}, existing{}
-		}
-	}
 	r, err := h.Ledger.Reserve(ctx, claim(req, c, d.Use))
 	switch {
 	case errors.Is(err, ledger.ErrExhausted):

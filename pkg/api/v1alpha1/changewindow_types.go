@@ -220,7 +220,7 @@ type Plan struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=128
-	Workloads []PlannedWorkload `json:"workloads"`
+	Workloads []PlannedWorkload `json:"workloads"` //nolint:kubeapilinter // kind and names are required, in ScopedResource
 }
 
 // PlannedWorkload pins what one object is to be, and says how often that may happen.

@@ -191,6 +191,19 @@ func TestAnAdmittedRunStaysWhatWasApproved(t *testing.T) {
 	if out, err := patch(`[{"op":"replace","path":"/spec/activeDeadlineSeconds","value":600}]`); err != nil {
 		t.Errorf("%v %s", err, out)
 	}
+	locked(t, script)
+	if out, err := kubectl(t, "delete", "job", "reindex-orders", "-n", "payments"); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	await.True(t, "the ConfigMap to be free", func() bool {
+		_, err := kubectl(t, "apply", "-f", script("SELECT 1;"))
+		return err == nil
+	})
+}
+
+// locked checks that what the run of a Job was approved with cannot change.
+func locked(t *testing.T, script func(text string) string) {
+	t.Helper()
 	for _, change := range [][]string{{"apply", "-f", script("DROP DATABASE orders;")}, {"delete", "configmap", "reindex-sql", "-n", "payments"}} {
 		await.True(t, "the ConfigMap to be locked", func() bool {
 			out, err := kubectl(t, append(change, "--dry-run=server")...)
@@ -200,11 +213,4 @@ func TestAnAdmittedRunStaysWhatWasApproved(t *testing.T) {
 			t.Errorf("%v %s, want the ConfigMap of a run kept", err, out)
 		}
 	}
-	if out, err := kubectl(t, "delete", "job", "reindex-orders", "-n", "payments"); err != nil {
-		t.Fatalf("%v %s", err, out)
-	}
-	await.True(t, "the ConfigMap to be free", func() bool {
-		_, err := kubectl(t, "apply", "-f", script("SELECT 1;"))
-		return err == nil
-	})
 }
