@@ -103,7 +103,7 @@ func firebreak(hosts, changes int) http.Handler {
 	}
 	h := &admission.Handler{
 		Cache: c, Recorder: recorder{}, Live: live{},
-		Metrics: m, Clock: time.Now, Log: logr.Discard(), Deadline: 8 * time.Second, Controllers: admission.NewLimiter(time.Second, 20),
+		Metrics: m, Clock: time.Now, Log: logr.Discard(), Deadline: 8 * time.Second, Attempts: admission.NewLimiter(time.Minute, 1000), Controllers: admission.NewLimiter(time.Second, 20),
 	}
 	return admission.NewServer(h, 1<<30, m)
 }

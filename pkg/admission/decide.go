@@ -2,8 +2,11 @@ package admission
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -125,6 +128,26 @@ func (h *Handler) release(r *ledger.Reservation) {
 	if err := h.Ledger.Release(ctx, r); err != nil {
 		h.Log.Error(err, "could not give a reservation back", "execution", r.Name)
 	}
+}
+
+// keep writes a record of what must outlive its object. What cannot be recorded is refused for now, except to Kubernetes' own controllers, which
+// clear up; of what is denied, as many records are kept as a person may cause.
+func (h *Handler) keep(ctx context.Context, req *policy.Request, c *policy.PreparedRequest, a outcome) error {
+	r := c.Record(a.Decision)
+	if r == nil || r.Act == v1alpha1.ActDenied && !h.Attempts.Allow(req.User.Username, h.Clock()) {
+		return nil
+	}
+	sum := sha256.Sum256(slices.Concat(req.Object, []byte{0}, req.OldObject))
+	err := h.Ledger.Write(ctx, r, hex.EncodeToString(sum[:]), h.Clock())
+	switch {
+	case err == nil:
+		return nil
+	case r.Act == v1alpha1.ActDenied, c.FromController():
+		h.Log.Error(err, "could not keep a record", "act", r.Act, "kind", r.Object.Kind, "namespace", r.Object.Namespace, "name", r.Object.Name, "user", req.User.Username)
+		return nil
+	}
+	h.release(a.reservation)
+	return unavailable{err}
 }
 
 const releaseTimeout = 1500 * time.Millisecond

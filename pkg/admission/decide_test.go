@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -267,6 +268,7 @@ type full struct{}
 func (full) Reserve(context.Context, ledger.ReservationRequest) (*ledger.Reservation, error) {
 	return nil, ledger.ErrExhausted
 }
+func (full) Write(context.Context, *v1alpha1.ChangeRecordSpec, string, time.Time) error { return nil }
 func (full) Release(context.Context, *ledger.Reservation) error {
 	return errors.New("there is nothing to give back")
 }

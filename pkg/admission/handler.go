@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/ledger"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
@@ -46,6 +47,8 @@ type Live interface {
 type Ledger interface {
 	Reserve(ctx context.Context, c ledger.ReservationRequest) (*ledger.Reservation, error)
 	Release(ctx context.Context, r *ledger.Reservation) error
+	// Write keeps a record of what somebody did about the permission to change production. asked identifies the request.
+	Write(ctx context.Context, spec *v1alpha1.ChangeRecordSpec, asked string, now time.Time) error
 }
 
 // Recorder records the outcomes that must be accountable.
@@ -83,6 +86,8 @@ type Handler struct {
 	Skew *Skew
 	// Deadline is how long a request may take: the webhook's timeout less two seconds.
 	Deadline time.Duration
+	// Attempts limits how many denied attempts are recorded of one user.
+	Attempts *Limiter
 	// Controllers limits how many sets of live reads Kubernetes' controllers may cause in one namespace.
 	Controllers *Limiter
 }
@@ -119,6 +124,9 @@ func (h *Handler) handle(ctx context.Context, req *policy.Request) admission.Res
 		h.Cache.Seen(uid)
 	}
 	a, err := h.decide(ctx, req, c)
+	if err == nil {
+		err = h.keep(ctx, req, c, a)
+	}
 	if err != nil {
 		return h.undecided(req, err)
 	}

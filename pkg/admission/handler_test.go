@@ -84,6 +84,9 @@ type noLedger struct{}
 func (noLedger) Reserve(context.Context, ledger.ReservationRequest) (*ledger.Reservation, error) {
 	return nil, errDown
 }
+func (noLedger) Write(context.Context, *v1alpha1.ChangeRecordSpec, string, time.Time) error {
+	return errDown
+}
 func (noLedger) Release(context.Context, *ledger.Reservation) error { return errDown }
 
 type witness struct{ outcomes []admission.Outcome }
@@ -94,7 +97,7 @@ func newHandler(m memory, l admission.Live) *admission.Handler {
 	return &admission.Handler{
 		Cache: m, Live: l, Ledger: noLedger{}, Recorder: &witness{}, Metrics: admission.NewMetrics(prometheus.NewRegistry()),
 		Clock: time.Now, Log: logr.Discard(), Deadline: 200 * time.Millisecond,
-		Controllers: admission.NewLimiter(time.Second, 2),
+		Attempts: admission.NewLimiter(time.Minute, 1000), Controllers: admission.NewLimiter(time.Second, 2),
 	}
 }
 

@@ -52,11 +52,7 @@ func (v *Verdict) entry(q *Query) *v1alpha1.PlannedWorkload {
 	switch {
 	case i >= 0:
 		return all[i]
-	case q.Plan != nil:
-		// An entry that pins nothing, which only what runs nothing may have, permits nothing to run.
-		all = slices.DeleteFunc(all, func(e *v1alpha1.PlannedWorkload) bool { return e.Digest == "" })
-	}
-	if len(all) == 0 {
+	case len(all) == 0:
 		return nil
 	}
 	return all[0]
@@ -64,9 +60,6 @@ func (v *Verdict) entry(q *Query) *v1alpha1.PlannedWorkload {
 
 // pins reports whether an entry pins what would run, or the spec that would be stored.
 func pins(e *v1alpha1.PlannedWorkload, q *Query) bool {
-	if e.Digest == "" {
-		return false
-	}
 	if q.Plan != nil {
 		p := q.Plan.By(e.Digest)
 		return p != nil && p.Digest == e.Digest
@@ -83,17 +76,21 @@ func (v *Verdict) wayBack(q *Query) bool {
 	return e != nil && e.Rollback && pins(e, q)
 }
 
-// nameOfEntry returns how executions name an entry: by its place in the plan, and by the operation if that runs nothing.
-func (v *Verdict) nameOfEntry(e *v1alpha1.PlannedWorkload, q *Query) string {
-	list := v.Window.Spec.Plan.Workloads
-	for i := range list {
-		switch {
-		case &list[i] != e:
-		case q.Plan == nil && q.Spec == nil:
-			return fmt.Sprintf("e%d-%s", i, strings.ToLower(string(q.Operations[0])))
-		default:
-			return fmt.Sprintf("e%d", i)
+// counted returns what a query uses, as executions name it, and how often that may be: the entry that pins it, or the object in the scope with
+// its operation. It returns 0 for what is not counted apart.
+func (v *Verdict) counted(q *Query) (name string, executions int) {
+	if e := v.entry(q); e != nil && (q.Plan != nil || q.Spec != nil) {
+		for i := range v.Window.Spec.Plan.Workloads {
+			if &v.Window.Spec.Plan.Workloads[i] == e && e.Executions != nil {
+				return fmt.Sprintf("e%d", i), max(1, int(*e.Executions))
+			}
+		}
+		return "", 0
+	}
+	for i := range v.Window.Spec.Scope.Resources {
+		if r := &v.Window.Spec.Scope.Resources[i]; r.Executions != nil && r.Group == q.Group && r.Kind == q.Kind && matchName(r.Names, q.Name) {
+			return fmt.Sprintf("r%d-%s", i, strings.ToLower(string(q.Operations[0]))), max(1, int(*r.Executions))
 		}
 	}
-	return ""
+	return "", 0
 }

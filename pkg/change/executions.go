@@ -63,7 +63,8 @@ func exhausted(v *Verdict, q *Query, s *State) string {
 		v.tally(q, s)
 		return ""
 	}
-	own := v.count(q)
+	own := 0
+	v.Slots.Entry, own = v.counted(q)
 	each, all := limits(&v.Window.Spec, own > 0)
 	if own > 0 && each == 0 && all == 0 {
 		v.Slots.Prefix, v.Slots.Max = v.Slots.Entry+"-", own
@@ -75,16 +76,6 @@ func exhausted(v *Verdict, q *Query, s *State) string {
 		return ""
 	}
 	return used.full(v, all)
-}
-
-// count notes which entry is used, and returns how often that may be; 0: it is not counted apart.
-func (v *Verdict) count(q *Query) int {
-	e := v.entry(q)
-	if e == nil || e.Executions == nil {
-		return 0
-	}
-	v.Slots.Entry = v.nameOfEntry(e, q)
-	return max(1, int(*e.Executions))
 }
 
 // uses is how often a window was used.
@@ -188,7 +179,7 @@ func spent(v *Verdict, _ *Query, s *State) string {
 			entries[name]++
 		}
 	}
-	apart, left := apart(v.Window.Spec.Plan, entries)
+	apart, left := apart(&v.Window.Spec, entries)
 	each, all := limits(&v.Window.Spec, apart > 0)
 	switch {
 	case all > 0 && everywhere >= all:
@@ -201,15 +192,33 @@ func spent(v *Verdict, _ *Query, s *State) string {
 	return ""
 }
 
-// apart returns how often the entries that are counted apart may be used in all, but for the way back, and whether any of that is left.
-func apart(p *v1alpha1.Plan, uses map[string]int) (all int, left bool) {
-	if p == nil {
-		return 0, true
+// Apart returns how often what a window counts apart may be used in all, but for the way back; 0: it counts nothing apart.
+func Apart(w *v1alpha1.ChangeWindowSpec) int {
+	all, _ := apart(w, nil)
+	return all
+}
+
+// apart returns how often what is counted apart may be used in all, but for the way back, and whether any of that is left.
+func apart(w *v1alpha1.ChangeWindowSpec, uses map[string]int) (all int, left bool) {
+	tell := func(name string, executions *int32) {
+		if executions != nil {
+			all += int(*executions)
+			left = left || uses[name] < int(*executions)
+		}
 	}
-	for i := range p.Workloads {
-		if e := &p.Workloads[i]; e.Executions != nil && !e.Rollback {
-			all += int(*e.Executions)
-			left = left || uses[fmt.Sprintf("e%d", i)] < int(*e.Executions)
+	planned := map[v1alpha1.Maker]bool{}
+	if w.Plan != nil {
+		for i := range w.Plan.Workloads {
+			e := &w.Plan.Workloads[i]
+			planned[v1alpha1.Maker{Group: e.Group, Kind: e.Kind, Name: fmt.Sprint(e.Names)}] = true
+			if !e.Rollback {
+				tell(fmt.Sprintf("e%d", i), e.Executions)
+			}
+		}
+	}
+	for i := range w.Scope.Resources {
+		if r := &w.Scope.Resources[i]; !planned[v1alpha1.Maker{Group: r.Group, Kind: r.Kind, Name: fmt.Sprint(r.Names)}] {
+			tell(fmt.Sprintf("r%d", i), r.Executions)
 		}
 	}
 	return all, left

@@ -16,7 +16,7 @@ func Nearest(q *Query, s *State) *Verdict {
 	return best
 }
 
-// nearer orders verdicts: by stage, then windows that override a freeze first, then by opening, then by name, so that all
+// nearer orders verdicts: by stage, then windows that override a freeze first, then those that the query holds an execution of, then by opening, then by name, so that all
 // replicas name the same window.
 func nearer(a, b *Verdict, q *Query) bool {
 	if a.Stage != b.Stage {
@@ -24,6 +24,9 @@ func nearer(a, b *Verdict, q *Query) bool {
 	}
 	if x, y := a.Overrides(q), b.Overrides(q); q.Frozen && x != y {
 		return x
+	}
+	if x, y := a.Slots.Held != "", b.Slots.Held != ""; a.Stage == Covers && x != y {
+		return x // what is repeated or continued takes no second execution
 	}
 	if !a.Opens.Equal(b.Opens) {
 		return a.Opens.Before(b.Opens)

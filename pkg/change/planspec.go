@@ -77,7 +77,7 @@ func WithoutSpec(w *v1alpha1.ChangeWindowSpec, boundary bool) []v1alpha1.ScopedR
 		must := PinsSpec(r.Group, r.Kind) || boundary && Pins(r.Group, r.Kind)
 		return !must || !slices.ContainsFunc(r.Names, func(name v1alpha1.Glob) bool {
 			return strings.ContainsAny(string(name), "*?") || w.Plan == nil || !slices.ContainsFunc(w.Plan.Workloads, func(p v1alpha1.PlannedWorkload) bool {
-				return p.Group == r.Group && p.Kind == r.Kind && p.Digest != "" && slices.Contains(p.Names, name)
+				return p.Group == r.Group && p.Kind == r.Kind && slices.Contains(p.Names, name)
 			})
 		})
 	})

@@ -98,7 +98,7 @@ func entriesFor(p *v1alpha1.Plan, gk schema.GroupKind, name string) []*v1alpha1.
 	}
 	var out []*v1alpha1.PlannedWorkload
 	for i := range p.Workloads {
-		if e := &p.Workloads[i]; e.Group == gk.Group && e.Kind == gk.Kind && e.Digest != "" && estate.MatchAny(e.Names, name) {
+		if e := &p.Workloads[i]; e.Group == gk.Group && e.Kind == gk.Kind && estate.MatchAny(e.Names, name) {
 			out = append(out, e)
 		}
 	}

@@ -30,7 +30,6 @@ type planner struct {
 }
 
 func (p *planner) add(entry v1alpha1.PlannedWorkload) {
-	entry.Executions = p.each
 	p.plan.Workloads = append(p.plan.Workloads, entry)
 }
 
@@ -45,14 +44,13 @@ func (p *planner) include(ctx context.Context, u *unstructured.Unstructured) err
 	if name == "" && u.GetGenerateName() != "" {
 		name = u.GetGenerateName() + "*"
 	}
-	r := v1alpha1.ScopedResource{Group: gk.Group, Kind: gk.Kind, Names: []v1alpha1.Glob{v1alpha1.Glob(name)}}
+	r := v1alpha1.ScopedResource{Group: gk.Group, Kind: gk.Kind, Names: []v1alpha1.Glob{v1alpha1.Glob(name)}, Executions: p.each}
 	p.w.Spec.Scope.Resources = append(p.w.Spec.Scope.Resources, r)
 	runs, err := runsSomething(u)
 	switch {
 	case err != nil:
 		return err
 	case !planned(p.w.Spec.Scope.Operations), !runs && !change.Pins(gk.Group, gk.Kind):
-		p.add(v1alpha1.PlannedWorkload{ScopedResource: r})
 		return nil
 	case !runs:
 		of := change.ObjectPlan(gk.Group, gk.Kind, u.Object)
@@ -74,9 +72,11 @@ func (p *planner) workload(ctx context.Context, r v1alpha1.ScopedResource, u *un
 	p.add(v1alpha1.PlannedWorkload{ScopedResource: r, Digest: of.Digest, Fields: of.Fields})
 	if r.Kind == "CronJob" {
 		// The purpose of a CronJob is its runs.
-		jobs := v1alpha1.ScopedResource{Group: r.Group, Kind: "Job", Names: []v1alpha1.Glob{r.Names[0] + "-*"}}
+		jobs := v1alpha1.ScopedResource{Group: r.Group, Kind: "Job", Names: []v1alpha1.Glob{r.Names[0] + "-*"}, Executions: p.each}
 		p.w.Spec.Scope.Resources = append(p.w.Spec.Scope.Resources, jobs)
+		// What its schedule makes and what a person starts of it by hand do not take from each other.
 		p.add(v1alpha1.PlannedWorkload{ScopedResource: jobs, Digest: of.Digest, Fields: of.Fields, MadeBy: &v1alpha1.Maker{Group: r.Group, Kind: r.Kind, Name: string(r.Names[0])}})
+		p.add(v1alpha1.PlannedWorkload{ScopedResource: jobs, Digest: of.Digest, Fields: of.Fields})
 	}
 	return p.wayBack(ctx, r, u, of)
 }
@@ -103,7 +103,8 @@ func (p *planner) wayBack(ctx context.Context, r v1alpha1.ScopedResource, u *uns
 	}
 	p.goesBack = true
 	one := int32(1)
-	p.plan.Workloads = append(p.plan.Workloads, v1alpha1.PlannedWorkload{ScopedResource: r, Digest: now.Digest, Fields: now.Fields, Executions: &one, Rollback: true})
+	r.Executions = &one
+	p.add(v1alpha1.PlannedWorkload{ScopedResource: r, Digest: now.Digest, Fields: now.Fields, Rollback: true})
 	return nil
 }
 

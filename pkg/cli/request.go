@@ -163,9 +163,12 @@ func (e *env) planned(ctx context.Context, c client.Client, w *v1alpha1.ChangeWi
 	switch {
 	case o.digest != "" && len(o.resources) != 1:
 		return errors.New("--digest is for exactly one --resource")
-	case o.digest != "", counted(w.Spec.Scope.Operations):
-		for _, r := range w.Spec.Scope.Resources {
-			p.add(v1alpha1.PlannedWorkload{ScopedResource: r, Digest: o.digest})
+	case o.digest != "":
+		w.Spec.Scope.Resources[0].Executions = p.each
+		p.add(v1alpha1.PlannedWorkload{ScopedResource: w.Spec.Scope.Resources[0], Digest: o.digest})
+	case counted(w.Spec.Scope.Operations):
+		for i := range w.Spec.Scope.Resources {
+			w.Spec.Scope.Resources[i].Executions = p.each
 		}
 	}
 	for _, d := range docs {

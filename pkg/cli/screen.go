@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,7 +51,7 @@ func (s *screen) show(ctx context.Context) {
 	}
 	s.freezes(ctx)
 	for _, r := range spec.Scope.Resources {
-		s.line("may", plain(fmt.Sprintf("%s %s %s", join(spec.Scope.Operations), r.Kind, join(r.Names))))
+		s.line("may", plain(fmt.Sprintf("%s %s %s%s", join(spec.Scope.Operations), r.Kind, join(r.Names), timesOf(r.Executions))))
 	}
 	s.plan(ctx)
 }
@@ -108,25 +109,26 @@ func executions(spec *v1alpha1.ChangeWindowSpec) string {
 	case spec.Type == v1alpha1.WindowEmergency:
 		return "without limit"
 	}
-	n, each := 0, "one for each object of the plan"
-	if spec.Plan != nil {
-		for _, p := range spec.Plan.Workloads {
-			if p.Executions != nil && !p.Rollback {
-				if n += int(*p.Executions); *p.Executions > 1 {
-					each = "for each object as often as the plan says"
-				}
-			}
-		}
-	}
-	switch {
+	switch n := change.Apart(spec); {
 	case n == 0:
 		return "1"
 	case spec.Type == v1alpha1.WindowStandard:
-		return fmt.Sprintf("%d each time, %s", n, each)
+		return fmt.Sprintf("%d each time: %s", n, each(spec))
 	case n == 1:
 		return "1"
+	default:
+		return fmt.Sprintf("%d: %s", n, each(spec))
 	}
-	return fmt.Sprintf("%d, %s", n, each)
+}
+
+// each says how often each object may be used.
+func each(spec *v1alpha1.ChangeWindowSpec) string {
+	often := func(r *v1alpha1.ScopedResource) bool { return r.Executions != nil && *r.Executions > 1 }
+	if spec.Plan != nil && slices.ContainsFunc(spec.Plan.Workloads, func(p v1alpha1.PlannedWorkload) bool { return often(&p.ScopedResource) }) ||
+		slices.ContainsFunc(spec.Scope.Resources, func(r v1alpha1.ScopedResource) bool { return often(&r) }) {
+		return "each object as often as is said with it"
+	}
+	return "each object once"
 }
 
 func approvals(w *v1alpha1.ChangeWindow) string {

@@ -31,9 +31,6 @@ func (s *screen) plan(ctx context.Context) {
 		p := &s.w.Spec.Plan.Workloads[i]
 		name := plain(fmt.Sprintf("%s %s", p.Kind, join(p.Names)))
 		s.line("plan", entryLine(p, name))
-		if p.Digest == "" {
-			continue
-		}
 		if p.Rollback && s.isStored(ctx, p) {
 			fmt.Fprintf(s.Out, "                (what is stored now)\n")
 			continue
@@ -59,15 +56,15 @@ func entryLine(p *v1alpha1.PlannedWorkload, name string) string {
 	if p.Rollback {
 		out = "the way back of " + out
 	}
-	if p.Digest == "" {
-		out += ", whatever it says"
-	} else {
-		out += " " + p.Digest
+	out += " " + p.Digest
+	return out + timesOf(p.Executions)
+}
+
+func timesOf(n *int32) string {
+	if n == nil || *n == 1 {
+		return ""
 	}
-	if p.Executions != nil && *p.Executions > 1 {
-		out += fmt.Sprintf(", %d times", *p.Executions)
-	}
-	return out
+	return fmt.Sprintf(", %d times", *n)
 }
 
 // isStored reports whether what an entry pins is what is stored now.
@@ -120,8 +117,6 @@ func unsaid(w *v1alpha1.ChangeWindow, compared []string) []string {
 		switch {
 		case slices.Contains(compared, p.Digest):
 			continue
-		case p.Digest == "":
-			continue // it runs nothing
 		case len(p.Fields) == 0:
 			out = append(out, "all of "+name)
 		}

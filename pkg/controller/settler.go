@@ -16,6 +16,7 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/view"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
@@ -129,6 +130,11 @@ func (s *ReservationSettler) retention(x *v1alpha1.ChangeExecution) time.Duratio
 	if m, known := e.Namespace(x.Spec.Object.Namespace); known && len(m.Production()) > 0 {
 		envs = m.Production()
 	}
+	return longestRetention(envs)
+}
+
+// longestRetention returns the longest time for which one of the environments keeps its records.
+func longestRetention(envs []*estate.Environment) time.Duration {
 	var longest time.Duration
 	for _, env := range envs {
 		longest = max(longest, env.Controls.ExecutionRetention)

@@ -29,21 +29,15 @@ func (c *PreparedRequest) validPlan(path *field.Path, w *v1alpha1.ChangeWindow, 
 	}
 	var errs field.ErrorList
 	for i := range w.Spec.Plan.Workloads {
-		errs = append(errs, validEntry(path.Child("workloads").Index(i), &w.Spec.Plan.Workloads[i], &w.Spec)...)
+		errs = append(errs, validEntry(path.Child("workloads").Index(i), &w.Spec.Plan.Workloads[i])...)
 	}
 	return errs
 }
 
-// validEntry checks one entry of a plan: that it pins what it must, and that its digest is that of the fields which the approver reads.
-func validEntry(path *field.Path, p *v1alpha1.PlannedWorkload, w *v1alpha1.ChangeWindowSpec) field.ErrorList {
+// validEntry checks one entry of a plan: that its digest is of the present algorithm, and that of the fields which the approver reads.
+func validEntry(path *field.Path, p *v1alpha1.PlannedWorkload) field.ErrorList {
 	runs := workload.HasTemplate(schema.GroupKind{Group: p.Group, Kind: p.Kind})
 	switch digest := path.Child("digest"); {
-	case p.Digest == "" && (w.Type == v1alpha1.WindowStandard || p.MadeBy != nil || p.Rollback || runs && writes(&w.Scope)):
-		return field.ErrorList{field.Required(digest, "says what is pinned; kubectl firebreak request computes it from the manifest")}
-	case p.Digest == "" && len(p.Fields) > 0:
-		return field.ErrorList{field.Required(digest, "belongs to the fields beside it")}
-	case p.Digest == "":
-		return nil
 	case runs && !strings.HasPrefix(p.Digest, change.PlanVersion+":"):
 		return field.ErrorList{field.Invalid(digest, p.Digest, fmt.Sprintf(
 			"is of another algorithm than %s, which pins all that decides what runs; request the window with kubectl firebreak of this version", change.PlanVersion))}

@@ -248,6 +248,7 @@ func (p *parts) register(events record.EventRecorder) {
 		Clock:       time.Now,
 		Log:         p.log.WithName("admission"),
 		Deadline:    p.opts.WebhookTimeout - 2*time.Second,
+		Attempts:    admission.NewLimiter(time.Minute, 30),
 		Controllers: admission.NewLimiter(time.Second, 20),
 	}
 	p.server.Register("/admit", p.closing(admission.NewServer(h, p.opts.memory(), p.metrics)))

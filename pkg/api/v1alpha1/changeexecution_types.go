@@ -64,8 +64,8 @@ type ChangeExecutionSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=32
 	Slot string `json:"slot"`
-	// entry is the entry of the window's plan that was used, such as e0 for the first, with the operation if that runs
-	// nothing, such as e0-delete. It is empty if no entry that says executions was used.
+	// entry is what was used of a window that counts it apart: an entry of its plan, such as e0 for the first, or an object of
+	// its scope with the operation, such as r0-delete. It is empty if the use counts against the window as a whole.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	Entry string `json:"entry,omitempty"`

@@ -119,13 +119,13 @@ type ChangeWindowSpec struct {
 	// +optional
 	Plan *Plan `json:"plan,omitempty"`
 	// maxExecutions is how often the window may be used in all. If omitted, a Normal window may be used once, the others
-	// without limit; entries of the plan that say executions are then counted apart.
+	// without limit; what says executions of its own is then counted apart.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10000
 	MaxExecutions *int32 `json:"maxExecutions,omitempty"`
 	// maxExecutionsPerOccurrence is how often each occurrence of a Standard window may be used in all. If omitted, it is 1;
-	// entries of the plan that say executions are then counted apart.
+	// what says executions of its own is then counted apart.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10000
@@ -172,7 +172,7 @@ type Scope struct {
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=128
+	// +kubebuilder:validation:MaxItems=32
 	Resources []ScopedResource `json:"resources"`
 	// namespaces are exact names of the namespaces in which the window opens. Only a window in Firebreak's own
 	// namespace may list them; if it lists none, it opens for that namespace and for cluster-scoped objects. Any other
@@ -211,16 +211,23 @@ type ScopedResource struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	Names []Glob `json:"names"`
+	// executions is how often the objects may be used, in each occurrence of a Standard window: in an entry of the plan, for
+	// what it pins; in the scope, for each operation that no entry pins. If omitted, they are not counted apart, and only the
+	// limits of the window hold.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10000
+	Executions *int32 `json:"executions,omitempty"`
 }
 
 // Plan pins what may run.
 type Plan struct {
-	// workloads has one entry for each object that is pinned or counted apart.
+	// workloads has one entry for each object that is pinned.
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=128
-	Workloads []PlannedWorkload `json:"workloads"` //nolint:kubeapilinter // kind and names are required, in ScopedResource
+	// +kubebuilder:validation:MaxItems=32
+	Workloads []PlannedWorkload `json:"workloads"`
 }
 
 // PlannedWorkload pins what one object is to be, and says how often that may happen.
@@ -228,18 +235,11 @@ type PlannedWorkload struct {
 	// ScopedResource says which objects the entry is for.
 	ScopedResource `json:",inline"`
 	// digest is the pin: `v2:sha256:…` over the fields that decide what runs. Its first part names the version of the
-	// algorithm. It may be omitted for objects that run nothing: their uses are then counted, and nothing is pinned.
-	// +optional
+	// algorithm.
+	// +required
 	// +kubebuilder:validation:MaxLength=80
 	// +kubebuilder:validation:Pattern=`^v[0-9]+:sha256:[0-9a-f]{64}$`
-	Digest string `json:"digest,omitempty"`
-	// executions is how often the entry may be used, in each occurrence of a Standard window: so often for what it pins, and
-	// so often for each operation that runs nothing. If omitted, the entry is not counted apart, and only the limits of the
-	// window hold.
-	// +optional
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=10000
-	Executions *int32 `json:"executions,omitempty"`
+	Digest string `json:"digest"`
 	// madeBy names the object whose controller makes the objects of this entry, such as a CronJob for its scheduled Jobs. Such
 	// an entry covers nothing else, and an entry that says executions and no madeBy covers nothing that a CronJob's schedule
 	// makes.

@@ -1,4 +1,4 @@
-// Package v1alpha1 is the API of Firebreak, group firebreak.dev: the seven kinds in which a platform team says
+// Package v1alpha1 is the API of Firebreak, group firebreak.dev: the eight kinds in which a platform team says
 // what belongs to which environment and when production may change.
 //
 // The generated CRDs hold what OpenAPI and CEL can express. The ValidatingAdmissionPolicies in the chart judge what

@@ -25,6 +25,7 @@ const (
 	KindChangeApproval  = "ChangeApproval"
 	KindChangeExecution = "ChangeExecution"
 	KindChangeFreeze    = "ChangeFreeze"
+	KindChangeRecord    = "ChangeRecord"
 	KindExemption       = "Exemption"
 )
 
@@ -38,6 +39,7 @@ func AddToScheme(s *runtime.Scheme) error {
 		&ChangeApproval{}, &ChangeApprovalList{},
 		&ChangeExecution{}, &ChangeExecutionList{},
 		&ChangeFreeze{}, &ChangeFreezeList{},
+		&ChangeRecord{}, &ChangeRecordList{},
 		&Exemption{}, &ExemptionList{},
 	)
 	metav1.AddToGroupVersion(s, gv)

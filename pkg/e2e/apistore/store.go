@@ -63,8 +63,14 @@ func (s *Store) Set(f Fault) {
 	s.fault, s.looks = f, 0
 }
 
+// keyOf returns the key of an object: its type, namespace and name.
 func keyOf(o client.Object) string {
-	return fmt.Sprintf("%T/%s/%s", o, o.GetNamespace(), o.GetName())
+	name := fmt.Sprintf("%T", o)
+	return keyBy(name[strings.LastIndexByte(name, '.')+1:], o)
+}
+
+func keyBy(kind string, o client.Object) string {
+	return fmt.Sprintf("%s/%s/%s", kind, o.GetNamespace(), o.GetName())
 }
 
 func (s *Store) uid() types.UID {
@@ -140,8 +146,17 @@ func (s *Store) Get(_ context.Context, key client.ObjectKey, into client.Object,
 	into.SetNamespace(key.Namespace)
 	into.SetName(key.Name)
 	found, ok := s.objects[keyOf(into)]
-	if !ok {
+	m, metadata := into.(*metav1.PartialObjectMetadata)
+	if metadata && !ok {
+		found, ok = s.objects[keyBy(m.Kind, m)]
+	}
+	switch {
+	case !ok:
 		return apierrors.NewNotFound(schema.GroupResource{Resource: "objects"}, key.Name)
+	case metadata:
+		m.SetUID(found.GetUID())
+		m.SetLabels(found.GetLabels())
+		return nil
 	}
 	reflect.ValueOf(into).Elem().Set(reflect.ValueOf(found.DeepCopyObject()).Elem())
 	return nil

@@ -62,7 +62,7 @@ func TestTheBoundaryIsWeakenedUnderAWindow(t *testing.T) {
 	if out, err := patch("1"); err != nil {
 		t.Fatalf("a strengthening needs nothing: %v %s", err, out)
 	}
-	if out, err := patch("0"); err == nil || !strings.Contains(out, `window "weaker" does not permit it, since it has been used once, which is all that it allows`) {
+	if out, err := patch("0"); err == nil || !strings.Contains(out, `window "weaker" does not permit it, since it has been used for this object once, which is all that it allows`) {
 		t.Fatalf("once more: %v %s, want it refused as used up", err, out)
 	}
 }

@@ -173,7 +173,7 @@ func TestABoundaryWindowPinsTheSpec(t *testing.T) {
 	}
 	out, err = plugin(t, stage.SRE, "request", "--resource", "Environment.firebreak.dev/production", "-n", stage.Namespace, "--for-cluster", stage.Cluster, "--operation", "Update",
 		"--environment", "production", "--reason", "anything", "--name", "anything")
-	if err == nil || !strings.Contains(out, `spec.plan: Required value: a window for Environment "production" says what its spec is to be; kubectl firebreak request -f MANIFEST fills it in`) {
+	if err == nil || !strings.Contains(out, `spec.plan: Required value: a window for Environment "production" says what it is to be; kubectl firebreak request -f MANIFEST fills it in`) {
 		t.Errorf("%v %s, want a window that pins nothing refused", err, out)
 	}
 }

@@ -191,8 +191,8 @@ func migration(t *testing.T) {
 	if out, err := helm(t, the.prod, stage.SRE, "status", "shop"); err != nil || !strings.Contains(out, "STATUS: deployed") {
 		t.Errorf("the release: %v\n%s", err, out)
 	}
-	if out, err := helm(t, the.prod, stage.SRE, upgrade...); err == nil || !strings.Contains(out, `window "migrate" does not permit it, since it has been used once, which is all that it allows`) &&
-		!strings.Contains(out, `window "migrate" covers this, but it has been used once, which is all that it allows`) {
+	if out, err := helm(t, the.prod, stage.SRE, upgrade...); err == nil || !strings.Contains(out, `window "migrate" does not permit it, since it has been used for this object once, which is all that it allows`) &&
+		!strings.Contains(out, `window "migrate" covers this, but it has been used for this object once, which is all that it allows`) {
 		t.Errorf("once more: %v\n%s", err, out)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -43,7 +44,23 @@ func cannotRun(t *testing.T, c client.Client, name string, why reason) {
 // runsNoMore tries the maintenance once more under a used window.
 func runsNoMore(t *testing.T, c client.Client, name, window string, whom ...string) {
 	t.Helper()
-	refused(t, c.Create(t.Context(), fixture.Job(name)), byWebhook(fmt.Sprintf("jobs.batch %q", name), fmt.Sprintf(
+	usedUp(t, c.Create(t.Context(), fixture.Job(name)), name, window, whom...)
+}
+
+// usedUp compares the refusal of a run under a used window, which also says who used the window, when and for what, and what gives that use
+// back.
+func usedUp(t *testing.T, err error, name, window string, whom ...string) {
+	t.Helper()
+	const release, last = `; or, if that came to nothing, have it given back: kubectl firebreak release [0-9a-f-]{36}-0-0`, `: last by [a-z:-]+, to create Job "[a-z-]+", at [0-9-]{10} [0-9:]{8} UTC`
+	says := fmt.Sprint(err)
+	for _, part := range []string{release, last} {
+		shorter := regexp.MustCompile(part).ReplaceAllString(says, "")
+		if shorter == says {
+			t.Errorf("the refusal lacks %s:\n%s", part, says)
+		}
+		says = shorter
+	}
+	refused(t, errors.New(says), byWebhook(fmt.Sprintf("jobs.batch %q", name), fmt.Sprintf(
 		"request another window: %s (ExecutionsExhausted: window %q covers this, but it has been used once, which is all that it allows)", command("-f MANIFEST", "payments", whom...), window)))
 	notThere(t, name)
 }

@@ -124,7 +124,7 @@ func (m *reference) expectRun(s step, at time.Time) (outcome, func(outcome)) {
 		case !j.suspended:
 			return outcome{kind: admitted}, nothing // the Job runs already
 		}
-		q.update, q.plan, q.key = true, j.plan, fmt.Sprintf("%s-%d", j.uid, j.generation)
+		q.update, q.plan, q.key, q.job = true, j.plan, fmt.Sprintf("%s-%d", j.uid, j.generation), j.uid
 	}
 	if s.person == developer {
 		if s.fault == deaf {
@@ -145,18 +145,26 @@ func (m *reference) expectRun(s step, at time.Time) (outcome, func(outcome)) {
 	case len(rules) > 0:
 		return outcome{kind: denied, rules: rules}, nothing
 	}
+	switch {
+	case s.op == run && j != nil && s.fault == deaf:
+		return outcome{kind: retry}, nothing
+	case s.op == run && j != nil:
+		return outcome{kind: exists}, nothing // it takes no execution
+	}
 	return m.reserved(s, q, w, j)
 }
 
 // reserved is for a run that a window covers: whether the slot stays used depends on the fault.
 func (m *reference) reserved(s step, q ask, w *window, j *job) (outcome, func(outcome)) {
-	held := q.key != "" && slices.Contains(m.used[w.uid], q.key)
+	held := m.held(w, q)
 	keep := func(outcome) {
 		key := q.key
 		if key == "" {
 			key = m.phantom()
 		}
-		m.use(w, key)
+		if !held {
+			m.use(w, key)
+		}
 	}
 	nothing := func(outcome) {}
 	switch {
@@ -166,12 +174,12 @@ func (m *reference) reserved(s step, q ask, w *window, j *job) (outcome, func(ou
 		return outcome{kind: retry}, nothing
 	case s.fault == stuck && !held, s.fault == deaf:
 		return outcome{kind: retry}, keep
-	case s.op == run && j != nil:
-		return outcome{kind: exists}, keep
 	}
 	return outcome{kind: admitted}, func(got outcome) {
 		if s.op == resume {
-			m.use(w, q.key)
+			if !held {
+				m.use(w, q.key)
+			}
 			j.suspended, j.generation = false, j.generation+1
 			return
 		}

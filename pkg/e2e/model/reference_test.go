@@ -74,9 +74,10 @@ func (d draft) key(name string) string {
 
 // ask is what a person wants to do under a window.
 type ask struct {
-	person, plan, key string
-	boundary, update  bool
-	at                time.Time
+	// job is the UID of a Job that is updated.
+	person, plan, key, job string
+	boundary, update       bool
+	at                     time.Time
 }
 
 // The stages at which a window fails a requester, in order.
@@ -94,7 +95,7 @@ const (
 
 func (m *reference) stage(w *window, q ask) int {
 	switch {
-	case w.boundary != q.boundary || q.update && !w.updates && !w.boundary:
+	case w.boundary != q.boundary || q.update && !w.updates && !w.boundary && !slices.Contains(m.used[w.uid], q.job):
 		return outOfScope
 	case slices.ContainsFunc(m.words, func(x word) bool { return x.window == w.uid && x.rejects }):
 		return rejected
@@ -108,10 +109,15 @@ func (m *reference) stage(w *window, q ask) int {
 		return notYetOpen
 	case w.plan != "" && w.plan != q.plan:
 		return otherPlan
-	case w.max > 0 && !slices.Contains(m.used[w.uid], q.key) && len(m.used[w.uid]) >= int(w.max):
+	case w.max > 0 && !m.held(w, q) && len(m.used[w.uid]) >= int(w.max):
 		return exhausted
 	}
 	return covers
+}
+
+// held reports whether q is part of an execution that the window has had: a repeat, or the change of a run that it started.
+func (m *reference) held(w *window, q ask) bool {
+	return slices.Contains(m.used[w.uid], q.key) || q.job != "" && slices.Contains(m.used[w.uid], q.job)
 }
 
 func (m *reference) needed(w *window) int {
@@ -147,8 +153,8 @@ func (m *reference) reviewed(w *window) bool {
 	return slices.ContainsFunc(m.words, func(x word) bool { return x.window == w.uid && x.by != w.by })
 }
 
-// nearest returns the window that comes nearest to covering q, and how near it comes. Of several, it takes the one that opens
-// first, then the first by name.
+// nearest returns the window that comes nearest to covering q, and how near it comes. Of several, it takes one that q holds an execution of,
+// then the one that opens first, then the first by name.
 func (m *reference) nearest(q ask) (*window, int) {
 	var best *window
 	stage := outOfScope
@@ -157,11 +163,18 @@ func (m *reference) nearest(q ask) (*window, int) {
 		if s == outOfScope {
 			continue
 		}
-		if best == nil || s > stage || s == stage && (w.opens.Before(best.opens) || w.opens.Equal(best.opens) && w.name < best.name) {
+		if best == nil || s > stage || s == stage && m.before(w, best, q, s) {
 			best, stage = w, s
 		}
 	}
 	return best, stage
+}
+
+func (m *reference) before(a, b *window, q ask, stage int) bool {
+	if x, y := m.held(a, q), m.held(b, q); stage == covers && x != y {
+		return x
+	}
+	return a.opens.Before(b.opens) || a.opens.Equal(b.opens) && a.name < b.name
 }
 
 func (m *reference) frozen(at time.Time) bool {
@@ -205,7 +218,7 @@ func (m *reference) overriding(q ask) *window {
 		if !w.overrides || m.stage(w, q) != covers || len(m.approvals(w, q.person)) < max(1, m.required) {
 			continue
 		}
-		if best == nil || w.opens.Before(best.opens) || w.opens.Equal(best.opens) && w.name < best.name {
+		if best == nil || m.before(w, best, q, covers) {
 			best = w
 		}
 	}

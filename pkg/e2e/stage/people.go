@@ -33,7 +33,7 @@ metadata: {name: estate-admin}
 rules:
 - {apiGroups: [firebreak.dev], resources: [environments, datastores, exemptions, changefreezes], verbs: ["*"]}
 - {apiGroups: [firebreak.dev], resources: [changewindows, changeapprovals], verbs: [get, list, watch, create, delete]}
-- {apiGroups: [firebreak.dev], resources: [changeexecutions], verbs: [get, list, watch]}
+- {apiGroups: [firebreak.dev], resources: [changeexecutions, changerecords], verbs: [get, list, watch]}
 - {apiGroups: [""], resources: [namespaces, nodes], verbs: [get, list, watch, create, update, patch]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
