@@ -9,6 +9,9 @@ import (
 	"slices"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/ledger"
@@ -142,7 +145,8 @@ func (h *Handler) keep(ctx context.Context, req *policy.Request, c *policy.Prepa
 	switch {
 	case err == nil:
 		return nil
-	case r.Act == v1alpha1.ActDenied, c.FromController():
+	case r.Act == v1alpha1.ActDenied, c.FromController(), apierrors.IsNotFound(err), meta.IsNoMatchError(err), apierrors.IsForbidden(err):
+		// An older chart neither brings the kind nor gives the right, and in a namespace that is being deleted nothing is written.
 		h.Log.Error(err, "could not keep a record", "act", r.Act, "kind", r.Object.Kind, "namespace", r.Object.Namespace, "name", r.Object.Name, "user", req.User.Username)
 		return nil
 	}

@@ -16,7 +16,7 @@ import (
 
 const (
 	onlyFirebreakWrites  = "only Firebreak writes the status of its kinds"
-	onlyFirebreakRecords = "ChangeExecutions are the record of what was done in production; only Firebreak writes and deletes them"
+	onlyFirebreakRecords = "ChangeExecutions and ChangeRecords are the record of what was done in production; only Firebreak writes and deletes them"
 )
 
 // lie is a status that an attacker would like an object of a kind to have.

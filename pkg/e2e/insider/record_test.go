@@ -80,7 +80,7 @@ func TestTheRecordsAreNotHisToWrite(t *testing.T) {
 		return byPolicy(object, "status", "only Firebreak writes the status of its kinds")
 	}
 	records := func(object string) string {
-		return byPolicy(object, "executions", "ChangeExecutions are the record of what was done in production; only Firebreak writes and deletes them")
+		return byPolicy(object, "executions", "ChangeExecutions and ChangeRecords are the record of what was done in production; only Firebreak writes and deletes them")
 	}
 	another := x.DeepCopy()
 	another.ObjectMeta = metav1.ObjectMeta{Name: string(w.UID) + "-0-9", Namespace: stage.Namespace, Labels: x.Labels}
