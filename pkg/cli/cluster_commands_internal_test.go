@@ -262,19 +262,33 @@ func TestLog(t *testing.T) {
 		execution("late", "2026-11-28T02:00:00Z", "payments", `,"approvedBy":["kim","robin"]}},"status":{"state":"Used","result":"Succeeded","startedAt":"2026-11-28T02:00:00Z","finishedAt":"2026-11-28T02:01:30Z"}}`),
 		execution("early", "2026-11-27T12:00:00Z", "payments", `}}}`), execution("old", "2026-11-20T00:00:00Z", "payments", `}}}`), execution("other", "2026-11-28T02:00:00Z", "edge", `}}}`),
 	}, ",") + `]}`
-	c := newCluster(t, map[string]string{own + "/namespaces/firebreak-system/changeexecutions": list})
+	records := `{"apiVersion":"firebreak.dev/v1alpha1","kind":"ChangeRecordList","items":[` +
+		`{"metadata":{"name":"r-1","creationTimestamp":"2026-11-27T18:00:00Z"},"spec":{"act":"Deleted","requester":{"username":"kim"},"object":{"kind":"ChangeFreeze","name":"stop"},"message":"lifted the freeze of production"}}]}`
+	const lists = own + "/namespaces/firebreak-system/"
+	c := newCluster(t, map[string]string{lists + "changeexecutions": list, lists + "changerecords": records})
 	out, err := c.run("", "log")
-	checkRun(t, out, err, `WHEN                 WHO  WHAT    OBJECT                WINDOW      APPROVED BY  STATE    RESULT     REASON
-2026-11-27 12:00:00  sam  Create  payments/job/reindex  payments/w  nobody       Pending             rebuild
-2026-11-28 02:00:00  sam  Create  payments/job/reindex  payments/w  kim, robin   Used     Succeeded  rebuild
+	checkRun(t, out, err, `In all namespaces, from 2026-11-27 02:30:00 UTC to 2026-11-28 02:30:00 UTC:
+WHEN                 WHO  WHAT     OBJECT                WINDOW      APPROVED BY  STATE    RESULT     REASON
+2026-11-27 12:00:00  sam  Create   payments/job/reindex  payments/w  nobody       Pending             rebuild
+2026-11-27 18:00:00  kim  Deleted  changefreeze/stop                                                  lifted the freeze of production
+2026-11-28 02:00:00  sam  Create   payments/job/reindex  payments/w  kim, robin   Used     Succeeded  rebuild
+2026-11-28 02:00:00  sam  Create   edge/job/reindex      payments/w  nobody       Pending             rebuild
 `, "", "the day before")
+	out, err = c.run("", "log", "--since", "2026-11-28T01:00:00Z", "-n", "edge")
+	checkRun(t, out, err, `In namespace "edge", from 2026-11-28 01:00:00 UTC to 2026-11-28 02:30:00 UTC:
+WHEN                 WHO  WHAT    OBJECT            WINDOW      APPROVED BY  STATE    RESULT  REASON
+2026-11-28 02:00:00  sam  Create  edge/job/reindex  payments/w  nobody       Pending          rebuild
+`, "", "one namespace")
 	out, err = c.run("", "log", "--since", "2026-11-28T01:00:00Z", "-A", "-o", "json")
 	var entries []entry
 	if err != nil || json.Unmarshal([]byte(out), &entries) != nil || len(entries) != 2 || entries[0].Execution != "late" || entries[0].Duration != "1m30s" || entries[1].Namespace != "edge" {
 		t.Errorf("%v %s", err, out)
 	}
 	out, err = c.run("", "log", "--until", "2026-11-27T12:00:00Z")
-	checkRun(t, out, err, "Nothing was changed under a window in that time.\n", "", "the end is not in the interval")
+	checkRun(t, out, err, "In all namespaces, from 2026-11-27 02:30:00 UTC to 2026-11-27 12:00:00 UTC, nothing was changed under a window, and nothing was done about one.\n", "", "the end is not in the interval")
+	out, err = newCluster(t, map[string]string{lists + "changeexecutions": list}).run("", "log", "--until", "2026-11-27T12:00:00Z")
+	checkRun(t, out, err, "Warning: what was done about windows, freezes and the boundary is not shown: list records: not there\n"+
+		"In all namespaces, from 2026-11-27 02:30:00 UTC to 2026-11-27 12:00:00 UTC, nothing was changed under a window, and nothing was done about one.\n", "", "an older chart")
 	for flag, want := range map[string]string{"--since": "--since: ", "--until": "--until: "} {
 		if _, err := c.run("", "log", flag, "lately"); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: %v", flag, err)

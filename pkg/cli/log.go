@@ -10,9 +10,12 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
 )
 
 type logOptions struct {
@@ -25,15 +28,18 @@ func (e *env) log() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "log",
 		Short: "Say what changed in production, under which windows, and who approved it",
-		Example: `  kubectl firebreak log --since 12:24 -n payments
-  kubectl firebreak log --since 2h -A -o json`,
+		Long: `Says who changed production under which window, and who did what about the permission to: requested, approved, rejected and withdrew
+windows, froze and unfroze environments, granted exemptions, reviewed emergencies, changed the boundary, or tried to and was refused. It
+covers all namespaces unless you name one, and objects that are gone.`,
+		Example: `  kubectl firebreak log --since 12:24
+  kubectl firebreak log --since 2h -n payments -o json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.runLog(cmd.Context(), &o) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.since, "since", "24h", "from when: a time of day (the last such), a duration back, or RFC 3339")
 	f.StringVar(&o.until, "until", "", "up to when, in the same forms; default: now")
-	f.BoolVarP(&o.all, "all-namespaces", "A", false, "objects of all namespaces")
+	f.BoolVarP(&o.all, "all-namespaces", "A", false, "objects of all namespaces, which is the default")
 	f.StringVarP(&o.output, "output", "o", "text", "text or json")
 	f.StringVar(&o.home, "firebreak-namespace", "firebreak-system", "namespace that Firebreak runs in")
 	return cmd
@@ -46,15 +52,16 @@ type entry struct {
 	Operation string    `json:"operation"`
 	Object    string    `json:"object"`
 	Namespace string    `json:"namespace,omitempty"`
-	Window    string    `json:"window"`
+	Window    string    `json:"window,omitempty"`
 	Reason    string    `json:"reason,omitempty"`
 	Ticket    string    `json:"ticket,omitempty"`
 	Approvers []string  `json:"approvers,omitempty"`
-	State     string    `json:"state"`
+	State     string    `json:"state,omitempty"`
 	Result    string    `json:"result,omitempty"`
 	Duration  string    `json:"duration,omitempty"`
 	Digest    string    `json:"digest,omitempty"`
-	Execution string    `json:"execution"`
+	Execution string    `json:"execution,omitempty"`
+	Record    string    `json:"record,omitempty"`
 }
 
 func (e *env) runLog(ctx context.Context, o *logOptions) error {
@@ -68,10 +75,11 @@ func (e *env) runLog(ctx context.Context, o *logOptions) error {
 			return fmt.Errorf("--until: %w", err)
 		}
 	}
-	c, ns, err := e.client()
+	c, _, err := e.client()
 	if err != nil {
 		return err
 	}
+	ns := e.config.overrides.Context.Namespace
 	if o.all {
 		ns = ""
 	}
@@ -79,6 +87,15 @@ func (e *env) runLog(ctx context.Context, o *logOptions) error {
 	if err != nil {
 		return err
 	}
+	told, err := records(ctx, c, o.home, ns, from, to)
+	switch {
+	case apierrors.IsForbidden(err), apierrors.IsNotFound(err), meta.IsNoMatchError(err):
+		fmt.Fprintf(e.ErrOut, "Warning: what was done about windows, freezes and the boundary is not shown: %v\n", err)
+	case err != nil:
+		return err
+	}
+	entries = append(entries, told...)
+	slices.SortStableFunc(entries, func(a, b entry) int { return a.At.Compare(b.At) })
 	if o.output != "text" && o.output != "json" {
 		return fmt.Errorf("--output is text or json, not %q", o.output)
 	}
@@ -87,7 +104,11 @@ func (e *env) runLog(ctx context.Context, o *logOptions) error {
 		enc.SetIndent("", "  ")
 		return enc.Encode(entries)
 	}
-	return e.printLog(entries)
+	scope := "all namespaces"
+	if ns != "" {
+		scope = fmt.Sprintf("namespace %q", ns)
+	}
+	return e.printLog(fmt.Sprintf("In %s, from %s to %s", scope, change.Instant(from), change.Instant(to)), entries)
 }
 
 // trail reads the executions that began in an interval, the oldest first. Windows and approvals may be deleted, with their
@@ -106,7 +127,27 @@ func trail(ctx context.Context, c client.Client, home, ns string, from, to time.
 		}
 		out = append(out, entryOf(x))
 	}
-	slices.SortFunc(out, func(a, b entry) int { return a.At.Compare(b.At) })
+	return out, nil
+}
+
+// records reads what was done about the permission to change production in an interval.
+func records(ctx context.Context, c client.Client, home, ns string, from, to time.Time) ([]entry, error) {
+	var all v1alpha1.ChangeRecordList
+	if err := c.List(ctx, &all, client.InNamespace(home)); err != nil {
+		return nil, fmt.Errorf("list records: %w", err)
+	}
+	var out []entry
+	for i := range all.Items {
+		r := &all.Items[i]
+		at, o := r.CreationTimestamp.Time, r.Spec.Object
+		if at.Before(from) || !at.Before(to) || ns != "" && o.Namespace != ns {
+			continue
+		}
+		out = append(out, entry{
+			At: at, Who: r.Spec.Requester.Username, Operation: string(r.Spec.Act), Object: strings.ToLower(o.Kind) + "/" + o.Name, Namespace: o.Namespace,
+			Reason: r.Spec.Message, Record: r.Name,
+		})
+	}
 	return out, nil
 }
 
@@ -126,19 +167,24 @@ func entryOf(x *v1alpha1.ChangeExecution) entry {
 	return out
 }
 
-func (e *env) printLog(entries []entry) error {
+func (e *env) printLog(scope string, entries []entry) error {
 	if len(entries) == 0 {
-		_, err := fmt.Fprintln(e.Out, "Nothing was changed under a window in that time.")
+		_, err := fmt.Fprintf(e.Out, "%s, nothing was changed under a window, and nothing was done about one.\n", scope)
 		return err
 	}
+	fmt.Fprintf(e.Out, "%s:\n", scope)
 	w := tabwriter.NewWriter(e.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "WHEN\tWHO\tWHAT\tOBJECT\tWINDOW\tAPPROVED BY\tSTATE\tRESULT\tREASON")
 	for _, n := range entries {
 		approvers := strings.Join(n.Approvers, ", ")
-		if approvers == "" {
+		if approvers == "" && n.Execution != "" {
 			approvers = "nobody"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", n.At.UTC().Format("2006-01-02 15:04:05"), n.Who, n.Operation, n.Namespace+"/"+n.Object, n.Window, approvers, n.State, n.Result, n.Reason)
+		object := n.Object
+		if n.Namespace != "" {
+			object = n.Namespace + "/" + n.Object
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", n.At.UTC().Format("2006-01-02 15:04:05"), plain(n.Who), n.Operation, plain(object), plain(n.Window), plain(approvers), n.State, plain(n.Result), plain(n.Reason))
 	}
 	return w.Flush()
 }

@@ -52,6 +52,11 @@ func TestColumns(t *testing.T) {
 			want: map[string]string{"NAME": "2c9a2b0e-0-0", "WINDOW": "rebuild", "NAMESPACE": "payments", "KIND": "Job", "OBJECT": "reindex",
 				"OPERATION": "Delete", "REQUESTER": sam, "STATE": "Used", "AGE": "*"},
 		},
+		"a record": {
+			reason: "who did what about which freeze?", short: "cwr",
+			object: create(t, firebreak, object(t, v1alpha1.KindChangeRecord)),
+			want:   map[string]string{"NAME": "r-2c9a2b0e", "ACT": "Deleted", "REQUESTER": sam, "NAMESPACE": "", "KIND": "ChangeFreeze", "OBJECT": "christmas", "MESSAGE": "lifted the freeze of staging", "AGE": "*"},
+		},
 		"a freeze": {
 			reason: "does it hold, where, whose is it and why?", short: "cf", awaited: ready,
 			object: create(t, sam, object(t, v1alpha1.KindChangeFreeze)),
@@ -126,7 +131,7 @@ func TestCategory(t *testing.T) {
 		}
 	}
 	resources := kubectl(t, "api-resources", "--api-group=firebreak.dev", "--categories=firebreak", "--no-headers", "-o", "name")
-	if n := len(strings.Fields(resources)); n != 7 {
-		t.Errorf("%d kinds are of category firebreak, want 7:\n%s", n, resources)
+	if n := len(strings.Fields(resources)); n != 8 {
+		t.Errorf("%d kinds are of category firebreak, want 8:\n%s", n, resources)
 	}
 }

@@ -35,6 +35,7 @@ func immutables() map[string]immutable {
 		v1alpha1.KindChangeExecution: {
 			firebreak, "spec.approvals", []string{"word"}, []string{"word", "other"}, "an execution is a record and immutable",
 		},
+		v1alpha1.KindChangeRecord: {firebreak, "spec.object.uid", "f-1", "f-2", "a record is immutable"},
 	}
 }
 
@@ -140,7 +141,7 @@ func TestImmutableKindsTakeRepeatedApplies(t *testing.T) {
 			removeLater(t, manifest)
 			first := stored(t, manifest)
 			second := sam // another person, if RBAC and the policies let one write
-			if kind == v1alpha1.KindChangeExecution {
+			if kind == v1alpha1.KindChangeExecution || kind == v1alpha1.KindChangeRecord {
 				second = firebreak
 			}
 			steps := []struct {

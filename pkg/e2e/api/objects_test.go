@@ -59,6 +59,13 @@ spec:
   requester: {username: sam}
   operation: Delete
   object: {group: batch, version: v1, kind: Job, namespace: payments, name: reindex}`,
+		v1alpha1.KindChangeRecord: `
+metadata: {name: r-2c9a2b0e, namespace: ` + stage.Namespace + `}
+spec:
+  act: Deleted
+  requester: {username: sam}
+  object: {group: firebreak.dev, version: v1alpha1, kind: ChangeFreeze, name: christmas}
+  message: lifted the freeze of staging`,
 	}[kind]
 }
 
@@ -163,7 +170,7 @@ func create(t *testing.T, user string, o *unstructured.Unstructured) *unstructur
 // removeLater deletes an object when the test is over, and a window before an approval of it.
 func removeLater(t *testing.T, o *unstructured.Unstructured) {
 	user := sam
-	if o.GetKind() == v1alpha1.KindChangeExecution {
+	if k := o.GetKind(); k == v1alpha1.KindChangeExecution || k == v1alpha1.KindChangeRecord {
 		user = firebreak
 	}
 	c := as(t, user)
