@@ -136,6 +136,16 @@ func mayApprove(l v1alpha1.Approvers, by *v1alpha1.Stamp) bool {
 	return MatchSubjects(&s, Party{Username: by.Username, Groups: by.Groups})
 }
 
+// Lapses returns when an approval of a Standard window, given at an instant, stops to count although the window goes on; false: it counts as
+// long as the window.
+func Lapses(w *v1alpha1.ChangeWindowSpec, c estate.Controls, given time.Time) (time.Time, bool) {
+	if w.Type != v1alpha1.WindowStandard || w.Schedule.Recurrence == nil {
+		return time.Time{}, false
+	}
+	end := given.Add(c.StandardApprovalValidity)
+	return end, end.Before(w.Schedule.Recurrence.ValidUntil.Time)
+}
+
 // lapsed reports whether an approval is too old. For a Normal window it counts if it was given at most approvalValidity
 // before the window opens; for a Standard window, for a time from when it was given.
 func lapsed(given time.Time, w *v1alpha1.ChangeWindow, c estate.Controls, at time.Time) bool {

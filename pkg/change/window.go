@@ -276,9 +276,11 @@ func inForce(v *Verdict, q *Query, _ *State) string {
 	return ""
 }
 
-func subject(v *Verdict, q *Query, _ *State) string {
+func subject(v *Verdict, q *Query, state *State) string {
 	s := &v.Window.Spec
 	switch {
+	case q.MadeBy != nil && s.Type == v1alpha1.WindowEmergency && !v.made(q.MadeBy, state):
+		return fmt.Sprintf("an emergency covers what its requester does and what that makes, not the schedule of %s %q", q.MadeBy.Kind, q.MadeBy.Name)
 	case q.Requester.Controller:
 		return ""
 	case q.Requester.Borrowed:
@@ -291,6 +293,14 @@ func subject(v *Verdict, q *Query, _ *State) string {
 		return fmt.Sprintf("only its requester, %s, may use it", s.RequestedBy.Username)
 	}
 	return fmt.Sprintf("%s is not among its subjects", q.Requester.Username)
+}
+
+// made reports whether a window was used to write an object.
+func (v *Verdict) made(m *v1alpha1.Maker, s *State) bool {
+	return slices.ContainsFunc(s.Executions, func(x v1alpha1.ChangeExecution) bool {
+		o := x.Spec.Object
+		return x.Spec.Window.UID == v.Window.UID && !x.Released() && o.Group == m.Group && o.Kind == m.Kind && o.Name == m.Name
+	})
 }
 
 func rejected(v *Verdict, q *Query, s *State) string {
@@ -349,6 +359,16 @@ func Short(d time.Duration) string {
 		s = t + "h"
 	}
 	return s
+}
+
+// Recurs reports whether a window that recurs has the object of a query in its scope and its environment, and is not over.
+func Recurs(w *v1alpha1.ChangeWindow, q *Query) bool {
+	v := &Verdict{Window: w}
+	if w.Spec.Type != v1alpha1.WindowStandard {
+		return false
+	}
+	v.occur(q.At, &State{})
+	return !v.over && v.malformed == "" && scope(v, q, nil) == "" && environment(v, q, nil) == "" && cluster(v, q, nil) == "" && alive(v, q, nil) == ""
 }
 
 // Candidates returns the windows that have the object of at least one query in their scope.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
 type wordOptions struct {
@@ -114,6 +115,9 @@ func (e *env) word(ctx context.Context, name string, decision v1alpha1.ApprovalD
 
 // seen returns an error if a given file differs from the window, or if the window omits something that it pins, and no file was compared with that.
 func (e *env) seen(ctx context.Context, c client.Client, w *v1alpha1.ChangeWindow, o *wordOptions) error {
+	if err := e.notRejected(ctx, c, w); err != nil {
+		return err
+	}
 	var compared []string
 	if len(o.files) > 0 {
 		var err error
@@ -125,6 +129,23 @@ func (e *env) seen(ctx context.Context, c client.Client, w *v1alpha1.ChangeWindo
 		return fmt.Errorf("the window does not say all that it pins: %s; compare it with the manifest (-f), or approve it --unseen", strings.Join(missing, ", "))
 	}
 	return nil
+}
+
+// notRejected returns an error if somebody has rejected a window: that outweighs every approval.
+func (e *env) notRejected(ctx context.Context, c client.Client, w *v1alpha1.ChangeWindow) error {
+	var all v1alpha1.ChangeApprovalList
+	if err := c.List(ctx, &all, client.InNamespace(w.Namespace)); err != nil {
+		return fmt.Errorf("look whether it was rejected: %w", err)
+	}
+	counted := change.CountApprovals(w, all.Items, estate.Controls{}, nil, func(string, *v1alpha1.Stamp) string { return "" }, e.clock())
+	if counted.RejectedBy == "" || w.Spec.Type == v1alpha1.WindowEmergency {
+		return nil
+	}
+	why := ""
+	if counted.RejectComment != "" {
+		why = fmt.Sprintf(" (%q)", counted.RejectComment)
+	}
+	return fmt.Errorf("%s rejected it%s, and a rejection outweighs every approval; whoever still wants the change requests another window", plain(counted.RejectedBy), plain(why))
 }
 
 // confirm asks the approver to type the environment: people who type a name notice what they overlooked when they read it.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -22,6 +23,7 @@ type emergencyOptions struct {
 	environment, reason, ticket string
 	duration                    time.Duration
 	override                    bool
+	resources, kinds            []string
 	wait                        bool
 }
 
@@ -41,6 +43,8 @@ rejects it afterwards. Without a command it only opens the window. The exit stat
 	f.StringVar(&o.reason, "reason", "", "what is on fire, for whoever looks at it afterwards")
 	f.StringVar(&o.ticket, "ticket", "", "number of the incident in another system")
 	f.DurationVar(&o.duration, "duration", time.Hour, "how long the window is open")
+	f.StringArrayVar(&o.resources, "resource", nil, "kind and name (a glob) of what it is for, such as Deployment.apps/web or Pod/web-*; default: whatever runs, and what it uses (repeatable)")
+	f.StringArrayVar(&o.kinds, "kind", nil, "kind of what it is for, such as Deployment.apps (repeatable)")
 	f.BoolVar(&o.override, "override-freeze", false, "pass a freeze, once somebody has approved the window")
 	f.BoolVar(&o.wait, "wait", false, "with --override-freeze: wait for the approval that it takes while a freeze holds, and run the command then")
 	_ = cmd.MarkFlagRequired("reason")
@@ -60,7 +64,10 @@ func (e *env) runEmergency(ctx context.Context, args []string, o *emergencyOptio
 	if o.wait && !o.override {
 		return errors.New("--wait waits for what --override-freeze needs; give both")
 	}
-	w := e.emergencyWindow(ns, o)
+	w, err := e.emergencyWindow(ns, o)
+	if err != nil {
+		return err
+	}
 	if err := c.Create(ctx, w); err != nil {
 		return fmt.Errorf("open the emergency: %w", err)
 	}
@@ -88,16 +95,12 @@ func (e *env) runEmergency(ctx context.Context, args []string, o *emergencyOptio
 
 // emergencyWindow returns a window that lets its requester do anything to the kinds that emergencies mostly concern. It starts ten
 // seconds ago, since this machine's clock may be ahead of the API server's.
-func (e *env) emergencyWindow(ns string, o *emergencyOptions) *v1alpha1.ChangeWindow {
+func (e *env) emergencyWindow(ns string, o *emergencyOptions) (*v1alpha1.ChangeWindow, error) {
 	now := e.clock().UTC().Truncate(time.Second)
 	start, end := metav1.NewTime(now.Add(-10*time.Second)), metav1.NewTime(now.Add(o.duration))
-	all := []v1alpha1.Glob{"*"}
-	var resources []v1alpha1.ScopedResource
-	for _, k := range workload.Kinds() {
-		resources = append(resources, v1alpha1.ScopedResource{Group: k.Group, Kind: k.Kind, Names: all})
-	}
-	for _, kind := range []string{"Service", "ConfigMap", "Secret", "PersistentVolumeClaim", "Node"} {
-		resources = append(resources, v1alpha1.ScopedResource{Kind: kind, Names: all})
+	resources, err := scopeOf(o)
+	if err != nil {
+		return nil, err
 	}
 	return &v1alpha1.ChangeWindow{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: "emergency-", Namespace: ns},
@@ -109,7 +112,34 @@ func (e *env) emergencyWindow(ns string, o *emergencyOptions) *v1alpha1.ChangeWi
 				v1alpha1.OperationAttach, v1alpha1.OperationPortForward, v1alpha1.OperationProxy, v1alpha1.OperationDebug,
 			}},
 		},
+	}, nil
+}
+
+// scopeOf returns the objects that an emergency is for: those that are named, or else whatever runs, and what that uses.
+func scopeOf(o *emergencyOptions) ([]v1alpha1.ScopedResource, error) {
+	all := []v1alpha1.Glob{"*"}
+	var out []v1alpha1.ScopedResource
+	for _, kind := range o.kinds {
+		gk := schema.ParseGroupKind(kind)
+		out = append(out, v1alpha1.ScopedResource{Group: gk.Group, Kind: gk.Kind, Names: all})
 	}
+	for _, r := range o.resources {
+		named, err := resourceNamed(r)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, named)
+	}
+	if len(out) > 0 {
+		return out, nil
+	}
+	for _, k := range workload.Kinds() {
+		out = append(out, v1alpha1.ScopedResource{Group: k.Group, Kind: k.Kind, Names: all})
+	}
+	for _, kind := range []string{"Service", "ConfigMap", "Secret", "PersistentVolumeClaim", "Node"} {
+		out = append(out, v1alpha1.ScopedResource{Kind: kind, Names: all})
+	}
+	return out, nil
 }
 
 // environmentOf returns the Production environment that a namespace belongs to.

@@ -23,18 +23,27 @@ import (
 
 // scoped adds resources, given by kind and name, to the window's scope.
 func scoped(w *v1alpha1.ChangeWindow, resources []string) error {
-	for _, r := range resources {
-		kind, name, ok := strings.Cut(r, "/")
-		if !ok || kind == "" || name == "" {
-			return fmt.Errorf("--resource %s: give kind and name, such as Pod/web-* or Deployment.apps/web", r)
+	for _, text := range resources {
+		r, err := resourceNamed(text)
+		if err != nil {
+			return err
 		}
-		gk := schema.ParseGroupKind(kind)
-		if workload.HasTemplate(gk) && planned(w.Spec.Scope.Operations) {
+		if workload.HasTemplate(schema.GroupKind{Group: r.Group, Kind: r.Kind}) && planned(w.Spec.Scope.Operations) {
 			return errors.New("--resource is for what runs nothing new: deletions, scaling, sessions; give the manifest (-f) of what is created or updated, so that the window pins it")
 		}
-		w.Spec.Scope.Resources = append(w.Spec.Scope.Resources, v1alpha1.ScopedResource{Group: gk.Group, Kind: gk.Kind, Names: []v1alpha1.Glob{v1alpha1.Glob(name)}})
+		w.Spec.Scope.Resources = append(w.Spec.Scope.Resources, r)
 	}
 	return nil
+}
+
+// resourceNamed reads a kind and a name, such as Deployment.apps/web.
+func resourceNamed(text string) (v1alpha1.ScopedResource, error) {
+	kind, name, ok := strings.Cut(text, "/")
+	if !ok || kind == "" || name == "" {
+		return v1alpha1.ScopedResource{}, fmt.Errorf("--resource %s: give kind and name, such as Pod/web-* or Deployment.apps/web", text)
+	}
+	gk := schema.ParseGroupKind(kind)
+	return v1alpha1.ScopedResource{Group: gk.Group, Kind: gk.Kind, Names: []v1alpha1.Glob{v1alpha1.Glob(name)}}, nil
 }
 
 // planned reports whether a window for these operations pins what runs. A deletion or a session runs nothing from a manifest.

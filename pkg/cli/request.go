@@ -115,6 +115,9 @@ func (e *env) runRequest(ctx context.Context, o *requestOptions) error {
 	}
 	fmt.Fprintf(e.Out, "changewindow.firebreak.dev/%s requested in namespace %s\n", w.Name, w.Namespace)
 	fmt.Fprintln(e.Out, describe(&w.Spec.Schedule, e.clock()))
+	if lapse := (&screen{e, c, w}).lapse(ctx); lapse != "" {
+		fmt.Fprintln(e.Out, strings.ToUpper(lapse[:1])+lapse[1:]+".")
+	}
 	for _, l := range (&screen{e, c, w}).frozen(ctx) {
 		fmt.Fprintln(e.Out, strings.ToUpper(l[:1])+l[1:]+".")
 	}

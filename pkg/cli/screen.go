@@ -12,6 +12,7 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/schedule"
 )
 
@@ -46,6 +47,7 @@ func (s *screen) show(ctx context.Context) {
 	s.line("namespaces", orAll(spec.Scope.Namespaces, s.w.Namespace))
 	s.line("executions", executions(spec))
 	s.line("approvals", approvals(s.w))
+	s.line("lapses", s.lapse(ctx))
 	if spec.OverridesFreeze {
 		s.line("freezes", "OVERRIDDEN: it may be used while a freeze holds")
 	}
@@ -137,6 +139,22 @@ func approvals(w *v1alpha1.ChangeWindow) string {
 		return ""
 	}
 	return fmt.Sprintf("%s of %s", have, need)
+}
+
+// lapse says when an approval that is given now stops to count before the window ends.
+func (s *screen) lapse(ctx context.Context) string {
+	if s.w.Spec.Type != v1alpha1.WindowStandard {
+		return ""
+	}
+	var e v1alpha1.Environment
+	if err := s.c.Get(ctx, client.ObjectKey{Name: s.w.Spec.Environment}, &e); err != nil {
+		return fmt.Sprintf("how long an approval counts is not known: %v", err)
+	}
+	end, early := change.Lapses(&s.w.Spec, estate.ControlsOf(e.Spec.ChangeControl), s.clock())
+	if !early {
+		return ""
+	}
+	return fmt.Sprintf("an approval that is given now counts until %s, which is before the window ends; then it must be approved again", change.Instant(end))
 }
 
 // freezes prints each freeze that holds while the window is open, and when the window can be used then.

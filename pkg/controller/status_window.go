@@ -133,9 +133,27 @@ func (s *Statuses) summarise(e *estate.Estate, w *v1alpha1.ChangeWindow, state *
 	case !approved:
 		reason = "ApprovalsMissing"
 	}
-	condition(&st.Conditions, "Approved", approved, reason, sum.ApprovalMessage(), w.Generation)
+	condition(&st.Conditions, "Approved", approved, reason, sum.ApprovalMessage()+lapse(w, &sum, estate.StrictestControls(envs), state), w.Generation)
 	review(w, state)
 	return until(now, heartbeat, sum.Opens, sum.Closes)
+}
+
+// lapse says when the approvals of a window stop to count before it ends.
+func lapse(w *v1alpha1.ChangeWindow, sum *change.Summary, c estate.Controls, state *change.State) string {
+	var first time.Time
+	for i := range state.Approvals {
+		a := &state.Approvals[i]
+		if a.Namespace != w.Namespace || !slices.Contains(sum.Approvals.Names, a.Name) {
+			continue
+		}
+		if end, early := change.Lapses(&w.Spec, c, a.CreationTimestamp.Time); early && (first.IsZero() || end.Before(first)) {
+			first = end
+		}
+	}
+	if first.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("; that counts until %s, before the window ends", change.Instant(first))
 }
 
 // freezeOver puts the freezes that bind a window into its summary: a window is not open while a freeze holds, and a coming freeze is

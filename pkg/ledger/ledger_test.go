@@ -158,6 +158,50 @@ func TestRacesAreExact(t *testing.T) {
 	}
 }
 
+// Requests at once, of two entries that are counted apart and of one window that is limited as a whole besides, get as many executions as both
+// limits leave: exactly.
+func TestRacesUnderTwoLimitsAreExact(t *testing.T) {
+	for name, tc := range map[string]struct {
+		reason           string
+		total, each      int
+		prefix           string
+		want, wantByName int
+	}{
+		"apart":                {"three of each entry, and nobody takes another's", 0, 3, "e%d-", 6, 3},
+		"the total is less":    {"four of six", 4, 3, "", 4, 0},
+		"the entries are less": {"six, though ten would be free", 10, 3, "", 6, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := opened()
+			var all sync.WaitGroup
+			for i := range 50 {
+				all.Go(func() {
+					v := slots(tc.total)
+					v.Slots.Entry, v.Slots.EntryMax = fmt.Sprint("e", i%2), tc.each
+					if tc.prefix != "" {
+						v.Slots = change.Slots{Prefix: fmt.Sprintf(tc.prefix, i%2), Max: tc.each, Entry: v.Slots.Entry}
+					}
+					err := ledger.ErrContended
+					for errors.Is(err, ledger.ErrContended) { // the requester tries again
+						_, err = ledger.New(s, home).Reserve(t.Context(), claim(fmt.Sprint("k-", i), v))
+					}
+					if err != nil && !errors.Is(err, ledger.ErrExhausted) {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			got := map[string]int{}
+			for _, x := range records(s) {
+				got[x.Spec.Entry]++
+			}
+			if got["e0"]+got["e1"] != tc.want || got["e0"] > tc.each || got["e1"] > tc.each || tc.wantByName > 0 && got["e0"] != tc.wantByName {
+				t.Errorf("executions %v, want %d: %s", got, tc.want, tc.reason)
+			}
+		})
+	}
+}
+
 // When a call fails, the slot may or may not be taken. It is given back if it is this request's, and only then.
 func TestFaults(t *testing.T) {
 	for name, tc := range map[string]struct {

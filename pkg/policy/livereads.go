@@ -29,7 +29,7 @@ func (c *PreparedRequest) LiveReads() LiveReads {
 	windowed := slices.DeleteFunc(slices.Clone(c.demands), func(d *Demand) bool { return d.Barred })
 	n := LiveReads{
 		Freezes: c.freezable() || c.stoppable() && !c.knownUnfrozen() || slices.ContainsFunc(windowed, func(d *Demand) bool { return !d.Boundary }),
-		Windows: len(windowed) > 0,
+		Windows: len(windowed) > 0 || c.whyRunsAreMaintenance() != "",
 	}
 	if n.Windows {
 		n.ConfigMaps = change.ConfigMapsOf(c.templates()...)

@@ -26,7 +26,10 @@ func maintenanceDemand(c *PreparedRequest) *Demand {
 // changeWindowRequired objects to maintenance that no open, approved window covers.
 func changeWindowRequired(c *PreparedRequest, j *Judgement) []Finding {
 	d := c.demanded(v1alpha1.RuleChangeWindowRequired)
-	if d == nil || j.spoken(d) {
+	switch {
+	case d == nil:
+		return c.uncoveredRuns(j)
+	case j.spoken(d):
 		return nil
 	}
 	what := "maintenance"
