@@ -250,11 +250,12 @@ func (r *Reader) listFreezes(ctx context.Context) ([]v1alpha1.ChangeFreeze, erro
 }
 
 func (r *Reader) listExecutions(ctx context.Context, windows []*v1alpha1.ChangeWindow) ([]v1alpha1.ChangeExecution, error) {
-	uids := make([]string, len(windows))
-	for i, w := range windows {
-		uids[i] = string(w.UID)
+	var uids []string
+	for _, w := range windows {
+		uids = append(uids, change.UIDs(w)...)
 	}
 	slices.Sort(uids)
+	uids = slices.Compact(uids)
 	req, err := labels.NewRequirement(v1alpha1.LabelWindowUID, selection.In, uids)
 	if err != nil {
 		return nil, fmt.Errorf("select executions: %w", err)

@@ -21,8 +21,12 @@ type Approvals struct {
 	Names []string
 	// By are the usernames of their approvers, in the same order.
 	By []string
-	// Required is how many approvals must count.
+	// Required is how many approvals must count. Lacks says, for each group of which too few have approved, how many are missing; an emergency
+	// lacks them only where it is to pass a freeze.
 	Required int
+	Lacks    []string
+	// Afterwards is true for an emergency, which is reviewed afterwards.
+	Afterwards bool
 	// RejectedBy is the user that rejected the window; it is empty if there is none.
 	RejectedBy, RejectComment string
 	// Ignored explains, for each approval that does not count, why; it is for people.
@@ -30,12 +34,14 @@ type Approvals struct {
 }
 
 // Enough reports whether the window is approved.
-func (a Approvals) Enough() bool { return a.RejectedBy == "" && len(a.Names) >= a.Required }
+func (a Approvals) Enough() bool {
+	return a.RejectedBy == "" && len(a.Names) >= a.Required && (a.Afterwards || len(a.Lacks) == 0)
+}
 
 // CountApprovals counts the approvals of a window. executor is the requester that would use it; it is nil if there is none
 // yet.
 func CountApprovals(w *v1alpha1.ChangeWindow, all []v1alpha1.ChangeApproval, c estate.Controls, executor *Party, unfit ApproverCheck, at time.Time) Approvals {
-	out := Approvals{Required: RequiredApprovals(w, c)}
+	out := Approvals{Required: RequiredApprovals(w, c), Afterwards: w.Spec.Type == v1alpha1.WindowEmergency}
 	digest := WindowDigest(&w.Spec)
 	sorted := slices.Clone(all)
 	slices.SortFunc(sorted, func(a, b v1alpha1.ChangeApproval) int {
@@ -60,6 +66,24 @@ func CountApprovals(w *v1alpha1.ChangeWindow, all []v1alpha1.ChangeApproval, c e
 		}
 		counted = append(counted, a.Spec.Approver)
 		out.Names, out.By = append(out.Names, a.Name), append(out.By, a.Spec.Approver.Username)
+	}
+	out.Lacks = lacking(c.RequiredFrom, counted)
+	return out
+}
+
+// lacking says of which groups too few have approved.
+func lacking(all []v1alpha1.GroupQuorum, by []*v1alpha1.Stamp) []string {
+	var out []string
+	for _, q := range all {
+		missing := max(1, int(q.Approvals))
+		for _, s := range by {
+			if slices.Contains(s.Groups, q.Group) {
+				missing--
+			}
+		}
+		if missing > 0 {
+			out = append(out, fmt.Sprintf("%d of group %q", missing, q.Group))
+		}
 	}
 	return out
 }

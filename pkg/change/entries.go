@@ -82,15 +82,24 @@ func (v *Verdict) counted(q *Query) (name string, executions int) {
 	if e := v.entry(q); e != nil && (q.Plan != nil || q.Spec != nil) {
 		for i := range v.Window.Spec.Plan.Workloads {
 			if &v.Window.Spec.Plan.Workloads[i] == e && e.Executions != nil {
-				return fmt.Sprintf("e%d", i), max(1, int(*e.Executions))
+				return fmt.Sprintf("e%d%s", i, v.within(q)), max(1, int(*e.Executions))
 			}
 		}
 		return "", 0
 	}
 	for i := range v.Window.Spec.Scope.Resources {
 		if r := &v.Window.Spec.Scope.Resources[i]; r.Executions != nil && r.Group == q.Group && r.Kind == q.Kind && matchName(r.Names, q.Name) {
-			return fmt.Sprintf("r%d-%s", i, strings.ToLower(string(q.Operations[0]))), max(1, int(*r.Executions))
+			return fmt.Sprintf("r%d%s-%s", i, v.within(q), strings.ToLower(string(q.Operations[0]))), max(1, int(*r.Executions))
 		}
 	}
 	return "", 0
+}
+
+// within tells the namespaces of a window that opens several apart: each has its own count.
+func (v *Verdict) within(q *Query) string {
+	all := v.Window.Spec.Scope.Namespaces
+	if i := slices.Index(all, q.Namespace); len(all) > 1 && i >= 0 {
+		return fmt.Sprintf("n%d", i)
+	}
+	return ""
 }

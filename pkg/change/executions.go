@@ -35,6 +35,20 @@ func (s *Slots) Of(x *v1alpha1.ChangeExecution) bool {
 	return x.Spec.Slot[:i+1] == s.Prefix
 }
 
+// Counts reports whether an execution counts for a window: it was made under it, or under one that it extends.
+func Counts(w *v1alpha1.ChangeWindow, x *v1alpha1.ChangeExecution) bool {
+	return slices.Contains(UIDs(w), string(x.Spec.Window.UID))
+}
+
+// UIDs returns the UIDs of a window and of those that it extends.
+func UIDs(w *v1alpha1.ChangeWindow) []string {
+	out := []string{string(w.UID)}
+	for _, e := range w.Spec.Extends {
+		out = append(out, e.UID)
+	}
+	return out
+}
+
 // limits returns how often each occurrence of a window may be used, and all of them together; 0 means no limit. own is true for an entry that is
 // counted apart.
 func limits(w *v1alpha1.ChangeWindowSpec, own bool) (each, all int) {
@@ -63,8 +77,8 @@ func exhausted(v *Verdict, q *Query, s *State) string {
 		v.tally(q, s)
 		return ""
 	}
-	own := 0
-	v.Slots.Entry, own = v.counted(q)
+	entry, own := v.counted(q)
+	v.Slots.Entry = entry
 	each, all := limits(&v.Window.Spec, own > 0)
 	if own > 0 && each == 0 && all == 0 {
 		v.Slots.Prefix, v.Slots.Max = v.Slots.Entry+"-", own
@@ -134,7 +148,7 @@ func (s *Slots) count(all []v1alpha1.ChangeExecution, v *Verdict, keys ...string
 	for i := range all {
 		x := &all[i]
 		switch released, here := x.Released(), x.Spec.Occurrence == v.Occurrence; {
-		case x.Spec.Window.UID != v.Window.UID:
+		case !Counts(v.Window, x):
 		case !here && !released:
 			u.elsewhere++
 		case !here || !s.Of(x):
@@ -169,13 +183,14 @@ func spent(v *Verdict, _ *Query, s *State) string {
 	everywhere, here, entries := 0, 0, map[string]int{}
 	for i := range s.Executions {
 		x := &s.Executions[i]
-		if x.Spec.Window.UID != v.Window.UID || x.Released() {
+		if !Counts(v.Window, x) || x.Released() {
 			continue
 		}
 		everywhere++
 		if x.Spec.Occurrence == v.Occurrence {
 			here++
 			name, _, _ := strings.Cut(x.Spec.Entry, "-")
+			name, _, _ = strings.Cut(name, "n") // in every namespace together
 			entries[name]++
 		}
 	}
@@ -202,8 +217,9 @@ func Apart(w *v1alpha1.ChangeWindowSpec) int {
 func apart(w *v1alpha1.ChangeWindowSpec, uses map[string]int) (all int, left bool) {
 	tell := func(name string, executions *int32) {
 		if executions != nil {
-			all += int(*executions)
-			left = left || uses[name] < int(*executions)
+			n := int(*executions) * max(1, len(w.Scope.Namespaces))
+			all += n
+			left = left || uses[name] < n
 		}
 	}
 	planned := map[v1alpha1.Maker]bool{}

@@ -39,5 +39,5 @@ func nearer(a, b *Verdict, q *Query) bool {
 func (v *Verdict) Overrides(q *Query) bool {
 	s := &v.Window.Spec
 	return v.Stage == Covers && s.Type == v1alpha1.WindowEmergency && s.OverridesFreeze &&
-		len(v.Approvals.Names) >= max(1, int(q.Controls.RequiredApprovals))
+		len(v.Approvals.Names) >= max(1, int(q.Controls.RequiredApprovals)) && len(v.Approvals.Lacks) == 0
 }

@@ -68,7 +68,7 @@ func phase(v *Verdict, at time.Time) (v1alpha1.WindowPhase, string, string) {
 	case Closed:
 		return v1alpha1.WindowClosed, "Closed", why
 	case Unapproved:
-		return v1alpha1.WindowPending, "ApprovalsMissing", fmt.Sprintf("%d of %d approvals", len(v.Approvals.Names), v.Approvals.Required)
+		return v1alpha1.WindowPending, "ApprovalsMissing", strings.TrimPrefix(v.Why, "it has ")
 	case NotYetOpen:
 		if at.Before(v.Opens) {
 			return v1alpha1.WindowApproved, "NotYetOpen", why

@@ -210,7 +210,7 @@ func continued(v *Verdict, q *Query, s *State) string {
 			continue
 		}
 		if !slices.ContainsFunc(s.Executions, func(x v1alpha1.ChangeExecution) bool {
-			return x.Spec.Window.UID == v.Window.UID && x.Spec.Key == q.Continues && !x.Released()
+			return Counts(v.Window, &x) && x.Spec.Key == q.Continues && !x.Released()
 		}) {
 			return outOfScope
 		}
@@ -299,7 +299,7 @@ func subject(v *Verdict, q *Query, state *State) string {
 func (v *Verdict) made(m *v1alpha1.Maker, s *State) bool {
 	return slices.ContainsFunc(s.Executions, func(x v1alpha1.ChangeExecution) bool {
 		o := x.Spec.Object
-		return x.Spec.Window.UID == v.Window.UID && !x.Released() && o.Group == m.Group && o.Kind == m.Kind && o.Name == m.Name
+		return Counts(v.Window, &x) && !x.Released() && o.Group == m.Group && o.Kind == m.Kind && o.Name == m.Name
 	})
 }
 
@@ -325,6 +325,9 @@ func approved(v *Verdict, _ *Query, _ *State) string {
 		return ""
 	}
 	why := fmt.Sprintf("it has %d of %d approvals", len(a.Names), a.Required)
+	if len(a.Lacks) > 0 {
+		why += " and lacks " + strings.Join(a.Lacks, " and ")
+	}
 	if len(a.Ignored) > 0 {
 		why += " (" + strings.Join(a.Ignored, "; ") + ")"
 	}

@@ -22,20 +22,30 @@ type wordOptions struct {
 	// files are compared with the plan. unseen lets what the window does not say be approved.
 	files  []string
 	unseen bool
+	// all approves what waits for the user.
+	all bool
 }
 
 func (e *env) approve() *cobra.Command {
 	var o wordOptions
 	cmd := &cobra.Command{
-		Use:   "approve WINDOW... [-f FILE]",
+		Use:   "approve (WINDOW... [-f FILE] | --all-mine)",
 		Short: "Look at change windows and approve them",
 		Long: `Shows a change window and asks for its environment before it is approved: who may use it, when and where, the freezes that lie over it, and
 everything that it lets run, but for credentials. For what exists already it shows what changes. With -f, it says whether a manifest is
 what the window pins, and approves nothing that differs.`,
 		Example: `  kubectl firebreak approve reindex-20261127-090000 -n payments
-  kubectl firebreak approve reindex-20261127-090000 -n payments -f reindex.yaml`,
-		Args: cobra.MinimumNArgs(1),
+  kubectl firebreak approve reindex-20261127-090000 -n payments -f reindex.yaml
+  kubectl firebreak approve --all-mine`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case o.all == (len(args) > 0):
+				return errors.New("give the windows, or --all-mine for all that wait for you; kubectl firebreak pending lists them")
+			case o.all && len(o.files) > 0:
+				return errors.New("--filename is compared with one window; approve the windows one by one")
+			case o.all:
+				return e.approveAll(cmd.Context(), &o)
+			}
 			if len(o.files) > 0 && len(args) > 1 {
 				return errors.New("--filename is compared with one window; approve the windows one by one")
 			}
@@ -51,6 +61,7 @@ what the window pins, and approves nothing that differs.`,
 		},
 	}
 	cmd.Flags().StringArrayVarP(&o.files, "filename", "f", nil, "manifest that is compared with what the window pins (repeatable)")
+	cmd.Flags().BoolVar(&o.all, "all-mine", false, "look at each window that waits for you, in all namespaces unless you name one")
 	cmd.Flags().BoolVar(&o.unseen, "unseen", false, "approve though the window pins something that it does not say")
 	cmd.Flags().StringVar(&o.comment, "comment", "", "for the record")
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask for confirmation")
@@ -78,6 +89,10 @@ func (e *env) word(ctx context.Context, name string, decision v1alpha1.ApprovalD
 	if err != nil {
 		return err
 	}
+	return e.wordOn(ctx, c, ns, name, decision, o)
+}
+
+func (e *env) wordOn(ctx context.Context, c client.Client, ns, name string, decision v1alpha1.ApprovalDecision, o *wordOptions) error {
 	var w v1alpha1.ChangeWindow
 	if err := c.Get(ctx, client.ObjectKey{Namespace: ns, Name: name}, &w); err != nil {
 		return fmt.Errorf("look at the window: %w", err)

@@ -98,7 +98,7 @@ func (k *snapshot) auditOne(index int, u *unstructured.Unstructured, at time.Tim
 	if gvk.Kind == "Namespace" {
 		ns = u.GetName()
 	}
-	d, err := policy.Audit(gvk, plural, ns, u.GetName(), raw, k.view, at)
+	d, err := policy.Audit(gvk, plural, ns, u.GetName(), raw, k.view, k.state, at)
 	if err != nil {
 		return r.undecided(err)
 	}

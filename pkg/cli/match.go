@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ func (e *env) matches(ctx context.Context, c client.Client, w *v1alpha1.ChangeWi
 			return nil, fmt.Errorf("%s, document %d: %w", d.File, d.Index, d.Err)
 		}
 		gk := d.Object.GroupVersionKind().GroupKind()
-		p, err := e.pinOf(ctx, c, w.Namespace, d.Object, docs)
+		p, err := e.pinOf(ctx, c, cmp.Or(d.Object.GetNamespace(), opened(w)[0]), d.Object, docs)
 		if err != nil {
 			return nil, err
 		}

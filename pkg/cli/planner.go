@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -29,7 +30,13 @@ type planner struct {
 	plan                 v1alpha1.Plan
 }
 
+// add adds an entry, unless there is one that is the same: what runs in several namespaces may be one thing.
 func (p *planner) add(entry v1alpha1.PlannedWorkload) {
+	if slices.ContainsFunc(p.plan.Workloads, func(e v1alpha1.PlannedWorkload) bool {
+		return len(p.w.Spec.Scope.Namespaces) > 1 && e.Digest == entry.Digest && e.Rollback == entry.Rollback && reflect.DeepEqual(e.MadeBy, entry.MadeBy) && reflect.DeepEqual(e.ScopedResource, entry.ScopedResource)
+	}) {
+		return
+	}
 	p.plan.Workloads = append(p.plan.Workloads, entry)
 }
 
@@ -55,17 +62,34 @@ func (p *planner) include(ctx context.Context, u *unstructured.Unstructured) err
 	case !runs:
 		of := change.ObjectPlan(gk.Group, gk.Kind, u.Object)
 		p.add(v1alpha1.PlannedWorkload{ScopedResource: r, Digest: of.Digest, Fields: of.Fields})
-		return p.wayBack(ctx, r, u, of)
+		return p.wayBack(ctx, r, u, of, u.GetNamespace())
 	}
-	if ns := u.GetNamespace(); ns != "" && ns != p.w.Namespace {
-		return fmt.Errorf("%s %q lies in namespace %q, and the window opens %q; use -n %s", gk.Kind, name, ns, p.w.Namespace, ns)
+	opens := opened(p.w)
+	if ns := u.GetNamespace(); ns != "" {
+		if !slices.Contains(opens, ns) {
+			return fmt.Errorf("%s %q lies in namespace %q, and the window opens %s; use -n %s", gk.Kind, name, ns, strings.Join(opens, ", "), ns)
+		}
+		opens = []string{ns}
 	}
-	return p.workload(ctx, r, u)
+	for _, ns := range opens {
+		if err := p.workload(ctx, r, u, ns); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// workload adds what runs: the workload itself, what a CronJob's schedule makes of it, and the way back.
-func (p *planner) workload(ctx context.Context, r v1alpha1.ScopedResource, u *unstructured.Unstructured) error {
-	of, err := p.planOf(ctx, p.c, p.w.Namespace, u, p.docs)
+// opened returns the namespaces that a window opens.
+func opened(w *v1alpha1.ChangeWindow) []string {
+	if all := w.Spec.Scope.Namespaces; len(all) > 0 {
+		return all
+	}
+	return []string{w.Namespace}
+}
+
+// workload adds what runs in a namespace: the workload itself, what a CronJob's schedule makes of it, and the way back.
+func (p *planner) workload(ctx context.Context, r v1alpha1.ScopedResource, u *unstructured.Unstructured, namespace string) error {
+	of, err := p.planOf(ctx, p.c, namespace, u, p.docs)
 	if err != nil {
 		return err
 	}
@@ -73,22 +97,24 @@ func (p *planner) workload(ctx context.Context, r v1alpha1.ScopedResource, u *un
 	if r.Kind == "CronJob" {
 		// The purpose of a CronJob is its runs.
 		jobs := v1alpha1.ScopedResource{Group: r.Group, Kind: "Job", Names: []v1alpha1.Glob{r.Names[0] + "-*"}, Executions: p.each}
-		p.w.Spec.Scope.Resources = append(p.w.Spec.Scope.Resources, jobs)
+		if !slices.ContainsFunc(p.w.Spec.Scope.Resources, func(o v1alpha1.ScopedResource) bool { return reflect.DeepEqual(o, jobs) }) {
+			p.w.Spec.Scope.Resources = append(p.w.Spec.Scope.Resources, jobs)
+		}
 		// What its schedule makes and what a person starts of it by hand do not take from each other.
 		p.add(v1alpha1.PlannedWorkload{ScopedResource: jobs, Digest: of.Digest, Fields: of.Fields, MadeBy: &v1alpha1.Maker{Group: r.Group, Kind: r.Kind, Name: string(r.Names[0])}})
 		p.add(v1alpha1.PlannedWorkload{ScopedResource: jobs, Digest: of.Digest, Fields: of.Fields})
 	}
-	return p.wayBack(ctx, r, u, of)
+	return p.wayBack(ctx, r, u, of, namespace)
 }
 
 // wayBack adds what is stored now, so that it may be put back, if the window permits to update it.
-func (p *planner) wayBack(ctx context.Context, r v1alpha1.ScopedResource, u *unstructured.Unstructured, next *change.Plan) error {
+func (p *planner) wayBack(ctx context.Context, r v1alpha1.ScopedResource, u *unstructured.Unstructured, next *change.Plan, namespace string) error {
 	gk := schema.GroupKind{Group: r.Group, Kind: r.Kind}
 	once := gk.Kind == "Job" || gk.Kind == "Pod"
 	if p.noRollback || once || p.w.Spec.Schedule.Recurrence != nil || u.GetName() == "" || !slices.Contains(p.w.Spec.Scope.Operations, v1alpha1.OperationUpdate) {
 		return nil
 	}
-	now, why, err := storedPlan(ctx, p.c, p.w.Namespace, u.GroupVersionKind(), u.GetName())
+	now, why, err := storedPlan(ctx, p.c, namespace, u.GroupVersionKind(), u.GetName())
 	switch {
 	case err != nil:
 		fmt.Fprintf(p.ErrOut, "The window pins no way back of %s %q: %v.\n", gk.Kind, u.GetName(), err)

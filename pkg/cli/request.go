@@ -31,7 +31,10 @@ type requestOptions struct {
 	users, groups []string
 	accounts      []string
 	digest        string
-	print         bool
+	// namespaces are those that one window opens; it then lies in home, Firebreak's own.
+	namespaces []string
+	home       string
+	print      bool
 	// noRollback leaves the way back out of the plan; it may be used for within after the window has closed.
 	noRollback bool
 	within     time.Duration
@@ -68,6 +71,8 @@ this will happen. What runs nothing new (a deletion, scaling, a session) is requ
 	f.DurationVar(&o.startBefore, "start-before", 0, "executions may start only within this time from the opening")
 	f.StringSliceVar(&o.operations, "operation", []string{"Create"}, "what may happen to the objects: Create, Update, Delete, …")
 	f.StringSliceVar(&o.clusters, "for-cluster", nil, "names of the clusters that honour the window; default: all")
+	f.StringSliceVar(&o.namespaces, "for-namespace", nil, "namespaces that one window opens, each object once in each; the window lies in Firebreak's own namespace and names its clusters")
+	f.StringVar(&o.home, "firebreak-namespace", "firebreak-system", "with --for-namespace: namespace that Firebreak runs in")
 	f.StringSliceVar(&o.users, "for-user", nil, "users who may use it; default: you")
 	f.StringSliceVar(&o.groups, "for-group", nil, "groups whose users may use it")
 	f.StringSliceVar(&o.accounts, "for-service-account", nil, "service accounts that may use it, as namespace/name")
@@ -133,6 +138,12 @@ func (e *env) window(ctx context.Context, c client.Client, ns string, docs []doc
 			Environment: o.environment, Reason: o.reason, Ticket: o.ticket, Rollback: o.rollback,
 			Scope: v1alpha1.Scope{Clusters: o.clusters},
 		},
+	}
+	if len(o.namespaces) > 0 {
+		if len(o.clusters) == 0 {
+			return nil, errors.New("--for-namespace needs --for-cluster: a window in Firebreak's own namespace names its clusters")
+		}
+		w.Namespace, w.Spec.Scope.Namespaces = o.home, o.namespaces
 	}
 	suffix, err := o.when.set(&w.Spec, e)
 	if err != nil {

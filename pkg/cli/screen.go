@@ -130,6 +130,9 @@ func each(spec *v1alpha1.ChangeWindowSpec) string {
 		slices.ContainsFunc(spec.Scope.Resources, func(r v1alpha1.ScopedResource) bool { return often(&r) }) {
 		return "each object as often as is said with it"
 	}
+	if len(spec.Scope.Namespaces) > 1 {
+		return "each object once in each namespace"
+	}
 	return "each object once"
 }
 

@@ -162,7 +162,7 @@ func (s *screen) compare(ctx context.Context, p *v1alpha1.PlannedWorkload) {
 
 // stored returns the plan of the object that exists under the name of an entry, by the entry's algorithm.
 func (s *screen) stored(ctx context.Context, p *v1alpha1.PlannedWorkload) (string, *v1alpha1.PlannedWorkload) {
-	gvk, namespace, err := served(s.c, schema.GroupKind{Group: p.Group, Kind: p.Kind}, s.w.Namespace)
+	gvk, namespace, err := served(s.c, schema.GroupKind{Group: p.Group, Kind: p.Kind}, opened(s.w)[0])
 	if err != nil {
 		return err.Error(), nil
 	}

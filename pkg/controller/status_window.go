@@ -101,7 +101,7 @@ func (s *Statuses) window(ctx context.Context, key client.ObjectKey) (time.Durat
 func (s *Statuses) used(w *v1alpha1.ChangeWindow) []v1alpha1.ChangeExecution {
 	var out []v1alpha1.ChangeExecution
 	s.memory.view.Executions.Each(func(_ string, x v1alpha1.ChangeExecution) {
-		if x.Spec.Window.UID == w.UID && !x.Released() {
+		if change.Counts(w, &x) && !x.Released() {
 			out = append(out, x)
 		}
 	})

@@ -90,7 +90,7 @@ func TestStatusOfWindows(t *testing.T) {
 		"nobody has approved it": {w, nil, "02:30:00", windowStatus{"Pending", "0/1", opens, closes, "0 []", []string{
 			"Ready False ApprovalsMissing: 0 of 1 approvals", "Approved False ApprovalsMissing: one approval is needed"}}, heart},
 		"its requester approves it": {w, []client.Object{word(w, "bob", "Approve")}, "02:30:00", windowStatus{"Pending", "0/1", opens, closes, "0 []", []string{
-			"Ready False ApprovalsMissing: 0 of 1 approvals", "Approved False ApprovalsMissing: one approval is needed"}}, heart},
+			"Ready False ApprovalsMissing: 0 of 1 approvals (bob requested the window)", "Approved False ApprovalsMissing: one approval is needed"}}, heart},
 		"it is open": {w, []client.Object{word(w, "alice", "Approve")}, "02:30:00", windowStatus{"Open", "1/1", opens, closes, "0 []", []string{
 			"Ready True Open: until 2026-11-28 04:00:00 UTC", "Approved True Approved: approved by alice"}}, heart},
 		"it closes in a moment": {w, []client.Object{word(w, "alice", "Approve")}, "03:59:59", windowStatus{"Open", "1/1", opens, closes, "0 []", []string{

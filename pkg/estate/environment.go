@@ -36,6 +36,7 @@ type Controls struct {
 	Approvers         v1alpha1.Approvers
 	// AlsoApprovers are the limits of further environments: who approves is within each of them.
 	AlsoApprovers            []v1alpha1.Approvers
+	RequiredFrom             []v1alpha1.GroupQuorum
 	AutomatedRequesters      []v1alpha1.ServiceAccountGlob
 	ApprovalValidity         time.Duration
 	StandardApprovalValidity time.Duration
@@ -59,6 +60,7 @@ func ControlsOf(c *v1alpha1.ChangeControl) Controls {
 		MaintenanceTools:         c.MaintenanceTools,
 		RequiredApprovals:        or(c.RequiredApprovals, v1alpha1.DefaultRequiredApprovals),
 		Approvers:                c.Approvers,
+		RequiredFrom:             c.RequiredFrom,
 		AutomatedRequesters:      c.AutomatedRequesters,
 		ApprovalValidity:         duration(c.ApprovalValidity, v1alpha1.DefaultApprovalValidity),
 		StandardApprovalValidity: duration(c.StandardApprovalValidity, v1alpha1.DefaultStandardApprovalValidity),
@@ -182,6 +184,7 @@ func (c *Controls) tighten(o *Controls) {
 	default:
 		c.AlsoApprovers = append(slices.Clone(c.AlsoApprovers), o.Approvers)
 	}
+	c.RequiredFrom = append(slices.Clone(c.RequiredFrom), o.RequiredFrom...)
 	c.AutomatedRequesters = intersect(c.AutomatedRequesters, o.AutomatedRequesters)
 	c.ApprovalValidity = min(c.ApprovalValidity, o.ApprovalValidity)
 	c.StandardApprovalValidity = min(c.StandardApprovalValidity, o.StandardApprovalValidity)

@@ -13,6 +13,8 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -148,7 +150,15 @@ func pick(s *change.Slots, key string) (string, bool) {
 func (l *Ledger) look(ctx context.Context, c *ReservationRequest) (full bool, err error) {
 	var all v1alpha1.ChangeExecutionList
 	w := c.Verdict.Window
-	if err := l.client.List(ctx, &all, client.InNamespace(l.namespace), client.MatchingLabels{v1alpha1.LabelWindowUID: string(w.UID)}); err != nil {
+	uids, operator := change.UIDs(w), selection.In
+	if len(uids) == 1 {
+		operator = selection.Equals
+	}
+	of, err := labels.NewRequirement(v1alpha1.LabelWindowUID, operator, uids)
+	if err != nil {
+		return false, fmt.Errorf("select the executions of window %q: %w", w.Name, err)
+	}
+	if err := l.client.List(ctx, &all, client.InNamespace(l.namespace), client.MatchingLabelsSelector{Selector: labels.NewSelector().Add(*of)}); err != nil {
 		return false, fmt.Errorf("list the executions of window %q: %w", w.Name, err)
 	}
 	return c.Verdict.Slots.Look(all.Items, &c.Verdict, c.Key), nil

@@ -16,23 +16,25 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/schedule"
 )
 
-// Audit judges a stored object by the rules of segregation, as of an instant. It goes by what the object would run as, since the writer
-// is not known any more. The error means that the object could not be judged.
-func Audit(gvk schema.GroupVersionKind, resource schema.GroupVersionResource, namespace, name string, raw []byte, w *ClusterView, at time.Time) (*Decision, error) {
+// Audit judges a stored object by the rules of segregation, as of an instant, and warns of a CronJob whose runs no window in the state covers. It
+// goes by what the object would run as, since the writer is not known any more. The error means that the object could not be judged.
+func Audit(gvk schema.GroupVersionKind, resource schema.GroupVersionResource, namespace, name string, raw []byte, w *ClusterView, s *change.State, at time.Time) (*Decision, error) {
 	req := Request{
 		Operation: Create, Kind: gvk, Resource: resource, Namespace: namespace, Name: name, Object: raw, Now: at, Stored: true,
 		User: authenticationv1.UserInfo{Username: userControllerManager}, Facts: Facts{NamespaceRead: true, RoleRead: true},
 	}
-	d, err := Evaluate(req, w, nil)
+	c, err := Prepare(req, w)
 	if err != nil {
 		return nil, err
 	}
+	d := c.Decide(nil)
 	if d.Missing != nil {
 		return nil, UndecidedError{Why: d.Missing.String()}
 	}
 	d.Findings = slices.DeleteFunc(d.Findings, func(f Finding) bool {
 		return f.Class != Segregation || f.Rule == v1alpha1.RuleBoundaryTampering
 	})
+	d.Findings = append(d.Findings, c.uncoveredRuns(&Judgement{state: s})...)
 	d.Allowed, d.Invalid, d.Warnings, d.Use = len(d.Denied()) == 0, nil, nil, nil
 	return d, nil
 }
@@ -102,7 +104,7 @@ func windowAt(w *v1alpha1.ChangeWindow, e *estate.Estate, s *change.State, at ti
 	}
 	own := *s
 	own.Executions = slices.DeleteFunc(slices.Clone(s.Executions), func(x v1alpha1.ChangeExecution) bool {
-		return x.Spec.Window.UID != w.UID || x.Released()
+		return !change.Counts(w, &x) || x.Released()
 	})
 	sum := change.Summarise(w, change.Query{At: at, Cluster: e.Cluster, FirebreakNamespace: e.FirebreakNamespace, Controls: estate.StrictestControls(envs), Unfit: ApproverCheck(e)}, &own)
 	out := TimedPermission{Kind: v1alpha1.KindChangeWindow, Namespace: w.Namespace, Name: w.Name, Why: sum.Message}

@@ -83,7 +83,7 @@ func TestTheAuditSaysWhatIsMissing(t *testing.T) {
 	s := newStage(t)
 	s.cluster.ConfigMaps = func(string, string) (reference.Contents, bool) { return reference.Contents{Large: true}, true }
 	const stored = `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","namespace":"dev"},"spec":{"containers":[{"name":"c","image":"x","envFrom":[{"configMapRef":{"name":"settings"}}]}]}}`
-	d, err := policy.Audit(schema.GroupVersionKind{Version: "v1", Kind: "Pod"}, schema.GroupVersionResource{Version: "v1", Resource: "pods"}, "dev", "p", []byte(stored), s.cluster, now())
+	d, err := policy.Audit(schema.GroupVersionKind{Version: "v1", Kind: "Pod"}, schema.GroupVersionResource{Version: "v1", Resource: "pods"}, "dev", "p", []byte(stored), s.cluster, &change.State{}, now())
 	if err == nil || err.Error() != `ConfigMap "settings" cannot be read for what it names: it is too large; split it, or take out of it what no program reads` {
 		t.Errorf("%v, %+v", err, d)
 	}

@@ -53,7 +53,7 @@ func (c *PreparedRequest) noWindow(j *Judgement, d *Demand) (why, remedy string)
 	next := change.NextOpening(a.query, j.state)
 	switch {
 	case v.Stage == change.Unapproved:
-		return why, a.haveApproved(v.Approvals.Required - len(v.Approvals.Names))
+		return why, a.haveApproved(max(1, v.Approvals.Required-len(v.Approvals.Names)))
 	case next != nil && next.Window.UID == v.Window.UID && v.Stage == change.NotYetOpen && next.Opens.Equal(v.Opens):
 		return "", fmt.Sprintf("wait: window %q opens at %s", next.Window.Name, next.OpensAt())
 	case next != nil:

@@ -16,7 +16,8 @@ import (
 // tries to do against the boundary. It is nil if nothing is kept; uses of windows are executions.
 func (c *PreparedRequest) Record(d *Decision) *v1alpha1.ChangeRecordSpec {
 	own := c.req.Kind.Group == v1alpha1.GroupName && c.req.SubResource == ""
-	act, message := v1alpha1.ActDenied, ""
+	var message string
+	act := v1alpha1.ActDenied
 	switch {
 	case c.same || c.missing != nil || c.req.DryRun || c.req.Stored:
 		return nil

@@ -67,7 +67,7 @@ func (c *PreparedRequest) wayOut(j *Judgement) string {
 		return lift + ", or: kubectl firebreak emergency --override-freeze" + c.inNamespace()
 	}
 	missing := max(1, int(a.query.Controls.RequiredApprovals)) - len(a.nearest.Approvals.Names)
-	return a.haveApproved(missing)
+	return a.haveApproved(max(1, missing))
 }
 
 // binding returns the freezes whose level binds a request.

@@ -83,6 +83,13 @@ type ChangeControl struct {
 	// of a service account never counts.
 	// +optional
 	Approvers Approvers `json:"approvers,omitempty"`
+	// requiredFrom is how many of the approvers must be of certain groups, such as one of the database administrators and one
+	// of those on call. A person who is in two of the groups counts for both; requiredApprovals says how many persons it takes.
+	// +optional
+	// +listType=map
+	// +listMapKey=group
+	// +kubebuilder:validation:MaxItems=8
+	RequiredFrom []GroupQuorum `json:"requiredFrom,omitempty"`
 	// automatedRequesters are service accounts that may request windows; two different persons must then approve.
 	// +optional
 	// +listType=set
@@ -147,6 +154,20 @@ type ChangeControl struct {
 	// +optional
 	// +kubebuilder:default={}
 	BlastRadius BlastRadius `json:"blastRadius,omitempty"`
+}
+
+// GroupQuorum is how many approvers of a group it takes.
+type GroupQuorum struct {
+	// group is the exact name of the group, as the API server sees it.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Group string `json:"group"`
+	// approvals is how many. If omitted, it is 1.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10
+	Approvals int32 `json:"approvals,omitempty"`
 }
 
 // Approvers limits whose approvals count to persons of one authenticator: a person with two accounts is two users to

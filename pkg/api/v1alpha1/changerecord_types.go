@@ -29,7 +29,7 @@ const (
 // +kubebuilder:printcolumn:name="Namespace",type=string,JSONPath=`.spec.object.namespace`
 // +kubebuilder:printcolumn:name="Kind",type=string,JSONPath=`.spec.object.kind`
 // +kubebuilder:printcolumn:name="Object",type=string,JSONPath=`.spec.object.name`
-// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.spec.message`
+// +kubebuilder:printcolumn:name="Says",type=string,JSONPath=`.spec.message`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.spec == oldSelf.spec",message="a record is immutable",reason="FieldValueForbidden",fieldPath=".spec"
 type ChangeRecord struct {

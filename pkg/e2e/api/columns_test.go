@@ -55,7 +55,7 @@ func TestColumns(t *testing.T) {
 		"a record": {
 			reason: "who did what about which freeze?", short: "cwr",
 			object: create(t, firebreak, object(t, v1alpha1.KindChangeRecord)),
-			want:   map[string]string{"NAME": "r-2c9a2b0e", "ACT": "Deleted", "REQUESTER": sam, "NAMESPACE": "", "KIND": "ChangeFreeze", "OBJECT": "christmas", "MESSAGE": "lifted the freeze of staging", "AGE": "*"},
+			want:   map[string]string{"NAME": "r-2c9a2b0e", "ACT": "Deleted", "REQUESTER": sam, "NAMESPACE": "", "KIND": "ChangeFreeze", "OBJECT": "christmas", "SAYS": "lifted the freeze of staging", "AGE": "*"},
 		},
 		"a freeze": {
 			reason: "does it hold, where, whose is it and why?", short: "cf", awaited: ready,

@@ -83,7 +83,7 @@ func TestAWindowRunsEachObjectOfItsManifest(t *testing.T) {
 		files = append(files, jobFile(t, folder, fmt.Sprintf("tenant-%d", 10+i), "migrate"))
 	}
 	ask(t, folder, "tenants")
-	if out, err := plugin(t, stage.SecondSRE, "approve", "tenants", "-n", "payments", "--yes"); err != nil || !strings.Contains(out, "executions  3, one for each object of the plan\n") {
+	if out, err := plugin(t, stage.SecondSRE, "approve", "tenants", "-n", "payments", "--yes"); err != nil || !strings.Contains(out, "executions  3: each object once\n") {
 		t.Fatalf("%v %s", err, out)
 	}
 	for _, file := range files {

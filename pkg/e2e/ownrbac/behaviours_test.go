@@ -46,6 +46,7 @@ const (
 	recreates     = "it puts a registration back"
 	mends         = "it mends a registration that was changed"
 	mendsPolicies = "it mends a policy that was changed"
+	records       = "it keeps a record of what persons do about freezes"
 	settles       = "it settles a reservation"
 	sees          = "it sees that what was reserved for is there"
 	releases      = "it gives an execution back that an approver has released"
@@ -86,6 +87,7 @@ func expected() map[string]string {
 		"create,patch " + hooks + " everywhere":                                         recreates,
 		"get,create,patch,update " + policies + " everywhere":                           mendsPolicies,
 		"get,list,watch,create,delete changeexecutions in firebreak-system":             getsReady,
+		"list,create,delete changerecords in firebreak-system":                          records,
 		"patch changeexecutions/status in firebreak-system":                             settles,
 		"get,create,update leases in firebreak-system":                                  leads,
 		"list,watch secrets in firebreak-system":                                        getsReady,
@@ -110,6 +112,7 @@ func behaviours() map[string]behaviour {
 		recreates:     {does: doesRecreate, heals: true},
 		mends:         {does: doesMend, heals: true},
 		mendsPolicies: {does: doesMendPolicies, heals: true},
+		records:       {does: doesRecord},
 		settles:       {does: doesSettle},
 		sees:          {does: doesSee, afresh: true},
 		releases:      {does: doesRelease},
@@ -124,7 +127,7 @@ func behaviours() map[string]behaviour {
 // inOrder returns the behaviours in an order in which none disturbs another: after one that removes the registrations or the
 // certificate, it takes a moment until requests are judged again.
 func inOrder() []string {
-	return []string{writesStatus, lifts, applies, tells, compares, ranks, measures, scales, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
+	return []string{writesStatus, lifts, applies, tells, compares, ranks, measures, scales, records, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
 }
 
 func kubectl(t *testing.T, args ...string) string {

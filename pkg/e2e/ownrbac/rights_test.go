@@ -150,11 +150,13 @@ func implied() map[string]string {
 		apply  = "what is applied and not there is created, which the API server asks for beside patch"
 		young  = "what was made a moment ago is read live, before the watch has told of it"
 		absent = "two minutes after a reservation its object is looked for live before the slot is given back; see pkg/e2e/reservations"
+		kept   = "records are deleted once they are older than the environments keep them; see pkg/controller"
 		back   = "a slot is given back where the approvals do not suffice; see pkg/e2e/ledger"
 	)
 	out := map[string]string{
 		"create environments everywhere": apply, "create datastores everywhere": apply,
 		"get namespaces everywhere": young, "get roles everywhere": young, "get clusterroles everywhere": young, "get serviceaccounts in kube-system": young,
+		"list changerecords in firebreak-system": kept, "delete changerecords in firebreak-system": kept,
 		"delete changeexecutions in firebreak-system": back, "get secrets everywhere": "one that is too large to be remembered is read by the request that uses it",
 	}
 	for _, r := range []string{"validatingwebhookconfigurations", "mutatingwebhookconfigurations", "validatingadmissionpolicies", "validatingadmissionpolicybindings"} {

@@ -17,6 +17,7 @@ func (w *weakening) controls(old, new *v1alpha1.ChangeControl) {
 	shrunk(w, "changeControl.maintenanceTools", o.MaintenanceTools, n.MaintenanceTools)
 	less(w, "changeControl.requiredApprovals", o.RequiredApprovals, n.RequiredApprovals, o.RequiredApprovals, n.RequiredApprovals)
 	w.approvers(o.Approvers, n.Approvers)
+	w.quorums(o.RequiredFrom, n.RequiredFrom)
 	grown(w, "changeControl.automatedRequesters", o.AutomatedRequesters, n.AutomatedRequesters)
 	w.longer("changeControl.approvalValidity", o.ApprovalValidity, n.ApprovalValidity)
 	w.longer("changeControl.standardApprovalValidity", o.StandardApprovalValidity, n.StandardApprovalValidity)
@@ -71,6 +72,19 @@ func (w *weakening) approvers(old, new v1alpha1.Approvers) {
 	default:
 		grown(w, "changeControl.approvers.users", old.Users, new.Users)
 		grown(w, "changeControl.approvers.groups", old.Groups, new.Groups)
+	}
+}
+
+// quorums compares how many approvers it takes of certain groups.
+func (w *weakening) quorums(old, new []v1alpha1.GroupQuorum) {
+	is := map[string]int32{}
+	for _, q := range new {
+		is[q.Group] = max(1, q.Approvals)
+	}
+	for _, q := range old {
+		if was := max(1, q.Approvals); is[q.Group] < was {
+			w.say("it lowers changeControl.requiredFrom[%q] from %d to %d", q.Group, was, is[q.Group])
+		}
 	}
 }
 

@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+)
+
+func (e *env) extend() *cobra.Command {
+	var duration time.Duration
+	reason := ""
+	cmd := &cobra.Command{
+		Use:   "extend WINDOW --duration 1h --reason WHY",
+		Short: "Request that a change window stays open for longer",
+		Long: `Requests another window that goes on for one that is too short: for the same objects and the same plan, from now on. What was used up of
+the first stays used up. It is approved like any other.`,
+		Example: `  kubectl firebreak extend reindex-20261127-090000 -n payments --duration 1h --reason "the index is larger than we thought"`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return e.runExtend(cmd.Context(), args[0], duration, reason)
+		},
+	}
+	cmd.Flags().DurationVar(&duration, "duration", time.Hour, "how long it stays open from now on")
+	cmd.Flags().StringVar(&reason, "reason", "", "why it takes longer, which the approver reads; asked for unless given")
+	return cmd
+}
+
+func (e *env) runExtend(ctx context.Context, name string, duration time.Duration, reason string) error {
+	reason, err := e.answer("Reason, which the approver reads", "--reason", reason)
+	if err != nil {
+		return err
+	}
+	c, ns, err := e.client()
+	if err != nil {
+		return err
+	}
+	var old v1alpha1.ChangeWindow
+	if err := c.Get(ctx, client.ObjectKey{Namespace: ns, Name: name}, &old); err != nil {
+		return fmt.Errorf("look at the window: %w", err)
+	}
+	if old.Spec.Type == v1alpha1.WindowStandard {
+		return errors.New("a window that recurs opens again by itself; request another one for what must not wait")
+	}
+	w := extended(&old, e.clock().UTC().Truncate(time.Second), duration, reason)
+	if err := c.Create(ctx, w); err != nil {
+		return fmt.Errorf("request the window: %w", err)
+	}
+	fmt.Fprintf(e.Out, "changewindow.firebreak.dev/%s requested in namespace %s; it goes on for %s\n", w.Name, w.Namespace, old.Name)
+	fmt.Fprintln(e.Out, describe(&w.Spec.Schedule, e.clock()))
+	_, err = fmt.Fprintf(e.Out, "Somebody else approves it with:\n\n  kubectl firebreak approve %s -n %s\n", w.Name, w.Namespace)
+	return err
+}
+
+// maxExtended is how many windows a window may go on for.
+const maxExtended = 8
+
+// extended returns a window that goes on for another.
+func extended(old *v1alpha1.ChangeWindow, now time.Time, duration time.Duration, reason string) *v1alpha1.ChangeWindow {
+	w := &v1alpha1.ChangeWindow{ObjectMeta: metav1.ObjectMeta{Namespace: old.Namespace}, Spec: *old.Spec.DeepCopy()}
+	from, to := metav1.NewTime(now), metav1.NewTime(now.Add(duration))
+	w.Spec.Schedule.Start, w.Spec.Schedule.End = &from, &to
+	w.Spec.RequestedBy, w.Spec.Reason = nil, reason
+	w.Spec.Extends = append(w.Spec.Extends, v1alpha1.LocalReference{Name: old.Name, UID: string(old.UID)})
+	w.Spec.Extends = w.Spec.Extends[max(0, len(w.Spec.Extends)-maxExtended):]
+	base, _, _ := strings.Cut(old.Name, "-until-")
+	w.Name = fmt.Sprintf("%s-until-%s", base, to.UTC().Format("20060102-150405"))
+	return w
+}
+
+func (e *env) closeWindow() *cobra.Command {
+	return &cobra.Command{
+		Use:   "close WINDOW",
+		Short: "Close a change window early: nothing more may be started under it",
+		Long:  `Closes a window by deleting it. What was admitted under it goes on, and the record of it, and of who closed it, stays.`,
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, ns, err := e.client()
+			if err != nil {
+				return err
+			}
+			w := &v1alpha1.ChangeWindow{}
+			if err := c.Get(cmd.Context(), client.ObjectKey{Namespace: ns, Name: args[0]}, w); err != nil {
+				return fmt.Errorf("look at the window: %w", err)
+			}
+			if err := c.Delete(cmd.Context(), w, client.Preconditions{UID: &w.UID}); err != nil {
+				return fmt.Errorf("close the window: %w", err)
+			}
+			_, err = fmt.Fprintf(e.Out, "changewindow.firebreak.dev/%s closed; it was used %d times\n", w.Name, w.Status.Executions.Count)
+			return err
+		},
+	}
+}
