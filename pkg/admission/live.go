@@ -252,7 +252,7 @@ func (r *Reader) listFreezes(ctx context.Context) ([]v1alpha1.ChangeFreeze, erro
 func (r *Reader) listExecutions(ctx context.Context, windows []*v1alpha1.ChangeWindow) ([]v1alpha1.ChangeExecution, error) {
 	var uids []string
 	for _, w := range windows {
-		uids = append(uids, change.UIDs(w)...)
+		uids = append(uids, change.Ledger(w))
 	}
 	slices.Sort(uids)
 	uids = slices.Compact(uids)

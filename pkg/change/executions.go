@@ -1,6 +1,7 @@
 package change
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,18 +36,17 @@ func (s *Slots) Of(x *v1alpha1.ChangeExecution) bool {
 	return x.Spec.Slot[:i+1] == s.Prefix
 }
 
-// Counts reports whether an execution counts for a window: it was made under it, or under one that it extends.
-func Counts(w *v1alpha1.ChangeWindow, x *v1alpha1.ChangeExecution) bool {
-	return slices.Contains(UIDs(w), string(x.Spec.Window.UID))
+// Ledger returns the UID under which the executions of a window are recorded: its own, or that of the window that it extends.
+func Ledger(w *v1alpha1.ChangeWindow) string {
+	if w.Spec.Extends != nil {
+		return w.Spec.Extends.UID
+	}
+	return string(w.UID)
 }
 
-// UIDs returns the UIDs of a window and of those that it extends.
-func UIDs(w *v1alpha1.ChangeWindow) []string {
-	out := []string{string(w.UID)}
-	for _, e := range w.Spec.Extends {
-		out = append(out, e.UID)
-	}
-	return out
+// Counts reports whether an execution counts for a window: it was made under it, or under one that has its executions in common with it.
+func Counts(w *v1alpha1.ChangeWindow, x *v1alpha1.ChangeExecution) bool {
+	return cmp.Or(x.Labels[v1alpha1.LabelWindowUID], string(x.Spec.Window.UID)) == Ledger(w)
 }
 
 // limits returns how often each occurrence of a window may be used, and all of them together; 0 means no limit. own is true for an entry that is

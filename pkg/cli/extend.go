@@ -59,17 +59,15 @@ func (e *env) runExtend(ctx context.Context, name string, duration time.Duration
 	return err
 }
 
-// maxExtended is how many windows a window may go on for.
-const maxExtended = 8
-
 // extended returns a window that goes on for another.
 func extended(old *v1alpha1.ChangeWindow, now time.Time, duration time.Duration, reason string) *v1alpha1.ChangeWindow {
 	w := &v1alpha1.ChangeWindow{ObjectMeta: metav1.ObjectMeta{Namespace: old.Namespace}, Spec: *old.Spec.DeepCopy()}
 	from, to := metav1.NewTime(now), metav1.NewTime(now.Add(duration))
 	w.Spec.Schedule.Start, w.Spec.Schedule.End = &from, &to
 	w.Spec.RequestedBy, w.Spec.Reason = nil, reason
-	w.Spec.Extends = append(w.Spec.Extends, v1alpha1.LocalReference{Name: old.Name, UID: string(old.UID)})
-	w.Spec.Extends = w.Spec.Extends[max(0, len(w.Spec.Extends)-maxExtended):]
+	if w.Spec.Extends == nil {
+		w.Spec.Extends = &v1alpha1.LocalReference{Name: old.Name, UID: string(old.UID)}
+	}
 	base, _, _ := strings.Cut(old.Name, "-until-")
 	w.Name = fmt.Sprintf("%s-until-%s", base, to.UTC().Format("20060102-150405"))
 	return w

@@ -36,6 +36,10 @@ func (s *screen) show(ctx context.Context) {
 	s.line("ticket", plain(spec.Ticket))
 	s.line("rollback", plain(spec.Rollback))
 	s.line("open", opening(&spec.Schedule))
+	if spec.Extends != nil {
+		s.line("extends", plain(spec.Extends.Name)+": the executions of both are counted together")
+	}
+	s.line("way back", wayBackFor(spec))
 	if spec.StartBefore != nil {
 		s.line("start", fmt.Sprintf("within %s from the opening", change.Short(spec.StartBefore.Duration)))
 	}
@@ -121,6 +125,14 @@ func executions(spec *v1alpha1.ChangeWindowSpec) string {
 	default:
 		return fmt.Sprintf("%d: %s", n, each(spec))
 	}
+}
+
+// wayBackFor says for how long what was stored may be put back.
+func wayBackFor(spec *v1alpha1.ChangeWindowSpec) string {
+	if spec.RollbackWithin == nil {
+		return ""
+	}
+	return fmt.Sprintf("what is stored now may be put back once, until %s after the window has closed", change.Short(spec.RollbackWithin.Duration))
 }
 
 // each says how often each object may be used.

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -215,7 +216,7 @@ func (s *ReservationSettler) giveBack(ctx context.Context, x *v1alpha1.ChangeExe
 	record := &v1alpha1.ChangeExecution{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: x.Name + "-" + string(x.UID)[:8], Namespace: x.Namespace,
-			Labels: map[string]string{v1alpha1.LabelExecutionState: string(v1alpha1.ExecutionReleased), v1alpha1.LabelWindowUID: string(x.Spec.Window.UID)},
+			Labels: map[string]string{v1alpha1.LabelExecutionState: string(v1alpha1.ExecutionReleased), v1alpha1.LabelWindowUID: cmp.Or(x.Labels[v1alpha1.LabelWindowUID], string(x.Spec.Window.UID))},
 		},
 		Spec: x.Spec,
 	}

@@ -13,8 +13,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/selection"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -150,15 +148,7 @@ func pick(s *change.Slots, key string) (string, bool) {
 func (l *Ledger) look(ctx context.Context, c *ReservationRequest) (full bool, err error) {
 	var all v1alpha1.ChangeExecutionList
 	w := c.Verdict.Window
-	uids, operator := change.UIDs(w), selection.In
-	if len(uids) == 1 {
-		operator = selection.Equals
-	}
-	of, err := labels.NewRequirement(v1alpha1.LabelWindowUID, operator, uids)
-	if err != nil {
-		return false, fmt.Errorf("select the executions of window %q: %w", w.Name, err)
-	}
-	if err := l.client.List(ctx, &all, client.InNamespace(l.namespace), client.MatchingLabelsSelector{Selector: labels.NewSelector().Add(*of)}); err != nil {
+	if err := l.client.List(ctx, &all, client.InNamespace(l.namespace), client.MatchingLabels{v1alpha1.LabelWindowUID: change.Ledger(w)}); err != nil {
 		return false, fmt.Errorf("list the executions of window %q: %w", w.Name, err)
 	}
 	return c.Verdict.Slots.Look(all.Items, &c.Verdict, c.Key), nil
@@ -173,9 +163,9 @@ func (l *Ledger) execution(c ReservationRequest, slot string) *v1alpha1.ChangeEx
 	w := c.Verdict.Window
 	return &v1alpha1.ChangeExecution{
 		ObjectMeta: metav1.ObjectMeta{
-			Name:      Name(string(w.UID), c.Verdict.Occurrence, slot),
+			Name:      Name(change.Ledger(w), c.Verdict.Occurrence, slot),
 			Namespace: l.namespace,
-			Labels:    map[string]string{v1alpha1.LabelWindowUID: string(w.UID)},
+			Labels:    map[string]string{v1alpha1.LabelWindowUID: change.Ledger(w)},
 		},
 		Spec: v1alpha1.ChangeExecutionSpec{
 			Window: v1alpha1.ExecutedWindow{

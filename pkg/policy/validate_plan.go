@@ -51,6 +51,9 @@ func validEntry(path *field.Path, p *v1alpha1.PlannedWorkload) field.ErrorList {
 // validWayBack checks that only a window that opens once has a way back, and that the way back stays open for no longer than a window may.
 func validWayBack(spec *field.Path, w *v1alpha1.ChangeWindow, controls *estate.Controls) field.ErrorList {
 	path, within := spec.Child("rollbackWithin"), w.Spec.RollbackWithin
+	if w.Spec.Extends != nil && w.Spec.Schedule.Recurrence != nil {
+		return field.ErrorList{field.Forbidden(spec.Child("extends"), "a window that recurs opens again by itself, and goes on for no other")}
+	}
 	has := w.Spec.Plan != nil && slices.ContainsFunc(w.Spec.Plan.Workloads, func(p v1alpha1.PlannedWorkload) bool { return p.Rollback })
 	switch {
 	case (has || within != nil) && w.Spec.Type != v1alpha1.WindowNormal && w.Spec.Type != "":

@@ -155,12 +155,10 @@ type ChangeWindowSpec struct {
 	// overridesFreeze lets an Emergency window pass a freeze once it is approved.
 	// +optional
 	OverridesFreeze bool `json:"overridesFreeze,omitempty"`
-	// extends names earlier windows that this one goes on for: their executions count as its own, so that what was used up
-	// stays used up. It is approved like any other.
+	// extends names the window that this one goes on for, or the first of those that go on for each other. All of them have
+	// their executions in common, so that what was used up stays used up. It is approved like any other.
 	// +optional
-	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=8
-	Extends []LocalReference `json:"extends,omitempty"`
+	Extends *LocalReference `json:"extends,omitempty"`
 	// requestedBy is the user that requested the window. Firebreak stamps it at the creation.
 	// +optional
 	RequestedBy *Stamp `json:"requestedBy,omitempty"`

@@ -653,8 +653,8 @@ func (in *ChangeWindowSpec) DeepCopyInto(out *ChangeWindowSpec) {
 	}
 	if in.Extends != nil {
 		in, out := &in.Extends, &out.Extends
-		*out = make([]LocalReference, len(*in))
-		copy(*out, *in)
+		*out = new(LocalReference)
+		**out = **in
 	}
 	if in.RequestedBy != nil {
 		in, out := &in.RequestedBy, &out.RequestedBy
