@@ -2,7 +2,6 @@ package model
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -13,6 +12,8 @@ func (m *reference) expect(s step, at time.Time) (outcome, func(outcome)) {
 	switch s.op {
 	case request:
 		return m.expectRequest(s, at)
+	case extend:
+		return m.expectExtend(s, at)
 	case approve, reject:
 		return m.expectWord(s, at)
 	case forget:
@@ -62,9 +63,26 @@ func (m *reference) expectRequest(s step, at time.Time) (outcome, func(outcome))
 		return outcome{kind: exists}, nothing
 	}
 	return outcome{kind: admitted}, func(got outcome) {
-		w := &window{draft: s.draft, name: s.key(s.name), uid: got.uid, by: s.person, created: at, opens: at.Add(s.after)}
+		w := &window{draft: s.draft, name: s.key(s.name), uid: got.uid, by: s.person, created: at, opens: at.Add(s.after), ledger: got.uid}
 		w.closes = w.opens.Add(s.length)
 		m.windows[w.name] = w
+	}
+}
+
+// expectExtend requests a window that goes on for another, with a name of its own.
+func (m *reference) expectExtend(s step, at time.Time) (outcome, func(outcome)) {
+	nothing := func(outcome) {}
+	w := m.windows[s.name]
+	switch {
+	case w == nil:
+		return outcome{kind: missing}, nothing
+	case m.windows[w.name+longer] != nil:
+		return outcome{kind: exists}, nothing
+	}
+	return outcome{kind: admitted}, func(got outcome) {
+		o := *w
+		o.name, o.uid, o.by, o.created, o.opens, o.closes = w.name+longer, got.uid, s.person, at, at, at.Add(s.length)
+		m.windows[o.name] = &o
 	}
 }
 
@@ -105,9 +123,9 @@ func (m *reference) phantom() string {
 	return fmt.Sprintf("phantom-%d", m.lost)
 }
 
-func (m *reference) use(w *window, key string) {
-	if !slices.Contains(m.used[w.uid], key) {
-		m.used[w.uid] = append(m.used[w.uid], key)
+func (m *reference) use(w *window, key, plan string) {
+	if !m.has(w, key) {
+		m.used[w.ledger] = append(m.used[w.ledger], use{key, plan})
 	}
 }
 
@@ -163,7 +181,7 @@ func (m *reference) reserved(s step, q ask, w *window, j *job) (outcome, func(ou
 			key = m.phantom()
 		}
 		if !held {
-			m.use(w, key)
+			m.use(w, key, q.plan)
 		}
 	}
 	nothing := func(outcome) {}
@@ -178,12 +196,12 @@ func (m *reference) reserved(s step, q ask, w *window, j *job) (outcome, func(ou
 	return outcome{kind: admitted}, func(got outcome) {
 		if s.op == resume {
 			if !held {
-				m.use(w, q.key)
+				m.use(w, q.key, q.plan)
 			}
 			j.suspended, j.generation = false, j.generation+1
 			return
 		}
-		m.use(w, got.uid)
+		m.use(w, got.uid, s.plan)
 		m.jobs[s.name] = &job{uid: got.uid, plan: s.plan, suspended: s.suspended, generation: 1}
 	}
 }
@@ -216,24 +234,24 @@ func (m *reference) expectRequire(s step, at time.Time) (outcome, func(outcome))
 		return outcome{kind: denied, rules: rules}, func(outcome) {}
 	}
 	return outcome{kind: admitted}, func(got outcome) {
-		m.use(w, key)
+		m.use(w, key, "")
 		set(got)
 	}
 }
 
-// expectBurst admits as many of the Jobs as all windows that cover one still allow. Nobody knows which ones.
+// expectBurst admits as many of the Jobs as all windows that cover one still allow. Nobody knows which ones. Windows with a common ledger
+// allow together what the one that allows most does.
 func (m *reference) expectBurst(s step, at time.Time) (outcome, func(outcome)) {
-	left := 0
+	most := map[string]int{}
 	q := ask{person: s.person, plan: s.plan, at: at}
 	for _, w := range m.windows {
-		if m.stage(w, q) != covers {
-			continue
+		if m.stage(w, q) == covers {
+			most[w.ledger] = max(most[w.ledger], m.left(w, s.plan))
 		}
-		if w.max == anyAmount {
-			left += s.number
-			continue
-		}
-		left += int(w.max) - len(m.used[w.uid])
+	}
+	left := 0
+	for _, n := range most {
+		left += n
 	}
 	if m.frozen(at) {
 		left = 0

@@ -151,6 +151,12 @@ func (l *live) do(s step, at time.Time) outcome {
 			l.t.Fatal(err)
 		}
 		return l.create(c, pinning(windowOf(s.name, s.draft, at), &env))
+	case extend:
+		var w v1alpha1.ChangeWindow
+		if err := l.admin.Get(ctx, client.ObjectKey{Namespace: payments, Name: s.name}, &w); err != nil {
+			return l.came(err)
+		}
+		return l.create(c, extending(&w, at, s.length))
 	case approve, reject:
 		var w v1alpha1.ChangeWindow
 		key := client.ObjectKey{Namespace: windowOf(s.name, s.draft, at).Namespace, Name: s.key(s.name)}

@@ -19,6 +19,12 @@ func (m *memory) do(s step, at time.Time) outcome {
 	switch s.op {
 	case request:
 		return m.create(s.person, "changewindows", pinning(windowOf(s.name, s.draft, at), m.env), false, none)
+	case extend:
+		w, ok := apistore.Find[*v1alpha1.ChangeWindow](m.store, s.name)
+		if !ok {
+			return outcome{kind: missing}
+		}
+		return m.create(s.person, "changewindows", extending(w, at, s.length), false, none)
 	case approve, reject:
 		w, ok := apistore.Find[*v1alpha1.ChangeWindow](m.store, s.key(s.name))
 		if !ok {

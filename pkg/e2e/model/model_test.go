@@ -43,7 +43,7 @@ func TestModelInMemory(t *testing.T) {
 	// A generator whose steps are never admitted would find nothing.
 	for _, must := range []string{
 		"request admitted []", "approve admitted []", "run admitted []", "resume admitted []", "require admitted []", "forget invalid []",
-		"run denied [ChangeWindowRequired]", "run denied [ExecutionsExhausted]", "run denied [PlanMismatch]", "run exists []", "run retry []",
+		"extend admitted []", "run denied [ChangeWindowRequired]", "run denied [ExecutionsExhausted]", "run denied [PlanMismatch]", "run exists []", "run retry []",
 		"require denied [BoundaryTampering]", "run denied [IdentityOutsideEnvironment]", "remove denied [ChangeFrozen]",
 	} {
 		if seen[must] == 0 {
@@ -107,12 +107,13 @@ func (m *reference) settle(got outcome, all []v1alpha1.ChangeExecution) string {
 	have, records := map[string]int{}, map[string]int{}
 	for i := range all {
 		x := &all[i].Spec
-		have[string(x.Window.UID)]++
+		have[all[i].Labels[v1alpha1.LabelWindowUID]]++
 		if x.Operation == v1alpha1.OperationCreate {
 			records[string(x.Object.UID)]++
 		}
 		if slices.Contains(got.uids, string(x.Object.UID)) {
-			m.used[string(x.Window.UID)] = append(m.used[string(x.Window.UID)], string(x.Object.UID))
+			ledger := all[i].Labels[v1alpha1.LabelWindowUID]
+			m.used[ledger] = append(m.used[ledger], use{string(x.Object.UID), "a"}) // bursts are of plan a
 		}
 	}
 	want := map[string]int{}

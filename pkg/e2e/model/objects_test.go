@@ -38,12 +38,14 @@ func windowOf(name string, d draft, at time.Time) *v1alpha1.ChangeWindow {
 	if d.team {
 		w.Spec.Subjects = v1alpha1.Subjects{Groups: []v1alpha1.Glob{"sre"}}
 	}
-	if d.max > 0 {
+	switch {
+	case d.apart && d.total > 0:
+		w.Spec.MaxExecutions = &d.total
+	case !d.apart && d.max > 0:
 		w.Spec.MaxExecutions = &d.max
 	}
 	if d.plan != "" {
-		p := planOf(d.plan)
-		w.Spec.Plan = &v1alpha1.Plan{Workloads: []v1alpha1.PlannedWorkload{{ScopedResource: w.Spec.Scope.Resources[0], Digest: p.Digest, Fields: p.Fields}}}
+		w.Spec.Plan = planned(w.Spec.Scope.Resources[0], d)
 	}
 	switch {
 	case d.emergency:
@@ -56,6 +58,34 @@ func windowOf(name string, d draft, at time.Time) *v1alpha1.ChangeWindow {
 		}
 	}
 	return w
+}
+
+// planned pins the plan of a draft, or both plans, each with a count of its own.
+func planned(r v1alpha1.ScopedResource, d draft) *v1alpha1.Plan {
+	out := &v1alpha1.Plan{}
+	for _, plan := range []string{"a", "b"} {
+		if plan != d.plan && !d.apart {
+			continue
+		}
+		if d.apart {
+			r.Executions = &d.max
+		}
+		p := planOf(plan)
+		out.Workloads = append(out.Workloads, v1alpha1.PlannedWorkload{ScopedResource: r, Digest: p.Digest, Fields: p.Fields})
+	}
+	return out
+}
+
+// extending returns a window that goes on for another from an instant on.
+func extending(w *v1alpha1.ChangeWindow, at time.Time, length time.Duration) *v1alpha1.ChangeWindow {
+	start, end := metav1.NewTime(at), metav1.NewTime(at.Add(length))
+	out := &v1alpha1.ChangeWindow{ObjectMeta: metav1.ObjectMeta{Name: w.Name + longer, Namespace: w.Namespace}, Spec: *w.Spec.DeepCopy()}
+	out.SetGroupVersionKind(v1alpha1.GVK(v1alpha1.KindChangeWindow))
+	out.Spec.Schedule, out.Spec.RequestedBy = v1alpha1.Schedule{Start: &start, End: &end}, nil
+	if out.Spec.Extends == nil {
+		out.Spec.Extends = &v1alpha1.LocalReference{Name: w.Name, UID: string(w.UID)}
+	}
+	return out
 }
 
 func planOf(plan string) *change.Plan {

@@ -30,6 +30,8 @@ const (
 type window struct {
 	draft
 	name, uid, by string
+	// ledger is the UID under which executions are counted: that of the window that this one extends, or its own.
+	ledger        string
 	created       time.Time
 	opens, closes time.Time
 }
@@ -45,6 +47,9 @@ type job struct {
 	generation int
 }
 
+// use is one execution: what it is the execution of, and the plan that ran.
+type use struct{ key, plan string }
+
 type interval struct{ from, to time.Time }
 
 // reference is the state of the cluster, as people would describe it.
@@ -53,15 +58,15 @@ type reference struct {
 	required, written int
 	windows           map[string]*window
 	words             []word
-	// used holds the keys of each window's executions, by the window's UID, even after the window is deleted.
-	used    map[string][]string
+	// used holds the executions by the ledger of their windows, even after the windows are deleted.
+	used    map[string][]use
 	freezes map[string]interval
 	jobs    map[string]*job
 	lost    int
 }
 
 func newReference() *reference {
-	return &reference{required: 1, windows: map[string]*window{}, used: map[string][]string{}, freezes: map[string]interval{}, jobs: map[string]*job{}}
+	return &reference{required: 1, windows: map[string]*window{}, used: map[string][]use{}, freezes: map[string]interval{}, jobs: map[string]*job{}}
 }
 
 // key returns the key of a window: boundary windows lie in another namespace.
@@ -95,7 +100,7 @@ const (
 
 func (m *reference) stage(w *window, q ask) int {
 	switch {
-	case w.boundary != q.boundary || q.update && !w.updates && !w.boundary && !slices.Contains(m.used[w.uid], q.job):
+	case w.boundary != q.boundary || q.update && !w.updates && !w.boundary && !m.has(w, q.job):
 		return outOfScope
 	case slices.ContainsFunc(m.words, func(x word) bool { return x.window == w.uid && x.rejects }):
 		return rejected
@@ -107,9 +112,9 @@ func (m *reference) stage(w *window, q ask) int {
 		return unapproved
 	case q.at.Before(w.opens):
 		return notYetOpen
-	case w.plan != "" && w.plan != q.plan:
+	case w.plan != "" && !w.apart && w.plan != q.plan:
 		return otherPlan
-	case w.max > 0 && !m.held(w, q) && len(m.used[w.uid]) >= int(w.max):
+	case !m.held(w, q) && m.left(w, q.plan) == 0:
 		return exhausted
 	}
 	return covers
@@ -117,7 +122,33 @@ func (m *reference) stage(w *window, q ask) int {
 
 // held reports whether q is part of an execution that the window has had: a repeat, or the change of a run that it started.
 func (m *reference) held(w *window, q ask) bool {
-	return slices.Contains(m.used[w.uid], q.key) || q.job != "" && slices.Contains(m.used[w.uid], q.job)
+	return m.has(w, q.key) || m.has(w, q.job)
+}
+
+func (m *reference) has(w *window, key string) bool {
+	return key != "" && slices.ContainsFunc(m.used[w.ledger], func(u use) bool { return u.key == key })
+}
+
+// plenty is more than anybody uses.
+const plenty = 1 << 20
+
+// left returns how often a window may still be used for a plan.
+func (m *reference) left(w *window, plan string) int {
+	all, own := len(m.used[w.ledger]), 0
+	for _, u := range m.used[w.ledger] {
+		if u.plan == plan {
+			own++
+		}
+	}
+	switch {
+	case !w.apart && w.max == anyAmount:
+		return plenty
+	case !w.apart:
+		return max(0, int(w.max)-all)
+	case w.total > 0:
+		return max(0, min(int(w.max)-own, int(w.total)-all))
+	}
+	return max(0, int(w.max)-own)
 }
 
 func (m *reference) needed(w *window) int {

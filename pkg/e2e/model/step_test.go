@@ -26,9 +26,11 @@ const (
 	pass      op = "pass"     // time passes
 	restart   op = "restart"  // a replica
 	burst     op = "burst"    // of Jobs at once
+	extend    op = "extend"   // a window: another goes on for it
 	nobody       = ""         // acts where a step needs no person
 	developer    = "dana"     // the one person who is not a member
 	payments     = "payments" // the namespace of production
+	longer       = "-longer"  // ends the name of a window that goes on for another
 	threeWide    = 3          // how many objects of a sort there are names for
 	retryable    = 503        // what a failed live read answers
 	anyAmount    = int32(0)   // a window that may be used without limit
@@ -73,6 +75,9 @@ type draft struct {
 	// team is true if everybody of the group may use the window, not only its requester.
 	team bool
 	max  int32
+	// apart is true if the window pins both plans, each with a count of its own, which is max; total limits both together, unless it is 0.
+	apart bool
+	total int32
 	// after and length say when the window is open, from now on. tooLong is true if that is longer than the environment allows.
 	after, length time.Duration
 	tooLong       bool
@@ -127,7 +132,7 @@ func weights() []struct {
 		weight int
 	}{
 		{request, 13}, {approve, 22}, {reject, 2}, {forget, 4}, {shut, 4}, {run, 34}, {resume, 12}, {remove, 8},
-		{require, 4}, {freeze, 2}, {lift, 8}, {pass, 8}, {restart, 2}, {burst, 3},
+		{require, 4}, {freeze, 2}, {lift, 8}, {pass, 8}, {restart, 2}, {burst, 3}, {extend, 4},
 	}
 }
 
@@ -209,6 +214,12 @@ func draw(r *rand.Rand, sc scale) step {
 	switch s.op {
 	case request:
 		s.draft = drawDraft(r, sc)
+	case extend:
+		s.length = one(r, sc.short, sc.long)
+	case approve, reject, shut:
+		if chance(r, 20) {
+			s.name += longer
+		}
 	case run:
 		s.plan, s.suspended, s.dry = one(r, "a", "a", "a", "b"), chance(r, 35), chance(r, 15)
 	case burst:
@@ -244,6 +255,8 @@ func drawDraft(r *rand.Rand, sc scale) draft {
 		d.emergency, d.overrides, d.plan, d.max, d.after = true, chance(r, 50), "", anyAmount, 0
 	case n < 34:
 		d.boundary, d.plan, d.updates = true, "", true
+	case n < 60:
+		d.apart, d.total = true, one(r, int32(0), 0, 2, 3)
 	}
 	return d
 }
