@@ -3,7 +3,6 @@ package policy
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -111,10 +110,6 @@ func windowAt(w *v1alpha1.ChangeWindow, e *estate.Estate, s *change.State, at ti
 	switch sum.Phase {
 	case v1alpha1.WindowOpen, v1alpha1.WindowApproved, v1alpha1.WindowExhausted:
 		out.Counts = true
-	case v1alpha1.WindowPending:
-		if ignored := sum.Approvals.Ignored; len(ignored) > 0 {
-			out.Why += " (" + strings.Join(ignored, "; ") + ")"
-		}
 	}
 	if w.Spec.Type == v1alpha1.WindowEmergency && change.ReviewedBy(w, s.Approvals) == "" {
 		out.Why += "; nobody else has reviewed this emergency"
