@@ -95,6 +95,16 @@ func planned(v *Verdict, q *Query, _ *State) string {
 	return differing(v.Differences)
 }
 
+// Pinned says of a window that does not permit a query yet whether it pins what the query would run: why it is for something else; empty: it
+// pins exactly this. It returns false if the window pins nothing of the object.
+func (v *Verdict) Pinned(q *Query) (differs string, pins bool) {
+	if v.Stage != Unapproved && v.Stage != NotYetOpen || v.Window.Spec.Plan == nil || v.entry(q) == nil || q.Plan == nil && q.Spec == nil {
+		return "", false
+	}
+	of := &Verdict{Window: v.Window}
+	return planned(of, q, nil), true
+}
+
 // differing joins differences into a clause.
 func differing(list []Difference) string {
 	texts := make([]string, 0, maxShownDifferences+1)

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -76,6 +77,11 @@ func (c *PreparedRequest) conclude(d *Decision, j *Judgement) {
 		// A dry run stores nothing, and kubectl diff, GitOps diffs and kubectl firebreak request depend on it.
 		d.Allowed = true
 		d.Warnings = append(d.Warnings, "a real run would be forbidden: "+sentence(denied))
+	}
+	if v := j.main().nearest; v != nil && !d.Allowed {
+		if differs, pins := v.Pinned(j.main().query); pins && differs == "" {
+			d.Warnings = append(d.Warnings, fmt.Sprintf("window %q pins exactly this", v.Window.Name))
+		}
 	}
 	if a := j.main(); d.Allowed && a.covered() {
 		d.Use = &WindowUse{Verdict: *a.nearest, Key: a.query.Key, Operation: c.recorded(a.query)}

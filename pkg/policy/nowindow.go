@@ -51,7 +51,10 @@ func (c *PreparedRequest) noWindow(j *Judgement, d *Demand) (why, remedy string)
 	}
 	why = fmt.Sprintf("; window %q does not permit it, since %s", v.Window.Name, v.Why)
 	next := change.NextOpening(a.query, j.state)
+	differs, _ := v.Pinned(a.query)
 	switch {
+	case differs != "":
+		return why + ", and it is for something else: " + differs, "run what was requested, or request a window for this: " + c.requestCommand(a)
 	case v.Stage == change.Unapproved:
 		return why, a.haveApproved(max(1, v.Approvals.Required-len(v.Approvals.Names)))
 	case next != nil && next.Window.UID == v.Window.UID && v.Stage == change.NotYetOpen && next.Opens.Equal(v.Opens):
