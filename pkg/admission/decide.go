@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 
@@ -145,13 +147,19 @@ func (h *Handler) keep(ctx context.Context, req *policy.Request, c *policy.Prepa
 	switch {
 	case err == nil:
 		return nil
-	case r.Act == v1alpha1.ActDenied, c.FromController(), apierrors.IsNotFound(err), meta.IsNoMatchError(err), apierrors.IsForbidden(err):
-		// An older chart neither brings the kind nor gives the right, and in a namespace that is being deleted nothing is written.
+	case r.Act == v1alpha1.ActDenied, c.FromController(), cannotBeKept(err):
 		h.Log.Error(err, "could not keep a record", "act", r.Act, "kind", r.Object.Kind, "namespace", r.Object.Namespace, "name", r.Object.Name, "user", req.User.Username)
 		return nil
 	}
 	h.release(a.reservation)
 	return unavailable{err}
+}
+
+// cannotBeKept reports whether records cannot be written at all: the kind is not served or the right to write it is missing, as under an older
+// chart, or Firebreak's namespace is being deleted. A quota, or a policy of somebody, is no such reason.
+func cannotBeKept(err error) bool {
+	return apierrors.IsNotFound(err) || meta.IsNoMatchError(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) ||
+		apierrors.IsForbidden(err) && strings.Contains(err.Error(), `cannot create resource "changerecords"`)
 }
 
 const releaseTimeout = 1500 * time.Millisecond

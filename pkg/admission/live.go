@@ -164,7 +164,7 @@ func (r *Reader) Exists(ctx context.Context, req *policy.Request) (bool, error) 
 	switch {
 	case err == nil:
 		return true, nil
-	case apierrors.IsNotFound(err), apierrors.IsForbidden(err), meta.IsNoMatchError(err):
+	case apierrors.IsNotFound(err), apierrors.IsForbidden(err), apierrors.IsMethodNotSupported(err), meta.IsNoMatchError(err):
 		return false, nil
 	}
 	return false, fmt.Errorf("get %s %s/%s: %w", req.Kind.Kind, req.Namespace, req.Name, err)

@@ -23,6 +23,14 @@ func (v *Verdict) entries(q *Query) []*v1alpha1.PlannedWorkload {
 	return out
 }
 
+// names reports whether some entry of the plan is for a query's object, though it may be for another maker, or be the way back.
+func (v *Verdict) names(q *Query) bool {
+	p := v.Window.Spec.Plan
+	return p != nil && slices.ContainsFunc(p.Workloads, func(e v1alpha1.PlannedWorkload) bool {
+		return e.Group == q.Group && e.Kind == q.Kind && matchName(e.Names, q.Name)
+	})
+}
+
 // countsApart reports whether some entry of the plan says executions, as all do since custom resources are pinned.
 func (v *Verdict) countsApart() bool {
 	return slices.ContainsFunc(v.Window.Spec.Plan.Workloads, func(e v1alpha1.PlannedWorkload) bool { return e.Executions != nil })

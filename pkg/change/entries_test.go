@@ -96,7 +96,9 @@ func TestAChangeContinuesAnExecution(t *testing.T) {
 		q.Operations, q.Key, q.Continues = []v1alpha1.Operation{v1alpha1.OperationUpdate}, "patch-1", "job-1"
 	}
 	started := func(s *change.State, w *v1alpha1.ChangeWindow) {
-		s.Executions = append(s.Executions, execution(w, "0", "job-1", v1alpha1.ExecutionUsed))
+		x := execution(w, "0", "job-1", v1alpha1.ExecutionUsed)
+		x.Spec.Digest = plannedJob().Digest
+		s.Executions = append(s.Executions, x)
 	}
 	elsewhere := func(s *change.State, w *v1alpha1.ChangeWindow) {
 		s.Executions = append(s.Executions, execution(w, "0", "job-0", v1alpha1.ExecutionUsed))
@@ -127,7 +129,7 @@ func TestEmergenciesAndSchedules(t *testing.T) {
 		"a schedule":    {reason: "nobody looks at it", window: emergency, ask: scheduled, stage: change.NotYours, why: `an emergency covers what its requester does and what that makes, not the schedule of CronJob "reindex"`},
 		"what the requester has made": {reason: "they wrote the CronJob under it", window: emergency, ask: scheduled, stage: change.Covers, state: func(s *change.State, w *v1alpha1.ChangeWindow) {
 			x := execution(w, "00", "cron-1", v1alpha1.ExecutionUsed)
-			x.Spec.Object = v1alpha1.ExecutedObject{Group: "batch", Kind: "CronJob", Name: "reindex"}
+			x.Spec.Operation, x.Spec.Object = v1alpha1.OperationCreate, v1alpha1.ExecutedObject{Group: "batch", Kind: "CronJob", Namespace: "payments", Name: "reindex"}
 			s.Executions = append(s.Executions, x)
 		}},
 		"a schedule under a normal window": {reason: "scope, plan and time decide", ask: scheduled, stage: change.Covers},

@@ -125,7 +125,7 @@ func (u *uses) full(v *Verdict, all int) string {
 
 // tally counts the executions of this occurrence and those of others, and notes the latest that counts.
 func (v *Verdict) tally(q *Query, s *State) uses {
-	u := v.Slots.count(s.Executions, v, q.Key, q.Continues)
+	u := v.Slots.count(s.Executions, v, q.Key, q)
 	v.Last = u.last
 	return u
 }
@@ -133,7 +133,7 @@ func (v *Verdict) tally(q *Query, s *State) uses {
 // Look counts executions anew, and reports whether one more is too many, or, if the key already holds a slot, whether that one is.
 func (s *Slots) Look(all []v1alpha1.ChangeExecution, v *Verdict, key string) (full bool) {
 	s.Held, s.Taken, s.Released = "", nil, nil
-	u := s.count(all, v, key, "")
+	u := s.count(all, v, key, nil)
 	more := 1
 	if s.Held != "" {
 		more = 0
@@ -141,9 +141,9 @@ func (s *Slots) Look(all []v1alpha1.ChangeExecution, v *Verdict, key string) (fu
 	return s.Max > 0 && u.here+more > s.Max || s.EntryMax > 0 && u.entry+more > s.EntryMax
 }
 
-// count counts the executions under a window. It notes the slots in use, the slots that were given back, and the slot that one of the keys
-// holds.
-func (s *Slots) count(all []v1alpha1.ChangeExecution, v *Verdict, keys ...string) uses {
+// count counts the executions under a window. It notes the slots in use, the slots that were given back, and the slot that a key holds, or that
+// the run holds which a query changes; q may be nil.
+func (s *Slots) count(all []v1alpha1.ChangeExecution, v *Verdict, key string, q *Query) uses {
 	var u uses
 	for i := range all {
 		x := &all[i]
@@ -155,7 +155,7 @@ func (s *Slots) count(all []v1alpha1.ChangeExecution, v *Verdict, keys ...string
 		case released:
 			s.Released = append(s.Released, x.Spec.Slot)
 		default:
-			s.take(x, keys, &u)
+			s.take(x, x.Spec.Key == key || q != nil && v.continues(x, q), &u)
 		}
 	}
 	slices.Sort(s.Taken)
@@ -163,7 +163,7 @@ func (s *Slots) count(all []v1alpha1.ChangeExecution, v *Verdict, keys ...string
 }
 
 // take counts one execution of the present occurrence.
-func (s *Slots) take(x *v1alpha1.ChangeExecution, keys []string, u *uses) {
+func (s *Slots) take(x *v1alpha1.ChangeExecution, holds bool, u *uses) {
 	u.here++
 	if s.EntryMax == 0 || x.Spec.Entry == s.Entry {
 		u.entry++
@@ -172,7 +172,7 @@ func (s *Slots) take(x *v1alpha1.ChangeExecution, keys []string, u *uses) {
 		}
 	}
 	s.Taken = append(s.Taken, x.Spec.Slot)
-	if slices.Contains(keys, x.Spec.Key) && (s.Held == "" || LowerSlot(x.Spec.Slot, s.Held)) {
+	if holds && x.Spec.Entry == s.Entry && (s.Held == "" || LowerSlot(x.Spec.Slot, s.Held)) {
 		s.Held = x.Spec.Slot
 	}
 }
@@ -189,9 +189,7 @@ func spent(v *Verdict, _ *Query, s *State) string {
 		everywhere++
 		if x.Spec.Occurrence == v.Occurrence {
 			here++
-			name, _, _ := strings.Cut(x.Spec.Entry, "-")
-			name, _, _ = strings.Cut(name, "n") // in every namespace together
-			entries[name]++
+			entries[everywhereNamed(x.Spec.Entry)]++
 		}
 	}
 	apart, left := apart(&v.Window.Spec, entries)
@@ -205,6 +203,16 @@ func spent(v *Verdict, _ *Query, s *State) string {
 		return "it has been used " + times(here, apart)
 	}
 	return ""
+}
+
+// everywhereNamed returns the name of an entry without the namespace in it.
+func everywhereNamed(entry string) string {
+	name, op, _ := strings.Cut(entry, "-")
+	name, _, _ = strings.Cut(name, "n")
+	if op == "" {
+		return name
+	}
+	return name + "-" + op
 }
 
 // Apart returns how often what a window counts apart may be used in all, but for the way back; 0: it counts nothing apart.
@@ -233,8 +241,12 @@ func apart(w *v1alpha1.ChangeWindowSpec, uses map[string]int) (all int, left boo
 		}
 	}
 	for i := range w.Scope.Resources {
-		if r := &w.Scope.Resources[i]; !planned[v1alpha1.Maker{Group: r.Group, Kind: r.Kind, Name: fmt.Sprint(r.Names)}] {
-			tell(fmt.Sprintf("r%d", i), r.Executions)
+		r := &w.Scope.Resources[i]
+		pinned := planned[v1alpha1.Maker{Group: r.Group, Kind: r.Kind, Name: fmt.Sprint(r.Names)}]
+		for _, op := range w.Scope.Operations {
+			if writes := op == v1alpha1.OperationCreate || op == v1alpha1.OperationUpdate; !IsSession(op) && !(pinned && writes) {
+				tell(fmt.Sprintf("r%d-%s", i, strings.ToLower(string(op))), r.Executions)
+			}
 		}
 	}
 	return all, left

@@ -76,7 +76,7 @@ func planned(v *Verdict, q *Query, _ *State) string {
 		return ""
 	}
 	entry := v.entry(q)
-	if entry == nil && q.Custom && !v.countsApart() {
+	if entry == nil && q.Custom && !q.Controls.RequirePlan && !v.countsApart() {
 		return ""
 	}
 	if len(q.Plan.Unpinned) > 0 {
@@ -129,11 +129,13 @@ func pinned(v *Verdict, q *Query) string {
 		}
 		first = cmp.Or(first, why)
 	}
-	if first != "" {
+	switch {
+	case first != "":
 		return first
-	}
-	if q.MustPin {
+	case q.MustPin:
 		return fmt.Sprintf("it does not say for which spec, and this one has digest %s", q.Pin)
+	case v.names(q):
+		return "its plan has no entry for this"
 	}
 	return ""
 }

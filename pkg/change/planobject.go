@@ -1,13 +1,12 @@
 package change
 
 import (
+	"encoding/base64"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
-	"github.com/firebreak-dev/firebreak/pkg/hide"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
 
@@ -24,7 +23,7 @@ func CustomPlan(object map[string]any, templates []*workload.Template, contents 
 	}
 	for key, value := range object {
 		if !slices.Contains([]string{"apiVersion", "kind", "metadata", "status"}, key) {
-			b.object(key, pruned(value))
+			b.object(child("", key), key, value) // an empty selector and none differ
 		}
 	}
 	b.contentOf(templates, contents)
@@ -47,9 +46,28 @@ func ObjectPlan(group, kind string, object map[string]any) *Plan {
 		if part == "labels" || part == "taints" {
 			above, _ = object[map[string]string{"labels": "metadata", "taints": "spec"}[part]].(map[string]any)
 		}
-		b.object(part, normal(key, pruned(above[key])))
+		b.part(part, normal(key, pruned(above[key])))
 	}
 	return b.plan()
+}
+
+// part adds a field of an object that runs nothing. What a ConfigMap holds is pinned as a workload that uses it pins it.
+func (b *builder) part(name string, value any) {
+	values, ok := value.(map[string]any)
+	if name != "data" && name != "binaryData" || !ok || len(values) > maxFields {
+		b.object(name, "", value)
+		return
+	}
+	for key, item := range values {
+		text, _ := item.(string)
+		content := []byte(text)
+		if name == "binaryData" {
+			if raw, err := base64.StdEncoding.DecodeString(text); err == nil {
+				content = raw
+			}
+		}
+		b.content(child(name, key), key, content, true)
+	}
 }
 
 // partsOf returns the fields of a kind that its windows pin: what the boundary, and what a run finds, rest on.
@@ -61,8 +79,10 @@ func partsOf(group, kind string) []string {
 		return []string{"labels"}
 	case "/Node":
 		return []string{"labels", "taints"}
-	case "rbac.authorization.k8s.io/Role", "rbac.authorization.k8s.io/ClusterRole":
-		return []string{"rules", "aggregationRule"}
+	case "rbac.authorization.k8s.io/Role":
+		return []string{"rules"}
+	case "rbac.authorization.k8s.io/ClusterRole":
+		return []string{"rules", "aggregationRule", "labels"} // labels give its rules to others
 	case "rbac.authorization.k8s.io/RoleBinding", "rbac.authorization.k8s.io/ClusterRoleBinding":
 		return []string{"roleRef", "subjects"}
 	}
@@ -92,106 +112,6 @@ func normal(key string, value any) any {
 		return out
 	}
 	return value
-}
-
-// maxFields is how many fields of an object are told apart; one with more is pinned by larger parts. A window holds 512 for each entry.
-const maxFields = 400
-
-// object adds the fields below a path, each by itself if they are not too many.
-func (b *builder) object(path string, value any) {
-	if leaves(value) <= maxFields {
-		b.below(path, "", value)
-		return
-	}
-	of, ok := value.(map[string]any)
-	if !ok {
-		b.say(path, value)
-		return
-	}
-	for key, item := range of {
-		b.say(child(path, key), item)
-	}
-}
-
-// below adds each value of an object: by the key that it stands under, so that credentials are hidden.
-func (b *builder) below(path, key string, value any) {
-	switch v := value.(type) {
-	case nil:
-	case string:
-		b.hidden(path, hide.Value(path, key, v))
-	case map[string]any:
-		if whole(v) {
-			b.say(path, v)
-			return
-		}
-		for k, item := range v {
-			b.below(child(path, k), k, item)
-		}
-	case []any:
-		if words, ok := wordsIn(v); ok {
-			b.say(path, words)
-			return
-		}
-		for i, item := range v {
-			b.below(fmt.Sprintf("%s[%d]", path, i), key, item)
-		}
-	default:
-		b.say(path, v)
-	}
-}
-
-// child returns the path of a field. A key that could be read as a path is quoted, so that no two objects have the same paths.
-func child(path, key string) string {
-	if plainKey.MatchString(key) {
-		return path + "." + key
-	}
-	return fmt.Sprintf("%s[%q]", path, key)
-}
-
-var plainKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
-
-// whole reports whether an object says one thing together: a name and its value, or nothing.
-func whole(v map[string]any) bool {
-	_, name := v["name"]
-	_, value := v["value"]
-	_, from := v["valueFrom"]
-	return len(v) == 0 || name && (value || from)
-}
-
-func wordsIn(list []any) ([]string, bool) {
-	out := make([]string, len(list))
-	for i, item := range list {
-		s, ok := item.(string)
-		if !ok {
-			return nil, false
-		}
-		out[i] = s
-	}
-	return out, true
-}
-
-// leaves counts the fields that below would add.
-func leaves(value any) int {
-	n := 0
-	switch v := value.(type) {
-	case map[string]any:
-		if whole(v) {
-			return 1
-		}
-		for _, item := range v {
-			n += leaves(item)
-		}
-		return n
-	case []any:
-		if _, ok := wordsIn(v); ok {
-			return 1
-		}
-		for _, item := range v {
-			n += leaves(item)
-		}
-		return n
-	}
-	return 1
 }
 
 // contentOf pins the ConfigMaps that templates use.

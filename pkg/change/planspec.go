@@ -77,7 +77,7 @@ func WithoutSpec(w *v1alpha1.ChangeWindowSpec, boundary bool) []v1alpha1.ScopedR
 		must := PinsSpec(r.Group, r.Kind) || boundary && Pins(r.Group, r.Kind)
 		return !must || !slices.ContainsFunc(r.Names, func(name v1alpha1.Glob) bool {
 			return strings.ContainsAny(string(name), "*?") || w.Plan == nil || !slices.ContainsFunc(w.Plan.Workloads, func(p v1alpha1.PlannedWorkload) bool {
-				return p.Group == r.Group && p.Kind == r.Kind && slices.Contains(p.Names, name)
+				return p.Group == r.Group && p.Kind == r.Kind && p.MadeBy == nil && !p.Rollback && slices.Contains(p.Names, name)
 			})
 		})
 	})
@@ -89,7 +89,7 @@ func specDiffers(v *Verdict, e *v1alpha1.PlannedWorkload, q *Query) string {
 		return ""
 	}
 	if q.Spec == nil || len(e.Fields) == 0 {
-		return fmt.Sprintf("it was approved for the spec with digest %s, and this one has %s", e.Digest, cmp.Or(q.Pin, "none"))
+		return fmt.Sprintf("it was approved with digest %s, and this one has %s", e.Digest, cmp.Or(q.Pin, "none"))
 	}
 	v.Differences = Differences(e, q.Spec)
 	return differing(v.Differences)

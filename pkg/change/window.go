@@ -50,6 +50,8 @@ type Query struct {
 	Spec *Plan
 	// Deadline is the activeDeadlineSeconds of a Job; it is 0 if the Job has none.
 	Deadline time.Duration
+	// candidate is true while windows are looked for whose executions and ConfigMaps must be read: the plan is not known then.
+	candidate bool
 	// Continues is the key of the execution that started the run which is changed; it is empty for anything else. A window that started it
 	// permits such a change as part of the same execution, if it leads to what the window pins.
 	Continues string
@@ -177,7 +179,7 @@ const outOfScope = "its scope does not include this"
 func scope(v *Verdict, q *Query, _ *State) string {
 	w := v.Window
 	const out = outOfScope
-	if len(q.Operations) == 0 || !inNamespace(w, q) || len(q.Under) > 0 && !slices.Contains(q.Under, w.UID) {
+	if len(q.Operations) == 0 || !inNamespace(w, q) || len(q.Under) > 0 && !slices.Contains(q.Under, w.UID) && !slices.Contains(q.Under, types.UID(Ledger(w))) {
 		return out
 	}
 	for _, op := range q.Operations {
@@ -193,14 +195,24 @@ func scope(v *Verdict, q *Query, _ *State) string {
 	return out
 }
 
-// mayGoBack reports whether an operation is the way back that a window pins. A query without a plan asks whether the window has one.
+// mayGoBack reports whether an operation is the way back that a window pins, or, for a candidate, whether the window has one.
 func (v *Verdict) mayGoBack(op v1alpha1.Operation, q *Query) bool {
-	return op == v1alpha1.OperationUpdate && (v.wayBack(q) || q.Plan == nil && slices.ContainsFunc(v.entries(q), func(e *v1alpha1.PlannedWorkload) bool { return e.Rollback }))
+	return op == v1alpha1.OperationUpdate && (v.wayBack(q) || q.candidate && slices.ContainsFunc(v.entries(q), func(e *v1alpha1.PlannedWorkload) bool { return e.Rollback }))
 }
 
 // mayContinue reports whether an operation changes a run that may have been started under the window.
 func (v *Verdict) mayContinue(op v1alpha1.Operation, q *Query) bool {
 	return op == v1alpha1.OperationUpdate && q.Continues != "" && slices.Contains(v.Window.Spec.Scope.Operations, v1alpha1.OperationCreate)
+}
+
+// continues reports whether a query changes the run that an execution started, and leads to the plan that was admitted then. Without a plan nothing
+// is pinned, so each change is an execution of its own.
+func (v *Verdict) continues(x *v1alpha1.ChangeExecution, q *Query) bool {
+	if q.Continues == "" || x.Spec.Key != q.Continues || x.Released() || q.Plan == nil || v.Window.Spec.Plan == nil {
+		return false
+	}
+	p := q.Plan.By(x.Spec.Digest)
+	return p != nil && p.Digest == x.Spec.Digest
 }
 
 // continued refuses a window that permits the operation only for a run that it started, if it did not start this one.
@@ -210,7 +222,7 @@ func continued(v *Verdict, q *Query, s *State) string {
 			continue
 		}
 		if !slices.ContainsFunc(s.Executions, func(x v1alpha1.ChangeExecution) bool {
-			return Counts(v.Window, &x) && x.Spec.Key == q.Continues && !x.Released()
+			return Counts(v.Window, &x) && x.Spec.Key == q.Continues && !x.Released() && q.Plan != nil && v.Window.Spec.Plan != nil
 		}) {
 			return outOfScope
 		}
@@ -279,7 +291,7 @@ func inForce(v *Verdict, q *Query, _ *State) string {
 func subject(v *Verdict, q *Query, state *State) string {
 	s := &v.Window.Spec
 	switch {
-	case q.MadeBy != nil && s.Type == v1alpha1.WindowEmergency && !v.made(q.MadeBy, state):
+	case q.MadeBy != nil && s.Type == v1alpha1.WindowEmergency && !v.made(q.MadeBy, q.Namespace, state):
 		return fmt.Sprintf("an emergency covers what its requester does and what that makes, not the schedule of %s %q", q.MadeBy.Kind, q.MadeBy.Name)
 	case q.Requester.Controller:
 		return ""
@@ -295,11 +307,12 @@ func subject(v *Verdict, q *Query, state *State) string {
 	return fmt.Sprintf("%s is not among its subjects", q.Requester.Username)
 }
 
-// made reports whether a window was used to write an object.
-func (v *Verdict) made(m *v1alpha1.Maker, s *State) bool {
+// made reports whether a window was used to write an object in a namespace.
+func (v *Verdict) made(m *v1alpha1.Maker, namespace string, s *State) bool {
 	return slices.ContainsFunc(s.Executions, func(x v1alpha1.ChangeExecution) bool {
 		o := x.Spec.Object
-		return Counts(v.Window, &x) && !x.Released() && o.Group == m.Group && o.Kind == m.Kind && o.Name == m.Name
+		wrote := x.Spec.Operation == v1alpha1.OperationCreate || x.Spec.Operation == v1alpha1.OperationUpdate
+		return x.Spec.Window.UID == v.Window.UID && !x.Released() && wrote && o.Group == m.Group && o.Kind == m.Kind && o.Name == m.Name && o.Namespace == namespace
 	})
 }
 
@@ -379,7 +392,11 @@ func Candidates(queries []*Query, s *State) []*v1alpha1.ChangeWindow {
 	var out []*v1alpha1.ChangeWindow
 	for i := range s.Windows {
 		v := &Verdict{Window: &s.Windows[i]}
-		if slices.ContainsFunc(queries, func(q *Query) bool { return scope(v, q, s) == "" }) {
+		if slices.ContainsFunc(queries, func(q *Query) bool {
+			asked := *q
+			asked.candidate = true
+			return scope(v, &asked, s) == ""
+		}) {
 			out = append(out, &s.Windows[i])
 		}
 	}

@@ -196,16 +196,16 @@ func TestPinned(t *testing.T) {
 		"the spec that was approved": {reason: "it is the same", window: pins("production", digest("a")), ask: asked(true), stage: change.Covers},
 		"another spec": {
 			reason: "the approver saw another spec", window: pins("production", digest("b")), ask: asked(true),
-			stage: change.PlanDiffers, why: "it was approved for the spec with digest " + digest("b") + ", and this one has " + digest("a"),
+			stage: change.PlanDiffers, why: "it was approved with digest " + digest("b") + ", and this one has " + digest("a"),
 		},
 		"another spec, where none must be pinned": {
 			reason: "the window pins it all the same", window: pins("production", digest("b")), ask: asked(false),
-			stage: change.PlanDiffers, why: "it was approved for the spec with digest " + digest("b") + ", and this one has " + digest("a"),
+			stage: change.PlanDiffers, why: "it was approved with digest " + digest("b") + ", and this one has " + digest("a"),
 		},
 		"a pattern of names": {reason: "a pattern approves the spec of no object by its name", window: pins("prod*", digest("a")), ask: asked(true), stage: change.PlanDiffers, why: unsaid},
 		"a pattern of names, where none must be pinned": {
 			reason: "a pattern pins every object that it matches", window: pins("prod*", digest("b")), ask: asked(false),
-			stage: change.PlanDiffers, why: "it was approved for the spec with digest " + digest("b") + ", and this one has " + digest("a"),
+			stage: change.PlanDiffers, why: "it was approved with digest " + digest("b") + ", and this one has " + digest("a"),
 		},
 		"another name": {reason: "it pins another object", window: pins("staging", digest("a")), ask: asked(true), stage: change.PlanDiffers, why: unsaid},
 		"another name, where none must be pinned": {reason: "it pins another object, and any spec may be written", window: pins("staging", digest("b")), ask: asked(false), stage: change.Covers},

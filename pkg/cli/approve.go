@@ -160,7 +160,7 @@ func (e *env) notRejected(ctx context.Context, c client.Client, w *v1alpha1.Chan
 	if counted.RejectComment != "" {
 		why = fmt.Sprintf(" (%q)", counted.RejectComment)
 	}
-	return fmt.Errorf("%s rejected it%s, and a rejection outweighs every approval; whoever still wants the change requests another window", plain(counted.RejectedBy), plain(why))
+	return fmt.Errorf("%s rejected it%s, and a rejection outweighs every approval; request another window if the change is still wanted", plain(counted.RejectedBy), plain(why))
 }
 
 // confirm asks the approver to type the environment: people who type a name notice what they overlooked when they read it.

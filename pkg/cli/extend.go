@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
 )
 
 func (e *env) extend() *cobra.Command {
@@ -64,6 +65,9 @@ func extended(old *v1alpha1.ChangeWindow, now time.Time, duration time.Duration,
 	w := &v1alpha1.ChangeWindow{ObjectMeta: metav1.ObjectMeta{Namespace: old.Namespace}, Spec: *old.Spec.DeepCopy()}
 	from, to := metav1.NewTime(now), metav1.NewTime(now.Add(duration))
 	w.Spec.Schedule.Start, w.Spec.Schedule.End = &from, &to
+	if by := old.Spec.RequestedBy; by != nil && old.Spec.Subjects.Empty() {
+		w.Spec.Subjects = requesterOf(by) // whoever extends it, it stays theirs
+	}
 	w.Spec.RequestedBy, w.Spec.Reason = nil, reason
 	if w.Spec.Extends == nil {
 		w.Spec.Extends = &v1alpha1.LocalReference{Name: old.Name, UID: string(old.UID)}
@@ -71,6 +75,14 @@ func extended(old *v1alpha1.ChangeWindow, now time.Time, duration time.Duration,
 	base, _, _ := strings.Cut(old.Name, "-until-")
 	w.Name = fmt.Sprintf("%s-until-%s", base, to.UTC().Format("20060102-150405"))
 	return w
+}
+
+// requesterOf returns the subjects of a window that only its requester may use.
+func requesterOf(by *v1alpha1.Stamp) v1alpha1.Subjects {
+	if ns, name, machine := estate.ServiceAccount(by.Username); machine {
+		return v1alpha1.Subjects{ServiceAccounts: []v1alpha1.ServiceAccountGlob{v1alpha1.ServiceAccountGlob(ns + "/" + name)}}
+	}
+	return v1alpha1.Subjects{Users: []v1alpha1.Glob{v1alpha1.Glob(by.Username)}}
 }
 
 func (e *env) closeWindow() *cobra.Command {
@@ -91,7 +103,7 @@ func (e *env) closeWindow() *cobra.Command {
 			if err := c.Delete(cmd.Context(), w, client.Preconditions{UID: &w.UID}); err != nil {
 				return fmt.Errorf("close the window: %w", err)
 			}
-			_, err = fmt.Fprintf(e.Out, "changewindow.firebreak.dev/%s closed; it was used %d times\n", w.Name, w.Status.Executions.Count)
+			_, err = fmt.Fprintf(e.Out, "changewindow.firebreak.dev/%s closed; what was admitted under it goes on\n", w.Name)
 			return err
 		},
 	}

@@ -59,24 +59,42 @@ func (p *planner) include(ctx context.Context, u *unstructured.Unstructured) err
 		return err
 	case !planned(p.w.Spec.Scope.Operations), !runs && !change.Pins(gk.Group, gk.Kind):
 		return nil
-	case !runs:
-		of := change.ObjectPlan(gk.Group, gk.Kind, u.Object)
+	}
+	places, err := p.places(u)
+	if err != nil {
+		return err
+	}
+	of := change.ObjectPlan(gk.Group, gk.Kind, u.Object)
+	if !runs {
 		p.add(v1alpha1.PlannedWorkload{ScopedResource: r, Digest: of.Digest, Fields: of.Fields})
-		return p.wayBack(ctx, r, u, of, u.GetNamespace())
 	}
-	opens := opened(p.w)
-	if ns := u.GetNamespace(); ns != "" {
-		if !slices.Contains(opens, ns) {
-			return fmt.Errorf("%s %q lies in namespace %q, and the window opens %s; use -n %s", gk.Kind, name, ns, strings.Join(opens, ", "), ns)
+	for _, ns := range places {
+		if runs {
+			err = p.workload(ctx, r, u, ns)
+		} else {
+			err = p.wayBack(ctx, r, u, of, ns)
 		}
-		opens = []string{ns}
-	}
-	for _, ns := range opens {
-		if err := p.workload(ctx, r, u, ns); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// places returns the namespaces in which an object of a manifest is meant: its own, or those that the window opens; one without a name for an
+// object that lies in none.
+func (p *planner) places(u *unstructured.Unstructured) ([]string, error) {
+	opens, ns := opened(p.w), u.GetNamespace()
+	gk := u.GroupVersionKind().GroupKind()
+	switch {
+	case slices.Contains([]string{"Namespace", "Node", "ClusterRole", "ClusterRoleBinding"}, gk.Kind), change.PinsSpec(gk.Group, gk.Kind):
+		return []string{""}, nil
+	case ns == "":
+		return opens, nil
+	case !slices.Contains(opens, ns):
+		return nil, fmt.Errorf("%s %q lies in namespace %q, and the window opens %s; use -n %s", gk.Kind, u.GetName(), ns, strings.Join(opens, ", "), ns)
+	}
+	return []string{ns}, nil
 }
 
 // opened returns the namespaces that a window opens.
@@ -119,8 +137,8 @@ func (p *planner) wayBack(ctx context.Context, r v1alpha1.ScopedResource, u *uns
 	case err != nil:
 		fmt.Fprintf(p.ErrOut, "The window pins no way back of %s %q: %v.\n", gk.Kind, u.GetName(), err)
 		return nil
-	case why != "":
-		return nil // it is new
+	case why != "" || now == nil:
+		return nil // it is new, or pins nothing yet
 	case len(now.Unpinned) > 0:
 		fmt.Fprintf(p.ErrOut, "The window pins no way back of %s %q: what is stored names an image by tag alone, %s.\n", gk.Kind, u.GetName(), strings.Join(now.Unpinned, ", "))
 		return nil

@@ -139,6 +139,9 @@ func (e *env) window(ctx context.Context, c client.Client, ns string, docs []doc
 			Scope: v1alpha1.Scope{Clusters: o.clusters},
 		},
 	}
+	if o.within < 0 {
+		return nil, errors.New("--rollback-within is a time from 0 on")
+	}
 	if len(o.namespaces) > 0 {
 		if len(o.clusters) == 0 {
 			return nil, errors.New("--for-namespace needs --for-cluster: a window in Firebreak's own namespace names its clusters")

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -38,6 +39,9 @@ func (o *when) flags(cmd *cobra.Command) {
 
 // set writes the schedule and the fields that depend on it into a window, and returns the suffix of its name.
 func (o *when) set(spec *v1alpha1.ChangeWindowSpec, e *env) (suffix string, err error) {
+	if o.executions < 0 || o.maxExecutions < 0 {
+		return "", errors.New("--executions and --max-executions are numbers from 1 on")
+	}
 	if o.cron == "" {
 		start, err := e.instant("--start", o.start)
 		if err != nil {

@@ -36,16 +36,20 @@ const (
 
 // Start runs until the context ends.
 func (k *RecordKeeper) Start(ctx context.Context) error {
-	t := time.NewTicker(sweepRecords)
-	defer t.Stop()
 	for {
-		if err := k.sweep(ctx); err != nil && ctx.Err() == nil {
+		wait := sweepRecords
+		switch err := k.sweep(ctx); {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
 			k.log.Error(err, "could not delete old records")
+		case k.memory.Estate() == nil:
+			wait = time.Minute // it is not compiled yet
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-t.C:
+		case <-time.After(wait):
 		}
 	}
 }

@@ -184,7 +184,14 @@ func (c *Controls) tighten(o *Controls) {
 	default:
 		c.AlsoApprovers = append(slices.Clone(c.AlsoApprovers), o.Approvers)
 	}
-	c.RequiredFrom = append(slices.Clone(c.RequiredFrom), o.RequiredFrom...)
+	c.RequiredFrom = slices.Clone(c.RequiredFrom)
+	for _, q := range o.RequiredFrom {
+		if i := slices.IndexFunc(c.RequiredFrom, func(p v1alpha1.GroupQuorum) bool { return p.Group == q.Group }); i >= 0 {
+			c.RequiredFrom[i].Approvals = max(1, c.RequiredFrom[i].Approvals, q.Approvals)
+		} else {
+			c.RequiredFrom = append(c.RequiredFrom, q)
+		}
+	}
 	c.AutomatedRequesters = intersect(c.AutomatedRequesters, o.AutomatedRequesters)
 	c.ApprovalValidity = min(c.ApprovalValidity, o.ApprovalValidity)
 	c.StandardApprovalValidity = min(c.StandardApprovalValidity, o.StandardApprovalValidity)

@@ -14,9 +14,9 @@ func Hidden(text string) bool { return strings.Contains(text, markBegin) }
 
 const markBegin, markEnd = "(hidden, sha256 ", ")"
 
-// literal takes the sign out of what is written like a mark, so that nothing but a credential has one.
+// literal takes the sign out of what is written like a mark, so that nothing but a credential has one, and no two texts become the same.
 func literal(text string) string {
-	return strings.ReplaceAll(text, markBegin, "(written: hidden, sha256 ")
+	return strings.NewReplacer(markBegin, "(written: hidden, sha256 ", "(written: ", "(written: written: ").Replace(text)
 }
 
 // markOf returns what stands in the place of a credential. place is where it stood: equal passwords in two places have different digests.
@@ -63,34 +63,74 @@ func Text(place, text string) string {
 
 // JSON hides what is secret in the texts of a JSON value: each by the key that it stands under, or by the name beside it, as in a list of
 // headers. It hides a text that is not JSON completely.
-func JSON(place string, raw []byte) any {
+func JSON(place string, raw []byte) any { return Named(place, "", raw) }
+
+// Named does the same with a value that stands under a name.
+func Named(place, name string, raw []byte) any {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	var tree any
 	if d.Decode(&tree) != nil {
 		return markOf(place, string(raw))
 	}
-	return walk(place, "", tree)
+	return walk(place, name, tree)
 }
 
 func walk(place, name string, v any) any {
 	switch v := v.(type) {
 	case string:
 		return Value(place, name, v)
+	case json.Number:
+		if Names(name) {
+			return markOf(place, v.String())
+		}
 	case []any:
+		if words := wordsIn(v); len(words) > 0 && !Names(name) {
+			return Words(place, words)
+		}
 		for i := range v {
 			v[i] = walk(place, name, v[i])
 		}
 	case map[string]any:
-		beside, named := v["name"].(string)
-		for k := range v {
-			if name = k; k == "value" && named {
-				name = beside
-			}
-			v[k] = walk(place+"."+k, name, v[k])
-		}
+		return walkObject(place, v)
 	}
 	return v
+}
+
+// walkObject hides what is secret in an object: by its keys, by the name or key beside a value, and in the words of a command with its
+// arguments.
+func walkObject(place string, v map[string]any) any {
+	beside, named := v["name"].(string)
+	if key, ok := v["key"].(string); ok && !named {
+		beside, named = key, true
+	}
+	command, _ := v["command"].([]any)
+	list, _ := v["args"].([]any)
+	if words, args := wordsIn(command), wordsIn(list); len(words) > 0 && len(args) > 0 {
+		hidden := Words(place+".args", append(words, args...))
+		v["command"], v["args"] = hidden[:len(words)], hidden[len(words):]
+	}
+	for k := range v {
+		name := k
+		if k == "value" && named {
+			name = beside
+		}
+		v[k] = walk(place+"."+k, name, v[k])
+	}
+	return v
+}
+
+// wordsIn returns the words of a list; nil: it holds something else.
+func wordsIn(list []any) []string {
+	out := make([]string, len(list))
+	for i, item := range list {
+		s, ok := item.(string)
+		if !ok {
+			return nil
+		}
+		out[i] = s
+	}
+	return out
 }
 
 // Words hides what is secret in the words of a command.

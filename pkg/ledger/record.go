@@ -31,7 +31,7 @@ func (l *Ledger) Write(ctx context.Context, spec *v1alpha1.ChangeRecordSpec, ask
 		Spec:       *spec,
 	}
 	if err := l.client.Create(ctx, r); err != nil && !apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("record that %s: %w", spec.Message, err)
+		return fmt.Errorf("keep the record %q: %w", spec.Message, err)
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ func TestRecords(t *testing.T) {
 	}
 	s, l := opened()
 	s.Set(apistore.Unwritten)
-	if err := l.Write(t.Context(), &lifted, "a", hour); err == nil || err.Error() != "record that lifted it: connection reset by peer" {
+	if err := l.Write(t.Context(), &lifted, "a", hour); err == nil || err.Error() != `keep the record "lifted it": connection reset by peer` {
 		t.Errorf("%v", err)
 	}
 }

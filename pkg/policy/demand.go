@@ -162,7 +162,7 @@ func (c *PreparedRequest) question(together []*Demand) *change.Query {
 	if c.isKind(jobKind()) && c.new != nil {
 		c.jobQuery(q)
 	}
-	if c.isKind(jobKind(), podKind()) && c.req.Operation == Update && c.req.SubResource == "" && c.old != nil {
+	if c.isKind(jobKind(), podKind()) && c.req.Operation == Update && c.req.SubResource == "" && c.old != nil && !c.startsAnew() {
 		q.Continues = string(c.old.meta.UID)
 	}
 	q.Custom = c.new != nil && c.new.work == nil && c.writesCustom()
@@ -173,6 +173,12 @@ func (c *PreparedRequest) question(together []*Demand) *change.Query {
 		q.Under = append(q.Under, d.Under...)
 	}
 	return q
+}
+
+// startsAnew reports whether a Job is resumed that may have run before: resuming it starts its Pods again. Only one that was created suspended, and
+// never changed, has run nothing.
+func (c *PreparedRequest) startsAnew() bool {
+	return c.new != nil && c.new.work != nil && c.old.work != nil && c.old.work.Wanted == 0 && c.new.work.Wanted > 0 && c.old.meta.Generation > 1
 }
 
 // madePlan is the plan of a request, and the ConfigMaps that it was made with.
@@ -212,7 +218,11 @@ func (c *PreparedRequest) plan(s *change.State) *change.Plan {
 func (c *PreparedRequest) planWith(contents change.Contents) *change.Plan {
 	switch work := c.new.work; {
 	case work == nil:
-		return change.CustomPlan(c.new.generic(), c.templates(), contents)
+		var tree map[string]any
+		if kjson.UnmarshalCaseSensitivePreserveInts(c.new.raw, &tree) != nil { // a large number is not rounded
+			tree = c.new.generic()
+		}
+		return change.CustomPlan(tree, c.templates(), contents)
 	case c.req.SubResource == ephemeralContainers:
 		return change.PlanOf(workload.Debuggers(work, c.before()), contents)
 	default:

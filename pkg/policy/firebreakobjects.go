@@ -67,6 +67,9 @@ func unmarshalOwn[T any](o *object) (*T, error) {
 // ownWindow names the window that an approval is about, which must be read live before the approval can be judged. The names are empty if
 // there is nothing to read.
 func (c *PreparedRequest) ownWindow() (namespace, name string) {
+	if w := c.own.window; w != nil && c.req.Operation == Create && w.Spec.Extends != nil {
+		return c.req.Namespace, w.Spec.Extends.Name
+	}
 	a := c.own.approval
 	if c.req.Operation == Delete {
 		if a = c.own.oldApproval; a != nil && a.Spec.Decision != v1alpha1.DecisionReject {
@@ -124,7 +127,7 @@ func (c *PreparedRequest) validateOwn(s *change.State) field.ErrorList {
 	case c.req.Operation != Create:
 		return nil // the other specs are immutable: the CRDs see to it
 	case o.window != nil:
-		return c.validateWindow(o.window)
+		return c.validateWindow(o.window, s)
 	case o.approval != nil:
 		return c.validateApproval(o.approval, s)
 	case o.freeze != nil:

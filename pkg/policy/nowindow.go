@@ -68,8 +68,11 @@ func (c *PreparedRequest) noWindow(j *Judgement, d *Demand) (why, remedy string)
 // haveApproved says how to have the nearest window approved, by as many approvers as are missing.
 func (a *windowAnswer) haveApproved(missing int) string {
 	w := a.nearest.Window
-	return fmt.Sprintf("have window %q approved by %s: kubectl firebreak approve %s -n %s", w.Name,
-		a.query.Approvers(missing, w.Spec.RequestedBy.Username), w.Name, w.Namespace)
+	who := a.query.Approvers(missing, w.Spec.RequestedBy.Username)
+	if lacks := a.nearest.Approvals.Lacks; len(lacks) > 0 {
+		who += ", including " + strings.Join(lacks, " and ")
+	}
+	return fmt.Sprintf("have window %q approved by %s: kubectl firebreak approve %s -n %s", w.Name, who, w.Name, w.Namespace)
 }
 
 // windowNamespace returns the namespace in which a window for the request would lie.

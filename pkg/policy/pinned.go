@@ -18,6 +18,7 @@ func (c *PreparedRequest) knownRuns() {
 	if len(all) == 0 {
 		return
 	}
+	slices.SortStableFunc(all, func(a, b v1alpha1.ChangeExecution) int { return b.CreationTimestamp.Compare(a.CreationTimestamp.Time) }) // the latest first
 	if !c.req.Facts.RunsRead {
 		m := Missing{}
 		for i := range all[:min(len(all), maxRuns)] {
@@ -44,14 +45,17 @@ func pinnedDemand(c *PreparedRequest) *Demand {
 	}
 	d := &Demand{Why: c.whyPinned(), Environments: c.Production(), Operation: c.operation()}
 	for _, x := range c.runs {
-		d.Under = append(d.Under, x.Spec.Window.UID)
+		if len(d.Under) == 0 || !slices.Contains(d.Under, x.Spec.Window.UID) {
+			d.Under = append(d.Under, x.Spec.Window.UID)
+		}
 	}
+	d.Barred = len(d.Under) > 1 // no one window permits it for runs of several
 	return d
 }
 
 func (c *PreparedRequest) whyPinned() string {
 	x := &c.runs[0].Spec
-	return fmt.Sprintf("%s %q was approved with its present content, in window %q, and has not ended", x.Object.Kind, x.Object.Name, x.Window.Name)
+	return fmt.Sprintf("%s %q was approved in window %q with the present content of this ConfigMap, and has not ended", x.Object.Kind, x.Object.Name, x.Window.Name)
 }
 
 // pinnedFinding objects to the change of what a run was approved with, until the run has ended.

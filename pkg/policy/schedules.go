@@ -42,7 +42,7 @@ func (c *PreparedRequest) uncoveredRuns(j *Judgement) []Finding {
 		return nil
 	}
 	return []Finding{{
-		Rule: v1alpha1.RuleChangeWindowRequired, Action: v1alpha1.ActionWarn, Environment: prod[0].Name,
+		Rule: v1alpha1.RuleChangeWindowRequired, Class: ChangeControl, Action: v1alpha1.ActionWarn, Environment: prod[0].Name,
 		Message: fmt.Sprintf("each run that its schedule starts is maintenance in %s, since %s, and no window that recurs has them in scope: they will be refused", named(prod), why),
 		Remedy:  fmt.Sprintf("request a window for them: kubectl firebreak request -f MANIFEST -n %s --cron SCHEDULE --time-zone ZONE --valid-until TIME", c.req.Namespace),
 	}}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,6 +39,10 @@ func (c *PreparedRequest) validPlan(path *field.Path, w *v1alpha1.ChangeWindow, 
 func validEntry(path *field.Path, p *v1alpha1.PlannedWorkload) field.ErrorList {
 	runs := workload.HasTemplate(schema.GroupKind{Group: p.Group, Kind: p.Kind})
 	switch digest := path.Child("digest"); {
+	case p.MadeBy != nil && (p.Group != "batch" || p.Kind != "Job" || p.MadeBy.Group != "batch" || p.MadeBy.Kind != "CronJob"):
+		return field.ErrorList{field.Invalid(path.Child("madeBy"), p.MadeBy.Kind+" "+p.MadeBy.Name, "is for the Jobs that the schedule of a CronJob starts, and for nothing else")}
+	case p.MadeBy != nil && p.Rollback:
+		return field.ErrorList{field.Forbidden(path.Child("rollback"), "what a schedule starts has no way back")}
 	case runs && !strings.HasPrefix(p.Digest, change.PlanVersion+":"):
 		return field.ErrorList{field.Invalid(digest, p.Digest, fmt.Sprintf(
 			"is of another algorithm than %s, which pins all that decides what runs; request the window with kubectl firebreak of this version", change.PlanVersion))}
@@ -51,16 +56,46 @@ func validEntry(path *field.Path, p *v1alpha1.PlannedWorkload) field.ErrorList {
 // validWayBack checks that only a window that opens once has a way back, and that the way back stays open for no longer than a window may.
 func validWayBack(spec *field.Path, w *v1alpha1.ChangeWindow, controls *estate.Controls) field.ErrorList {
 	path, within := spec.Child("rollbackWithin"), w.Spec.RollbackWithin
-	if w.Spec.Extends != nil && w.Spec.Schedule.Recurrence != nil {
-		return field.ErrorList{field.Forbidden(spec.Child("extends"), "a window that recurs opens again by itself, and goes on for no other")}
+	first := -1
+	if w.Spec.Plan != nil {
+		first = slices.IndexFunc(w.Spec.Plan.Workloads, func(p v1alpha1.PlannedWorkload) bool { return p.Rollback })
 	}
-	has := w.Spec.Plan != nil && slices.ContainsFunc(w.Spec.Plan.Workloads, func(p v1alpha1.PlannedWorkload) bool { return p.Rollback })
+	has := first >= 0
+	if has {
+		path = spec.Child("plan", "workloads").Index(first).Child("rollback")
+	}
 	switch {
+	case within != nil && !has:
+		return field.ErrorList{field.Forbidden(path, "no entry of the plan is a way back")}
 	case (has || within != nil) && w.Spec.Type != v1alpha1.WindowNormal && w.Spec.Type != "":
 		return field.ErrorList{field.Forbidden(path, fmt.Sprintf("a window of type %s has no way back: it opens again, or pins nothing", w.Spec.Type))}
 	case within != nil && within.Duration > controls.MaxWindowDuration:
 		return field.ErrorList{field.Invalid(path, within.Duration.String(), fmt.Sprintf(
 			"the way back would stay open for longer than the %s that the environment allows a window", change.Short(controls.MaxWindowDuration)))}
+	}
+	return nil
+}
+
+// validExtends checks that a window goes on only for one that exists, and for what that one is for: what was used up of it is told by the place
+// in its plan.
+func validExtends(path *field.Path, w *v1alpha1.ChangeWindow, s *change.State) field.ErrorList {
+	of := w.Spec.Extends
+	if of == nil {
+		return nil
+	}
+	if w.Spec.Schedule.Recurrence != nil {
+		return field.ErrorList{field.Forbidden(path, "a window that recurs opens again by itself, and goes on for no other")}
+	}
+	i := slices.IndexFunc(s.Windows, func(o v1alpha1.ChangeWindow) bool {
+		return o.Namespace == w.Namespace && o.Name == of.Name && string(o.UID) == of.UID && o.Spec.Extends == nil
+	})
+	if i < 0 {
+		return field.ErrorList{field.NotFound(path, of.Name)}
+	}
+	old := &s.Windows[i].Spec
+	if old.Type != w.Spec.Type || old.Environment != w.Spec.Environment || !reflect.DeepEqual(old.Scope, w.Spec.Scope) || !reflect.DeepEqual(old.Plan, w.Spec.Plan) ||
+		!reflect.DeepEqual(old.MaxExecutions, w.Spec.MaxExecutions) {
+		return field.ErrorList{field.Invalid(path, of.Name, "is a window for something else: type, environment, scope, plan and maxExecutions of both are the same")}
 	}
 	return nil
 }

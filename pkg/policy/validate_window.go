@@ -13,7 +13,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/schedule"
 )
 
-func (c *PreparedRequest) validateWindow(w *v1alpha1.ChangeWindow) field.ErrorList {
+func (c *PreparedRequest) validateWindow(w *v1alpha1.ChangeWindow, s *change.State) field.ErrorList {
 	spec := field.NewPath("spec")
 	env, ok := c.est.Environment(w.Spec.Environment)
 	if !ok {
@@ -27,6 +27,7 @@ func (c *PreparedRequest) validateWindow(w *v1alpha1.ChangeWindow) field.ErrorLi
 	errs = append(errs, c.validPlace(w, env)...)
 	errs = append(errs, c.validSchedule(spec.Child("schedule"), w, env.Controls)...)
 	errs = append(errs, c.validPlan(spec.Child("plan"), w, env.Controls)...)
+	errs = append(errs, validExtends(spec.Child("extends"), w, s)...)
 	errs = append(errs, validWayBack(spec, w, env.Controls)...)
 	if env.Controls.RequireRollback && w.Spec.Rollback == "" {
 		errs = append(errs, field.Required(spec.Child("rollback"), fmt.Sprintf("environment %q requires that a window says how it is undone", env.Name)))

@@ -155,6 +155,7 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 	runnables = append(runnables,
 		controller.NewUseMarker(p.memory, p.direct, log.WithName("marker")),
 		controller.NewReservationSettler(p.memory, p.direct, log.WithName("settler")),
+		controller.NewRecordKeeper(p.memory, p.direct, p.opts.Namespace, log.WithName("records")),
 		controller.NewUnreviewed(p.memory, p.mgr.GetClient(), ctrlmetrics.Registry, log.WithName("emergencies")),
 		registered,
 		newExpiry(p.opts.CertDir, ctrlmetrics.Registry, log.WithName("certificate")),

@@ -156,7 +156,7 @@ func TestWordsAboutApprovals(t *testing.T) {
 		t.Fatalf("%v %s", err, out)
 	}
 	if out, err := plugin(t, stage.SecondSRE, "approve", "refused-w", "-n", "payments", "--yes"); err == nil ||
-		!strings.Contains(out, `robin rejected it ("not on a Friday"), and a rejection outweighs every approval; whoever still wants the change requests another window`) {
+		!strings.Contains(out, `robin rejected it ("not on a Friday"), and a rejection outweighs every approval; request another window if the change is still wanted`) {
 		t.Errorf("%v %s, want no approval after a rejection", err, out)
 	}
 }

@@ -209,7 +209,7 @@ func locked(t *testing.T, script func(text string) string) {
 			out, err := kubectl(t, append(change, "--dry-run=server")...)
 			return err != nil || strings.Contains(out, "has not ended")
 		})
-		if out, err := kubectl(t, change...); err == nil || !strings.Contains(out, `wait until Job "orders-index" has ended, or delete it first (PlanMismatch: Job "orders-index" was approved with its present content, in window "reindex-w", and has not ended`) {
+		if out, err := kubectl(t, change...); err == nil || !strings.Contains(out, `wait until Job "orders-index" has ended, or delete it first (PlanMismatch: Job "orders-index" was approved in window "reindex-w" with the present content of this ConfigMap, and has not ended`) {
 			t.Errorf("%v %s, want the ConfigMap of a run kept", err, out)
 		}
 	}

@@ -251,7 +251,7 @@ func isWeakenedUnderAWindow(t *testing.T) {
 	// Only the approved plan is executed: values other than the approved ones wait.
 	upgrade(t, more, sandbox, `environments.production.enforcement={"rules":{"PlacementAcrossTiers":"Audit"}}`)
 	approves(t, "weaker")
-	says(t, `window "weaker" does not permit it, since it was approved for the spec with digest v1:sha256:`)
+	says(t, `window "weaker" does not permit it, since it was approved with digest v1:sha256:`)
 	upgrade(t, more, sandbox, weaker)
 	await.True(t, "it is weakened", func() bool {
 		return environment(t, "production").Spec.Enforcement.Rules[v1alpha1.RulePlacementAcrossTiers] == v1alpha1.ActionWarn
