@@ -103,7 +103,7 @@ func firebreak(hosts, changes int) http.Handler {
 	}
 	h := &admission.Handler{
 		Cache: c, Recorder: recorder{}, Live: live{},
-		Metrics: m, Clock: time.Now, Log: logr.Discard(), Deadline: 8 * time.Second, Attempts: admission.NewLimiter(time.Minute, 1000), Controllers: admission.NewLimiter(time.Second, 20),
+		Metrics: m, Clock: time.Now, Log: logr.Discard(), Deadline: 8 * time.Second, Attempts: admission.NewLimiter(time.Minute, 1000), Repeats: admission.NewLimiter(time.Hour, 1), Controllers: admission.NewLimiter(time.Second, 20),
 	}
 	return admission.NewServer(h, 1<<30, m)
 }
@@ -114,7 +114,6 @@ type live struct{}
 func (live) State(context.Context, *policy.PreparedRequest, string) (*change.State, error) {
 	return &change.State{}, nil
 }
-func (live) Exists(context.Context, *policy.Request) (bool, error) { return false, nil }
 func (live) Again(context.Context, *change.State, string, string, []string) error {
 	return nil
 }

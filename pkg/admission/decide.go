@@ -46,26 +46,10 @@ func (h *Handler) decide(ctx context.Context, req *policy.Request, c *policy.Pre
 	if by := h.Skew.Offset(); by > maxSkew || by < -maxSkew {
 		return outcome{}, skewed{by}
 	}
-	if err := h.notThere(ctx, req, d.Use); err != nil {
-		return outcome{}, err
+	if state.Exists && d.Use.Verdict.Slots.Held == "" {
+		return outcome{}, existing{} // the API server would refuse it after the webhook, so it takes no slot
 	}
 	return h.reserve(ctx, req, c, state, d)
-}
-
-// notThere returns an error if the object of a creation exists, unless the request holds a slot already. The API server would refuse it after
-// the webhook, so it takes no slot.
-func (h *Handler) notThere(ctx context.Context, req *policy.Request, use *policy.WindowUse) error {
-	if req.Operation != policy.Create || req.SubResource != "" || use.Verdict.Slots.Held != "" {
-		return nil
-	}
-	there, err := h.Live.Exists(ctx, req)
-	switch {
-	case err != nil:
-		return unavailable{err}
-	case there:
-		return existing{}
-	}
-	return nil
 }
 
 // existing is the error for the creation of an object that exists already.
@@ -139,7 +123,7 @@ func (h *Handler) release(r *ledger.Reservation) {
 // clear up; of what is denied, as many records are kept as a person may cause.
 func (h *Handler) keep(ctx context.Context, req *policy.Request, c *policy.PreparedRequest, a outcome) error {
 	r := c.Record(a.Decision)
-	if r == nil || r.Act == v1alpha1.ActDenied && !h.Attempts.Allow(req.User.Username, h.Clock()) {
+	if r == nil || r.Act == v1alpha1.ActDenied && !h.worthKeeping(r) {
 		return nil
 	}
 	sum := sha256.Sum256(slices.Concat(req.Object, []byte{0}, req.OldObject))
@@ -153,6 +137,14 @@ func (h *Handler) keep(ctx context.Context, req *policy.Request, c *policy.Prepa
 	}
 	h.release(a.reservation)
 	return unavailable{err}
+}
+
+// worthKeeping reports whether a denied attempt is recorded: each at one object once an hour, and of one user as many as the limit allows.
+func (h *Handler) worthKeeping(r *v1alpha1.ChangeRecordSpec) bool {
+	o, now := r.Object, h.Clock()
+	key := strings.Join([]string{r.Requester.Username, o.Group, o.Kind, o.Namespace, o.Name}, "\x00")
+	// The same again takes nothing from what the user may cause, so that it hides no other attempt.
+	return !h.Repeats.Spent(key, now) && h.Attempts.Allow(r.Requester.Username, now) && h.Repeats.Allow(key, now)
 }
 
 // cannotBeKept reports whether records cannot be written at all: the kind is not served or the right to write it is missing, as under an older

@@ -35,8 +35,6 @@ type Cache interface {
 type Live interface {
 	// State reads the change state that a request needs.
 	State(ctx context.Context, c *policy.PreparedRequest, namespace string) (*change.State, error)
-	// Exists reports whether the object of a creation exists already.
-	Exists(ctx context.Context, req *policy.Request) (bool, error)
 	// Again reads the approvals in the namespace of a window again, and the ConfigMaps in the namespace of a run.
 	Again(ctx context.Context, s *change.State, windows, namespace string, configMaps []string) error
 	// Read reads the missing facts of a request.
@@ -86,8 +84,8 @@ type Handler struct {
 	Skew *Skew
 	// Deadline is how long a request may take: the webhook's timeout less two seconds.
 	Deadline time.Duration
-	// Attempts limits how many denied attempts are recorded of one user.
-	Attempts *Limiter
+	// Attempts limits how many denied attempts are recorded of one user, Repeats how often one at the same object is.
+	Attempts, Repeats *Limiter
 	// Controllers limits how many sets of live reads Kubernetes' controllers may cause in one namespace.
 	Controllers *Limiter
 }

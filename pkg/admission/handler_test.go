@@ -71,7 +71,6 @@ func (l live) State(context.Context, *policy.PreparedRequest, string) (*change.S
 	}
 	return nil, errDown
 }
-func (live) Exists(context.Context, *policy.Request) (bool, error) { return false, errDown }
 func (live) Again(context.Context, *change.State, string, string, []string) error {
 	return errDown
 }
@@ -97,7 +96,7 @@ func newHandler(m memory, l admission.Live) *admission.Handler {
 	return &admission.Handler{
 		Cache: m, Live: l, Ledger: noLedger{}, Recorder: &witness{}, Metrics: admission.NewMetrics(prometheus.NewRegistry()),
 		Clock: time.Now, Log: logr.Discard(), Deadline: 200 * time.Millisecond,
-		Attempts: admission.NewLimiter(time.Minute, 1000), Controllers: admission.NewLimiter(time.Second, 2),
+		Attempts: admission.NewLimiter(time.Minute, 1000), Repeats: admission.NewLimiter(time.Hour, 1), Controllers: admission.NewLimiter(time.Second, 2),
 	}
 }
 

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Limiter lets one set of live reads through in every interval for each namespace, with a small burst. Controllers retry
-// refused requests with backoff, so nothing is lost. Persons are never limited.
+// Limiter lets one act of each key through in every interval, with a burst: sets of live reads that controllers cause in a namespace, which they
+// retry with backoff, so that nothing is lost; and records of what was denied to a user.
 type Limiter struct {
 	every rate.Limit
 	burst int
@@ -25,15 +25,23 @@ func NewLimiter(every time.Duration, burst int) *Limiter {
 // maxBuckets bounds the memory of the limiter. Beyond it, full buckets are dropped: a new bucket says the same.
 const maxBuckets = 4096
 
-// Allow takes a token of a namespace. It returns false if there is none.
-func (l *Limiter) Allow(namespace string, now time.Time) bool {
+// Spent reports whether a key has no token left. Unlike Allow, it remembers nothing of the key.
+func (l *Limiter) Spent(key string, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b, ok := l.buckets[namespace]
+	b, ok := l.buckets[key]
+	return ok && b.TokensAt(now) < 1
+}
+
+// Allow takes a token of a key. It returns false if there is none.
+func (l *Limiter) Allow(key string, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b, ok := l.buckets[key]
 	if !ok {
 		l.sweep(now)
 		b = rate.NewLimiter(l.every, l.burst)
-		l.buckets[namespace] = b
+		l.buckets[key] = b
 	}
 	return b.AllowN(now, 1)
 }

@@ -69,7 +69,7 @@ func (r *Reader) State(ctx context.Context, c *policy.PreparedRequest, namespace
 			return nil, err
 		}
 	}
-	return s, r.second(ctx, s, change.Candidates(c.Questions(s), s), needs, namespace)
+	return s, r.second(ctx, c, s, change.Candidates(c.Questions(s), s), needs, namespace)
 }
 
 // windowReads returns the reads of the windows that are needed.
@@ -102,13 +102,16 @@ func (r *Reader) windowNamespaces(n policy.LiveReads, namespace string) []string
 	return slices.Compact(out)
 }
 
-func (r *Reader) second(ctx context.Context, s *change.State, windows []*v1alpha1.ChangeWindow, needs policy.LiveReads, namespace string) error {
+func (r *Reader) second(ctx context.Context, c *policy.PreparedRequest, s *change.State, windows []*v1alpha1.ChangeWindow, needs policy.LiveReads, namespace string) error {
 	if len(windows) == 0 {
 		return nil
 	}
 	var mu sync.Mutex
 	calls := []func() error{
 		func() (err error) { s.Executions, err = r.listExecutions(ctx, windows); return err },
+	}
+	if req := c.Request(); req.Operation == policy.Create && req.SubResource == "" && !req.DryRun {
+		calls = append(calls, func() (err error) { s.Exists, err = r.exists(ctx, &req); return err })
 	}
 	emergency := slices.ContainsFunc(windows, func(w *v1alpha1.ChangeWindow) bool { return w.Spec.Type == v1alpha1.WindowEmergency })
 	if emergency {
@@ -156,8 +159,8 @@ func approvalsOf(windows []*v1alpha1.ChangeWindow, emergency bool) []string {
 	return slices.Sorted(maps.Keys(set))
 }
 
-// Exists implements Live. What Firebreak may not read, or nobody serves, does not exist as far as it can tell.
-func (r *Reader) Exists(ctx context.Context, req *policy.Request) (bool, error) {
+// exists reports whether the object of a creation exists. What Firebreak may not read, or nobody serves, does not exist as far as it can tell.
+func (r *Reader) exists(ctx context.Context, req *policy.Request) (bool, error) {
 	o := &metav1.PartialObjectMetadata{}
 	o.SetGroupVersionKind(req.Kind)
 	err := r.client.Get(ctx, client.ObjectKey{Namespace: req.Namespace, Name: req.Name}, o)

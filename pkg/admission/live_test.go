@@ -90,7 +90,7 @@ func TestWhatIsRead(t *testing.T) {
 	}{
 		"no window":                 {"there is nothing that could be approved or used", nil, job, []string{readFreeze, readHome, readNear}},
 		"a window in scope":         {"its words and uses count", []client.Object{window("w")}, job, stateReads()},
-		"an emergency":              {"whether it is the second lies in any namespace", []client.Object{emergency()}, job, []string{readFreeze, readHome, readNear, "list ChangeWindow in ", "list ChangeApproval in ", readUses}},
+		"an emergency":              {"whether it is the second lies in any namespace", []client.Object{emergency()}, job, []string{readFreeze, readHome, readNear, "list ChangeWindow in ", "list ChangeApproval in ", readUses, notThere}},
 		"a plan":                    {"it pins the ConfigMaps too", []client.Object{planned()}, mapped, also("get ConfigMap payments/settings", "get ConfigMap payments/gone")},
 		"ConfigMaps without a plan": {"nothing compares them", []client.Object{window("w")}, mapped, stateReads()},
 		"a change without a freeze": {"it wants no window", nil, config, []string{readFreeze}},

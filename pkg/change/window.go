@@ -74,6 +74,8 @@ type State struct {
 	// OtherWindows are the windows of other namespaces. They permit nothing here. For an emergency they tell whether it is its
 	// requester's second.
 	OtherWindows []v1alpha1.ChangeWindow
+	// Exists is true if the object of a creation exists already.
+	Exists bool
 	// ConfigMaps holds the content of the ConfigMaps that workloads use, by namespace/name.
 	ConfigMaps map[string]map[string][]byte
 }

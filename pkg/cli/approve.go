@@ -41,6 +41,8 @@ what the window pins, and approves nothing that differs.`,
 			switch {
 			case o.all == (len(args) > 0):
 				return errors.New("give the windows, or --all-mine for all that wait for you; kubectl firebreak pending lists them")
+			case o.all && o.yes:
+				return errors.New("--all-mine asks about each window; approve windows by name with --yes")
 			case o.all && len(o.files) > 0:
 				return errors.New("--filename is compared with one window; approve the windows one by one")
 			case o.all:

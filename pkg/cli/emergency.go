@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -34,7 +33,7 @@ func (e *env) emergency() *cobra.Command {
 		Short: "Open an Emergency window for yourself and run a command under it",
 		Long: `Opens an Emergency window in the namespace and runs a command. It needs no approval beforehand, but the RBAC verb
 breakglass on changewindows; all that is done under it is recorded, and it stays flagged until somebody else approves or
-rejects it afterwards. Without a command it only opens the window. The exit status is that of the command.`,
+rejects it afterwards. What the schedule of a CronJob starts meanwhile is not covered. Without a command it only opens the window. The exit status is that of the command.`,
 		Example: `  kubectl firebreak emergency -n payments --reason "orders are stuck, INC-7" -- kubectl -n payments exec -it orders-0 -- psql`,
 		RunE:    func(cmd *cobra.Command, args []string) error { return e.runEmergency(cmd.Context(), args, &o) },
 	}
@@ -43,8 +42,8 @@ rejects it afterwards. Without a command it only opens the window. The exit stat
 	f.StringVar(&o.reason, "reason", "", "what is on fire, for whoever looks at it afterwards")
 	f.StringVar(&o.ticket, "ticket", "", "number of the incident in another system")
 	f.DurationVar(&o.duration, "duration", time.Hour, "how long the window is open")
-	f.StringArrayVar(&o.resources, "resource", nil, "kind and name (a glob) of what it is for, such as Deployment.apps/web or Pod/web-*; default: whatever runs, and what it uses (repeatable)")
-	f.StringArrayVar(&o.kinds, "kind", nil, "kind of what it is for, such as Deployment.apps (repeatable)")
+	f.StringArrayVar(&o.resources, "resource", nil, "kind and name (a glob) of what it is for, such as Deployment.apps/web or Pod/web-*; default: the built-in workloads, and Services, ConfigMaps, Secrets, claims and nodes (repeatable)")
+	f.StringArrayVar(&o.kinds, "kind", nil, "kind of what it is for, beside --resource, such as Deployment.apps (repeatable)")
 	f.BoolVar(&o.override, "override-freeze", false, "pass a freeze, once somebody has approved the window")
 	f.BoolVar(&o.wait, "wait", false, "with --override-freeze: wait for the approval that it takes while a freeze holds, and run the command then")
 	_ = cmd.MarkFlagRequired("reason")
@@ -98,7 +97,7 @@ func (e *env) runEmergency(ctx context.Context, args []string, o *emergencyOptio
 func (e *env) emergencyWindow(ns string, o *emergencyOptions) (*v1alpha1.ChangeWindow, error) {
 	now := e.clock().UTC().Truncate(time.Second)
 	start, end := metav1.NewTime(now.Add(-10*time.Second)), metav1.NewTime(now.Add(o.duration))
-	resources, err := scopeOf(o)
+	resources, err := emergencyScope(o)
 	if err != nil {
 		return nil, err
 	}
@@ -115,12 +114,15 @@ func (e *env) emergencyWindow(ns string, o *emergencyOptions) (*v1alpha1.ChangeW
 	}, nil
 }
 
-// scopeOf returns the objects that an emergency is for: those that are named, or else whatever runs, and what that uses.
-func scopeOf(o *emergencyOptions) ([]v1alpha1.ScopedResource, error) {
+// emergencyScope returns the objects that an emergency is for: those that are named, or else whatever runs, and what that uses.
+func emergencyScope(o *emergencyOptions) ([]v1alpha1.ScopedResource, error) {
 	all := []v1alpha1.Glob{"*"}
 	var out []v1alpha1.ScopedResource
 	for _, kind := range o.kinds {
-		gk := schema.ParseGroupKind(kind)
+		gk, err := kindNamed(kind)
+		if err != nil {
+			return nil, err
+		}
 		out = append(out, v1alpha1.ScopedResource{Group: gk.Group, Kind: gk.Kind, Names: all})
 	}
 	for _, r := range o.resources {

@@ -117,7 +117,9 @@ func waitsFor(w *v1alpha1.ChangeWindow, approvals []v1alpha1.ChangeApproval, me 
 	if w.Spec.Type == v1alpha1.WindowEmergency {
 		return change.ReviewedBy(w, approvals) == ""
 	}
-	return w.Status.Phase == v1alpha1.WindowPending && !saidBy(approvals, w, me)
+	// Whoever has approved is asked again if that does not count any more.
+	counts := !strings.HasPrefix(w.Status.Approvals, "0/")
+	return (w.Status.Phase == "" || w.Status.Phase == v1alpha1.WindowPending) && !(counts && saidBy(approvals, w, me))
 }
 
 // windowsToSee reads windows and approvals: of the namespace that was named, else of all, or of the present one if the user may not list them
@@ -186,7 +188,7 @@ func (e *env) approveAll(ctx context.Context, o *wordOptions) error {
 		}
 	}
 	if left > 0 {
-		return fmt.Errorf("%d of %d windows are not approved", left, len(all))
+		return fmt.Errorf("not approved: %d of %d", left, len(all))
 	}
 	return nil
 }

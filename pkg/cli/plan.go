@@ -42,8 +42,23 @@ func resourceNamed(text string) (v1alpha1.ScopedResource, error) {
 	if !ok || kind == "" || name == "" {
 		return v1alpha1.ScopedResource{}, fmt.Errorf("--resource %s: give kind and name, such as Pod/web-* or Deployment.apps/web", text)
 	}
-	gk := schema.ParseGroupKind(kind)
-	return v1alpha1.ScopedResource{Group: gk.Group, Kind: gk.Kind, Names: []v1alpha1.Glob{v1alpha1.Glob(name)}}, nil
+	gk, err := kindNamed(kind)
+	return v1alpha1.ScopedResource{Group: gk.Group, Kind: gk.Kind, Names: []v1alpha1.Glob{v1alpha1.Glob(name)}}, err
+}
+
+// kindNamed reads a kind, such as Deployment.apps. Workloads need no group, and may be written as kubectl has them. It refuses what can be no kind: a
+// window for it would cover nothing.
+func kindNamed(text string) (schema.GroupKind, error) {
+	gk := schema.ParseGroupKind(text)
+	for _, k := range workload.Kinds() {
+		if name := strings.ToLower(k.Kind); gk.Group == "" && k.Group != "" && slices.Contains([]string{name, name + "s"}, strings.ToLower(gk.Kind)) {
+			return k.GroupKind, nil
+		}
+	}
+	if gk.Kind == "" || strings.ToUpper(gk.Kind[:1]) != gk.Kind[:1] {
+		return gk, fmt.Errorf("%q is not the name of a kind; write it as in a manifest, with its group, such as Deployment.apps or Pod", text)
+	}
+	return gk, nil
 }
 
 // planned reports whether a window for these operations pins what runs. A deletion or a session runs nothing from a manifest.

@@ -33,6 +33,8 @@ type ReservationSettler struct {
 	watch  map[schema.GroupKind]*objectWatch
 	// patience is how long a pending reservation is watched before it may be given back.
 	patience time.Duration
+	// looked is when it was last looked for the end of a run.
+	looked map[types.UID]time.Time
 }
 
 // patience is the patience of a settler: mutating requests time out after a minute at the latest, so an object that does not
@@ -41,7 +43,7 @@ const patience = 2 * time.Minute
 
 // NewReservationSettler returns the settler of the leading replica.
 func NewReservationSettler(m *Cache, c client.WithWatch, log logr.Logger) *ReservationSettler {
-	s := &ReservationSettler{memory: m, client: c, live: c, log: log, watch: map[schema.GroupKind]*objectWatch{}, patience: patience}
+	s := &ReservationSettler{memory: m, client: c, live: c, log: log, watch: map[schema.GroupKind]*objectWatch{}, patience: patience, looked: map[types.UID]time.Time{}}
 	for _, k := range workload.Kinds() {
 		s.watch[k.GroupKind] = newObjectWatch(c, k.GroupVersionKind(), s.observe, log)
 	}
@@ -84,6 +86,8 @@ func (s *ReservationSettler) sweep(ctx context.Context) {
 			err = s.released(ctx, x.DeepCopy()) // an earlier release stopped half-way
 		case pending(&x):
 			err = s.settle(ctx, &x, now)
+		case s.mayHaveEnded(&x, now):
+			err = s.lookForEnd(ctx, &x, now)
 		case now.Sub(x.CreationTimestamp.Time) > s.retention(&x):
 			err = client.IgnoreNotFound(s.client.Delete(ctx, x.DeepCopy(), client.Preconditions{UID: &x.UID}))
 		}

@@ -100,7 +100,7 @@ func (l *Ledger) Reserve(ctx context.Context, c ReservationRequest) (*Reservatio
 }
 
 // inOrderTries is how often a slot is tried where slots are taken in their order: each time, another request has got ahead.
-const inOrderTries = 16
+const inOrderTries = 5
 
 // kept looks again at a slot that stands for two limits: a slot given back meanwhile may have let another request by.
 func (l *Ledger) kept(ctx context.Context, c *ReservationRequest, r *Reservation) (*Reservation, error) {

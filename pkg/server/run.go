@@ -250,6 +250,7 @@ func (p *parts) register(events record.EventRecorder) {
 		Log:         p.log.WithName("admission"),
 		Deadline:    p.opts.WebhookTimeout - 2*time.Second,
 		Attempts:    admission.NewLimiter(time.Minute, 30),
+		Repeats:     admission.NewLimiter(time.Hour, 1),
 		Controllers: admission.NewLimiter(time.Second, 20),
 	}
 	p.server.Register("/admit", p.closing(admission.NewServer(h, p.opts.memory(), p.metrics)))

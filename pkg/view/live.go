@@ -45,7 +45,7 @@ func Read(ctx context.Context, c Client, m *policy.Missing, w *policy.ClusterVie
 	case m.Scale != nil:
 		f.Scale, err = readScale(ctx, c, m.Scale)
 	case m.Runs != nil:
-		f.Running, err = readRunning(ctx, c, m.Runs)
+		f.Running, err = Running(ctx, c, m.Runs)
 		f.RunsRead = err == nil
 	default:
 		err = fmt.Errorf("nothing reads that %s", m)
@@ -53,8 +53,8 @@ func Read(ctx context.Context, c Client, m *policy.Missing, w *policy.ClusterVie
 	return err
 }
 
-// readRunning returns the UIDs of those runs that exist and have not ended. What is not a Job or a Pod never ends.
-func readRunning(ctx context.Context, c Client, runs []v1alpha1.ExecutedObject) ([]types.UID, error) {
+// Running returns the UIDs of those runs that exist and have not ended. What is not a Job or a Pod never ends.
+func Running(ctx context.Context, c client.Reader, runs []v1alpha1.ExecutedObject) ([]types.UID, error) {
 	var out []types.UID
 	for _, x := range runs {
 		u := &unstructured.Unstructured{}

@@ -108,7 +108,7 @@ func (m *memory) start(i int) {
 	h := &admission.Handler{
 		Cache: m, Live: admission.NewReader(m.store, stage.Namespace, func(string, string) {}), Ledger: ledger.New(m.store, stage.Namespace),
 		Recorder: nobodyWatches{}, Metrics: admission.NewMetrics(prometheus.NewRegistry()), Clock: m.clock, Log: logr.Discard(),
-		Deadline: 30 * time.Second, Attempts: admission.NewLimiter(time.Minute, 1000), Controllers: admission.NewLimiter(time.Second, 1000),
+		Deadline: 30 * time.Second, Attempts: admission.NewLimiter(time.Minute, 1000), Repeats: admission.NewLimiter(time.Hour, 1), Controllers: admission.NewLimiter(time.Second, 1000),
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/admit", &ctrladmission.Webhook{Handler: h})

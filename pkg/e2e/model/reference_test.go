@@ -100,7 +100,7 @@ const (
 
 func (m *reference) stage(w *window, q ask) int {
 	switch {
-	case w.boundary != q.boundary || q.update && !w.updates && !w.boundary && !m.has(w, q.job):
+	case w.boundary != q.boundary || q.update && !w.updates && !w.boundary && !m.continues(w, q):
 		return outOfScope
 	case slices.ContainsFunc(m.words, func(x word) bool { return x.window == w.uid && x.rejects }):
 		return rejected
@@ -122,8 +122,11 @@ func (m *reference) stage(w *window, q ask) int {
 
 // held reports whether q is part of an execution that the window has had: a repeat, or the change of a run that it started.
 func (m *reference) held(w *window, q ask) bool {
-	return m.has(w, q.key) || m.has(w, q.job)
+	return m.has(w, q.key) || m.continues(w, q)
 }
+
+// continues reports whether q changes a run that the window started. A window that pins nothing is used anew by each change.
+func (m *reference) continues(w *window, q ask) bool { return w.plan != "" && m.has(w, q.job) }
 
 func (m *reference) has(w *window, key string) bool {
 	return key != "" && slices.ContainsFunc(m.used[w.ledger], func(u use) bool { return u.key == key })

@@ -62,7 +62,7 @@ func serverOf(t *testing.T, in estate.Input, objects ...client.Object) *server {
 	s.Handler = &ctrladmission.Webhook{Handler: &admission.Handler{
 		Cache: s, Live: admission.NewReader(s.store, namespace, func(string, string) {}), Ledger: ledger.New(s.store, namespace),
 		Recorder: s, Metrics: admission.NewMetrics(prometheus.NewRegistry()), Clock: clock, Log: logr.Discard(),
-		Deadline: 30 * time.Second, Attempts: admission.NewLimiter(time.Minute, 1000), Controllers: admission.NewLimiter(time.Nanosecond, 1000),
+		Deadline: 30 * time.Second, Attempts: admission.NewLimiter(time.Minute, 1000), Repeats: admission.NewLimiter(time.Hour, 1), Controllers: admission.NewLimiter(time.Nanosecond, 1000),
 	}}
 	return s
 }

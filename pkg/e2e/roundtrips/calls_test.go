@@ -142,7 +142,7 @@ func handler(t *testing.T) (*admission.Handler, *counter) {
 	return &admission.Handler{
 		Cache: memory, Live: admission.NewReader(c, stage.Namespace, memory.Remember), Ledger: ledger.New(c, stage.Namespace),
 		Recorder: silent{}, Metrics: admission.NewMetrics(prometheus.NewRegistry()), Clock: time.Now, Log: logr.Discard(),
-		Deadline: 8 * time.Second, Attempts: admission.NewLimiter(time.Minute, 1000), Controllers: admission.NewLimiter(time.Second, 100),
+		Deadline: 8 * time.Second, Attempts: admission.NewLimiter(time.Minute, 1000), Repeats: admission.NewLimiter(time.Hour, 1), Controllers: admission.NewLimiter(time.Second, 100),
 	}, count
 }
 
