@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation"
+
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
 
@@ -38,7 +40,7 @@ func (s *Slots) Of(x *v1alpha1.ChangeExecution) bool {
 
 // Ledger returns the UID under which the executions of a window are recorded: its own, or that of the window that it extends.
 func Ledger(w *v1alpha1.ChangeWindow) string {
-	if w.Spec.Extends != nil {
+	if w.Spec.Extends != nil && len(validation.IsValidLabelValue(w.Spec.Extends.UID)) == 0 { // executions are found by it, as a label
 		return w.Spec.Extends.UID
 	}
 	return string(w.UID)
@@ -244,7 +246,7 @@ func apart(w *v1alpha1.ChangeWindowSpec, uses map[string]int) (all int, left boo
 		r := &w.Scope.Resources[i]
 		pinned := planned[v1alpha1.Maker{Group: r.Group, Kind: r.Kind, Name: fmt.Sprint(r.Names)}]
 		for _, op := range w.Scope.Operations {
-			if writes := op == v1alpha1.OperationCreate || op == v1alpha1.OperationUpdate; !IsSession(op) && !(pinned && writes) {
+			if writes := op == v1alpha1.OperationCreate || op == v1alpha1.OperationUpdate; !IsSession(op) && (!pinned || !writes) {
 				tell(fmt.Sprintf("r%d-%s", i, strings.ToLower(string(op))), r.Executions)
 			}
 		}

@@ -119,7 +119,7 @@ func waitsFor(w *v1alpha1.ChangeWindow, approvals []v1alpha1.ChangeApproval, me 
 	}
 	// Whoever has approved is asked again if that does not count any more.
 	counts := !strings.HasPrefix(w.Status.Approvals, "0/")
-	return (w.Status.Phase == "" || w.Status.Phase == v1alpha1.WindowPending) && !(counts && saidBy(approvals, w, me))
+	return (w.Status.Phase == "" || w.Status.Phase == v1alpha1.WindowPending) && (!counts || !saidBy(approvals, w, me))
 }
 
 // windowsToSee reads windows and approvals: of the namespace that was named, else of all, or of the present one if the user may not list them

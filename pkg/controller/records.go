@@ -39,9 +39,7 @@ func (k *RecordKeeper) Start(ctx context.Context) error {
 	for {
 		wait := sweepRecords
 		switch err := k.sweep(ctx); {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
+		case err != nil && ctx.Err() == nil:
 			k.log.Error(err, "could not delete old records")
 		case k.memory.Estate() == nil:
 			wait = time.Minute // it is not compiled yet

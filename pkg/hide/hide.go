@@ -115,10 +115,20 @@ func walkObject(place string, v map[string]any) any {
 		if k == "value" && named {
 			name = beside
 		}
-		v[k] = walk(place+"."+k, name, v[k])
+		v[k] = walk(under(place, k), name, v[k])
 	}
 	return v
 }
+
+// under returns the place of a field. Far below, all have the same place, so that places cost no more than the object.
+func under(place, key string) string {
+	if len(place)+len(key) > maxPlace {
+		return place
+	}
+	return place + "." + key
+}
+
+const maxPlace = 512
 
 // wordsIn returns the words of a list; nil: it holds something else.
 func wordsIn(list []any) []string {

@@ -14,6 +14,12 @@ import (
 // plugin runs the plugin as a person, as kubectl would.
 func plugin(t *testing.T, person string, args ...string) (string, error) {
 	t.Helper()
+	return pluginWith(t, "", person, args...)
+}
+
+// pluginWith runs the plugin as a person who types something.
+func pluginWith(t *testing.T, typed, person string, args ...string) (string, error) {
+	t.Helper()
 	kubeconfig, err := cluster.Kubeconfig(cluster.UserConfig(person), "")
 	if err != nil {
 		t.Fatal(err)
@@ -21,7 +27,7 @@ func plugin(t *testing.T, person string, args ...string) (string, error) {
 	cmd := exec.CommandContext(t.Context(), filepath.Join(cluster.Root, "bin", "kubectl-firebreak"), args...)
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
 	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(typed), &out, &out
 	err = cmd.Run()
 	return out.String(), err
 }

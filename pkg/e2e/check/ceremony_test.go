@@ -24,7 +24,10 @@ func TestWhatWaitsForAnApprover(t *testing.T) {
 	if err != nil || !strings.Contains(out, "waits-one-w  Normal  production") || !strings.Contains(out, "waits-two-w") || !strings.Contains(out, "kubectl firebreak approve ") {
 		t.Fatalf("%v %s", err, out)
 	}
-	out, err = plugin(t, stage.SecondSRE, "approve", "--all-mine", "-n", "payments", "--yes")
+	if out, err := plugin(t, stage.SecondSRE, "approve", "--all-mine", "-n", "payments", "--yes"); err == nil || !strings.Contains(out, "--all-mine asks about each window; approve windows by name with --yes") {
+		t.Errorf("%v %s, want nothing approved unseen", err, out)
+	}
+	out, err = pluginWith(t, strings.Repeat("production\n", 20), stage.SecondSRE, "approve", "--all-mine", "-n", "payments")
 	if err != nil || !strings.Contains(out, "changewindow.firebreak.dev/waits-one-w approved") || !strings.Contains(out, "changewindow.firebreak.dev/waits-two-w approved") {
 		t.Fatalf("%v %s", err, out)
 	}
