@@ -118,7 +118,7 @@ func differing(list []Difference) string {
 	return strings.Join(texts, "; ")
 }
 
-// pinned compares the spec of an object of Firebreak's own kinds with the approved digest.
+// pinned compares what an object is to say with the approved digest.
 func pinned(v *Verdict, q *Query) string {
 	first := ""
 	for _, e := range v.entries(q) {

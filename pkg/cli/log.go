@@ -30,7 +30,8 @@ func (e *env) log() *cobra.Command {
 		Short: "Say what changed in production, under which windows, and who approved it",
 		Long: `Says who changed production under which window, and who did what about the permission to: requested, approved, rejected and withdrew
 windows, froze and unfroze environments, granted exemptions, reviewed emergencies, changed the boundary, or tried to and was refused. It
-covers all namespaces unless you name one, and objects that are gone.`,
+covers all namespaces unless you name one, which leaves out freezes and environments, and objects that are gone. What was done is recorded
+before it is admitted, so another webhook may still have refused it.`,
 		Example: `  kubectl firebreak log --since 12:24
   kubectl firebreak log --since 2h -n payments -o json`,
 		Args: cobra.NoArgs,

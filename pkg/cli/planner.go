@@ -40,8 +40,8 @@ func (p *planner) add(entry v1alpha1.PlannedWorkload) {
 	p.plan.Workloads = append(p.plan.Workloads, entry)
 }
 
-// include adds one object to the window's scope and to its plan: what runs, or what Firebreak's own objects are to say, is pinned; the rest
-// is only counted.
+// include adds one object to the window's scope and to its plan: what runs, and what objects of the boundary and ConfigMaps are to say, is
+// pinned; the rest is only counted.
 func (p *planner) include(ctx context.Context, u *unstructured.Unstructured) error {
 	gk := u.GroupVersionKind().GroupKind()
 	if gk.Group == v1alpha1.GroupName && gk.Kind == v1alpha1.KindChangeWindow {

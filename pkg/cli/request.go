@@ -47,7 +47,9 @@ func (e *env) request() *cobra.Command {
 		Short: "Request a change window for what a manifest would do",
 		Long: `Requests a change window for what a manifest would do. The window pins what may run: images (by digest), commands,
 environment, volumes, and the content of the ConfigMaps that are used. You type the environment, and so confirm where
-this will happen. What runs nothing new (a deletion, scaling, a session) is requested by kind and name.`,
+this will happen. Each object may be used once. Custom resources that run something, ConfigMaps, namespaces, nodes, roles and
+bindings are pinned too. With --operation Update the window also pins what is stored now, as the way back. What runs nothing
+new (a deletion, scaling, a session) is requested by kind and name.`,
 		Example: `  kubectl firebreak request -f reindex.yaml -n payments
   kubectl firebreak request -f reindex.yaml -n payments --environment production \
     --start now --duration 1h --reason "Rebuild the orders index" --ticket CHG-20417
@@ -65,7 +67,7 @@ this will happen. What runs nothing new (a deletion, scaling, a session) is requ
 	f.StringVar(&o.environment, "environment", "", "environment in which this shall happen; asked for unless given, since it confirms the target")
 	f.StringVar(&o.reason, "reason", "", "what it is for, which the approver reads; asked for unless given")
 	f.StringVar(&o.ticket, "ticket", "", "number of the change in another system")
-	f.StringVar(&o.rollback, "rollback", "", "how the change is undone")
+	f.StringVar(&o.rollback, "rollback", "", "how the change is undone, in words")
 	f.BoolVar(&o.noRollback, "no-rollback", false, "do not let what is stored now be put back under the window")
 	f.DurationVar(&o.within, "rollback-within", time.Hour, "how long after the window has closed what is stored now may be put back")
 	f.DurationVar(&o.startBefore, "start-before", 0, "executions may start only within this time from the opening")

@@ -135,7 +135,7 @@ type ChangeControl struct {
 	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(\.[0-9]{1,6})?(ms|s|m|h)){1,6}$`
 	// +kubebuilder:validation:MaxLength=32
 	EmergencyMaxDuration *metav1.Duration `json:"emergencyMaxDuration,omitempty"`
-	// executionRetention is how long ChangeExecutions are kept.
+	// executionRetention is how long ChangeExecutions are kept, and ChangeRecords as long as the longest of all Production environments.
 	// +optional
 	// +kubebuilder:default="2160h"
 	// +kubebuilder:validation:Type=string

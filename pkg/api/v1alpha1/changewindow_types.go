@@ -281,7 +281,7 @@ type Maker struct {
 
 // PlannedField is one decisive field of a planned workload.
 type PlannedField struct {
-	// path of the field, starting at the pod template.
+	// path of the field, starting at the pod template, or at the object for what has none.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
