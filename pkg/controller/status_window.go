@@ -26,6 +26,7 @@ func (s *Statuses) setupWindows(mgr manager.Manager) error {
 	t := &trigger[reconcile.Request]{everything: s.allWindows}
 	s.memory.OnEstate(func(*estate.Estate) { t.all() })
 	s.memory.OnObject(v1alpha1.KindChangeExecution, s.windowsOfExecutions(t.add))
+	s.memory.OnObject(v1alpha1.KindChangeFreeze, func(string) { t.all() })
 	return addReconciler(mgr, "changewindow-status", keyed(s.window), t,
 		source.Kind(mgr.GetCache(), &v1alpha1.ChangeWindow{}, &handler.TypedEnqueueRequestForObject[*v1alpha1.ChangeWindow]{}),
 		source.Kind(mgr.GetCache(), &v1alpha1.ChangeApproval{}, handler.TypedEnqueueRequestsFromMapFunc(windowOf)))
@@ -123,7 +124,10 @@ func (s *Statuses) summarise(e *estate.Estate, w *v1alpha1.ChangeWindow, state *
 	st.Approvals = fmt.Sprintf("%d/%d", len(sum.Approvals.Names), sum.Approvals.Required)
 	st.OpensAt, st.ClosesAt = instantOf(sum.Opens), instantOf(sum.Closes)
 	st.Executions = v1alpha1.ExecutionSummary{Count: int32(len(state.Executions)), Last: latest(state.Executions)}
-	s.freezeOver(w, &sum, now)
+	turns := append(s.freezeOver(w, &sum, now), sum.Opens, sum.Closes)
+	if sb := w.Spec.StartBefore; sb != nil {
+		turns = append(turns, sum.Opens.Add(sb.Duration))
+	}
 	st.Phase = sum.Phase
 	condition(&st.Conditions, "Ready", sum.Phase == v1alpha1.WindowOpen, sum.Reason, sum.Message, w.Generation)
 	approved, reason := sum.Approvals.Enough(), "Approved"
@@ -133,13 +137,25 @@ func (s *Statuses) summarise(e *estate.Estate, w *v1alpha1.ChangeWindow, state *
 	case !approved:
 		reason = "ApprovalsMissing"
 	}
-	condition(&st.Conditions, "Approved", approved, reason, sum.ApprovalMessage()+lapse(w, &sum, estate.StrictestControls(envs), state), w.Generation)
+	lapses := lapse(w, &sum, estate.StrictestControls(envs), state)
+	message := sum.ApprovalMessage()
+	if !lapses.IsZero() {
+		message += fmt.Sprintf("; that counts until %s, before the window ends", change.Instant(lapses))
+	}
+	condition(&st.Conditions, "Approved", approved, reason, message, w.Generation)
 	review(w, state)
-	return until(now, heartbeat, sum.Opens, sum.Closes)
+	if w.Spec.Type == v1alpha1.WindowEmergency {
+		return until(now, heartbeat, turns...) // it depends on other emergencies too
+	}
+	return until(now, windowHeartbeat, append(turns, lapses)...)
 }
 
-// lapse says when the approvals of a window stop to count before it ends.
-func lapse(w *v1alpha1.ChangeWindow, sum *change.Summary, c estate.Controls, state *change.State) string {
+// windowHeartbeat is after what time, at the latest, the status of a window is computed again. All that it turns with is known: openings,
+// closings, freezes and lapsing approvals; the heartbeat is for what nobody has thought of.
+const windowHeartbeat = 10 * time.Minute
+
+// lapse returns when the first approval of a window stops to count before the window ends; zero: none does.
+func lapse(w *v1alpha1.ChangeWindow, sum *change.Summary, c estate.Controls, state *change.State) time.Time {
 	var first time.Time
 	for i := range state.Approvals {
 		a := &state.Approvals[i]
@@ -150,17 +166,14 @@ func lapse(w *v1alpha1.ChangeWindow, sum *change.Summary, c estate.Controls, sta
 			first = end
 		}
 	}
-	if first.IsZero() {
-		return ""
-	}
-	return fmt.Sprintf("; that counts until %s, before the window ends", change.Instant(first))
+	return first
 }
 
 // freezeOver puts the freezes that bind a window into its summary: a window is not open while a freeze holds, and a coming freeze is
-// mentioned.
-func (s *Statuses) freezeOver(w *v1alpha1.ChangeWindow, sum *change.Summary, now time.Time) {
+// mentioned. It returns when these freezes begin and end.
+func (s *Statuses) freezeOver(w *v1alpha1.ChangeWindow, sum *change.Summary, now time.Time) []time.Time {
 	if sum.Phase != v1alpha1.WindowOpen && sum.Phase != v1alpha1.WindowApproved || w.Spec.OverridesFreeze {
-		return
+		return nil
 	}
 	opens := sum.Opens
 	if now.After(opens) {
@@ -168,7 +181,11 @@ func (s *Statuses) freezeOver(w *v1alpha1.ChangeWindow, sum *change.Summary, now
 	}
 	over := change.FreezesOver(w, s.memory.view.Freezes.Values(), opens, sum.Closes)
 	if len(over) == 0 {
-		return
+		return nil
+	}
+	var turns []time.Time
+	for _, f := range over {
+		turns = append(turns, f.Start, f.End)
 	}
 	what := change.FreezeInForce(over[0].Freeze, w.Spec.Environment, opens)
 	at, ok := change.FirstUnfrozen(over, opens, sum.Closes)
@@ -180,6 +197,7 @@ func (s *Statuses) freezeOver(w *v1alpha1.ChangeWindow, sum *change.Summary, now
 	default:
 		sum.Message += "; " + change.FreezeInForce(over[0].Freeze, w.Spec.Environment, over[0].Start) + ", from " + change.Instant(over[0].Start)
 	}
+	return turns
 }
 
 // review sets the condition Reviewed of an emergency: whether somebody other than its requester has reviewed it.

@@ -72,7 +72,7 @@ func windowStatusOf(t *testing.T, s *stage, w *v1alpha1.ChangeWindow) windowStat
 }
 
 func TestStatusOfWindows(t *testing.T) {
-	const opens, closes, heart = "2026-11-28 02:00:00", "2026-11-28 04:00:00", 30 * time.Second
+	const opens, closes, heart = "2026-11-28 02:00:00", "2026-11-28 04:00:00", windowHeartbeat
 	w := window(nil)
 	urgent := window(emergency)
 	late := window(func(w *v1alpha1.ChangeWindow) { w.Spec.Schedule.Start = instant("02:30:12") })
@@ -109,15 +109,15 @@ func TestStatusOfWindows(t *testing.T) {
 			"Ready True Open: until 2026-11-28 04:00:00 UTC", "Approved True Approved: approved by alice"}}, heart},
 		"an emergency": {urgent, nil, "02:30:00", windowStatus{"Open", "0/0", opens, closes, "0 []", []string{
 			"Ready True Open: until 2026-11-28 04:00:00 UTC", "Approved True Approved: 0 approvals are needed",
-			"Reviewed False Unreviewed: somebody other than its requester approves or rejects it afterwards"}}, heart},
+			"Reviewed False Unreviewed: somebody other than its requester approves or rejects it afterwards"}}, heartbeat},
 		"an emergency that its requester looks at": {urgent, []client.Object{word(urgent, "bob", "Approve")}, "02:30:00", windowStatus{"Open", "0/0", opens, closes, "0 []", []string{
 			"Ready True Open: until 2026-11-28 04:00:00 UTC", "Approved True Approved: 0 approvals are needed",
-			"Reviewed False Unreviewed: somebody other than its requester approves or rejects it afterwards"}}, heart},
+			"Reviewed False Unreviewed: somebody other than its requester approves or rejects it afterwards"}}, heartbeat},
 		"an emergency that was looked at": {urgent, []client.Object{word(urgent, "alice", "Approve")}, "02:30:00", windowStatus{"Open", "1/0", opens, closes, "0 []", []string{
-			"Ready True Open: until 2026-11-28 04:00:00 UTC", "Approved True Approved: approved by alice", "Reviewed True Reviewed: by alice"}}, heart},
+			"Ready True Open: until 2026-11-28 04:00:00 UTC", "Approved True Approved: approved by alice", "Reviewed True Reviewed: by alice"}}, heartbeat},
 		"a second emergency": {urgent, []client.Object{earlier}, "02:30:00", windowStatus{"Open", "0/0", opens, "2026-11-28 03:00:00", "0 []", []string{
 			"Ready True Open: until 2026-11-28 03:00:00 UTC", "Approved True Approved: 0 approvals are needed",
-			"Reviewed False Unreviewed: somebody other than its requester approves or rejects it afterwards; it is the second that its requester has opened, and lasts half as long"}}, heart},
+			"Reviewed False Unreviewed: somebody other than its requester approves or rejects it afterwards; it is the second that its requester has opened, and lasts half as long"}}, heartbeat},
 		"it is for another cluster": {window(func(w *v1alpha1.ChangeWindow) { w.Spec.Scope.Clusters = []string{"prod-us-1"} }), nil, "02:30:00",
 			windowStatus{"Pending", "0/1", opens, closes, "0 []", []string{
 				`Ready False OtherCluster: it is for cluster "prod-us-1", and this is "prod-eu-1"`, "Approved False ApprovalsMissing: one approval is needed"}}, heart},
