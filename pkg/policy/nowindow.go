@@ -55,6 +55,8 @@ func (c *PreparedRequest) noWindow(j *Judgement, d *Demand) (why, remedy string)
 	switch {
 	case differs != "":
 		return why + ", and it is for something else: " + differs, "run what was requested, or request a window for this: " + c.requestCommand(a)
+	case v.Stage == change.Exhausted && a == j.main():
+		return why, "" // the rule that objects to one use more says what to do
 	case v.Stage == change.Unapproved:
 		return why, a.haveApproved(max(1, v.Approvals.Required-len(v.Approvals.Names)))
 	case next != nil && next.Window.UID == v.Window.UID && v.Stage == change.NotYetOpen && next.Opens.Equal(v.Opens):
