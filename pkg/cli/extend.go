@@ -89,10 +89,10 @@ func (e *env) closeWindow() *cobra.Command {
 	return &cobra.Command{
 		Use:   "close WINDOW",
 		Short: "Close a change window early: nothing more may be started under it",
-		Long:  `Closes a window by deleting it. What was admitted under it goes on; the record of it, and of who closed it, stays. Its way
+		Long: `Closes a window by deleting it. What was admitted under it goes on; the record of it, and of who closed it, stays. Its way
 back is closed too, and a window that extends it stays open.`,
 		Example: `  kubectl firebreak close reindex-20261127-090000 -n payments`,
-		Args:  cobra.ExactArgs(1),
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, ns, err := e.client()
 			if err != nil {
