@@ -126,7 +126,7 @@ func (d *demo) window() error {
 		{sam, "kubectl --context production wait --for=condition=complete --timeout=30s job/reindex-orders", admitted("condition met")},
 		{sam, "kubectl --context production delete job reindex-orders", admitted("deleted")},
 		{sam, "kubectl --context production apply -f reindex.yaml", refused(
-			`ExecutionsExhausted: window "reindex-tonight" covers this, but it has been used once, which is all that it allows`)},
+			`ExecutionsExhausted: window "reindex-tonight" covers this, but it has been used for this object once, which is all that it allows`)},
 	} {
 		if err := d.as(step.who, step.command, step.want); err != nil {
 			return err

@@ -148,7 +148,7 @@ func (h *Handler) worthKeeping(r *v1alpha1.ChangeRecordSpec) bool {
 }
 
 // cannotBeKept reports whether records cannot be written at all: the kind is not served or the right to write it is missing, as under an older
-// chart, or Firebreak's namespace is being deleted. A quota, or a policy of somebody, is no such reason.
+// chart, or Firebreak's namespace is being deleted. A quota, or a policy of somebody, is not such a reason.
 func cannotBeKept(err error) bool {
 	return apierrors.IsNotFound(err) || meta.IsNoMatchError(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) ||
 		apierrors.IsForbidden(err) && strings.Contains(err.Error(), `cannot create resource "changerecords"`)

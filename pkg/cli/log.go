@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -63,6 +66,8 @@ type entry struct {
 	Digest    string    `json:"digest,omitempty"`
 	Execution string    `json:"execution,omitempty"`
 	Record    string    `json:"record,omitempty"`
+	// turn orders what was done in one second: words about windows in their order, then uses.
+	turn uint64
 }
 
 func (e *env) runLog(ctx context.Context, o *logOptions) error {
@@ -96,7 +101,7 @@ func (e *env) runLog(ctx context.Context, o *logOptions) error {
 		return err
 	}
 	entries = append(entries, told...)
-	slices.SortStableFunc(entries, func(a, b entry) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(entries, func(a, b entry) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.turn, b.turn)) })
 	if o.output != "text" && o.output != "json" {
 		return fmt.Errorf("--output is text or json, not %q", o.output)
 	}
@@ -131,6 +136,15 @@ func trail(ctx context.Context, c client.Client, home, ns string, from, to time.
 	return out, nil
 }
 
+// revision returns the place of a record, which never changes, among all that the cluster stores.
+func revision(r *v1alpha1.ChangeRecord) uint64 {
+	n, err := strconv.ParseUint(r.ResourceVersion, 10, 63)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 // records reads what was done about the permission to change production in an interval.
 func records(ctx context.Context, c client.Client, home, ns string, from, to time.Time) ([]entry, error) {
 	var all v1alpha1.ChangeRecordList
@@ -146,7 +160,7 @@ func records(ctx context.Context, c client.Client, home, ns string, from, to tim
 		}
 		out = append(out, entry{
 			At: at, Who: r.Spec.Requester.Username, Operation: string(r.Spec.Act), Object: strings.ToLower(o.Kind) + "/" + o.Name, Namespace: o.Namespace,
-			Reason: r.Spec.Message, Record: r.Name,
+			Reason: r.Spec.Message, Record: r.Name, turn: revision(r),
 		})
 	}
 	return out, nil
@@ -157,6 +171,7 @@ func entryOf(x *v1alpha1.ChangeExecution) entry {
 	out := entry{
 		At: x.CreationTimestamp.Time, Who: x.Spec.Requester.Username, Operation: string(x.Spec.Operation), Object: strings.ToLower(o.Kind) + "/" + o.Name,
 		Namespace: o.Namespace, Window: x.Spec.Window.Namespace + "/" + x.Spec.Window.Name, State: string(x.Status.State), Result: x.Status.Result,
+		turn:   math.MaxUint64,
 		Digest: x.Spec.Digest, Execution: x.Name, Reason: x.Spec.Window.Reason, Ticket: x.Spec.Window.Ticket, Approvers: x.Spec.Window.ApprovedBy,
 	}
 	if out.State == "" {

@@ -87,9 +87,11 @@ func burst(ctx context.Context, t *testing.T, c client.Client, prefix string, dr
 	return admitted
 }
 
-// transient reports whether an error is temporary: the answers of a killed replica are lost, and contention asks for a retry.
+// transient reports whether an error is temporary: the answers of a killed replica are lost, contention asks for a retry, and an API server that has
+// just started does not know yet who may do what.
 func transient(err error) bool {
-	return apierrors.IsServiceUnavailable(err) || apierrors.IsInternalError(err) || apierrors.IsTooManyRequests(err) ||
+	early := apierrors.IsForbidden(err) && !strings.Contains(err.Error(), "admission webhook") && strings.Contains(err.Error(), "cannot create resource")
+	return early || apierrors.IsServiceUnavailable(err) || apierrors.IsInternalError(err) || apierrors.IsTooManyRequests(err) ||
 		strings.Contains(err.Error(), "failed calling webhook") || cutOff(err)
 }
 
