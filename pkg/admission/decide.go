@@ -58,8 +58,9 @@ type existing struct{}
 func (existing) Error() string { return "it exists already" }
 
 // reserve takes a slot, then looks at the approvals and the pinned ConfigMaps once more: a revocation whose answer had arrived
-// before this request was sent is always honoured, and a ConfigMap is locked from here on. If the window no longer permits the
-// request, the slot is given back and the request denied.
+// before this request was sent is always honoured, and a change of a ConfigMap before the reservation is seen. Each replica
+// locks the ConfigMaps as soon as its watch has told of the reservation. If the window no longer permits the request, the slot is
+// given back and the request denied.
 func (h *Handler) reserve(ctx context.Context, req *policy.Request, c *policy.PreparedRequest, state *change.State, d *policy.Decision) (outcome, error) {
 	r, err := h.Ledger.Reserve(ctx, claim(req, c, d.Use))
 	switch {

@@ -3,6 +3,7 @@ package change
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -48,7 +49,7 @@ func CountApprovals(w *v1alpha1.ChangeWindow, all []v1alpha1.ChangeApproval, c e
 		if d := a.CreationTimestamp.Compare(b.CreationTimestamp.Time); d != 0 {
 			return d
 		}
-		return compareNames(a.Name, b.Name)
+		return strings.Compare(a.Name, b.Name)
 	})
 	var counted []*v1alpha1.Stamp
 	for i := range sorted {
@@ -86,16 +87,6 @@ func lacking(all []v1alpha1.GroupQuorum, by []*v1alpha1.Stamp) []string {
 		}
 	}
 	return out
-}
-
-func compareNames(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 func (a *Approvals) reject(r *v1alpha1.ChangeApproval) {

@@ -76,9 +76,13 @@ func TestEntriesAreCountedApart(t *testing.T) {
 		"the way back":                        {reason: "what was stored may be put back", window: apart, ask: of("Deployment", "web", v1alpha1.OperationUpdate, otherJob(), "02:30:00"), stage: change.Covers},
 		"the way back after the window":       {reason: "for as long as the window says", window: apart, ask: of("Deployment", "web", v1alpha1.OperationUpdate, otherJob(), "04:59:59"), stage: change.Covers},
 		"the way back much later":             {reason: "and no longer", window: apart, ask: of("Deployment", "web", v1alpha1.OperationUpdate, otherJob(), "05:00:00"), stage: change.Closed, why: "it closed at 2026-11-28 04:00:00 UTC"},
-		"the way forth after the window":      {reason: "only the way back stays open", window: apart, ask: of("Deployment", "web", v1alpha1.OperationCreate, plannedJob(), "04:00:00"), stage: change.Closed, why: "it closed at 2026-11-28 04:00:00 UTC"},
-		"the way back, twice":                 {reason: "it has one execution", window: apart, ask: of("Deployment", "web", v1alpha1.OperationUpdate, otherJob(), "02:30:00"), state: took("e3-0"), stage: change.Exhausted, why: once},
-		"what was stored, to create it":       {reason: "the way back is an update", window: apart, ask: of("Deployment", "web", v1alpha1.OperationCreate, otherJob(), "02:30:00"), stage: change.PlanDiffers, why: "digest: approved v1:sha256:" + strings.Repeat("a", 64) + ", submitted v1:sha256:" + strings.Repeat("b", 64)},
+		"a way back that is open for too long": {reason: "the environment allowed more when the window was written", window: func(w *v1alpha1.ChangeWindow) {
+			apart(w)
+			w.Spec.RollbackWithin.Duration = 20 * time.Hour
+		}, ask: of("Deployment", "web", v1alpha1.OperationUpdate, otherJob(), "02:30:00"), stage: change.NotInForce, why: "its way back stays open for longer than the 8h that the environment allows"},
+		"the way forth after the window": {reason: "only the way back stays open", window: apart, ask: of("Deployment", "web", v1alpha1.OperationCreate, plannedJob(), "04:00:00"), stage: change.Closed, why: "it closed at 2026-11-28 04:00:00 UTC"},
+		"the way back, twice":            {reason: "it has one execution", window: apart, ask: of("Deployment", "web", v1alpha1.OperationUpdate, otherJob(), "02:30:00"), state: took("e3-0"), stage: change.Exhausted, why: once},
+		"what was stored, to create it":  {reason: "the way back is an update", window: apart, ask: of("Deployment", "web", v1alpha1.OperationCreate, otherJob(), "02:30:00"), stage: change.PlanDiffers, why: "digest: approved v1:sha256:" + strings.Repeat("a", 64) + ", submitted v1:sha256:" + strings.Repeat("b", 64)},
 		"an object that runs nothing, deleted": {reason: "each operation of an object in the scope has its count", window: func(w *v1alpha1.ChangeWindow) {
 			apart(w)
 			w.Spec.Scope.Operations = append(w.Spec.Scope.Operations, v1alpha1.OperationDelete)

@@ -16,8 +16,8 @@ func Nearest(q *Query, s *State) *Verdict {
 	return best
 }
 
-// nearer orders verdicts: by stage, then windows that override a freeze first, then those that the query holds an execution of, then by opening, then by name, so that all
-// replicas name the same window.
+// nearer orders verdicts: by stage, then windows that override a freeze first, then those that the query holds an execution of,
+// then by opening, then by name, so that all replicas name the same window.
 func nearer(a, b *Verdict, q *Query) bool {
 	if a.Stage != b.Stage {
 		return a.Stage > b.Stage

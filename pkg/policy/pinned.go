@@ -45,7 +45,7 @@ func pinnedDemand(c *PreparedRequest) *Demand {
 	}
 	d := &Demand{Why: c.whyPinned(), Environments: c.Production(), Operation: c.operation()}
 	for _, x := range c.runs {
-		if len(d.Under) == 0 || !slices.Contains(d.Under, x.Spec.Window.UID) {
+		if !slices.Contains(d.Under, x.Spec.Window.UID) {
 			d.Under = append(d.Under, x.Spec.Window.UID)
 		}
 	}
