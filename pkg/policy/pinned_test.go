@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,6 +43,7 @@ func TestBypassTheContentOfARun(t *testing.T) {
 		"its bytes":                     {op: "update", after: changed("YQ==", "Yg=="), runs: one, running: []types.UID{"job-0"}, want: want},
 		"the loss of its text":          {op: "update", after: changed(`run: "select 1"`, ""), runs: one, running: []types.UID{"job-0"}, want: want},
 		"its deletion":                  {op: "delete", runs: one, running: []types.UID{"job-0"}, want: want},
+		"its deletion in a collection":  {op: "delete", runs: one, running: []types.UID{"job-0"}, want: want},
 		"its labels":                    {op: "update", after: changed("name: sql", "name: sql, labels: {team: orders}"), runs: one, running: []types.UID{"job-0"}},
 		"after the run":                 {op: "update", after: changed("select 1", "select 2"), runs: one},
 		"after the runs that were read": {op: "update", after: changed("select 1", "select 2"), runs: many[:32]},
@@ -50,14 +52,20 @@ func TestBypassTheContentOfARun(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.cluster.PinnedBy = func(string, string) []v1alpha1.ChangeExecution {
-				return append([]v1alpha1.ChangeExecution{}, tc.runs...)
+			s.cluster.PinnedBy = func(namespace, configMap string) []v1alpha1.ChangeExecution {
+				if namespace != "payments" || configMap != "sql" {
+					return nil
+				}
+				return slices.Clone(tc.runs)
 			}
 			objects := before
 			if tc.op == "update" {
 				objects = before + "\n---\n" + tc.after
 			}
 			req := newRequest(t, s, header{Requester: "alice", Operation: tc.op}, documents(t, []byte(objects)), now())
+			if strings.HasSuffix(name, "collection") {
+				req.Name = "" // the review of one of a collection has no name
+			}
 			if c, err := policy.Prepare(*req, s.cluster); err != nil {
 				t.Fatal(err)
 			} else if m := c.Missing(); (m != nil && m.Runs != nil) != (name != "its labels") {
