@@ -20,9 +20,10 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// outcome is a decision and the reservation that it rests on, if any.
+// outcome is a decision, the state that it was made with, and the reservation that it rests on, if any.
 type outcome struct {
 	*policy.Decision
+	state       *change.State
 	reservation *ledger.Reservation
 }
 
@@ -41,7 +42,7 @@ func (h *Handler) decide(ctx context.Context, req *policy.Request, c *policy.Pre
 	}
 	d := c.Decide(state)
 	if d.Use == nil || req.DryRun {
-		return outcome{Decision: d}, nil
+		return outcome{Decision: d, state: state}, nil
 	}
 	if by := h.Skew.Offset(); by > maxSkew || by < -maxSkew {
 		return outcome{}, skewed{by}
@@ -123,7 +124,7 @@ func (h *Handler) release(r *ledger.Reservation) {
 // keep writes a record of what must outlive its object. What cannot be recorded is refused for now, except to Kubernetes' own controllers, which
 // clear up; of what is denied, as many records are kept as a person may cause.
 func (h *Handler) keep(ctx context.Context, req *policy.Request, c *policy.PreparedRequest, a outcome) error {
-	r := c.Record(a.Decision)
+	r := c.Record(a.Decision, a.state)
 	if r == nil || r.Act == v1alpha1.ActDenied && !h.worthKeeping(r) {
 		return nil
 	}

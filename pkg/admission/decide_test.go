@@ -27,6 +27,7 @@ const (
 	readNear   = "list ChangeWindow in payments"
 	readWords  = "list ChangeApproval in payments"
 	readUses   = "list ChangeExecution in firebreak-system with firebreak.dev/window-uid in (uid-of-w)"
+	askOfKim   = "ask whether kim may approve"
 	notThere   = "get Job payments/reindex"
 	takeSlot   = "create ChangeExecution " + slot
 	giveBack   = "delete ChangeExecution " + slot
@@ -36,7 +37,7 @@ const (
 
 // stateReads are the calls that one read of the state of payments makes.
 func stateReads() []string {
-	return []string{readFreeze, readHome, readNear, readWords, readUses, notThere}
+	return []string{readFreeze, readHome, readNear, readWords, readUses, notThere, askOfKim}
 }
 
 func also(calls ...string) []string {
@@ -225,11 +226,24 @@ func TestBetweenTheLookAndTheAnswer(t *testing.T) {
 			calls: also(takeSlot, lookAgain), executions: []string{slot},
 			log: `"error"="list the executions of window \"w\": the API server does not answer"`,
 		},
+		"whether the approver may still approve": {
+			reason:    "what nobody can tell admits nothing",
+			meanwhile: once(askOfKim, fail),
+			code:      http.StatusServiceUnavailable, message: notNow,
+			calls: stateReads(), executions: []string{},
+			log: `"error"="ask whether kim may still approve: review the access: the API server does not answer"`,
+		},
+		"an approver who has lost the right": {
+			reason:  "that they held it once permits nothing today",
+			prepare: func(x *trial) { x.api.Revoke("kim") },
+			code:    http.StatusForbidden, message: haveOne + maintenance + `; window "w" does not permit it, since it has 0 of 1 approvals (kim no longer holds the verb approve))`,
+			calls: stateReads(), executions: []string{},
+		},
 		"the first look fails": {
 			reason:    "that nothing could be read is not that nothing is there",
 			meanwhile: once(readUses, fail),
 			code:      http.StatusServiceUnavailable, message: notNow,
-			calls: stateReads(), executions: []string{},
+			calls: slices.DeleteFunc(stateReads(), func(c string) bool { return c == askOfKim }), executions: []string{},
 			log: `"error"="list executions: the API server does not answer"`,
 		},
 	} {

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -23,10 +24,16 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
+// Client reads from the API server, and asks it who may do what. It must not read from a cache.
+type Client interface {
+	view.Client
+	view.Creator
+}
+
 // Reader reads change state from the API server itself, never from a cache: the first request that is sent after an
 // approval's answer has arrived must find it, through every replica.
 type Reader struct {
-	client view.Client
+	client Client
 	// namespace is Firebreak's own.
 	namespace string
 	// remember puts the UID of a controller's account into memory.
@@ -42,7 +49,7 @@ type Reader struct {
 var _ Live = (*Reader)(nil)
 
 // NewReader returns a reader. c must not read from a cache.
-func NewReader(c view.Client, namespace string, remember func(name, uid string)) *Reader {
+func NewReader(c Client, namespace string, remember func(name, uid string)) *Reader {
 	return &Reader{client: c, namespace: namespace, remember: remember}
 }
 
@@ -58,6 +65,9 @@ func (r *Reader) State(ctx context.Context, c *policy.PreparedRequest, namespace
 	if needs.Freezes {
 		first = append(first, func() (err error) { s.Freezes, err = r.listFreezes(ctx); return err })
 	}
+	if needs.Delegations {
+		first = append(first, func() (err error) { s.Approvals, err = r.listApprovals(ctx, needs.WindowNamespace); return err })
+	}
 	first = append(first, r.windowReads(ctx, s, &mu, needs, namespace)...)
 	if err := together(first); err != nil {
 		return nil, err
@@ -69,7 +79,30 @@ func (r *Reader) State(ctx context.Context, c *policy.PreparedRequest, namespace
 			return nil, err
 		}
 	}
-	return s, r.second(ctx, c, s, change.Candidates(c.Questions(s), s), needs, namespace)
+	windows := change.Candidates(c.Questions(s), s)
+	if err := r.second(ctx, c, s, windows, needs, namespace); err != nil {
+		return nil, err
+	}
+	return s, r.authorise(ctx, s, windows, nil)
+}
+
+// authorise asks whether those who approved the windows may still do so, but for approvals that are known already.
+func (r *Reader) authorise(ctx context.Context, s *change.State, windows []*v1alpha1.ChangeWindow, known map[types.UID]bool) error {
+	var asked []*v1alpha1.ChangeApproval
+	for _, w := range windows {
+		asked = append(asked, slices.DeleteFunc(change.ApprovalsOf(w, s.Approvals), func(a *v1alpha1.ChangeApproval) bool {
+			return a.Spec.Decision != v1alpha1.DecisionApprove || known[a.UID]
+		})...)
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	more, err := view.Unauthorised(ctx, r.client, asked, s.Approvals)
+	maps.Copy(more, s.Unauthorised)
+	s.Unauthorised = more
+	return err
 }
 
 // windowReads returns the reads of the windows that are needed.
@@ -196,9 +229,17 @@ func (r *Reader) approvalsAgain(ctx context.Context, s *change.State, namespace 
 	if err != nil {
 		return err
 	}
+	known := map[types.UID]bool{}
+	for i := range s.Approvals {
+		known[s.Approvals[i].UID] = true
+	}
 	s.Approvals = slices.DeleteFunc(s.Approvals, func(a v1alpha1.ChangeApproval) bool { return a.Namespace == namespace })
 	s.Approvals = append(s.Approvals, fresh...)
-	return nil
+	windows := make([]*v1alpha1.ChangeWindow, len(s.Windows))
+	for i := range s.Windows {
+		windows[i] = &s.Windows[i]
+	}
+	return r.authorise(ctx, s, windows, known)
 }
 
 // together runs calls in parallel and returns the first error.

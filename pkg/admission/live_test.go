@@ -89,13 +89,18 @@ func TestWhatIsRead(t *testing.T) {
 		calls   []string
 	}{
 		"no window":                 {"there is nothing that could be approved or used", nil, job, []string{readFreeze, readHome, readNear}},
-		"a window in scope":         {"its words and uses count", []client.Object{window("w")}, job, stateReads()},
+		"a window in scope":         {"its words and uses count", []client.Object{window("w"), approval(window("w"))}, job, stateReads()},
+		"an unapproved window":      {"there is nobody to ask about", []client.Object{window("w")}, job, slices.DeleteFunc(stateReads(), func(c string) bool { return c == askOfKim })},
 		"an emergency":              {"whether it is the second lies in any namespace", []client.Object{emergency()}, job, []string{readFreeze, readHome, readNear, "list ChangeWindow in ", "list ChangeApproval in ", readUses, notThere}},
-		"a plan":                    {"it pins the ConfigMaps too", []client.Object{planned()}, mapped, also("get ConfigMap payments/settings", "get ConfigMap payments/gone")},
-		"ConfigMaps without a plan": {"nothing compares them", []client.Object{window("w")}, mapped, stateReads()},
+		"a plan":                    {"it pins the ConfigMaps too", []client.Object{planned(), approval(planned())}, mapped, also("get ConfigMap payments/settings", "get ConfigMap payments/gone")},
+		"ConfigMaps without a plan": {"nothing compares them", []client.Object{window("w"), approval(window("w"))}, mapped, stateReads()},
 		"a change without a freeze": {"it wants no window", nil, config, []string{readFreeze}},
 		"a change during a freeze":  {"an emergency may override it", []client.Object{freeze()}, config, []string{readFreeze, readHome, readNear}},
 		"an approval":               {"only its window's namespace matters", nil, approving, []string{readNear}},
+		"an approval in somebody's stead": {"the delegation is among the approvals of that namespace", nil, func(t *testing.T) *policy.PreparedRequest {
+			t.Helper()
+			return caseOf(t, policy.Create, v1alpha1.GVK(v1alpha1.KindChangeApproval), "changeapprovals", "payments", strings.Replace(anApproval, `"decision"`, `"onBehalfOf":{"name":"d","uid":"d-1"},"decision"`, 1))
+		}, []string{readNear, readWords}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := newTrial(t, tc.objects...)

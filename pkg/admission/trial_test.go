@@ -13,6 +13,7 @@ import (
 	"github.com/go-logr/logr/funcr"
 	"github.com/prometheus/client_golang/prometheus"
 	admissionv1 "k8s.io/api/admission/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -88,7 +89,11 @@ func (r *recorder) Get(ctx context.Context, key client.ObjectKey, into client.Ob
 }
 
 func (r *recorder) Create(ctx context.Context, o client.Object, opts ...client.CreateOption) error {
-	if err := r.note("create %s %s", kindOf(o), o.GetName()); err != nil {
+	call := fmt.Sprintf("create %s %s", kindOf(o), o.GetName())
+	if review, ok := o.(*authorizationv1.SubjectAccessReview); ok {
+		call = "ask whether " + review.Spec.User + " may approve"
+	}
+	if err := r.note("%s", call); err != nil {
 		return err
 	}
 	return r.Store.Create(ctx, o, opts...)

@@ -1,6 +1,7 @@
 package change
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,46 +40,49 @@ func (a Approvals) Enough() bool {
 	return a.RejectedBy == "" && len(a.Names) >= a.Required && (a.Afterwards || len(a.Lacks) == 0)
 }
 
-// CountApprovals counts the approvals of a window. executor is the requester that would use it; it is nil if there is none
+// CountApprovals counts the approvals of a window that a state holds. executor is the requester that would use it; it is nil if there is none
 // yet.
-func CountApprovals(w *v1alpha1.ChangeWindow, all []v1alpha1.ChangeApproval, c estate.Controls, executor *Party, unfit ApproverCheck, at time.Time) Approvals {
+func CountApprovals(w *v1alpha1.ChangeWindow, s *State, c estate.Controls, executor *Party, unfit ApproverCheck, at time.Time) Approvals {
 	out := Approvals{Required: RequiredApprovals(w, c), Afterwards: w.Spec.Type == v1alpha1.WindowEmergency}
-	digest := WindowDigest(&w.Spec)
-	sorted := slices.Clone(all)
-	slices.SortFunc(sorted, func(a, b v1alpha1.ChangeApproval) int {
-		if d := a.CreationTimestamp.Compare(b.CreationTimestamp.Time); d != 0 {
-			return d
-		}
-		return strings.Compare(a.Name, b.Name)
-	})
-	var counted []*v1alpha1.Stamp
-	for i := range sorted {
-		a := &sorted[i]
-		if a.Namespace != w.Namespace || a.Spec.Window == nil || a.Spec.Window.UID != string(w.UID) {
-			continue
-		}
+	count := counting{window: w, state: s, controls: c, executor: executor, unfit: unfit, at: at, digest: WindowDigest(&w.Spec)}
+	for _, a := range ApprovalsOf(w, s.Approvals) {
 		if a.Spec.Decision == v1alpha1.DecisionReject {
 			out.reject(a)
 			continue
 		}
-		if why := whyNotCounted(a, w, digest, c, executor, unfit, counted, at); why != "" {
+		v, why := count.voice(a)
+		if why != "" {
 			out.Ignored = append(out.Ignored, why)
 			continue
 		}
-		counted = append(counted, a.Spec.Approver)
-		out.Names, out.By = append(out.Names, a.Name), append(out.By, a.Spec.Approver.Username)
+		count.voices = append(count.voices, v)
+		out.Names, out.By = append(out.Names, a.Name), append(out.By, v.String())
 	}
-	out.Lacks = lacking(c.RequiredFrom, counted)
+	out.Lacks = lacking(c.RequiredFrom, count.voices)
+	return out
+}
+
+// ApprovalsOf returns the approvals and rejections of a window, the oldest first.
+func ApprovalsOf(w *v1alpha1.ChangeWindow, all []v1alpha1.ChangeApproval) []*v1alpha1.ChangeApproval {
+	var out []*v1alpha1.ChangeApproval
+	for i := range all {
+		if a := &all[i]; a.Namespace == w.Namespace && a.Spec.Window != nil && a.Spec.Window.UID == string(w.UID) {
+			out = append(out, a)
+		}
+	}
+	slices.SortFunc(out, func(a, b *v1alpha1.ChangeApproval) int {
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), strings.Compare(a.Name, b.Name))
+	})
 	return out
 }
 
 // lacking says of which groups too few have approved.
-func lacking(all []v1alpha1.GroupQuorum, by []*v1alpha1.Stamp) []string {
+func lacking(all []v1alpha1.GroupQuorum, voices []voice) []string {
 	var out []string
 	for _, q := range all {
 		missing := max(1, int(q.Approvals))
-		for _, s := range by {
-			if slices.Contains(s.Groups, q.Group) {
+		for _, v := range voices {
+			if slices.Contains(v.holder.Groups, q.Group) {
 				missing--
 			}
 		}
@@ -112,38 +116,89 @@ func RequiredApprovals(w *v1alpha1.ChangeWindow, c estate.Controls) int {
 	return int(c.RequiredApprovals)
 }
 
-func whyNotCounted(a *v1alpha1.ChangeApproval, w *v1alpha1.ChangeWindow, digest string, c estate.Controls,
-	executor *Party, unfit ApproverCheck, counted []*v1alpha1.Stamp, at time.Time) string {
-	by := a.Spec.Approver
-	if by == nil || by.Username == "" {
-		return fmt.Sprintf("approval %q carries no stamp", a.Name)
+// voice is a person who approves, and the person whose right that is: the same, unless somebody has delegated it.
+type voice struct{ by, holder *v1alpha1.Stamp }
+
+func (v voice) String() string {
+	if v.by == v.holder {
+		return v.by.Username
 	}
-	not := unfit(w.Spec.Environment, by)
+	return v.by.Username + " for " + v.holder.Username
+}
+
+// either reports whether a check holds for either person.
+func (v voice) either(is func(*v1alpha1.Stamp) bool) bool { return is(v.by) || is(v.holder) }
+
+// counting is the count of one window's approvals.
+type counting struct {
+	window   *v1alpha1.ChangeWindow
+	state    *State
+	controls estate.Controls
+	executor *Party
+	unfit    ApproverCheck
+	at       time.Time
+	digest   string
+	voices   []voice
+}
+
+// voice returns whose word an approval is, and why it does not count; empty: it does. What would disqualify a person disqualifies who approves
+// in their stead, too: nobody approves what they requested through a friend.
+func (c *counting) voice(a *v1alpha1.ChangeApproval) (voice, string) {
+	v := voice{by: a.Spec.Approver, holder: a.Spec.Approver}
+	if v.by == nil || v.by.Username == "" {
+		return v, fmt.Sprintf("approval %q carries no stamp", a.Name)
+	}
+	if a.Spec.OnBehalfOf != nil {
+		d, why := Delegated(a, c.state.Approvals)
+		if why != "" {
+			return v, why
+		}
+		v.holder = d.Spec.Approver
+	}
+	return v, c.whyNot(a, v)
+}
+
+func (c *counting) whyNot(a *v1alpha1.ChangeApproval, v voice) string {
+	w := c.window
+	not := cmp.Or(c.unfit(w.Spec.Environment, v.by), c.unfit(w.Spec.Environment, v.holder))
 	switch {
 	case a.DeletionTimestamp != nil:
 		return fmt.Sprintf("approval %q is being deleted", a.Name)
 	case a.Spec.Decision != v1alpha1.DecisionApprove:
 		return fmt.Sprintf("approval %q says %q, which approves nothing", a.Name, a.Spec.Decision)
-	case a.Spec.Digest != digest:
-		return fmt.Sprintf("the approval of %s is for other words than the window's", by.Username)
+	case a.Spec.Digest != c.digest:
+		return fmt.Sprintf("the approval of %s is for other words than the window's", v)
 	case not != "":
 		return not
-	case w.Spec.RequestedBy == nil || SamePerson(by, w.Spec.RequestedBy):
-		return fmt.Sprintf("%s requested the window", by.Username)
-	case executor != nil && executor.same(by):
-		return fmt.Sprintf("%s would also execute it", by.Username)
-	case slices.ContainsFunc(counted, func(s *v1alpha1.Stamp) bool { return SamePerson(s, by) }):
-		return fmt.Sprintf("%s approved more than once", by.Username)
-	case !mayApprove(c.Approvers, by), slices.ContainsFunc(c.AlsoApprovers, func(l v1alpha1.Approvers) bool { return !mayApprove(l, by) }):
-		return fmt.Sprintf("%s is not among the environment's approvers", by.Username)
-	case lapsed(a.CreationTimestamp.Time, w, c, at):
-		return fmt.Sprintf("the approval of %s was given too long before", by.Username)
+	case w.Spec.RequestedBy == nil || v.either(func(s *v1alpha1.Stamp) bool { return SamePerson(s, w.Spec.RequestedBy) }):
+		return fmt.Sprintf("%s requested the window", who(v, w.Spec.RequestedBy))
+	case c.executor != nil && v.either(c.executor.same):
+		return fmt.Sprintf("%s would also execute it", v)
+	case slices.ContainsFunc(c.voices, v.overlaps):
+		return fmt.Sprintf("%s approved more than once", v)
+	case !MayApprove(c.controls.Approvers, v.holder), slices.ContainsFunc(c.controls.AlsoApprovers, func(l v1alpha1.Approvers) bool { return !MayApprove(l, v.holder) }):
+		return fmt.Sprintf("%s is not among the environment's approvers", v.holder.Username)
+	case lapsed(a.CreationTimestamp.Time, w, c.controls, c.at):
+		return fmt.Sprintf("the approval of %s was given too long before", v)
 	}
-	return ""
+	return c.state.Unauthorised[a.UID]
 }
 
-// mayApprove applies the environment's limit. Without one, RBAC alone decided when the approval was created.
-func mayApprove(l v1alpha1.Approvers, by *v1alpha1.Stamp) bool {
+// overlaps reports whether a person is in both voices: four eyes are those of two persons, in whoever's stead they approve.
+func (v voice) overlaps(o voice) bool {
+	return v.either(func(s *v1alpha1.Stamp) bool { return SamePerson(s, o.by) || SamePerson(s, o.holder) })
+}
+
+// who returns the person of a voice that is the requester.
+func who(v voice, requester *v1alpha1.Stamp) string {
+	if SamePerson(v.holder, requester) {
+		return v.holder.Username
+	}
+	return v.by.Username
+}
+
+// MayApprove applies the environment's limit. Without one, RBAC alone decided when the approval was created.
+func MayApprove(l v1alpha1.Approvers, by *v1alpha1.Stamp) bool {
 	if len(l.Users)+len(l.Groups) == 0 {
 		return true
 	}

@@ -45,7 +45,7 @@ func runApprovalCases(t *testing.T, cases map[string]approvalCase) {
 			if test.want.Required == 0 {
 				test.want.Required = 1
 			}
-			got := change.CountApprovals(w, test.words(w), c, test.executor, unfit, at("02:30:00"))
+			got := change.CountApprovals(w, &change.State{Approvals: test.words(w)}, c, test.executor, unfit, at("02:30:00"))
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
 			}
@@ -302,11 +302,11 @@ func TestHowManyMustApprove(t *testing.T) {
 	t.Run("none of none", func(t *testing.T) {
 		c := estate.ControlsOf(&v1alpha1.ChangeControl{RequiredApprovals: ptr(int32(0))})
 		w := window()
-		if a := change.CountApprovals(w, nil, c, nil, unfit, at("02:30:00")); a.Required != 0 || !a.Enough() {
+		if a := change.CountApprovals(w, &change.State{}, c, nil, unfit, at("02:30:00")); a.Required != 0 || !a.Enough() {
 			t.Errorf("0 is legal: required %d, approved: %t", a.Required, a.Enough())
 		}
 		machine(w)
-		if a := change.CountApprovals(w, nil, c, nil, unfit, at("02:30:00")); a.Required != 2 || a.Enough() {
+		if a := change.CountApprovals(w, &change.State{}, c, nil, unfit, at("02:30:00")); a.Required != 2 || a.Enough() {
 			t.Errorf("a machine's request needs two all the same: required %d, approved: %t", a.Required, a.Enough())
 		}
 	})

@@ -37,12 +37,12 @@ func TestLiftedBy(t *testing.T) {
 		"without a stamp":         {"nobody said it", words{lift(nil, "christmas-1"), lift(alice(), "christmas-1")}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := strings.Join(change.LiftedBy(f, test.words, unfit), " "); got != test.want {
+			if got := strings.Join(change.LiftedBy(f, &change.State{Approvals: test.words}, unfit), " "); got != test.want {
 				t.Errorf("%s: %q, want %q", test.reason, got, test.want)
 			}
 		})
 	}
-	if f.Spec.LiftedBy = v1alpha1.LiftedByAnyone; change.LiftedBy(f, words{lift(bob(), "christmas-1"), lift(alice(), "christmas-1")}, unfit) != nil {
+	if f.Spec.LiftedBy = v1alpha1.LiftedByAnyone; change.LiftedBy(f, &change.State{Approvals: words{lift(bob(), "christmas-1"), lift(alice(), "christmas-1")}}, unfit) != nil {
 		t.Error("a freeze that anyone lifts is lifted by deleting it")
 	}
 }
@@ -58,11 +58,11 @@ func TestReleasedBy(t *testing.T) {
 		by   *v1alpha1.Stamp
 		want string
 	}{"somebody else": {alice(), "oidc:sre-alice"}, "who used it": {bob(), ""}, "a machine": {releaser(), ""}, "nobody": {nil, ""}} {
-		if got := change.ReleasedBy(&x, []string{"production"}, release(test.by), unfit); got != test.want {
+		if got := change.ReleasedBy(&x, []string{"production"}, &change.State{Approvals: release(test.by)}, unfit); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}
-	if change.ReleasedBy(&x, nil, release(alice()), unfit) != "" {
+	if change.ReleasedBy(&x, nil, &change.State{Approvals: release(alice())}, unfit) != "" {
 		t.Error("an execution in no environment is nobody's to give back")
 	}
 }

@@ -47,7 +47,7 @@ func Summarise(w *v1alpha1.ChangeWindow, q Query, state *State) Summary {
 			break
 		}
 	}
-	s := Summary{Approvals: CountApprovals(w, state.Approvals, q.Controls, nil, q.Unfit, q.At), Opens: v.Opens, Closes: v.Closes}
+	s := Summary{Approvals: CountApprovals(w, state, q.Controls, nil, q.Unfit, q.At), Opens: v.Opens, Closes: v.Closes}
 	s.Phase, s.Reason, s.Message = phase(&v, q.At)
 	return s
 }

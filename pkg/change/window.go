@@ -71,6 +71,8 @@ type State struct {
 	Approvals  []v1alpha1.ChangeApproval
 	Executions []v1alpha1.ChangeExecution
 	Freezes    []v1alpha1.ChangeFreeze
+	// Unauthorised says, by the UID of an approval, why it counts no more: the person whose right it rests on has lost that right.
+	Unauthorised map[types.UID]string
 	// OtherWindows are the windows of other namespaces. They permit nothing here. For an emergency they tell whether it is its
 	// requester's second.
 	OtherWindows []v1alpha1.ChangeWindow
@@ -281,7 +283,7 @@ func rejected(v *Verdict, q *Query, s *State) string {
 	if !q.Requester.Controller {
 		executor = &q.Requester
 	}
-	v.Approvals = CountApprovals(v.Window, s.Approvals, q.Controls, executor, q.Unfit, q.At)
+	v.Approvals = CountApprovals(v.Window, s, q.Controls, executor, q.Unfit, q.At)
 	if v.Approvals.RejectedBy == "" {
 		return ""
 	}

@@ -110,13 +110,18 @@ func (e *env) wordOn(ctx context.Context, c client.Client, ns, name string, deci
 			return err
 		}
 	}
+	behalf, err := e.inStead(ctx, c, &w)
+	if err != nil {
+		return err
+	}
 	a := &v1alpha1.ChangeApproval{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: name + "-", Namespace: ns},
 		Spec: v1alpha1.ChangeApprovalSpec{
-			Window:   &v1alpha1.LocalReference{Name: w.Name, UID: string(w.UID)},
-			Digest:   change.WindowDigest(&w.Spec),
-			Decision: decision,
-			Comment:  o.comment,
+			Window:     &v1alpha1.LocalReference{Name: w.Name, UID: string(w.UID)},
+			Digest:     change.WindowDigest(&w.Spec),
+			Decision:   decision,
+			Comment:    o.comment,
+			OnBehalfOf: behalf,
 		},
 	}
 	if err := c.Create(ctx, a); err != nil {
@@ -154,7 +159,7 @@ func (e *env) notRejected(ctx context.Context, c client.Client, w *v1alpha1.Chan
 	if err := c.List(ctx, &all, client.InNamespace(w.Namespace)); err != nil {
 		return fmt.Errorf("look whether it was rejected: %w", err)
 	}
-	counted := change.CountApprovals(w, all.Items, estate.Controls{}, nil, func(string, *v1alpha1.Stamp) string { return "" }, e.clock())
+	counted := change.CountApprovals(w, &change.State{Approvals: all.Items}, estate.Controls{}, nil, func(string, *v1alpha1.Stamp) string { return "" }, e.clock())
 	if counted.RejectedBy == "" || w.Spec.Type == v1alpha1.WindowEmergency {
 		return nil
 	}

@@ -92,9 +92,10 @@ func (e *env) waiting(ctx context.Context, c client.Client) ([]v1alpha1.ChangeWi
 			continue
 		}
 		if _, asked := may[w.Namespace]; !asked {
-			if may[w.Namespace], err = mayApprove(ctx, c, w.Namespace); err != nil {
+			if may[w.Namespace], err = mayApprove(ctx, c, w.Namespace, ""); err != nil {
 				return nil, err
 			}
+			may[w.Namespace] = may[w.Namespace] || delegationTo(approvals, w.Namespace, self.Username, e.clock()) != nil
 		}
 		if may[w.Namespace] {
 			out = append(out, *w)
@@ -152,10 +153,10 @@ func saidBy(all []v1alpha1.ChangeApproval, w *v1alpha1.ChangeWindow, who *v1alph
 	})
 }
 
-// mayApprove asks the API server whether the user may approve windows of a namespace.
-func mayApprove(ctx context.Context, c client.Client, namespace string) (bool, error) {
+// mayApprove asks the API server whether the user may approve a window of a namespace, or any of them where no name is given.
+func mayApprove(ctx context.Context, c client.Client, namespace, window string) (bool, error) {
 	r := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
-		Namespace: namespace, Verb: "approve", Group: v1alpha1.GroupName, Resource: "changewindows",
+		Namespace: namespace, Verb: "approve", Group: v1alpha1.GroupName, Resource: "changewindows", Name: window,
 	}}}
 	if err := c.Create(ctx, r); err != nil {
 		return false, fmt.Errorf("ask whether you may approve in namespace %q: %w", namespace, err)

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,6 +17,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
 // ApprovalActions does what people request by ChangeApprovals in Firebreak's own namespace. It deletes a freeze that two
@@ -77,23 +79,40 @@ func (a *ApprovalActions) Reconcile(ctx context.Context, what approvalAction) (r
 	if est == nil {
 		return reconcile.Result{}, nil // the first estate that is compiled causes everything to be looked at again
 	}
-	approvals, err := a.approvals(ctx, a.client)
+	state, err := a.state(ctx, what)
 	switch {
 	case err != nil:
 	case what.freeze != "":
-		err = a.lift(ctx, what.freeze, approvals, policy.ApproverCheck(est))
+		err = a.lift(ctx, what.freeze, state, policy.ApproverCheck(est))
 	default:
-		err = a.release(ctx, what.execution, approvals, policy.ApproverCheck(est))
+		err = a.release(ctx, what.execution, state, policy.ApproverCheck(est))
 	}
 	return reconcile.Result{}, err
 }
 
-func (a *ApprovalActions) lift(ctx context.Context, name string, approvals []v1alpha1.ChangeApproval, unfit change.ApproverCheck) error {
+// state reads the approvals, and which of those that request an action count no more.
+func (a *ApprovalActions) state(ctx context.Context, what approvalAction) (*change.State, error) {
+	approvals, err := a.approvals(ctx, a.client)
+	if err != nil {
+		return nil, err
+	}
+	var asked []*v1alpha1.ChangeApproval
+	for i := range approvals {
+		if slices.Contains(a.asked(ctx, &approvals[i]), what) {
+			asked = append(asked, &approvals[i])
+		}
+	}
+	s := &change.State{Approvals: approvals}
+	s.Unauthorised, err = view.Unauthorised(ctx, a.client, asked, approvals)
+	return s, err
+}
+
+func (a *ApprovalActions) lift(ctx context.Context, name string, state *change.State, unfit change.ApproverCheck) error {
 	var f v1alpha1.ChangeFreeze
 	if err := a.client.Get(ctx, client.ObjectKey{Name: name}, &f); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	by := change.LiftedBy(&f, approvals, unfit)
+	by := change.LiftedBy(&f, state, unfit)
 	if by == nil {
 		return nil
 	}
@@ -104,7 +123,7 @@ func (a *ApprovalActions) lift(ctx context.Context, name string, approvals []v1a
 	return nil
 }
 
-func (a *ApprovalActions) release(ctx context.Context, name string, approvals []v1alpha1.ChangeApproval, unfit change.ApproverCheck) error {
+func (a *ApprovalActions) release(ctx context.Context, name string, state *change.State, unfit change.ApproverCheck) error {
 	var x v1alpha1.ChangeExecution
 	if err := a.client.Get(ctx, client.ObjectKey{Namespace: a.memory.settings.Namespace, Name: name}, &x); err != nil {
 		return client.IgnoreNotFound(err)
@@ -112,7 +131,7 @@ func (a *ApprovalActions) release(ctx context.Context, name string, approvals []
 	if x.Status.State == v1alpha1.ExecutionReleased {
 		return nil
 	}
-	by := change.ReleasedBy(&x, a.environments(&x), approvals, unfit)
+	by := change.ReleasedBy(&x, a.environments(&x), state, unfit)
 	if by == "" {
 		return nil
 	}

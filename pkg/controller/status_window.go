@@ -3,6 +3,7 @@ package controller
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -19,6 +20,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
+	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
 // setupWindows adds the reconciler of windows. Their status depends on their approvals, their executions and the estate, too.
@@ -94,8 +96,20 @@ func (s *Statuses) window(ctx context.Context, key client.ObjectKey) (time.Durat
 		return 0, fmt.Errorf("list approvals: %w", err)
 	}
 	before := w.DeepCopy()
-	next := s.summarise(e, &w, &change.State{Windows: windows.Items, Approvals: approvals.Items, Executions: s.used(&w)})
-	return next, s.write(ctx, before, &w)
+	state := &change.State{Windows: windows.Items, Approvals: approvals.Items, Executions: s.used(&w)}
+	next := s.summarise(e, &w, state)
+	var unknown error
+	if approved(&w) {
+		if state.Unauthorised, unknown = view.Unauthorised(ctx, s.client, change.ApprovalsOf(&w, state.Approvals), state.Approvals); unknown == nil {
+			next = s.summarise(e, &w, state)
+		}
+	}
+	return next, errors.Join(s.write(ctx, before, &w), unknown)
+}
+
+// approved reports whether a window seems to be approved and not over: only then it matters whether its approvers still hold the right.
+func approved(w *v1alpha1.ChangeWindow) bool {
+	return w.Status.Phase == v1alpha1.WindowApproved || w.Status.Phase == v1alpha1.WindowOpen
 }
 
 // used returns the executions of a window that were not given back.

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -63,6 +64,8 @@ type stage struct {
 	calls []string
 	// broken are the calls that fail.
 	broken map[string]error
+	// revoked are the users that may not approve any more.
+	revoked []string
 	// logged are the lines of the log.
 	logged []string
 }
@@ -191,8 +194,12 @@ func (s *stage) intercepts() interceptor.Funcs {
 		},
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 			return s.call("create", o, o.GetName(), func() error {
-				if review, ok := o.(*authenticationv1.SelfSubjectReview); ok {
+				switch review := o.(type) {
+				case *authenticationv1.SelfSubjectReview:
 					review.Status.UserInfo = firebreak()
+					return nil
+				case *authorizationv1.SubjectAccessReview:
+					review.Status.Allowed = !slices.Contains(s.revoked, review.Spec.User)
 					return nil
 				}
 				return c.Create(ctx, o, opts...)

@@ -14,6 +14,8 @@ type LiveReads struct {
 	Windows bool
 	// WindowNamespace and WindowName name the one window that an approval is about; they are empty if there is none.
 	WindowNamespace, WindowName string
+	// Delegations is true if the approvals of that window's namespace must be read, among which the delegation is.
+	Delegations bool
 	// ConfigMaps are the names, in the object's namespace, of those that a window's plan may pin.
 	ConfigMaps []string
 }
@@ -35,6 +37,7 @@ func (c *PreparedRequest) LiveReads() LiveReads {
 		n.ConfigMaps = change.ConfigMapsOf(c.templates()...)
 	}
 	n.WindowNamespace, n.WindowName = c.ownWindow()
+	n.Delegations = n.WindowName != "" && c.own.approval != nil && c.own.approval.Spec.OnBehalfOf != nil
 	return n
 }
 

@@ -13,8 +13,9 @@ import (
 )
 
 // Record returns what is kept of a request whatever becomes of its object: what somebody does about the permission to change production, or
-// tries to do against the boundary. It is nil if nothing is kept; uses of windows are executions.
-func (c *PreparedRequest) Record(d *Decision) *v1alpha1.ChangeRecordSpec {
+// tries to do against the boundary. It is nil if nothing is kept; uses of windows are executions. The state is the one that was decided with; it is
+// nil if nothing was read.
+func (c *PreparedRequest) Record(d *Decision, s *change.State) *v1alpha1.ChangeRecordSpec {
 	own := c.req.Kind.Group == v1alpha1.GroupName && c.req.SubResource == ""
 	var message string
 	act := v1alpha1.ActDenied
@@ -26,7 +27,7 @@ func (c *PreparedRequest) Record(d *Decision) *v1alpha1.ChangeRecordSpec {
 	case !d.Allowed || !own:
 		return nil
 	default:
-		if act, message = c.did(); message == "" {
+		if act, message = c.did(s); message == "" {
 			return nil
 		}
 	}
@@ -74,7 +75,7 @@ func clipped(s string) string {
 }
 
 // did says what an admitted write of one of Firebreak's own objects does; the message is empty if nothing is kept of it.
-func (c *PreparedRequest) did() (v1alpha1.RecordedAct, string) {
+func (c *PreparedRequest) did(s *change.State) (v1alpha1.RecordedAct, string) {
 	act := map[Operation]v1alpha1.RecordedAct{Create: v1alpha1.ActCreated, Update: v1alpha1.ActUpdated, Delete: v1alpha1.ActDeleted}[c.req.Operation]
 	if act == v1alpha1.ActUpdated && reflect.DeepEqual(c.new.generic()["spec"], c.old.generic()["spec"]) {
 		return act, ""
@@ -83,18 +84,18 @@ func (c *PreparedRequest) did() (v1alpha1.RecordedAct, string) {
 	if o == nil {
 		o = c.old
 	}
-	return act, clipped(c.told(act, o))
+	return act, clipped(c.told(act, o, s))
 }
 
 // told says what an act means, by the kind of its object.
-func (c *PreparedRequest) told(act v1alpha1.RecordedAct, o *object) string {
+func (c *PreparedRequest) told(act v1alpha1.RecordedAct, o *object, s *change.State) string {
 	switch c.req.Kind.Kind {
 	case v1alpha1.KindChangeWindow:
 		return toldOf(o, map[v1alpha1.RecordedAct]string{v1alpha1.ActCreated: "requested", v1alpha1.ActDeleted: "withdrew"}[act], func(w *v1alpha1.ChangeWindow) string {
 			return fmt.Sprintf("window %q for %q: %s", w.Name, w.Spec.Environment, w.Spec.Reason)
 		})
 	case v1alpha1.KindChangeApproval:
-		return toldOf(o, map[v1alpha1.RecordedAct]string{v1alpha1.ActDeleted: "withdrew: "}[act], wordOf)
+		return toldOf(o, map[v1alpha1.RecordedAct]string{v1alpha1.ActDeleted: "withdrew: "}[act], func(a *v1alpha1.ChangeApproval) string { return wordOf(a, s) })
 	case v1alpha1.KindChangeFreeze:
 		return toldOf(o, map[v1alpha1.RecordedAct]string{v1alpha1.ActCreated: "froze", v1alpha1.ActUpdated: "changed the freeze of", v1alpha1.ActDeleted: "lifted the freeze of"}[act], freezeTold)
 	case v1alpha1.KindExemption:
@@ -115,24 +116,45 @@ func toldOf[T any](o *object, verb string, tell func(*T) string) string {
 	return strings.TrimSpace(verb + " " + tell(own))
 }
 
-func wordOf(a *v1alpha1.ChangeApproval) string {
+// wordOf says what a person decides. Of an emergency, which is open already, either word is a review.
+func wordOf(a *v1alpha1.ChangeApproval, s *change.State) string {
 	verb := map[v1alpha1.ApprovalDecision]string{
 		v1alpha1.DecisionApprove: "approved", v1alpha1.DecisionReject: "rejected", v1alpha1.DecisionLift: "lifted", v1alpha1.DecisionRelease: "gave back",
+		v1alpha1.DecisionDelegate: "delegated",
 	}[a.Spec.Decision]
 	about := "something"
 	switch {
 	case a.Spec.Window != nil:
 		about = fmt.Sprintf("window %q", a.Spec.Window.Name)
+		if w := aboutWindow(a, stateOf(s)); w != nil && w.Spec.Type == v1alpha1.WindowEmergency {
+			verb, about = "reviewed", fmt.Sprintf("emergency %q, and %s it", a.Spec.Window.Name, verb)
+		}
 	case a.Spec.Freeze != nil:
 		about = fmt.Sprintf("freeze %q", a.Spec.Freeze.Name)
 	case a.Spec.Execution != nil:
 		about = fmt.Sprintf("execution %q", a.Spec.Execution.Name)
+	case a.Spec.Delegation != nil:
+		about = fmt.Sprintf("the right to approve to %s until %s", a.Spec.Delegation.To, change.Instant(a.Spec.Delegation.Until.Time))
 	}
 	out := verb + " " + about
+	if a.Spec.OnBehalfOf != nil {
+		out += fmt.Sprintf(" by delegation %q", a.Spec.OnBehalfOf.Name)
+		if d, why := change.Delegated(a, stateOf(s).Approvals); why == "" {
+			out += " of " + d.Spec.Approver.Username
+		}
+	}
 	if a.Spec.Comment != "" {
 		out += ": " + a.Spec.Comment
 	}
 	return out
+}
+
+// stateOf returns a state, empty if nothing was read.
+func stateOf(s *change.State) *change.State {
+	if s == nil {
+		return &change.State{}
+	}
+	return s
 }
 
 func freezeTold(f *v1alpha1.ChangeFreeze) string {

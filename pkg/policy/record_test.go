@@ -39,7 +39,8 @@ func TestRecord(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := c.Record(c.Decide(s.state(t, tc.State...)))
+			state := s.state(t, tc.State...)
+			got := c.Record(c.Decide(state), state)
 			switch {
 			case got == nil && tc.act != "":
 				t.Fatalf("nothing is kept: %s", tc.reason)

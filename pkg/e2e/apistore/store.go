@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -47,6 +48,22 @@ type Store struct {
 	fault   Fault
 	// looks is how often approvals were read since the fault was set.
 	looks int
+	// revoked are the users that may not approve any more.
+	revoked []string
+}
+
+// Revoke takes the right to approve from a user.
+func (s *Store) Revoke(username string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.revoked = append(s.revoked, username)
+}
+
+// review answers whether a user may approve.
+func (s *Store) review(r *authorizationv1.SubjectAccessReview) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.Status.Allowed = r.Spec.ResourceAttributes != nil && r.Spec.ResourceAttributes.Verb == "approve" && !slices.Contains(s.revoked, r.Spec.User)
 }
 
 // New returns an empty store that takes the time from a clock.
@@ -92,6 +109,13 @@ func (s *Store) Born(o client.Object) {
 
 // Create implements the ledger's client, for objects that are not judged.
 func (s *Store) Create(_ context.Context, o client.Object, _ ...client.CreateOption) error {
+	if r, ok := o.(*authorizationv1.SubjectAccessReview); ok {
+		if s.fails(Reads) {
+			return errDown
+		}
+		s.review(r)
+		return nil
+	}
 	if s.fails(Unwritten) {
 		return errDown
 	}

@@ -46,6 +46,7 @@ const (
 	recreates     = "it puts a registration back"
 	mends         = "it mends a registration that was changed"
 	mendsPolicies = "it mends a policy that was changed"
+	authorises    = "it honours a window whose approver may still approve"
 	records       = "it keeps a record of what persons do about freezes"
 	settles       = "it settles a reservation"
 	sees          = "it sees that what was reserved for is there"
@@ -77,6 +78,7 @@ func expected() map[string]string {
 		"get,list,watch roles,clusterroles everywhere":                                  getsReady,
 		"list,watch rolebindings,clusterrolebindings everywhere":                        getsReady,
 		"get,list,watch secrets everywhere":                                             getsReady,
+		"create subjectaccessreviews everywhere":                                        authorises,
 		"get workflows everywhere":                                                      compares,
 		"get,list,watch pods,replicationcontrollers everywhere":                         getsReady,
 		"get,list,watch deployments,replicasets,statefulsets,daemonsets everywhere":     getsReady,
@@ -113,6 +115,7 @@ func behaviours() map[string]behaviour {
 		mends:         {does: doesMend, heals: true},
 		mendsPolicies: {does: doesMendPolicies, heals: true},
 		records:       {does: doesRecord},
+		authorises:    {does: doesAuthorise},
 		settles:       {does: doesSettle},
 		sees:          {does: doesSee, afresh: true},
 		releases:      {does: doesRelease},
@@ -127,7 +130,7 @@ func behaviours() map[string]behaviour {
 // inOrder returns the behaviours in an order in which none disturbs another: after one that removes the registrations or the
 // certificate, it takes a moment until requests are judged again.
 func inOrder() []string {
-	return []string{writesStatus, lifts, applies, tells, compares, ranks, measures, scales, records, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
+	return []string{writesStatus, lifts, applies, tells, compares, ranks, measures, scales, records, authorises, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
 }
 
 func kubectl(t *testing.T, args ...string) string {
@@ -298,6 +301,17 @@ func doesMendPolicies(t *testing.T) func() bool {
 	return func() bool {
 		return kubectl(t, "get", "validatingadmissionpolicy", "firebreak-status", "--ignore-not-found", "-o", "jsonpath={.spec.failurePolicy}") == "Fail" &&
 			kubectl(t, "get", "validatingadmissionpolicybinding", "firebreak-status", "--ignore-not-found", "-o", "jsonpath={.spec.validationActions[0]}") == "Deny"
+	}
+}
+
+// doesAuthorise reports whether a window is honoured: that takes to know whether its approver still holds the right.
+func doesAuthorise(t *testing.T) func() bool {
+	name := fresh("authorised")
+	if _, err := people.Approved(t.Context(), name, name, 1); err != nil {
+		t.Fatal(err)
+	}
+	return func() bool {
+		return client.IgnoreAlreadyExists(people.SRE.Create(t.Context(), fixture.Job(name))) == nil
 	}
 }
 

@@ -36,6 +36,7 @@ const (
 	Developer = "dana"  // of group developers
 	SRE       = "sam"   // of group sre
 	SecondSRE = "robin" // of group sre, and may approve
+	ThirdSRE  = "noor"  // of group sre, and may not approve
 )
 
 // Options are the options of a stage.
@@ -106,6 +107,7 @@ func Start(ctx context.Context, o Options) (*Stage, error) {
 		{Name: Developer, UID: "u-dana", Groups: []string{"developers"}},
 		{Name: SRE, UID: "u-sam", Groups: []string{"sre"}},
 		{Name: SecondSRE, UID: "u-robin", Groups: []string{"sre", "approvers"}},
+		{Name: ThirdSRE, UID: "u-noor", Groups: []string{"sre"}},
 		{Name: "ci-deployer", UID: "u-ci", Groups: []string{"sre"}},
 	}, o.Users...)})
 	if err != nil {

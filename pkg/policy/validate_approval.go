@@ -1,0 +1,110 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+)
+
+// validateApproval refuses an approval that would not count, so that the approver learns why at once. Whether it counts is computed again
+// whenever a window is used.
+func (c *PreparedRequest) validateApproval(a *v1alpha1.ChangeApproval, s *change.State) field.ErrorList {
+	spec := field.NewPath("spec")
+	by := spec.Child("approver")
+	if !c.requester.Person {
+		return field.ErrorList{field.Forbidden(by, fmt.Sprintf("%s is not a person, and windows are approved by persons; let one approve it", c.requester))}
+	}
+	if a.Spec.Delegation != nil {
+		return c.validDelegation(spec.Child("delegation"), a.Spec.Delegation)
+	}
+	if a.Spec.Window == nil {
+		return nil // an approval of a freeze or an execution is judged when it is heeded
+	}
+	w := aboutWindow(a, s)
+	if w == nil {
+		return field.ErrorList{field.Invalid(spec.Child("window"), a.Spec.Window.Name, fmt.Sprintf(
+			"namespace %q has no change window of this name with UID %q: it was deleted, or made again; look at what is there, and approve that", c.req.Namespace, a.Spec.Window.UID))}
+	}
+	if a.Spec.Decision != v1alpha1.DecisionApprove {
+		return nil
+	}
+	if p := c.party(); change.SamePerson(w.Spec.RequestedBy, &v1alpha1.Stamp{Username: p.Username, UID: p.UID}) {
+		return field.ErrorList{field.Forbidden(by, fmt.Sprintf("%s requested change window %q, and nobody approves what they requested; ask another person who holds the verb approve on changewindows", c.requester, w.Name))}
+	}
+	return c.validWord(a, w, s)
+}
+
+// validDelegation checks that somebody else is delegated to, for a time.
+func (c *PreparedRequest) validDelegation(path *field.Path, d *v1alpha1.Delegation) field.ErrorList {
+	ahead := d.Until.Sub(c.At())
+	switch {
+	case d.To == c.requester.Username:
+		return field.ErrorList{field.Invalid(path.Child("to"), d.To, "is yourself; delegate to another person")}
+	case strings.HasPrefix(d.To, "system:") || c.est.Identity(d.To, nil).Automation:
+		return field.ErrorList{field.Invalid(path.Child("to"), d.To, "is not a person, and windows are approved by persons")}
+	case ahead <= 0:
+		return field.ErrorList{field.Invalid(path.Child("until"), change.Instant(d.Until.Time), "must be in the future")}
+	case ahead.Hours() > maxDelegation:
+		return field.ErrorList{field.Invalid(path.Child("until"), change.Instant(d.Until.Time), fmt.Sprintf("must be at most %d days ahead", maxDelegation/24))}
+	}
+	return nil
+}
+
+// maxDelegation is how many hours a delegation may last: whoever is away for longer gives the right to somebody by RBAC.
+const maxDelegation = 31 * 24
+
+// holder returns the person on whose right an approval rests, and the error if that is not the requester and nobody has delegated it to them.
+func (c *PreparedRequest) holder(a *v1alpha1.ChangeApproval, w *v1alpha1.ChangeWindow, s *change.State) (*v1alpha1.Stamp, *field.Error) {
+	self := &v1alpha1.Stamp{Username: c.requester.Username, UID: c.requester.UID, Groups: c.requester.Groups}
+	if a.Spec.OnBehalfOf == nil {
+		return self, nil
+	}
+	path := field.NewPath("spec", "onBehalfOf")
+	given := a.DeepCopy()
+	given.Namespace, given.Spec.Approver = c.req.Namespace, self
+	if given.CreationTimestamp.IsZero() {
+		given.CreationTimestamp = metav1.NewTime(c.At())
+	}
+	d, why := change.Delegated(given, s.Approvals)
+	switch {
+	case why != "":
+		return nil, field.Invalid(path, a.Spec.OnBehalfOf.Name, why)
+	case change.SamePerson(d.Spec.Approver, w.Spec.RequestedBy):
+		return nil, field.Forbidden(path, fmt.Sprintf("%s requested change window %q, and nobody approves in the stead of its requester", d.Spec.Approver.Username, w.Name))
+	}
+	return d.Spec.Approver, nil
+}
+
+func (c *PreparedRequest) validWord(a *v1alpha1.ChangeApproval, w *v1alpha1.ChangeWindow, s *change.State) field.ErrorList {
+	spec := field.NewPath("spec")
+	holder, wrong := c.holder(a, w, s)
+	if wrong != nil {
+		return field.ErrorList{wrong}
+	}
+	if want := change.WindowDigest(&w.Spec); a.Spec.Digest != want {
+		return field.ErrorList{field.Invalid(spec.Child("digest"), a.Spec.Digest, fmt.Sprintf("change window %q has digest %s; look at it again before you approve it", w.Name, want))}
+	}
+	env, ok := c.est.Environment(w.Spec.Environment)
+	if !ok || env.Controls == nil {
+		return field.ErrorList{field.NotFound(spec.Child("window"), "environment "+w.Spec.Environment)}
+	}
+	if !c.requester.MemberOf(env.Name) {
+		return field.ErrorList{field.Forbidden(spec.Child("approver"), fmt.Sprintf("%s is not a member of environment %q", c.requester, env.Name))}
+	}
+	if why := ApproverCheck(c.est)(env.Name, holder); a.Spec.OnBehalfOf != nil && why != "" {
+		return field.ErrorList{field.Forbidden(spec.Child("onBehalfOf"), why)}
+	}
+	if !change.MayApprove(env.Controls.Approvers, holder) {
+		return field.ErrorList{field.Forbidden(spec.Child("approver"), fmt.Sprintf("%s is not among the approvers of environment %q", holder.Username, env.Name))}
+	}
+	// An emergency is also reviewed after it has closed.
+	if end := w.Spec.Schedule.End; w.Spec.Type != v1alpha1.WindowEmergency && end != nil && !c.At().Before(end.Time) {
+		return field.ErrorList{field.Forbidden(spec.Child("window"), fmt.Sprintf("change window %q closed at %s", w.Name, change.Instant(end.Time)))}
+	}
+	return nil
+}
