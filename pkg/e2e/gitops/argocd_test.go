@@ -6,11 +6,16 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 )
 
 const (
@@ -84,8 +89,8 @@ func place(u *unstructured.Unstructured) (presync bool, number int) {
 }
 
 // sync does what a sync of Argo CD does, as syncContext of its gitops-engine: hooks first, then wave by wave, each when what is in the one
-// before it is healthy; hooks that have succeeded are deleted in the end. It returns what a refused request was told, after which nothing more is
-// sent. Its dry run, which comes first, is the client's: it asks no webhook.
+// before it is healthy, and beginning with what is pruned; hooks that have succeeded are deleted in the end. It returns what a refused request was
+// told, after which nothing more is sent. Its dry run, which comes first, is the client's: it asks no webhook.
 func sync(t *testing.T, app string, version int) string {
 	t.Helper()
 	all, err := rendered(app, version)
@@ -100,6 +105,9 @@ func sync(t *testing.T, app string, version int) string {
 		}
 		return cmp.Compare(x, y)
 	})
+	if refused := prune(t, app, all); refused != "" {
+		return refused
+	}
 	var hooks []*unstructured.Unstructured
 	for _, u := range all {
 		if out, err := argocdApplies(t.Context(), u); err != nil {
@@ -123,6 +131,25 @@ func sync(t *testing.T, app string, version int) string {
 	return ""
 }
 
+// prune deletes the Jobs of an application, other than hooks, that its manifests do not hold any more.
+func prune(t *testing.T, app string, all []*unstructured.Unstructured) (refused string) {
+	t.Helper()
+	var stored batchv1.JobList
+	if err := fixture.Everybody(t, cluster).Admin.List(t.Context(), &stored, client.InNamespace("guestbook")); err != nil {
+		t.Fatal(err)
+	}
+	for _, j := range stored.Items {
+		held := slices.ContainsFunc(all, func(u *unstructured.Unstructured) bool { return u.GetKind() == "Job" && u.GetName() == j.Name })
+		if held || j.Annotations[hook] != "" || !strings.HasPrefix(j.Annotations[trackingID], app+":") {
+			continue
+		}
+		if refused := argocdDoes(t, "delete", "job", j.Name, "--cascade=foreground"); refused != "" {
+			return refused
+		}
+	}
+	return ""
+}
+
 // argocdDoes runs kubectl as Argo CD, and returns what a refused request was told.
 func argocdDoes(t *testing.T, args ...string) string {
 	t.Helper()
@@ -133,19 +160,29 @@ func argocdDoes(t *testing.T, args ...string) string {
 }
 
 // A migration in an earlier wave: while it is refused, nothing after it is applied; under one window for both, all of it is. Another sync of the
-// same takes nothing more.
+// same takes nothing more. The next version prunes the migration of this one, which takes a window of its own.
 func TestArgoCDWithAnEarlierWave(t *testing.T) {
 	said(t, `jobs.batch "upgrade-sql-schema-v2" is forbidden: request a window: kubectl firebreak request -f MANIFEST -n guestbook --for-service-account argocd/argocd-application-controller `+
 		`(ChangeWindowRequired: this is maintenance in "production": it names data store "orders" and runs flyway)`, sync(t, "wave", 2))
 	absent(t, "guestbook", "upgrade-sql-schema-v2")
 	runs(t, "guestbook", "frontend", 1)
 
-	window(t, "guestbook", "wave-2", argocd, "Create,Update", at(2, "argocd/wave"))
+	window(t, "guestbook", "wave-2", argocd, "Create,Update", "-f", at(2, "argocd/wave"))
 	for range 2 {
 		said(t, "", sync(t, "wave", 2))
 		runs(t, "guestbook", "frontend", 2)
 		used(t, "guestbook", "wave-2", "Create Job upgrade-sql-schema-v2", "Update Deployment frontend")
 	}
+
+	said(t, `jobs.batch "upgrade-sql-schema-v2" is forbidden: request a window: kubectl firebreak request --resource Job.batch/upgrade-sql-schema-v2 -n guestbook --operation Delete `+
+		`--for-service-account argocd/argocd-application-controller (ChangeWindowRequired: this is a change in "production": it changes what runs there, and changeControl.scope is Workloads)`, sync(t, "wave", 3))
+	runs(t, "guestbook", "frontend", 2)
+	window(t, "guestbook", "wave-3", argocd, "Create,Update", "-f", at(3, "argocd/wave"))
+	window(t, "guestbook", "prune-2", argocd, "Delete", "--resource=Job.batch/upgrade-sql-schema-v2")
+	said(t, "", sync(t, "wave", 3))
+	runs(t, "guestbook", "frontend", 3)
+	used(t, "guestbook", "wave-3", "Create Job upgrade-sql-schema-v3", "Update Deployment frontend")
+	used(t, "guestbook", "prune-2", "Delete Job upgrade-sql-schema-v2")
 }
 
 // A migration that is a hook is deleted once it has succeeded, which the window must permit, too. It runs at each sync, and each run takes an
@@ -156,13 +193,13 @@ func TestArgoCDWithAHook(t *testing.T) {
 		`(ChangeWindowRequired: this is maintenance in "production": it names data store "orders" and runs flyway)`, sync(t, "hook", 2))
 	runs(t, "guestbook", "backend", 1)
 
-	window(t, "guestbook", "hook-2", argocd, "Create,Update", at(2, "argocd/hook"))
+	window(t, "guestbook", "hook-2", argocd, "Create,Update", "-f", at(2, "argocd/hook"))
 	said(t, job+`a window: kubectl firebreak request --resource Job.batch/upgrade-sql-schema-24b06fd-presync-… -n guestbook --operation Delete `+
 		`--for-service-account argocd/argocd-application-controller (ChangeWindowRequired: this is a change in "production": it changes what runs there, and changeControl.scope is Workloads)`, sync(t, "hook", 2))
 	runs(t, "guestbook", "backend", 2)
 	used(t, "guestbook", "hook-2", "Create Job upgrade-sql-schema-24b06fd-presync-…", "Update Deployment backend")
 
-	window(t, "guestbook", "hook-3", argocd, "Create,Update,Delete", at(3, "argocd/hook"))
+	window(t, "guestbook", "hook-3", argocd, "Create,Update,Delete", "-f", at(3, "argocd/hook"))
 	for _, want := range []string{"", job + `another window: kubectl firebreak request -f MANIFEST -n guestbook --for-service-account argocd/argocd-application-controller; ` +
 		`or, if that came to nothing, have it given back: kubectl firebreak release …-0-e0-0 (ExecutionsExhausted: window "hook-3" covers this, but it has been used for this object once, ` +
 		`which is all that it allows: last by system:serviceaccount:argocd:argocd-application-controller, to create Job "upgrade-sql-schema-24b06fd-presync-…", at …)`} {

@@ -1,6 +1,7 @@
 package gitops
 
 import (
+	"strings"
 	"testing"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -12,7 +13,8 @@ import (
 )
 
 // A release without an order, whose Job is cleaned up. Flux sends the Deployment before the Job, and it is refused as well: nothing runs without
-// its migration. Once the Job is gone, Flux creates it again at each interval, and each time it is refused.
+// its migration. Once the Job is gone, Flux creates it again at each interval, and each time it is refused. A window for the Deployment alone lets
+// it through alone.
 func TestWithoutAnOrder(t *testing.T) {
 	var cart kustomization
 	cart.Metadata.Name, cart.Spec.Path = "cart", "cart"
@@ -38,7 +40,7 @@ func TestWithoutAnOrder(t *testing.T) {
 	absent(t, "payments", "cart-migrate-v7")
 	runs(t, "payments", "cart", 1)
 
-	window(t, "payments", "cart-2", flux, "Create,Update", at(2, "cart"))
+	window(t, "payments", "cart-2", flux, "Create,Update", "-f", at(2, "cart"))
 	ready(t, interval(t, 2, cart))
 	runs(t, "payments", "cart", 2)
 	used(t, "payments", "cart-2", "Create Job cart-migrate-v7", "Update Deployment cart")
@@ -54,4 +56,10 @@ func TestWithoutAnOrder(t *testing.T) {
 		runs(t, "payments", "cart", 2)
 		used(t, "payments", "cart-2", "Create Job cart-migrate-v7", "Update Deployment cart")
 	}
+	window(t, "payments", "cart-3", flux, "Create,Update", "-f", at(3, "cart/dep.yaml"))
+	if told := interval(t, 3, cart)["cart"]; !strings.HasPrefix(told, `jobs.batch "cart-migrate-v7" is forbidden: `) {
+		t.Errorf("it was told %q, want the Job refused", told)
+	}
+	absent(t, "payments", "cart-migrate-v7")
+	runs(t, "payments", "cart", 3)
 }

@@ -23,16 +23,13 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// window has one person request a window for an account, and another approve it.
-func window(t *testing.T, namespace, name, account, operations string, folders ...string) {
+// window has one person request a window for an account, and another approve it. of are the flags that say what it is for.
+func window(t *testing.T, namespace, name, account, operations string, of ...string) {
 	t.Helper()
-	args := []string{
+	args := append([]string{
 		"request", "-n", namespace, "--name", name, "--for-service-account", account, "--operation", operations,
 		"--environment", "production", "--start", "now", "--duration", "1h", "--reason", "the release",
-	}
-	for _, f := range folders {
-		args = append(args, "-f", f)
-	}
+	}, of...)
 	if out, err := cluster.Plugin(t.Context(), cluster.UserConfig(stage.SRE), args...); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
@@ -66,10 +63,11 @@ func used(t *testing.T, namespace, name string, want ...string) {
 // changing is what differs from one run of the tests to the next: times, and the UID of a window in the name of an execution.
 var changing = regexp.MustCompile(`\d{13}|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
-// sentence returns what the webhook says in an answer of the API server; it returns an answer of anything else as it is.
+// sentence returns what the webhook says in an answer of the API server, which helm prints twice; it returns an answer of anything else as it is.
 func sentence(answer string) string {
-	if _, said, ok := strings.Cut(answer, "denied the request: "); ok {
-		answer = said
+	const begins = "denied the request: "
+	if i := strings.LastIndex(answer, begins); i >= 0 {
+		answer = answer[i+len(begins):]
 	}
 	return changing.ReplaceAllString(strings.TrimSpace(answer), "…")
 }

@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
@@ -39,6 +40,7 @@ func installFlux(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	config.WarningHandler = rest.NoWarnings{} // kustomize-controller only logs them
 	if fluxClient, err = cluster.Client(config); err != nil {
 		return err
 	}
@@ -200,7 +202,7 @@ func waitsForTheMigration(t *testing.T, all []kustomization) {
 	absent(t, "my-app", "db-migration")
 	runs(t, "my-app", "my-app", 1)
 
-	window(t, "my-app", "release-2", flux, "Create,Update", at(2, "flux/pre-deploy"), at(2, "flux/deploy"))
+	window(t, "my-app", "release-2", flux, "Create,Update", "-f", at(2, "flux/pre-deploy"), "-f", at(2, "flux/deploy"))
 	for range 2 {
 		ready(t, interval(t, 2, all...))
 		runs(t, "my-app", "my-app", 2)
@@ -217,7 +219,7 @@ func recreatesTheMigration(t *testing.T, all []kustomization) {
 	said(t, "dependency 'flux-system/app-pre-deploy' is not ready", told["app-deploy"])
 	runs(t, "my-app", "my-app", 2)
 
-	window(t, "my-app", "release-3", flux, "Create,Update,Delete", at(3, "flux/pre-deploy"), at(3, "flux/deploy"))
+	window(t, "my-app", "release-3", flux, "Create,Update,Delete", "-f", at(3, "flux/pre-deploy"), "-f", at(3, "flux/deploy"))
 	for range 2 {
 		ready(t, interval(t, 3, all...))
 		runs(t, "my-app", "my-app", 3)

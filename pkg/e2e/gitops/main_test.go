@@ -48,10 +48,13 @@ func prepare(ctx context.Context) error {
 	if err := installFlux(ctx); err != nil {
 		return err
 	}
+	if err := installHelm(ctx); err != nil {
+		return err
+	}
 	if err := admin("apply", "-f", filepath.Join("testdata", "estate.yaml")); err != nil {
 		return err
 	}
-	return admin("wait", "--for=jsonpath={.status.dataStores}=1", "--for=jsonpath={.status.namespaces}=3", "--timeout=60s", "environment/production")
+	return admin("wait", "--for=jsonpath={.status.dataStores}=1", "--for=jsonpath={.status.namespaces}=4", "--timeout=60s", "environment/production")
 }
 
 // at returns a folder of the repository at a version.
@@ -62,7 +65,7 @@ func at(version int, folder string) string {
 // digest returns the digest of the images of a version.
 func digest(version int) string { return "sha256:" + strings.Repeat(strconv.Itoa(version), 64) }
 
-// commit writes a version of the repository. Versions differ in their images; testdata holds the second one.
+// commit writes a version of the repository. Versions differ in their images, and in the names that say so; testdata holds the second one.
 func commit(version int) error {
 	return filepath.WalkDir("testdata", func(file string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -76,7 +79,7 @@ func commit(version int) error {
 		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 			return err
 		}
-		return os.WriteFile(to, bytes.ReplaceAll(text, []byte(digest(2)), []byte(digest(version))), 0o600)
+		return os.WriteFile(to, []byte(strings.NewReplacer(digest(2), digest(version), "-v2", "-v"+strconv.Itoa(version)).Replace(string(text))), 0o600)
 	})
 }
 
