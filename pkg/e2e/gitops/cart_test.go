@@ -51,7 +51,7 @@ func TestWithoutAnOrder(t *testing.T) {
 	})
 	for range 2 {
 		said(t, `jobs.batch "cart-migrate-v7" is forbidden: request another window: kubectl firebreak request -f MANIFEST -n payments`+account+`; or, if that came to nothing, have it given back: `+
-			`kubectl firebreak release …-0-e2-0 (ExecutionsExhausted: window "cart-2" covers this, but it has been used for this object once, which is all that it allows: `+
+			`kubectl firebreak release … (ExecutionsExhausted: window "cart-2" covers this, but it has been used for this object once, which is all that it allows: `+
 			`last by system:serviceaccount:flux-system:kustomize-controller, to create Job "cart-migrate-v7", at …)`, interval(t, 2, cart)["cart"])
 		runs(t, "payments", "cart", 2)
 		used(t, "payments", "cart-2", "Create Job cart-migrate-v7", "Update Deployment cart")
