@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -29,22 +30,16 @@ func (m *reference) expect(s step, at time.Time) (outcome, func(outcome)) {
 		return m.expectRemove(s, at)
 	case require:
 		return m.expectRequire(s, at)
+	case roll:
+		return m.expectRoll(s, at)
+	case label:
+		return m.expectLabel(s, at)
 	case freeze:
-		if _, there := m.freezes[s.name]; there {
-			return outcome{kind: exists}, nothing
-		}
-		return outcome{kind: admitted}, func(outcome) {
-			f := interval{from: at}
-			if s.lasts > 0 {
-				f.to = at.Add(s.lasts)
-			}
-			m.freezes[s.name] = f
-		}
+		return m.expectFreeze(s, at)
 	case lift:
-		if _, there := m.freezes[s.name]; !there {
-			return outcome{kind: missing}, nothing
-		}
-		return outcome{kind: admitted}, func(outcome) { delete(m.freezes, s.name) }
+		return m.expectLift(s, at)
+	case agree:
+		return m.expectAgree(s)
 	case burst:
 		return m.expectBurst(s, at)
 	case pass, restart:
@@ -57,7 +52,7 @@ func (m *reference) expectRequest(s step, at time.Time) (outcome, func(outcome))
 	switch {
 	case s.person == developer:
 		return outcome{kind: denied, rules: []string{"IdentityOutsideEnvironment"}}, nothing
-	case s.tooLong:
+	case s.tooLong, s.wrongWayBack():
 		return outcome{kind: invalid}, nothing
 	case m.windows[s.key(s.name)] != nil:
 		return outcome{kind: exists}, nothing
@@ -98,11 +93,11 @@ func (m *reference) expectWord(s step, at time.Time) (outcome, func(outcome)) {
 		return outcome{kind: invalid}, nothing
 	}
 	return outcome{kind: admitted}, func(got outcome) {
-		m.words = append(m.words, word{window: w.uid, by: s.person, name: got.uid, rejects: s.op == reject})
+		m.words = append(m.words, word{about: w.uid, by: s.person, name: got.uid, rejects: s.op == reject})
 	}
 }
 
-// expectForget withdraws the latest approval or rejection of any window.
+// expectForget withdraws the latest word about any window or freeze. A rejection stays as long as its window.
 func (m *reference) expectForget() (outcome, func(outcome)) {
 	nothing := func(outcome) {}
 	if len(m.words) == 0 {
@@ -110,7 +105,7 @@ func (m *reference) expectForget() (outcome, func(outcome)) {
 	}
 	last := m.words[len(m.words)-1]
 	for _, w := range m.windows {
-		if w.uid == last.window && last.rejects {
+		if w.uid == last.about && last.rejects {
 			return outcome{kind: invalid}, nothing
 		}
 	}
@@ -125,7 +120,7 @@ func (m *reference) phantom() string {
 
 func (m *reference) use(w *window, key, plan string) {
 	if !m.has(w, key) {
-		m.used[w.ledger] = append(m.used[w.ledger], use{key, plan})
+		m.used[w.ledger] = append(m.used[w.ledger], use{key, plan, w.uid})
 	}
 }
 
@@ -169,11 +164,17 @@ func (m *reference) expectRun(s step, at time.Time) (outcome, func(outcome)) {
 	case s.op == run && j != nil:
 		return outcome{kind: exists}, nothing // it takes no execution
 	}
-	return m.reserved(s, q, w, j)
+	return m.reserved(s, q, w, func(got outcome) {
+		if s.op == resume {
+			j.suspended, j.generation = false, j.generation+1
+			return
+		}
+		m.jobs[s.name] = &job{uid: got.uid, plan: s.plan, suspended: s.suspended, generation: 1}
+	})
 }
 
-// reserved is for a run that a window covers: whether the slot stays used depends on the fault.
-func (m *reference) reserved(s step, q ask, w *window, j *job) (outcome, func(outcome)) {
+// reserved is for what a window covers: whether the slot stays used depends on the fault. then is called if it happens.
+func (m *reference) reserved(s step, q ask, w *window, then func(outcome)) (outcome, func(outcome)) {
 	held := m.held(w, q)
 	keep := func(outcome) {
 		key := q.key
@@ -194,15 +195,10 @@ func (m *reference) reserved(s step, q ask, w *window, j *job) (outcome, func(ou
 		return outcome{kind: retry}, keep
 	}
 	return outcome{kind: admitted}, func(got outcome) {
-		if s.op == resume {
-			if !held {
-				m.use(w, q.key, q.plan)
-			}
-			j.suspended, j.generation = false, j.generation+1
-			return
+		if !held {
+			m.use(w, cmp.Or(q.key, got.uid), q.plan)
 		}
-		m.use(w, got.uid, s.plan)
-		m.jobs[s.name] = &job{uid: got.uid, plan: s.plan, suspended: s.suspended, generation: 1}
+		then(got)
 	}
 }
 
@@ -213,7 +209,7 @@ func (m *reference) expectRemove(s step, at time.Time) (outcome, func(outcome)) 
 		return outcome{kind: missing}, nothing
 	case s.person == developer:
 		return outcome{kind: denied, rules: []string{"IdentityOutsideEnvironment"}}, nothing
-	case m.frozen(at):
+	case m.frozen(at, false):
 		return outcome{kind: denied, rules: []string{"ChangeFrozen"}}, nothing
 	}
 	return outcome{kind: admitted}, func(outcome) { delete(m.jobs, s.name) }
@@ -253,7 +249,7 @@ func (m *reference) expectBurst(s step, at time.Time) (outcome, func(outcome)) {
 	for _, n := range most {
 		left += n
 	}
-	if m.frozen(at) {
+	if m.frozen(at, false) {
 		left = 0
 		if m.overriding(q) != nil {
 			left = s.number // an emergency has no limit

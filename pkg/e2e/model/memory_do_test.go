@@ -2,16 +2,21 @@ package model
 
 import (
 	"fmt"
+	"reflect"
+	"strconv"
 	"sync"
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
+	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/apistore"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
 // do does a step, and returns its outcome.
@@ -39,7 +44,9 @@ func (m *memory) do(s step, at time.Time) outcome {
 	case shut:
 		return deleted[*v1alpha1.ChangeWindow](m, s, "changewindows", s.key(s.name))
 	case freeze:
-		return m.create(s.person, "changefreezes", freezeOf(s.name, at, s.lasts), false, none)
+		return m.create(s.person, "changefreezes", freezeOf(s, at), false, none)
+	case agree:
+		return m.agree(s)
 	case lift:
 		return deleted[*v1alpha1.ChangeFreeze](m, s, "changefreezes", s.name)
 	case run:
@@ -48,6 +55,8 @@ func (m *memory) do(s step, at time.Time) outcome {
 		return deleted[*batchv1.Job](m, s, "jobs", s.name)
 	case resume:
 		return m.resume(s)
+	case roll, label:
+		return m.roll(s)
 	case require:
 		return m.require(s)
 	case pass:
@@ -85,17 +94,57 @@ func (m *memory) resume(s step) outcome {
 		after.Spec.Suspend = &running
 		after.Generation++
 	}
+	return m.update(s, "jobs", after, j)
+}
+
+// roll changes the template of a Deployment, or a label of it.
+func (m *memory) roll(s step) outcome {
+	d, ok := apistore.Find[*appsv1.Deployment](m.store, s.name)
+	if !ok {
+		return outcome{kind: missing}
+	}
+	after := d.DeepCopy()
+	if s.op == label {
+		m.labels++
+		after.Labels = map[string]string{"look": strconv.Itoa(m.labels)}
+		return m.update(s, "deployments", after, d)
+	}
+	after.Spec.Template = deploymentOf(s.name, s.plan).Spec.Template
+	if !reflect.DeepEqual(after.Spec, d.Spec) {
+		after.Generation++
+	}
+	return m.update(s, "deployments", after, d)
+}
+
+// update judges and stores another state of an object.
+func (m *memory) update(s step, resource string, after, before client.Object) outcome {
 	m.store.Set(s.fault.stored())
-	r := m.ask("/admit", review{person: s.person, op: admissionv1.Update, resource: "jobs", object: after, old: j})
+	r := m.ask("/admit", review{person: s.person, op: admissionv1.Update, resource: resource, object: after, old: before, dry: s.dry})
 	m.store.Set(apistore.None)
 	if s.fault == deaf {
 		return outcome{kind: retry}
 	}
-	if r.Allowed {
-		m.store.Drop(j)
+	if r.Allowed && !s.dry {
+		m.store.Drop(before)
 		_ = m.store.Put(after) // it was removed a moment ago
 	}
 	return outcomeOf(r.Allowed, r.Result)
+}
+
+// agree stores a word, and then lifts what may be lifted, as the leading replica does.
+func (m *memory) agree(s step) outcome {
+	f, ok := apistore.Find[*v1alpha1.ChangeFreeze](m.store, s.name)
+	if !ok {
+		return outcome{kind: missing}
+	}
+	a := agreement(f)
+	out := m.create(s.person, "changeapprovals", a, false, none)
+	out.uid = a.Name
+	words := apistore.All[v1alpha1.ChangeApproval](m.store, stage.Namespace)
+	if change.LiftedBy(f, words, policy.ApproverCheck(m.cluster.Estate)) != nil {
+		m.store.Drop(f)
+	}
+	return out
 }
 
 func (m *memory) require(s step) outcome {
@@ -141,6 +190,15 @@ func atOnce(n int, create func(int) outcome) outcome {
 		})
 	}
 	wg.Wait()
+	return out
+}
+
+// freezes returns the names of the freezes that there are.
+func (m *memory) freezes([]string) []string {
+	var out []string
+	for _, f := range apistore.All[v1alpha1.ChangeFreeze](m.store, "") {
+		out = append(out, f.Name)
+	}
 	return out
 }
 

@@ -16,7 +16,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	admissionv1 "k8s.io/api/admission/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
-	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -27,7 +26,6 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/admission"
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/apistore"
-	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/ledger"
@@ -41,10 +39,12 @@ type memory struct {
 	at       time.Time
 	store    *apistore.Store
 	env      *v1alpha1.Environment
+	other    *v1alpha1.Environment
 	cluster  *policy.ClusterView
 	replicas [threeWide]http.Handler
 	asked    int
 	bursts   int
+	labels   int
 }
 
 func newMemory(t testing.TB) *memory {
@@ -59,9 +59,15 @@ func newMemory(t testing.TB) *memory {
 			ChangeControl: &v1alpha1.ChangeControl{RequiredApprovals: &one},
 		},
 	}
+	m.other = warehouseOf()
 	m.compile()
 	for i := range m.replicas {
 		m.start(i)
+		d := deploymentOf(fmt.Sprintf("n%d", i), first)
+		m.store.Born(d)
+		if err := m.store.Put(d); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return m
 }
@@ -76,12 +82,12 @@ func (m *memory) clock() time.Time {
 
 func (m *memory) compile() {
 	w := policy.NewClusterView(estate.Compile(estate.Input{
-		Environments: []v1alpha1.Environment{*m.env},
+		Environments: []v1alpha1.Environment{*m.env, *m.other},
 		DataStores: []v1alpha1.DataStore{{
 			ObjectMeta: metav1.ObjectMeta{Name: "orders"},
 			Spec:       v1alpha1.DataStoreSpec{Environment: "production", Hosts: []string{"orders.prod.db.example.com"}},
 		}},
-		Namespaces: map[string]map[string]string{payments: nil, stage.Namespace: nil},
+		Namespaces: map[string]map[string]string{payments: nil, depot: nil, stage.Namespace: nil},
 		Cluster:    stage.Cluster, FirebreakNamespace: stage.Namespace, FirebreakAccount: "firebreak",
 	}))
 	m.mu.Lock()
@@ -247,15 +253,4 @@ func (m *memory) stamp(person, resource string, o client.Object) {
 func kind(o client.Object, gvk schema.GroupVersionKind) client.Object {
 	o.GetObjectKind().SetGroupVersionKind(gvk)
 	return o
-}
-
-func jobOf(name, plan string, suspended bool) *batchv1.Job {
-	j := fixture.Job(name)
-	if plan == "b" {
-		j.Spec.Template.Spec.Containers[0].Args = append(j.Spec.Template.Spec.Containers[0].Args, "--dbname", "ledger")
-	}
-	if suspended {
-		j.Spec.Suspend = &suspended
-	}
-	return j
 }

@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
@@ -32,6 +33,12 @@ func windowOf(name string, d draft, at time.Time) *v1alpha1.ChangeWindow {
 		},
 		Overrun: v1alpha1.OverrunFinish,
 	}
+	if d.of != "" {
+		w.Spec.Scope.Resources[0] = v1alpha1.ScopedResource{Group: "apps", Kind: "Deployment", Names: []v1alpha1.Glob{v1alpha1.Glob(d.of)}}
+	}
+	if d.within > 0 {
+		w.Spec.RollbackWithin = &metav1.Duration{Duration: d.within}
+	}
 	if d.updates {
 		w.Spec.Scope.Operations = append(w.Spec.Scope.Operations, v1alpha1.OperationUpdate)
 	}
@@ -44,12 +51,13 @@ func windowOf(name string, d draft, at time.Time) *v1alpha1.ChangeWindow {
 	case !d.apart && d.max > 0:
 		w.Spec.MaxExecutions = &d.max
 	}
-	if d.plan != "" {
+	if d.plan != "" || d.back != "" {
 		w.Spec.Plan = planned(w.Spec.Scope.Resources[0], d)
 	}
 	switch {
 	case d.emergency:
 		w.Spec.Type, w.Spec.OverridesFreeze = v1alpha1.WindowEmergency, d.overrides
+		w.Spec.Scope.Resources = append(w.Spec.Scope.Resources, v1alpha1.ScopedResource{Group: "apps", Kind: "Deployment", Names: []v1alpha1.Glob{every}})
 	case d.boundary:
 		w.Namespace = stage.Namespace
 		w.Spec.Scope = v1alpha1.Scope{
@@ -60,18 +68,26 @@ func windowOf(name string, d draft, at time.Time) *v1alpha1.ChangeWindow {
 	return w
 }
 
-// planned pins the plan of a draft, or both plans, each with a count of its own.
+// planned pins the plan of a draft, or both plans, each with a count of its own, and the way back, which may be used once.
 func planned(r v1alpha1.ScopedResource, d draft) *v1alpha1.Plan {
 	out := &v1alpha1.Plan{}
+	pin := func(plan string, times *int32, back bool) {
+		e := v1alpha1.PlannedWorkload{ScopedResource: r, Rollback: back}
+		p := planOf(r.Kind, plan)
+		e.Executions, e.Digest, e.Fields = times, p.Digest, p.Fields
+		out.Workloads = append(out.Workloads, e)
+	}
 	for _, plan := range []string{"a", "b"} {
-		if plan != d.plan && !d.apart {
-			continue
+		switch {
+		case d.apart:
+			pin(plan, &d.max, false)
+		case plan == d.plan:
+			pin(plan, nil, false)
 		}
-		if d.apart {
-			r.Executions = &d.max
-		}
-		p := planOf(plan)
-		out.Workloads = append(out.Workloads, v1alpha1.PlannedWorkload{ScopedResource: r, Digest: p.Digest, Fields: p.Fields})
+	}
+	if d.back != "" {
+		once := int32(1)
+		pin(d.back, &once, true)
 	}
 	return out
 }
@@ -88,13 +104,17 @@ func extending(w *v1alpha1.ChangeWindow, at time.Time, length time.Duration) *v1
 	return out
 }
 
-func planOf(plan string) *change.Plan {
-	j := jobOf("n", plan, false)
-	raw, err := json.Marshal(j)
+// planOf returns the plan of a Job or a Deployment.
+func planOf(kind, plan string) *change.Plan {
+	var o client.Object = jobOf("n", plan, false)
+	if kind == "Deployment" {
+		o = deploymentOf("n", plan)
+	}
+	raw, err := json.Marshal(o)
 	if err != nil {
 		panic(err) // plain data can always be encoded
 	}
-	w, err := workload.Of(j.GroupVersionKind().GroupKind(), raw)
+	w, err := workload.Of(o.GetObjectKind().GroupVersionKind().GroupKind(), raw)
 	if err != nil {
 		panic(err)
 	}
@@ -113,13 +133,38 @@ func wordAbout(w *v1alpha1.ChangeWindow, rejects bool) *v1alpha1.ChangeApproval 
 	return a
 }
 
-func freezeOf(name string, at time.Time, lasts time.Duration) *v1alpha1.ChangeFreeze {
-	f := &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: name}}
+// agreement is a person's word that a freeze ends.
+func agreement(f *v1alpha1.ChangeFreeze) *v1alpha1.ChangeApproval {
+	a := &v1alpha1.ChangeApproval{ObjectMeta: metav1.ObjectMeta{GenerateName: f.Name + "-", Namespace: stage.Namespace}}
+	a.SetGroupVersionKind(v1alpha1.GVK(v1alpha1.KindChangeApproval))
+	a.Spec = v1alpha1.ChangeApprovalSpec{Freeze: &v1alpha1.LocalReference{Name: f.Name, UID: string(f.UID)}, Decision: v1alpha1.DecisionLift}
+	return a
+}
+
+func freezeOf(s step, at time.Time) *v1alpha1.ChangeFreeze {
+	f := &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: s.name}}
 	f.SetGroupVersionKind(v1alpha1.GVK(v1alpha1.KindChangeFreeze))
-	f.Spec = v1alpha1.ChangeFreezeSpec{Environments: []string{"production"}, Level: v1alpha1.FreezeChanges, Reason: "as the model has it", LiftedBy: v1alpha1.LiftedByAnyone}
-	if lasts > 0 {
-		end := metav1.NewTime(at.Add(lasts))
-		f.Spec.Schedule = &v1alpha1.Schedule{End: &end}
+	f.Spec = v1alpha1.ChangeFreezeSpec{
+		Environments: s.environments(), Level: v1alpha1.FreezeChanges, Reason: "as the model has it", LiftedBy: v1alpha1.LiftedByAnyone,
+	}
+	if s.only != "" {
+		f.Spec.Namespaces = []v1alpha1.Glob{v1alpha1.Glob(s.only)}
+	}
+	if s.everything {
+		f.Spec.Level = v1alpha1.FreezeEverything
+	}
+	if s.two {
+		f.Spec.LiftedBy = v1alpha1.LiftedByTwoPersons
+	}
+	start, end := metav1.NewTime(at.Add(s.begins)), metav1.NewTime(at.Add(s.begins+s.lasts))
+	if s.begins > 0 || s.lasts > 0 {
+		f.Spec.Schedule = &v1alpha1.Schedule{}
+	}
+	if s.begins > 0 {
+		f.Spec.Schedule.Start = &start
+	}
+	if s.lasts > 0 {
+		f.Spec.Schedule.End = &end
 	}
 	return f
 }

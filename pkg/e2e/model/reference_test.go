@@ -36,9 +36,10 @@ type window struct {
 	opens, closes time.Time
 }
 
+// word is what a person says about a window, or about a freeze.
 type word struct {
-	window, by, name string
-	rejects          bool
+	about, by, name string
+	rejects         bool
 }
 
 type job struct {
@@ -47,10 +48,14 @@ type job struct {
 	generation int
 }
 
-// use is one execution: what it is the execution of, and the plan that ran.
-type use struct{ key, plan string }
+// deployment runs a plan, and ran others before.
+type deployment struct {
+	plan       string
+	generation int
+}
 
-type interval struct{ from, to time.Time }
+// use is one execution: what it is the execution of, the plan that ran, and the UID of the window.
+type use struct{ key, plan, window string }
 
 // reference is the state of the cluster, as people would describe it.
 type reference struct {
@@ -59,14 +64,22 @@ type reference struct {
 	windows           map[string]*window
 	words             []word
 	// used holds the executions by the ledger of their windows, even after the windows are deleted.
-	used    map[string][]use
-	freezes map[string]interval
-	jobs    map[string]*job
-	lost    int
+	used        map[string][]use
+	freezes     map[string]*freezing
+	jobs        map[string]*job
+	deployments map[string]*deployment
+	lost        int
 }
 
 func newReference() *reference {
-	return &reference{required: 1, windows: map[string]*window{}, used: map[string][]use{}, freezes: map[string]interval{}, jobs: map[string]*job{}}
+	m := &reference{
+		required: 1, windows: map[string]*window{}, used: map[string][]use{}, freezes: map[string]*freezing{}, jobs: map[string]*job{},
+		deployments: map[string]*deployment{},
+	}
+	for i := range threeWide {
+		m.deployments[fmt.Sprintf("n%d", i)] = &deployment{plan: first, generation: 1}
+	}
+	return m
 }
 
 // key returns the key of a window: boundary windows lie in another namespace.
@@ -79,10 +92,10 @@ func (d draft) key(name string) string {
 
 // ask is what a person wants to do under a window.
 type ask struct {
-	// job is the UID of a Job that is updated.
-	person, plan, key, job string
-	boundary, update       bool
-	at                     time.Time
+	// job is the UID of a Job that is updated, of the name of a Deployment.
+	person, plan, key, job, of string
+	boundary, update           bool
+	at                         time.Time
 }
 
 // The stages at which a window fails a requester, in order.
@@ -100,19 +113,19 @@ const (
 
 func (m *reference) stage(w *window, q ask) int {
 	switch {
-	case w.boundary != q.boundary || q.update && !w.updates && !w.boundary && !m.continues(w, q):
+	case !w.isFor(q) || q.update && !w.updates && !w.boundary && !m.continues(w, q) && !w.putsBack(q):
 		return outOfScope
-	case slices.ContainsFunc(m.words, func(x word) bool { return x.window == w.uid && x.rejects }):
+	case slices.ContainsFunc(m.words, func(x word) bool { return x.about == w.uid && x.rejects }):
 		return rejected
 	case !w.team && w.by != q.person:
 		return notYours
-	case !q.at.Before(m.closing(w)):
+	case !q.at.Before(m.closing(w)) && !w.stillPutsBack(q):
 		return closed
 	case len(m.approvals(w, q.person)) < m.needed(w):
 		return unapproved
 	case q.at.Before(w.opens):
 		return notYetOpen
-	case w.plan != "" && !w.apart && w.plan != q.plan:
+	case w.plan != "" && !w.pins(q.plan) && !w.putsBack(q):
 		return otherPlan
 	case !m.held(w, q) && m.left(w, q.plan) == 0:
 		return exhausted
@@ -135,23 +148,30 @@ func (m *reference) has(w *window, key string) bool {
 // plenty is more than anybody uses.
 const plenty = 1 << 20
 
-// left returns how often a window may still be used for a plan.
+// left returns how often a window may still be used for a plan. What has a number of its own is limited by that, and what has none by the
+// number of the window, which limits all uses together. Without either, a window that is no emergency may be used once.
 func (m *reference) left(w *window, plan string) int {
-	all, own := len(m.used[w.ledger]), 0
+	all, same, unnumbered := 0, 0, 0
 	for _, u := range m.used[w.ledger] {
+		all++
 		if u.plan == plan {
-			own++
+			same++
+		}
+		if w.number(u.plan) == 0 {
+			unnumbered++
 		}
 	}
-	switch {
-	case !w.apart && w.max == anyAmount:
-		return plenty
-	case !w.apart:
-		return max(0, int(w.max)-all)
-	case w.total > 0:
-		return max(0, min(int(w.max)-own, int(w.total)-all))
+	left, own, total := plenty, w.number(plan), w.inAll()
+	if own > 0 {
+		left = min(left, own-same)
 	}
-	return max(0, int(w.max)-own)
+	if total > 0 {
+		left = min(left, total-all)
+	}
+	if own == 0 && total == 0 && !w.emergency {
+		left = 1 - unnumbered
+	}
+	return max(0, left)
 }
 
 func (m *reference) needed(w *window) int {
@@ -165,7 +185,7 @@ func (m *reference) needed(w *window) int {
 func (m *reference) approvals(w *window, executor string) []string {
 	var out []string
 	for _, x := range m.words {
-		if x.window == w.uid && !x.rejects && x.by != w.by && x.by != executor && !slices.Contains(out, x.by) {
+		if x.about == w.uid && !x.rejects && x.by != w.by && x.by != executor && !slices.Contains(out, x.by) {
 			out = append(out, x.by)
 		}
 	}
@@ -184,7 +204,7 @@ func (m *reference) closing(w *window) time.Time {
 }
 
 func (m *reference) reviewed(w *window) bool {
-	return slices.ContainsFunc(m.words, func(x word) bool { return x.window == w.uid && x.by != w.by })
+	return slices.ContainsFunc(m.words, func(x word) bool { return x.about == w.uid && x.by != w.by })
 }
 
 // nearest returns the window that comes nearest to covering q, and how near it comes. Of several, it takes one that q holds an execution of,
@@ -211,62 +231,14 @@ func (m *reference) before(a, b *window, q ask, stage int) bool {
 	return a.opens.Before(b.opens) || a.opens.Equal(b.opens) && a.name < b.name
 }
 
-func (m *reference) frozen(at time.Time) bool {
-	for _, f := range m.freezes {
-		if !at.Before(f.from) && (f.to.IsZero() || at.Before(f.to)) {
-			return true
-		}
-	}
-	return false
-}
-
-// objections returns the rules that object to q, and the window that covers it.
-func (m *reference) objections(q ask) ([]string, *window) {
-	w, stage := m.nearest(q)
-	var rules []string
-	if !q.boundary && m.frozen(q.at) {
-		if over := m.overriding(q); over != nil {
-			return nil, over
-		}
-		rules = append(rules, "ChangeFrozen")
-	}
-	switch {
-	case stage == covers:
-		return rules, w
-	case stage == otherPlan:
-		return append(rules, "PlanMismatch"), nil
-	case stage == exhausted && q.boundary:
-		return []string{"BoundaryTampering", "ExecutionsExhausted"}, nil
-	case stage == exhausted:
-		return append(rules, "ExecutionsExhausted"), nil
-	case q.boundary:
-		return []string{"BoundaryTampering"}, nil
-	}
-	return append(rules, "ChangeWindowRequired"), nil
-}
-
-// overriding returns the approved emergency that covers q in spite of a freeze.
-func (m *reference) overriding(q ask) *window {
-	var best *window
-	for _, w := range m.windows {
-		if !w.overrides || m.stage(w, q) != covers || len(m.approvals(w, q.person)) < max(1, m.required) {
-			continue
-		}
-		if best == nil || m.before(w, best, q, covers) {
-			best = w
-		}
-	}
-	return best
-}
-
 // boundaries returns the instants at which something opens or closes by itself.
 func (m *reference) boundaries() []time.Time {
 	var out []time.Time
 	for _, w := range m.windows {
-		out = append(out, w.opens, w.closes, w.opens.Add(w.closes.Sub(w.opens)/2))
+		out = append(out, w.opens, w.closes, w.closes.Add(w.within), w.opens.Add(w.closes.Sub(w.opens)/2))
 	}
 	for _, f := range m.freezes {
-		out = append(out, f.to)
+		out = append(out, f.from, f.to)
 	}
 	return out
 }

@@ -2,7 +2,6 @@ package model
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/firebreak-dev/firebreak/pkg/e2e/apistore"
@@ -27,13 +26,33 @@ const (
 	restart   op = "restart"  // a replica
 	burst     op = "burst"    // of Jobs at once
 	extend    op = "extend"   // a window: another goes on for it
+	roll      op = "roll"     // a Deployment: its template is changed
+	label     op = "label"    // a Deployment: nothing but a label is changed
+	agree     op = "agree"    // that a freeze ends, which takes two persons
 	nobody       = ""         // acts where a step needs no person
 	developer    = "dana"     // the one person who is not a member
 	payments     = "payments" // the namespace of production
 	longer       = "-longer"  // ends the name of a window that goes on for another
 	threeWide    = 3          // how many objects of a sort there are names for
 	retryable    = 503        // what a failed live read answers
-	anyAmount    = int32(0)   // a window that may be used without limit
+	noNumber     = int32(0)   // a window that says no number of uses
+)
+
+// What Deployments run: the plans a and b, which windows pin, and what they ran at first.
+const (
+	first = "first"
+	// ahead stands for what the window of the step's name pins, and before for what it pins as the way back.
+	ahead  = "ahead"
+	before = "before"
+	// every stands for all Deployments.
+	every = "n*"
+)
+
+// warehouse is a second environment of production, with a namespace of its own. One member of production is not a member of it.
+const (
+	warehouse    = "warehouse"
+	depot        = "depot"
+	onlyPayments = "kim"
 )
 
 // fault is the failure during a run.
@@ -81,15 +100,47 @@ type draft struct {
 	// after and length say when the window is open, from now on. tooLong is true if that is longer than the environment allows.
 	after, length time.Duration
 	tooLong       bool
+	// of is the name of the Deployment that the window is for, or every; without it, the window is for Jobs.
+	of string
+	// goesBack is true if the window pins the way back, which is what of runs at the moment and is then noted in back. It may be used for
+	// within after the window has closed.
+	goesBack bool
+	back     string
+	within   time.Duration
+}
+
+// frost says what a freeze stops.
+type frost struct {
+	// here and elsewhere say which environments are frozen: that of the steps, the other one, or both.
+	here, elsewhere bool
+	// only is a glob of the namespaces that the freeze is narrowed to, if it is not empty.
+	only string
+	// everything is true if it stops more than changes, two if it takes two persons to lift it.
+	everything, two bool
+	// begins says when it begins, from now on.
+	begins time.Duration
+}
+
+// environments returns the names of the frozen environments.
+func (f frost) environments() []string {
+	var out []string
+	if f.here {
+		out = append(out, "production")
+	}
+	if f.elsewhere {
+		out = append(out, warehouse)
+	}
+	return out
 }
 
 // step is one action of a person.
 type step struct {
 	op     op
 	person string
-	// name is that of the window, Job or freeze.
+	// name is that of the window, Job, Deployment or freeze.
 	name string
 	draft
+	frost
 	suspended, dry bool
 	fault          fault
 	// number is how many approvals to require, how many Jobs to create at once, or the index of the replica.
@@ -103,11 +154,13 @@ func (s step) String() string {
 	switch s.op {
 	case request:
 		out += fmt.Sprintf(" %+v", s.draft)
-	case run, burst:
+	case run, burst, roll:
 		out += fmt.Sprintf(" plan=%s suspended=%t dry=%t number=%d fault=%q", s.plan, s.suspended, s.dry, s.number, s.fault)
 	case require, restart:
 		out += fmt.Sprintf(" %d", s.number)
-	case freeze, pass:
+	case freeze:
+		out += fmt.Sprintf(" %+v for %s", s.frost, s.lasts)
+	case pass:
 		out += " " + s.lasts.String()
 	case resume:
 		out += fmt.Sprintf(" fault=%q", s.fault)
@@ -120,143 +173,4 @@ type scale struct {
 	soon, short, long time.Duration
 	// faults is true if faults are injected. If not, time is real, so time passes and replicas restart less often.
 	faults bool
-}
-
-// weights are the weights of the operations, relative to their sum.
-func weights() []struct {
-	op     op
-	weight int
-} {
-	return []struct {
-		op     op
-		weight int
-	}{
-		{request, 13}, {approve, 22}, {reject, 2}, {forget, 4}, {shut, 4}, {run, 34}, {resume, 12}, {remove, 8},
-		{require, 4}, {freeze, 2}, {lift, 8}, {pass, 8}, {restart, 2}, {burst, 3}, {extend, 4},
-	}
-}
-
-func pickOp(r *rand.Rand) op {
-	sum := 0
-	for _, w := range weights() {
-		sum += w.weight
-	}
-	n := r.IntN(sum)
-	for _, w := range weights() {
-		if n -= w.weight; n < 0 {
-			return w.op
-		}
-	}
-	return run
-}
-
-func one[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
-
-func chance(r *rand.Rand, percent int) bool { return r.IntN(100) < percent }
-
-// members may request, approve and run.
-func members() []string { return []string{"sam", "robin", "alex", "kim"} }
-
-// stories returns sequences that random steps seldom produce. They take hours, so they are for memory only.
-func stories(sc scale) [][]step {
-	sam, robin := members()[0], members()[1]
-	emergency := draft{emergency: true, updates: true, length: sc.long}
-	normal := draft{plan: "a", updates: true, max: 3, length: sc.long}
-	out := [][]step{
-		{ // the second emergency that nobody has reviewed closes half-way
-			{op: request, person: sam, name: "n0", draft: emergency}, {op: request, person: sam, name: "n1", draft: emergency},
-			{op: shut, person: sam, name: "n2"}, {op: pass, lasts: sc.long/2 + sc.soon}, {op: shut, person: robin, name: "n0"},
-			{op: run, person: sam, name: "n0", draft: draft{plan: "a"}},
-		},
-		{ // also if it was opened in the same second
-			{op: request, person: robin, name: "n0", draft: emergency}, {op: request, person: robin, name: "n1", draft: emergency},
-			{op: pass, lasts: sc.long/2 + sc.soon}, {op: run, person: robin, name: "n1", draft: draft{plan: "a"}},
-			{op: approve, person: sam, name: "n0"}, {op: run, person: robin, name: "n2", draft: draft{plan: "a"}},
-		},
-	}
-	return append(out, []step{ // a repeated request is one execution
-		{op: shut, person: sam, name: "n1"}, {op: request, person: sam, name: "n1", draft: normal}, {op: approve, person: robin, name: "n1"},
-		{op: remove, person: sam, name: "n1"}, {op: run, person: sam, name: "n1", draft: draft{plan: "a"}, suspended: true},
-		{op: resume, person: sam, name: "n1", fault: deaf}, {op: resume, person: sam, name: "n1"}, {op: resume, person: sam, name: "n1"},
-	})
-}
-
-// generator picks steps: mostly at random, sometimes a story.
-type generator struct {
-	*rand.Rand
-	scale
-	next []step
-}
-
-func (g *generator) step() step {
-	if len(g.next) == 0 && g.faults && chance(g.Rand, 2) {
-		g.next = one(g.Rand, stories(g.scale)...)
-	}
-	if len(g.next) == 0 {
-		return draw(g.Rand, g.scale)
-	}
-	s := g.next[0]
-	g.next = g.next[1:]
-	return s
-}
-
-func draw(r *rand.Rand, sc scale) step {
-	s := step{op: pickOp(r), person: one(r, members()...), name: fmt.Sprintf("n%d", r.IntN(threeWide))}
-	switch {
-	case s.op == approve && chance(r, 60):
-		s.person = one(r, members()[1:]...)
-	case chance(r, 60):
-		s.person = members()[0] // mostly one person requests, so that another can approve
-	}
-	if !sc.faults && (s.op == pass || s.op == restart) && chance(r, 70) {
-		s.op = run
-	}
-	switch s.op {
-	case request:
-		s.draft = drawDraft(r, sc)
-	case extend:
-		s.length = one(r, sc.short, sc.long)
-	case approve, reject, shut:
-		if chance(r, 20) {
-			s.name += longer
-		}
-	case run:
-		s.plan, s.suspended, s.dry = one(r, "a", "a", "a", "b"), chance(r, 35), chance(r, 15)
-	case burst:
-		s.plan, s.number = "a", 2+r.IntN(5)
-	case require:
-		s.number = one(r, 0, 1, 1, 1, 1, 2)
-	case freeze:
-		s.lasts = one(r, 0, sc.short, sc.long)
-	case pass:
-		s.lasts = one(r, sc.soon, sc.soon, sc.short/2, sc.short)
-	case restart:
-		s.number = r.IntN(threeWide)
-	}
-	if sc.faults && (s.op == run && !s.suspended || s.op == resume) && chance(r, 15) {
-		s.fault = one(r, faults()...)
-	}
-	if (s.op == run || s.op == approve || s.op == request || s.op == remove) && chance(r, 6) {
-		s.person, s.boundary = developer, false
-	}
-	return s
-}
-
-func drawDraft(r *rand.Rand, sc scale) draft {
-	d := draft{
-		plan: one(r, "a", "a", "a", "b"), updates: chance(r, 40), team: chance(r, 50), max: one(r, int32(1), 1, 2, 3),
-		after: one(r, 0, 0, 0, 0, sc.soon), length: one(r, sc.short, sc.long, sc.long), tooLong: chance(r, 4),
-	}
-	if !sc.faults && chance(r, 80) {
-		d.after, d.length = 0, sc.long
-	}
-	switch n := r.IntN(100); {
-	case n < 22:
-		d.emergency, d.overrides, d.plan, d.max, d.after = true, chance(r, 50), "", anyAmount, 0
-	case n < 34:
-		d.boundary, d.plan, d.updates = true, "", true
-	case n < 60:
-		d.apart, d.total = true, one(r, int32(0), 0, 2, 3)
-	}
-	return d
 }
