@@ -130,7 +130,7 @@ func drawDraft(r *rand.Rand, sc scale, name string) draft {
 	case n < 54:
 		d.apart, d.total = true, one(r, int32(0), 0, 2, 3)
 	case n < 86:
-		d.of, d.updates, d.max = one(r, name, name, every), chance(r, 85), one(r, noNumber, noNumber, 1, 2, 3)
+		d.of, d.updates, d.max = one(r, name, name, every), chance(r, 85), one(r, noNumber, noNumber, 1, 2, plentiful)
 		if d.apart = chance(r, 25); d.apart {
 			d.max, d.total = one(r, int32(1), 2), one(r, int32(0), 0, 2, 3)
 		}

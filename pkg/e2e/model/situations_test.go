@@ -93,14 +93,15 @@ func (n occurs) back(m *reference, w *window, q ask, want outcome) {
 	used := slices.IndexFunc(m.used[w.ledger], func(u use) bool { return u.plan == w.back })
 	elsewhere := used >= 0 && m.used[w.ledger][used].window != w.uid
 	goesOn := w.ledger != w.uid
+	again := want.kind == denied && stage == exhausted && used >= 0 && !m.spent(w) // nothing but its own number stops it
 	for what, holds := range map[string]bool{
 		"while the window is open":                 want.kind == admitted && stage == covers && q.at.Before(w.closes),
 		"after it has closed":                      want.kind == admitted && stage == covers && !q.at.Before(w.closes),
 		"in a window that permits no other update": want.kind == admitted && stage == covers && !w.updates,
 		"too late":                want.kind == denied && stage == closed && !q.at.Before(w.closes.Add(w.within)),
 		"before the window opens": want.kind == denied && stage == notYetOpen,
-		"for the second time":     want.kind == denied && stage == exhausted && used >= 0,
-		"used up under the window that this one goes on for":  want.kind == denied && stage == exhausted && goesOn && elsewhere,
+		"for the second time":     again,
+		"used up under the window that this one goes on for":  again && goesOn && elsewhere,
 		"left over from the window that this one goes on for": want.kind == admitted && stage == covers && goesOn,
 		"stopped by a freeze":                                 want.kind == denied && stage == covers && frozen,
 		"under an emergency that passes the freeze":           want.kind == admitted && frozen,
@@ -109,6 +110,11 @@ func (n occurs) back(m *reference, w *window, q ask, want outcome) {
 			n["the way back, "+what]++
 		}
 	}
+}
+
+// spent reports whether a window was used as often as it may be for all plans together.
+func (m *reference) spent(w *window) bool {
+	return w.inAll() > 0 && len(m.used[w.ledger]) >= w.inAll()
 }
 
 // frozen is about freezes over what windows permit.

@@ -48,6 +48,9 @@ func rolled(name, plan string) step {
 	return step{op: roll, person: members()[0], name: name, draft: draft{plan: plan}}
 }
 
+// plentiful is a number of uses that no story exhausts.
+const plentiful = 9
+
 // granted are the steps that lead to an approved window for one Deployment, which has a way back.
 func granted(name string, d draft) []step {
 	sam, robin := members()[0], members()[1]
@@ -63,7 +66,7 @@ func waysBack(sc scale) [][]step {
 	sam, robin := members()[0], members()[1]
 	short := func(d draft) draft { d.length = sc.short; return d }
 	inTime := step{op: pass, lasts: sc.short}
-	within := short(draft{updates: true, max: 3, within: sc.short})
+	within := short(draft{updates: true, max: plentiful, within: sc.short})
 	extended := those(step{op: extend, person: sam, name: "n0", draft: draft{length: sc.long}}, step{op: approve, person: robin, name: "n0" + longer})
 	emergency := draft{emergency: true, updates: true, length: sc.long}
 	return [][]step{
@@ -72,7 +75,9 @@ func waysBack(sc scale) [][]step {
 		// Twice, for the way forth is open again.
 		slices.Concat(granted("n0", within), those(rolled("n0", ahead), rolled("n0", before), rolled("n0", ahead), rolled("n0", before))),
 		// Once, where the way forth is open once, too.
-		slices.Concat(granted("n2", short(draft{updates: true})), those(rolled("n2", ahead), rolled("n2", before), rolled("n2", ahead), rolled("n2", before))),
+		slices.Concat(granted("n2", short(draft{updates: true})), those(
+			rolled("n2", ahead), rolled("n2", before), rolled("n2", ahead),
+			step{op: request, person: sam, name: "n1", draft: emergency}, rolled("n2", ahead), step{op: shut, person: sam, name: "n1"}, rolled("n2", before))),
 		// In a window that permits to create, and nothing else.
 		slices.Concat(granted("n2", within.without()), those(
 			step{op: request, person: sam, name: "n1", draft: emergency}, rolled("n2", ahead), step{op: shut, person: sam, name: "n1"},
@@ -83,7 +88,7 @@ func waysBack(sc scale) [][]step {
 		slices.Concat(granted("n2", within), those(
 			step{op: request, person: sam, name: "n1", draft: emergency}, rolled("n2", "a"), step{op: shut, person: sam, name: "n1"}, inTime, rolled("n2", before))),
 		// Before the window opens.
-		slices.Concat(granted("n0", draft{updates: true, max: 3, after: sc.soon, length: sc.short, within: sc.soon}), those(
+		slices.Concat(granted("n0", draft{updates: true, max: plentiful, after: sc.soon, length: sc.short, within: sc.soon}), those(
 			step{op: request, person: sam, name: "n1", draft: emergency}, rolled("n0", ahead), step{op: shut, person: sam, name: "n1"},
 			rolled("n0", before), step{op: pass, lasts: sc.soon}, rolled("n0", before))),
 		// What was used of the first window stays used in the one that goes on for it.
@@ -109,7 +114,7 @@ func freezings(sc scale) [][]step {
 		}
 		return append(out, steps...)
 	}
-	back := granted("n0", draft{updates: true, max: 3, length: sc.short, within: sc.long})
+	back := granted("n0", draft{updates: true, max: plentiful, length: sc.short, within: sc.long})
 	return [][]step{
 		// A freeze begins in an open window, and stops the way back until it is over.
 		unfrozen(append(back, rolled("n0", ahead), step{op: freeze, person: robin, name: "n1", frost: later, lasts: sc.short},
