@@ -18,6 +18,8 @@ func situations() []string {
 		"the way forth, for the second time", "stopped by a freeze that began in the open window", "admitted after a freeze is over",
 		"admitted before a freeze begins", "admitted while another environment is frozen", "admitted while another namespace is frozen",
 		"an approved emergency passes a freeze", "an emergency that nobody approved is stopped by a freeze",
+		"an emergency that nobody approved is stopped by a freeze, where windows need no approval",
+		"an emergency with one approval of two is stopped by a freeze",
 		"an emergency that does not override it is stopped by a freeze",
 		"a label, while changes are frozen", "a label, stopped by a freeze of everything", "a label, under an emergency that passes the freeze",
 		"a freeze, deleted by one person", "a freeze of two persons, deleted by one", "a freeze of two persons, deleted before it begins",
@@ -138,6 +140,10 @@ func (n occurs) frozen(m *reference, q ask, want outcome) {
 	case !frozen:
 	case want.kind == admitted:
 		n["an approved emergency passes a freeze"]++
+	case stage == covers && w.overrides && len(m.approvals(w, q.person)) == 1:
+		n["an emergency with one approval of two is stopped by a freeze"]++
+	case stage == covers && w.overrides && m.required == 0:
+		n["an emergency that nobody approved is stopped by a freeze, where windows need no approval"]++
 	case stage == covers && w.overrides:
 		n["an emergency that nobody approved is stopped by a freeze"]++
 	case stage == covers && w.emergency:

@@ -114,6 +114,7 @@ func freezings(sc scale) [][]step {
 		}
 		return append(out, steps...)
 	}
+	boundary := draft{boundary: true, updates: true, max: plentiful, length: sc.long}
 	back := granted("n0", draft{updates: true, max: plentiful, length: sc.short, within: sc.long})
 	return [][]step{
 		// A freeze begins in an open window, and stops the way back until it is over.
@@ -129,6 +130,11 @@ func freezings(sc scale) [][]step {
 		// Two words do not lift what one person may delete.
 		unfrozen(step{op: freeze, person: sam, name: "n0", frost: here}, step{op: agree, person: sam, name: "n0"}, step{op: agree, person: robin, name: "n0"}, run,
 			step{op: lift, person: alex, name: "n0"}),
+		// An emergency passes a freeze with as many approvals as other windows need, and with one where they need none.
+		unfrozen(step{op: request, person: sam, name: "n0", draft: boundary}, step{op: approve, person: robin, name: "n0", draft: boundary},
+			step{op: require, person: sam, number: 0}, step{op: freeze, person: sam, name: "n0", frost: here},
+			step{op: request, person: sam, name: "n1", draft: over}, run, step{op: approve, person: robin, name: "n1"}, step{op: require, person: sam, number: 2},
+			run, step{op: approve, person: alex, name: "n1"}, run, step{op: require, person: sam, number: 1}),
 		// What is no change stops only in a freeze of everything.
 		unfrozen(step{op: freeze, person: sam, name: "n0", frost: here}, tag, step{op: freeze, person: sam, name: "n1", frost: frost{here: true, everything: true}, lasts: sc.long},
 			step{op: request, person: sam, name: "n2", draft: over}, tag, step{op: approve, person: robin, name: "n2"}, tag, tag),
