@@ -91,5 +91,5 @@ func (m *reference) expectLabel(s step, at time.Time) (outcome, func(outcome)) {
 	if w == nil {
 		return outcome{kind: denied, rules: []string{"ChangeFrozen"}}, nothing
 	}
-	return outcome{kind: admitted}, func(outcome) { m.use(w, q.key, q.plan) }
+	return outcome{kind: admitted}, func(outcome) { m.use(w, q.key, q.plan) } // one use until something else runs
 }

@@ -118,11 +118,14 @@ func freezings(sc scale) [][]step {
 	back := granted("n0", draft{updates: true, max: plentiful, length: sc.short, within: sc.long})
 	return [][]step{
 		// A freeze begins in an open window, and stops the way back until it is over.
-		unfrozen(append(back, rolled("n0", ahead), step{op: freeze, person: robin, name: "n1", frost: later, lasts: sc.short},
+		unfrozen(append(back, step{op: freeze, person: robin, name: "n1", frost: later, lasts: sc.short}, rolled("n0", ahead),
 			step{op: pass, lasts: sc.soon}, rolled("n0", before), step{op: pass, lasts: sc.short}, rolled("n0", before))...),
 		// The way back during a freeze, under an emergency that somebody approves.
 		unfrozen(append(back, rolled("n0", ahead), step{op: freeze, person: robin, name: "n1", frost: here}, step{op: request, person: sam, name: "n2", draft: over},
 			rolled("n0", before), step{op: approve, person: robin, name: "n2"}, rolled("n0", before), step{op: lift, person: sam, name: "n1"}, rolled("n0", ahead))...),
+		// What is frozen elsewhere stops nothing here.
+		unfrozen(append(back, step{op: freeze, person: robin, name: "n1", frost: frost{elsewhere: true}}, rolled("n0", ahead),
+			step{op: freeze, person: robin, name: "n2", frost: frost{here: true, only: depot}}, rolled("n0", before))...),
 		// Two persons, each a member of all that is frozen.
 		unfrozen(step{op: freeze, person: sam, name: "n0", frost: both}, step{op: lift, person: sam, name: "n0"}, step{op: agree, person: sam, name: "n0"},
 			step{op: agree, person: sam, name: "n0"}, step{op: agree, person: onlyPayments, name: "n0"}, step{op: agree, person: developer, name: "n0"}, run,
@@ -132,8 +135,8 @@ func freezings(sc scale) [][]step {
 			step{op: lift, person: alex, name: "n0"}),
 		// An emergency passes a freeze with as many approvals as other windows need, and with one where they need none.
 		unfrozen(step{op: request, person: sam, name: "n0", draft: boundary}, step{op: approve, person: robin, name: "n0", draft: boundary},
-			step{op: require, person: sam, number: 0}, step{op: freeze, person: sam, name: "n0", frost: here},
-			step{op: request, person: sam, name: "n1", draft: over}, run, step{op: approve, person: robin, name: "n1"}, step{op: require, person: sam, number: 2},
+			step{op: freeze, person: sam, name: "n0", frost: here}, step{op: request, person: sam, name: "n1", draft: over}, run,
+			step{op: require, person: sam, number: 0}, run, step{op: approve, person: robin, name: "n1"}, step{op: require, person: sam, number: 2},
 			run, step{op: approve, person: alex, name: "n1"}, run, step{op: require, person: sam, number: 1}),
 		// What is no change stops only in a freeze of everything.
 		unfrozen(step{op: freeze, person: sam, name: "n0", frost: here}, tag, step{op: freeze, person: sam, name: "n1", frost: frost{here: true, everything: true}, lasts: sc.long},
