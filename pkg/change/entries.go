@@ -69,7 +69,7 @@ func (v *Verdict) entry(q *Query) *v1alpha1.PlannedWorkload {
 // pins reports whether an entry pins what would run, or the spec that would be stored.
 func pins(e *v1alpha1.PlannedWorkload, q *Query) bool {
 	if q.Plan != nil {
-		p := q.Plan.By(e.Digest)
+		p := asPinned(e, q.Plan)
 		return p != nil && p.Digest == e.Digest
 	}
 	return e.Digest == q.Pin || q.Spec != nil && e.Digest == q.Spec.Digest

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,6 +70,9 @@ func overrun(v *Verdict, q *Query) string {
 
 // planned compares the plan that would run with the approved plan.
 func planned(v *Verdict, q *Query, _ *State) string {
+	if why := deletesAnother(v, q); why != "" {
+		return why
+	}
 	if q.Pin != "" {
 		return pinned(v, q)
 	}
@@ -93,6 +97,27 @@ func planned(v *Verdict, q *Query, _ *State) string {
 		return ""
 	}
 	return differing(v.Differences)
+}
+
+// deletesAnother says that a deletion is approved for another object of the same name.
+func deletesAnother(v *Verdict, q *Query) string {
+	if !slices.Contains(q.Operations, v1alpha1.OperationDelete) {
+		return ""
+	}
+	var approved []string
+	for _, r := range v.Window.Spec.Scope.Resources {
+		if r.Group != q.Group || r.Kind != q.Kind || !matchName(r.Names, q.Name) {
+			continue
+		}
+		if len(r.UIDs) == 0 || slices.Contains(r.UIDs, string(q.UID)) {
+			return ""
+		}
+		approved = append(approved, r.UIDs...)
+	}
+	if len(approved) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("it is for the deletion of an object with UID %s, and this one has UID %s: it was made again", strings.Join(approved, " or "), q.UID)
 }
 
 // Pinned says of a window that does not permit a query yet whether it pins what the query would run: why it is for something else; empty: it
@@ -154,6 +179,9 @@ const maxShownDifferences = 8
 // PlanDigest returns the digest of the plan that runs, by the algorithm of the window that covers it; empty: nothing is planned.
 func (v *Verdict) PlanDigest(q *Query) string {
 	if e := v.entry(q); e != nil && e.Digest != "" && (q.Plan != nil || q.Spec != nil && e.Digest == q.Spec.Digest) {
+		if p := q.Plan; p != nil && p.By(e.Digest) != nil {
+			return p.By(e.Digest).Digest // of several listed images, the one that runs
+		}
 		return e.Digest
 	}
 	if q.Plan == nil {

@@ -272,7 +272,7 @@ func (d Difference) String() string {
 
 // Differences returns the differences between an approved entry and the submitted plan. It is empty if they are the same.
 func Differences(approved *v1alpha1.PlannedWorkload, submitted *Plan) []Difference {
-	if submitted = submitted.By(approved.Digest); submitted == nil {
+	if submitted = asPinned(approved, submitted); submitted == nil {
 		return []Difference{{"digest", approved.Digest, "nothing, since this version of Firebreak does not know its algorithm"}}
 	}
 	if approved.Digest == submitted.Digest {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/workload"
@@ -41,6 +42,10 @@ func ObjectPlan(group, kind string, object map[string]any) *Plan {
 		return nil
 	}
 	b := builder{version: PlanVersion, fields: map[string]v1alpha1.PlannedField{}}
+	if kind == crdKind {
+		b.definition(object)
+		return b.plan()
+	}
 	for _, part := range parts {
 		above, key := object, part
 		if part == "labels" || part == "taints" {
@@ -83,10 +88,54 @@ func partsOf(group, kind string) []string {
 		return []string{"rules"}
 	case "rbac.authorization.k8s.io/ClusterRole":
 		return []string{"rules", "aggregationRule", "labels"} // labels give its rules to others
+	case "apiextensions.k8s.io/" + crdKind:
+		return []string{"spec"}
 	case "rbac.authorization.k8s.io/RoleBinding", "rbac.authorization.k8s.io/ClusterRoleBinding":
 		return []string{"roleRef", "subjects"}
 	}
 	return nil
+}
+
+const crdKind = "CustomResourceDefinition"
+
+// definition adds what a definition of a kind says, each version apart, as the API server would store it.
+func (b *builder) definition(object map[string]any) {
+	spec, _ := object["spec"].(map[string]any)
+	names, _ := spec["names"].(map[string]any)
+	kind, _ := names["kind"].(string)
+	for key, value := range spec {
+		list, ok := value.([]any)
+		if key != "versions" || !ok {
+			b.object("spec."+key, key, pruned(withDefaults(key, kind, value)))
+			continue
+		}
+		for i, version := range list {
+			b.object(fmt.Sprintf("spec.versions[%d]", i), "versions", pruned(version))
+		}
+	}
+	if _, said := spec["conversion"]; !said {
+		b.object("spec.conversion", "conversion", withDefaults("conversion", kind, nil))
+	}
+}
+
+// withDefaults fills in what the API server does in a part of a definition.
+// Source: https://kubernetes.io/docs/reference/kubernetes-api/extend-resources/custom-resource-definition-v1/
+func withDefaults(part, kind string, value any) any {
+	of, _ := value.(map[string]any)
+	out := maps.Clone(of)
+	switch {
+	case part == "names" && out != nil:
+		if out["singular"] == nil {
+			out["singular"] = strings.ToLower(kind)
+		}
+		if out["listKind"] == nil {
+			out["listKind"] = kind + "List"
+		}
+		return out
+	case part == "conversion" && len(out) == 0:
+		return map[string]any{"strategy": "None"}
+	}
+	return value
 }
 
 // Pins reports whether windows for a kind that runs nothing pin what its objects say.

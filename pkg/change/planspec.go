@@ -83,6 +83,18 @@ func WithoutSpec(w *v1alpha1.ChangeWindowSpec, boundary bool) []v1alpha1.ScopedR
 	})
 }
 
+// WithoutUID returns the resources in a window's scope whose deletion the window permits by name alone although the boundary rests on them: those of
+// Firebreak's own kinds, and in a window for the boundary those of each kind that it rests on.
+func WithoutUID(w *v1alpha1.ChangeWindowSpec, boundary bool) []v1alpha1.ScopedResource {
+	if !slices.Contains(w.Scope.Operations, v1alpha1.OperationDelete) {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(w.Scope.Resources), func(r v1alpha1.ScopedResource) bool {
+		must := PinsSpec(r.Group, r.Kind) || boundary && Pins(r.Group, r.Kind)
+		return !must || len(r.UIDs) > 0
+	})
+}
+
 // specDiffers compares the spec of an object of Firebreak's own kinds with an entry.
 func specDiffers(v *Verdict, e *v1alpha1.PlannedWorkload, q *Query) string {
 	if e.Digest == q.Pin || q.Spec != nil && e.Digest == q.Spec.Digest {

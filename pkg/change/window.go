@@ -31,6 +31,8 @@ type Query struct {
 
 	// Group, Kind, Namespace and Name are the object's; Namespace is empty for cluster-scoped objects.
 	Group, Kind, Namespace, Name string
+	// UID is that of the stored object; it is empty for a creation.
+	UID types.UID
 	// Operations are the operations that the window must permit, all of them.
 	Operations []v1alpha1.Operation
 	// Requester is the user that sends the request.

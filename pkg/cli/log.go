@@ -66,6 +66,7 @@ type entry struct {
 	Digest    string    `json:"digest,omitempty"`
 	Execution string    `json:"execution,omitempty"`
 	Record    string    `json:"record,omitempty"`
+	Made      []string  `json:"made,omitempty"`
 	// turn orders what was done in one second: words about windows in their order, then uses.
 	turn uint64
 }
@@ -173,6 +174,7 @@ func entryOf(x *v1alpha1.ChangeExecution) entry {
 		Namespace: o.Namespace, Window: x.Spec.Window.Namespace + "/" + x.Spec.Window.Name, State: string(x.Status.State), Result: x.Status.Result,
 		turn:   math.MaxUint64,
 		Digest: x.Spec.Digest, Execution: x.Name, Reason: x.Spec.Window.Reason, Ticket: x.Spec.Window.Ticket, Approvers: x.Spec.Window.ApprovedBy,
+		Made: x.Status.Made,
 	}
 	if out.State == "" {
 		out.State = string(v1alpha1.ExecutionPending)
@@ -199,6 +201,9 @@ func (e *env) printLog(scope string, entries []entry) error {
 		object := n.Object
 		if n.Namespace != "" {
 			object = n.Namespace + "/" + n.Object
+		}
+		if len(n.Made) > 0 {
+			object += ", which made " + strings.Join(n.Made, ", ")
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", n.At.UTC().Format("2006-01-02 15:04:05"), plain(n.Who), n.Operation, plain(object), plain(n.Window), plain(approvers), n.State, plain(n.Result), plain(n.Reason))
 	}

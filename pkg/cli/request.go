@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,8 @@ type requestOptions struct {
 	users, groups []string
 	accounts      []string
 	digest        string
+	// images may run in the place of those of the manifests, by repository.
+	images []string
 	// namespaces are those that one window opens; it then lies in home, Firebreak's own.
 	namespaces []string
 	home       string
@@ -79,6 +82,7 @@ new (a deletion, scaling, a session) is requested by kind and name.`,
 	f.StringSliceVar(&o.groups, "for-group", nil, "groups whose users may use it")
 	f.StringSliceVar(&o.accounts, "for-service-account", nil, "service accounts that may use it, as namespace/name")
 	f.StringVar(&o.digest, "digest", "", "with one --resource: digest of the spec that it is to have, as a denial or a condition gives it")
+	f.StringArrayVar(&o.images, "or-image", nil, "image, by digest, that may run in the place of the one of the same repository in the manifests (repeatable)")
 	f.BoolVar(&o.print, "print", false, "print the window instead of requesting it")
 	cmd.MarkFlagsOneRequired("filename", "resource")
 	o.when.flags(cmd)
@@ -194,6 +198,9 @@ func (e *env) planned(ctx context.Context, c client.Client, w *v1alpha1.ChangeWi
 		if err := p.include(ctx, d.Object); err != nil {
 			return err
 		}
+	}
+	if err := cmp.Or(orImages(&p.plan, o.images), identify(ctx, c, w, w.Namespace == o.home && len(o.namespaces) == 0)); err != nil {
+		return err
 	}
 	if len(w.Spec.Scope.Resources) == 0 {
 		return errors.New("the manifest holds nothing that a window could be for")

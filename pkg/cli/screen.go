@@ -57,9 +57,18 @@ func (s *screen) show(ctx context.Context) {
 	}
 	s.freezes(ctx)
 	for _, r := range spec.Scope.Resources {
-		s.line("may", plain(fmt.Sprintf("%s %s %s%s", join(spec.Scope.Operations), r.Kind, join(r.Names), timesOf(r.Executions))))
+		s.line("may", plain(fmt.Sprintf("%s %s %s%s%s", join(spec.Scope.Operations), r.Kind, join(r.Names), timesOf(r.Executions), uidsOf(&r))))
 	}
+	s.consequences(ctx)
 	s.plan(ctx)
+}
+
+// uidsOf says which object a deletion is for.
+func uidsOf(r *v1alpha1.ScopedResource) string {
+	if len(r.UIDs) == 0 {
+		return ""
+	}
+	return " (Delete only of UID " + strings.Join(r.UIDs, ", ") + ")"
 }
 
 func (s *screen) line(name, value string) { line(s.Out, name, value) }
@@ -142,10 +151,14 @@ func each(spec *v1alpha1.ChangeWindowSpec) string {
 		slices.ContainsFunc(spec.Scope.Resources, func(r v1alpha1.ScopedResource) bool { return often(&r) }) {
 		return "each object as often as is said with it"
 	}
+	out := "each object once"
 	if len(spec.Scope.Namespaces) > 1 {
-		return "each object once in each namespace"
+		out += " in each namespace"
 	}
-	return "each object once"
+	if len(spec.Scope.Operations) > 1 {
+		out += "; what the plan does not pin, once for each operation"
+	}
+	return out
 }
 
 func approvals(w *v1alpha1.ChangeWindow) string {

@@ -40,7 +40,7 @@ func (s *screen) plan(ctx context.Context) {
 			continue
 		}
 		printed[p.Digest] = name
-		for _, l := range fieldLines(p) {
+		for _, l := range append(fieldLines(p), imageLines(p)...) {
 			fmt.Fprintf(s.Out, "                %s\n", l)
 		}
 		s.compare(ctx, p)
@@ -81,6 +81,18 @@ func fieldLines(p *v1alpha1.PlannedWorkload) []string {
 	var out []string
 	for _, f := range p.Fields {
 		out = append(out, fieldOf(p, f)...)
+	}
+	return out
+}
+
+// imageLines says which other images may run in the place of those in the plan.
+func imageLines(p *v1alpha1.PlannedWorkload) []string {
+	var out []string
+	for _, l := range p.Images {
+		out = append(out, plain(fmt.Sprintf("image %s may be any of:", l.Repository)))
+		for _, d := range l.Digests {
+			out = append(out, "  "+plain(d))
+		}
 	}
 	return out
 }

@@ -156,6 +156,7 @@ func TestActionsThatFail(t *testing.T) {
 		"get ChangeFreeze stop":                  {freeze, "the API server is away"},
 		"delete ChangeFreeze stop of UID stop-1": {freeze, `lift freeze "stop": the API server is away`},
 		"get ChangeExecution x-1":                {x, "the API server is away"},
+		"ask SubjectAccessReview":                {x, "ask whether alice may still approve: review the access: the API server is away"},
 		"patch status of ChangeExecution x-1":    {x, `give execution "x-1" back: the API server is away`},
 	} {
 		t.Run(call, func(t *testing.T) {
@@ -242,4 +243,14 @@ spec: {tier: Production, namespaces: {names: [billing]}, identities: {groups: [s
 `)...)
 	s.memory.compile()
 	eventually(t, "the execution is given back", func() bool { return s.has("patch status of ChangeExecution x-1") == 1 })
+}
+
+// The word of somebody who has lost the right to approve is not heeded.
+func TestActionsOfThoseWhoLostTheRight(t *testing.T) {
+	s := newStage(t, production, release("alice"), execution(window(nil), "x-1", func(x *v1alpha1.ChangeExecution) { x.UID = "x-uid-1" }))
+	s.revoked = []string{"alice"}
+	if _, err := NewApprovalActions(s.memory, s.client, s.log()).Reconcile(t.Context(), approvalAction{execution: "x-1"}); err != nil {
+		t.Fatal(err)
+	}
+	s.wantCalls()
 }

@@ -20,7 +20,7 @@ import (
 type objectWatch struct {
 	client  client.WithWatch
 	gvk     schema.GroupVersionKind
-	observe func(context.Context, types.UID, *batchv1.JobStatus)
+	observe func(context.Context, client.Object)
 	log     logr.Logger
 
 	mu    sync.Mutex
@@ -31,7 +31,7 @@ type objectWatch struct {
 // remembered is how long a UID is kept after it was last seen: longer than a reservation stays pending.
 const remembered = 10 * time.Minute
 
-func newObjectWatch(c client.WithWatch, gvk schema.GroupVersionKind, observe func(context.Context, types.UID, *batchv1.JobStatus), log logr.Logger) *objectWatch {
+func newObjectWatch(c client.WithWatch, gvk schema.GroupVersionKind, observe func(context.Context, client.Object), log logr.Logger) *objectWatch {
 	return &objectWatch{client: c, gvk: gvk, observe: observe, log: log.WithValues("kind", gvk.Kind), seen: map[types.UID]time.Time{}}
 }
 
@@ -159,7 +159,5 @@ func (w *objectWatch) note(ctx context.Context, o client.Object) {
 		}
 	}
 	w.mu.Unlock()
-	if job, ok := o.(*batchv1.Job); ok {
-		w.observe(ctx, o.GetUID(), &job.Status)
-	}
+	w.observe(ctx, o)
 }

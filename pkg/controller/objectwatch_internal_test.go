@@ -65,7 +65,7 @@ func versioned(uid, version string, status batchv1.JobStatus) *batchv1.Job {
 }
 
 func jobWatch(c client.WithWatch, s *stage, observe func(types.UID)) *objectWatch {
-	return newObjectWatch(c, batchv1.SchemeGroupVersion.WithKind("Job"), func(_ context.Context, uid types.UID, _ *batchv1.JobStatus) { observe(uid) }, s.log())
+	return newObjectWatch(c, batchv1.SchemeGroupVersion.WithKind("Job"), func(_ context.Context, o client.Object) { observe(o.GetUID()) }, s.log())
 }
 
 // Objects that exist, come, change or go are seen and reported. A watch that ends is resumed from its position; one that
@@ -143,7 +143,7 @@ func TestObjectWatchAfterAGap(t *testing.T) {
 // For kinds other than Job only the metadata is requested.
 func TestObjectWatchAsksForMetadata(t *testing.T) {
 	s := newStage(t, "", &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "payments", UID: "web-1"}})
-	w := newObjectWatch(s.client, schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}, nil, s.log())
+	w := newObjectWatch(s.client, schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}, func(context.Context, client.Object) {}, s.log())
 	list, _, err := w.list(t.Context())
 	if err != nil || len(list) != 1 {
 		t.Fatalf("listed %v: %v", list, err)

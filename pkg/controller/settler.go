@@ -35,6 +35,7 @@ type ReservationSettler struct {
 	patience time.Duration
 	// looked is when it was last looked for the end of a run.
 	looked map[types.UID]time.Time
+	made   madeObjects
 }
 
 // patience is the patience of a settler: mutating requests time out after a minute at the latest, so an object that does not
@@ -43,9 +44,9 @@ const patience = 2 * time.Minute
 
 // NewReservationSettler returns the settler of the leading replica.
 func NewReservationSettler(m *Cache, c client.WithWatch, log logr.Logger) *ReservationSettler {
-	s := &ReservationSettler{memory: m, client: c, live: c, log: log, watch: map[schema.GroupKind]*objectWatch{}, patience: patience, looked: map[types.UID]time.Time{}}
+	s := &ReservationSettler{memory: m, client: c, live: c, log: log, watch: map[schema.GroupKind]*objectWatch{}, patience: patience, looked: map[types.UID]time.Time{}, made: madeObjects{names: map[types.UID][]string{}}}
 	for _, k := range workload.Kinds() {
-		s.watch[k.GroupKind] = newObjectWatch(c, k.GroupVersionKind(), s.observe, log)
+		s.watch[k.GroupKind] = newObjectWatch(c, k.GroupVersionKind(), func(ctx context.Context, o client.Object) { s.observe(ctx, k.Kind, o) }, log)
 	}
 	return s
 }
@@ -89,6 +90,7 @@ func (s *ReservationSettler) sweep(ctx context.Context) {
 		case s.mayHaveEnded(&x, now):
 			err = s.lookForEnd(ctx, &x, now)
 		case now.Sub(x.CreationTimestamp.Time) > s.retention(&x):
+			s.made.forget(x.UID)
 			err = client.IgnoreNotFound(s.client.Delete(ctx, x.DeepCopy(), client.Preconditions{UID: &x.UID}))
 		}
 		if err != nil && ctx.Err() == nil {
@@ -247,14 +249,16 @@ func (s *ReservationSettler) released(ctx context.Context, record *v1alpha1.Chan
 	return nil
 }
 
-// observe is called for every object of the watched kinds; it records how Jobs ended.
-func (s *ReservationSettler) observe(ctx context.Context, uid types.UID, job *batchv1.JobStatus) {
-	if job == nil {
+// observe is called for every object of the watched kinds; it records how Jobs ended, and what was made of a custom resource.
+func (s *ReservationSettler) observe(ctx context.Context, kind string, o client.Object) {
+	s.noteMade(ctx, kind, o)
+	job, ok := o.(*batchv1.Job)
+	if !ok {
 		return
 	}
-	for _, c := range job.Conditions {
+	for _, c := range job.Status.Conditions {
 		if (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed) && c.Status == "True" {
-			s.finished(ctx, uid, string(c.Type), c.LastTransitionTime)
+			s.finished(ctx, o.GetUID(), string(c.Type), c.LastTransitionTime)
 		}
 	}
 }

@@ -3,8 +3,10 @@ package controller
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -271,7 +273,7 @@ func TestHowJobsEnded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, production, execution(window(nil), "x-1", tc.change))
-			s.settler("").observe(t.Context(), tc.uid, tc.status)
+			s.settler("").observe(t.Context(), "Job", jobOf(tc.uid, tc.status))
 			if diff := cmp.Diff(tc.want, s.status(v1alpha1.KindChangeExecution, own, "x-1")); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -279,8 +281,55 @@ func TestHowJobsEnded(t *testing.T) {
 	}
 	s := newStage(t, production, execution(window(nil), "x-1", nil))
 	s.broken["patch status of ChangeExecution x-1"] = errBroken
-	s.settler("").observe(t.Context(), "job-1", ended(batchv1.JobComplete, "True"))
+	s.settler("").observe(t.Context(), "Job", jobOf("job-1", ended(batchv1.JobComplete, "True")))
 	s.wantLogged(`"msg"="could not record how an execution ended" "error"="the API server is away" "execution"="x-1"`)
+}
+
+func jobOf(uid types.UID, status *batchv1.JobStatus) *batchv1.Job {
+	j := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: string(uid), Namespace: "payments", UID: uid}}
+	if status != nil {
+		j.Status = *status
+	}
+	return j
+}
+
+// What a controller makes of a custom resource is written into the execution that the resource was created with, each object once, and no more of
+// them than the status holds. What a Deployment makes, and what is made of something else, is not.
+func TestWhatIsMadeOfACustomResource(t *testing.T) {
+	s := newStage(t, production, execution(window(nil), "x-1", func(x *v1alpha1.ChangeExecution) {
+		x.Spec.Object.Group, x.Spec.Object.Kind, x.Spec.Object.UID = "argoproj.io", "Workflow", "wf-1"
+	}))
+	settler := s.settler("")
+	sees := func(name, apiVersion, kind string, uid types.UID) {
+		controls := true
+		settler.observe(t.Context(), "Pod", &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+			Name: name, Namespace: "payments", OwnerReferences: []metav1.OwnerReference{{APIVersion: apiVersion, Kind: kind, Name: "o", UID: uid, Controller: &controls}},
+		}})
+	}
+	sees("b", "argoproj.io/v1alpha1", "Workflow", "wf-1")
+	sees("a", "argoproj.io/v1alpha1", "Workflow", "wf-1")
+	sees("b", "argoproj.io/v1alpha1", "Workflow", "wf-1")
+	sees("c", "argoproj.io/v1alpha1", "Workflow", "wf-2")
+	sees("d", "apps/v1", "ReplicaSet", "wf-1")
+	if diff := cmp.Diff(`made: ["Pod/b","Pod/a"]`, s.status(v1alpha1.KindChangeExecution, own, "x-1")); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	for i := range 100 {
+		sees(fmt.Sprintf("more-%d", i), "argoproj.io/v1alpha1", "Workflow", "wf-1")
+	}
+	if got := strings.Count(s.status(v1alpha1.KindChangeExecution, own, "x-1"), "Pod/"); got != 64 {
+		t.Errorf("%d are listed, want 64", got)
+	}
+	broken := newStage(t, production, execution(window(nil), "x-1", func(x *v1alpha1.ChangeExecution) { x.Spec.Object.UID = "wf-1" }))
+	broken.broken["patch status of ChangeExecution x-1"] = errBroken
+	s, settler = broken, broken.settler("")
+	sees("b", "argoproj.io/v1alpha1", "Workflow", "wf-1")
+	s.wantLogged(`"msg"="could not record what was made of a custom resource" "error"="the API server is away" "execution"="x-1" "made"="Pod/b"`)
+	delete(s.broken, "patch status of ChangeExecution x-1")
+	sees("b", "argoproj.io/v1alpha1", "Workflow", "wf-1") // a relist shows it again
+	if got := s.status(v1alpha1.KindChangeExecution, own, "x-1"); !strings.Contains(got, "Pod/b") {
+		t.Errorf("the status is %q, want what was seen again", got)
+	}
 }
 
 // Every replica marks the objects that its reviews have shown to exist: pending reservations of that very object.

@@ -178,7 +178,7 @@ func (s *stage) call(verb string, o any, name string, write func() error) error 
 	if err := write(); err != nil {
 		return err
 	}
-	if verb != "get" && verb != "list" {
+	if verb != "get" && verb != "list" && verb != "ask" {
 		s.calls = append(s.calls, text)
 	}
 	return nil
@@ -193,13 +193,15 @@ func (s *stage) intercepts() interceptor.Funcs {
 			return s.call("list", l, "", func() error { return c.List(ctx, l, opts...) })
 		},
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
-			return s.call("create", o, o.GetName(), func() error {
-				switch review := o.(type) {
-				case *authenticationv1.SelfSubjectReview:
-					review.Status.UserInfo = firebreak()
-					return nil
-				case *authorizationv1.SubjectAccessReview:
+			if review, ok := o.(*authorizationv1.SubjectAccessReview); ok {
+				return s.call("ask", o, "", func() error {
 					review.Status.Allowed = !slices.Contains(s.revoked, review.Spec.User)
+					return nil
+				})
+			}
+			return s.call("create", o, o.GetName(), func() error {
+				if review, ok := o.(*authenticationv1.SelfSubjectReview); ok {
+					review.Status.UserInfo = firebreak()
 					return nil
 				}
 				return c.Create(ctx, o, opts...)

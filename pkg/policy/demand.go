@@ -3,6 +3,7 @@ package policy
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -158,6 +159,9 @@ func (c *PreparedRequest) question(together []*Demand) *change.Query {
 		Operations: operations(together), Requester: c.party(), Unfit: ApproverCheck(c.est),
 		// A debugger is an execution of its own; other sessions are bounded by time alone.
 		Session: c.req.Operation == Connect, Debugger: c.req.SubResource == ephemeralContainers,
+	}
+	if c.old != nil {
+		q.UID = c.old.meta.UID
 	}
 	if c.isKind(jobKind()) && c.new != nil {
 		c.jobQuery(q)
@@ -356,10 +360,24 @@ func (c *PreparedRequest) key(q *change.Query) string {
 	asked := sha256.Sum256(c.req.Object)
 	if q.Plan != nil {
 		// By the first algorithm, so that replicas of two versions give a repeated request the same key.
-		asked = sha256.Sum256([]byte(q.Plan.First().Digest + fmt.Sprint(c.wanted())))
+		text := q.Plan.First().Digest + fmt.Sprint(c.wanted())
+		if c.old != nil && c.old.work != nil && c.new.work != nil && c.wanted() == c.old.work.Wanted && sameTemplate(c.new.work, c.old.work) {
+			text += c.besides() // what the plan does not pin tells two such writes apart
+		}
+		asked = sha256.Sum256([]byte(text))
 	}
 	fmt.Fprintf(h, "%s\x00%d\x00%s\x00%s\x00%x", o.meta.UID, o.meta.Generation, c.req.Operation, c.req.SubResource, asked)
 	return "sha256-" + hex.EncodeToString(h.Sum(nil))
+}
+
+// besides returns what a write sets of an object's metadata, apart from what the API server writes at each try.
+func (c *PreparedRequest) besides() string {
+	m := c.new.meta
+	raw, err := json.Marshal([]any{m.Labels, m.Annotations, m.OwnerReferences, m.Finalizers})
+	if err != nil {
+		return err.Error() // cannot happen: the metadata came from JSON
+	}
+	return string(raw)
 }
 
 func namespaceKind() schema.GroupKind { return schema.GroupKind{Kind: "Namespace"} }

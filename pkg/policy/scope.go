@@ -59,7 +59,7 @@ func (c *PreparedRequest) whyScoped() (string, v1alpha1.Operation) {
 	case v1alpha1.ScopeWorkloads:
 		why := fmt.Sprintf("it changes what runs there, and changeControl.scope is %s", v1alpha1.ScopeWorkloads)
 		switch {
-		case c.changes():
+		case c.changes() && !c.keepsRelease():
 			return why, c.operation()
 		case c.rescales():
 			return why, c.scaling()
@@ -71,6 +71,16 @@ func (c *PreparedRequest) whyScoped() (string, v1alpha1.Operation) {
 		}
 	}
 	return "", ""
+}
+
+// keepsRelease reports whether a Secret is created or deleted that holds Helm's record of a release and nothing else. No manifest holds it, and what
+// the release changes is judged by itself.
+func (c *PreparedRequest) keepsRelease() bool {
+	o := c.new
+	if c.req.Operation == Delete {
+		o = c.old
+	}
+	return c.isKind(secretKind()) && c.req.Operation != Update && helmRelease(o) && len(o.data) == 0
 }
 
 // rescales reports whether somebody sets another number of replicas by hand, or its bounds.

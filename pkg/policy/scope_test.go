@@ -41,6 +41,9 @@ func TestScope(t *testing.T) {
 		scale     = `{"apiVersion":"autoscaling/v1","kind":"Scale","metadata":{"name":"web","uid":"u"},"spec":{"replicas":2}}`
 		pod       = `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web","uid":"u"},"spec":{"containers":[{"name":"c","image":"nginx:1"}]}}`
 		budget    = `{"apiVersion":"policy/v1","kind":"PodDisruptionBudget","metadata":{"name":"web","uid":"u"},"spec":{"maxUnavailable":1}}`
+		running   = `{"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"web","uid":"u"},"spec":{"template":{"spec":{"restartPolicy":"Never","containers":[{"name":"c","image":"nginx:1"}]}}},"status":{"active":1}}`
+		ended     = `{"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"web","uid":"u"},"spec":{"template":{"spec":{"restartPolicy":"Never","containers":[{"name":"c","image":"nginx:1"}]}}},"status":{"conditions":[{"type":"Complete","status":"True"}]}}`
+		release   = `{"apiVersion":"v1","kind":"Secret","type":"helm.sh/release.v1","metadata":{"name":"sh.helm.release.v1.web.v1","uid":"u"},"data":{"release":"SDRzSQ=="}}`
 		custom    = `{"apiVersion":"example.com/v1","kind":"Shop","metadata":{"name":"web","uid":"u"},"spec":{"size":1}}`
 	)
 	swap := strings.NewReplacer(`"replicas":2`, `"replicas":3`, "nginx:1", "nginx:2", `"a":"1"`, `"a":"2"`, `"MQ=="`, `"Mg=="`, `"size":1`, `"size":2`)
@@ -67,6 +70,14 @@ func TestScope(t *testing.T) {
 		"labels of a claim":         {"nothing that runs is changed", swap.Replace(claim), claim, "sam", "", v1alpha1.ScopeEverything},
 		"a custom resource":         {"nobody has named its kind", swap.Replace(custom), custom, "sam", "", v1alpha1.ScopeWorkloads},
 		"the deletion of a Pod":     {"its controller makes another", "", pod, "sam", "", v1alpha1.ScopeEverything},
+		"a Job that runs":           {"it is stopped", "", running, "argocd", "", v1alpha1.ScopeWorkloads},
+		"a Job that has ended":      {"a hook is cleared up", "", ended, "argocd", "", v1alpha1.ScopeEverything},
+		"a Job that has failed":     {"a hook is cleared up", "", strings.Replace(ended, "Complete", "Failed", 1), "argocd", "", v1alpha1.ScopeEverything},
+		"a Job that is ending":      {"it may go on still", "", strings.Replace(ended, "Complete", "FailureTarget", 1), "argocd", "", v1alpha1.ScopeWorkloads},
+		"a record of Helm's":        {"what the release changes is judged by itself", release, "", "argocd", "", v1alpha1.ScopeEverything},
+		"a record that is pruned":   {"Helm keeps ten", "", release, "argocd", "", v1alpha1.ScopeEverything},
+		"a record with more in it":  {"a program could read it", strings.Replace(release, `"data":{`, `"data":{"a":"MQ==",`, 1), "", "argocd", "", v1alpha1.ScopeWorkloads},
+		"a record in name alone":    {"Helm did not write it", strings.Replace(release, "SDRzSQ==", "MQ==", 1), "", "argocd", "", v1alpha1.ScopeWorkloads},
 	} {
 		for i, scope := range []v1alpha1.ChangeScope{v1alpha1.ScopeMaintenance, v1alpha1.ScopeWorkloads, v1alpha1.ScopeEverything} {
 			t.Run(name+" at "+string(scope), func(t *testing.T) {

@@ -22,6 +22,10 @@ func (c *PreparedRequest) validPlan(path *field.Path, w *v1alpha1.ChangeWindow, 
 		return field.ErrorList{field.Required(path, fmt.Sprintf(
 			"a window for %s %s says what it is to be; kubectl firebreak request -f MANIFEST fills it in", open[0].Kind, joined(open[0].Names)))}
 	}
+	if by := change.WithoutUID(&w.Spec, boundary); len(by) > 0 && w.Spec.Type != v1alpha1.WindowEmergency {
+		return field.ErrorList{field.Required(field.NewPath("spec", "scope", "resources"), fmt.Sprintf(
+			"a window that deletes %s %s gives uids, so that it deletes no other of that name; kubectl firebreak request fills them in", by[0].Kind, joined(by[0].Names)))}
+	}
 	if w.Spec.Plan == nil {
 		if controls.RequirePlan && w.Spec.Type != v1alpha1.WindowEmergency && runsSomething(&w.Spec.Scope) {
 			return field.ErrorList{field.Required(path, "the environment requires that a window which creates or updates workloads pins what may run; kubectl firebreak request computes it from the manifest")}
@@ -49,6 +53,21 @@ func validEntry(path *field.Path, p *v1alpha1.PlannedWorkload) field.ErrorList {
 	case len(p.Fields) > 0 && !change.ConsistentPlan(p):
 		// Otherwise the approver would read fields that are not what the digest pins.
 		return field.ErrorList{field.Invalid(digest, p.Digest, "is not the digest of the fields beside it")}
+	case len(p.UIDs) > 0:
+		return field.ErrorList{field.Forbidden(path.Child("uids"), "what is deleted is said in the scope")}
+	}
+	return validImages(path.Child("images"), p)
+}
+
+// validImages checks that each list of images is for an image that the plan names.
+func validImages(path *field.Path, p *v1alpha1.PlannedWorkload) field.ErrorList {
+	for i, l := range p.Images {
+		if !slices.ContainsFunc(change.Images(p.Fields), func(image string) bool {
+			name, digest, _ := change.ImageName(image)
+			return name == l.Repository && slices.Contains(l.Digests, digest)
+		}) {
+			return field.ErrorList{field.Invalid(path.Index(i), l.Repository, "the plan names no image of this repository with one of these digests")}
+		}
 	}
 	return nil
 }

@@ -189,6 +189,13 @@ type ChangeExecutionStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	ReleasedBy string `json:"releasedBy,omitempty"`
+	// made names what a controller made of the custom resource that was created, as kind/name, the first 64: Jobs and Pods that run
+	// under the same entry of the plan.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=320
+	Made []string `json:"made,omitempty"`
 }
 
 // ChangeExecutionList is a list of ChangeExecutions.

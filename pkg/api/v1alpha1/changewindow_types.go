@@ -222,6 +222,14 @@ type ScopedResource struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10000
 	Executions *int32 `json:"executions,omitempty"`
+	// uids are those of the objects that a deletion is for, so that no other object of the same name is deleted. If omitted, the
+	// names alone decide. A window for the boundary that permits Delete must give them. They are for the scope, not for the plan.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=64
+	UIDs []string `json:"uids,omitempty"`
 }
 
 // Plan pins what may run.
@@ -253,12 +261,37 @@ type PlannedWorkload struct {
 	// without being listed in the operations of the scope, until the window closes and for rollbackWithin after that.
 	// +optional
 	Rollback bool `json:"rollback,omitempty"`
+	// images lists, by repository, the digests of images of which any may run where the plan names one of them. If omitted,
+	// only the image in the plan may run.
+	// +optional
+	// +listType=map
+	// +listMapKey=repository
+	// +kubebuilder:validation:MaxItems=16
+	Images []ImageDigests `json:"images,omitempty"`
 	// fields holds one digest for each decisive field, so that Firebreak can name the field that differs.
 	// +optional
 	// +listType=map
 	// +listMapKey=path
 	// +kubebuilder:validation:MaxItems=512
 	Fields []PlannedField `json:"fields,omitempty"`
+}
+
+// ImageDigests are images of one repository.
+type ImageDigests struct {
+	// repository is the name of the images, without tag and digest, as the plan spells it.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:Pattern=`^[^@\s]+$`
+	Repository string `json:"repository"`
+	// digests are those of the images.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=71
+	// +kubebuilder:validation:items:Pattern=`^sha256:[0-9a-f]{64}$`
+	Digests []string `json:"digests"`
 }
 
 // Maker names an object whose controller makes others.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
@@ -81,6 +82,9 @@ func TestAWindowForACustomResource(t *testing.T) {
 	uid := done(t, sam(), "", "get", "workflow", "orders-index", "-n", "payments", "-o", "jsonpath={.metadata.uid}")
 	done(t, account(t, "argo", "argo"), fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: orders-index-main, namespace: payments, ownerReferences: [{apiVersion: argoproj.io/v1, kind: Workflow, name: orders-index, uid: %s, controller: true}]},
   spec: {subdomain: added, containers: [{name: main, image: %q, command: [/argoexec, emissary, '--', psql], args: ["-h", orders.prod.db.example.com, "-c", "REINDEX DATABASE orders"], env: [{name: ARGO_POD_UID, value: x}]}]}}`, uid, image), "create", "-f", "-")
+	await.True(t, "the log says what was made of it", func() bool {
+		return strings.Contains(plugin(stage.SRE, "log", "-n", "payments"), "workflow/orders-index, which made Pod/orders-index-main")
+	})
 	done(t, sam(), "", "delete", "workflow", "orders-index", "-n", "payments")
 	refused(t, sam(), text, []string{"ExecutionsExhausted: window \"wf\" covers this, but it has been used for this object once"}, "create", "-f", "-")
 }

@@ -87,9 +87,11 @@ func (m *reference) expectLabel(s step, at time.Time) (outcome, func(outcome)) {
 		return outcome{kind: admitted}, nothing
 	}
 	q := m.change(s, m.deployments[s.name].plan, at)
+	m.labels++
+	q.key += fmt.Sprintf("-label-%d", m.labels) // each label is a write of its own
 	w := m.overriding(q)
 	if w == nil {
 		return outcome{kind: denied, rules: []string{"ChangeFrozen"}}, nothing
 	}
-	return outcome{kind: admitted}, func(outcome) { m.use(w, q.key, q.plan) } // one use until something else runs
+	return outcome{kind: admitted}, func(outcome) { m.use(w, q.key, q.plan) }
 }

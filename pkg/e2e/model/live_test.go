@@ -63,6 +63,13 @@ subjects:
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
+metadata: {name: model-freeze}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: firebreak-freeze}
+subjects:
+- {apiGroup: rbac.authorization.k8s.io, kind: Group, name: developers}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
 metadata: {name: model-breakglass}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: firebreak-breakglass}
 subjects:

@@ -141,7 +141,7 @@ func (m *memory) agree(s step) outcome {
 	out := m.create(s.person, "changeapprovals", a, false, none)
 	out.uid = a.Name
 	words := apistore.All[v1alpha1.ChangeApproval](m.store, stage.Namespace)
-	if change.LiftedBy(f, words, policy.ApproverCheck(m.cluster.Estate)) != nil {
+	if change.LiftedBy(f, &change.State{Approvals: words}, policy.ApproverCheck(m.cluster.Estate)) != nil {
 		m.store.Drop(f)
 	}
 	return out

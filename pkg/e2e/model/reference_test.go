@@ -59,6 +59,8 @@ type use struct{ key, plan, window string }
 
 // reference is the state of the cluster, as people would describe it.
 type reference struct {
+	// labels is how many labels were written.
+	labels int
 	// required is how many approvals are required, and written how often the Environment was written.
 	required, written int
 	windows           map[string]*window

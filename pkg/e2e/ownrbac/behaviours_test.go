@@ -98,10 +98,6 @@ func expected() map[string]string {
 	}
 }
 
-var counter atomic.Int64 //nolint:gochecknoglobals // names that were not used before
-
-func fresh(prefix string) string { return fmt.Sprintf("%s-%d", prefix, counter.Add(1)) }
-
 func behaviours() map[string]behaviour {
 	return map[string]behaviour{
 		getsReady:     {afresh: true},
@@ -303,19 +299,6 @@ func doesMendPolicies(t *testing.T) func() bool {
 			kubectl(t, "get", "validatingadmissionpolicybinding", "firebreak-status", "--ignore-not-found", "-o", "jsonpath={.spec.validationActions[0]}") == "Deny"
 	}
 }
-
-// doesAuthorise reports whether a window is honoured: that takes to know whether its approver still holds the right.
-func doesAuthorise(t *testing.T) func() bool {
-	name := fresh("authorised")
-	if _, err := people.Approved(t.Context(), name, name, 1); err != nil {
-		t.Fatal(err)
-	}
-	return func() bool {
-		return client.IgnoreAlreadyExists(people.SRE.Create(t.Context(), fixture.Job(name))) == nil
-	}
-}
-
-func doesSettle(t *testing.T) func() bool { return settled(t, false) }
 
 // doesSee creates a Job that makes no Pods: only a watch shows that it exists.
 func doesSee(t *testing.T) func() bool { return settled(t, true) }

@@ -7,6 +7,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
@@ -22,3 +23,20 @@ func doesRecord(t *testing.T) func() bool {
 		return err == nil && slices.ContainsFunc(all.Items, func(r v1alpha1.ChangeRecord) bool { return r.Spec.Object.Name == name })
 	}
 }
+
+// doesAuthorise reports whether a window is honoured: that takes to know whether its approver still holds the right.
+func doesAuthorise(t *testing.T) func() bool {
+	name := fresh("authorised")
+	if _, err := people.Approved(t.Context(), name, name, 1); err != nil {
+		t.Fatal(err)
+	}
+	return func() bool {
+		return client.IgnoreAlreadyExists(people.SRE.Create(t.Context(), fixture.Job(name))) == nil
+	}
+}
+
+func doesSettle(t *testing.T) func() bool { return settled(t, false) }
+
+var counter atomic.Int64 //nolint:gochecknoglobals // names that were not used before
+
+func fresh(prefix string) string { return fmt.Sprintf("%s-%d", prefix, counter.Add(1)) }
