@@ -1,48 +1,11 @@
 package controller
 
 import (
-	"errors"
-	"fmt"
-	"io"
 	"maps"
-	"slices"
-	"strings"
 
-	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 )
-
-// RegistrationsKey is the key in the ConfigMap that holds the rendered admission configuration.
-const RegistrationsKey = "registrations.yaml"
-
-// parseRegistrations reads a stream of webhook configurations and admission policies. Anything else is an error, and so is a
-// name that is not one of Firebreak's, since the objects are written with Firebreak's rights.
-func parseRegistrations(text string) ([]*unstructured.Unstructured, error) {
-	var out []*unstructured.Unstructured
-	d := utilyaml.NewYAMLOrJSONDecoder(strings.NewReader(text), 4096)
-	for {
-		o := &unstructured.Unstructured{}
-		switch err := d.Decode(&o.Object); {
-		case errors.Is(err, io.EOF):
-			return out, nil
-		case err != nil:
-			return nil, fmt.Errorf("document %d: %w", len(out)+1, err)
-		case len(o.Object) == 0:
-			continue
-		}
-		if !slices.Contains(registrationKinds(), o.GetKind()) || o.GroupVersionKind().Group != admissionregistrationv1.GroupName ||
-			o.GetName() != configuration && !strings.HasPrefix(o.GetName(), configuration+"-") {
-			return nil, fmt.Errorf("%s %q is neither a registration nor a policy of Firebreak's", o.GetKind(), o.GetName())
-		}
-		out = append(out, o)
-	}
-}
-
-func registrationKinds() []string {
-	return []string{"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
-}
 
 // fill replaces the body of an object, and leaves each webhook its certificate.
 func fill(o *unstructured.Unstructured, content map[string]any) {

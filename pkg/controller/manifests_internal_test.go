@@ -76,23 +76,3 @@ webhooks:
 		t.Errorf("a policy (-want +got):\n%s", diff)
 	}
 }
-
-// An error names the object or document that it is about; empty documents are skipped.
-func TestRegistrationsThatCannotBeRead(t *testing.T) {
-	for name, tc := range map[string]struct{ text, want string }{
-		"another kind": {"{apiVersion: v1, kind: Secret, metadata: {name: firebreak-a}}", `Secret "firebreak-a" is neither a registration nor a policy of Firebreak's`},
-		"another name": {"{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingWebhookConfiguration, metadata: {name: other}}",
-			`ValidatingWebhookConfiguration "other" is neither a registration nor a policy of Firebreak's`},
-		"no YAML": {twoPolicies + "---\na: [", "document 3: error converting YAML to JSON: yaml: line 1: did not find expected node content"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got, err := parseRegistrations(tc.text); err == nil || err.Error() != tc.want || got != nil {
-				t.Errorf("got %v, %v; want %s", got, err, tc.want)
-			}
-		})
-	}
-	got, err := parseRegistrations("---\n# nothing\n---\n" + twoPolicies + "---\n")
-	if err != nil || len(got) != 2 || got[0].GetName() != "firebreak-a" || got[1].GetName() != "firebreak-b" {
-		t.Errorf("got %v: %v", got, err)
-	}
-}

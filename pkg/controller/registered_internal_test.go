@@ -14,8 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
-// registrations returns both configurations with the named webhooks, each with a rule; a name after a dash gets none.
-func registrations(names ...string) []client.Object {
+// registered returns both configurations with the named webhooks, each with a rule; a name after a dash gets none.
+func registered(names ...string) []client.Object {
 	v, m := &admissionregistrationv1.ValidatingWebhookConfiguration{}, &admissionregistrationv1.MutatingWebhookConfiguration{}
 	v.Name, m.Name = "firebreak", "firebreak"
 	rule := []admissionregistrationv1.RuleWithOperations{{Rule: admissionregistrationv1.Rule{Resources: []string{"*"}}}}
@@ -34,18 +34,18 @@ func registrations(names ...string) []client.Object {
 }
 
 func TestRegistered(t *testing.T) {
-	all := registrations("stamp", "core", "broad")
+	all := registered("stamp", "core", "broad")
 	for name, tc := range map[string]struct {
 		there   []client.Object
 		missing []string
 	}{
 		"all are there":                 {all, nil},
-		"one is gone":                   {registrations("stamp", "core"), []string{"broad.firebreak.dev"}},
-		"one is sent nothing":           {registrations("stamp", "-core", "broad"), []string{"core.firebreak.dev"}},
-		"another's is there":            {registrations("stamp", "core", "broad", "other"), nil},
+		"one is gone":                   {registered("stamp", "core"), []string{"broad.firebreak.dev"}},
+		"one is sent nothing":           {registered("stamp", "-core", "broad"), []string{"core.firebreak.dev"}},
+		"another's is there":            {registered("stamp", "core", "broad", "other"), nil},
 		"one configuration is gone":     {all[:1], []string{"stamp.firebreak.dev"}},
 		"the other one is gone":         {all[1:], []string{"core.firebreak.dev", "broad.firebreak.dev"}},
-		"both are there without a hook": {registrations(), []string{"stamp.firebreak.dev", "core.firebreak.dev", "broad.firebreak.dev"}},
+		"both are there without a hook": {registered(), []string{"stamp.firebreak.dev", "core.firebreak.dev", "broad.firebreak.dev"}},
 		"nothing is there":              {nil, []string{"stamp.firebreak.dev", "core.firebreak.dev", "broad.firebreak.dev"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestRegistered(t *testing.T) {
 func TestRegisteredThatCannotBeSeen(t *testing.T) {
 	for _, call := range []string{"get ValidatingWebhookConfiguration firebreak", "get MutatingWebhookConfiguration firebreak"} {
 		t.Run(call, func(t *testing.T) {
-			s, r := newStage(t, production, registrations("stamp", "core")...), prometheus.NewRegistry()
+			s, r := newStage(t, production, registered("stamp", "core")...), prometheus.NewRegistry()
 			g := NewRegistrationMonitor(s.memory, s.client, r, s.log())
 			s.broken[call] = errBroken
 			g.once(t.Context())
@@ -124,7 +124,7 @@ func TestEstateReady(t *testing.T) {
 
 // Every replica checks at once when it starts, and again and again until its context ends.
 func TestRegisteredRuns(t *testing.T) {
-	s := newStage(t, production, registrations("stamp", "core")...)
+	s := newStage(t, production, registered("stamp", "core")...)
 	g := NewRegistrationMonitor(s.memory, s.client, prometheus.NewRegistry(), s.log())
 	var every manager.LeaderElectionRunnable = g
 	if every.NeedLeaderElection() || g.every != 10*time.Second {
@@ -135,7 +135,7 @@ func TestRegisteredRuns(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- g.Start(ctx) }()
 	eventually(t, "it is missed", func() bool { got, _ := g.Missing(); return len(got) == 1 })
-	full := registrations("stamp", "core", "broad")[0]
+	full := registered("stamp", "core", "broad")[0]
 	if err := s.client.Patch(t.Context(), full, client.Merge); err != nil {
 		t.Fatal(err)
 	}

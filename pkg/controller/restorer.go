@@ -19,6 +19,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/registrations"
 )
 
 // RegistrationRestorer restores the admission configuration that admission itself cannot guard: the webhook registrations and
@@ -194,13 +196,13 @@ func (s *RegistrationRestorer) read(ctx context.Context) error {
 	if err := s.client.Get(ctx, s.from, &cm); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	text := cm.Data[RegistrationsKey]
+	text := cm.Data[registrations.Key]
 	if text == s.rendered {
 		return nil
 	}
-	objects, err := parseRegistrations(text)
+	objects, err := registrations.Parse(text)
 	if err != nil {
-		return fmt.Errorf("key %q of ConfigMap %q: %w", RegistrationsKey, cm.Name, err)
+		return fmt.Errorf("key %q of ConfigMap %q: %w", registrations.Key, cm.Name, err)
 	}
 	by := installedBy(&cm)
 	wanted := make([]registration, 0, len(objects))

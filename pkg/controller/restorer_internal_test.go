@@ -18,6 +18,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/record"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/registrations"
 )
 
 // cluster is an API server that answers a restorer's calls, and fails where it is told to.
@@ -93,7 +95,7 @@ func restorerOf(t *testing.T) (*RegistrationRestorer, *cluster, *time.Time) {
 	t.Helper()
 	now := time.Date(2026, 11, 28, 2, 30, 0, 0, time.UTC)
 	c := &cluster{
-		rendered:   &corev1.ConfigMap{Data: map[string]string{RegistrationsKey: twoPolicies}},
+		rendered:   &corev1.ConfigMap{Data: map[string]string{registrations.Key: twoPolicies}},
 		deployment: &appsv1.Deployment{}, stored: map[string]*unstructured.Unstructured{}, broken: map[string]error{},
 	}
 	m := &Cache{clock: func() time.Time { return now }}
@@ -163,7 +165,7 @@ func TestRestorerGoesOnAfterAFailure(t *testing.T) {
 // A person with equal rights deletes a restored object again and again: attempts come later and later.
 func TestRestorerDoesNotFightForEver(t *testing.T) {
 	s, c, now := restorerOf(t)
-	c.rendered.Data[RegistrationsKey] = strings.Split(twoPolicies, "---")[0]
+	c.rendered.Data[registrations.Key] = strings.Split(twoPolicies, "---")[0]
 	began := *now
 	for now.Sub(began) < 2*time.Hour {
 		_ = looks(t, s, now, 1)
@@ -184,27 +186,5 @@ func TestRestorerTrustsNoSample(t *testing.T) {
 	c.stored["firebreak-a"+sampleSuffix] = &unstructured.Unstructured{Object: map[string]any{}}
 	if err := looks(t, s, now, 3); err == nil || !strings.Contains(err.Error(), `"firebreak-a-as-stored" must not exist`) || len(c.applied) > 0 {
 		t.Errorf("it has put back %v: %v", c.applied, err)
-	}
-}
-
-// The objects in the ConfigMap are written with Firebreak's rights, so nothing else is taken from it.
-func TestRegistrationsAreNothingElse(t *testing.T) {
-	for name, text := range map[string]string{
-		"a record":                  "{apiVersion: firebreak.dev/v1alpha1, kind: ChangeExecution, metadata: {name: firebreak-a, namespace: firebreak-system}}",
-		"another's registration":    "{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingWebhookConfiguration, metadata: {name: istiod}}",
-		"one of nearly that name":   "{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingWebhookConfiguration, metadata: {name: firebreaker}}",
-		"a kind of another group":   "{apiVersion: example.com/v1, kind: ValidatingWebhookConfiguration, metadata: {name: firebreak}}",
-		"a right":                   "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: firebreak-a}}",
-		"something behind the rest": twoPolicies + "---\n{apiVersion: v1, kind: Secret, metadata: {name: firebreak-a}}",
-		"what cannot be read":       "a: [",
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got, err := parseRegistrations(text); err == nil {
-				t.Errorf("it is taken: %v", got)
-			}
-		})
-	}
-	if got, err := parseRegistrations(twoPolicies); err != nil || len(got) != 2 {
-		t.Errorf("%d policies: %v", len(got), err)
 	}
 }

@@ -17,6 +17,8 @@ import (
 	"k8s.io/client-go/tools/record"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/firebreak-dev/firebreak/pkg/registrations"
 )
 
 // rendered is a registration with one webhook.
@@ -43,7 +45,7 @@ func guarding(t *testing.T, change func(*corev1.ConfigMap)) *guards {
 		ObjectMeta: metav1.ObjectMeta{Name: "firebreak-registrations", Namespace: own, UID: "cm-1", Annotations: map[string]string{
 			"meta.helm.sh/release-name": "firebreak", "meta.helm.sh/release-namespace": own, "other": "a",
 		}},
-		Data: map[string]string{RegistrationsKey: rendered},
+		Data: map[string]string{registrations.Key: rendered},
 	}
 	if change != nil {
 		change(cm)
@@ -270,7 +272,7 @@ func TestRestorerReads(t *testing.T) {
 	g := guarding(t, nil)
 	render := func(text string) {
 		t.Helper()
-		cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "firebreak-registrations", Namespace: own}, Data: map[string]string{RegistrationsKey: text}}
+		cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "firebreak-registrations", Namespace: own}, Data: map[string]string{registrations.Key: text}}
 		if err := g.client.Update(t.Context(), cm); err != nil {
 			t.Fatal(err)
 		}

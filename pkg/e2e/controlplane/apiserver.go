@@ -106,8 +106,9 @@ func (c *ControlPlane) runAPIServer(ctx context.Context) error {
 }
 
 // RestartAPIServer kills the API server as a crash would, starts it again with the same address
-// and data, and waits until it is ready.
-func (c *ControlPlane) RestartAPIServer(ctx context.Context) error {
+// and data, and waits until it is ready. Further arguments are added to its own from then on.
+func (c *ControlPlane) RestartAPIServer(ctx context.Context, more ...string) error {
+	c.apiServer.args = append(c.apiServer.args, more...)
 	if err := c.component(c.apiServer.name).kill(); err != nil {
 		return fmt.Errorf("restarting the API server: %w", err)
 	}

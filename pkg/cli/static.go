@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/registrations"
+)
+
+type staticOptions struct {
+	registrations.Options
+	out, caFile string
+}
+
+func (e *env) static() *cobra.Command {
+	var o staticOptions
+	cmd := &cobra.Command{
+		Use:   "static-manifests --out FOLDER [--url https://…]",
+		Short: "Write the files by which API servers load Firebreak from their disk, so that nobody can take it away through the API",
+		Long: `Writes the admission configuration of an installation as files that API servers load at their start (Kubernetes 1.36 with the feature gate
+ManifestBasedAdmissionControlConfig): the registrations, by URL; the policies that guard Firebreak's kinds; and one that guards Firebreak's
+registrations, policies, definitions and namespace against everybody, system:masters included. It reads what the chart has rendered and the
+certificate authority, and changes nothing in the cluster. Run it again after an upgrade, and where the certificate authority is replaced; the API
+server reads files that change.`,
+		Example: `  kubectl firebreak static-manifests --out firebreak --url https://firebreak.firebreak-system.svc:443
+  # then, on the disk of each API server, as /etc/kubernetes/firebreak:
+  #   --feature-gates=ManifestBasedAdmissionControlConfig=true
+  #   --admission-control-config-file=/etc/kubernetes/firebreak/admission.yaml`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return e.runStatic(cmd.Context(), &o) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.out, "out", "", "folder to write the files to (required)")
+	f.StringVar(&o.URL, "url", "", "where API servers reach the webhook; default: the URL that it is registered with, if it is registered by URL")
+	f.StringVar(&o.Folder, "folder", "/etc/kubernetes/firebreak", "absolute path of the files on the disk of each API server")
+	f.StringVar(&o.caFile, "ca-file", "", "certificate authority of the webhook, in PEM; default: the one in its registration")
+	f.StringSliceVar(&o.CAWriters, "ca-writer", nil, "username that writes the certificate authority into the registrations beside Firebreak, such as system:serviceaccount:cert-manager:cert-manager-cainjector")
+	f.StringVar(&o.Namespace, "firebreak-namespace", "firebreak-system", "namespace that Firebreak runs in")
+	f.StringVar(&o.Account, "service-account", "firebreak", "service account that Firebreak runs as")
+	return cmd
+}
+
+func (e *env) runStatic(ctx context.Context, o *staticOptions) error {
+	if o.out == "" {
+		return errors.New("--out names the folder to write the files to")
+	}
+	c, _, err := e.client()
+	if err != nil {
+		return err
+	}
+	if o.CABundle, err = authority(ctx, c, o.caFile); err != nil {
+		return err
+	}
+	var cm corev1.ConfigMap
+	if err := c.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: registrations.ConfigMapName}, &cm); err != nil {
+		return fmt.Errorf("read what the chart has rendered (webhook.restore keeps it): %w", err)
+	}
+	rendered, err := registrations.Parse(cm.Data[registrations.Key])
+	if err != nil {
+		return fmt.Errorf("read what the chart has rendered: %w", err)
+	}
+	files, err := registrations.Files(rendered, o.Options)
+	if err != nil {
+		return err
+	}
+	for _, name := range registrations.Paths(files) {
+		if err := replace(filepath.Join(o.out, filepath.FromSlash(name)), files[name]); err != nil {
+			return err
+		}
+		fmt.Fprintln(e.Out, filepath.Join(o.out, filepath.FromSlash(name)))
+	}
+	_, err = fmt.Fprintf(e.ErrOut, `
+Copy these to %s on the disk of each API server, and start it with:
+
+  --feature-gates=ManifestBasedAdmissionControlConfig=true
+  --admission-control-config-file=%s
+
+An API server that has them refuses what persons write until Firebreak answers. To change or uninstall Firebreak, take %s away from each of them first.
+`, o.Folder, path.Join(o.Folder, registrations.AdmissionFile), path.Join(o.Folder, registrations.GuardFile))
+	return err
+}
+
+// authority returns the certificate authority of the webhook: that of a file, or the one in the registration.
+func authority(ctx context.Context, c client.Client, file string) ([]byte, error) {
+	if file != "" {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("read the certificate authority: %w", err)
+		}
+		return raw, nil
+	}
+	var v admissionregistrationv1.ValidatingWebhookConfiguration
+	if err := c.Get(ctx, client.ObjectKey{Name: registrations.Name}, &v); err != nil {
+		return nil, fmt.Errorf("read the certificate authority in the registration, or give --ca-file: %w", err)
+	}
+	for _, w := range v.Webhooks {
+		if len(w.ClientConfig.CABundle) > 0 {
+			return w.ClientConfig.CABundle, nil
+		}
+	}
+	return nil, errors.New("the registration holds no certificate authority yet; give --ca-file")
+}
+
+// replace writes a file in one step: an API server that watches it never reads half of it.
+func replace(name string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return fmt.Errorf("make the folder: %w", err)
+	}
+	temporary := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".part")
+	if err := os.WriteFile(temporary, content, 0o644); err != nil { //nolint:gosec // the API server reads it as another user; it holds no secret
+		return fmt.Errorf("write the file: %w", err)
+	}
+	if err := os.Rename(temporary, name); err != nil {
+		return fmt.Errorf("write the file: %w", err)
+	}
+	return nil
+}

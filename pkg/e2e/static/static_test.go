@@ -1,0 +1,158 @@
+package static
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
+)
+
+//nolint:gochecknoglobals // TestMain sets up one for all: it takes ten seconds
+var (
+	the *stage.Stage
+	// folder holds the files that the API server loads.
+	folder string
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(fixture.Main(m, stage.Options{Replicas: 1}, &the, load))
+}
+
+// load writes the files, and has the API server load them.
+func load(ctx context.Context, s *stage.Stage) error {
+	folder = filepath.Join(s.Dir(), "static")
+	if _, err := s.Plugin(ctx, s.AdminConfig(), "static-manifests", "--out", folder, "--folder", folder); err != nil {
+		return err
+	}
+	return s.RestartAPIServer(ctx, "--feature-gates=ManifestBasedAdmissionControlConfig=true", "--admission-control-config-file="+filepath.Join(folder, "admission.yaml"))
+}
+
+// administrator runs kubectl as a member of system:masters, whom no authorizer stops.
+func administrator(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	return the.Kubectl(t.Context(), the.AdminConfig(), args...)
+}
+
+// forbidden checks that the administrator is refused, with a sentence. GUARD stands for the file to take away first.
+func forbidden(t *testing.T, sentence string, args ...string) {
+	t.Helper()
+	out, err := administrator(t, args...)
+	sentence = strings.ReplaceAll(sentence, "GUARD", filepath.Join(folder, "policies", "guard.yaml"))
+	if err == nil || !strings.Contains(out, sentence) {
+		t.Errorf("kubectl %s: %v %s\nwant it refused with: %s", strings.Join(args, " "), err, out, sentence)
+	}
+}
+
+// across is a ConfigMap of development that names production's data store.
+const across = `{apiVersion: v1, kind: ConfigMap, metadata: {name: across, namespace: dev}, data: {db: orders.prod.db.example.com}}`
+
+// develops reports whether a developer's ConfigMap is refused for naming production.
+func develops(t *testing.T) string {
+	t.Helper()
+	out, err := the.KubectlWith(t.Context(), the.UserConfig(stage.Developer), across, "create", "--dry-run=server", "-f", "-")
+	if err == nil {
+		return "admitted: " + out
+	}
+	return out
+}
+
+// Nobody takes away through the API what a file on the API server's disk guards, and nobody sees it there.
+func TestNobodyTakesTheBoundaryAway(t *testing.T) {
+	const (
+		webhook = "this registration of Firebreak's is guarded by a file on the disk of each API server; to "
+		policy  = "this policy of Firebreak's is guarded by a file on the disk of each API server; to change or delete it, take GUARD away first"
+	)
+	for _, kind := range []string{"validatingwebhookconfiguration", "mutatingwebhookconfiguration"} {
+		forbidden(t, webhook+"delete it, take GUARD away first", "delete", kind, "firebreak")
+		forbidden(t, webhook+"change it, take GUARD away first, and write the files anew afterwards", "patch", kind, "firebreak", "--type=json", "-p", `[{"op":"replace","path":"/webhooks/0/failurePolicy","value":"Ignore"}]`)
+		forbidden(t, webhook+"change it, take GUARD away first, and write the files anew afterwards", "patch", kind, "firebreak", "--type=json", "-p", `[{"op":"remove","path":"/webhooks/0"}]`)
+		forbidden(t, webhook+"change it, take GUARD away first, and write the files anew afterwards", "patch", kind, "firebreak", "--type=json", "-p", `[{"op":"replace","path":"/webhooks/0/rules/0/operations","value":["CONNECT"]}]`)
+		forbidden(t, webhook+"change it, take GUARD away first, and write the files anew afterwards", "patch", kind, "firebreak", "--type=json", "-p", `[{"op":"add","path":"/webhooks/0/matchConditions","value":[{"name":"none","expression":"false"}]}]`)
+		forbidden(t, "only what keeps the certificate writes the certificate authority of this registration; to do it by hand, take GUARD away from the disk of each API server first",
+			"patch", kind, "firebreak", "--type=json", "-p", `[{"op":"replace","path":"/webhooks/0/clientConfig/caBundle","value":"LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCkFBQUEKLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo="}]`)
+		if out, err := administrator(t, "label", kind, "firebreak", "looked-at=yes"); err != nil {
+			t.Errorf("%v %s, want labels to be anybody's", err, out)
+		}
+	}
+	for _, kind := range []string{"validatingadmissionpolicy", "validatingadmissionpolicybinding"} {
+		forbidden(t, policy, "delete", kind, "firebreak-approver")
+	}
+	forbidden(t, policy, "patch", "validatingadmissionpolicy", "firebreak-approver", "--type=merge", "-p", `{"spec":{"failurePolicy":"Ignore"}}`)
+	forbidden(t, policy, "patch", "validatingadmissionpolicybinding", "firebreak-approver", "--type=merge", "-p", `{"spec":{"validationActions":["Audit"]}}`)
+	forbidden(t, "deleting this definition deletes all objects of its kind, without anybody being asked; it is guarded by a file on the disk of each API server: to delete it, take GUARD away first",
+		"delete", "crd", "environments.firebreak.dev")
+	forbidden(t, "in this namespace is the record of what was done in production; it is guarded by a file on the disk of each API server: to delete it, take GUARD away first",
+		"delete", "namespace", stage.Namespace)
+	forbidden(t, "an API service of another server would answer for Firebreak's kinds", "create", "-f", write(t, `{apiVersion: apiregistration.k8s.io/v1, kind: APIService, metadata: {name: v9.firebreak.dev},
+  spec: {group: firebreak.dev, version: v9, groupPriorityMinimum: 1, versionPriority: 1, insecureSkipTLSVerify: true, service: {name: a, namespace: default}}}`))
+	if out, err := administrator(t, "get", "validatingadmissionpolicies,validatingadmissionpolicybindings,validatingwebhookconfigurations,mutatingwebhookconfigurations", "-o", "name"); err != nil || strings.Contains(out, "static.k8s.io") {
+		t.Errorf("%v %s, want nothing to be seen of what the files hold", err, out)
+	}
+	if out, err := administrator(t, "delete", "validatingadmissionpolicy", "not-firebreaks", "--ignore-not-found"); err != nil {
+		t.Errorf("%v %s, want policies of others to be theirs", err, out)
+	}
+}
+
+// Helm upgrades what stays the same.
+func TestHelmUpgradesWhatStaysTheSame(t *testing.T) {
+	if out, err := the.Upgrade(t.Context(), filepath.Join(the.Root, "charts", "firebreak"), "--set", "podLabels.upgraded=yes"); err != nil {
+		t.Errorf("%v %s", err, out)
+	}
+}
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "manifest.yaml")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// What the files register judges alone, too, once the guard was taken away and the registrations in the API were deleted. An API server that is
+// started while no replica answers refuses what persons write, and judges again as soon as one does.
+func TestTheFilesHoldAlone(t *testing.T) {
+	guard := filepath.Join(folder, "policies", "guard.yaml")
+	kept := filepath.Join(the.Dir(), "guard.yaml")
+	if err := os.Rename(guard, kept); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := administrator(t, "scale", "deployment", "firebreak", "-n", stage.Namespace, "--replicas=0"); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	await.NoError(t, "without the guard the registrations can be deleted", func() error {
+		_, err := administrator(t, "delete", "validatingwebhookconfiguration,mutatingwebhookconfiguration", "firebreak", "--ignore-not-found")
+		return err
+	})
+	if err := the.RestartAPIServer(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if out := develops(t); !strings.Contains(out, `failed calling webhook "core.firebreak.dev"`) {
+		t.Errorf("while no replica answers: %s, want it refused", out)
+	}
+	if out, err := administrator(t, "get", "namespaces"); err != nil {
+		t.Errorf("%v %s, want reading to go on", err, out)
+	}
+	// Firebreak's own Deployment is never judged, so that it can be started again.
+	if out, err := administrator(t, "scale", "deployment", "firebreak", "-n", stage.Namespace, "--replicas=1"); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	await.True(t, "it judges again by the files alone", func() bool {
+		return strings.Contains(develops(t), `denied the request: configmaps "across" is forbidden: `)
+	})
+	if err := os.Rename(kept, guard); err != nil {
+		t.Fatal(err)
+	}
+	await.True(t, "what comes back is read without a restart", func() bool {
+		out, err := administrator(t, "delete", "crd", "environments.firebreak.dev", "--dry-run=server")
+		return err != nil && strings.Contains(out, "take "+guard+" away first")
+	})
+	if out, err := the.Helm(t.Context(), "uninstall", "firebreak", "-n", stage.Namespace, "--debug"); err == nil || !strings.Contains(err.Error(), "take "+guard+" away first") {
+		t.Errorf("%v %s, want helm to say what to take away first", err, out)
+	}
+}
