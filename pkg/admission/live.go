@@ -41,6 +41,7 @@ type Reader struct {
 
 	windows    shared[[]v1alpha1.ChangeWindow]
 	approvals  shared[[]v1alpha1.ChangeApproval]
+	delegated  shared[[]v1alpha1.ChangeDelegation]
 	executions shared[[]v1alpha1.ChangeExecution]
 	freezes    shared[[]v1alpha1.ChangeFreeze]
 	configMaps shared[map[string][]byte]
@@ -66,7 +67,10 @@ func (r *Reader) State(ctx context.Context, c *policy.PreparedRequest, namespace
 		first = append(first, func() (err error) { s.Freezes, err = r.listFreezes(ctx); return err })
 	}
 	if needs.Delegations {
-		first = append(first, func() (err error) { s.Approvals, err = r.listApprovals(ctx, needs.WindowNamespace); return err })
+		first = append(first, func() (err error) {
+			s.Delegations, err = r.listDelegations(ctx, needs.WindowNamespace)
+			return err
+		})
 	}
 	first = append(first, r.windowReads(ctx, s, &mu, needs, namespace)...)
 	if err := together(first); err != nil {
@@ -88,21 +92,47 @@ func (r *Reader) State(ctx context.Context, c *policy.PreparedRequest, namespace
 
 // authorise asks whether those who approved the windows may still do so, but for approvals that are known already.
 func (r *Reader) authorise(ctx context.Context, s *change.State, windows []*v1alpha1.ChangeWindow, known map[types.UID]bool) error {
-	var asked []*v1alpha1.ChangeApproval
+	var words, asked []*v1alpha1.ChangeApproval
 	for _, w := range windows {
-		asked = append(asked, slices.DeleteFunc(change.ApprovalsOf(w, s.Approvals), func(a *v1alpha1.ChangeApproval) bool {
-			return a.Spec.Decision != v1alpha1.DecisionApprove || known[a.UID]
+		words = append(words, slices.DeleteFunc(change.ApprovalsOf(w, s.Approvals), func(a *v1alpha1.ChangeApproval) bool {
+			return a.Spec.Decision != v1alpha1.DecisionApprove
 		})...)
+	}
+	if err := r.delegations(ctx, s, words); err != nil { // one may have been withdrawn
+		return err
+	}
+	for _, a := range words {
+		if !known[a.UID] {
+			asked = append(asked, a)
+		}
 	}
 	if len(asked) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	more, err := view.Unauthorised(ctx, r.client, asked, s.Approvals)
+	more, err := view.Unauthorised(ctx, r.client, asked, s.Delegations)
 	maps.Copy(more, s.Unauthorised)
 	s.Unauthorised = more
 	return err
+}
+
+// delegations reads those of the namespaces in which somebody has approved in another's stead.
+func (r *Reader) delegations(ctx context.Context, s *change.State, asked []*v1alpha1.ChangeApproval) error {
+	var namespaces []string
+	for _, a := range asked {
+		if a.Spec.OnBehalfOf != nil && !slices.Contains(namespaces, a.Namespace) {
+			namespaces = append(namespaces, a.Namespace)
+		}
+	}
+	for _, ns := range namespaces {
+		list, err := r.listDelegations(ctx, ns)
+		if err != nil {
+			return err
+		}
+		s.Delegations = append(slices.DeleteFunc(s.Delegations, func(d v1alpha1.ChangeDelegation) bool { return d.Namespace == ns }), list...)
+	}
+	return nil
 }
 
 // windowReads returns the reads of the windows that are needed.
@@ -281,6 +311,14 @@ func (r *Reader) listApprovals(ctx context.Context, ns string) ([]v1alpha1.Chang
 	return r.approvals.do(ctx, ns, func() ([]v1alpha1.ChangeApproval, error) {
 		var l v1alpha1.ChangeApprovalList
 		err := r.list("approvals", &l, client.InNamespace(ns))
+		return l.Items, err
+	})
+}
+
+func (r *Reader) listDelegations(ctx context.Context, ns string) ([]v1alpha1.ChangeDelegation, error) {
+	return r.delegated.do(ctx, ns, func() ([]v1alpha1.ChangeDelegation, error) {
+		var l v1alpha1.ChangeDelegationList
+		err := r.list("delegations", &l, client.InNamespace(ns))
 		return l.Items, err
 	})
 }

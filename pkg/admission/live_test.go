@@ -97,10 +97,10 @@ func TestWhatIsRead(t *testing.T) {
 		"a change without a freeze": {"it wants no window", nil, config, []string{readFreeze}},
 		"a change during a freeze":  {"an emergency may override it", []client.Object{freeze()}, config, []string{readFreeze, readHome, readNear}},
 		"an approval":               {"only its window's namespace matters", nil, approving, []string{readNear}},
-		"an approval in somebody's stead": {"the delegation is among the approvals of that namespace", nil, func(t *testing.T) *policy.PreparedRequest {
+		"an approval in somebody's stead": {"the delegation lies in that namespace", nil, func(t *testing.T) *policy.PreparedRequest {
 			t.Helper()
 			return caseOf(t, policy.Create, v1alpha1.GVK(v1alpha1.KindChangeApproval), "changeapprovals", "payments", strings.Replace(anApproval, `"decision"`, `"onBehalfOf":{"name":"d","uid":"d-1"},"decision"`, 1))
-		}, []string{readNear, readWords}},
+		}, []string{readNear, "list ChangeDelegation in payments"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := newTrial(t, tc.objects...)

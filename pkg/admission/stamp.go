@@ -45,6 +45,8 @@ func stampField(kind string) (string, bool) {
 		return "requestedBy", true
 	case v1alpha1.KindChangeApproval:
 		return "approver", true
+	case v1alpha1.KindChangeDelegation:
+		return "delegator", true
 	}
 	return "", false
 }

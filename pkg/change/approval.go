@@ -149,11 +149,11 @@ func (c *counting) voice(a *v1alpha1.ChangeApproval) (voice, string) {
 		return v, fmt.Sprintf("approval %q carries no stamp", a.Name)
 	}
 	if a.Spec.OnBehalfOf != nil {
-		d, why := Delegated(a, c.state.Approvals)
+		d, why := Delegated(a, c.state.Delegations)
 		if why != "" {
 			return v, why
 		}
-		v.holder = d.Spec.Approver
+		v.holder = d.Spec.Delegator
 	}
 	return v, c.whyNot(a, v)
 }

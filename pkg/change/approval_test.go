@@ -17,13 +17,14 @@ type words []v1alpha1.ChangeApproval
 
 // approvalCase describes approvals of a window and which of them count. window, controls and executor may be nil.
 type approvalCase struct {
-	reason   string
-	window   func(*v1alpha1.ChangeWindow)
-	controls func(*estate.Controls)
-	executor *change.Party
-	words    func(*v1alpha1.ChangeWindow) words
-	want     change.Approvals
-	enough   bool
+	reason      string
+	window      func(*v1alpha1.ChangeWindow)
+	controls    func(*estate.Controls)
+	executor    *change.Party
+	words       func(*v1alpha1.ChangeWindow) words
+	delegations []v1alpha1.ChangeDelegation
+	want        change.Approvals
+	enough      bool
 }
 
 func edited(a v1alpha1.ChangeApproval, f func(*v1alpha1.ChangeApproval)) v1alpha1.ChangeApproval {
@@ -45,7 +46,7 @@ func runApprovalCases(t *testing.T, cases map[string]approvalCase) {
 			if test.want.Required == 0 {
 				test.want.Required = 1
 			}
-			got := change.CountApprovals(w, &change.State{Approvals: test.words(w)}, c, test.executor, unfit, at("02:30:00"))
+			got := change.CountApprovals(w, &change.State{Approvals: test.words(w), Delegations: test.delegations}, c, test.executor, unfit, at("02:30:00"))
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
 			}

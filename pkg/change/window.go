@@ -69,10 +69,12 @@ type Query struct {
 
 // State is the change state that was read live, or given to an offline check.
 type State struct {
-	Windows    []v1alpha1.ChangeWindow
-	Approvals  []v1alpha1.ChangeApproval
-	Executions []v1alpha1.ChangeExecution
-	Freezes    []v1alpha1.ChangeFreeze
+	Windows   []v1alpha1.ChangeWindow
+	Approvals []v1alpha1.ChangeApproval
+	// Delegations are those of the windows' namespaces, among which the ones are that approvals name.
+	Delegations []v1alpha1.ChangeDelegation
+	Executions  []v1alpha1.ChangeExecution
+	Freezes     []v1alpha1.ChangeFreeze
 	// Unauthorised says, by the UID of an approval, why it counts no more: the person whose right it rests on has lost that right.
 	Unauthorised map[types.UID]string
 	// OtherWindows are the windows of other namespaces. They permit nothing here. For an emergency they tell whether it is its

@@ -27,7 +27,7 @@ func (e *env) delegate() *cobra.Command {
 		Short: "Let another person approve change windows in your stead for a time",
 		Long: `Lets another person approve and reject windows of a namespace in your stead, for 31 days at most. You must hold the right to approve, and
 they need none of their own. They approve as ever, and the record names both of you. They cannot approve what either of you requested,
-and both of you together are one approver. To end it early, delete the approval that this command prints.`,
+and both of you together are one approver. To end it early, delete it as this command prints.`,
 		Example: `  kubectl firebreak delegate --to bob@example.com --for 168h -n payments --comment "I am away until the 12th"`,
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return e.runDelegate(cmd.Context(), &o) },
@@ -53,23 +53,21 @@ func (e *env) runDelegate(ctx context.Context, o *delegateOptions) error {
 	}
 	until := metav1.NewTime(e.clock().Add(o.length).UTC().Truncate(time.Second))
 	for _, ns := range o.namespaces {
-		a := &v1alpha1.ChangeApproval{
+		d := &v1alpha1.ChangeDelegation{
 			ObjectMeta: metav1.ObjectMeta{GenerateName: "delegation-", Namespace: ns},
-			Spec: v1alpha1.ChangeApprovalSpec{
-				Decision: v1alpha1.DecisionDelegate, Delegation: &v1alpha1.Delegation{To: o.to, Until: until}, Comment: o.comment,
-			},
+			Spec:       v1alpha1.ChangeDelegationSpec{To: o.to, Until: until, Comment: o.comment},
 		}
-		if err := c.Create(ctx, a); err != nil {
+		if err := c.Create(ctx, d); err != nil {
 			return fmt.Errorf("delegate in namespace %q: %w", ns, err)
 		}
-		fmt.Fprintf(e.Out, "%s may approve change windows of namespace %s in your stead until %s. To end it early:\n\n  kubectl delete changeapproval %s -n %s\n",
-			plain(o.to), ns, change.Instant(until.Time), a.Name, ns)
+		fmt.Fprintf(e.Out, "%s may approve change windows of namespace %s in your stead until %s. To end it early:\n\n  kubectl delete changedelegation %s -n %s\n",
+			plain(o.to), ns, change.Instant(until.Time), d.Name, ns)
 	}
 	return nil
 }
 
 // delegationTo returns the delegation by which a person may approve windows of a namespace; nil: there is none.
-func delegationTo(all []v1alpha1.ChangeApproval, namespace, username string, at time.Time) *v1alpha1.ChangeApproval {
+func delegationTo(all []v1alpha1.ChangeDelegation, namespace, username string, at time.Time) *v1alpha1.ChangeDelegation {
 	for i := range all {
 		d := &all[i]
 		probe := &v1alpha1.ChangeApproval{
@@ -93,14 +91,14 @@ func (e *env) inStead(ctx context.Context, c client.Client, w *v1alpha1.ChangeWi
 	if err != nil {
 		return nil, err
 	}
-	var all v1alpha1.ChangeApprovalList
+	var all v1alpha1.ChangeDelegationList
 	if err := c.List(ctx, &all, client.InNamespace(w.Namespace)); err != nil {
-		return nil, fmt.Errorf("look for a delegation: %w", err)
+		return nil, nil //nolint:nilerr // who may not see delegations has none to go by, and the API server says so
 	}
 	d := delegationTo(all.Items, w.Namespace, self.Username, e.clock())
 	if d == nil {
 		return nil, nil
 	}
-	fmt.Fprintf(e.ErrOut, "You decide in the stead of %s, who delegated it to you until %s.\n", plain(d.Spec.Approver.Username), change.Instant(d.Spec.Delegation.Until.Time))
+	fmt.Fprintf(e.ErrOut, "You decide in the stead of %s, who delegated it to you until %s.\n", plain(d.Spec.Delegator.Username), change.Instant(d.Spec.Until.Time))
 	return &v1alpha1.LocalReference{Name: d.Name, UID: string(d.UID)}, nil
 }

@@ -167,7 +167,7 @@ func kindsToRead(o *checkOptions) []readKind {
 		}
 		out = append(out, readKind{kind.GroupVersionKind, namespace})
 	}
-	more := []schema.GroupVersionKind{v1alpha1.GVK(v1alpha1.KindChangeWindow), v1alpha1.GVK(v1alpha1.KindChangeApproval)}
+	more := []schema.GroupVersionKind{v1alpha1.GVK(v1alpha1.KindChangeWindow), v1alpha1.GVK(v1alpha1.KindChangeApproval), v1alpha1.GVK(v1alpha1.KindChangeDelegation)}
 	if o.audit {
 		more = append(more, auditedKinds()...)
 	}

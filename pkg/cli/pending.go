@@ -84,6 +84,7 @@ func (e *env) waiting(ctx context.Context, c client.Client) ([]v1alpha1.ChangeWi
 	if err != nil {
 		return nil, err
 	}
+	delegations := e.delegationsToSee(ctx, c)
 	may := map[string]bool{}
 	var out []v1alpha1.ChangeWindow
 	for i := range windows {
@@ -95,7 +96,7 @@ func (e *env) waiting(ctx context.Context, c client.Client) ([]v1alpha1.ChangeWi
 			if may[w.Namespace], err = mayApprove(ctx, c, w.Namespace, ""); err != nil {
 				return nil, err
 			}
-			may[w.Namespace] = may[w.Namespace] || delegationTo(approvals, w.Namespace, self.Username, e.clock()) != nil
+			may[w.Namespace] = may[w.Namespace] || delegationTo(delegations, w.Namespace, self.Username, e.clock()) != nil
 		}
 		if may[w.Namespace] {
 			out = append(out, *w)
@@ -144,6 +145,15 @@ func (e *env) windowsToSee(ctx context.Context, c client.Client) ([]v1alpha1.Cha
 		return nil, nil, fmt.Errorf("list approvals: %w", err)
 	}
 	return windows.Items, approvals.Items, nil
+}
+
+// delegationsToSee reads the delegations of the namespace that was named, else of all. Who may not see them, or whose server is older, has none.
+func (e *env) delegationsToSee(ctx context.Context, c client.Client) []v1alpha1.ChangeDelegation {
+	var all v1alpha1.ChangeDelegationList
+	if err := c.List(ctx, &all, client.InNamespace(e.config.overrides.Context.Namespace)); err != nil {
+		return nil
+	}
+	return all.Items
 }
 
 // saidBy reports whether a person has approved or rejected a window.

@@ -67,6 +67,8 @@ func (k *snapshot) sort(u *unstructured.Unstructured) error {
 	switch u.GroupVersionKind() {
 	case v1alpha1.GVK(v1alpha1.KindChangeWindow):
 		return appendTo(&k.state.Windows, u)
+	case v1alpha1.GVK(v1alpha1.KindChangeDelegation):
+		return appendTo(&k.state.Delegations, u)
 	case v1alpha1.GVK(v1alpha1.KindChangeApproval):
 		return appendTo(&k.state.Approvals, u)
 	case v1alpha1.GVK(v1alpha1.KindChangeExecution):

@@ -110,7 +110,7 @@ func mapper(cfg *rest.Config) (meta.RESTMapper, error) {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	own := meta.NewDefaultRESTMapper(nil)
-	for _, k := range []string{v1alpha1.KindChangeWindow, v1alpha1.KindChangeApproval, v1alpha1.KindChangeExecution, v1alpha1.KindChangeRecord} {
+	for _, k := range []string{v1alpha1.KindChangeWindow, v1alpha1.KindChangeApproval, v1alpha1.KindChangeDelegation, v1alpha1.KindChangeExecution, v1alpha1.KindChangeRecord} {
 		own.Add(v1alpha1.GVK(k), meta.RESTScopeNamespace)
 	}
 	for _, k := range []string{v1alpha1.KindEnvironment, v1alpha1.KindDataStore, v1alpha1.KindExemption, v1alpha1.KindChangeFreeze} {

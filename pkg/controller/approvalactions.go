@@ -103,7 +103,7 @@ func (a *ApprovalActions) state(ctx context.Context, what approvalAction) (*chan
 		}
 	}
 	s := &change.State{Approvals: approvals}
-	s.Unauthorised, err = view.Unauthorised(ctx, a.client, asked, approvals)
+	s.Unauthorised, err = view.Unauthorised(ctx, a.client, asked, nil)
 	return s, err
 }
 

@@ -95,12 +95,16 @@ func (s *Statuses) window(ctx context.Context, key client.ObjectKey) (time.Durat
 	if err := s.client.List(ctx, &approvals, client.UnsafeDisableDeepCopy); err != nil {
 		return 0, fmt.Errorf("list approvals: %w", err)
 	}
+	var delegations v1alpha1.ChangeDelegationList
+	if err := s.client.List(ctx, &delegations, client.InNamespace(w.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return 0, fmt.Errorf("list delegations: %w", err)
+	}
 	before := w.DeepCopy()
-	state := &change.State{Windows: windows.Items, Approvals: approvals.Items, Executions: s.used(&w)}
+	state := &change.State{Windows: windows.Items, Approvals: approvals.Items, Delegations: delegations.Items, Executions: s.used(&w)}
 	next := s.summarise(e, &w, state)
 	var unknown error
 	if approved(&w) {
-		if state.Unauthorised, unknown = view.Unauthorised(ctx, s.client, change.ApprovalsOf(&w, state.Approvals), state.Approvals); unknown == nil {
+		if state.Unauthorised, unknown = view.Unauthorised(ctx, s.client, change.ApprovalsOf(&w, state.Approvals), state.Delegations); unknown == nil {
 			next = s.summarise(e, &w, state)
 		}
 	}

@@ -20,6 +20,7 @@ type firebreakObject struct {
 	approval, oldApproval       *v1alpha1.ChangeApproval
 	freeze, oldFreeze           *v1alpha1.ChangeFreeze
 	exemption, oldExemption     *v1alpha1.Exemption
+	delegation                  *v1alpha1.ChangeDelegation
 }
 
 func (c *PreparedRequest) decodeFirebreakObject() (firebreakObject, error) {
@@ -35,6 +36,8 @@ func (c *PreparedRequest) decodeFirebreakObject() (firebreakObject, error) {
 		o.store, o.oldStore, err = pair[v1alpha1.DataStore](c)
 	case v1alpha1.KindChangeWindow:
 		o.window, _, err = pair[v1alpha1.ChangeWindow](c)
+	case v1alpha1.KindChangeDelegation:
+		o.delegation, _, err = pair[v1alpha1.ChangeDelegation](c)
 	case v1alpha1.KindChangeApproval:
 		o.approval, o.oldApproval, err = pair[v1alpha1.ChangeApproval](c)
 	case v1alpha1.KindChangeFreeze:
@@ -134,6 +137,8 @@ func (c *PreparedRequest) validateOwn(s *change.State) field.ErrorList {
 		return c.validateFreeze(o.freeze)
 	case o.exemption != nil:
 		return c.validateExemption(o.exemption)
+	case o.delegation != nil:
+		return c.validateDelegation(&o.delegation.Spec)
 	}
 	return nil
 }

@@ -96,6 +96,10 @@ func (c *PreparedRequest) told(act v1alpha1.RecordedAct, o *object, s *change.St
 		})
 	case v1alpha1.KindChangeApproval:
 		return toldOf(o, map[v1alpha1.RecordedAct]string{v1alpha1.ActDeleted: "withdrew: "}[act], func(a *v1alpha1.ChangeApproval) string { return wordOf(a, s) })
+	case v1alpha1.KindChangeDelegation:
+		return toldOf(o, map[v1alpha1.RecordedAct]string{v1alpha1.ActCreated: "delegated", v1alpha1.ActDeleted: "withdrew the delegation of"}[act], func(d *v1alpha1.ChangeDelegation) string {
+			return strings.TrimSuffix(fmt.Sprintf("the right to approve to %s until %s (delegation %q): %s", d.Spec.To, change.Instant(d.Spec.Until.Time), d.Name, d.Spec.Comment), ": ")
+		})
 	case v1alpha1.KindChangeFreeze:
 		return toldOf(o, map[v1alpha1.RecordedAct]string{v1alpha1.ActCreated: "froze", v1alpha1.ActUpdated: "changed the freeze of", v1alpha1.ActDeleted: "lifted the freeze of"}[act], freezeTold)
 	case v1alpha1.KindExemption:
@@ -120,7 +124,6 @@ func toldOf[T any](o *object, verb string, tell func(*T) string) string {
 func wordOf(a *v1alpha1.ChangeApproval, s *change.State) string {
 	verb := map[v1alpha1.ApprovalDecision]string{
 		v1alpha1.DecisionApprove: "approved", v1alpha1.DecisionReject: "rejected", v1alpha1.DecisionLift: "lifted", v1alpha1.DecisionRelease: "gave back",
-		v1alpha1.DecisionDelegate: "delegated",
 	}[a.Spec.Decision]
 	about := "something"
 	switch {
@@ -133,14 +136,12 @@ func wordOf(a *v1alpha1.ChangeApproval, s *change.State) string {
 		about = fmt.Sprintf("freeze %q", a.Spec.Freeze.Name)
 	case a.Spec.Execution != nil:
 		about = fmt.Sprintf("execution %q", a.Spec.Execution.Name)
-	case a.Spec.Delegation != nil:
-		about = fmt.Sprintf("the right to approve to %s until %s", a.Spec.Delegation.To, change.Instant(a.Spec.Delegation.Until.Time))
 	}
 	out := verb + " " + about
 	if a.Spec.OnBehalfOf != nil {
 		out += fmt.Sprintf(" by delegation %q", a.Spec.OnBehalfOf.Name)
-		if d, why := change.Delegated(a, stateOf(s).Approvals); why == "" {
-			out += " of " + d.Spec.Approver.Username
+		if d, why := change.Delegated(a, stateOf(s).Delegations); why == "" {
+			out += " of " + d.Spec.Delegator.Username
 		}
 	}
 	if a.Spec.Comment != "" {

@@ -19,8 +19,8 @@ func (c *PreparedRequest) validateApproval(a *v1alpha1.ChangeApproval, s *change
 	if !c.requester.Person {
 		return field.ErrorList{field.Forbidden(by, fmt.Sprintf("%s is not a person, and windows are approved by persons; let one approve it", c.requester))}
 	}
-	if a.Spec.Delegation != nil {
-		return c.validDelegation(spec.Child("delegation"), a.Spec.Delegation)
+	if a.Spec.OnBehalfOf != nil && a.Spec.Window == nil {
+		return field.ErrorList{field.Forbidden(spec.Child("onBehalfOf"), "only windows are approved or rejected in somebody's stead")}
 	}
 	if a.Spec.Window == nil {
 		return nil // an approval of a freeze or an execution is judged when it is heeded
@@ -39,10 +39,13 @@ func (c *PreparedRequest) validateApproval(a *v1alpha1.ChangeApproval, s *change
 	return c.validWord(a, w, s)
 }
 
-// validDelegation checks that somebody else is delegated to, for a time.
-func (c *PreparedRequest) validDelegation(path *field.Path, d *v1alpha1.Delegation) field.ErrorList {
+// validateDelegation checks that a person delegates to somebody else, for a time. That they hold the right is checked in the API server.
+func (c *PreparedRequest) validateDelegation(d *v1alpha1.ChangeDelegationSpec) field.ErrorList {
+	path := field.NewPath("spec")
 	ahead := d.Until.Sub(c.At())
 	switch {
+	case !c.requester.Person:
+		return field.ErrorList{field.Forbidden(path.Child("delegator"), fmt.Sprintf("%s is not a person, and windows are approved by persons; let one delegate", c.requester))}
 	case d.To == c.requester.Username:
 		return field.ErrorList{field.Invalid(path.Child("to"), d.To, "is yourself; delegate to another person")}
 	case strings.HasPrefix(d.To, "system:") || c.est.Identity(d.To, nil).Automation:
@@ -70,14 +73,14 @@ func (c *PreparedRequest) holder(a *v1alpha1.ChangeApproval, w *v1alpha1.ChangeW
 	if given.CreationTimestamp.IsZero() {
 		given.CreationTimestamp = metav1.NewTime(c.At())
 	}
-	d, why := change.Delegated(given, s.Approvals)
+	d, why := change.Delegated(given, s.Delegations)
 	switch {
 	case why != "":
 		return nil, field.Invalid(path, a.Spec.OnBehalfOf.Name, why)
-	case change.SamePerson(d.Spec.Approver, w.Spec.RequestedBy):
-		return nil, field.Forbidden(path, fmt.Sprintf("%s requested change window %q, and nobody approves in the stead of its requester", d.Spec.Approver.Username, w.Name))
+	case change.SamePerson(d.Spec.Delegator, w.Spec.RequestedBy):
+		return nil, field.Forbidden(path, fmt.Sprintf("%s requested change window %q, and nobody approves in the stead of its requester", d.Spec.Delegator.Username, w.Name))
 	}
-	return d.Spec.Approver, nil
+	return d.Spec.Delegator, nil
 }
 
 func (c *PreparedRequest) validWord(a *v1alpha1.ChangeApproval, w *v1alpha1.ChangeWindow, s *change.State) field.ErrorList {

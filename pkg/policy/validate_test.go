@@ -179,7 +179,7 @@ func TestApprovalsThatAreRefused(t *testing.T) {
 	w := s.state(t, "unapproved").Windows[0]
 	digest := change.WindowDigest(&w.Spec)
 	approve := `{apiVersion: firebreak.dev/v1alpha1, kind: ChangeApproval, metadata: {name: a, namespace: payments}, spec: {window: {name: reindex, uid: reindex-uid}, decision: Approve, digest: "` + digest + `"}}`
-	const delegate = `{apiVersion: firebreak.dev/v1alpha1, kind: ChangeApproval, metadata: {name: a, namespace: payments}, spec: {decision: Delegate, delegation: {to: "oidc:dba-carol", until: "2026-12-01T00:00:00Z"}}}`
+	const delegate = `{apiVersion: firebreak.dev/v1alpha1, kind: ChangeDelegation, metadata: {name: a, namespace: payments}, spec: {to: "oidc:dba-carol", until: "2026-12-01T00:00:00Z"}}`
 	of := func(requester, state string) header { return header{Requester: requester, State: []string{state}} }
 	gone := func(requester string) header {
 		return header{Requester: requester, Operation: "delete", State: []string{"rejected"}}
@@ -225,28 +225,28 @@ func TestApprovalsThatAreRefused(t *testing.T) {
 		},
 		"to oneself": {
 			reason: "that delegates nothing", header: of("alice", "unapproved"), object: delegate, edit: replacing("oidc:dba-carol", "oidc:sre-alice"),
-			want: `spec.delegation.to: Invalid value: "oidc:sre-alice": is yourself; delegate to another person`,
+			want: `spec.to: Invalid value: "oidc:sre-alice": is yourself; delegate to another person`,
 		},
 		"to another person": {reason: "the base of all cases about delegations", header: of("alice", "unapproved"), object: delegate},
 		"to a machine": {
 			reason: "windows are approved by persons", header: of("alice", "unapproved"), object: delegate, edit: replacing("oidc:dba-carol", "system:serviceaccount:payments:deployer"),
-			want: `spec.delegation.to: Invalid value: "system:serviceaccount:payments:deployer": is not a person, and windows are approved by persons`,
+			want: `spec.to: Invalid value: "system:serviceaccount:payments:deployer": is not a person, and windows are approved by persons`,
 		},
 		"to listed automation": {
 			reason: "windows are approved by persons", header: of("alice", "unapproved"), object: delegate, edit: replacing("oidc:dba-carol", "jenkins"),
-			want: `spec.delegation.to: Invalid value: "jenkins": is not a person, and windows are approved by persons`,
+			want: `spec.to: Invalid value: "jenkins": is not a person, and windows are approved by persons`,
 		},
 		"by a machine": {
 			reason: "it holds nothing to delegate", header: of("deployer", "unapproved"), object: delegate,
-			want: `spec.approver: Forbidden: service account "payments/deployer" is not a person, and windows are approved by persons; let one approve it`,
+			want: `spec.delegator: Forbidden: service account "payments/deployer" is not a person, and windows are approved by persons; let one delegate`,
 		},
 		"a delegation for good": {
 			reason: "a right for good is RBAC's", header: of("alice", "unapproved"), object: delegate, edit: replacing("2026-12-01", "2027-12-01"),
-			want: `spec.delegation.until: Invalid value: "2027-12-01 00:00:00 UTC": must be at most 31 days ahead`,
+			want: `spec.until: Invalid value: "2027-12-01 00:00:00 UTC": must be at most 31 days ahead`,
 		},
 		"a delegation that is over": {
 			reason: "it would say nothing", header: of("alice", "unapproved"), object: delegate, edit: replacing("2026-12-01", "2025-12-01"),
-			want: `spec.delegation.until: Invalid value: "2025-12-01 00:00:00 UTC": must be in the future`,
+			want: `spec.until: Invalid value: "2025-12-01 00:00:00 UTC": must be in the future`,
 		},
 		"in the stead of nobody": {
 			reason: "a name alone delegates nothing", header: of("alice", "unapproved"), object: approve, edit: replacing("decision: Approve", "decision: Approve, onBehalfOf: {name: away, uid: away-1}"),

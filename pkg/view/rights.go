@@ -28,14 +28,13 @@ const maxApprovers = 32
 type right struct{ user, uid, groups, namespace, window string }
 
 // Unauthorised asks the API server whether those on whose right approvals rest still hold it, and returns, by the UID of the approval, why it
-// counts no more. The groups are those that the person was in when they approved: only the API server's authenticator knows their present ones. all
-// are the approvals among which delegations are looked for.
-func Unauthorised(ctx context.Context, c Creator, asked []*v1alpha1.ChangeApproval, all []v1alpha1.ChangeApproval) (map[types.UID]string, error) {
+// counts no more. The groups are those that the person was in when they approved: only the API server's authenticator knows their present ones.
+func Unauthorised(ctx context.Context, c Creator, asked []*v1alpha1.ChangeApproval, delegations []v1alpha1.ChangeDelegation) (map[types.UID]string, error) {
 	out := map[types.UID]string{}
 	rights := map[right][]*v1alpha1.ChangeApproval{}
 	holders := map[right]*v1alpha1.Stamp{}
 	for _, a := range asked {
-		by := change.Holder(a, all)
+		by := change.Holder(a, delegations)
 		if by == nil || by.Username == "" {
 			continue // it does not count anyway
 		}

@@ -84,12 +84,14 @@ func TestUnauthorisedIsNeverGuessed(t *testing.T) {
 
 // The right to approve is that of the person in whose stead somebody approves.
 func TestTheRightIsTheDelegators(t *testing.T) {
-	d := word("d", "alice")
-	d.Spec.Decision, d.Spec.Window, d.Spec.Delegation = v1alpha1.DecisionDelegate, nil, &v1alpha1.Delegation{To: "bob", Until: metav1.Unix(4e9, 0)}
+	d := v1alpha1.ChangeDelegation{
+		ObjectMeta: metav1.ObjectMeta{Name: "d", UID: "d", Namespace: "payments"},
+		Spec:       v1alpha1.ChangeDelegationSpec{To: "bob", Until: metav1.Unix(4e9, 0), Delegator: &v1alpha1.Stamp{Username: "alice", UID: "alice-1"}},
+	}
 	a := word("a", "bob")
 	a.Spec.OnBehalfOf = &v1alpha1.LocalReference{Name: "d", UID: "d"}
 	for _, may := range []bool{true, false} {
-		got, err := view.Unauthorised(t.Context(), &reviewer{may: map[string]bool{"alice": may}}, []*v1alpha1.ChangeApproval{a}, []v1alpha1.ChangeApproval{*d, *a})
+		got, err := view.Unauthorised(t.Context(), &reviewer{may: map[string]bool{"alice": may}}, []*v1alpha1.ChangeApproval{a}, []v1alpha1.ChangeDelegation{d})
 		if err != nil || (len(got) == 0) != may {
 			t.Errorf("alice may %t: %v %v", may, got, err)
 		}

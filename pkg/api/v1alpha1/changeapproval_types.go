@@ -4,8 +4,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// ApprovalDecision is what a person decides about a window, a freeze, an execution or their own right to approve.
-// +kubebuilder:validation:Enum=Approve;Reject;Lift;Release;Delegate
+// ApprovalDecision is what a person decides about a window, a freeze or an execution.
+// +kubebuilder:validation:Enum=Approve;Reject;Lift;Release
 type ApprovalDecision string
 
 const (
@@ -17,13 +17,10 @@ const (
 	DecisionLift ApprovalDecision = "Lift"
 	// DecisionRelease gives the slot of an execution back.
 	DecisionRelease ApprovalDecision = "Release"
-	// DecisionDelegate lets another person approve in one's stead for a time.
-	DecisionDelegate ApprovalDecision = "Delegate"
 )
 
-// ChangeApproval is one person's decision about a window, a freeze or an execution, or lets another person decide for them. It is
-// immutable. An approval of a window lies in the window's namespace, and a delegation in that of the windows that it is for; one of
-// a freeze or an execution lies in Firebreak's own namespace. Deleting a delegation ends it, and what was approved by it counts no more.
+// ChangeApproval is one person's decision about a window, a freeze or an execution. It is immutable. An approval of a
+// window lies in the window's namespace; one of a freeze or an execution lies in Firebreak's own namespace.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -49,12 +46,10 @@ type ChangeApproval struct {
 }
 
 // ChangeApprovalSpec is one person's decision.
-// +kubebuilder:validation:XValidation:rule="(has(self.window) ? 1 : 0) + (has(self.freeze) ? 1 : 0) + (has(self.execution) ? 1 : 0) + (has(self.delegation) ? 1 : 0) == 1",message="name exactly one of window, freeze, execution and delegation",reason="FieldValueInvalid",fieldPath=".window"
+// +kubebuilder:validation:XValidation:rule="(has(self.window) ? 1 : 0) + (has(self.freeze) ? 1 : 0) + (has(self.execution) ? 1 : 0) == 1",message="name exactly one of window, freeze and execution",reason="FieldValueInvalid",fieldPath=".window"
 // +kubebuilder:validation:XValidation:rule="has(self.window) == (self.decision in ['Approve', 'Reject'])",message="Approve and Reject are for windows",reason="FieldValueInvalid",fieldPath=".decision"
 // +kubebuilder:validation:XValidation:rule="has(self.freeze) == (self.decision == 'Lift')",message="Lift is for freezes",reason="FieldValueInvalid",fieldPath=".decision"
 // +kubebuilder:validation:XValidation:rule="has(self.execution) == (self.decision == 'Release')",message="Release is for executions",reason="FieldValueInvalid",fieldPath=".decision"
-// +kubebuilder:validation:XValidation:rule="has(self.delegation) == (self.decision == 'Delegate')",message="Delegate is for delegations",reason="FieldValueInvalid",fieldPath=".decision"
-// +kubebuilder:validation:XValidation:rule="!has(self.onBehalfOf) || has(self.window)",message="only windows are approved or rejected on behalf of somebody",reason="FieldValueForbidden",fieldPath=".onBehalfOf"
 // +kubebuilder:validation:XValidation:rule="self.decision != 'Approve' || has(self.digest)",message="an approval says which words it approves",reason="FieldValueRequired",fieldPath=".digest"
 type ChangeApprovalSpec struct {
 	// window is the window that the decision is about, in the approval's own namespace.
@@ -66,13 +61,6 @@ type ChangeApprovalSpec struct {
 	// execution is the execution that the decision is about.
 	// +optional
 	Execution *LocalReference `json:"execution,omitempty"`
-	// delegation says who may approve windows of the approval's namespace in the approver's stead, and until when.
-	// +optional
-	Delegation *Delegation `json:"delegation,omitempty"`
-	// onBehalfOf names the delegation, in the approval's own namespace, by which the approver decides in somebody's stead. The
-	// right to approve is then that person's.
-	// +optional
-	OnBehalfOf *LocalReference `json:"onBehalfOf,omitempty"`
 	// digest is the digest of the window's canonical spec, as the approver saw it. It is required to approve.
 	// +optional
 	// +kubebuilder:validation:MaxLength=80
@@ -88,18 +76,10 @@ type ChangeApprovalSpec struct {
 	// approver is the person who decides. Firebreak stamps it when the approval is created.
 	// +optional
 	Approver *Stamp `json:"approver,omitempty"`
-}
-
-// Delegation lets a person approve in the stead of another.
-type Delegation struct {
-	// to is the username of that person. They need no right to approve of their own.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	To string `json:"to"`
-	// until is when the delegation ends, 31 days ahead at most. What was approved before still counts then.
-	// +required
-	Until metav1.Time `json:"until"`
+	// onBehalfOf names the ChangeDelegation, in the approval's own namespace, by which the approver decides about a window in
+	// somebody's stead. The right to approve is then that person's.
+	// +optional
+	OnBehalfOf *LocalReference `json:"onBehalfOf,omitempty"`
 }
 
 // LocalReference names one object whose namespace is implied. The UID tells it from a deleted and re-created object of

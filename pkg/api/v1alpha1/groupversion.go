@@ -19,14 +19,15 @@ func GVK(kind string) schema.GroupVersionKind { return GroupVersion().WithKind(k
 
 // The kinds of this group.
 const (
-	KindEnvironment     = "Environment"
-	KindDataStore       = "DataStore"
-	KindChangeWindow    = "ChangeWindow"
-	KindChangeApproval  = "ChangeApproval"
-	KindChangeExecution = "ChangeExecution"
-	KindChangeFreeze    = "ChangeFreeze"
-	KindChangeRecord    = "ChangeRecord"
-	KindExemption       = "Exemption"
+	KindEnvironment      = "Environment"
+	KindDataStore        = "DataStore"
+	KindChangeWindow     = "ChangeWindow"
+	KindChangeApproval   = "ChangeApproval"
+	KindChangeDelegation = "ChangeDelegation"
+	KindChangeExecution  = "ChangeExecution"
+	KindChangeFreeze     = "ChangeFreeze"
+	KindChangeRecord     = "ChangeRecord"
+	KindExemption        = "Exemption"
 )
 
 // AddToScheme registers the kinds with a scheme. The error is always nil.
@@ -37,6 +38,7 @@ func AddToScheme(s *runtime.Scheme) error {
 		&DataStore{}, &DataStoreList{},
 		&ChangeWindow{}, &ChangeWindowList{},
 		&ChangeApproval{}, &ChangeApprovalList{},
+		&ChangeDelegation{}, &ChangeDelegationList{},
 		&ChangeExecution{}, &ChangeExecutionList{},
 		&ChangeFreeze{}, &ChangeFreezeList{},
 		&ChangeRecord{}, &ChangeRecordList{},

@@ -13,7 +13,7 @@ import (
 )
 
 func mayNotApprove(user, namespace string) string {
-	return user + " may not approve change windows in namespace " + namespace + ": that needs the RBAC verb approve on changewindows.firebreak.dev"
+	return user + " may not approve change windows in namespace " + namespace + ": that needs the RBAC verb approve on changewindows.firebreak.dev, or a delegation by somebody who holds it"
 }
 
 func isAServiceAccount(user string) string {

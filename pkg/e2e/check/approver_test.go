@@ -32,8 +32,8 @@ func TestSomebodyApprovesInAnothersStead(t *testing.T) {
 		t.Fatalf("%v %s", err, out)
 	}
 	says(t, "stead-w", "Open") // one person in two voices is one approver still
-	for _, name := range []string{delegation, robins(t, "stead-w")} {
-		if out, err := cluster.Kubectl(t.Context(), cluster.UserConfig(stage.SecondSRE), "delete", "changeapproval", name, "-n", "payments"); err != nil {
+	for name, by := range map[string]string{"changedelegation/" + delegation: stage.SecondSRE, "changeapproval/" + robins(t, "stead-w"): stage.SRE} {
+		if out, err := cluster.Kubectl(t.Context(), cluster.UserConfig(by), "delete", name, "-n", "payments"); err != nil {
 			t.Fatalf("%v %s", err, out)
 		}
 	}
@@ -49,7 +49,7 @@ func delegated(t *testing.T, window string) string {
 		"noor may not approve change windows in namespace payments: that needs the RBAC verb approve on changewindows.firebreak.dev, or a delegation by somebody who holds it") {
 		t.Fatalf("%v %s", err, out)
 	}
-	if out, err := plugin(t, stage.ThirdSRE, "delegate", "--to", "dana", "-n", "payments"); err == nil || !strings.Contains(out, "noor may not approve change windows") {
+	if out, err := plugin(t, stage.ThirdSRE, "delegate", "--to", "dana", "-n", "payments"); err == nil || !strings.Contains(out, "noor may not approve change windows in namespace payments, so there is nothing to delegate: that needs the RBAC verb approve on changewindows.firebreak.dev") {
 		t.Errorf("%v %s, want nobody to delegate what they do not hold", err, out)
 	}
 	if out, err := plugin(t, stage.SecondSRE, "delegate", "--to", "noor", "--for", "800h", "-n", "payments"); err == nil || !strings.Contains(out, "must be at most 31 days ahead") {

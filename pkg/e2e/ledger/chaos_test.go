@@ -137,10 +137,14 @@ func deleteNamespace(ctx context.Context, t *testing.T, p *fixture.People) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: passing}}
+	if err := p.Admin.Get(ctx, client.ObjectKeyFromObject(ns), ns); err != nil {
+		t.Fatal(err)
+	}
 	w.Namespace, w.Spec.Plan = stage.Namespace, nil
 	w.Spec.Scope = v1alpha1.Scope{
 		Operations: []v1alpha1.Operation{v1alpha1.OperationDelete}, Clusters: []string{stage.Cluster},
-		Resources: []v1alpha1.ScopedResource{{Kind: "Namespace", Names: []v1alpha1.Glob{passing}}},
+		Resources: []v1alpha1.ScopedResource{{Kind: "Namespace", Names: []v1alpha1.Glob{passing}, UIDs: []string{string(ns.UID)}}},
 	}
 	if err := p.SRE.Create(ctx, w); err != nil {
 		t.Fatal(err)
@@ -148,7 +152,6 @@ func deleteNamespace(ctx context.Context, t *testing.T, p *fixture.People) {
 	if err := p.SecondSRE.Create(ctx, fixture.Word(w, v1alpha1.DecisionApprove)); err != nil {
 		t.Fatal(err)
 	}
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: passing}}
 	if err := p.SRE.Delete(ctx, ns); err != nil {
 		t.Fatal(err)
 	}

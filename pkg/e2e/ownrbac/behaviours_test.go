@@ -65,8 +65,8 @@ func expected() map[string]string {
 		policies = "validatingadmissionpolicies,validatingadmissionpolicybindings"
 	)
 	return map[string]string{
-		"list,watch environments,datastores,exemptions,changewindows,changeapprovals,changefreezes everywhere":               getsReady,
-		"patch environments/status,datastores/status,exemptions/status,changewindows/status,changefreezes/status everywhere": writesStatus,
+		"list,watch environments,datastores,exemptions,changewindows,changeapprovals,changedelegations,changefreezes everywhere": getsReady,
+		"patch environments/status,datastores/status,exemptions/status,changewindows/status,changefreezes/status everywhere":     writesStatus,
 		"get,delete changefreezes everywhere":                                           lifts,
 		"create,patch,delete environments,datastores everywhere":                        applies,
 		"get,list,watch namespaces,configmaps everywhere":                               getsReady,

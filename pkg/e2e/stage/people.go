@@ -51,6 +51,12 @@ subjects:
 # The SRE who requests may approve what others request; that he approves his own is what Firebreak must refuse.
 - {apiGroup: rbac.authorization.k8s.io, kind: User, name: sam}
 ---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: delegates}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: firebreak-delegate}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: sre}]
+---
 # A machine with every right in its namespace, approve included.
 apiVersion: v1
 kind: ServiceAccount
