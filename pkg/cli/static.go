@@ -112,7 +112,7 @@ func authority(ctx context.Context, c client.Client, file string) ([]byte, error
 
 // replace writes a file in one step: an API server that watches it never reads half of it.
 func replace(name string, content []byte) error {
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil { //nolint:gosec // the API server reads it as another user; it holds no secret
 		return fmt.Errorf("make the folder: %w", err)
 	}
 	temporary := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".part")

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"path"
 	"slices"
@@ -160,8 +161,10 @@ func (o *Options) guard(files map[string][]byte) error {
 	reader := utilyaml.NewYAMLOrJSONDecoder(&text, 4096)
 	for {
 		var p unstructured.Unstructured
-		if err := reader.Decode(&p.Object); err != nil {
-			break
+		if err := reader.Decode(&p.Object); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("read the guard: %w", err)
 		}
 		bound := map[string]any{
 			"apiVersion": "admissionregistration.k8s.io/v1", "kind": binding, "metadata": map[string]any{"name": p.GetName()},
@@ -171,7 +174,6 @@ func (o *Options) guard(files map[string][]byte) error {
 			return err
 		}
 	}
-	return nil
 }
 
 // admission returns the configuration that has API servers read the folders.

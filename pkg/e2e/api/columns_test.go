@@ -131,7 +131,7 @@ func TestCategory(t *testing.T) {
 		}
 	}
 	resources := kubectl(t, "api-resources", "--api-group=firebreak.dev", "--categories=firebreak", "--no-headers", "-o", "name")
-	if n := len(strings.Fields(resources)); n != 8 {
-		t.Errorf("%d kinds are of category firebreak, want 8:\n%s", n, resources)
+	if n := len(strings.Fields(resources)); n != 9 {
+		t.Errorf("%d kinds are of category firebreak, want 9:\n%s", n, resources)
 	}
 }
