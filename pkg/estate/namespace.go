@@ -193,3 +193,15 @@ func (e *Estate) ClaimsName(name string) bool {
 
 // NamesNamespace reports whether an environment claims a namespace by its very name, not by a pattern.
 func (e *Estate) NamesNamespace(name string) bool { return len(e.claims.names.exact[name]) > 0 }
+
+// InTier returns the namespaces of a tier, sorted. One that no environment claims is in none.
+func (e *Estate) InTier(tier v1alpha1.Tier) []string {
+	var out []string
+	for name, m := range e.namespaces {
+		if m.Tier == tier && !m.Unassigned() {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}

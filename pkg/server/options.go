@@ -3,9 +3,12 @@ package server
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/firebreak-dev/firebreak/pkg/fence"
 )
 
 // Options are the flags of `firebreak serve`.
@@ -23,6 +26,9 @@ type Options struct {
 	// Registrations is the ConfigMap with the admission configuration, which Firebreak restores if somebody changes it. It is
 	// empty if nothing is to be restored. Deployment is Firebreak's own: only while it is there to stay is anything restored.
 	Registrations, Deployment string
+
+	// Fence says when the policies hold that stand in for Firebreak in the API server: off, whenAway or always.
+	Fence string
 
 	BindAddress string
 	WebhookPort int
@@ -54,7 +60,7 @@ func Default() Options {
 		WebhookPort: 9443, MetricsAddr: ":8080", HealthAddr: ":8081", CertDir: "/certs",
 		Drain: 2 * time.Second, WebhookTimeout: 10 * time.Second,
 		ManageCerts: true, CertSecret: "firebreak-webhook-cert",
-		ValidatingConfig: "firebreak", MutatingConfig: "firebreak", Deployment: "firebreak",
+		ValidatingConfig: "firebreak", MutatingConfig: "firebreak", Deployment: "firebreak", Fence: string(fence.Off),
 	}
 }
 
@@ -72,6 +78,7 @@ func (o *Options) Flags(f *pflag.FlagSet) {
 	f.StringVar(&o.Estate, "estate", o.Estate, "ConfigMap of the own namespace with the environments and data stores to apply; empty: none")
 	f.StringVar(&o.Registrations, "registrations", o.Registrations, "ConfigMap of the own namespace with the webhook registrations and policies to put back where somebody changes them; empty: none")
 	f.StringVar(&o.Deployment, "deployment", o.Deployment, "Firebreak's own Deployment: --registrations are put back only while it is there to stay")
+	f.StringVar(&o.Fence, "fence", o.Fence, "when policies in the API server hold the boundary: off, whenAway or always")
 	f.StringVar(&o.BindAddress, "bind-address", o.BindAddress, "address that the webhook listens on; empty: all")
 	f.IntVar(&o.WebhookPort, "webhook-port", o.WebhookPort, "port of the webhook")
 	f.StringVar(&o.MetricsAddr, "metrics-bind-address", o.MetricsAddr, "address of /metrics; 0: none")
@@ -95,6 +102,9 @@ func (o *Options) Validate() error {
 	}
 	if o.WebhookTimeout <= 2*time.Second {
 		return fmt.Errorf("--webhook-timeout %s is too short: requests are answered two seconds earlier", o.WebhookTimeout)
+	}
+	if !slices.Contains([]fence.Mode{fence.Off, fence.WhenAway, fence.Always}, fence.Mode(o.Fence)) {
+		return fmt.Errorf("--fence %s: there are off, whenAway and always", o.Fence)
 	}
 	if o.MemoryLimit < 0 {
 		return errors.New("--memory-limit must not be negative")

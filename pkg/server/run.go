@@ -27,6 +27,7 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/admission"
 	"github.com/firebreak-dev/firebreak/pkg/controller"
+	"github.com/firebreak-dev/firebreak/pkg/fence"
 	"github.com/firebreak-dev/firebreak/pkg/ledger"
 	"github.com/firebreak-dev/firebreak/pkg/scheme"
 	"github.com/firebreak-dev/firebreak/pkg/view"
@@ -151,6 +152,7 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 		runnables = append(runnables, controller.NewRegistrationRestorer(p.memory, p.direct, client.ObjectKey{Namespace: p.opts.Namespace, Name: p.opts.Registrations},
 			client.ObjectKey{Namespace: p.opts.Namespace, Name: p.opts.Deployment}, recorder, ctrlmetrics.Registry, log.WithName("restorer")))
 	}
+	runnables = append(runnables, controller.NewFenceBuilder(p.memory, p.direct, p.mgr.GetClient(), fence.Mode(p.opts.Fence), ctrlmetrics.Registry, log.WithName("fence")))
 	registered := controller.NewRegistrationMonitor(p.memory, p.direct, ctrlmetrics.Registry, log.WithName("registered"))
 	runnables = append(runnables,
 		controller.NewUseMarker(p.memory, p.direct, log.WithName("marker")),

@@ -1,0 +1,215 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/fence"
+)
+
+// FenceBuilder keeps the fence as the estate has it: policies inside the API server that hold the boundary while no replica answers. A ConfigMap of
+// names is written before a binding names it, and deleted after.
+type FenceBuilder struct {
+	memory *Cache
+	client client.Client
+	// windows reads windows and approvals from caches.
+	windows client.Reader
+	mode    fence.Mode
+	log     logr.Logger
+	every   time.Duration
+	left    prometheus.Gauge
+
+	// applied is what was written last, by kind and name; checked is when all of it was last looked at. gone is what was taken away: nobody but
+	// this replica writes it.
+	applied map[string]string
+	gone    map[string]bool
+	checked time.Time
+	// aliveUntil is what the ConfigMaps say.
+	aliveUntil time.Time
+}
+
+const (
+	// fenceOwner owns the fields of the fence.
+	fenceOwner = "firebreak-fence"
+	// aliveFor is how long the fence leaves requests to Firebreak after it last said that it is there, and renewEvery how often it says so.
+	aliveFor, renewEvery = 5 * time.Minute, 2 * time.Minute
+	// recheck is how often it is looked whether somebody has changed the fence.
+	recheck = 10 * time.Second
+)
+
+// NewFenceBuilder returns the builder for the leading replica, and registers its metric. c must not read from a cache; windows reads from one.
+func NewFenceBuilder(m *Cache, c client.Client, windows client.Reader, mode fence.Mode, r prometheus.Registerer, log logr.Logger) *FenceBuilder {
+	b := &FenceBuilder{
+		memory: m, client: c, windows: windows, mode: mode, log: log, every: 2 * time.Second, applied: map[string]string{}, gone: map[string]bool{},
+		left: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: "firebreak", Name: "fence_names_left_out", Help: "Names of production's data stores that do not fit into the fence. The leading replica reports it.",
+		}),
+	}
+	r.MustRegister(b.left)
+	return b
+}
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable.
+func (*FenceBuilder) NeedLeaderElection() bool { return true }
+
+// Start builds until the context ends.
+func (b *FenceBuilder) Start(ctx context.Context) error {
+	t := time.NewTicker(b.every)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+		if !b.memory.Synced() {
+			continue // half an estate would be half a fence
+		}
+		if err := b.once(ctx); err != nil && ctx.Err() == nil {
+			b.log.Error(err, "could not build the fence")
+		}
+	}
+}
+
+func (b *FenceBuilder) once(ctx context.Context) error {
+	now := b.memory.clock()
+	if now.Sub(b.checked) >= recheck {
+		b.applied = map[string]string{} // whatever was changed meanwhile is written again
+		defer func() { b.checked = now }()
+	}
+	if b.mode == fence.Off {
+		return b.remove(ctx, nil)
+	}
+	if b.aliveUntil.Sub(now) < aliveFor-renewEvery {
+		b.aliveUntil = now.Add(aliveFor).Truncate(time.Second)
+	}
+	in, err := b.input(ctx)
+	if err != nil {
+		return err
+	}
+	configMaps, left := fence.ConfigMaps(in)
+	b.left.Set(float64(left))
+	policies, err := fence.Policies(in)
+	if err != nil {
+		return err
+	}
+	return b.write(ctx, policies, configMaps, in.Estate.FirebreakNamespace)
+}
+
+// write writes policies and ConfigMaps, then the bindings that put them in force, and takes away what is too much. ConfigMaps of higher numbers come
+// first: where names move among more of them, they leave the lower ones last.
+func (b *FenceBuilder) write(ctx context.Context, policies []*unstructured.Unstructured, configMaps map[string]*corev1.ConfigMap, namespace string) error {
+	for _, p := range policies {
+		if err := b.apply(ctx, p); err != nil {
+			return err
+		}
+	}
+	names := slices.Sorted(maps.Keys(configMaps))
+	slices.Reverse(names)
+	for _, name := range names {
+		object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(configMaps[name])
+		if err != nil {
+			return fmt.Errorf("encode the fence: %w", err)
+		}
+		unstructured.RemoveNestedField(object, "metadata", "creationTimestamp")
+		bound := fence.Bindings(namespace, []string{name})[0]
+		if err := b.apply(ctx, &unstructured.Unstructured{Object: object}); err != nil {
+			return err
+		}
+		if err := b.apply(ctx, bound); err != nil {
+			return err
+		}
+	}
+	return b.remove(ctx, names)
+}
+
+// input gathers what the fence is made of.
+func (b *FenceBuilder) input(ctx context.Context) (fence.Input, error) {
+	est := b.memory.Estate()
+	in := fence.Input{Estate: est, Stores: b.memory.view.Stores.Values(), Mode: b.mode, AliveUntil: b.aliveUntil}
+	slices.SortFunc(in.Stores, func(x, y v1alpha1.DataStore) int { return strings.Compare(x.Name, y.Name) })
+	var windows v1alpha1.ChangeWindowList
+	if err := b.windows.List(ctx, &windows, client.UnsafeDisableDeepCopy); err != nil {
+		return in, fmt.Errorf("list change windows: %w", err)
+	}
+	for i := range windows.Items {
+		if w := &windows.Items[i]; opensSoon(w, est) {
+			in.Windows = append(in.Windows, *w)
+		}
+	}
+	return in, nil
+}
+
+// opensSoon reports whether a window is approved, and open now or later, by its status: the fence holds while nobody can count approvals.
+func opensSoon(w *v1alpha1.ChangeWindow, e *estate.Estate) bool {
+	return w.DeletionTimestamp == nil && w.Status.Digest == change.WindowDigest(&w.Spec) &&
+		(w.Status.Phase == v1alpha1.WindowApproved || w.Status.Phase == v1alpha1.WindowOpen) &&
+		(len(w.Spec.Scope.Clusters) == 0 || slices.Contains(w.Spec.Scope.Clusters, e.Cluster))
+}
+
+// apply writes an object, unless it was written like this of late.
+func (b *FenceBuilder) apply(ctx context.Context, o *unstructured.Unstructured) error {
+	key, raw := o.GetKind()+"/"+o.GetName(), change.SpecDigest(o.Object)
+	if b.applied[key] == raw {
+		return nil
+	}
+	if err := b.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(o.DeepCopy()), client.FieldOwner(fenceOwner), client.ForceOwnership); err != nil {
+		return fmt.Errorf("write %s %q of the fence: %w", o.GetKind(), o.GetName(), err)
+	}
+	b.applied[key] = raw
+	delete(b.gone, fmt.Sprintf("%s/%s", o.GetKind(), o.GetName()))
+	return nil
+}
+
+// remove deletes the bindings and ConfigMaps that are not wanted, bindings first, and, if none is wanted, the policies.
+func (b *FenceBuilder) remove(ctx context.Context, wanted []string) error {
+	names := []string{fence.Members, fence.Jobs}
+	for i := range fence.MaxShards {
+		names = append(names, fence.Shard(i))
+	}
+	var unwanted []client.Object
+	var configMaps []client.Object
+	for _, name := range names {
+		if slices.Contains(wanted, name) {
+			continue
+		}
+		meta := metav1.ObjectMeta{Name: name}
+		unwanted = append(unwanted, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{ObjectMeta: meta})
+		meta.Namespace = b.memory.settings.Namespace
+		configMaps = append(configMaps, &corev1.ConfigMap{ObjectMeta: meta})
+	}
+	if len(wanted) == 0 {
+		for _, name := range []string{fence.Hosts, fence.Members, fence.Jobs} {
+			unwanted = append(unwanted, &admissionregistrationv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}})
+		}
+	}
+	for _, o := range append(unwanted, configMaps...) {
+		kind := fmt.Sprintf("%T", o)
+		key := kind[strings.LastIndexByte(kind, '.')+1:] + "/" + o.GetName()
+		if b.gone[key] {
+			continue
+		}
+		if err := b.client.Delete(ctx, o); err != nil && !apierrors.IsNotFound(err) {
+			return fmt.Errorf("take %s of the fence away: %w", o.GetName(), err)
+		}
+		b.gone[key] = true
+	}
+	return nil
+}
