@@ -21,13 +21,13 @@ var policies string
 
 // Policies returns the policies of the fence, by what they are named after. The members of production's environments stand in them.
 func Policies(in Input) ([]*unstructured.Unstructured, error) {
-	text := strings.NewReplacer(
+	filled := strings.NewReplacer(
 		"ALWAYS", fmt.Sprint(in.Mode == Always),
 		"MEMBER", member(in.Estate.Production()),
 		"FIREBREAK_NAMESPACE", in.Estate.FirebreakNamespace,
-	).Replace(policies)
+	)
 	var out []*unstructured.Unstructured
-	d := utilyaml.NewYAMLOrJSONDecoder(strings.NewReader(text), 4096)
+	d := utilyaml.NewYAMLOrJSONDecoder(strings.NewReader(policies), 4096)
 	for {
 		p := &unstructured.Unstructured{}
 		switch err := d.Decode(&p.Object); {
@@ -36,8 +36,26 @@ func Policies(in Input) ([]*unstructured.Unstructured, error) {
 		case err != nil:
 			return nil, fmt.Errorf("read the policies: %w", err)
 		}
+		p.Object, _ = fill(p.Object, filled).(map[string]any)
 		out = append(out, p)
 	}
+}
+
+// fill fills in the texts of an object once it is read: what stands in quotes there is CEL's, not YAML's.
+func fill(value any, with *strings.Replacer) any {
+	switch v := value.(type) {
+	case string:
+		return with.Replace(v)
+	case []any:
+		for i := range v {
+			v[i] = fill(v[i], with)
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = fill(v[k], with)
+		}
+	}
+	return value
 }
 
 // Bindings returns the bindings of the policies to ConfigMaps of these names. Without its ConfigMap, a binding refuses.

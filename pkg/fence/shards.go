@@ -43,6 +43,7 @@ const (
 const (
 	hostKey      = "host."
 	wildKey      = "wild."
+	gateKey      = "gate."
 	namespaceKey = "ns."
 	memberKey    = "env."
 	windowKey    = "open."
@@ -91,6 +92,14 @@ func namespacesOf(e *estate.Estate) map[string]string {
 	for _, tier := range []v1alpha1.Tier{v1alpha1.TierShared, v1alpha1.TierProduction} {
 		for _, ns := range e.InTier(tier) {
 			out[namespaceKey+ns] = string(tier)
+		}
+	}
+	// Through a gateway some may reach production until it expires: the fence cannot tell whom, so it leaves that to Firebreak.
+	for _, env := range e.Environments() {
+		for _, g := range env.Spec().Gateways {
+			if key, ok := keyOf(g.Host); ok {
+				out[gateKey+strings.TrimPrefix(key, hostKey)] = env.Name
+			}
 		}
 	}
 	return out

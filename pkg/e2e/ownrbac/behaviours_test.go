@@ -45,6 +45,7 @@ const (
 	recreates     = "it puts a registration back"
 	mends         = "it mends a registration that was changed"
 	mendsPolicies = "it mends a policy that was changed"
+	fences        = "the fence knows the estate"
 	authorises    = "it honours a window whose approver may still approve"
 	records       = "it keeps a record of what persons do about freezes"
 	settles       = "it settles a reservation"
@@ -77,6 +78,8 @@ func expected() map[string]string {
 		"get,list,watch roles,clusterroles everywhere":                                  getsReady,
 		"list,watch rolebindings,clusterrolebindings everywhere":                        getsReady,
 		"get,list,watch secrets everywhere":                                             getsReady,
+		"create,patch,delete " + policies + " everywhere":                               fences,
+		"create,patch,delete configmaps in firebreak-system":                            fences,
 		"create subjectaccessreviews everywhere":                                        authorises,
 		"get workflows everywhere":                                                      compares,
 		"get,list,watch pods,replicationcontrollers everywhere":                         getsReady,
@@ -111,6 +114,7 @@ func behaviours() map[string]behaviour {
 		mendsPolicies: {does: doesMendPolicies, heals: true},
 		records:       {does: doesRecord},
 		authorises:    {does: doesAuthorise},
+		fences:        {does: doesFence},
 		settles:       {does: doesSettle},
 		sees:          {does: doesSee, afresh: true},
 		releases:      {does: doesRelease},
@@ -125,7 +129,7 @@ func behaviours() map[string]behaviour {
 // inOrder returns the behaviours in an order in which none disturbs another: after one that removes the registrations or the
 // certificate, it takes a moment until requests are judged again.
 func inOrder() []string {
-	return []string{writesStatus, lifts, applies, tells, compares, ranks, measures, scales, records, authorises, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
+	return []string{writesStatus, lifts, applies, tells, compares, ranks, measures, scales, records, authorises, fences, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
 }
 
 func kubectl(t *testing.T, args ...string) string {

@@ -3,9 +3,12 @@ package ownrbac
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -42,3 +45,17 @@ func doesSettle(t *testing.T) func() bool { return settled(t, false) }
 var counter atomic.Int64 //nolint:gochecknoglobals // names that were not used before
 
 func fresh(prefix string) string { return fmt.Sprintf("%s-%d", prefix, counter.Add(1)) }
+
+// doesFence reports whether the fence knows a data store that was declared a moment ago.
+func doesFence(t *testing.T) func() bool {
+	host := fresh("fenced") + ".prod.example.com"
+	d := &v1alpha1.DataStore{ObjectMeta: metav1.ObjectMeta{Name: strings.TrimSuffix(host, ".prod.example.com")}, Spec: v1alpha1.DataStoreSpec{Environment: "production", Hosts: []string{host}}}
+	if err := people.SRE.Create(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	return func() bool {
+		var cm corev1.ConfigMap
+		err := people.Admin.Get(t.Context(), client.ObjectKey{Namespace: stage.Namespace, Name: "firebreak-fence-hosts-0"}, &cm)
+		return err == nil && cm.Data["host."+host] == "production"
+	}
+}

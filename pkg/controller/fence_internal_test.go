@@ -1,0 +1,122 @@
+package controller
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/fence"
+)
+
+func builder(s *stage, mode fence.Mode) *FenceBuilder {
+	return NewFenceBuilder(s.memory, s.client, s.client, mode, prometheus.NewRegistry(), s.log())
+}
+
+// A ConfigMap is written before its binding, and what is too much is taken away, bindings first. Nothing is written again until something changes,
+// or it is time to look whether somebody has changed it.
+func TestTheFenceIsBuiltInOrder(t *testing.T) {
+	s := newStage(t, production)
+	b := builder(s, fence.WhenAway)
+	if err := b.once(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	at := func(call string) int {
+		return slices.IndexFunc(s.calls, func(c string) bool { return strings.HasPrefix(c, call) })
+	}
+	for _, name := range []string{"hosts-0", "members", "jobs"} {
+		cm, bound := at("apply ConfigMap firebreak-fence-"+name), at("apply ValidatingAdmissionPolicyBinding firebreak-fence-"+name)
+		if cm < 0 || bound < cm || at("apply ValidatingAdmissionPolicy firebreak-fence-"+strings.TrimSuffix(name, "-0")) < 0 {
+			t.Errorf("%s is not written before it is bound: %v", name, s.calls)
+		}
+	}
+	if i := at("apply"); i < 0 || slices.ContainsFunc(s.calls, func(c string) bool { return strings.HasPrefix(c, "delete") }) {
+		t.Errorf("of what never existed something was deleted: %v", s.calls)
+	}
+	for _, step := range []struct {
+		after time.Duration
+		want  int
+	}{{time.Second, 0}, {9 * time.Second, 9}, {time.Second, 0}, {2 * time.Minute, 9}} {
+		s.calls, s.now = nil, s.now.Add(step.after)
+		if err := b.once(t.Context()); err != nil || len(s.calls) != step.want {
+			t.Errorf("%s later: %d calls, want %d: %v %v", step.after, len(s.calls), step.want, s.calls, err)
+		}
+	}
+	if !manager.LeaderElectionRunnable(b).NeedLeaderElection() {
+		t.Error("every replica builds")
+	}
+}
+
+// Where the fence is off, what is left of it is taken away: bindings before what they name.
+func TestTheFenceIsTakenAway(t *testing.T) {
+	s := newStage(t, production)
+	if err := builder(s, fence.Always).once(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.calls = nil
+	b := builder(s, fence.Off)
+	if err := b.once(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	kinds := []string{}
+	for _, c := range s.calls {
+		if kind := strings.Fields(c)[1]; len(kinds) == 0 || kinds[len(kinds)-1] != kind {
+			kinds = append(kinds, kind)
+		}
+	}
+	if strings.Join(kinds, " ") != "ValidatingAdmissionPolicyBinding ValidatingAdmissionPolicy ConfigMap" || len(s.calls) != 9 {
+		t.Errorf("%d calls: %v", len(s.calls), s.calls)
+	}
+	s.calls = nil
+	if err := b.once(t.Context()); err != nil || len(s.calls) > 0 {
+		t.Errorf("again: %v %v", s.calls, err)
+	}
+}
+
+// The fence knows the windows that are approved, by a status that is of the window's own words.
+func TestTheFenceKnowsApprovedWindows(t *testing.T) {
+	job := func(name string, edit func(*v1alpha1.ChangeWindow)) *v1alpha1.ChangeWindow {
+		w := window(nil)
+		w.Name, w.Namespace = name, "payments"
+		w.Spec.Scope.Operations = []v1alpha1.Operation{v1alpha1.OperationCreate}
+		w.Spec.Scope.Resources = []v1alpha1.ScopedResource{{Group: "batch", Kind: "Job", Names: []v1alpha1.Glob{"a"}}}
+		w.Status.Phase, w.Status.OpensAt, w.Status.ClosesAt = v1alpha1.WindowOpen, instant("02:00:00"), instant("04:00:00")
+		w.Status.Digest = change.WindowDigest(&w.Spec)
+		if edit != nil {
+			edit(w)
+		}
+		return w
+	}
+	for name, tc := range map[string]struct {
+		edit func(*v1alpha1.ChangeWindow)
+		want bool
+	}{
+		"open":           {nil, true},
+		"approved":       {func(w *v1alpha1.ChangeWindow) { w.Status.Phase = v1alpha1.WindowApproved }, true},
+		"pending":        {func(w *v1alpha1.ChangeWindow) { w.Status.Phase = v1alpha1.WindowPending }, false},
+		"of other words": {func(w *v1alpha1.ChangeWindow) { w.Status.Digest = "" }, false},
+		"of other cluster": {func(w *v1alpha1.ChangeWindow) {
+			w.Spec.Scope.Clusters = []string{"x"}
+			w.Status.Digest = change.WindowDigest(&w.Spec)
+		}, false},
+	} {
+		s := newStage(t, production, job("w", tc.edit))
+		if err := builder(s, fence.Always).once(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var cm corev1.ConfigMap
+		if err := s.client.Get(t.Context(), client.ObjectKey{Namespace: own, Name: fence.Jobs}, &cm); err != nil {
+			t.Fatal(err)
+		}
+		if got := cm.Data["open.payments"] != ""; got != tc.want {
+			t.Errorf("%s: %t %v", name, got, cm.Data)
+		}
+	}
+}
