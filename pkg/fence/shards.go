@@ -29,10 +29,12 @@ const (
 const (
 	// Prefix begins the names of everything that the fence consists of.
 	Prefix = "firebreak-fence-"
-	// Hosts, Members and Jobs are the names of its policies, and of the ConfigMaps that they are parameterised by.
-	Hosts   = Prefix + "hosts"
+	// Hosts is the name of the policy about names of production, and begins those of its ConfigMaps.
+	Hosts = Prefix + "hosts"
+	// Members is the name of the policy about writes into production, and of its ConfigMap.
 	Members = Prefix + "members"
-	Jobs    = Prefix + "jobs"
+	// Jobs is the name of the policy about Jobs in production, and of its ConfigMap.
+	Jobs = Prefix + "jobs"
 	// MaxHosts is how many names one ConfigMap holds: an API server turns all of them into a value for each request.
 	MaxHosts = 15000
 	// MaxShards is how many ConfigMaps of names there may be. What goes beyond is not in the fence.
