@@ -33,6 +33,8 @@ type Approvals struct {
 	RejectedBy, RejectComment string
 	// Ignored explains, for each approval that does not count, why; it is for people.
 	Ignored []string
+	// NotCounted says the same by the approval's name.
+	NotCounted map[string]string
 }
 
 // Enough reports whether the window is approved.
@@ -53,6 +55,10 @@ func CountApprovals(w *v1alpha1.ChangeWindow, s *State, c estate.Controls, execu
 		v, why := count.voice(a)
 		if why != "" {
 			out.Ignored = append(out.Ignored, why)
+			if out.NotCounted == nil {
+				out.NotCounted = map[string]string{}
+			}
+			out.NotCounted[a.Name] = why
 			continue
 		}
 		count.voices = append(count.voices, v)

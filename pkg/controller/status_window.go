@@ -101,14 +101,43 @@ func (s *Statuses) window(ctx context.Context, key client.ObjectKey) (time.Durat
 	}
 	before := w.DeepCopy()
 	state := &change.State{Windows: windows.Items, Approvals: approvals.Items, Delegations: delegations.Items, Executions: s.used(&w)}
-	next := s.summarise(e, &w, state)
 	var unknown error
-	if approved(&w) {
-		if state.Unauthorised, unknown = view.Unauthorised(ctx, s.client, change.ApprovalsOf(&w, state.Approvals), state.Delegations); unknown == nil {
-			next = s.summarise(e, &w, state)
-		}
+	probe := w.DeepCopy() // a condition that turned twice would seem to have changed
+	if s.summarise(e, probe, state); approved(probe) {
+		state.Unauthorised, unknown = view.Unauthorised(ctx, s.client, change.ApprovalsOf(&w, state.Approvals), state.Delegations)
 	}
-	return next, errors.Join(s.write(ctx, before, &w), unknown)
+	next := s.summarise(e, &w, state)
+	return next, errors.Join(s.write(ctx, before, &w), s.approvals(ctx, &w, state, e), unknown)
+}
+
+// approvals writes into each approval of a window whether it counts.
+func (s *Statuses) approvals(ctx context.Context, w *v1alpha1.ChangeWindow, state *change.State, e *estate.Estate) error {
+	counted := change.CountApprovals(w, state, controlsOf(w, e), nil, policy.ApproverCheck(e), s.memory.clock())
+	var errs []error
+	for _, shared := range change.ApprovalsOf(w, state.Approvals) {
+		a := shared.DeepCopy()
+		why, ignored := counted.NotCounted[a.Name]
+		switch {
+		case a.Spec.Decision == v1alpha1.DecisionReject:
+			condition(&a.Status.Conditions, "Counts", true, "Rejects", "it blocks the window", a.Generation)
+		case ignored:
+			condition(&a.Status.Conditions, "Counts", false, "DoesNotCount", why, a.Generation)
+		default:
+			condition(&a.Status.Conditions, "Counts", true, "Counts", "", a.Generation)
+		}
+		a.Status.ObservedGeneration = a.Generation
+		errs = append(errs, s.write(ctx, shared, a))
+	}
+	return errors.Join(errs...)
+}
+
+// controlsOf returns the controls of a window's environment.
+func controlsOf(w *v1alpha1.ChangeWindow, e *estate.Estate) estate.Controls {
+	var envs []*estate.Environment
+	if env, ok := e.Environment(w.Spec.Environment); ok {
+		envs = append(envs, env)
+	}
+	return estate.StrictestControls(envs)
 }
 
 // approved reports whether a window seems to be approved and not over: only then it matters whether its approvers still hold the right.
@@ -130,12 +159,9 @@ func (s *Statuses) used(w *v1alpha1.ChangeWindow) []v1alpha1.ChangeExecution {
 // summarise fills in the status of a window, and returns after what time to look at it again.
 func (s *Statuses) summarise(e *estate.Estate, w *v1alpha1.ChangeWindow, state *change.State) time.Duration {
 	now := s.memory.clock()
-	var envs []*estate.Environment
-	if env, ok := e.Environment(w.Spec.Environment); ok {
-		envs = append(envs, env)
-	}
+	controls := controlsOf(w, e)
 	sum := change.Summarise(w, change.Query{
-		At: now, Cluster: e.Cluster, FirebreakNamespace: e.FirebreakNamespace, Controls: estate.StrictestControls(envs), Unfit: policy.ApproverCheck(e),
+		At: now, Cluster: e.Cluster, FirebreakNamespace: e.FirebreakNamespace, Controls: controls, Unfit: policy.ApproverCheck(e),
 	}, state)
 	st := &w.Status
 	st.ObservedGeneration, st.Digest, st.Phase = w.Generation, change.WindowDigest(&w.Spec), sum.Phase
@@ -155,7 +181,7 @@ func (s *Statuses) summarise(e *estate.Estate, w *v1alpha1.ChangeWindow, state *
 	case !approved:
 		reason = "ApprovalsMissing"
 	}
-	lapses := lapse(w, &sum, estate.StrictestControls(envs), state)
+	lapses := lapse(w, &sum, controls, state)
 	message := sum.ApprovalMessage()
 	if !lapses.IsZero() {
 		message += fmt.Sprintf("; that counts until %s, before the window ends", change.Instant(lapses))

@@ -3,6 +3,7 @@ package controller
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -134,6 +135,7 @@ func TestStatusOfWindows(t *testing.T) {
 				if diff := cmp.Diff(tc.want, windowStatusOf(t, s, tc.window), cmp.AllowUnexported(windowStatus{})); diff != "" {
 					t.Errorf("time %d (-want +got):\n%s", i+1, diff)
 				}
+				s.calls = slices.DeleteFunc(s.calls, func(c string) bool { return strings.HasPrefix(c, "patch status of ChangeApproval ") })
 				s.wantCalls(calls...)
 			}
 		})
@@ -246,6 +248,42 @@ func TestStatusOfWindowsInAFreeze(t *testing.T) {
 			got := windowStatusOf(t, s, w)
 			if frozen := strings.HasPrefix(tc.ready, "Frozen"); (got.phase == "Approved") != frozen || !strings.HasSuffix(got.conditions[0], tc.ready) {
 				t.Errorf("%s, %s, want %s", got.phase, got.conditions[0], tc.ready)
+			}
+		})
+	}
+}
+
+// Each approval says whether it counts, and why not. What is written once is not written again.
+func TestStatusOfApprovals(t *testing.T) {
+	w := window(nil)
+	for name, tc := range map[string]struct {
+		by, decision string
+		revoked      []string
+		want         string
+	}{
+		"it counts":             {"alice", "Approve", nil, "True Counts: "},
+		"of the requester":      {"bob", "Approve", nil, "False DoesNotCount: bob requested the window"},
+		"of who lost the right": {"alice", "Approve", []string{"alice"}, "False DoesNotCount: alice no longer holds the verb approve"},
+		"a rejection":           {"alice", "Reject", nil, "True Rejects: it blocks the window"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t, production, w.DeepCopy(), word(w, tc.by, v1alpha1.ApprovalDecision(tc.decision)))
+			s.revoked = tc.revoked
+			statuses := NewStatuses(s.memory, s.client, nil)
+			for range 2 {
+				s.calls = nil
+				if _, err := statuses.window(t.Context(), client.ObjectKeyFromObject(w)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.wantCalls()
+			var all v1alpha1.ChangeApprovalList
+			if err := s.client.List(t.Context(), &all); err != nil || len(all.Items) != 1 || len(all.Items[0].Status.Conditions) != 1 {
+				t.Fatalf("%v %+v", err, all.Items)
+			}
+			c := all.Items[0].Status.Conditions[0]
+			if got := fmt.Sprintf("%s %s: %s", c.Status, c.Reason, c.Message); c.Type != "Counts" || got != tc.want {
+				t.Errorf("%s %s, want %s", c.Type, got, tc.want)
 			}
 		})
 	}

@@ -28,6 +28,7 @@ const (
 // +kubebuilder:printcolumn:name="Decision",type=string,JSONPath=`.spec.decision`
 // +kubebuilder:printcolumn:name="Approver",type=string,JSONPath=`.spec.approver.username`
 // +kubebuilder:printcolumn:name="Window",type=string,JSONPath=`.spec.window.name`
+// +kubebuilder:printcolumn:name="Counts",type=string,JSONPath=`.status.conditions[?(@.type=="Counts")].status`
 // +kubebuilder:printcolumn:name="Comment",type=string,JSONPath=`.spec.comment`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.spec == oldSelf.spec",message="an approval is immutable; create another one",reason="FieldValueForbidden",fieldPath=".spec"
@@ -102,8 +103,8 @@ type ChangeApprovalStatus struct {
 	// observedGeneration is the generation of the spec that this status describes.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions are of one type: Counts (reasons Counts, WindowNotFound, OtherWindow, OtherDigest, Requester,
-	// NotAPerson, NotAnApprover, Expired).
+	// conditions are of one type: Counts (reasons Counts, DoesNotCount, Rejects), for approvals of windows. It is computed with the
+	// status of the window, lags, and is never used to decide.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

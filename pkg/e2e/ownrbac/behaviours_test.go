@@ -67,7 +67,7 @@ func expected() map[string]string {
 	)
 	return map[string]string{
 		"list,watch environments,datastores,exemptions,changewindows,changeapprovals,changedelegations,changefreezes everywhere": getsReady,
-		"patch environments/status,datastores/status,exemptions/status,changewindows/status,changefreezes/status everywhere":     writesStatus,
+		"patch environments/status,datastores/status,exemptions/status,changewindows/status,changeapprovals/status,changefreezes/status everywhere":     writesStatus,
 		"get,delete changefreezes everywhere":                                           lifts,
 		"create,patch,delete environments,datastores everywhere":                        applies,
 		"get,list,watch namespaces,configmaps everywhere":                               getsReady,
