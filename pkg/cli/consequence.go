@@ -17,7 +17,7 @@ import (
 
 // consequences prints what a window for the boundary would change of who belongs where.
 func (s *screen) consequences(ctx context.Context) {
-	if !slices.ContainsFunc(s.w.Spec.Scope.Resources, func(r v1alpha1.ScopedResource) bool { return movesMembers(r.Group, r.Kind) }) {
+	if !slices.ContainsFunc(s.w.Spec.Scope.Resources, func(r v1alpha1.ScopedResource) bool { return movesMembers(r.Group, r.Kind) || binds(r.Group, r.Kind) }) {
 		return
 	}
 	before, err := s.declared(ctx)
@@ -30,7 +30,7 @@ func (s *screen) consequences(ctx context.Context) {
 		s.line("consequence", plain(fmt.Sprintf("not known: %v", err)))
 		return
 	}
-	told := estate.Consequences(before, after)
+	told := append(estate.Consequences(before, after), bound(&s.w.Spec, s.w.Namespace, before)...)
 	if len(told) == 0 {
 		told = []string{"no namespace, identity or data store changes sides"}
 	}
@@ -171,6 +171,10 @@ func parts(path string) ([]string, bool) {
 	var out []string
 	for path != "" {
 		if rest, ok := strings.CutPrefix(path, "["); ok {
+			if i := strings.IndexByte(rest, ']'); i > 0 && strings.Trim(rest[:i], "0123456789") == "" {
+				out, path = append(out, rest[:i]), strings.TrimPrefix(rest[i+1:], ".")
+				continue
+			}
 			quoted, err := strconv.QuotedPrefix(rest)
 			if err != nil || !strings.HasPrefix(rest[len(quoted):], "]") {
 				return nil, false // the key is shortened to its digest
@@ -189,4 +193,51 @@ func parts(path string) ([]string, bool) {
 		out, path = append(out, path[:end]), strings.TrimPrefix(path[end:], ".")
 	}
 	return out, len(out) > 0
+}
+
+// binds reports whether objects of a kind give rights to subjects.
+func binds(group, kind string) bool {
+	return group == "rbac.authorization.k8s.io" && (kind == "RoleBinding" || kind == "ClusterRoleBinding")
+}
+
+// bound says which rights bindings of a plan give to whom, and where.
+func bound(w *v1alpha1.ChangeWindowSpec, namespace string, in estate.Input) []string {
+	if w.Plan == nil {
+		return nil
+	}
+	var out []string
+	for i := range w.Plan.Workloads {
+		p := &w.Plan.Workloads[i]
+		if p.Rollback || !binds(p.Group, p.Kind) {
+			continue
+		}
+		object, err := pinnedObject(p)
+		if err != nil {
+			out = append(out, fmt.Sprintf("what %s %s gives is not known: %v", p.Kind, join(p.Names), err))
+			continue
+		}
+		role, _ := object["roleRef"].(map[string]any)
+		all, _ := object["subjects"].(map[string]any)
+		var subjects []string
+		for _, item := range all {
+			s, _ := item.(map[string]any)
+			name := fmt.Sprint(s["name"])
+			if ns, ok := s["namespace"]; ok {
+				name = fmt.Sprintf("%v/%s", ns, name)
+			}
+			subjects = append(subjects, fmt.Sprintf("%v %s", s["kind"], name))
+		}
+		slices.Sort(subjects)
+		place := "namespace " + namespace
+		if p.Kind == "ClusterRoleBinding" {
+			place = fmt.Sprintf("all %s, %d of them in production", estate.Counted(len(in.Namespaces), "namespace"), production(in))
+		}
+		out = append(out, fmt.Sprintf("%s: %v %v is given to %s in %s: %s", join(p.Names), role["kind"], role["name"], estate.Counted(len(subjects), "subject"), place, strings.Join(subjects, ", ")))
+	}
+	return out
+}
+
+// production counts the namespaces that are production's.
+func production(in estate.Input) int {
+	return len(estate.Compile(in).InTier(v1alpha1.TierProduction))
 }

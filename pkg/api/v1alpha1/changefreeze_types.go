@@ -22,7 +22,7 @@ const (
 type LiftedBy string
 
 const (
-	// LiftedByAnyone lets any member of the frozen environments lift the freeze, by deleting it.
+	// LiftedByAnyone lets any member of each of the frozen environments lift the freeze, by deleting it.
 	LiftedByAnyone LiftedBy = "Anyone"
 	// LiftedByTwoPersons requires the Lift of two persons.
 	LiftedByTwoPersons LiftedBy = "TwoPersons"
