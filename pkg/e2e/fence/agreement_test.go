@@ -111,10 +111,7 @@ func TestTheFenceAgreesWithTheRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	await.True(t, "the fence knows the estate of the fixtures", func() bool {
-		u := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "probe", "namespace": "dev"}, "data": map[string]any{"a": "orders.prod.db.example.com"}}}
-		return admin.Create(t.Context(), u, client.DryRunAll) != nil
-	})
+	awaitFixtures(t, admin)
 	var weaker []string
 	judged := 0
 	for _, file := range cases(t) {
@@ -149,6 +146,15 @@ func TestTheFenceAgreesWithTheRules(t *testing.T) {
 	if got := strings.Join(weaker, "\n") + "\n"; got != string(want) {
 		t.Errorf("testdata/weaker.txt is not what the fence admits although the rules refuse it; it is:\n%s", got)
 	}
+}
+
+// awaitFixtures waits until the API server's fence knows the estate of the fixtures.
+func awaitFixtures(t *testing.T, c client.Client) {
+	t.Helper()
+	await.True(t, "the fence knows the estate of the fixtures", func() bool {
+		u := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "probe", "namespace": "dev"}, "data": map[string]any{"a": "orders.prod.db.example.com"}}}
+		return c.Create(t.Context(), u, client.DryRunAll) != nil
+	})
 }
 
 // otherwise reports whether a case is about something else than the creation of what the fence judges.

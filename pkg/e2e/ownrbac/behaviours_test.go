@@ -66,8 +66,8 @@ func expected() map[string]string {
 		policies = "validatingadmissionpolicies,validatingadmissionpolicybindings"
 	)
 	return map[string]string{
-		"list,watch environments,datastores,exemptions,changewindows,changeapprovals,changedelegations,changefreezes everywhere": getsReady,
-		"patch environments/status,datastores/status,exemptions/status,changewindows/status,changeapprovals/status,changefreezes/status everywhere":     writesStatus,
+		"list,watch environments,datastores,exemptions,changewindows,changeapprovals,changedelegations,changefreezes everywhere":                    getsReady,
+		"patch environments/status,datastores/status,exemptions/status,changewindows/status,changeapprovals/status,changefreezes/status everywhere": writesStatus,
 		"get,delete changefreezes everywhere":                                           lifts,
 		"create,patch,delete environments,datastores everywhere":                        applies,
 		"get,list,watch namespaces,configmaps everywhere":                               getsReady,
@@ -130,15 +130,6 @@ func behaviours() map[string]behaviour {
 // certificate, it takes a moment until requests are judged again.
 func inOrder() []string {
 	return []string{writesStatus, lifts, applies, tells, compares, ranks, measures, scales, records, authorises, fences, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
-}
-
-func kubectl(t *testing.T, args ...string) string {
-	t.Helper()
-	out, err := the.Kubectl(t.Context(), the.AdminConfig(), args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
 }
 
 // doesWriteStatus creates one object of each kind that has a status.

@@ -59,3 +59,12 @@ func doesFence(t *testing.T) func() bool {
 		return err == nil && cm.Data["host."+host] == "production"
 	}
 }
+
+func kubectl(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := the.Kubectl(t.Context(), the.AdminConfig(), args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
