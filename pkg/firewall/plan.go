@@ -138,6 +138,20 @@ func (p *Plan) Stray(pod netip.Addr) bool {
 	return !slices.ContainsFunc(p.pods, func(r netip.Prefix) bool { return r.Contains(pod.Unmap()) })
 }
 
+// StrayPods says that Pods have addresses that are stray. pod is the first of them, by namespace/name.
+func (p *Plan) StrayPods(n int, pod string, address netip.Addr) string {
+	return fmt.Sprintf("%d addresses of Pods, such as %s of %s, lie in none of the ranges that are taken for those of Pods (%s): where a network plugin lets a range stand for Pods, these count as hosts outside of the cluster. Name all ranges in firewall.podCIDRs of the chart, or with --pod-cidr.",
+		n, address, pod, joined(p.pods))
+}
+
+func joined(ranges []netip.Prefix) string {
+	out := make([]string, len(ranges))
+	for i, r := range ranges {
+		out[i] = r.String()
+	}
+	return strings.Join(out, ", ")
+}
+
 func (p *Plan) findObstacles() {
 	say := func(format string, args ...any) { p.obstacles = append(p.obstacles, fmt.Sprintf(format, args...)) }
 	switch {
