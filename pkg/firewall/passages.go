@@ -11,7 +11,6 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
-	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
 // passage is a gateway that counts: a proxy through which the environments that it lists may cross tiers.
@@ -22,8 +21,6 @@ type passage struct {
 	namespace string
 	selector  map[string]string
 	address   netip.Addr
-	// host is the name of a gateway outside of the cluster.
-	host string
 	// note says why nothing can be opened for the gateway. It is empty if something is.
 	note string
 }
@@ -47,26 +44,20 @@ func (p *Plan) findPassages() {
 
 func (p *Plan) passage(env *estate.Environment, g v1alpha1.Gateway) passage {
 	x := passage{owner: env, gateway: g}
-	target, ok := reference.NormaliseHost(g.Host, true)
+	target, ok := p.in.Estate.Gateway(&g)
 	if !ok {
 		x.note = fmt.Sprintf("Gateway %q of environment %q is not a host, so nothing is opened for it.", g.Host, env.Name)
 		return x
 	}
-	target.Unambiguous = true
-	r := p.in.Estate.Resolve(target, "")
-	service, found := p.in.Estate.ServiceAt(r.Namespace, r.Service)
 	switch {
-	case found && len(service.Selector) > 0:
-		x.namespace, x.selector = r.Namespace, service.Selector
-	case found:
-		x.note = fmt.Sprintf("Gateway %q of environment %q is the Service %s/%s, which selects no Pods, so nothing is opened for it.", g.Host, env.Name, r.Namespace, r.Service)
-	case target.Addr.IsValid():
-		x.address = target.Addr.Unmap()
+	case len(target.Selector) > 0:
+		x.namespace, x.selector = target.Namespace, target.Selector
+	case target.Service != "":
+		x.note = fmt.Sprintf("Gateway %q of environment %q is the Service %s/%s, which selects no Pods, so nothing is opened for it.", g.Host, env.Name, target.Namespace, target.Service)
+	case target.Target.Addr.IsValid():
+		x.address = target.Target.Addr.Unmap()
 	default:
-		x.host = target.Name
-		if !p.in.Cilium {
-			x.note = fmt.Sprintf("Gateway %q of environment %q is a name outside of the cluster, which no NetworkPolicy can open; if its address lies in a range of a data store, give the address as the host.", g.Host, env.Name)
-		}
+		x.note = fmt.Sprintf("Gateway %q of environment %q is a name outside of the cluster, which no NetworkPolicy can open; if its address lies in a range of a data store, give the address as the host.", g.Host, env.Name)
 	}
 	return x
 }

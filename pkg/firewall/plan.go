@@ -24,8 +24,6 @@ type Input struct {
 	// Pods are the ranges from which the cluster's Pods have their addresses. If it is empty, those count that Kubernetes has given the
 	// nodes. Many network plugins let a range of addresses stand for Pods as well, so a range that is open to the world must leave them out.
 	Pods []netip.Prefix
-	// Cilium is true if the cluster serves CiliumNetworkPolicies, and policies of that kind are wanted as well.
-	Cilium bool
 }
 
 // Plan is the network policies of a cluster. It is immutable.
@@ -101,18 +99,35 @@ func (p *Plan) Namespaces() []string {
 	return slices.DeleteFunc(slices.Clone(p.namespaces), func(ns string) bool { return !p.isolates(ns) })
 }
 
-// Policies returns the NetworkPolicies of a namespace. It returns none for a namespace that is Shared or unknown. They must not be changed.
-func (p *Plan) Policies(namespace string) []*networkingv1.NetworkPolicy {
+// Planned is one policy of a plan.
+type Planned struct {
+	// NetworkPolicy is what is to be stored. It must not be changed.
+	*networkingv1.NetworkPolicy
+	// Digest is that of its spec.
+	Digest string
+}
+
+// Planned returns the policies of a namespace. It returns none for a namespace that is Shared or unknown.
+func (p *Plan) Planned(namespace string) []Planned {
 	g := p.of[namespace]
 	if g == nil {
 		return nil
 	}
-	var out []*networkingv1.NetworkPolicy
+	var out []Planned
 	for i := range g.specs {
-		out = append(out, policy(namespace, partName(i), string(p.tiers[namespace]), g.specs[i]))
+		out = append(out, Planned{policy(namespace, partName(i), string(p.tiers[namespace]), g.specs[i]), g.digests[i]})
 	}
 	for _, e := range p.entrances[namespace] {
-		out = append(out, policy(namespace, e.name, ValueGateway, e.spec))
+		out = append(out, Planned{policy(namespace, e.name, ValueGateway, e.spec), Digest(&e.spec)})
+	}
+	return out
+}
+
+// Policies returns the NetworkPolicies of a namespace as Planned does. They must not be changed.
+func (p *Plan) Policies(namespace string) []*networkingv1.NetworkPolicy {
+	var out []*networkingv1.NetworkPolicy
+	for _, one := range p.Planned(namespace) {
+		out = append(out, one.NetworkPolicy)
 	}
 	return out
 }

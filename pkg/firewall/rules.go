@@ -2,6 +2,8 @@ package firewall
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -24,7 +26,9 @@ const mostNames = 2000
 // group is what the policies of namespaces have in common that are of one tier and use the same gateways.
 type group struct {
 	specs []networkingv1.NetworkPolicySpec
-	// bytes is their size in JSON.
+	// digests tell specs apart; there is one for each.
+	digests []string
+	// bytes is the size of all specs in JSON.
 	bytes int
 }
 
@@ -45,6 +49,7 @@ func (p *Plan) groupOf(namespace string) *group {
 	g := &group{specs: p.specs(tier, used)}
 	for i := range g.specs {
 		g.bytes += sizeOf(&g.specs[i])
+		g.digests = append(g.digests, Digest(&g.specs[i]))
 	}
 	p.groups[key] = g
 	return g
@@ -57,6 +62,16 @@ func sizeOf(s *networkingv1.NetworkPolicySpec) int {
 		return MostBytes // cannot happen: it is a tree of texts and numbers
 	}
 	return len(raw)
+}
+
+// Digest returns a text that is the same for two specs if they say the same.
+func Digest(s *networkingv1.NetworkPolicySpec) string {
+	raw, err := json.Marshal(s)
+	if err != nil {
+		return "" // cannot happen: it is a tree of texts and numbers
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])
 }
 
 // specs returns the policies of a tier. The first has everything but the namespaces that it has no place for.
