@@ -166,3 +166,31 @@ func TestFirewallJSON(t *testing.T) {
 		t.Errorf("exit %d, %v, %+v", code, err, list)
 	}
 }
+
+// The webhook admits what the server writes, gateways included, if the estate lists the server's account; else it says what is missing.
+func TestFirewallIsAdmitted(t *testing.T) {
+	const services = "---\n{apiVersion: v1, kind: Service, metadata: {name: proxy, namespace: prod}, spec: {clusterIP: 10.96.0.9, selector: {app: proxy}}}\n"
+	gateways := strings.Replace(declaredEstate, "gateways: [", `gateways: [{host: proxy.prod.svc, from: [development], reason: copies, expiresAt: "2026-12-01T00:00:00Z"}, `, 1)
+	refusing := strings.Replace(gateways, "names: [prod]}", "names: [prod]}, enforcement: {unlistedAutomation: Deny}", 1)
+	for name, tc := range map[string]struct {
+		estate string
+		code   int
+		says   string
+	}{
+		"listed":     {strings.Replace(refusing, "names: [prod]}", "names: [prod]}, identities: {operators: [firebreak-system/firebreak]}", 1), 0, "3 judged: 3 admitted, 0 admitted with warnings, 0 denied, 0 undecided"},
+		"not listed": {refusing, 1, `service account "firebreak-system/firebreak" is not a member of "production", to which namespace "prod" belongs`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			with := folder(t, tc.estate, knownCluster+node+services)
+			out, code := run(t, "", append([]string{"firewall", "--at=2026-11-28T02:30:00Z"}, with...)...)
+			i := strings.Index(out, "---\napiVersion")
+			if code != 0 || i < 0 {
+				t.Fatalf("exit %d:\n%s", code, out)
+			}
+			out, code = run(t, out[i:], append([]string{"check", "-f", "-", "--at=2026-11-28T02:30:00Z", "--as=system:serviceaccount:firebreak-system:firebreak"}, with...)...)
+			if code != tc.code || !strings.Contains(out, tc.says) {
+				t.Errorf("exit %d, want %d and %q:\n%s", code, tc.code, tc.says, out)
+			}
+		})
+	}
+}

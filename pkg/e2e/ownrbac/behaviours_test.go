@@ -55,6 +55,7 @@ const (
 	ranks         = "it knows which priority classes come before production's"
 	measures      = "it remembers what autoscalers of custom resources saw"
 	scales        = "it reads how many of a custom resource an autoscaler would take away"
+	walls         = "it keeps the network policies of a namespace as they are planned"
 	compares      = "it compares what a controller makes of a custom resource with the resource"
 )
 
@@ -94,6 +95,8 @@ func expected() map[string]string {
 		"list,watch secrets in firebreak-system":                                        getsReady,
 		"update secrets in firebreak-system":                                            certifies,
 		"get,list,watch serviceaccounts in kube-system":                                 getsReady,
+		"get,list,watch,create,update,delete networkpolicies everywhere":                walls,
+		"list endpointslices everywhere":                                                walls,
 	}
 }
 
@@ -119,13 +122,14 @@ func behaviours() map[string]behaviour {
 		ranks:         {does: doesRank, afresh: true},
 		measures:      {does: doesMeasure, afresh: true},
 		scales:        {does: doesScale},
+		walls:         {does: doesWall},
 	}
 }
 
 // inOrder returns the behaviours in an order in which none disturbs another: after one that removes the registrations or the
 // certificate, it takes a moment until requests are judged again.
 func inOrder() []string {
-	return []string{writesStatus, lifts, applies, tells, compares, ranks, measures, scales, records, authorises, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
+	return []string{writesStatus, lifts, applies, tells, compares, ranks, measures, scales, walls, records, authorises, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
 }
 
 func kubectl(t *testing.T, args ...string) string {
