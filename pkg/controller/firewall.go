@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -217,46 +218,50 @@ func (f *Firewall) Reconcile(ctx context.Context, what firewalled) (reconcile.Re
 	if plan == nil || len(f.state.obstacles()) > 0 {
 		return reconcile.Result{}, nil // the next plan causes all to be looked at again
 	}
+	why, err := f.settle(ctx, plan, owner, what.namespace)
+	if err != nil {
+		f.state.failed(what.namespace, err)
+		return reconcile.Result{}, err
+	}
+	if f.state.looked(what.namespace, why) && why.reason != "" {
+		f.tell(what.namespace, why)
+	}
+	if why.reason != "" {
+		return reconcile.Result{RequeueAfter: refusedAgain}, nil
+	}
+	return reconcile.Result{}, nil
+}
+
+// settle writes what is not as planned and deletes what is not planned, and returns the last obstacle that it meets.
+func (f *Firewall) settle(ctx context.Context, plan *firewall.Plan, owner metav1.OwnerReference, namespace string) (obstacle, error) {
 	var stored networkingv1.NetworkPolicyList
-	if err := f.known.List(ctx, &stored, client.InNamespace(what.namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return reconcile.Result{}, fmt.Errorf("list the policies of namespace %q: %w", what.namespace, err)
+	if err := f.known.List(ctx, &stored, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return obstacle{}, fmt.Errorf("list the policies of namespace %q: %w", namespace, err)
 	}
 	have := map[string]*networkingv1.NetworkPolicy{}
 	for i := range stored.Items {
 		have[stored.Items[i].Name] = &stored.Items[i]
 	}
-	var worst obstacle
-	for _, want := range plan.Planned(what.namespace) {
+	var last obstacle
+	for _, want := range plan.Planned(namespace) {
 		s := have[want.Name]
 		delete(have, want.Name)
-		if s != nil && firewall.Owned(s) && s.Annotations[digestKept] == want.Digest && s.Labels[firewall.LabelFirewall] == want.Labels[firewall.LabelFirewall] && belongs(s, owner) {
+		if s != nil && asPlanned(s, want, owner) {
 			f.note(want.Namespace, want.Name, want.Digest)
 			continue
 		}
 		why, err := f.write(ctx, want, owner)
 		if err != nil {
-			f.state.failed(what.namespace, err)
-			return reconcile.Result{}, err
+			return obstacle{}, err
 		}
-		if why.reason != "" {
-			worst = why
-		}
+		last = cmp.Or(why, last)
 	}
 	for _, s := range have {
 		why, err := f.remove(ctx, s)
 		if err != nil {
-			f.state.failed(what.namespace, err)
-			return reconcile.Result{}, err
+			return obstacle{}, err
 		}
-		if why.reason != "" {
-			worst = why
-		}
+		last = cmp.Or(why, last)
 	}
-	if f.state.looked(what.namespace, worst) && worst.reason != "" {
-		f.tell(what.namespace, worst)
-	}
-	if worst.reason != "" {
-		return reconcile.Result{RequeueAfter: refusedAgain}, nil
-	}
-	return reconcile.Result{}, nil
+	return last, nil
 }

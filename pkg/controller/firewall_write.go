@@ -51,6 +51,11 @@ func keepDigest(o any) (any, error) {
 	return p, nil
 }
 
+// asPlanned reports whether a policy, as the cache keeps it, is what the plan has.
+func asPlanned(p *networkingv1.NetworkPolicy, want firewall.Planned, owner metav1.OwnerReference) bool {
+	return firewall.Owned(p) && p.Annotations[digestKept] == want.Digest && p.Labels[firewall.LabelFirewall] == want.Labels[firewall.LabelFirewall] && belongs(p, owner)
+}
+
 // belongs reports whether a policy has an owner.
 func belongs(p *networkingv1.NetworkPolicy, owner metav1.OwnerReference) bool {
 	return slices.ContainsFunc(p.OwnerReferences, func(o metav1.OwnerReference) bool { return o.UID == owner.UID })

@@ -167,26 +167,6 @@ func doesWriteStatus(t *testing.T) func() bool {
 	}
 }
 
-func doesLift(t *testing.T) func() bool {
-	name := fresh("lifted")
-	for _, step := range []struct {
-		person string
-		args   []string
-	}{
-		{stage.SRE, []string{"freeze", "staging", "--name", name, "--reason", "test", "--two-persons"}},
-		{stage.SRE, []string{"unfreeze", name}},
-		{stage.SecondSRE, []string{"unfreeze", name}},
-	} {
-		if _, err := the.Plugin(t.Context(), the.UserConfig(step.person), step.args...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return func() bool {
-		err := people.Admin.Get(t.Context(), client.ObjectKey{Name: name}, &v1alpha1.ChangeFreeze{})
-		return apierrors.IsNotFound(err)
-	}
-}
-
 // doesApply declares one environment in place of the one declared before.
 func doesApply(t *testing.T) func() bool {
 	var l v1alpha1.EnvironmentList

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -42,3 +43,23 @@ func doesSettle(t *testing.T) func() bool { return settled(t, false) }
 var counter atomic.Int64 //nolint:gochecknoglobals // names that were not used before
 
 func fresh(prefix string) string { return fmt.Sprintf("%s-%d", prefix, counter.Add(1)) }
+
+func doesLift(t *testing.T) func() bool {
+	name := fresh("lifted")
+	for _, step := range []struct {
+		person string
+		args   []string
+	}{
+		{stage.SRE, []string{"freeze", "staging", "--name", name, "--reason", "test", "--two-persons"}},
+		{stage.SRE, []string{"unfreeze", name}},
+		{stage.SecondSRE, []string{"unfreeze", name}},
+	} {
+		if _, err := the.Plugin(t.Context(), the.UserConfig(step.person), step.args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func() bool {
+		err := people.Admin.Get(t.Context(), client.ObjectKey{Name: name}, &v1alpha1.ChangeFreeze{})
+		return apierrors.IsNotFound(err)
+	}
+}
