@@ -41,12 +41,16 @@ type Plan struct {
 	expires   time.Time
 	obstacles []string
 	notes     []string
-	bytes     int
+	// bytes is the size of all policies, and largest that of the largest.
+	bytes, largest int
 }
 
 // MostBytes is how large all policies may be together, in bytes of JSON. The store of a cluster holds 2 GiB by default and keeps what was
 // replaced for five minutes; a cluster whose store is full accepts no writes at all.
 const MostBytes = 256 << 20
+
+// MostPolicyBytes is how large one policy may be, in bytes of JSON. The store of a cluster takes an object of 1.5 MiB.
+const MostPolicyBytes = 1 << 20
 
 // MostRanges is how many ranges of Pods may be excepted, after neighbours were put together.
 const MostRanges = 256
@@ -178,6 +182,9 @@ func (p *Plan) findObstacles() {
 	}
 	if len(p.in.APIServers) == 0 {
 		say("The addresses of the API server are not known, since neither the Service default/kubernetes nor its endpoints could be read.")
+	}
+	if p.largest > MostPolicyBytes {
+		say("A policy would take %d KiB, and at most %d KiB are sure to be stored: fewer and wider ranges of data stores, or fewer namespaces of Production, make it smaller.", p.largest>>10, MostPolicyBytes>>10)
 	}
 	if p.bytes > MostBytes {
 		say("The policies would take %d MiB, and the store of the cluster is safe with %d MiB: each names all namespaces of Production, so fewer of these make them smaller.", p.bytes>>20, MostBytes>>20)

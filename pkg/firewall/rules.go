@@ -48,7 +48,8 @@ func (p *Plan) groupOf(namespace string) *group {
 	}
 	g := &group{specs: p.specs(tier, used)}
 	for i := range g.specs {
-		g.bytes += sizeOf(&g.specs[i])
+		size := sizeOf(&g.specs[i])
+		g.bytes, p.largest = g.bytes+size, max(p.largest, size)
 		g.digests = append(g.digests, Digest(&g.specs[i]))
 	}
 	p.groups[key] = g

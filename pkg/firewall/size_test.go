@@ -106,6 +106,18 @@ func TestObstacles(t *testing.T) {
 			"The addresses of the API server are not known, since neither the Service default/kubernetes nor its endpoints could be read."},
 		{"too large", func() firewall.Input { return crowd(2500, 2500, 63) },
 			"The policies would take 1578 MiB, and the store of the cluster is safe with 256 MiB: each names all namespaces of Production, so fewer of these make them smaller."},
+		{"a policy that is too large", func() firewall.Input {
+			c := &cluster{Environments: map[string]v1alpha1.EnvironmentSpec{"production": {Tier: v1alpha1.TierProduction}}, DataStores: map[string]v1alpha1.DataStoreSpec{}, Namespaces: []string{"dev"}, Nodes: map[string][]string{"a": {"10.244.0.0/24"}}}
+			for i := range 60000 {
+				name := fmt.Sprint("store-", i/250)
+				d := c.DataStores[name]
+				d.Environment, d.CIDRs = "production", append(d.CIDRs, fmt.Sprintf("172.%d.%d.%d/32", i/25600, i/100%256, i%100*2))
+				c.DataStores[name] = d
+			}
+			in := c.input()
+			in.APIServers = []netip.AddrPort{netip.MustParseAddrPort("10.96.0.1:443")}
+			return in
+		}, "A policy would take 1050 KiB, and at most 1024 KiB are sure to be stored: fewer and wider ranges of data stores, or fewer namespaces of Production, make it smaller."},
 		{"too many ranges of Pods", func() firewall.Input {
 			in := crowd(1, 1, 8)
 			for i := range firewall.MostRanges + 1 {
