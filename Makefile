@@ -52,6 +52,7 @@ demo: build kube ## Play the story on a real control plane; KEEP=1 leaves it up.
 test: build kube ## Run all tests; PKG and TESTFLAGS narrow them down.
 	hack/tools/build.sh hack/promtool
 	hack/tools/build.sh hack/helm-unittest
+	hack/tools/build.sh hack/netpol
 	$(GO) test -p 4 -timeout 15m $(TESTFLAGS) $(PKG)
 
 # Not part of make test: it builds the tests first, which takes some minutes, and runs them for about twenty.

@@ -18,7 +18,7 @@ if [[ -n $unformatted ]]; then fail $'these files are not formatted; run gofmt -
 
 go vet ./...
 
-for module in . hack/tools hack/tools/golangci hack/gremlins hack/dockerlint hack/sbom hack/promtool hack/helm-unittest hack/helm hack/kwok hack/kube hack/e2e; do
+for module in . hack/tools hack/tools/golangci hack/gremlins hack/dockerlint hack/sbom hack/promtool hack/helm-unittest hack/netpol hack/helm hack/kwok hack/kube hack/e2e; do
 	GOWORK=off go -C "$module" mod tidy -diff || fail "go.mod or go.sum of $module is not tidy; run: go -C $module mod tidy"
 done
 

@@ -5,6 +5,7 @@
 #   hack/tools/build.sh hack/tools/golangci   # bin/golangci-lint-kube-api-linter: some minutes the first time
 #   hack/tools/build.sh hack/promtool         # bin/promtool: some minutes the first time
 #   hack/tools/build.sh hack/helm-unittest    # bin/helm-unittest
+#   hack/tools/build.sh hack/netpol           # bin/netpol
 #   hack/tools/build.sh hack/gremlins         # bin/gremlins
 #   hack/tools/build.sh hack/dockerlint       # bin/dockerlint
 #   hack/tools/build.sh hack/sbom             # bin/cyclonedx-gomod

@@ -71,7 +71,9 @@ func New(streams genericiooptions.IOStreams) (*cobra.Command, error) {
 		e.config.flags(c.Flags())
 		root.AddCommand(c)
 	}
-	root.AddCommand(e.check(), e.audit(), version.Command(streams.Out))
+	firewall := e.firewall()
+	e.config.flags(firewall.Flags())
+	root.AddCommand(e.check(), e.audit(), firewall, version.Command(streams.Out))
 	return root, nil
 }
 

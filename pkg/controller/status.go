@@ -25,6 +25,8 @@ type Statuses struct {
 	client client.Client
 	// waiting tells which declarations are not in force. It is nil if nothing is declared.
 	waiting *PendingDeclarations
+	// firewall tells how far the network policies are in place. It is nil if none are written.
+	firewall *FirewallState
 	// writes limits how many statuses are written per second, since the API server has other requests to serve.
 	writes *rate.Limiter
 }
@@ -42,6 +44,12 @@ const recount = 2 * time.Second
 // declared.
 func NewStatuses(m *Cache, c client.Client, waiting *PendingDeclarations) *Statuses {
 	return &Statuses{memory: m, client: c, waiting: waiting, writes: rate.NewLimiter(statusesPerSecond, statusesPerSecond)}
+}
+
+// WithFirewall has the statuses of environments tell how far the network policies are in place. f may be nil.
+func (s *Statuses) WithFirewall(f *FirewallState) *Statuses {
+	s.firewall = f
+	return s
 }
 
 // statusKind is a kind whose status is written.

@@ -68,6 +68,7 @@ func (s *Statuses) environment(ctx context.Context, key client.ObjectKey) (time.
 	readiness(e, v1alpha1.KindEnvironment, env.Name, &st.Conditions, env.Generation)
 	conflict(e, v1alpha1.KindEnvironment, env.Name, "NamespaceClaimedTwice", &st.Conditions, env.Generation)
 	s.waiting.condition(v1alpha1.KindEnvironment, env.Name, &st.Conditions, env.Generation)
+	s.firewall.condition(e, &env, &st.Conditions)
 	return recount, s.write(ctx, &before, &env)
 }
 

@@ -21,11 +21,13 @@ type Service struct {
 	Hosts []string
 	// External is the host that a Service of type ExternalName stands for.
 	External string
+	// Selector are the labels of its Pods. It is empty where somebody else writes its endpoints.
+	Selector map[string]string
 }
 
 // ServiceOf reduces a Service.
 func ServiceOf(s *corev1.Service) Service {
-	out := Service{External: s.Spec.ExternalName}
+	out := Service{External: s.Spec.ExternalName, Selector: s.Spec.Selector}
 	texts := slices.Concat([]string{s.Spec.ClusterIP}, s.Spec.ClusterIPs, s.Spec.ExternalIPs, []string{s.Spec.LoadBalancerIP})
 	for _, i := range s.Status.LoadBalancer.Ingress {
 		texts = append(texts, i.IP)
@@ -73,6 +75,8 @@ type Node struct {
 	Labels map[string]string
 	// Taints as key=value.
 	Taints []string
+	// PodRanges are the addresses that Kubernetes has given the node for its Pods. Some network plugins take others.
+	PodRanges []netip.Prefix
 }
 
 // NodeOf reduces a node.
@@ -82,6 +86,11 @@ func NodeOf(n *corev1.Node) Node {
 		out.Taints = append(out.Taints, t.Key+"="+t.Value)
 	}
 	slices.Sort(out.Taints)
+	for _, text := range n.Spec.PodCIDRs {
+		if p, err := netip.ParsePrefix(text); err == nil {
+			out.PodRanges = append(out.PodRanges, canonical(p))
+		}
+	}
 	return out
 }
 

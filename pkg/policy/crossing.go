@@ -88,7 +88,7 @@ func (c *PreparedRequest) crosses(l crossing, stored bool) string {
 		return l.crossing
 	case l.tier == v1alpha1.TierShared || subject == v1alpha1.TierShared && l.tier != v1alpha1.TierProduction:
 		return ""
-	case c.throughGateway(l):
+	case c.throughGateway(l), c.opensGateway(l):
 		return ""
 	case subject != v1alpha1.TierShared && subject != l.tier:
 		return fmt.Sprintf("%q is in %s", c.subjectNamespace(), place)
@@ -124,8 +124,7 @@ func (c *PreparedRequest) throughGateway(l crossing) bool {
 		return false
 	}
 	for _, g := range l.env.Spec().Gateways {
-		h, ok := reference.NormaliseHost(g.Host, true)
-		if ok && h.Name == l.ref.Name && !schedule.Expired(g.ExpiresAt.Time, c.At()) && slices.ContainsFunc(g.From, c.subject().In) {
+		if isGateway(&g, l.ref) && !schedule.Expired(g.ExpiresAt.Time, c.At()) && slices.ContainsFunc(g.From, c.subject().In) {
 			return true
 		}
 	}

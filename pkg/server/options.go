@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -26,6 +27,12 @@ type Options struct {
 	// Registrations is the ConfigMap with the admission configuration, which Firebreak restores if somebody changes it. It is
 	// empty if nothing is to be restored. Deployment is Firebreak's own: only while it is there to stay is anything restored.
 	Registrations, Deployment string
+	// Firewall is the ClusterRole that gives the right to write network policies, and that they belong to. It is empty if none are to be
+	// written. PodCIDRs are the ranges of the cluster's Pods; if there are none, those count that nodes state.
+	Firewall string
+	PodCIDRs []string
+	// pods are PodCIDRs, as Validate has read them.
+	pods []netip.Prefix
 
 	// Fence says when the policies hold that stand in for Firebreak in the API server: off, whenAway or always.
 	Fence string
@@ -90,12 +97,14 @@ func (o *Options) Flags(f *pflag.FlagSet) {
 	f.DurationVar(&o.WebhookTimeout, "webhook-timeout", o.WebhookTimeout, "timeoutSeconds of the webhook registrations; requests are answered two seconds earlier")
 	f.BoolVar(&o.ManageCerts, "manage-certs", o.ManageCerts, "create, rotate and inject the webhook's certificate")
 	f.StringVar(&o.CertSecret, "cert-secret", o.CertSecret, "Secret in which the managed certificate is kept; it is mounted at --cert-dir")
+	f.StringVar(&o.Firewall, "firewall", o.Firewall, "ClusterRole that gives the right to write network policies, which belong to it: write those that keep the tiers apart; empty: write none")
+	f.StringSliceVar(&o.PodCIDRs, "pod-cidr", o.PodCIDRs, "ranges from which Pods have their addresses, for the network policies; default: what nodes state")
 	f.StringSliceVar(&o.DNSNames, "cert-dns-name", o.DNSNames, "DNS names of the managed certificate")
 	f.StringVar(&o.ValidatingConfig, "validating-webhook", o.ValidatingConfig, "ValidatingWebhookConfiguration that gets the CA")
 	f.StringVar(&o.MutatingConfig, "mutating-webhook", o.MutatingConfig, "MutatingWebhookConfiguration that gets the CA")
 }
 
-// Validate returns an error for a missing or wrong option, and sets the default of DNSNames.
+// Validate returns an error for a missing or wrong option, sets the default of DNSNames, and reads PodCIDRs.
 func (o *Options) Validate() error {
 	if o.ClusterName == "" {
 		return errors.New("--cluster-name is required: windows say by name which clusters they are for")
@@ -108,6 +117,13 @@ func (o *Options) Validate() error {
 	}
 	if o.MemoryLimit < 0 {
 		return errors.New("--memory-limit must not be negative")
+	}
+	for _, text := range o.PodCIDRs {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return fmt.Errorf("--pod-cidr: %q is not an address range such as 10.244.0.0/16", text)
+		}
+		o.pods = append(o.pods, p.Masked())
 	}
 	if o.ManageCerts && len(o.DNSNames) == 0 {
 		o.DNSNames = []string{fmt.Sprintf("firebreak.%s.svc", o.Namespace)}

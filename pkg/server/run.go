@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/record"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -110,8 +111,13 @@ func build(cfg *rest.Config, o Options, log logr.Logger) (*parts, error) {
 			t.NextProtos = []string{"http/1.1"} // API servers speak this to webhooks; HTTP/2 would only add its attacks
 		}},
 	})
+	policies, err := controller.FirewallCache()
+	if err != nil {
+		return nil, err
+	}
 	p.mgr, err = ctrl.NewManager(cfg, ctrl.Options{
 		Scheme: scheme, Logger: log,
+		Cache:                         cache.Options{ByObject: policies},
 		Metrics:                       metricsserver.Options{BindAddress: o.MetricsAddr},
 		HealthProbeBindAddress:        o.HealthAddr,
 		LeaderElection:                true,
@@ -153,6 +159,12 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 			client.ObjectKey{Namespace: p.opts.Namespace, Name: p.opts.Deployment}, recorder, ctrlmetrics.Registry, log.WithName("restorer")))
 	}
 	runnables = append(runnables, controller.NewFenceBuilder(p.memory, p.direct, p.mgr.GetClient(), fence.Mode(p.opts.Fence), ctrlmetrics.Registry, log.WithName("fence")))
+	var firewall *controller.FirewallState
+	reconcilers := []reconciler{controller.NewApprovalActions(p.memory, p.direct, log.WithName("approval-actions"))}
+	if p.opts.Firewall != "" {
+		f := controller.NewFirewall(p.memory, p.direct, p.opts.Firewall, p.opts.pods, recorder, ctrlmetrics.Registry, log.WithName("firewall"))
+		reconcilers, firewall = append(reconcilers, f), f.State()
+	}
 	registered := controller.NewRegistrationMonitor(p.memory, p.direct, ctrlmetrics.Registry, log.WithName("registered"))
 	runnables = append(runnables,
 		controller.NewUseMarker(p.memory, p.direct, log.WithName("marker")),
@@ -168,12 +180,7 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 			return fmt.Errorf("add %T: %w", r, err)
 		}
 	}
-	for _, r := range []interface {
-		SetupWithManager(mgr manager.Manager) error
-	}{
-		controller.NewStatuses(p.memory, p.mgr.GetClient(), waiting),
-		controller.NewApprovalActions(p.memory, p.direct, log.WithName("approval-actions")),
-	} {
+	for _, r := range append(reconcilers, controller.NewStatuses(p.memory, p.mgr.GetClient(), waiting).WithFirewall(firewall)) {
 		if err := r.SetupWithManager(p.mgr); err != nil {
 			return fmt.Errorf("set up %T: %w", r, err)
 		}
@@ -187,6 +194,11 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 		return fmt.Errorf("add the readiness probe: %w", err)
 	}
 	return nil
+}
+
+// reconciler is a controller with a work queue.
+type reconciler interface {
+	SetupWithManager(mgr manager.Manager) error
 }
 
 // drain returns a context that ends some time after the given one. Until then the server goes on answering, and closes each

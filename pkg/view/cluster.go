@@ -20,16 +20,35 @@ type tenant struct {
 }
 
 func tenantOf(p *corev1.Pod) tenant {
-	t := tenant{namespace: p.Namespace, node: p.Spec.NodeName}
+	return tenant{namespace: p.Namespace, node: p.Spec.NodeName, addresses: PodAddresses(p)}
+}
+
+// PodAddresses returns a Pod's own addresses. It returns none for a Pod with the network of its node, whose address is the node's.
+func PodAddresses(p *corev1.Pod) []netip.Addr {
 	if p.Spec.HostNetwork {
-		return t // its address is the node's
+		return nil
 	}
+	var out []netip.Addr
 	for _, ip := range p.Status.PodIPs {
 		if a, err := netip.ParseAddr(ip.IP); err == nil {
-			t.addresses = append(t.addresses, a.Unmap())
+			out = append(out, a.Unmap())
 		}
 	}
-	return t
+	return out
+}
+
+// StrayPod returns how many addresses of Pods a predicate accepts, and the Pod, by namespace/name, and address of the first.
+func (v *View) StrayPod(stray func(netip.Addr) bool) (n int, pod string, address netip.Addr) {
+	v.pods.Each(func(key string, t tenant) {
+		for _, a := range t.addresses {
+			if stray(a) {
+				if n++; pod == "" || key < pod {
+					pod, address = key, a
+				}
+			}
+		}
+	})
+	return n, pod, address
 }
 
 // tenants returns the namespaces whose Pods run on a node. It looks at every Pod, since it is called only for the few Pods

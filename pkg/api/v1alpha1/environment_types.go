@@ -260,10 +260,11 @@ type EnvironmentStatus struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=500
 	RecentReplicas []ReplicaPeak `json:"recentReplicas,omitempty"`
-	// conditions are of three types. Ready (reasons Compiled, Malformed) says whether the whole spec is in force,
-	// Conflict (reasons NoOverlap, NamespaceClaimedTwice) whether another Environment claims one of its namespaces, and
+	// conditions are of four types. Ready (reasons Compiled, Malformed) says whether the whole spec is in force,
+	// Conflict (reasons NoOverlap, NamespaceClaimedTwice) whether another Environment claims one of its namespaces,
 	// PendingApproval (reasons Applied, PendingApproval, Refused) whether a declaration in the chart's values waits for
-	// a window.
+	// a window, and Firewall (reasons Applied, Pending, Foreign, Refused, Failed, Obstructed) whether the network
+	// policies of its namespaces are in place. It has Firewall only where the chart's values have them written.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

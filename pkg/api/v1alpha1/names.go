@@ -25,6 +25,10 @@ const (
 // declaration would weaken the boundary and waits for a window.
 const ConditionPendingApproval = "PendingApproval"
 
+// ConditionFirewall is on environments of tiers that are kept apart, where the chart's values have Firebreak write network policies. It is true
+// if those of all its namespaces are in place.
+const ConditionFirewall = "Firewall"
+
 // RuleName is the name of a rule. Rule names are API: they appear in messages, metrics, reports and in
 // Environment.spec.enforcement.rules.
 // +kubebuilder:validation:MaxLength=40

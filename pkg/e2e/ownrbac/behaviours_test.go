@@ -56,6 +56,7 @@ const (
 	ranks         = "it knows which priority classes come before production's"
 	measures      = "it remembers what autoscalers of custom resources saw"
 	scales        = "it reads how many of a custom resource an autoscaler would take away"
+	walls         = "it keeps the network policies of a namespace as they are planned"
 	compares      = "it compares what a controller makes of a custom resource with the resource"
 )
 
@@ -97,6 +98,8 @@ func expected() map[string]string {
 		"list,watch secrets in firebreak-system":                                        getsReady,
 		"update secrets in firebreak-system":                                            certifies,
 		"get,list,watch serviceaccounts in kube-system":                                 getsReady,
+		"get,list,watch,create,update,delete networkpolicies everywhere":                walls,
+		"list endpointslices everywhere":                                                walls,
 	}
 }
 
@@ -123,13 +126,14 @@ func behaviours() map[string]behaviour {
 		ranks:         {does: doesRank, afresh: true},
 		measures:      {does: doesMeasure, afresh: true},
 		scales:        {does: doesScale},
+		walls:         {does: doesWall},
 	}
 }
 
 // inOrder returns the behaviours in an order in which none disturbs another: after one that removes the registrations or the
 // certificate, it takes a moment until requests are judged again.
 func inOrder() []string {
-	return []string{writesStatus, lifts, applies, tells, compares, ranks, measures, scales, records, authorises, fences, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
+	return []string{writesStatus, lifts, applies, tells, compares, ranks, measures, scales, walls, records, authorises, fences, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
 }
 
 // doesWriteStatus creates one object of each kind that has a status.
@@ -155,26 +159,6 @@ func doesWriteStatus(t *testing.T) func() bool {
 			}
 		}
 		return e.Status.ObservedGeneration > 0 && d.Status.ObservedGeneration > 0 && w.Status.ObservedGeneration > 0 && f.Status.ObservedGeneration > 0
-	}
-}
-
-func doesLift(t *testing.T) func() bool {
-	name := fresh("lifted")
-	for _, step := range []struct {
-		person string
-		args   []string
-	}{
-		{stage.SRE, []string{"freeze", "staging", "--name", name, "--reason", "test", "--two-persons"}},
-		{stage.SRE, []string{"unfreeze", name}},
-		{stage.SecondSRE, []string{"unfreeze", name}},
-	} {
-		if _, err := the.Plugin(t.Context(), the.UserConfig(step.person), step.args...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return func() bool {
-		err := people.Admin.Get(t.Context(), client.ObjectKey{Name: name}, &v1alpha1.ChangeFreeze{})
-		return apierrors.IsNotFound(err)
 	}
 }
 

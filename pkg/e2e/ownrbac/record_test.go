@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -67,4 +68,24 @@ func kubectl(t *testing.T, args ...string) string {
 		t.Fatal(err)
 	}
 	return out
+}
+
+func doesLift(t *testing.T) func() bool {
+	name := fresh("lifted")
+	for _, step := range []struct {
+		person string
+		args   []string
+	}{
+		{stage.SRE, []string{"freeze", "staging", "--name", name, "--reason", "test", "--two-persons"}},
+		{stage.SRE, []string{"unfreeze", name}},
+		{stage.SecondSRE, []string{"unfreeze", name}},
+	} {
+		if _, err := the.Plugin(t.Context(), the.UserConfig(step.person), step.args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func() bool {
+		err := people.Admin.Get(t.Context(), client.ObjectKey{Name: name}, &v1alpha1.ChangeFreeze{})
+		return apierrors.IsNotFound(err)
+	}
 }

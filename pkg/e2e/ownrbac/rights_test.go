@@ -44,7 +44,7 @@ func run(m *testing.M) int {
 	return fixture.Main(m, stage.Options{
 		APIServerArgs: []string{"--audit-policy-file=" + policy, "--audit-log-path=" + auditLog},
 		// These values switch on everything that the roles depend on.
-		Values: []string{"secrets.read=true", "fence.mode=always", "environments.declared.tier=NonProduction", "webhook.owners[0].apiGroups[0]=argoproj.io", "webhook.owners[0].resources[0]=workflows"},
+		Values: []string{"secrets.read=true", "fence.mode=always", "environments.declared.tier=NonProduction", "webhook.owners[0].apiGroups[0]=argoproj.io", "webhook.owners[0].resources[0]=workflows", "firewall.reconcile=true", "firewall.podCIDRs={100.64.0.0/10}"},
 	}, &the, func(ctx context.Context, s *stage.Stage) (err error) {
 		if people, err = fixture.Clients(s); err != nil {
 			return err
@@ -75,11 +75,14 @@ type role struct {
 
 func roles(t *testing.T) []*role {
 	t.Helper()
-	var c rbacv1.ClusterRole
-	if err := people.Admin.Get(t.Context(), client.ObjectKey{Name: "firebreak"}, &c); err != nil {
-		t.Fatal(err)
+	var out []*role
+	for _, name := range []string{"firebreak", "firebreak-firewall"} {
+		var c rbacv1.ClusterRole
+		if err := people.Admin.Get(t.Context(), client.ObjectKey{Name: name}, &c); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, &role{name: name, rules: c.Rules})
 	}
-	out := []*role{{name: "firebreak", rules: c.Rules}}
 	for _, key := range []client.ObjectKey{{Namespace: stage.Namespace, Name: "firebreak"}, {Namespace: "kube-system", Name: "firebreak-controllers"}} {
 		var r rbacv1.Role
 		if err := people.Admin.Get(t.Context(), key, &r); err != nil {
@@ -167,7 +170,7 @@ func implied() map[string]string {
 	}
 	for _, r := range []string{
 		"exemptions", "namespaces", "configmaps", "services", "persistentvolumes", "persistentvolumeclaims", "nodes", "priorityclasses", "horizontalpodautoscalers", "roles", "clusterroles", "rolebindings", "clusterrolebindings",
-		"secrets", "validatingwebhookconfigurations", "mutatingwebhookconfigurations",
+		"secrets", "validatingwebhookconfigurations", "mutatingwebhookconfigurations", "networkpolicies",
 	} {
 		out["list "+r+" everywhere"] = stream
 	}
