@@ -114,7 +114,7 @@ type live struct{}
 func (live) State(context.Context, *policy.PreparedRequest, string) (*change.State, error) {
 	return &change.State{}, nil
 }
-func (live) Again(context.Context, *change.State, string, string, []string) error {
+func (live) Again(context.Context, *change.State, time.Time, string, string, []string) error {
 	return nil
 }
 func (live) Read(context.Context, *policy.Missing, *policy.ClusterView, *policy.Facts) error {

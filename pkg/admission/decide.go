@@ -82,7 +82,7 @@ func (h *Handler) reserve(ctx context.Context, req *policy.Request, c *policy.Pr
 		return outcome{}, unavailable{err}
 	}
 	window := d.Use.Verdict.Window
-	if err := h.Live.Again(ctx, state, window.Namespace, req.Namespace, d.Use.ConfigMaps); err != nil {
+	if err := h.Live.Again(ctx, state, c.At(), window.Namespace, req.Namespace, d.Use.ConfigMaps); err != nil {
 		h.release(r)
 		return outcome{}, unavailable{err}
 	}

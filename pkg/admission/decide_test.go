@@ -365,8 +365,8 @@ type late struct {
 	then func()
 }
 
-func (l late) Again(ctx context.Context, s *change.State, windows, namespace string, configMaps []string) error {
-	err := l.Live.Again(ctx, s, windows, namespace, configMaps)
+func (l late) Again(ctx context.Context, s *change.State, at time.Time, windows, namespace string, configMaps []string) error {
+	err := l.Live.Again(ctx, s, at, windows, namespace, configMaps)
 	l.then()
 	return err
 }

@@ -36,7 +36,7 @@ type Live interface {
 	// State reads the change state that a request needs.
 	State(ctx context.Context, c *policy.PreparedRequest, namespace string) (*change.State, error)
 	// Again reads the approvals in the namespace of a window again, and the ConfigMaps in the namespace of a run.
-	Again(ctx context.Context, s *change.State, windows, namespace string, configMaps []string) error
+	Again(ctx context.Context, s *change.State, at time.Time, windows, namespace string, configMaps []string) error
 	// Read reads the missing facts of a request.
 	policy.Reader
 }

@@ -71,7 +71,7 @@ func (l live) State(context.Context, *policy.PreparedRequest, string) (*change.S
 	}
 	return nil, errDown
 }
-func (live) Again(context.Context, *change.State, string, string, []string) error {
+func (live) Again(context.Context, *change.State, time.Time, string, string, []string) error {
 	return errDown
 }
 func (live) Read(context.Context, *policy.Missing, *policy.ClusterView, *policy.Facts) error {

@@ -87,7 +87,12 @@ func (r *Reader) State(ctx context.Context, c *policy.PreparedRequest, namespace
 	if err := r.second(ctx, c, s, windows, needs, namespace); err != nil {
 		return nil, err
 	}
-	return s, r.authorise(ctx, s, windows, nil)
+	return s, r.authorise(ctx, s, stillOpen(windows, c.At()), nil)
+}
+
+// stillOpen leaves out the windows that are over, whose approvers nobody asks about.
+func stillOpen(windows []*v1alpha1.ChangeWindow, at time.Time) []*v1alpha1.ChangeWindow {
+	return slices.DeleteFunc(slices.Clone(windows), func(w *v1alpha1.ChangeWindow) bool { return change.Over(w, at) })
 }
 
 // authorise asks whether those who approved the windows may still do so, but for approvals that are known already.
@@ -237,9 +242,9 @@ func (r *Reader) exists(ctx context.Context, req *policy.Request) (bool, error) 
 }
 
 // Again implements Live.
-func (r *Reader) Again(ctx context.Context, s *change.State, windows, namespace string, configMaps []string) error {
+func (r *Reader) Again(ctx context.Context, s *change.State, at time.Time, windows, namespace string, configMaps []string) error {
 	var mu sync.Mutex
-	calls := []func() error{func() error { return r.approvalsAgain(ctx, s, windows) }}
+	calls := []func() error{func() error { return r.approvalsAgain(ctx, s, at, windows) }}
 	for _, name := range configMaps {
 		calls = append(calls, func() error {
 			data, err := r.getConfigMap(ctx, namespace, name)
@@ -254,7 +259,7 @@ func (r *Reader) Again(ctx context.Context, s *change.State, windows, namespace 
 	return together(calls)
 }
 
-func (r *Reader) approvalsAgain(ctx context.Context, s *change.State, namespace string) error {
+func (r *Reader) approvalsAgain(ctx context.Context, s *change.State, at time.Time, namespace string) error {
 	fresh, err := r.listApprovals(ctx, namespace)
 	if err != nil {
 		return err
@@ -269,7 +274,7 @@ func (r *Reader) approvalsAgain(ctx context.Context, s *change.State, namespace 
 	for i := range s.Windows {
 		windows[i] = &s.Windows[i]
 	}
-	return r.authorise(ctx, s, windows, known)
+	return r.authorise(ctx, s, stillOpen(windows, at), known)
 }
 
 // together runs calls in parallel and returns the first error.

@@ -198,7 +198,7 @@ func TestApprovalsReadAgain(t *testing.T) {
 	old, other := *approval(w), *approval(w)
 	old.Name, other.Name, other.Namespace = "withdrawn", "elsewhere", "edge"
 	s := &change.State{Approvals: []v1alpha1.ChangeApproval{old, other}}
-	if err := x.Live.Again(t.Context(), s, "payments", "payments", nil); err != nil {
+	if err := x.Live.Again(t.Context(), s, night(), "payments", "payments", nil); err != nil {
 		t.Fatal(err)
 	}
 	var names []string
@@ -209,7 +209,7 @@ func TestApprovalsReadAgain(t *testing.T) {
 		t.Errorf("the approvals differ: %s", diff)
 	}
 	x.api.meanwhile = func(string) error { return errDown }
-	if err := x.Live.Again(t.Context(), s, "payments", "payments", nil); !errors.Is(err, errDown) || len(s.Approvals) != 2 {
+	if err := x.Live.Again(t.Context(), s, night(), "payments", "payments", nil); !errors.Is(err, errDown) || len(s.Approvals) != 2 {
 		t.Errorf("%v, %d approvals", err, len(s.Approvals))
 	}
 	if diff := cmp.Diff([]string{readWords, readWords}, x.api.sorted()); diff != "" {

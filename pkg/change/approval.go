@@ -48,7 +48,7 @@ func CountApprovals(w *v1alpha1.ChangeWindow, s *State, c estate.Controls, execu
 	out := Approvals{Required: RequiredApprovals(w, c), Afterwards: w.Spec.Type == v1alpha1.WindowEmergency}
 	count := counting{window: w, state: s, controls: c, executor: executor, unfit: unfit, at: at, digest: WindowDigest(&w.Spec)}
 	for _, a := range ApprovalsOf(w, s.Approvals) {
-		if a.Spec.Decision == v1alpha1.DecisionReject {
+		if a.Spec.Decision == v1alpha1.DecisionReject && a.Spec.OnBehalfOf == nil { // nobody rejects in another's stead
 			out.reject(a)
 			continue
 		}

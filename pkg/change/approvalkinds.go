@@ -17,7 +17,7 @@ func LiftedBy(f *v1alpha1.ChangeFreeze, s *State, unfit ApproverCheck) []string 
 		a := &s.Approvals[i]
 		about := a.Spec.Decision == v1alpha1.DecisionLift && a.Spec.Freeze != nil && a.Spec.Freeze.Name == f.Name && a.Spec.Freeze.UID == string(f.UID)
 		who := a.Spec.Approver
-		if !about || who == nil || who.Username == "" || a.DeletionTimestamp != nil || s.Unauthorised[a.UID] != "" {
+		if !about || who == nil || who.Username == "" || a.DeletionTimestamp != nil || a.Spec.OnBehalfOf != nil || s.Unauthorised[a.UID] != "" {
 			continue
 		}
 		twice := slices.ContainsFunc(by, func(s *v1alpha1.Stamp) bool { return SamePerson(s, who) })
@@ -39,7 +39,7 @@ func ReleasedBy(x *v1alpha1.ChangeExecution, environments []string, s *State, un
 		a := &s.Approvals[i]
 		about := a.Spec.Decision == v1alpha1.DecisionRelease && a.Spec.Execution != nil && a.Spec.Execution.Name == x.Name && a.Spec.Execution.UID == string(x.UID)
 		who := a.Spec.Approver
-		if !about || who == nil || who.Username == "" || a.DeletionTimestamp != nil || s.Unauthorised[a.UID] != "" || SamePerson(who, &x.Spec.Requester) || SamePerson(who, x.Spec.Window.RequestedBy) {
+		if !about || who == nil || who.Username == "" || a.DeletionTimestamp != nil || a.Spec.OnBehalfOf != nil || s.Unauthorised[a.UID] != "" || SamePerson(who, &x.Spec.Requester) || SamePerson(who, x.Spec.Window.RequestedBy) {
 			continue
 		}
 		if slices.ContainsFunc(environments, func(e string) bool { return unfit(e, who) == "" }) {

@@ -3,9 +3,13 @@ package change
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
+
+// MaxDelegation is how long a delegation may last: whoever is away for longer gives the right to somebody by RBAC.
+const MaxDelegation = 31 * 24 * time.Hour
 
 // Holder returns the person whose right to approve a word rests on: who gave it, or who delegated that to them; nil: nobody's.
 func Holder(a *v1alpha1.ChangeApproval, all []v1alpha1.ChangeDelegation) *v1alpha1.Stamp {
@@ -31,6 +35,8 @@ func Delegated(a *v1alpha1.ChangeApproval, all []v1alpha1.ChangeDelegation) (*v1
 		return nil, fmt.Sprintf("delegation %q is not there: it was withdrawn, or made again", of.Name)
 	}
 	switch d := &all[i]; {
+	case d.Spec.Until.Sub(d.CreationTimestamp.Time) > MaxDelegation+time.Minute: // it was made while nothing judged it
+		return nil, fmt.Sprintf("delegation %q lasts longer than %d days", d.Name, int(MaxDelegation.Hours()/24))
 	case d.Spec.To != by.Username:
 		return nil, fmt.Sprintf("delegation %q is to %s, not to %s", d.Name, d.Spec.To, by.Username)
 	case !a.CreationTimestamp.Before(&d.Spec.Until):

@@ -118,3 +118,33 @@ func TestAnApprovalWithoutARight(t *testing.T) {
 		t.Errorf("%+v, want no approval of somebody who has lost the right", got)
 	}
 }
+
+// Nobody rejects, lifts or releases in another's stead, whatever let such a word be stored.
+func TestNothingElseIsDoneInTheSteadOfAnother(t *testing.T) {
+	w := window()
+	no := rejection(w, carol(), "")
+	stead(&no)
+	s := &change.State{Approvals: words{no, approval(w, alice())}, Delegations: []v1alpha1.ChangeDelegation{delegation(alice(), "oidc:dba-carol", at("18:00:00"))}}
+	if got := change.CountApprovals(w, s, estate.ControlsOf(nil), nil, unfit, at("02:30:00")); got.RejectedBy != "" || !got.Enough() {
+		t.Errorf("%+v, want no veto in another's stead", got)
+	}
+	f := &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: "stop", UID: "stop-1"}, Spec: v1alpha1.ChangeFreezeSpec{LiftedBy: v1alpha1.LiftedByTwoPersons, Environments: []string{"production"}}}
+	lifts := func(by *v1alpha1.Stamp, edit func(*v1alpha1.ChangeApproval)) v1alpha1.ChangeApproval {
+		a := v1alpha1.ChangeApproval{ObjectMeta: metav1.ObjectMeta{Name: by.UID}, Spec: v1alpha1.ChangeApprovalSpec{Decision: v1alpha1.DecisionLift, Freeze: &v1alpha1.LocalReference{Name: "stop", UID: "stop-1"}, Approver: by}}
+		if edit != nil {
+			edit(&a)
+		}
+		return a
+	}
+	if by := change.LiftedBy(f, &change.State{Approvals: words{lifts(alice(), nil), lifts(carol(), stead)}}, unfit); by != nil {
+		t.Errorf("lifted by %v", by)
+	}
+	if by := change.LiftedBy(f, &change.State{Approvals: words{lifts(alice(), nil), lifts(carol(), nil)}}, unfit); len(by) != 2 {
+		t.Errorf("lifted by %v, want both", by)
+	}
+	long := delegation(alice(), "oidc:dba-carol", at("18:00:00").AddDate(0, 2, 0))
+	a := edited(approval(w, carol()), stead)
+	if _, why := change.Delegated(&a, []v1alpha1.ChangeDelegation{long}); why != `delegation "away" lasts longer than 31 days` {
+		t.Error(why)
+	}
+}

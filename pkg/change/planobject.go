@@ -106,11 +106,11 @@ func (b *builder) definition(object map[string]any) {
 	for key, value := range spec {
 		list, ok := value.([]any)
 		if key != "versions" || !ok {
-			b.object("spec."+key, key, pruned(withDefaults(key, kind, value)))
+			b.object("spec."+key, key, withDefaults(key, kind, value)) // an empty subresource says something
 			continue
 		}
 		for i, version := range list {
-			b.object(fmt.Sprintf("spec.versions[%d]", i), "versions", pruned(version))
+			b.object(fmt.Sprintf("spec.versions[%d]", i), "versions", version)
 		}
 	}
 	if _, said := spec["conversion"]; !said {

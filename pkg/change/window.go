@@ -353,6 +353,13 @@ func Recurs(w *v1alpha1.ChangeWindow, q *Query) bool {
 	return !v.over && v.malformed == "" && scope(v, q, nil) == "" && environment(v, q, nil) == "" && cluster(v, q, nil) == "" && alive(v, q, nil) == ""
 }
 
+// Over reports whether a window permits nothing any more at an instant, its way back included.
+func Over(w *v1alpha1.ChangeWindow, at time.Time) bool {
+	v := &Verdict{Window: w}
+	v.occur(at, &State{})
+	return v.over && !at.Before(v.Closes.Add(duration(w.Spec.RollbackWithin)))
+}
+
 // Candidates returns the windows that have the object of at least one query in their scope.
 func Candidates(queries []*Query, s *State) []*v1alpha1.ChangeWindow {
 	var out []*v1alpha1.ChangeWindow

@@ -110,9 +110,12 @@ func (e *env) wordOn(ctx context.Context, c client.Client, ns, name string, deci
 			return err
 		}
 	}
-	behalf, err := e.inStead(ctx, c, &w)
-	if err != nil {
-		return err
+	var behalf *v1alpha1.LocalReference
+	if decision == v1alpha1.DecisionApprove {
+		var err error
+		if behalf, err = e.inStead(ctx, c, &w); err != nil {
+			return err
+		}
 	}
 	a := &v1alpha1.ChangeApproval{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: name + "-", Namespace: ns},

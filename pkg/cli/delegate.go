@@ -25,7 +25,7 @@ func (e *env) delegate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "delegate --to USER --for 168h",
 		Short: "Let another person approve change windows in your stead for a time",
-		Long: `Lets another person approve and reject windows of a namespace in your stead, for 31 days at most. You must hold the right to approve, and
+		Long: `Lets another person approve windows of a namespace in your stead, for 31 days at most. You must hold the right to approve, and
 they need none of their own. They approve as ever, and the record names both of you. They cannot approve what either of you requested,
 and both of you together are one approver. To end it early, delete it as this command prints.`,
 		Example: `  kubectl firebreak delegate --to bob@example.com --for 168h -n payments --comment "I am away until the 12th"`,

@@ -2,6 +2,8 @@ package controller
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,10 +14,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -41,6 +45,8 @@ type FenceBuilder struct {
 	applied map[string]string
 	gone    map[string]bool
 	checked time.Time
+	// owner is what all of it belongs to.
+	owner metav1.OwnerReference
 	// aliveUntil is what the ConfigMaps say.
 	aliveUntil time.Time
 }
@@ -100,6 +106,11 @@ func (b *FenceBuilder) once(ctx context.Context) error {
 	if b.aliveUntil.Sub(now) < aliveFor-renewEvery {
 		b.aliveUntil = now.Add(aliveFor).Truncate(time.Second)
 	}
+	if b.owner.UID == "" || now.Sub(b.checked) >= recheck {
+		if err := b.owned(ctx); err != nil {
+			return err
+		}
+	}
 	in, err := b.input(ctx)
 	if err != nil {
 		return err
@@ -116,10 +127,9 @@ func (b *FenceBuilder) once(ctx context.Context) error {
 // write writes policies and ConfigMaps, then the bindings that put them in force, and takes away what is too much. ConfigMaps of higher numbers come
 // first: where names move among more of them, they leave the lower ones last.
 func (b *FenceBuilder) write(ctx context.Context, policies []*unstructured.Unstructured, configMaps map[string]*corev1.ConfigMap, namespace string) error {
+	var errs []error
 	for _, p := range policies {
-		if err := b.apply(ctx, p); err != nil {
-			return err
-		}
+		errs = append(errs, b.apply(ctx, p)) // what the ConfigMaps say, such as until when Firebreak is there, is written all the same
 	}
 	names := slices.Sorted(maps.Keys(configMaps))
 	slices.Reverse(names)
@@ -129,13 +139,14 @@ func (b *FenceBuilder) write(ctx context.Context, policies []*unstructured.Unstr
 			return fmt.Errorf("encode the fence: %w", err)
 		}
 		unstructured.RemoveNestedField(object, "metadata", "creationTimestamp")
-		bound := fence.Bindings(namespace, []string{name})[0]
-		if err := b.apply(ctx, &unstructured.Unstructured{Object: object}); err != nil {
-			return err
+		err = b.apply(ctx, &unstructured.Unstructured{Object: object})
+		if err == nil {
+			err = b.apply(ctx, fence.Bindings(namespace, []string{name})[0])
 		}
-		if err := b.apply(ctx, bound); err != nil {
-			return err
-		}
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
 	}
 	return b.remove(ctx, names)
 }
@@ -164,14 +175,40 @@ func opensSoon(w *v1alpha1.ChangeWindow, e *estate.Estate) bool {
 		(len(w.Spec.Scope.Clusters) == 0 || slices.Contains(w.Spec.Scope.Clusters, e.Cluster))
 }
 
-// apply writes an object, unless it was written like this of late.
+// owned has an object go with the ClusterRole that gives the right to write it: whoever uninstalls Firebreak is rid of its fence.
+func (b *FenceBuilder) owned(ctx context.Context) error {
+	var role rbacv1.ClusterRole
+	if err := b.client.Get(ctx, client.ObjectKey{Name: fenceRole}, &role); err != nil {
+		return fmt.Errorf("look at the ClusterRole that the fence belongs to: %w", err)
+	}
+	b.owner = metav1.OwnerReference{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole", Name: role.Name, UID: role.UID}
+	return nil
+}
+
+// fenceRole is the ClusterRole that the chart makes for Firebreak.
+const fenceRole = "firebreak"
+
+// apply writes an object, unless it was written like this of late. What somebody has added to a policy or binding, such as a condition under which it
+// does not hold, is taken out again.
 func (b *FenceBuilder) apply(ctx context.Context, o *unstructured.Unstructured) error {
+	o.SetOwnerReferences([]metav1.OwnerReference{b.owner})
 	key, raw := o.GetKind()+"/"+o.GetName(), change.SpecDigest(o.Object)
 	if b.applied[key] == raw {
 		return nil
 	}
-	if err := b.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(o.DeepCopy()), client.FieldOwner(fenceOwner), client.ForceOwnership); err != nil {
+	stored := o.DeepCopy()
+	if err := b.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(stored), client.FieldOwner(fenceOwner), client.ForceOwnership); err != nil {
 		return fmt.Errorf("write %s %q of the fence: %w", o.GetKind(), o.GetName(), err)
+	}
+	if fence.Altered(o, stored) {
+		b.log.Info("somebody has changed the fence; it is put back", "kind", o.GetKind(), "name", o.GetName())
+		spec, err := json.Marshal([]map[string]any{{"op": "replace", "path": "/spec", "value": o.Object["spec"]}})
+		if err != nil {
+			return fmt.Errorf("encode the fence: %w", err)
+		}
+		if err := b.client.Patch(ctx, stored, client.RawPatch(types.JSONPatchType, spec)); err != nil {
+			return fmt.Errorf("put %s %q of the fence back: %w", o.GetKind(), o.GetName(), err)
+		}
 	}
 	b.applied[key] = raw
 	delete(b.gone, fmt.Sprintf("%s/%s", o.GetKind(), o.GetName()))

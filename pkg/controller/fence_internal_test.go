@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +9,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
@@ -16,6 +19,11 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/fence"
 )
 
+// role is the ClusterRole that the fence belongs to.
+func role() *rbacv1.ClusterRole {
+	return &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "firebreak", UID: "role-1"}}
+}
+
 func builder(s *stage, mode fence.Mode) *FenceBuilder {
 	return NewFenceBuilder(s.memory, s.client, s.client, mode, prometheus.NewRegistry(), s.log())
 }
@@ -23,7 +31,7 @@ func builder(s *stage, mode fence.Mode) *FenceBuilder {
 // A ConfigMap is written before its binding, and what is too much is taken away, bindings first. Nothing is written again until something changes,
 // or it is time to look whether somebody has changed it.
 func TestTheFenceIsBuiltInOrder(t *testing.T) {
-	s := newStage(t, production)
+	s := newStage(t, production, role())
 	b := builder(s, fence.WhenAway)
 	if err := b.once(t.Context()); err != nil {
 		t.Fatal(err)
@@ -56,7 +64,7 @@ func TestTheFenceIsBuiltInOrder(t *testing.T) {
 
 // Where the fence is off, what is left of it is taken away: bindings before what they name.
 func TestTheFenceIsTakenAway(t *testing.T) {
-	s := newStage(t, production)
+	s := newStage(t, production, role())
 	if err := builder(s, fence.Always).once(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +115,7 @@ func TestTheFenceKnowsApprovedWindows(t *testing.T) {
 			w.Status.Digest = change.WindowDigest(&w.Spec)
 		}, false},
 	} {
-		s := newStage(t, production, job("w", tc.edit))
+		s := newStage(t, production, role(), job("w", tc.edit))
 		if err := builder(s, fence.Always).once(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -118,5 +126,22 @@ func TestTheFenceKnowsApprovedWindows(t *testing.T) {
 		if got := cm.Data["open.payments"] != ""; got != tc.want {
 			t.Errorf("%s: %t %v", name, got, cm.Data)
 		}
+	}
+}
+
+// A policy that cannot be written keeps no ConfigMap from saying that Firebreak is there. Without what it belongs to, nothing is built.
+func TestTheFenceGoesOnWithoutAPolicy(t *testing.T) {
+	s := newStage(t, production, role())
+	s.broken["apply ValidatingAdmissionPolicy firebreak-fence-members as firebreak-fence"] = errBroken
+	if err := builder(s, fence.WhenAway).once(t.Context()); !errors.Is(err, errBroken) {
+		t.Errorf("%v, want the error", err)
+	}
+	var cm corev1.ConfigMap
+	if err := s.client.Get(t.Context(), client.ObjectKey{Namespace: own, Name: fence.Members}, &cm); err != nil || cm.Data["alive-until"] == "" || cm.OwnerReferences[0].Name != "firebreak" {
+		t.Errorf("%v %+v", err, cm)
+	}
+	s = newStage(t, production)
+	if err := builder(s, fence.WhenAway).once(t.Context()); err == nil || len(s.calls) > 0 {
+		t.Errorf("%v %v, want nothing built that nobody takes away", err, s.calls)
 	}
 }

@@ -107,15 +107,23 @@ func (s *Statuses) window(ctx context.Context, key client.ObjectKey) (time.Durat
 		state.Unauthorised, unknown = view.Unauthorised(ctx, s.client, change.ApprovalsOf(&w, state.Approvals), state.Delegations)
 	}
 	next := s.summarise(e, &w, state)
-	return next, errors.Join(s.write(ctx, before, &w), s.approvals(ctx, &w, state, e), unknown)
+	errs := []error{s.write(ctx, before, &w), unknown}
+	if unknown == nil {
+		errs = append(errs, s.approvals(ctx, &w, state, e, approved(probe)))
+	}
+	return next, errors.Join(errs...)
 }
 
-// approvals writes into each approval of a window whether it counts.
-func (s *Statuses) approvals(ctx context.Context, w *v1alpha1.ChangeWindow, state *change.State, e *estate.Estate) error {
+// approvals writes into each approval of a window whether it counts. Of a window that is over, whose approvers nobody asks about, what was written
+// last stays.
+func (s *Statuses) approvals(ctx context.Context, w *v1alpha1.ChangeWindow, state *change.State, e *estate.Estate, asked bool) error {
 	counted := change.CountApprovals(w, state, controlsOf(w, e), nil, policy.ApproverCheck(e), s.memory.clock())
 	var errs []error
 	for _, shared := range change.ApprovalsOf(w, state.Approvals) {
 		a := shared.DeepCopy()
+		if !asked && len(a.Status.Conditions) > 0 && change.Over(w, s.memory.clock()) {
+			continue
+		}
 		why, ignored := counted.NotCounted[a.Name]
 		switch {
 		case a.Spec.Decision == v1alpha1.DecisionReject:

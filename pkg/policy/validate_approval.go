@@ -19,8 +19,8 @@ func (c *PreparedRequest) validateApproval(a *v1alpha1.ChangeApproval, s *change
 	if !c.requester.Person {
 		return field.ErrorList{field.Forbidden(by, fmt.Sprintf("%s is not a person, and windows are approved by persons; let one approve it", c.requester))}
 	}
-	if a.Spec.OnBehalfOf != nil && a.Spec.Window == nil {
-		return field.ErrorList{field.Forbidden(spec.Child("onBehalfOf"), "only windows are approved or rejected in somebody's stead")}
+	if a.Spec.OnBehalfOf != nil && (a.Spec.Window == nil || a.Spec.Decision != v1alpha1.DecisionApprove) {
+		return field.ErrorList{field.Forbidden(spec.Child("onBehalfOf"), "only windows are approved in somebody's stead, and nothing else is done")}
 	}
 	if a.Spec.Window == nil {
 		return nil // an approval of a freeze or an execution is judged when it is heeded
@@ -52,14 +52,11 @@ func (c *PreparedRequest) validateDelegation(d *v1alpha1.ChangeDelegationSpec) f
 		return field.ErrorList{field.Invalid(path.Child("to"), d.To, "is not a person, and windows are approved by persons")}
 	case ahead <= 0:
 		return field.ErrorList{field.Invalid(path.Child("until"), change.Instant(d.Until.Time), "must be in the future")}
-	case ahead.Hours() > maxDelegation:
-		return field.ErrorList{field.Invalid(path.Child("until"), change.Instant(d.Until.Time), fmt.Sprintf("must be at most %d days ahead", maxDelegation/24))}
+	case ahead > change.MaxDelegation:
+		return field.ErrorList{field.Invalid(path.Child("until"), change.Instant(d.Until.Time), fmt.Sprintf("must be at most %d days ahead", int(change.MaxDelegation.Hours()/24)))}
 	}
 	return nil
 }
-
-// maxDelegation is how many hours a delegation may last: whoever is away for longer gives the right to somebody by RBAC.
-const maxDelegation = 31 * 24
 
 // holder returns the person on whose right an approval rests, and the error if that is not the requester and nobody has delegated it to them.
 func (c *PreparedRequest) holder(a *v1alpha1.ChangeApproval, w *v1alpha1.ChangeWindow, s *change.State) (*v1alpha1.Stamp, *field.Error) {

@@ -252,6 +252,10 @@ func TestApprovalsThatAreRefused(t *testing.T) {
 			reason: "a name alone delegates nothing", header: of("alice", "unapproved"), object: approve, edit: replacing("decision: Approve", "decision: Approve, onBehalfOf: {name: away, uid: away-1}"),
 			want: `spec.onBehalfOf: Invalid value: "away": delegation "away" is not there: it was withdrawn, or made again`,
 		},
+		"a rejection in somebody's stead": {
+			reason: "a veto needs a right of one's own", header: of("alice", "unapproved"), object: approve, edit: replacing("decision: Approve", "decision: Reject, onBehalfOf: {name: away, uid: away-1}"),
+			want: `spec.onBehalfOf: Forbidden: only windows are approved in somebody's stead, and nothing else is done`,
+		},
 		"a rejection is deleted": {
 			reason: "one Reject blocks for good", header: gone("bob"), object: approve, edit: reject,
 			want: `spec.decision: Forbidden: a rejection cannot be taken back while change window "reindex" exists; delete the window and request another`,

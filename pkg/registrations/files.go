@@ -153,7 +153,7 @@ func (o *Options) guard(files map[string][]byte) error {
 	}
 	var text bytes.Buffer
 	err = t.Execute(&text, map[string]string{
-		"File": path.Join(o.Folder, GuardFile), "Namespace": o.Namespace, "CAWriters": strings.ReplaceAll(string(list), `"`, "'"),
+		"File": path.Join(o.Folder, GuardFile), "Namespace": o.Namespace, "User": writers[0], "CAWriters": strings.ReplaceAll(string(list), `"`, "'"),
 	})
 	if err != nil {
 		return fmt.Errorf("write the guard: %w", err)

@@ -20,9 +20,13 @@ type Creator interface {
 	Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error
 }
 
-// maxApprovers is for how many persons one request asks whether they may still approve. An approval of one more does not count: an environment
-// requires far fewer.
-const maxApprovers = 32
+const (
+	// maxApprovers is for how many persons of one window one request asks whether they may still approve. An approval of one more does not count: an
+	// environment requires far fewer.
+	maxApprovers = 32
+	// maxQuestions is how many questions one request asks in all, and maxAtOnce how many of them at the same time.
+	maxQuestions, maxAtOnce = 256, 16
+)
 
 // right is a person's right to approve: one window, or freezes and executions where the name is empty.
 type right struct{ user, uid, groups, namespace, window string }
@@ -33,15 +37,21 @@ func Unauthorised(ctx context.Context, c Creator, asked []*v1alpha1.ChangeApprov
 	out := map[types.UID]string{}
 	rights := map[right][]*v1alpha1.ChangeApproval{}
 	holders := map[right]*v1alpha1.Stamp{}
+	persons := map[right]int{}
 	for _, a := range asked {
 		by := change.Holder(a, delegations)
 		if by == nil || by.Username == "" {
-			continue // it does not count anyway
+			out[a.UID] = fmt.Sprintf("approval %q rests on nobody's right", a.Name)
+			continue
 		}
 		r := rightOf(a, by)
-		if _, known := rights[r]; !known && len(rights) == maxApprovers {
-			out[a.UID] = fmt.Sprintf("%s is one of more than %d approvers, of whom only the first are looked at", by.Username, maxApprovers)
-			continue
+		if _, known := rights[r]; !known {
+			window := right{namespace: r.namespace, window: r.window}
+			if persons[window] == maxApprovers || len(rights) == maxQuestions {
+				out[a.UID] = fmt.Sprintf("%s is one of more than %d approvers, of whom only the first are looked at", by.Username, maxApprovers)
+				continue
+			}
+			persons[window]++
 		}
 		rights[r] = append(rights[r], a)
 		holders[r] = by
@@ -49,8 +59,11 @@ func Unauthorised(ctx context.Context, c Creator, asked []*v1alpha1.ChangeApprov
 	var mu sync.Mutex
 	var first error
 	var done sync.WaitGroup
+	turns := make(chan struct{}, maxAtOnce)
 	for r, approvals := range rights {
 		done.Go(func() {
+			turns <- struct{}{}
+			defer func() { <-turns }()
 			allowed, err := mayApprove(ctx, c, r, holders[r])
 			mu.Lock()
 			defer mu.Unlock()

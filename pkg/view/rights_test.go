@@ -73,8 +73,10 @@ func TestUnauthorisedIsNeverGuessed(t *testing.T) {
 		many = append(many, word(fmt.Sprint(i), fmt.Sprintf("user-%d", i)))
 		r.may[fmt.Sprintf("user-%d", i)] = true
 	}
-	got, err := view.Unauthorised(t.Context(), r, many, nil)
-	if err != nil || len(r.asked) != 32 || len(got) != 68 {
+	old := word("old", "user-1")
+	old.Spec.Window = &v1alpha1.LocalReference{Name: "another", UID: "w-0"} // each window has its own limit
+	got, err := view.Unauthorised(t.Context(), r, append(many, old), nil)
+	if err != nil || len(r.asked) != 33 || len(got) != 68 {
 		t.Errorf("%d asked, %d do not count, %v", len(r.asked), len(got), err)
 	}
 	if why := got["99"]; why != "user-99 is one of more than 32 approvers, of whom only the first are looked at" {
@@ -85,10 +87,11 @@ func TestUnauthorisedIsNeverGuessed(t *testing.T) {
 // The right to approve is that of the person in whose stead somebody approves.
 func TestTheRightIsTheDelegators(t *testing.T) {
 	d := v1alpha1.ChangeDelegation{
-		ObjectMeta: metav1.ObjectMeta{Name: "d", UID: "d", Namespace: "payments"},
-		Spec:       v1alpha1.ChangeDelegationSpec{To: "bob", Until: metav1.Unix(4e9, 0), Delegator: &v1alpha1.Stamp{Username: "alice", UID: "alice-1"}},
+		ObjectMeta: metav1.ObjectMeta{Name: "d", UID: "d", Namespace: "payments", CreationTimestamp: metav1.Unix(1e9, 0)},
+		Spec:       v1alpha1.ChangeDelegationSpec{To: "bob", Until: metav1.Unix(1e9+3600, 0), Delegator: &v1alpha1.Stamp{Username: "alice", UID: "alice-1"}},
 	}
 	a := word("a", "bob")
+	a.CreationTimestamp = metav1.Unix(1e9+60, 0)
 	a.Spec.OnBehalfOf = &v1alpha1.LocalReference{Name: "d", UID: "d"}
 	for _, may := range []bool{true, false} {
 		got, err := view.Unauthorised(t.Context(), &reviewer{may: map[string]bool{"alice": may}}, []*v1alpha1.ChangeApproval{a}, []v1alpha1.ChangeDelegation{d})

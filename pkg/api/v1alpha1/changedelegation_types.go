@@ -4,7 +4,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// ChangeDelegation lets a person approve change windows of its namespace in the stead of another, for a time. It is immutable.
+// ChangeDelegation lets a person approve change windows of its namespace in the stead of another, for a time. It lets them reject nothing. It is immutable.
 // Deleting it ends it, and what was approved by it counts no more.
 //
 // +kubebuilder:object:root=true

@@ -45,7 +45,7 @@ func TestPoliciesAreInForce(t *testing.T) {
 		})
 	}
 	want := []string{
-		"firebreak-approval-owners", "firebreak-approver", "firebreak-declared-estate", "firebreak-delegation", "firebreak-emergency", "firebreak-executions", "firebreak-fence", "firebreak-own-account", "firebreak-owners",
+		"firebreak-approval-owners", "firebreak-approver", "firebreak-declared-estate", "firebreak-delegation", "firebreak-delegation-end", "firebreak-emergency", "firebreak-executions", "firebreak-fence", "firebreak-own-account", "firebreak-owners",
 		"firebreak-registrations", "firebreak-requested-by", "firebreak-status", "firebreak-window-place",
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
