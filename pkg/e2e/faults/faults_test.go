@@ -17,7 +17,7 @@ import (
 
 // faults returns all faults, in the order in which they are made: those from which a cluster may not recover come last.
 func faults() []fault {
-	return slices.Concat(replicaFaults())
+	return slices.Concat(replicaFaults(), backendFaults(), storageFaults())
 }
 
 func TestFaults(t *testing.T) {
@@ -43,6 +43,8 @@ func TestFaults(t *testing.T) {
 	t.Logf("%s after the control plane was up:\n%s", time.Since(begin).Round(time.Second), text)
 	if full() {
 		settled(t, w)
+	}
+	if len(results) == len(faults()) {
 		keep(t, text, time.Since(begin))
 	}
 }

@@ -20,7 +20,8 @@ type result struct {
 // assert says what must hold whatever breaks.
 func (r *result) assert(t *testing.T) {
 	t.Helper()
-	for _, gist := range sorted(r.failures) {
+	gists := sorted(r.failures)
+	for _, gist := range gists[:min(len(gists), 5)] {
 		t.Logf("%d failed: %s", r.failures[gist], gist)
 	}
 	if n := r.wronglyAdmitted(); n > 0 {
