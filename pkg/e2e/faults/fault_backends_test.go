@@ -119,7 +119,7 @@ func garbage(beside bool) func(*scene) error {
 			return fmt.Errorf("listen for the webhook: %w", err)
 		}
 		var n atomic.Int64
-		server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			answers := nonsense()
 			answers[int(n.Add(1))%len(answers)](w)
 		})}

@@ -38,7 +38,7 @@ type expectation int
 const (
 	// mayFail: some requests may get no decision.
 	mayFail expectation = iota
-	// fails: some must, else the fault was not made.
+	// fails: some must, or be asked to try again, or be admitted unjudged; else the fault was not made.
 	fails
 	// seamless: nobody notices anything.
 	seamless
@@ -50,6 +50,8 @@ type scene struct {
 	t    *testing.T
 	sent *traffic
 	undo []func() error
+	// injected is the certificate that must be replaced.
+	injected []byte
 }
 
 // later has heal do something; the last comes first.
@@ -79,6 +81,7 @@ func (f *fault) row(t *testing.T, w *world, tag string) *result {
 		t.Fatal(err)
 	}
 	rightNow(t, w, "before the fault")
+	postponed := w.postponed.Load()
 	x := &scene{world: w, t: t, sent: w.send(t)}
 	defer x.sent.end()
 	if err := f.inject(x); err != nil {
@@ -94,7 +97,7 @@ func (f *fault) row(t *testing.T, w *world, tag string) *result {
 	rightNow(t, w, "after the fault")
 	r.recovery = time.Since(begin)
 	x.sent.end()
-	r.tally = x.sent.tally
+	r.tally, r.postponed = x.sent.tally, w.postponed.Load()-postponed
 	var err error
 	if r.account, err = w.account(t.Context(), r.of(named("a run under the window")).failed); err != nil {
 		t.Fatal(err)

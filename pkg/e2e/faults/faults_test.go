@@ -15,9 +15,10 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
 
-// faults returns all faults, in the order in which they are made: those from which a cluster may not recover come last.
+// faults returns all faults, in the order in which they are made.
 func faults() []fault {
-	return slices.Concat(replicaFaults(), backendFaults(), storageFaults())
+	return slices.Concat(replicaFaults(), backendFaults(), certificateFaults(), stepFaults(), viewFaults(), floodFaults(), memoryFaults(),
+		handFaults(), versionFaults(), storageFaults(), zeroFaults())
 }
 
 func TestFaults(t *testing.T) {

@@ -31,7 +31,9 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "-faults is short or full")
 		os.Exit(2)
 	}
-	os.Exit(fixture.Main(m, stage.Options{Replicas: replicas, Links: true}, &cluster, furnish))
+	code := fixture.Main(m, stage.Options{Replicas: replicas, Links: true, Images: map[string]string{beforeImage: beforeBinary()}}, &cluster, furnish)
+	_ = os.Remove(beforeBinary()) // there is none unless a fault has built it
+	os.Exit(code)
 }
 
 // objects exist before there is a boundary: what is changed all day, what a controller's Pods are made of, and a machine that may

@@ -13,8 +13,10 @@ type result struct {
 	fault *fault
 	*tally
 	account
-	recovery time.Duration
-	bad      bool
+	// postponed is how often a client was asked to send a request again.
+	postponed int64
+	recovery  time.Duration
+	bad       bool
 }
 
 // assert says what must hold whatever breaks.
@@ -42,7 +44,7 @@ func (r *result) assert(t *testing.T) {
 		t.Errorf("%d requests got no decision, want none", all.failed)
 	case r.fault.expect == seamless && r.unjudged() > 0:
 		t.Errorf("%d requests were admitted unjudged, want none", r.unjudged())
-	case r.fault.expect == fails && all.failed == 0 && r.unjudged() == 0:
+	case r.fault.expect == fails && all.failed == 0 && r.unjudged() == 0 && r.postponed == 0:
 		t.Error("every request was judged: the fault was not made")
 	}
 	if all.sent < max(few, r.fault.requests) {
@@ -65,8 +67,8 @@ func (r *result) wronglyDenied() int64 {
 	return r.of(func(e *errand) bool { return e.must == isAdmitted }).denied
 }
 
-const head = "| fault | sent | admitted | denied | failed | unjudged | held | wrongly admitted | wrongly denied | lost | recovered after |\n" +
-	"| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+const head = "| fault | sent | admitted | denied | failed | postponed | unjudged | held | wrongly admitted | wrongly denied | lost | recovered after |\n" +
+	"| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
 
 // table returns the results as a table of Markdown.
 func table(all []*result) string {
@@ -75,10 +77,10 @@ func table(all []*result) string {
 	for _, r := range all {
 		switch {
 		case r.fault.missing != "":
-			fmt.Fprintf(&out, "| %s | not made: %s | | | | | | | | | |\n", r.fault.name, r.fault.missing)
+			fmt.Fprintf(&out, "| %s | not made: %s | | | | | | | | | | | |\n", r.fault.name, r.fault.missing)
 			continue
 		case r.tally == nil:
-			fmt.Fprintf(&out, "| %s | **it did not come to an end** | | | | | | | | | |\n", r.fault.name)
+			fmt.Fprintf(&out, "| %s | **it did not come to an end** | | | | | | | | | | | |\n", r.fault.name)
 			continue
 		}
 		c := r.of(everything)
@@ -86,14 +88,14 @@ func table(all []*result) string {
 		if r.bad {
 			name += " **(not as expected)**"
 		}
-		fmt.Fprintf(&out, "| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %.1f s |\n", name, c.sent, c.admitted, c.denied, c.failed,
-			r.unjudged(), r.held, r.wronglyAdmitted(), r.wronglyDenied(), len(r.lost), r.recovery.Seconds())
+		fmt.Fprintf(&out, "| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %.1f s |\n", name, c.sent, c.admitted, c.denied, c.failed,
+			r.postponed, r.unjudged(), r.held, r.wronglyAdmitted(), r.wronglyDenied(), len(r.lost), r.recovery.Seconds())
 		if !r.fault.each {
 			continue
 		}
 		for _, registration := range []string{stamp, core, broad} {
 			c := r.of(through(registration))
-			fmt.Fprintf(&out, "| … through `%s` | %d | %d | %d | %d | | | | | | |\n", registration, c.sent, c.admitted, c.denied, c.failed)
+			fmt.Fprintf(&out, "| … through `%s` | %d | %d | %d | %d | | | | | | | |\n", registration, c.sent, c.admitted, c.denied, c.failed)
 		}
 	}
 	return out.String()

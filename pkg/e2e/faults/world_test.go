@@ -4,13 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"sync"
+	"sync/atomic"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -37,6 +40,9 @@ type world struct {
 	tag    string
 	window *v1alpha1.ChangeWindow
 
+	// postponed counts the answers that ask for a retry, which clients then make themselves.
+	postponed atomic.Int64
+
 	mu sync.Mutex
 	// ran and requested are the UIDs of the Jobs and windows that were admitted.
 	ran, requested map[types.UID]string
@@ -44,13 +50,16 @@ type world struct {
 
 func newWorld(ctx context.Context, s *stage.Stage) (*world, error) {
 	w := &world{Stage: s, web: &appsv1.ReplicaSet{}}
-	p, err := fixture.Clients(s)
-	if err != nil {
+	var err error
+	if w.admin, err = s.Client(s.AdminConfig()); err != nil {
 		return nil, err
 	}
-	w.admin, w.dana, w.sam, w.robin = p.Admin, p.Developer, p.SRE, p.SecondSRE
-	for name, to := range map[string]*client.Client{"builder": &w.builder, "release-bot": &w.bot, "replicaset-controller": &w.controller} {
-		if *to, err = s.Client(machines[name]); err != nil {
+	for to, cfg := range map[*client.Client]*rest.Config{
+		&w.dana: s.UserConfig(stage.Developer), &w.sam: s.UserConfig(stage.SRE), &w.robin: s.UserConfig(stage.SecondSRE),
+		&w.builder: machines["builder"], &w.bot: machines["release-bot"], &w.controller: machines["replicaset-controller"],
+	} {
+		cfg.Wrap(w.countRetries)
+		if *to, err = s.Client(cfg); err != nil {
 			return nil, err
 		}
 	}
@@ -61,6 +70,22 @@ func newWorld(ctx context.Context, s *stage.Stage) (*world, error) {
 		return nil, err
 	}
 	return w, w.sam.Create(ctx, w.own)
+}
+
+// roundTripper is a function that sends a request.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func (w *world) countRetries(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		response, err := next.RoundTrip(r)
+		if err == nil && response.Header.Get("Retry-After") != "" {
+			w.postponed.Add(1)
+		}
+		return response, err
+	})
 }
 
 // windowFor returns a window for Jobs as maintenance makes them.
