@@ -149,14 +149,7 @@ func bodies(encoding string, body func() io.Reader) func(*scene) error {
 			c := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: anyone()}}
 			x.later(func() error { c.CloseIdleConnections(); return nil })
 			x.during(4, func(ctx context.Context) {
-				request, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+net.JoinHostPort(p.IP, "9443")+"/admit?timeout=10s", body())
-				if err != nil {
-					x.t.Error(err)
-					return
-				}
-				request.Header.Set("Content-Type", "application/json")
-				request.Header.Set("Content-Encoding", encoding)
-				response, err := c.Do(request)
+				response, err := post(ctx, &c, p.IP, encoding, body())
 				answered.Add(1)
 				if err != nil {
 					return // the replica hangs up on whoever sends more than it reads
@@ -175,4 +168,17 @@ func bodies(encoding string, body func() io.Reader) func(*scene) error {
 		})
 		return nil
 	}
+}
+
+// post sends a body to a replica as if it were a review.
+func post(ctx context.Context, c *http.Client, ip, encoding string, body io.Reader) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+net.JoinHostPort(ip, "9443")+"/admit?timeout=10s", body)
+	if err != nil {
+		return nil, fmt.Errorf("post to %s: %w", ip, err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	if encoding != "" {
+		request.Header.Set("Content-Encoding", encoding)
+	}
+	return c.Do(request)
 }

@@ -1,8 +1,11 @@
 package faults
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -19,10 +22,20 @@ func memoryFaults() []fault {
 	}
 }
 
-// starve lets the kernel refuse each replica more memory than it has, as a limit would that is reached, and sends large reviews until
+// starve lets the kernel refuse each replica, begun anew, more memory than it has, as a limit would that is reached, and sends large reviews until
 // each has ended. The kubelet starts them again, with as much memory as before.
 func starve(x *scene) error {
+	// What floods have made room for needs no more from the kernel.
+	if err := killing(replicas)(x); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(x.t.Context(), time.Minute)
+	defer cancel()
+	if err := x.Pods.WaitReady(ctx, replicas); err != nil {
+		return err
+	}
 	before := map[string]int{}
+	x.later(func() error { return x.starved(before) })
 	for _, p := range x.Pods.Pods() {
 		now, err := dataOf(p.PID)
 		if err != nil {
@@ -39,8 +52,13 @@ func starve(x *scene) error {
 	review := func() io.Reader {
 		return io.MultiReader(strings.NewReader(begun), io.LimitReader(blanks{}, size), strings.NewReader(`"}}}`))
 	}
-	if err := bodies("", review)(x); err != nil {
-		return err
+	for _, p := range x.Pods.Pods() {
+		c := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: anyone()}}
+		x.during(4, func(ctx context.Context) {
+			if response, err := post(ctx, &c, p.IP, "", review()); err == nil {
+				_ = response.Body.Close() // what it says about nothing does not matter
+			}
+		})
 	}
 	await.NoError(x.t, "each replica has reached its limit", func() error {
 		for _, p := range x.Pods.Pods() {
@@ -50,6 +68,23 @@ func starve(x *scene) error {
 		}
 		return nil
 	})
+	return nil
+}
+
+// starved looks into the logs for the reason why the replicas have ended.
+func (x *scene) starved(replicas map[string]int) error {
+	for _, p := range x.Pods.Pods() {
+		if _, ok := replicas[p.Name]; !ok {
+			continue
+		}
+		text, err := os.ReadFile(p.Log)
+		if err != nil {
+			return fmt.Errorf("read the log of %s: %w", p.Name, err)
+		}
+		if !bytes.Contains(text, []byte("out of memory")) && !bytes.Contains(text, []byte("cannot allocate memory")) {
+			return fmt.Errorf("%s has ended for another reason", p.Name)
+		}
+	}
 	return nil
 }
 

@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// replicaFaults are faults of the replicas themselves.
+// replicaFaults are faults of the replicas themselves. The API server keeps its connections, so one replica of three may have none.
 func replicaFaults() []fault {
 	return []fault{
 		{name: "no replica (scaled to 0)", short: true, each: true, expect: fails, lasts: 2 * time.Second, inject: scale(0), heal: scale(replicas)},
 		{name: "one replica of three (scaled to 1)", each: true, expect: seamless, lasts: 4 * time.Second, inject: scale(1), heal: scale(replicas)},
 		{name: "two replicas of three killed", expect: mayFail, lasts: 2 * time.Second, inject: killing(2)},
 		{name: "all replicas killed", expect: fails, lasts: 2 * time.Second, inject: killing(replicas)},
-		{name: "one replica hangs", each: true, expect: fails, lasts: 15 * time.Second, inject: hang(1), heal: undone},
+		{name: "one replica hangs", each: true, expect: mayFail, lasts: 15 * time.Second, inject: hang(1), heal: undone},
 		{name: "all replicas hang", each: true, expect: fails, lasts: 15 * time.Second, inject: hang(replicas), heal: undone},
 	}
 }

@@ -128,7 +128,11 @@ func leaderKilled(x *scene) error {
 	if err != nil {
 		return err
 	}
-	return x.killAt(pods[:1], after(posts("changeexecutions")), 1)
+	// The API server may have no connection to it.
+	x.only(pods[0])
+	err = x.killAt(pods[:1], after(posts("changeexecutions")), 1)
+	x.Pods.Divert(nil)
+	return err
 }
 
 // led waits until a replica leads.

@@ -71,7 +71,7 @@ func undone(x *scene) error {
 const few = 24
 
 // longest is how long requests are waited for. While nothing answers, each takes as long as the API server waits.
-const longest = 30 * time.Second
+const longest = 20 * time.Second
 
 // row makes the fault and counts what becomes of the traffic.
 func (f *fault) row(t *testing.T, w *world, tag string) *result {

@@ -20,6 +20,8 @@ func viewFaults() []fault {
 		{name: "one replica cut off from the API server", short: true, expect: mayFail, lasts: 5 * time.Second, inject: cut(1), heal: undone},
 		{name: "all replicas cut off for 15 s", expect: fails, lasts: 15 * time.Second, inject: cut(replicas), heal: undone},
 		{name: "two replicas cut off for 15 s while the estate grows", expect: mayFail, lasts: 15 * time.Second, inject: cut(replicas - 1), heal: grown},
+		{name: "what is declared meanwhile holds at a replica that is cut off", expect: mayFail, inject: stale, heal: undone,
+			missing: "a replica that has lost the API server stays ready and goes on judging by the estate that it knew, however long that lasts: it admits what names a data store that was declared since"},
 		{name: "watches resumed after a compaction and a restart of the API server", expect: mayFail, lasts: 3 * time.Second, inject: cutFollowers, heal: compacted},
 		{name: "one replica's clock a minute ahead", expect: mayFail, lasts: 4 * time.Second, inject: shift(1, -time.Minute), heal: undone},
 		{name: "all clocks an hour ahead", expect: fails, lasts: 4 * time.Second, inject: shift(replicas, -time.Hour), heal: undone},
@@ -74,13 +76,7 @@ func compacted(x *scene) error {
 }
 
 func (x *scene) grow(between func() error) error {
-	host := x.tag + ".prod.db.example.com"
-	store := &v1alpha1.DataStore{
-		ObjectMeta: metav1.ObjectMeta{Name: x.tag},
-		Spec:       v1alpha1.DataStoreSpec{Environment: "production", Hosts: []string{host}},
-	}
-	// The replicas that are cut off refuse it, since they cannot record it.
-	await.NoError(x.t, "a data store is declared", func() error { return x.sam.Create(x.t.Context(), store.DeepCopy()) })
+	host := x.declare()
 	if between != nil {
 		if err := between(); err != nil {
 			return err
@@ -93,12 +89,49 @@ func (x *scene) grow(between func() error) error {
 	return nil
 }
 
+// declare declares a data store of production and returns its host. Replicas that are cut off refuse it, since they cannot record it.
+func (x *scene) declare() string {
+	host := x.tag + ".prod.db.example.com"
+	store := &v1alpha1.DataStore{
+		ObjectMeta: metav1.ObjectMeta{Name: x.tag},
+		Spec:       v1alpha1.DataStoreSpec{Environment: "production", Hosts: []string{host}},
+	}
+	await.NoError(x.t, "a data store is declared", func() error { return x.sam.Create(x.t.Context(), store.DeepCopy()) })
+	return host
+}
+
+// stale sends what names a data store that was declared meanwhile to a replica that is cut off. It is to be refused in the end: by
+// that replica, or because it takes no requests any more.
+func stale(x *scene) error {
+	if err := cutFollowers(x); err != nil {
+		return err
+	}
+	host := x.declare()
+	pods, err := x.pods()
+	if err != nil {
+		return err
+	}
+	x.only(pods[1])
+	await.NoError(x.t, "what was declared meanwhile is not admitted", func() error {
+		if err := x.name(host); verdictOf(err) == isAdmitted {
+			return errWrong
+		}
+		return nil
+	})
+	return nil
+}
+
+// name sends, as a developer, what names a host.
+func (x *scene) name(host string) error {
+	return x.dana.Create(x.t.Context(), &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "grown-", Namespace: "dev"}, Data: map[string]string{"url": "postgres://" + host + "/x"},
+	}, client.DryRunAll)
+}
+
 // enforced sends more requests than there are replicas, and wants each denied.
 func (x *scene) enforced(host string) error {
 	for range 4 * replicas {
-		err := x.dana.Create(x.t.Context(), &corev1.ConfigMap{
-			ObjectMeta: metav1.ObjectMeta{GenerateName: "grown-", Namespace: "dev"}, Data: map[string]string{"url": "postgres://" + host + "/x"},
-		}, client.DryRunAll)
+		err := x.name(host)
 		if verdictOf(err) != isDenied {
 			return errors.Join(errWrong, err)
 		}

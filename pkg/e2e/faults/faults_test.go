@@ -17,7 +17,7 @@ import (
 
 // faults returns all faults, in the order in which they are made.
 func faults() []fault {
-	return slices.Concat(replicaFaults(), backendFaults(), certificateFaults(), stepFaults(), viewFaults(), floodFaults(), memoryFaults(),
+	return slices.Concat(replicaFaults(), backendFaults(), certificateFaults(), viewFaults(), stepFaults(), floodFaults(), memoryFaults(),
 		handFaults(), versionFaults(), storageFaults(), zeroFaults())
 }
 
