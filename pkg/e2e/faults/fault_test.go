@@ -83,9 +83,15 @@ func (f *fault) row(t *testing.T, w *world, tag string) *result {
 	rightNow(t, w, "before the fault")
 	postponed := w.postponed.Load()
 	x := &scene{world: w, t: t, sent: w.send(t)}
-	defer x.sent.end()
+	// Whatever a row comes to, the next one begins with everything mended.
+	defer func() {
+		x.sent.end()
+		if err := undone(x); err != nil {
+			t.Error(err)
+		}
+	}()
 	if err := f.inject(x); err != nil {
-		t.Fatal("inject:", errors.Join(err, undone(x)))
+		t.Fatal("inject:", err)
 	}
 	f.meanwhile(x)
 	if f.heal != nil {
