@@ -16,6 +16,8 @@ TESTFLAGS :=
 CONFORMANCEFLAGS :=
 # How long make soak takes.
 SOAK := 10m
+# How many requests make faults sends in each row that none of may fail.
+REQUESTS := 10000
 # Which benchmarks make bench runs, and for how long each.
 BENCH := .
 BENCHTIME := 1s
@@ -66,6 +68,11 @@ conformance: build kube ## Run Kubernetes' own conformance tests without Firebre
 .PHONY: soak
 soak: build kube ## Send hostile texts to three replicas for SOAK, ten minutes by default.
 	$(GO) test -timeout 60m -count=1 -v ./pkg/e2e/soak -soak $(SOAK)
+
+# Not part of make test, which makes a few of the faults. It takes about half an hour.
+.PHONY: faults
+faults: build kube ## Break one thing after the other under traffic, and print what became of each request; REQUESTS none of may fail.
+	$(GO) test -timeout 90m -count=1 -v ./pkg/e2e/faults -faults=full -requests $(REQUESTS)
 
 # Not part of make test, which does the same at a hundredth of the size.
 .PHONY: scale

@@ -43,14 +43,16 @@ func (c *ControlPlane) startEtcd() (string, error) {
 		return "", err
 	}
 	client, peer := "http://"+c.address.hostPort(clientPort), "http://"+c.address.hostPort(peerPort)
-	_, err = c.launch("etcd", []string{
+	c.etcdURL = client
+	c.etcdArgs = []string{
 		"--data-dir=" + c.scratch.path("etcd"),
 		"--listen-client-urls=" + client, "--advertise-client-urls=" + client,
 		"--listen-peer-urls=" + peer, "--initial-advertise-peer-urls=" + peer,
 		"--initial-cluster=default=" + peer,
 		"--unsafe-no-fsync", // nothing here outlives a power failure
 		"--log-level=warn",
-	})
+	}
+	_, err = c.launch(etcdName, c.etcdArgs)
 	return client, err
 }
 
@@ -104,6 +106,9 @@ func (c *ControlPlane) runAPIServer(ctx context.Context) error {
 	// An API server that waits for its storage does not say why the storage is missing.
 	return errors.Join(err, fmt.Errorf("etcd's log ends with:\n%s", tail(c.logPath("etcd"), 5)))
 }
+
+// etcdName is the name of etcd's process.
+const etcdName = "etcd"
 
 // RestartAPIServer kills the API server as a crash would, starts it again with the same address
 // and data, and waits until it is ready. Further arguments are added to its own from then on.

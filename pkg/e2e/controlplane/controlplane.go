@@ -33,6 +33,8 @@ type ControlPlane struct {
 	pki     *pki
 	tokens  map[string]string // by username
 
+	etcdURL       string
+	etcdArgs      []string
 	apiServer     program
 	apiServerPort int
 	nodeAddress   *address // kwok-0

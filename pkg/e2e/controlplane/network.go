@@ -136,8 +136,15 @@ func (s *splicer) remove(a net.Conn) {
 // closeAll closes every connection, also those that are added later.
 func (s *splicer) closeAll() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.closed = true
+	s.mu.Unlock()
+	s.cut()
+}
+
+// cut closes the connections that are open.
+func (s *splicer) cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for a, b := range s.open {
 		_ = errors.Join(a.Close(), b.Close())
 	}

@@ -65,6 +65,9 @@ func (w *podWorker) processEnv(spec *corev1.Container, variables *variables, pla
 	if token := w.volumes.tokenFile(spec); token != "" {
 		config := w.runner.plane.baseConfig()
 		config.BearerTokenFile = token
+		if w.link != nil {
+			config.Host = w.link.url()
+		}
 		path := filepath.Join(w.dir, "kubeconfig")
 		if err := writeKubeconfig(path, config, w.pod.Namespace); err != nil {
 			return nil, err

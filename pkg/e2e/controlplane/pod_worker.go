@@ -27,6 +27,7 @@ type podWorker struct {
 	pod     *corev1.Pod // as first seen, for the fields that never change
 	dir     string
 	address *address // nil until prepared
+	link    *Link    // nil until prepared, and without RunnerOptions.Links
 	volumes *volumes
 
 	ctx    context.Context // ends when the processes must end, for any reason
@@ -162,6 +163,15 @@ func (w *podWorker) prepare() error {
 		w.volumes = &volumes{worker: w, dir: filepath.Join(w.dir, "volumes")}
 		w.mu.Unlock()
 	}
+	if w.runner.options.Links && w.link == nil {
+		link, err := newLink(w.runner.plane)
+		if err != nil {
+			return err
+		}
+		w.mu.Lock()
+		w.link = link
+		w.mu.Unlock()
+	}
 	return w.volumes.sync(w.ctx)
 }
 
@@ -210,6 +220,12 @@ func (w *podWorker) current() *corev1.Pod {
 	return w.latest
 }
 
+func (w *podWorker) linkToAPI() *Link {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.link
+}
+
 // terminating reports whether the Pod is terminating.
 func (w *podWorker) terminating() bool { return w.ctx.Err() != nil }
 
@@ -219,6 +235,9 @@ func (w *podWorker) cleanUp() {
 	defer w.mu.Unlock()
 	if w.address != nil {
 		_ = w.address.release()
+	}
+	if w.link != nil {
+		w.link.close()
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 // process is a running program. Its handle identifies it, since its number may be reused.
 type process struct {
 	name    string
+	program program // so that it can be started again
 	cmd     *exec.Cmd
 	logPath string
 	exited  chan struct{} // closed once the process has been waited for
@@ -56,7 +57,7 @@ func (s *spawner) run(p program) (*process, error) {
 	if err := s.start(cmd); err != nil {
 		return nil, errors.Join(fmt.Errorf("starting %s: %w", p.name, err), tee.Close())
 	}
-	proc := &process{name: p.name, cmd: cmd, logPath: p.logPath, exited: make(chan struct{})}
+	proc := &process{name: p.name, program: p, cmd: cmd, logPath: p.logPath, exited: make(chan struct{})}
 	go func() {
 		_ = cmd.Wait() // how it ended is in cmd.ProcessState
 		_ = tee.Close()

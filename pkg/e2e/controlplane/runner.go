@@ -37,6 +37,8 @@ type RunnerOptions struct {
 	NodeName string
 	// PortName is the container port that the balancer sends connections to, by default "webhook".
 	PortName string
+	// Links puts a Link between each Pod and the API server.
+	Links bool
 }
 
 // PodRunner plays one node, as its kubelet would. It runs Pods that are bound to the node as processes on this machine: those of a
@@ -60,6 +62,7 @@ type PodRunner struct {
 
 	mu      sync.Mutex
 	workers map[types.UID]*podWorker
+	divert  func(ready []string) []string // nil: connections go to the ready Pods
 	stopped bool
 }
 

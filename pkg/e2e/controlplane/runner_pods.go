@@ -110,5 +110,33 @@ func (r *PodRunner) backends() []string {
 			targets = append(targets, target)
 		}
 	}
+	r.mu.Lock()
+	divert := r.divert
+	r.mu.Unlock()
+	if divert != nil {
+		return divert(targets)
+	}
 	return targets
+}
+
+// Divert lets the balancer send connections where to says, which gets the addresses of the ready Pods. Connections that are open are
+// closed, so that nobody goes on with whom they talked to before. With nil it sends them to the ready Pods again.
+func (r *PodRunner) Divert(to func(ready []string) []string) {
+	r.mu.Lock()
+	r.divert = to
+	r.mu.Unlock()
+	r.balancer.conns.cut()
+}
+
+// Link returns the link between a Pod and the API server.
+func (r *PodRunner) Link(podName string) (*Link, error) {
+	for _, w := range r.list() {
+		if w.pod.Name != podName {
+			continue
+		}
+		if link := w.linkToAPI(); link != nil {
+			return link, nil
+		}
+	}
+	return nil, fmt.Errorf("no link of Pod %q", podName)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -59,6 +60,10 @@ type Options struct {
 	Users []controlplane.User
 	// APIServerArgs are added to the API server's own.
 	APIServerArgs []string
+	// Images are further images that Pods may name, each with the program that stands for it.
+	Images map[string]string
+	// Links puts a controlplane.Link between each replica and the API server.
+	Links bool
 }
 
 // Stage is a cluster with Firebreak installed.
@@ -135,9 +140,11 @@ func (s *Stage) install(ctx context.Context) error {
 	if _, err := os.Stat(binary); err != nil {
 		return fmt.Errorf("%w: build it with: make build", err)
 	}
+	images := map[string]string{image: binary}
+	maps.Copy(images, s.opts.Images)
 	pods, err := s.RunPods(ctx, controlplane.RunnerOptions{
 		Namespace: Namespace, Deployment: "firebreak",
-		Images: map[string]string{image: binary},
+		Images: images, Links: s.opts.Links,
 	})
 	if err != nil {
 		return fmt.Errorf("run Pods: %w", err)
