@@ -42,9 +42,9 @@ func TestColumns(t *testing.T) {
 				"APPROVALS": "1/1", "USED": "", "REQUESTER": sam},
 		},
 		"an approval": {
-			reason: "who said what about which window?", short: "cwa",
+			reason: "who said what about which window?", short: "cwa", awaited: []string{"status", "observedGeneration"},
 			object: object(t, v1alpha1.KindChangeApproval),
-			want:   map[string]string{"NAME": "word", "DECISION": "Approve", "APPROVER": robin, "WINDOW": "rebuild", "COMMENT": "ok", "AGE": "*"},
+			want:   map[string]string{"NAME": "word", "DECISION": "Approve", "APPROVER": robin, "WINDOW": "rebuild", "COUNTS": "True", "COMMENT": "ok", "AGE": "*"},
 		},
 		"an execution": {
 			reason: "who used which window for what?", short: "cwx", awaited: []string{"status", "state"},

@@ -220,6 +220,8 @@ func (s *Store) List(_ context.Context, list client.ObjectList, opts ...client.L
 		l.Items = all[v1alpha1.ChangeWindow](s, &with)
 	case *v1alpha1.ChangeApprovalList:
 		l.Items = all[v1alpha1.ChangeApproval](s, &with)
+	case *v1alpha1.ChangeDelegationList:
+		l.Items = all[v1alpha1.ChangeDelegation](s, &with)
 	case *v1alpha1.ChangeExecutionList:
 		l.Items = all[v1alpha1.ChangeExecution](s, &with)
 	case *v1alpha1.ChangeFreezeList:

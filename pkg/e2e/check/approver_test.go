@@ -52,7 +52,7 @@ func delegated(t *testing.T, window string) string {
 	if out, err := plugin(t, stage.ThirdSRE, "delegate", "--to", "dana", "-n", "payments"); err == nil || !strings.Contains(out, "noor may not approve change windows in namespace payments, so there is nothing to delegate: that needs the RBAC verb approve on changewindows.firebreak.dev") {
 		t.Errorf("%v %s, want nobody to delegate what they do not hold", err, out)
 	}
-	if out, err := plugin(t, stage.SecondSRE, "delegate", "--to", "noor", "--for", "800h", "-n", "payments"); err == nil || !strings.Contains(out, "must be at most 31 days ahead") {
+	if out, err := plugin(t, stage.SecondSRE, "delegate", "--to", "noor", "--for", "800h", "-n", "payments"); err == nil || !strings.Contains(out, "a delegation is to another person, and for 31 days at most") {
 		t.Errorf("%v %s", err, out)
 	}
 	out, err := plugin(t, stage.SecondSRE, "delegate", "--to", "noor", "--for", "2h", "-n", "payments", "--comment", "I am away")

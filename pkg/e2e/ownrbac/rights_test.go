@@ -44,7 +44,7 @@ func run(m *testing.M) int {
 	return fixture.Main(m, stage.Options{
 		APIServerArgs: []string{"--audit-policy-file=" + policy, "--audit-log-path=" + auditLog},
 		// These values switch on everything that the roles depend on.
-		Values: []string{"secrets.read=true", "fence.mode=always", "environments.declared.tier=NonProduction", "webhook.owners[0].apiGroups[0]=argoproj.io", "webhook.owners[0].resources[0]=workflows", "firewall.reconcile=true", "firewall.podCIDRs={100.64.0.0/10}"},
+		Values: []string{"secrets.read=true", "fence.mode=whenAway", "environments.declared.tier=NonProduction", "webhook.owners[0].apiGroups[0]=argoproj.io", "webhook.owners[0].resources[0]=workflows", "firewall.reconcile=true", "firewall.podCIDRs={100.64.0.0/10}"},
 	}, &the, func(ctx context.Context, s *stage.Stage) (err error) {
 		if people, err = fixture.Clients(s); err != nil {
 			return err
@@ -160,7 +160,8 @@ func implied() map[string]string {
 		"create environments everywhere": apply, "create datastores everywhere": apply,
 		"get namespaces everywhere": young, "get roles everywhere": young, "get clusterroles everywhere": young, "get serviceaccounts in kube-system": young,
 		"list changerecords in firebreak-system": kept, "delete changerecords in firebreak-system": kept,
-		"delete changeexecutions in firebreak-system": back, "create configmaps in firebreak-system": apply, "get secrets everywhere": "one that is too large to be remembered is read by the request that uses it",
+		"delete changeexecutions in firebreak-system": back, "create configmaps in firebreak-system": apply,
+		"delete validatingadmissionpolicies everywhere": "a fence that is switched off is taken away; see pkg/controller", "get secrets everywhere": "one that is too large to be remembered is read by the request that uses it",
 	}
 	for _, r := range []string{"validatingwebhookconfigurations", "mutatingwebhookconfigurations", "validatingadmissionpolicies", "validatingadmissionpolicybindings"} {
 		out["create "+r+" everywhere"] = apply
@@ -169,7 +170,7 @@ func implied() map[string]string {
 		out["get "+r+" everywhere"] = absent
 	}
 	for _, r := range []string{
-		"exemptions", "namespaces", "configmaps", "services", "persistentvolumes", "persistentvolumeclaims", "nodes", "priorityclasses", "horizontalpodautoscalers", "roles", "clusterroles", "rolebindings", "clusterrolebindings",
+		"exemptions", "changedelegations", "namespaces", "configmaps", "services", "persistentvolumes", "persistentvolumeclaims", "nodes", "priorityclasses", "horizontalpodautoscalers", "roles", "clusterroles", "rolebindings", "clusterrolebindings",
 		"secrets", "validatingwebhookconfigurations", "mutatingwebhookconfigurations", "networkpolicies",
 	} {
 		out["list "+r+" everywhere"] = stream

@@ -305,7 +305,7 @@ func TestNothingIsServedUnjudged(t *testing.T) {
 	unsent := map[string]string{
 		"events": "a record of what happened", "events.events.k8s.io": "a record of what happened", "leases.coordination.k8s.io": "elections; a person's are sent, and the administrator's name is one of the system's",
 		"localsubjectaccessreviews.authorization.k8s.io": "a question", "changeexecutions.firebreak.dev": "only Firebreak writes them: a policy in the API server says so", "changerecords.firebreak.dev": "only Firebreak writes them: a policy in the API server says so",
-		"changewindows.firebreak.dev": "who may request is judged by other rules", "changeapprovals.firebreak.dev": "who may approve is judged by other rules", "bindings": "the scheduler's; it takes a Pod that waits",
+		"changewindows.firebreak.dev": "who may request is judged by other rules", "changeapprovals.firebreak.dev": "who may approve is judged by other rules", "changedelegations.firebreak.dev": "who may delegate is judged by other rules", "bindings": "the scheduler's; it takes a Pod that waits",
 	}
 	out, err := the.Kubectl(t.Context(), admin, "api-resources", "--namespaced=true", "--verbs=create", "--no-headers", "-o", "wide")
 	if err != nil {
