@@ -46,6 +46,7 @@ const (
 	mends         = "it mends a registration that was changed"
 	mendsPolicies = "it mends a policy that was changed"
 	fences        = "the fence knows the estate"
+	mendsFence    = "it puts the fence back"
 	authorises    = "it honours a window whose approver may still approve"
 	records       = "it keeps a record of what persons do about freezes"
 	settles       = "it settles a reservation"
@@ -79,7 +80,7 @@ func expected() map[string]string {
 		"get,list,watch roles,clusterroles everywhere":                                  getsReady,
 		"list,watch rolebindings,clusterrolebindings everywhere":                        getsReady,
 		"get,list,watch secrets everywhere":                                             getsReady,
-		"create,patch,delete " + policies + " everywhere":                               fences,
+		"create,patch,delete " + policies + " everywhere":                               mendsFence,
 		"create,patch,delete configmaps in firebreak-system":                            fences,
 		"create subjectaccessreviews everywhere":                                        authorises,
 		"get workflows everywhere":                                                      compares,
@@ -118,6 +119,7 @@ func behaviours() map[string]behaviour {
 		records:       {does: doesRecord},
 		authorises:    {does: doesAuthorise},
 		fences:        {does: doesFence},
+		mendsFence:    {does: doesMendFence},
 		settles:       {does: doesSettle},
 		sees:          {does: doesSee, afresh: true},
 		releases:      {does: doesRelease},
@@ -133,7 +135,7 @@ func behaviours() map[string]behaviour {
 // inOrder returns the behaviours in an order in which none disturbs another: after one that removes the registrations or the
 // certificate, it takes a moment until requests are judged again.
 func inOrder() []string {
-	return []string{writesStatus, lifts, applies, tells, compares, ranks, measures, scales, walls, records, authorises, fences, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
+	return []string{writesStatus, lifts, applies, tells, compares, ranks, measures, scales, walls, records, authorises, fences, mendsFence, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
 }
 
 // doesWriteStatus creates one object of each kind that has a status.

@@ -89,3 +89,13 @@ func doesLift(t *testing.T) func() bool {
 		return apierrors.IsNotFound(err)
 	}
 }
+
+// doesMendFence takes a binding of the fence away, and reports whether it is back.
+func doesMendFence(t *testing.T) func() bool {
+	const binding = "firebreak-fence-members"
+	kubectl(t, "delete", "validatingadmissionpolicybinding", binding, "--ignore-not-found")
+	return func() bool {
+		out, err := the.Kubectl(t.Context(), the.AdminConfig(), "get", "validatingadmissionpolicybinding", binding, "-o", "name")
+		return err == nil && strings.Contains(out, binding)
+	}
+}
