@@ -51,11 +51,24 @@ func TestTheFenceIsBuiltInOrder(t *testing.T) {
 	for _, step := range []struct {
 		after time.Duration
 		want  int
-	}{{time.Second, 0}, {9 * time.Second, 9}, {time.Second, 0}, {2 * time.Minute, 9}} {
+	}{{time.Second, 0}, {9 * time.Second, 6}, {time.Second, 0}, {2 * time.Minute, 9}, {time.Second, 0}} {
 		s.calls, s.now = nil, s.now.Add(step.after)
 		if err := b.once(t.Context()); err != nil || len(s.calls) != step.want {
 			t.Errorf("%s later: %d calls, want %d: %v %v", step.after, len(s.calls), step.want, s.calls, err)
 		}
+	}
+	// A ConfigMap that somebody has changed is written again, and so is one that is gone.
+	var cm corev1.ConfigMap
+	if err := s.client.Get(t.Context(), client.ObjectKey{Namespace: own, Name: fence.Members}, &cm); err != nil {
+		t.Fatal(err)
+	}
+	cm.Data = nil
+	if err := errors.Join(s.client.Update(t.Context(), &cm), s.client.Delete(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: fence.Jobs, Namespace: own}})); err != nil {
+		t.Fatal(err)
+	}
+	s.calls, s.now = nil, s.now.Add(recheck)
+	if err := b.once(t.Context()); err != nil || len(s.calls) != 8 {
+		t.Errorf("%d calls, want what is amiss written, and what others may change: %v %v", len(s.calls), s.calls, err)
 	}
 	if !manager.LeaderElectionRunnable(b).NeedLeaderElection() {
 		t.Error("every replica builds")

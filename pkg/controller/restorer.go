@@ -108,21 +108,10 @@ func (*RegistrationRestorer) NeedLeaderElection() bool { return true }
 
 // Start checks until the context ends.
 func (s *RegistrationRestorer) Start(ctx context.Context) error {
-	t := time.NewTicker(s.every)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-t.C:
-		}
-		if !s.memory.Synced() {
-			continue
-		}
-		if err := s.once(ctx); err != nil && ctx.Err() == nil {
-			s.log.Error(err, "could not look after the admission configuration; it is tried again")
-		}
-	}
+	s.memory.onceSynced(ctx, s.every, s.once, func(err error) {
+		s.log.Error(err, "could not look after the admission configuration; it is tried again")
+	})
+	return nil
 }
 
 // once checks every object; a failure with one does not prevent the others.

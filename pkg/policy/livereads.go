@@ -14,7 +14,7 @@ type LiveReads struct {
 	Windows bool
 	// WindowNamespace and WindowName name the one window that an approval is about; they are empty if there is none.
 	WindowNamespace, WindowName string
-	// Delegations is true if the approvals of that window's namespace must be read, among which the delegation is.
+	// Delegations is true if the delegations of that window's namespace must be read: the approval names one of them.
 	Delegations bool
 	// ConfigMaps are the names, in the object's namespace, of those that a window's plan may pin.
 	ConfigMaps []string
