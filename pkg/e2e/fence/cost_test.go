@@ -1,6 +1,7 @@
 package fence
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -99,6 +101,7 @@ func TestNothingExceedsWhatAPolicyMayCost(t *testing.T) {
 	await.True(t, "the fence knows all names", func() bool {
 		return developer.Create(t.Context(), object(`{apiVersion: v1, kind: ConfigMap, metadata: {name: last, namespace: dev}, data: {a: db-14999.prod.example.com}}`), client.DryRunAll) != nil
 	})
+	manyNames(t, developer)
 	for name, text := range largest() {
 		u := object(text)
 		began := time.Now()
@@ -108,5 +111,61 @@ func TestNothingExceedsWhatAPolicyMayCost(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		t.Logf("%-32s %8d bytes %8s", name, len(text), took.Round(time.Millisecond/10))
+	}
+}
+
+// manyNames checks an update of an object that named many of production's hosts before the fence knew them: a label costs little, what it adds is
+// refused, and what it takes away is not.
+func manyNames(t *testing.T, developer client.Client) {
+	t.Helper()
+	var text strings.Builder
+	for i := range 500 {
+		fmt.Fprintf(&text, "host = db-%d.prod.example.com\n", i)
+	}
+	sa, err := the.ServiceAccountConfig(t.Context(), stage.Namespace, "firebreak")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := the.Client(sa)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gate := func(data map[string]any) {
+		t.Helper()
+		raw, _ := json.Marshal(map[string]any{"data": data})
+		if err := own.Patch(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "firebreak-fence-hosts-0", Namespace: stage.Namespace}}, client.RawPatch(types.MergePatchType, raw)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open, shut := map[string]any{}, map[string]any{}
+	for i := range 500 {
+		open[fmt.Sprintf("gate.db-%d.prod.example.com", i)], shut[fmt.Sprintf("gate.db-%d.prod.example.com", i)] = "x", nil
+	}
+	gate(open)
+	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "many", Namespace: "dev"}, Data: map[string]string{"a": text.String()}}
+	await.True(t, "it is stored while nothing objects", func() bool { return client.IgnoreAlreadyExists(developer.Create(t.Context(), cm.DeepCopy())) == nil })
+	gate(shut)
+	await.True(t, "the fence objects to a new one", func() bool {
+		fresh := cm.DeepCopy()
+		fresh.Name = "many-more"
+		return developer.Create(t.Context(), fresh, client.DryRunAll) != nil
+	})
+	patch := func(text string) error {
+		return developer.Patch(t.Context(), cm.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(text)), client.DryRunAll)
+	}
+	if err := patch(`{"metadata":{"labels":{"a":"b"}}}`); err != nil {
+		t.Errorf("a label: %v", err)
+	}
+	if err := patch(`{"data":{"b":"mine.example.org"}}`); err != nil {
+		t.Errorf("what is nobody's: %v", err)
+	}
+	if err := patch(`{"data":{"a":"host = db-1.prod.example.com"}}`); err != nil {
+		t.Errorf("fewer of them: %v", err)
+	}
+	if err := patch(`{"data":{"a":"host = db-501.prod.example.com"}}`); err == nil || !strings.Contains(err.Error(), "it names db-501.prod.example.com, which is production's") {
+		t.Errorf("another: %v", err)
+	}
+	if err := patch(`{"binaryData":{"c":"aG9zdA=="},"data":null}`); err != nil {
+		t.Errorf("no data at all: %v", err)
 	}
 }
