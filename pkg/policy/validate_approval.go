@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"strings"
+	"unicode"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -46,6 +47,8 @@ func (c *PreparedRequest) validateDelegation(d *v1alpha1.ChangeDelegationSpec) f
 	switch {
 	case !c.requester.Person:
 		return field.ErrorList{field.Forbidden(path.Child("delegator"), fmt.Sprintf("%s is not a person, and windows are approved by persons; let one delegate", c.requester))}
+	case strings.TrimSpace(d.To) != d.To || strings.ContainsFunc(d.To, unicode.IsControl):
+		return field.ErrorList{field.Invalid(path.Child("to"), d.To, "has a space at an end or a control character in it, which the name of no person has; nobody could use the delegation")}
 	case d.To == c.requester.Username:
 		return field.ErrorList{field.Invalid(path.Child("to"), d.To, "is yourself; delegate to another person")}
 	case strings.HasPrefix(d.To, "system:") || c.est.Identity(d.To, nil).Automation:

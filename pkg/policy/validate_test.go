@@ -227,6 +227,10 @@ func TestApprovalsThatAreRefused(t *testing.T) {
 			reason: "that delegates nothing", header: of("alice", "unapproved"), object: delegate, edit: replacing("oidc:dba-carol", "oidc:sre-alice"),
 			want: `spec.to: Invalid value: "oidc:sre-alice": is yourself; delegate to another person`,
 		},
+		"to a name with a line break": {
+			reason: "a name that was copied with its line would be nobody's", header: of("alice", "unapproved"), object: delegate, edit: replacing(`"oidc:dba-carol"`, `"oidc:dba-carol\n"`),
+			want: `spec.to: Invalid value: "oidc:dba-carol\n": has a space at an end or a control character in it, which the name of no person has; nobody could use the delegation`,
+		},
 		"to another person": {reason: "the base of all cases about delegations", header: of("alice", "unapproved"), object: delegate},
 		"to a machine": {
 			reason: "windows are approved by persons", header: of("alice", "unapproved"), object: delegate, edit: replacing("oidc:dba-carol", "system:serviceaccount:payments:deployer"),

@@ -55,6 +55,11 @@ func delegated(t *testing.T, window string) string {
 	if out, err := plugin(t, stage.SecondSRE, "delegate", "--to", "noor", "--for", "800h", "-n", "payments"); err == nil || !strings.Contains(out, "a delegation is to another person, and for 31 days at most") {
 		t.Errorf("%v %s", err, out)
 	}
+	for _, args := range [][]string{{"--to", "robin"}, {"--to", "noor", "--for", "800h"}, {"--to", "noor", "--for", "-1h"}, {"--to", "noor", "--for", "0s"}, {"--to", "system:serviceaccount:payments:release-bot"}, {"--to", "noor\n"}, {}} {
+		if out, err := plugin(t, stage.SecondSRE, append([]string{"delegate", "-n", "payments"}, args...)...); err == nil {
+			t.Errorf("delegate %q: %s, want it refused", args, out)
+		}
+	}
 	out, err := plugin(t, stage.SecondSRE, "delegate", "--to", "noor", "--for", "2h", "-n", "payments", "--comment", "I am away")
 	if err != nil || !strings.Contains(out, "noor may approve change windows of namespace payments in your stead until ") {
 		t.Fatalf("%v %s", err, out)
