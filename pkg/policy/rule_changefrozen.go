@@ -5,11 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	batchv1 "k8s.io/api/batch/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	kjson "sigs.k8s.io/json"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
@@ -113,21 +110,10 @@ func (c *PreparedRequest) changes() bool {
 	if len(c.Production()) == 0 || c.same || c.outsider || c.requester.Controller || c.operates() || !c.writes() {
 		return false
 	}
-	if c.isKind(podKind()) && c.req.Operation == Delete || c.isKind(podKind(), jobKind()) && c.launches() || c.clearsUp() {
+	if c.isKind(podKind()) && c.req.Operation == Delete || c.isKind(podKind(), jobKind()) && c.launches() {
 		return false
 	}
 	return c.bindable() && (c.req.Operation != Update || c.changesMatter())
-}
-
-// clearsUp reports whether a Job is deleted that has ended: nothing runs any more, and what GitOps does with a hook or replaces is such a Job.
-func (c *PreparedRequest) clearsUp() bool {
-	if !c.isKind(jobKind()) || c.req.Operation != Delete {
-		return false
-	}
-	var j batchv1.Job
-	return kjson.UnmarshalCaseSensitivePreserveInts(c.old.raw, &j) == nil && slices.ContainsFunc(j.Status.Conditions, func(k batchv1.JobCondition) bool {
-		return (k.Type == batchv1.JobComplete || k.Type == batchv1.JobFailed) && k.Status == corev1.ConditionTrue
-	})
 }
 
 // writes reports whether the request writes the object itself, or the resources that a Pod may use.

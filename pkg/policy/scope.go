@@ -2,6 +2,11 @@ package policy
 
 import (
 	"fmt"
+	"slices"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	kjson "sigs.k8s.io/json"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
@@ -49,7 +54,7 @@ func ownedBy(owners []estate.Owner, env *estate.Environment) bool {
 
 // whyScoped says why a request needs a window although it is not maintenance, and for which operation: the environment wants one for every
 // change of what runs, or for every write. Both are empty if it needs none. Scope Workloads covers what a freeze of level Changes binds,
-// and scaling.
+// and scaling, but not clearing up and Helm's own records, which every release under GitOps does and no manifest says.
 func (c *PreparedRequest) whyScoped() (string, v1alpha1.Operation) {
 	prod := c.Production()
 	if len(prod) == 0 {
@@ -59,7 +64,7 @@ func (c *PreparedRequest) whyScoped() (string, v1alpha1.Operation) {
 	case v1alpha1.ScopeWorkloads:
 		why := fmt.Sprintf("it changes what runs there, and changeControl.scope is %s", v1alpha1.ScopeWorkloads)
 		switch {
-		case c.changes() && !c.keepsRelease():
+		case c.changes() && !c.clearsUp() && !c.keepsRelease():
 			return why, c.operation()
 		case c.rescales():
 			return why, c.scaling()
@@ -71,6 +76,17 @@ func (c *PreparedRequest) whyScoped() (string, v1alpha1.Operation) {
 		}
 	}
 	return "", ""
+}
+
+// clearsUp reports whether a Job is deleted that has ended: nothing runs any more, and what GitOps does with a hook or replaces is such a Job.
+func (c *PreparedRequest) clearsUp() bool {
+	if !c.isKind(jobKind()) || c.req.Operation != Delete {
+		return false
+	}
+	var j batchv1.Job
+	return kjson.UnmarshalCaseSensitivePreserveInts(c.old.raw, &j) == nil && slices.ContainsFunc(j.Status.Conditions, func(k batchv1.JobCondition) bool {
+		return (k.Type == batchv1.JobComplete || k.Type == batchv1.JobFailed) && k.Status == corev1.ConditionTrue
+	})
 }
 
 // keepsRelease reports whether a Secret is created or deleted that holds Helm's record of a release and nothing else. No manifest holds it, and what
