@@ -125,8 +125,8 @@ type cache struct {
 	view atomic.Pointer[policy.ClusterView]
 }
 
-func (c *cache) View() (*policy.ClusterView, bool) { return c.view.Load(), true }
-func (*cache) Seen(types.UID)                      {}
+func (c *cache) View() (*policy.ClusterView, error) { return c.view.Load(), nil }
+func (*cache) Seen(types.UID)                       {}
 
 // change has a data store written again and again, and compiles the estate as the server does.
 func (c *cache) change(in estate.Input, every time.Duration) {

@@ -35,6 +35,9 @@ func (h *Handler) answer(ctx context.Context, req *policy.Request, c *policy.Pre
 	}}
 	if !a.Allowed {
 		resp.Result = refusal(req, a.Decision)
+		if why := c.View().Degraded(); why != "" {
+			resp.Result.Message += "; note: " + why
+		}
 		o.Message = resp.Result.Message
 	}
 	h.Metrics.findings(a.Decision)

@@ -79,7 +79,7 @@ func serve(b *testing.B, h ctrladmission.Handler) func(body []byte) {
 // noisy machine, the absolute times do not.
 func BenchmarkHandler(b *testing.B) {
 	body := deploymentReview(b)
-	ours, theirs := serve(b, newHandler(memory{small(), true}, live{})), serve(b, alwaysAllow{})
+	ours, theirs := serve(b, newHandler(memory{small(), nil}, live{})), serve(b, alwaysAllow{})
 	ours(body)
 	theirs(body)
 	b.ReportAllocs()
@@ -130,7 +130,7 @@ func BenchmarkOperators(b *testing.B) {
 		}},
 		Namespaces: map[string]map[string]string{"payments": nil}, Cluster: "prod-eu-1", FirebreakNamespace: "firebreak-system",
 	})
-	ours, theirs := serve(b, newHandler(memory{w, true}, quiet{reads: &reads})), serve(b, alwaysAllow{})
+	ours, theirs := serve(b, newHandler(memory{w, nil}, quiet{reads: &reads})), serve(b, alwaysAllow{})
 	b.ReportAllocs()
 	var us, them time.Duration
 	for b.Loop() {

@@ -25,8 +25,8 @@ import (
 
 // Cache answers from memory, without asking the API server.
 type Cache interface {
-	// View returns the present view, and false before everything has been read once.
-	View() (*policy.ClusterView, bool)
+	// View returns the present view. The text of an error is for the requester.
+	View() (*policy.ClusterView, error)
 	// Seen notes that an object exists.
 	Seen(uid types.UID)
 }
@@ -110,9 +110,9 @@ func (h *Handler) Handle(ctx context.Context, req admission.Request) (resp admis
 }
 
 func (h *Handler) handle(ctx context.Context, req *policy.Request) admission.Response {
-	cluster, ready := h.Cache.View()
-	if !ready {
-		return failed(http.StatusServiceUnavailable, "Firebreak has just started and does not know the cluster yet; try again", 2)
+	cluster, err := h.Cache.View()
+	if err != nil {
+		return failed(http.StatusServiceUnavailable, err.Error(), 2)
 	}
 	c, err := h.prepare(ctx, req, cluster)
 	if err != nil {

@@ -31,11 +31,17 @@ import (
 // memory holds one small estate.
 type memory struct {
 	cluster *policy.ClusterView
-	ready   bool
+	err     error
 }
 
-func (m memory) View() (*policy.ClusterView, bool) { return m.cluster, m.ready }
-func (memory) Seen(types.UID)                      {}
+func (m memory) View() (*policy.ClusterView, error) { return m.cluster, m.err }
+func (memory) Seen(types.UID)                       {}
+
+func degraded() *policy.ClusterView {
+	w := small()
+	w.Degraded = func() string { return "1 data store vanished" }
+	return w
+}
 
 func small() *policy.ClusterView {
 	environment := func(name string, tier v1alpha1.Tier, ns string) v1alpha1.Environment {
@@ -125,42 +131,47 @@ func TestAnswers(t *testing.T) {
 		message string
 	}{
 		"a denial": {
-			reason: "the sentence is for a person at a terminal", memory: memory{small(), true},
+			reason: "the sentence is for a person at a terminal", memory: memory{small(), nil},
 			req: review("dana", "developers", "dev", admissionv1.Create, prod), code: http.StatusForbidden,
 			message: `jobs.batch "reindex" is forbidden: use a data store of "development" (DataStoreAcrossTiers: env "URL" names "orders.prod.db.example.com", data store "orders" of "production"; "dev" is in "development")`,
 		},
+		"a denial by what vanished": {
+			reason: "whoever is denied should not look in vain for the data store", memory: memory{degraded(), nil},
+			req: review("dana", "developers", "dev", admissionv1.Create, prod), code: http.StatusForbidden,
+			message: `jobs.batch "reindex" is forbidden: use a data store of "development" (DataStoreAcrossTiers: env "URL" names "orders.prod.db.example.com", data store "orders" of "production"; "dev" is in "development"); note: 1 data store vanished`,
+		},
 		"before the caches are synced": {
-			reason: "a replica that knows nothing must not admit", memory: memory{small(), false},
+			reason: "a replica that knows nothing must not admit", memory: memory{small(), errors.New("Firebreak has just started and does not know the cluster yet; try again")},
 			req: review("sam", "sre", "payments", admissionv1.Create, prod), code: http.StatusServiceUnavailable, retry: 2,
 			message: "Firebreak has just started and does not know the cluster yet; try again",
 		},
 		"a failed live read": {
-			reason: "that nothing could be read is not that there is no window", memory: memory{small(), true},
+			reason: "that nothing could be read is not that there is no window", memory: memory{small(), nil},
 			req: review("sam", "sre", "payments", admissionv1.Create, prod), code: http.StatusServiceUnavailable, retry: 2,
 			message: `jobs.batch "reindex" is refused for now: Firebreak could not read from the API server what it judges this by; try again`,
 		},
 		"an unknown namespace that cannot be read": {
-			reason: "unknown is not unassigned", memory: memory{small(), true},
+			reason: "unknown is not unassigned", memory: memory{small(), nil},
 			req: review("sam", "sre", "brand-new", admissionv1.Create, prod), code: http.StatusServiceUnavailable, retry: 2,
 			message: `jobs.batch "reindex" is refused for now: Firebreak could not read from the API server what it judges this by; try again`,
 		},
 		"a panic": {
-			reason: "it denies the one request that caused it", memory: memory{small(), true}, live: live{panics: true},
+			reason: "it denies the one request that caused it", memory: memory{small(), nil}, live: live{panics: true},
 			req: review("sam", "sre", "payments", admissionv1.Create, prod), code: http.StatusInternalServerError,
 			message: "Firebreak failed while judging this request; it is refused, and the failure is in Firebreak's log",
 		},
 		"an object that is none": {
-			reason: "what cannot be read is refused", memory: memory{small(), true},
+			reason: "what cannot be read is refused", memory: memory{small(), nil},
 			req: review("sam", "sre", "payments", admissionv1.Create, `{"spec":{"template":7}}`), code: http.StatusBadRequest,
 			message: `jobs.batch "reindex" is refused: Firebreak cannot read it (`,
 		},
 		"no object at all": {
-			reason: "malformed reviews must not panic", memory: memory{small(), true},
+			reason: "malformed reviews must not panic", memory: memory{small(), nil},
 			req: review("sam", "sre", "payments", admissionv1.Create, ``), code: http.StatusBadRequest,
 			message: `jobs.batch "reindex" is refused: Firebreak cannot read it (the request carries no object); correct the manifest, or tell those who run Firebreak`,
 		},
 		"null objects": {
-			reason: "malformed reviews must not panic", memory: memory{small(), true},
+			reason: "malformed reviews must not panic", memory: memory{small(), nil},
 			req: review("sam", "sre", "payments", admissionv1.Delete, `null`), code: http.StatusBadRequest,
 			message: `jobs.batch "reindex" is refused: Firebreak cannot read it (the request carries no object); correct the manifest, or tell those who run Firebreak`,
 		},
@@ -189,7 +200,7 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestControllersAreThrottled(t *testing.T) {
-	h := newHandler(memory{small(), true}, live{})
+	h := newHandler(memory{small(), nil}, live{})
 	req := review("system:kube-controller-manager", "system:authenticated", "payments", admissionv1.Create, fmt.Sprintf(jobFor, "orders.prod.db.example.com"))
 	var codes []int32
 	for range 3 {
@@ -333,7 +344,7 @@ func TestTheUndecidable(t *testing.T) {
 	}
 	w := guarded()
 	w.ConfigMaps = func(string, string) (reference.Contents, bool) { return reference.Contents{Large: true}, true }
-	x.Cache = memory{w, true}
+	x.Cache = memory{w, nil}
 	req := reindex()
 	req.Object.Raw = []byte(strings.Replace(reindexJob, `"image":"postgres:17"`, `"image":"postgres:17","envFrom":[`+strings.Join(maps, ",")+`]`, 1))
 	resp := x.Handle(t.Context(), req)
@@ -360,7 +371,7 @@ func TestWhatExistsIsNoted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			x := newTrial(t)
 			uids := []types.UID{}
-			x.Cache = seen{memory{guarded(), true}, &uids}
+			x.Cache = seen{memory{guarded(), nil}, &uids}
 			req := reindex()
 			req.Operation = tc.op
 			if tc.op != admissionv1.Create {

@@ -52,7 +52,7 @@ type judge struct {
 
 func newHostile(t testing.TB) *judge {
 	h := &judge{t: t, registry: prometheus.NewRegistry()}
-	h.handler = newHandler(memory{small(), true}, live{})
+	h.handler = newHandler(memory{small(), nil}, live{})
 	h.handler.Metrics, h.handler.Log = admission.NewMetrics(h.registry), logr.Discard()
 	return h
 }

@@ -14,7 +14,7 @@ import (
 
 // Any body gets a review that does not admit as its answer, and the server lives.
 func TestMalformedReviews(t *testing.T) {
-	s := httptest.NewServer(&ctrladmission.Webhook{Handler: newHandler(memory{small(), true}, live{})})
+	s := httptest.NewServer(&ctrladmission.Webhook{Handler: newHandler(memory{small(), nil}, live{})})
 	t.Cleanup(s.Close)
 	const head = `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview"`
 	for name, body := range map[string]string{

@@ -127,7 +127,7 @@ func newTrial(t testing.TB, objects ...client.Object) *trial {
 		}
 	}
 	x.Handler = &admission.Handler{
-		Cache: memory{guarded(), true}, Ledger: ledger.New(x.api, home), Recorder: x.told, Metrics: admission.NewMetrics(x.registry),
+		Cache: memory{guarded(), nil}, Ledger: ledger.New(x.api, home), Recorder: x.told, Metrics: admission.NewMetrics(x.registry),
 		Live:  admission.NewReader(x.api, home, func(name, uid string) { x.remember[name] = uid }),
 		Clock: night, Deadline: 10 * time.Second, Attempts: admission.NewLimiter(time.Minute, 1000), Repeats: admission.NewLimiter(time.Hour, 1), Controllers: admission.NewLimiter(time.Second, 2),
 		Log: funcr.New(func(_, args string) {

@@ -2,6 +2,8 @@ package controller
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -25,6 +27,9 @@ type Cache struct {
 	log      logr.Logger
 	clock    func() time.Time
 	mirrors  []*reducedInformer
+	declared *declarations
+	// contact is nil where nothing measures it.
+	contact *Contact
 
 	dirty chan struct{}
 	// due is true if part of the estate has changed since it was compiled.
@@ -53,7 +58,7 @@ func NewCache(c client.WithWatch, s view.Settings, clock func() time.Time, log l
 		case k.Kind == v1alpha1.KindChangeExecution:
 			changed = m.await
 		}
-		m.mirrors = append(m.mirrors, newReducedInformer(c, k, changed, func(key string) { m.tell(k.Kind, key) }))
+		m.mirrors = append(m.mirrors, newReducedInformer(c, k, clock, changed, func(key string) { m.tell(k.Kind, key) }))
 	}
 	// A workload that is reduced before its ConfigMaps are known would not name the targets in them.
 	var contents []*reducedInformer
@@ -65,17 +70,56 @@ func NewCache(c client.WithWatch, s view.Settings, clock func() time.Time, log l
 			s.after = contents
 		}
 	}
+	m.declared = newDeclarations(c, s.Namespace, m.mirrors, clock, m.touch, log.WithName("declarations"))
 	return m
 }
 
-// View returns the present view for the webhook, and false before everything was read and the estate compiled.
-func (m *Cache) View() (*policy.ClusterView, bool) {
+// WithContact has the cache give no view once the API server has been silent for too long.
+func (m *Cache) WithContact(c *Contact) *Cache {
+	m.contact = c
+	return m
+}
+
+// maxAge is how old what a replica knows may be. Beyond, it may not know that something is production.
+const maxAge = time.Minute
+
+// View returns the present view for the webhook. It is an error, whose text is for the requester, if not everything has been read once, and if the API
+// server has told nothing for more than a minute.
+func (m *Cache) View() (*policy.ClusterView, error) {
 	e := m.est.Load()
 	if e == nil || !m.Synced() {
-		return nil, false
+		return nil, errStarting
 	}
-	return m.view.ClusterView(e), true
+	if age := m.Age(); age > maxAge {
+		return nil, staleError{age}
+	}
+	v := m.view.ClusterView(e)
+	v.Degraded = m.declared.degraded
+	return v, nil
 }
+
+var errStarting = errors.New("Firebreak has just started and does not know the cluster yet; try again") //nolint:staticcheck // a sentence for the requester
+
+// staleError is the error of a replica that the API server does not answer.
+type staleError struct{ age time.Duration }
+
+func (s staleError) Error() string {
+	return fmt.Sprintf("Firebreak has not heard from the API server for %s, so it does not know what has been declared since; try again", s.age.Round(time.Second))
+}
+
+// Age returns for how long the API server has told nothing of environments, data stores and what belongs to them.
+func (m *Cache) Age() time.Duration {
+	age := m.contact.Silence()
+	for _, s := range m.mirrors {
+		if s.kind.Estate && !s.kind.Later {
+			age = max(age, s.behind())
+		}
+	}
+	return age
+}
+
+// Held returns how many declarations of a kind vanished though nobody has deleted them.
+func (m *Cache) Held(kind string) int { return m.declared.heldOf(kind) }
 
 // Estate returns the present estate. It is nil before the first compilation.
 func (m *Cache) Estate() *estate.Estate { return m.est.Load() }
@@ -85,7 +129,7 @@ func (m *Cache) Remember(name, uid string) { m.view.Remember(name, uid) }
 
 // Synced reports whether everything has been read once.
 func (m *Cache) Synced() bool {
-	return m.est.Load() != nil && m.read(func(k *view.Kind) bool { return !k.Later })
+	return m.est.Load() != nil && m.declared.ready() && m.read(func(k *view.Kind) bool { return !k.Later })
 }
 
 // read reports whether all objects of each kind that the predicate accepts were read once.
@@ -171,7 +215,7 @@ func (m *Cache) NeedLeaderElection() bool { return false }
 
 // readable reports whether everything in the estate was read: an estate that is compiled earlier would forget production.
 func (m *Cache) readable() bool {
-	return m.read(func(k *view.Kind) bool { return k.Estate && !k.Later })
+	return m.declared.ready() && m.read(func(k *view.Kind) bool { return k.Estate && !k.Later })
 }
 
 func (m *Cache) compile() {
@@ -206,7 +250,7 @@ func (m *Cache) Seen(uid types.UID) {
 
 // Runnables returns the runnables that keep the cache up to date.
 func (m *Cache) Runnables() []manager.Runnable {
-	out := []manager.Runnable{m}
+	out := []manager.Runnable{m, m.declared}
 	for _, s := range m.mirrors {
 		out = append(out, s)
 	}

@@ -104,7 +104,7 @@ func (d *EstateApplier) Start(ctx context.Context) error {
 			return nil
 		case <-next.C:
 		}
-		if _, ready := d.memory.View(); !ready {
+		if _, err := d.memory.View(); err != nil {
 			next.Reset(d.every / 20)
 			continue
 		}

@@ -28,9 +28,9 @@ func (d *EstateApplier) judge(ctx context.Context, before, after *unstructured.U
 	if err != nil {
 		return obstacle{}, err
 	}
-	cluster, ready := d.memory.View()
-	if !ready {
-		return obstacle{}, fmt.Errorf("the cluster is not known any more")
+	cluster, err := d.memory.View()
+	if err != nil {
+		return obstacle{}, err
 	}
 	c, err := policy.Prepare(*req, cluster)
 	if err != nil {

@@ -357,7 +357,7 @@ func TestDeclaredThatFails(t *testing.T) {
 			`Environment "test": ask who I am: the API server is away` + "\n" + `DataStore "orders": ask who I am: the API server is away`, false},
 		"what is judged by": {func(d *declares) { d.live.err = errBroken }, `DataStore "orders": the API server is away`, true},
 		"the cluster": {func(d *declares) { d.memory.est.Store(nil) },
-			`Environment "test": the cluster is not known any more` + "\n" + `DataStore "orders": the cluster is not known any more`, false},
+			`Environment "test": Firebreak has just started and does not know the cluster yet; try again` + "\n" + `DataStore "orders": Firebreak has just started and does not know the cluster yet; try again`, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := declaring(t, protected, fewer)

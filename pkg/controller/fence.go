@@ -116,7 +116,8 @@ func (b *FenceBuilder) once(ctx context.Context) error {
 
 // look forgets what was written of policies and bindings, which others may change, and of ConfigMaps that are not as they were written.
 func (b *FenceBuilder) look(ctx context.Context) error {
-	if err := b.owned(ctx); err != nil {
+	var err error
+	if b.owner, err = serverOwner(ctx, b.client); err != nil {
 		return err
 	}
 	for key, w := range b.applied {
@@ -226,18 +227,18 @@ func opensSoon(w *v1alpha1.ChangeWindow, e *estate.Estate) bool {
 		(len(w.Spec.Scope.Clusters) == 0 || slices.Contains(w.Spec.Scope.Clusters, e.Cluster))
 }
 
-// owned has an object go with the ClusterRole that gives the right to write it: whoever uninstalls Firebreak is rid of its fence.
-func (b *FenceBuilder) owned(ctx context.Context) error {
-	var role rbacv1.ClusterRole
-	if err := b.client.Get(ctx, client.ObjectKey{Name: fenceRole}, &role); err != nil {
-		return fmt.Errorf("look at the ClusterRole that the fence belongs to: %w", err)
-	}
-	b.owner = metav1.OwnerReference{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole", Name: role.Name, UID: role.UID}
-	return nil
-}
+// serverRole is the ClusterRole that the chart makes for Firebreak.
+const serverRole = "firebreak"
 
-// fenceRole is the ClusterRole that the chart makes for Firebreak.
-const fenceRole = "firebreak"
+// serverOwner returns the owner of what Firebreak makes for itself, which is the ClusterRole that gives the right to write it: whoever uninstalls
+// Firebreak is rid of it.
+func serverOwner(ctx context.Context, c client.Reader) (metav1.OwnerReference, error) {
+	var role rbacv1.ClusterRole
+	if err := c.Get(ctx, client.ObjectKey{Name: serverRole}, &role); err != nil {
+		return metav1.OwnerReference{}, fmt.Errorf("look at the ClusterRole of Firebreak: %w", err)
+	}
+	return metav1.OwnerReference{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole", Name: role.Name, UID: role.UID}, nil
+}
 
 // apply writes an object, unless it was written like this of late. What somebody has added to a policy or binding, such as a condition under which it
 // does not hold, is taken out again.

@@ -2,9 +2,14 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
@@ -24,18 +29,27 @@ type reducedInformer struct {
 	told func(key string)
 	// after are the informers of the kinds that this one's objects are reduced by.
 	after []*reducedInformer
-	sync  chan struct{}
+	// declared is not nil for declarations, which are not forgotten just because they vanish.
+	declared *declarations
+	clock    func() time.Time
+	sync     chan struct{}
+	once     sync.Once
+	// unserved is true while the API server does not serve the kind. failing is since when it gives neither a list nor a watch for another reason, in
+	// nanoseconds; it is 0 while it does.
+	unserved atomic.Bool
+	failing  atomic.Int64
 }
 
-func newReducedInformer(c client.WithWatch, k *view.Kind, changed func(), told func(key string)) *reducedInformer {
-	m := &reducedInformer{kind: k, changed: changed, told: told, sync: make(chan struct{})}
+func newReducedInformer(c client.WithWatch, k *view.Kind, clock func() time.Time, changed func(), told func(key string)) *reducedInformer {
+	m := &reducedInformer{kind: k, clock: clock, changed: changed, told: told, sync: make(chan struct{})}
 	if c != nil {
-		m.source = listWatch(c, k)
+		m.source = m.listWatch(c)
 	}
 	return m
 }
 
-func listWatch(c client.WithWatch, k *view.Kind) cache.ListerWatcher {
+func (m *reducedInformer) listWatch(c client.WithWatch) cache.ListerWatcher {
+	k := m.kind
 	with := func(o metav1.ListOptions) []client.ListOption {
 		out := []client.ListOption{&client.ListOptions{Raw: &o}}
 		if k.Namespace != "" {
@@ -49,16 +63,56 @@ func listWatch(c client.WithWatch, k *view.Kind) cache.ListerWatcher {
 			if err != nil {
 				return nil, err
 			}
-			return l, c.List(ctx, l, with(o)...)
+			return l, m.asked(ctx, func() error { return c.List(ctx, l, with(o)...) })
 		},
-		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (out watch.Interface, err error) {
 			l, err := k.NewList()
 			if err != nil {
 				return nil, err
 			}
-			return c.Watch(ctx, l, with(o)...)
+			err = m.asked(ctx, func() (err error) {
+				out, err = c.Watch(ctx, l, with(o)...)
+				return err
+			})
+			return out, err
 		},
 	}
+}
+
+// asked asks the API server until it answers, each second: the informer itself would wait for up to a minute, and what is declared meanwhile would
+// not be known.
+func (m *reducedInformer) asked(ctx context.Context, f func() error) error {
+	for {
+		err := f()
+		m.note(err)
+		var answer apierrors.APIStatus
+		if err == nil || ctx.Err() != nil || errors.As(err, &answer) || meta.IsNoMatchError(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (m *reducedInformer) note(err error) {
+	unserved := apierrors.IsNotFound(err) || meta.IsNoMatchError(err)
+	m.unserved.Store(unserved)
+	if err == nil || unserved {
+		m.failing.Store(0)
+		return
+	}
+	m.failing.CompareAndSwap(0, m.clock().UnixNano())
+}
+
+// behind returns for how long the API server has given neither a list nor a watch of the kind, though it serves it.
+func (m *reducedInformer) behind() time.Duration {
+	if since := m.failing.Load(); since > 0 {
+		return m.clock().Sub(time.Unix(0, since))
+	}
+	return 0
 }
 
 // reduced is the form that the informer's own store keeps: an object's name, and, until the view has it, what is left of the object.
@@ -126,12 +180,19 @@ func (m *reducedInformer) awaitSync(ctx context.Context, c cache.Controller) {
 			return
 		case <-t.C:
 			if c.HasSynced() {
-				close(m.sync)
-				m.changed()
+				m.standIn()
 				return
 			}
 		}
 	}
+}
+
+// standIn lets requests be judged by what is known of the kind.
+func (m *reducedInformer) standIn() {
+	m.once.Do(func() {
+		close(m.sync)
+		m.changed()
+	})
 }
 
 // synced reports whether everything has been read once.
@@ -154,16 +215,27 @@ func (m *reducedInformer) put(in any) {
 	case r.dropped:
 		m.kind.Drop(key)
 		m.changed()
-	case r.value != nil && m.kind.Put(key, r.value):
+	case r.value != nil && m.keep(key, r.value):
 		m.changed()
 	}
 	r.value = nil // the view has it
 	m.told(key)
 }
 
+func (m *reducedInformer) keep(key string, value any) bool {
+	if m.declared != nil {
+		return m.declared.stored(m.kind, key, value)
+	}
+	return m.kind.Put(key, value)
+}
+
 func (m *reducedInformer) drop(in any) {
 	k, err := cache.DeletionHandlingMetaNamespaceKeyFunc(in)
 	if err != nil {
+		return
+	}
+	if m.declared != nil {
+		m.declared.vanished(m.kind, k)
 		return
 	}
 	m.kind.Drop(k)

@@ -3,7 +3,9 @@ package controller
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -56,12 +58,12 @@ func (s *stage) due() bool {
 // does compile it.
 func TestWhatCompilesTheEstate(t *testing.T) {
 	env := func(change func(*v1alpha1.Environment)) client.Object {
-		e := &v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: "production", ResourceVersion: "2"}, Spec: v1alpha1.EnvironmentSpec{Tier: v1alpha1.TierProduction}}
+		e := &v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: "production", ResourceVersion: "2", CreationTimestamp: *instant("02:00:00")}, Spec: v1alpha1.EnvironmentSpec{Tier: v1alpha1.TierProduction}}
 		change(e)
 		return e
 	}
 	store := func(change func(*v1alpha1.DataStore)) client.Object {
-		d := &v1alpha1.DataStore{ObjectMeta: metav1.ObjectMeta{Name: "production"}}
+		d := &v1alpha1.DataStore{ObjectMeta: metav1.ObjectMeta{Name: "production", CreationTimestamp: *instant("02:00:00")}}
 		change(d)
 		return d
 	}
@@ -101,6 +103,7 @@ func TestWhatCompilesTheEstate(t *testing.T) {
 				t.Errorf("the estate is compiled: %t, want %t", got, tc.due)
 			}
 			m.drop(cache.DeletedFinalStateUnknown{Key: "production"})
+			s.memory.declared.letGo(m, s.memory.declared.missed(m.kind), time.Unix(1, 0))
 			if !s.due() {
 				t.Error("a deletion does not have the estate compiled")
 			}
@@ -161,7 +164,7 @@ func TestMirrorsList(t *testing.T) {
 	elsewhere.Namespace = "payments"
 	s := newStage(t, production, execution(w, "x-1", nil), elsewhere)
 	for name, want := range map[string]string{"executions": "[x-1]", "environments": "[production]"} {
-		list, err := listWatch(listsFirst{s.client}, s.mirror(name).kind).(*cache.ListWatch).ListWithContextFunc(t.Context(), metav1.ListOptions{})
+		list, err := s.mirror(name).listWatch(listsFirst{s.client}).(*cache.ListWatch).ListWithContextFunc(t.Context(), metav1.ListOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -207,22 +210,23 @@ func TestMirrorsThatWait(t *testing.T) {
 // chart does not let it read.
 func TestMemoryIsReady(t *testing.T) {
 	s := newStage(t, production)
+	close(s.memory.declared.compared)
 	for _, last := range s.memory.mirrors {
 		for _, m := range s.memory.mirrors {
-			m.sync = make(chan struct{})
+			m.sync, m.once = make(chan struct{}), sync.Once{}
 			if m != last {
 				close(m.sync)
 			}
 		}
-		cluster, ready := s.memory.View()
-		if s.memory.Synced() != last.kind.Later || ready != last.kind.Later || (cluster != nil) != last.kind.Later {
-			t.Errorf("without the %s it is ready: %t, %t", last.kind.Name, s.memory.Synced(), ready)
+		cluster, err := s.memory.View()
+		if s.memory.Synced() != last.kind.Later || (err == nil) != last.kind.Later || (cluster != nil) != last.kind.Later {
+			t.Errorf("without the %s it is ready: %t, %v", last.kind.Name, s.memory.Synced(), err)
 		}
 		if s.memory.readable() != (last.kind.Later || !last.kind.Estate) {
 			t.Errorf("without the %s the estate may be compiled: %t", last.kind.Name, s.memory.readable())
 		}
 		close(last.sync)
-		if cluster, ready := s.memory.View(); !ready || cluster.Estate != s.memory.Estate() {
+		if cluster, err := s.memory.View(); err != nil || cluster.Estate != s.memory.Estate() {
 			t.Errorf("with the %s it is not ready", last.kind.Name)
 		}
 	}
@@ -233,7 +237,7 @@ func TestMemoryWithoutAnEstate(t *testing.T) {
 	s := newStage(t, production)
 	s.synced()
 	est := s.memory.est.Swap(nil)
-	if _, ready := s.memory.View(); ready || s.memory.Synced() || s.memory.Estate() != nil {
+	if _, err := s.memory.View(); err == nil || s.memory.Synced() || s.memory.Estate() != nil {
 		t.Error("without an estate it is ready")
 	}
 	s.memory.est.Store(est)
@@ -306,7 +310,7 @@ func TestSeenNeverBlocks(t *testing.T) {
 func TestRunnables(t *testing.T) {
 	s := newStage(t, "")
 	all := s.memory.Runnables()
-	if len(all) != 1+len(s.memory.view.Kinds()) || all[0] != manager.Runnable(s.memory) {
+	if len(all) != 2+len(s.memory.view.Kinds()) || all[0] != manager.Runnable(s.memory) {
 		t.Errorf("%d run", len(all))
 	}
 	for _, r := range all {

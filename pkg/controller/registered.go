@@ -81,7 +81,7 @@ func (g *RegistrationMonitor) Start(ctx context.Context) error {
 
 func (g *RegistrationMonitor) once(ctx context.Context) {
 	g.ready.Set(0)
-	if g.memory.Estate() != nil && g.memory.Synced() {
+	if _, err := g.memory.View(); err == nil {
 		g.ready.Set(1)
 	}
 	found, err := g.found(ctx)

@@ -148,8 +148,9 @@ func (s *stage) know(objects ...client.Object) {
 
 // synced makes the cache consider everything read.
 func (s *stage) synced() {
+	close(s.memory.declared.compared)
 	for _, m := range s.memory.mirrors {
-		close(m.sync)
+		m.standIn()
 	}
 }
 

@@ -51,6 +51,11 @@ type ClusterView struct {
 	PinnedBy func(namespace, configMap string) []v1alpha1.ChangeExecution
 	// VolumeClaim gives a PersistentVolumeClaim.
 	VolumeClaim func(namespace, name string) (Dependent, bool)
+	// Environments and Stores give what is known to be declared under a name.
+	Environments func(name string) (v1alpha1.Environment, bool)
+	Stores       func(name string) (v1alpha1.DataStore, bool)
+	// Degraded says, as a clause, why what is known may not be what is stored; it gives an empty string while it is.
+	Degraded func() string
 	// ControllerUID gives the UID of a service account of kube-system, and false if it is not known yet.
 	ControllerUID func(name string) (string, bool)
 }
@@ -77,6 +82,9 @@ func NewClusterView(e *estate.Estate) *ClusterView {
 		PinnedBy:        func(string, string) []v1alpha1.ChangeExecution { return nil },
 		VolumeClaim:     func(string, string) (Dependent, bool) { return Dependent{}, false },
 		ControllerUID:   func(string) (string, bool) { return "", false },
+		Environments:    func(string) (v1alpha1.Environment, bool) { return v1alpha1.Environment{}, false },
+		Stores:          func(string) (v1alpha1.DataStore, bool) { return v1alpha1.DataStore{}, false },
+		Degraded:        func() string { return "" },
 	}
 }
 

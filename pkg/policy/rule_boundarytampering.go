@@ -270,11 +270,23 @@ func (c *PreparedRequest) ownWeakenings() []string {
 	o := &c.own
 	switch {
 	case o.environment != nil || o.oldEnvironment != nil:
-		return boundary.WeakensEnvironment(o.oldEnvironment, o.environment, c.est)
+		return boundary.WeakensEnvironment(standing(c, o.oldEnvironment, c.view.Environments), o.environment, c.est)
 	case o.store != nil || o.oldStore != nil:
-		return boundary.WeakensDataStore(o.oldStore, o.store, c.est)
+		return boundary.WeakensDataStore(standing(c, o.oldStore, c.view.Stores), o.store, c.est)
 	}
 	return o.standingWeakenings()
+}
+
+// standing returns what a declaration is compared with: what is stored or, where that is gone and Firebreak holds to what it knew of it, that. Whoever
+// declares it again changes nothing, and whoever declares less under its name weakens the boundary.
+func standing[T any](c *PreparedRequest, stored *T, known func(name string) (T, bool)) *T {
+	if stored != nil || c.req.Operation != Create {
+		return stored
+	}
+	if held, ok := known(c.req.Name); ok {
+		return &held
+	}
+	return nil
 }
 
 // ownBoundary names the environment that a change of the boundary is about; it is empty if there is none in particular.

@@ -104,6 +104,8 @@ func build(cfg *rest.Config, o Options, log logr.Logger) (*parts, error) {
 	p := &parts{opts: o, log: log, listening: make(chan struct{}), metrics: admission.NewMetrics(ctrlmetrics.Registry)}
 	p.skew = admission.NewSkew(time.Now, p.metrics)
 	cfg.Wrap(p.skew.Wrap)
+	contact := controller.NewContact(time.Now)
+	cfg.Wrap(contact.Wrap)
 	p.server = webhook.NewServer(webhook.Options{
 		Host: o.BindAddress, Port: o.WebhookPort, CertDir: o.CertDir,
 		TLSOpts: []func(*tls.Config){func(t *tls.Config) {
@@ -135,7 +137,7 @@ func build(cfg *rest.Config, o Options, log logr.Logger) (*parts, error) {
 	p.memory = controller.NewCache(p.direct, view.Settings{
 		Cluster: o.ClusterName, DefaultEnvironment: o.DefaultEnvironment, Namespace: o.Namespace, ServiceAccount: o.ServiceAccount,
 		ReadSecrets: o.ReadSecrets, Remembered: o.memory() / 8,
-	}, time.Now, log.WithName("memory"))
+	}, time.Now, log.WithName("memory")).WithContact(contact)
 	return p, nil
 }
 
@@ -158,6 +160,8 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 		runnables = append(runnables, controller.NewRegistrationRestorer(p.memory, p.direct, client.ObjectKey{Namespace: p.opts.Namespace, Name: p.opts.Registrations},
 			client.ObjectKey{Namespace: p.opts.Namespace, Name: p.opts.Deployment}, recorder, ctrlmetrics.Registry, log.WithName("restorer")))
 	}
+	controller.RegisterAge(p.memory, ctrlmetrics.Registry)
+	runnables = append(runnables, controller.NewEstateCopier(p.memory, p.direct, recorder, log.WithName("copier")))
 	runnables = append(runnables, controller.NewFenceBuilder(p.memory, p.direct, p.mgr.GetClient(), fence.Mode(p.opts.Fence), ctrlmetrics.Registry, log.WithName("fence")))
 	var firewall *controller.FirewallState
 	reconcilers := []reconciler{controller.NewApprovalActions(p.memory, p.direct, log.WithName("approval-actions"))}
@@ -230,8 +234,8 @@ func (p *parts) ready(r *http.Request) error {
 	if p.draining.Load() {
 		return errors.New("draining")
 	}
-	if !p.memory.Synced() {
-		return errors.New("caches are not synced yet")
+	if _, err := p.memory.View(); err != nil {
+		return err
 	}
 	select {
 	case <-p.listening:

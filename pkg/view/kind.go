@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -20,6 +21,9 @@ type Kind struct {
 	// Estate is true for kinds that the estate is compiled from. Later is true for kinds that requests can be judged without,
 	// since an older chart gives no right to read them.
 	Estate, Later bool
+	// Definition is the name of the CustomResourceDefinition of kinds whose objects are declarations: that one vanishes does not show that somebody
+	// meant it to go. It is empty for other kinds.
+	Definition string
 	// Contents is true for kinds that others are reduced by. Uses is true for those others: they are watched once all contents
 	// were read.
 	Contents, Uses bool
@@ -29,6 +33,8 @@ type Kind struct {
 	reduce func(o runtime.Object) (any, bool)
 	put    func(key string, v any) (changed bool)
 	drop   func(key string)
+	// created is nil for kinds that are no declarations.
+	created func(key string) (time.Time, bool)
 }
 
 // Sample returns an empty object of the type that Reduce reads.
@@ -51,6 +57,9 @@ func (k *Kind) Put(key string, v any) (changed bool) { return k.put(key, v) }
 
 // Drop forgets an object that no longer exists.
 func (k *Kind) Drop(key string) { k.drop(key) }
+
+// Created returns when a declaration that is kept was created, and false if none is kept under the key.
+func (k *Kind) Created(key string) (time.Time, bool) { return k.created(key) }
 
 // Key returns the key that an object is kept under.
 func Key(o metav1.Object) string { return Qualified(o.GetNamespace(), o.GetName()) }

@@ -111,8 +111,8 @@ func (v *View) ownKinds() []*Kind {
 	executions := kept("executions", v1alpha1.GVK(v1alpha1.KindChangeExecution), &v1alpha1.ChangeExecution{}, &v1alpha1.ChangeExecutionList{}, &v.Executions, whole[v1alpha1.ChangeExecution], nil)
 	executions.Namespace = v.settings.Namespace
 	return append(estates(
-		asSpecified(kept("environments", v1alpha1.GVK(v1alpha1.KindEnvironment), &v1alpha1.Environment{}, &v1alpha1.EnvironmentList{}, &v.Environments, v.environment, nil), &v.Environments, func(e *v1alpha1.Environment) any { return &e.Status }),
-		asSpecified(kept("data stores", v1alpha1.GVK(v1alpha1.KindDataStore), &v1alpha1.DataStore{}, &v1alpha1.DataStoreList{}, &v.Stores, dataStore, nil), &v.Stores, func(d *v1alpha1.DataStore) any { return &d.Status }),
+		declaration[v1alpha1.Environment]("environments", asSpecified(kept("environments", v1alpha1.GVK(v1alpha1.KindEnvironment), &v1alpha1.Environment{}, &v1alpha1.EnvironmentList{}, &v.Environments, v.environment, nil), &v.Environments, func(e *v1alpha1.Environment) any { return &e.Status }), &v.Environments),
+		declaration[v1alpha1.DataStore]("datastores", asSpecified(kept("data stores", v1alpha1.GVK(v1alpha1.KindDataStore), &v1alpha1.DataStore{}, &v1alpha1.DataStoreList{}, &v.Stores, dataStore, nil), &v.Stores, func(d *v1alpha1.DataStore) any { return &d.Status }), &v.Stores),
 		asSpecified(kept("exemptions", v1alpha1.GVK(v1alpha1.KindExemption), &v1alpha1.Exemption{}, &v1alpha1.ExemptionList{}, &v.Exemptions, whole[v1alpha1.Exemption], nil), &v.Exemptions, func(x *v1alpha1.Exemption) any { return &x.Status }),
 	),
 		kept("freezes", v1alpha1.GVK(v1alpha1.KindChangeFreeze), &v1alpha1.ChangeFreeze{}, &v1alpha1.ChangeFreezeList{}, &v.Freezes, whole[v1alpha1.ChangeFreeze], nil),
@@ -138,6 +138,16 @@ func asSpecified[T any, P specified[T]](k *Kind, t *Table[T], status func(P) any
 		value, ok := v.(T)
 		before, known := t.Get(key)
 		return ok && t.Put(key, value) && (!known || !reflect.DeepEqual(bare(before), bare(value)))
+	}
+	return k
+}
+
+// declaration marks a kind whose objects are declarations. resource is its plural in the API.
+func declaration[T any, P specified[T]](resource string, k *Kind, t *Table[T]) *Kind {
+	k.Definition = resource + "." + v1alpha1.GroupName
+	k.created = func(key string) (time.Time, bool) {
+		v, ok := t.Get(key)
+		return P(&v).GetCreationTimestamp().Time, ok
 	}
 	return k
 }
@@ -270,5 +280,7 @@ func (v *View) ClusterView(e *estate.Estate) *policy.ClusterView {
 		Dependents:      v.owned,
 		PinnedBy:        v.pinnedBy,
 		VolumeClaim:     v.claim,
+		Environments:    v.Environments.Get,
+		Stores:          v.Stores.Get,
 	}
 }

@@ -144,7 +144,7 @@ func TestWritesIntoProduction(t *testing.T) {
 		t.Errorf("%v %s", err, out)
 	}
 	for _, verb := range [][]string{{"delete", "configmap", "firebreak-fence-members"}, {"patch", "configmap", "firebreak-fence-hosts-0", "--type=merge", "-p", `{"data":null}`}} {
-		if out, err := the.Kubectl(t.Context(), the.AdminConfig(), append(verb, "-n", stage.Namespace)...); err == nil || !strings.Contains(out, "the fence holds by what stands in these ConfigMaps; only Firebreak writes and deletes them") {
+		if out, err := the.Kubectl(t.Context(), the.AdminConfig(), append(verb, "-n", stage.Namespace)...); err == nil || !strings.Contains(out, "the fence and Firebreak hold by what stands in these ConfigMaps; only Firebreak writes and deletes them") {
 			t.Errorf("%v %s", err, out)
 		}
 	}

@@ -96,10 +96,10 @@ func (m *memory) compile() {
 }
 
 // View implements the handler's memory.
-func (m *memory) View() (*policy.ClusterView, bool) {
+func (m *memory) View() (*policy.ClusterView, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.cluster, true
+	return m.cluster, nil
 }
 
 // Seen implements the handler's memory.

@@ -68,7 +68,7 @@ func serverOf(t *testing.T, in estate.Input, objects ...client.Object) *server {
 }
 
 // View implements the handler's memory. Seen and Record do nothing.
-func (s *server) View() (*policy.ClusterView, bool)           { return s.cluster, true }
+func (s *server) View() (*policy.ClusterView, error)          { return s.cluster, nil }
 func (*server) Seen(types.UID)                                {}
 func (*server) Record(_ context.Context, _ admission.Outcome) {}
 

@@ -39,6 +39,8 @@ func TestWeakensByCreatingAndDeletingEnvironments(t *testing.T) {
 		"it opens a gateway":                  {"data could cross", "", `{metadata: {name: qa}, spec: {tier: NonProduction, gateways: [{host: x, from: [production], reason: r, expiresAt: "2027-01-01T00:00:00Z"}]}}`, "it opens gateways"},
 		"it makes users automation":           {"that holds in every environment", "", `{metadata: {name: qa}, spec: {tier: NonProduction, identities: {automation: ["*"]}}}`, "it makes users automation"},
 
+		"it takes orphans over": {"its data stores would count as NonProduction", "", "{metadata: {name: decommissioned}, spec: {tier: NonProduction}}", `it takes over 1 data store that name environment "decommissioned", and that count as Production while it does not exist`},
+
 		"a Production one is deleted":            {"nothing would be production", "{metadata: {name: production}, spec: {tier: Production}}", "", `it deletes environment "production"`},
 		"a NonProduction one is deleted":         {"nobody refers to it", "{metadata: {name: qa}, spec: {tier: NonProduction}}", "", ""},
 		"one with data stores is deleted":        {"its data stores would count as production for some and as nothing for the rest", "{metadata: {name: staging}, spec: {tier: NonProduction}}", "", `it deletes environment "staging"`},

@@ -61,6 +61,9 @@ func createsEnvironment(n *v1alpha1.Environment, e *estate.Estate) []string {
 	if len(n.Spec.Identities.Automation) > 0 {
 		w.say("it makes users automation")
 	}
+	if stores := e.CountStores(n.Name); stores > 0 {
+		w.say("it takes over %s that name environment %q, and that count as Production while it does not exist", estate.Counted(int(stores), "data store"), n.Name)
+	}
 	return w.out
 }
 
