@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
@@ -42,10 +43,10 @@ func TestProfilesBecomeStricter(t *testing.T) {
 	names := []string{"observe", "standard", "strict"}
 	for i, name := range names[1:] {
 		before, after := profile(t, names[i]), profile(t, name)
-		if why := boundary.WeakensEnvironment(before, after, none); len(why) > 0 {
+		if why := boundary.WeakensEnvironment(before, after, none, time.Now()); len(why) > 0 {
 			t.Errorf("from %s to %s it weakens: %s", names[i], name, strings.Join(why, "; "))
 		}
-		if why := boundary.WeakensEnvironment(after, before, none); len(why) == 0 {
+		if why := boundary.WeakensEnvironment(after, before, none, time.Now()); len(why) == 0 {
 			t.Errorf("from %s back to %s nothing weakens", name, names[i])
 		}
 	}

@@ -81,10 +81,10 @@ func (m *Cache) WithContact(c *Contact) *Cache {
 }
 
 // maxAge is how old what a replica knows may be. Beyond, it may not know that something is production.
-const maxAge = time.Minute
+const maxAge = 30 * time.Second
 
 // View returns the present view for the webhook. It is an error, whose text is for the requester, if not everything has been read once, and if the API
-// server has told nothing for more than a minute.
+// server has told nothing for more than half a minute.
 func (m *Cache) View() (*policy.ClusterView, error) {
 	e := m.est.Load()
 	if e == nil || !m.Synced() {

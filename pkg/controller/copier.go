@@ -8,6 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/record"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -98,13 +100,15 @@ func (c *EstateCopier) write(ctx context.Context, text *snapshot.Encoded) error 
 	return nil
 }
 
-// put writes a ConfigMap, whatever was there.
+// put writes a ConfigMap, whatever was there. It applies, since the right to create cannot be limited to names.
 func (c *EstateCopier) put(ctx context.Context, cm *corev1.ConfigMap) error {
-	err := c.client.Patch(ctx, cm, client.Merge)
-	if client.IgnoreNotFound(err) == nil && err != nil {
-		err = c.client.Create(ctx, cm)
-	}
+	cm.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ConfigMap"))
+	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(cm)
 	if err != nil {
+		return fmt.Errorf("encode %q: %w", cm.Name, err)
+	}
+	unstructured.RemoveNestedField(object, "metadata", "creationTimestamp")
+	if err := c.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(&unstructured.Unstructured{Object: object}), client.FieldOwner("firebreak-copier"), client.ForceOwnership); err != nil {
 		return fmt.Errorf("write %q: %w", cm.Name, err)
 	}
 	return nil
@@ -135,7 +139,7 @@ func RegisterAge(m *Cache, r prometheus.Registerer) {
 	r.MustRegister(&ageCollector{
 		memory: m,
 		age: prometheus.NewDesc("firebreak_estate_age_seconds",
-			"For how long the API server has told this replica nothing of the estate; beyond a minute the replica refuses what it is asked.", nil, nil),
+			"For how long the API server has told this replica nothing of the estate; beyond half a minute the replica refuses what it is asked.", nil, nil),
 		held: prometheus.NewDesc("firebreak_estate_held", "Declarations that vanished from the API server though nobody deleted them, and to which this replica holds.", []string{"kind"}, nil),
 	})
 }

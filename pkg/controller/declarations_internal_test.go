@@ -232,7 +232,7 @@ func TestTheCopyIsKept(t *testing.T) {
 	s := vanishing(t)
 	events := record.NewFakeRecorder(10)
 	c := s.copied(events)
-	shard, index := "create ConfigMap firebreak-last-good-a-0", "create ConfigMap "+snapshot.Index
+	shard, index := "apply ConfigMap firebreak-last-good-a-0 as firebreak-copier", "apply ConfigMap firebreak-last-good as firebreak-copier"
 	s.wantCalls(shard, index)
 	again := func(want ...string) {
 		t.Helper()
@@ -257,7 +257,7 @@ func TestTheCopyIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.wantCalls("delete ConfigMap firebreak-last-good of UID any")
-	again("patch ConfigMap firebreak-last-good-a-0", index)
+	again(shard, index)
 	s.mirror("environments").drop(cache.DeletedFinalStateUnknown{Key: "production"})
 	s.memory.declared.settle(t.Context())
 	s.memory.compile()
@@ -267,7 +267,7 @@ func TestTheCopyIsKept(t *testing.T) {
 	}
 }
 
-// Beyond a minute of silence a replica gives no view, and says why; the metrics tell how long it has lasted.
+// Beyond half a minute of silence a replica gives no view, and says why; the metrics tell how long it has lasted.
 func TestSilence(t *testing.T) {
 	s := vanishing(t)
 	now := s.now
@@ -282,8 +282,8 @@ func TestSilence(t *testing.T) {
 		want string
 	}{
 		{"it has just answered", func() {}, ""},
-		{"a minute ago", func() { now = now.Add(time.Minute) }, ""},
-		{"longer ago", func() { now = now.Add(time.Second) }, "Firebreak has not heard from the API server for 1m1s, so it does not know what has been declared since; try again"},
+		{"half a minute ago", func() { now = now.Add(30 * time.Second) }, ""},
+		{"longer ago", func() { now = now.Add(time.Second) }, "Firebreak has not heard from the API server for 31s, so it does not know what has been declared since; try again"},
 		{"it answers", func() { contact.last.Store(now.UnixNano()) }, ""},
 		{"it gives no data stores", func() { m.note(errBroken); s.now = s.now.Add(2 * time.Minute) }, "Firebreak has not heard from the API server for 2m0s, so it does not know what has been declared since; try again"},
 		{"it still gives none", func() { m.note(errBroken); s.now = s.now.Add(time.Minute) }, "Firebreak has not heard from the API server for 3m0s, so it does not know what has been declared since; try again"},

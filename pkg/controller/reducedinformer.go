@@ -79,14 +79,14 @@ func (m *reducedInformer) listWatch(c client.WithWatch) cache.ListerWatcher {
 	}
 }
 
-// asked asks the API server until it answers, each second: the informer itself would wait for up to a minute, and what is declared meanwhile would
-// not be known.
+// asked asks the API server until it answers and serves the kind, each second: the informer itself would wait for up to a minute, and what is
+// declared meanwhile would not be known.
 func (m *reducedInformer) asked(ctx context.Context, f func() error) error {
 	for {
 		err := f()
 		m.note(err)
 		var answer apierrors.APIStatus
-		if err == nil || ctx.Err() != nil || errors.As(err, &answer) || meta.IsNoMatchError(err) {
+		if err == nil || ctx.Err() != nil || errors.As(err, &answer) && !m.unserved.Load() {
 			return err
 		}
 		select {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/net/publicsuffix"
 
@@ -45,6 +46,8 @@ type stores struct {
 	resources, instances map[string][]Owner
 	credentials          credentials
 	names                map[string]int32
+	// orphans are the times of creation of the data stores that name an environment which does not exist, by its name.
+	orphans map[string][]time.Time
 	// prints are the fingerprints of every host, wildcard and resource.
 	prints hashes
 }
@@ -58,7 +61,7 @@ func (e *Estate) addStores(in *Input) {
 	}
 	e.stores = stores{
 		hosts: make(map[string][]Owner, hosts), wildcards: map[string][]Owner{}, domains: map[string][]Owner{}, parents: map[string][]Owner{}, prefixes: map[netip.Prefix][]Owner{},
-		services: map[string][]Owner{}, names: map[string]int32{}, resources: map[string][]Owner{}, instances: map[string][]Owner{},
+		services: map[string][]Owner{}, names: map[string]int32{}, orphans: map[string][]time.Time{}, resources: map[string][]Owner{}, instances: map[string][]Owner{},
 		prints: makeHashes(hosts),
 	}
 	slices.SortFunc(sorted, func(a, b *v1alpha1.DataStore) int { return cmp.Compare(a.Name, b.Name) })
@@ -75,6 +78,9 @@ func (e *Estate) addStores(in *Input) {
 func (e *Estate) addStore(d *v1alpha1.DataStore) {
 	env := e.environments[d.Spec.Environment]
 	e.stores.names[d.Spec.Environment]++
+	if env == nil {
+		e.stores.orphans[d.Spec.Environment] = append(e.stores.orphans[d.Spec.Environment], d.CreationTimestamp.Time)
+	}
 	own := []Owner{{Store: d.Name, EnvironmentName: d.Spec.Environment, Environment: env}}
 	for i, h := range d.Spec.Hosts {
 		e.addHost(d, i, h, own)
@@ -348,6 +354,18 @@ func (e *Estate) Service(namespace, name string) []Owner {
 
 // CountStores returns how many data stores name an environment.
 func (e *Estate) CountStores(env string) int32 { return e.stores.names[env] }
+
+// CountOrphans returns how many data stores name an environment that does not exist, and have done so for an hour. A younger one may have been
+// declared together with its environment, and before it.
+func (e *Estate) CountOrphans(env string, at time.Time) int {
+	n := 0
+	for _, created := range e.stores.orphans[env] {
+		if at.Sub(created) >= freeBoundary {
+			n++
+		}
+	}
+	return n
+}
 
 func (e *Estate) noteStoreConflicts(in *Input) {
 	note := func(entry string, owners []Owner) {

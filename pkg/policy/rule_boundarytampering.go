@@ -270,7 +270,7 @@ func (c *PreparedRequest) ownWeakenings() []string {
 	o := &c.own
 	switch {
 	case o.environment != nil || o.oldEnvironment != nil:
-		return boundary.WeakensEnvironment(standing(c, o.oldEnvironment, c.view.Environments), o.environment, c.est)
+		return boundary.WeakensEnvironment(standing(c, o.oldEnvironment, c.view.Environments), o.environment, c.est, c.req.Now)
 	case o.store != nil || o.oldStore != nil:
 		return boundary.WeakensDataStore(standing(c, o.oldStore, c.view.Stores), o.store, c.est)
 	}

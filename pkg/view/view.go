@@ -282,5 +282,6 @@ func (v *View) ClusterView(e *estate.Estate) *policy.ClusterView {
 		VolumeClaim:     v.claim,
 		Environments:    v.Environments.Get,
 		Stores:          v.Stores.Get,
+		Degraded:        func() string { return "" },
 	}
 }

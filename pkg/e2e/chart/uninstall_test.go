@@ -6,11 +6,14 @@ import (
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
+	"github.com/firebreak-dev/firebreak/pkg/snapshot"
 )
 
 // After an uninstallation, Firebreak is gone: no webhook stays behind that would refuse everything. Declared objects and the record
@@ -43,6 +46,11 @@ func TestUninstallLeavesNoWebhookAndAllData(t *testing.T) {
 	gone("at once")
 	time.Sleep(30 * time.Second) // a replica that would restore it looks every ten
 	gone("after half a minute")
+	for _, name := range snapshot.Names() {
+		if err := p.Admin.Get(ctx, client.ObjectKey{Namespace: stage.Namespace, Name: name}, &corev1.ConfigMap{}); !apierrors.IsNotFound(err) {
+			t.Errorf("%s is there: %v", name, err) // another installation would take it for what was known the last time
+		}
+	}
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: "free-", Namespace: "dev"},
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "a", Image: "x", Args: []string{"--host=orders.prod.db.example.com"}}}},

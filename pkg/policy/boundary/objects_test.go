@@ -54,7 +54,7 @@ func TestWeakensByCreatingAndDeletingEnvironments(t *testing.T) {
 		"a NonProduction one is enforced softer": {"its enforcement binds nothing of production", "{metadata: {name: qa}, spec: {tier: NonProduction}}", "{metadata: {name: qa}, spec: {tier: NonProduction, enforcement: {default: Audit}}}", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := boundary.WeakensEnvironment(parsed[v1alpha1.Environment](t, test.old), parsed[v1alpha1.Environment](t, test.new), e)
+			got := boundary.WeakensEnvironment(parsed[v1alpha1.Environment](t, test.old), parsed[v1alpha1.Environment](t, test.new), e, now())
 			if diff := cmp.Diff(lines(test.want), got); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
 			}

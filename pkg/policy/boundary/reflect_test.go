@@ -124,7 +124,7 @@ func wholeStore() *v1alpha1.DataStore {
 func TestEveryFieldOfAnEnvironmentIsDecidedOn(t *testing.T) {
 	e := theEstate(t)
 	compareDecisions(t, environmentFields(), decisions(wholeEnvironment, func(n *v1alpha1.Environment) any { return &n.Spec }, func(old, new *v1alpha1.Environment) []string {
-		return boundary.WeakensEnvironment(old, new, e)
+		return boundary.WeakensEnvironment(old, new, e, now())
 	}))
 }
 

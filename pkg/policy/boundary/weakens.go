@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
@@ -13,8 +14,8 @@ import (
 )
 
 // WeakensEnvironment says, clause by clause, how a change of an Environment would weaken the boundary; old is nil for a creation, new
-// for a deletion. A change that cannot be proved to be a strengthening is a weakening. e is the estate as it is now.
-func WeakensEnvironment(old, new *v1alpha1.Environment, e *estate.Estate) []string {
+// for a deletion. A change that cannot be proved to be a strengthening is a weakening. e is the estate as it is at an instant.
+func WeakensEnvironment(old, new *v1alpha1.Environment, e *estate.Estate, at time.Time) []string {
 	switch {
 	case new == nil && old.Spec.Tier != v1alpha1.TierProduction && e.CountStores(old.Name) == 0 && len(old.Spec.Gateways) == 0 &&
 		len(old.Spec.Identities.Automation) == 0: // machines that are no longer listed would be persons, who may approve
@@ -22,7 +23,7 @@ func WeakensEnvironment(old, new *v1alpha1.Environment, e *estate.Estate) []stri
 	case new == nil:
 		return []string{fmt.Sprintf("it deletes environment %q", old.Name)}
 	case old == nil:
-		return createsEnvironment(new, e)
+		return createsEnvironment(new, e, at)
 	}
 	var w weakening
 	w.moved("tier", string(old.Spec.Tier), string(new.Spec.Tier))
@@ -42,7 +43,7 @@ func WeakensEnvironment(old, new *v1alpha1.Environment, e *estate.Estate) []stri
 
 // createsEnvironment says how a new Environment would weaken the boundary. A NonProduction one that claims nothing of Production takes
 // nothing away.
-func createsEnvironment(n *v1alpha1.Environment, e *estate.Estate) []string {
+func createsEnvironment(n *v1alpha1.Environment, e *estate.Estate, at time.Time) []string {
 	if n.Spec.Tier != v1alpha1.TierNonProduction {
 		return []string{fmt.Sprintf("it creates environment %q of tier %s", n.Name, n.Spec.Tier)}
 	}
@@ -61,8 +62,8 @@ func createsEnvironment(n *v1alpha1.Environment, e *estate.Estate) []string {
 	if len(n.Spec.Identities.Automation) > 0 {
 		w.say("it makes users automation")
 	}
-	if stores := e.CountStores(n.Name); stores > 0 {
-		w.say("it takes over %s that name environment %q, and that count as Production while it does not exist", estate.Counted(int(stores), "data store"), n.Name)
+	if stores := e.CountOrphans(n.Name, at); stores > 0 {
+		w.say("it takes over %s that name environment %q, and that count as Production while it does not exist", estate.Counted(stores, "data store"), n.Name)
 	}
 	return w.out
 }

@@ -110,7 +110,7 @@ func TestWeakensEnvironment(t *testing.T) {
 				}
 				return out
 			}
-			if diff := cmp.Diff(test.want, boundary.WeakensEnvironment(base(test.old), base(test.new), e)); diff != "" {
+			if diff := cmp.Diff(test.want, boundary.WeakensEnvironment(base(test.old), base(test.new), e, now())); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", test.reason, diff)
 			}
 		})
