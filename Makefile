@@ -15,7 +15,7 @@ TESTFLAGS :=
 # Flags of hack/conformance: make conformance CONFORMANCEFLAGS='-focus sig-apps'
 CONFORMANCEFLAGS :=
 # How long make soak takes.
-SOAK := 10m
+SOAK := 30m
 # How many requests make faults sends in each row that none of may fail.
 REQUESTS := 10000
 # Which benchmarks make bench runs, and for how long each.
@@ -66,13 +66,21 @@ conformance: build kube ## Run Kubernetes' own conformance tests without Firebre
 
 # Not part of make test, which does the same for some seconds.
 .PHONY: soak
-soak: build kube ## Send hostile texts to three replicas for SOAK, ten minutes by default.
-	$(GO) test -timeout 60m -count=1 -v ./pkg/e2e/soak -soak $(SOAK)
+soak: build kube ## Send hostile texts and honest changes to three replicas for SOAK, half an hour by default, and print what grows.
+	$(GO) test -timeout 90m -count=1 -v ./pkg/e2e/soak -soak $(SOAK)
 
 # Not part of make test, which makes a few of the faults. It takes about half an hour.
 .PHONY: faults
 faults: build kube ## Break one thing after the other under traffic, and print what became of each request; REQUESTS none of may fail.
 	$(GO) test -timeout 90m -count=1 -v ./pkg/e2e/faults -faults=full -requests $(REQUESTS)
+
+# Apart from make test: the race detector needs a C compiler. The server itself is built with it too, so that the tests of pkg/e2e watch it under
+# load; a replica in which a race is found says so in its log, and the test that reads it fails.
+RACE_PKGS := $(filter-out ./pkg/e2e/%,./pkg/... ./cmd/... ./hack/...)
+
+.PHONY: race
+race: build kube ## Run the tests with the race detector; needs a C compiler.
+	CGO_ENABLED=1 $(GO) test -race -p 2 -timeout 60m -count=1 $(RACE_PKGS)
 
 # Not part of make test, which does the same at a hundredth of the size.
 .PHONY: scale

@@ -79,7 +79,7 @@ const askEvery = 2 * time.Second
 
 // awaitApproval waits until so many approvals of a window count, or it is over.
 func (e *env) awaitApproval(ctx context.Context, c client.Client, w *v1alpha1.ChangeWindow, need int, end time.Time) error {
-	ctx, cancel := context.WithDeadline(ctx, end)
+	ctx, cancel := context.WithTimeout(ctx, end.Sub(e.clock()))
 	defer cancel()
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()

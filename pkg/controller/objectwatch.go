@@ -133,7 +133,17 @@ func (w *objectWatch) follow(ctx context.Context, version string) (string, bool)
 		return version, true
 	}
 	defer watcher.Stop()
-	for event := range watcher.ResultChan() {
+	for {
+		var event watch.Event
+		select {
+		case <-ctx.Done():
+			return version, true
+		case next, open := <-watcher.ResultChan():
+			if !open {
+				return version, true
+			}
+			event = next
+		}
 		o, ok := event.Object.(client.Object)
 		if event.Type == watch.Error || !ok {
 			w.log.Info("the watch broke; reservations of this time stay used", "event", event.Type)
@@ -144,7 +154,6 @@ func (w *objectWatch) follow(ctx context.Context, version string) (string, bool)
 			w.note(ctx, o)
 		}
 	}
-	return version, true
 }
 
 func (w *objectWatch) note(ctx context.Context, o client.Object) {

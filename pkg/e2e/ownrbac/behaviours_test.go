@@ -58,6 +58,7 @@ const (
 	measures      = "it remembers what autoscalers of custom resources saw"
 	scales        = "it reads how many of a custom resource an autoscaler would take away"
 	walls         = "it keeps the network policies of a namespace as they are planned"
+	forgets       = "it forgets what somebody has deleted"
 	compares      = "it compares what a controller makes of a custom resource with the resource"
 )
 
@@ -74,6 +75,7 @@ func expected() map[string]string {
 		"create,patch,delete environments,datastores everywhere":                        applies,
 		"get,list,watch namespaces,configmaps everywhere":                               getsReady,
 		"list,watch services,persistentvolumes,persistentvolumeclaims,nodes everywhere": getsReady,
+		"get customresourcedefinitions everywhere":                                      forgets,
 		"list,watch priorityclasses everywhere":                                         ranks,
 		"list,watch horizontalpodautoscalers everywhere":                                measures,
 		"get */scale everywhere":                                                        scales,
@@ -125,6 +127,7 @@ func behaviours() map[string]behaviour {
 		releases:      {does: doesRelease},
 		certifies:     {does: doesCertify, heals: true},
 		compares:      {does: doesCompare},
+		forgets:       {does: doesForget},
 		ranks:         {does: doesRank, afresh: true},
 		measures:      {does: doesMeasure, afresh: true},
 		scales:        {does: doesScale},
@@ -135,7 +138,7 @@ func behaviours() map[string]behaviour {
 // inOrder returns the behaviours in an order in which none disturbs another: after one that removes the registrations or the
 // certificate, it takes a moment until requests are judged again.
 func inOrder() []string {
-	return []string{writesStatus, lifts, applies, tells, compares, ranks, measures, scales, walls, records, authorises, fences, mendsFence, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
+	return []string{writesStatus, forgets, lifts, applies, tells, compares, ranks, measures, scales, walls, records, authorises, fences, mendsFence, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
 }
 
 // doesWriteStatus creates one object of each kind that has a status.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -87,6 +88,28 @@ func doesLift(t *testing.T) func() bool {
 	return func() bool {
 		err := people.Admin.Get(t.Context(), client.ObjectKey{Name: name}, &v1alpha1.ChangeFreeze{})
 		return apierrors.IsNotFound(err)
+	}
+}
+
+// doesForget declares an environment and deletes it again: without the right to look at the definition, Firebreak would hold to it.
+func doesForget(t *testing.T) func() bool {
+	e := &v1alpha1.Environment{ObjectMeta: metav1.ObjectMeta{Name: fresh("forgotten")}, Spec: v1alpha1.EnvironmentSpec{Tier: v1alpha1.TierNonProduction}}
+	if err := people.SRE.Create(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	gone, seen := false, time.Time{}
+	return func() bool {
+		switch err := people.Admin.Get(t.Context(), client.ObjectKeyFromObject(e), e); {
+		case !gone && err == nil && e.Status.ObservedGeneration > 0:
+			gone, seen = true, time.Now()
+			if err := people.Admin.Delete(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+		case gone && time.Since(seen) > 3*time.Second:
+			out, err := the.Metrics(t.Context())
+			return err == nil && strings.Contains(out, `firebreak_estate_held{kind="Environment"} 0`)
+		}
+		return false
 	}
 }
 
