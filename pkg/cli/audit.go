@@ -78,7 +78,7 @@ func (e *env) runAudit(ctx context.Context, o *checkOptions) error {
 	if err := report.print(e.Out, o.output); err != nil {
 		return err
 	}
-	return report.exit()
+	return report.exit("deny")
 }
 
 // boundAccounts returns the service accounts that are bound to a role, in the order of their names.

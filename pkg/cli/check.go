@@ -5,10 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -28,14 +34,20 @@ type checkOptions struct {
 	defaultEnv       string
 	home             string
 	readSecrets      bool
+	// chart is rendered instead of files, which then hold its values.
+	chart string
+	// diff is a revision: what the files held then is not told again.
+	diff       string
+	failOn     string
+	allowEmpty bool
 	// audit is true if the stored objects of all kinds that are judged are read too.
 	audit bool
 }
 
 // instant returns the instant to judge by: that of --at, or now.
 func (o *checkOptions) instant(now time.Time) (time.Time, error) {
-	if o.output != "text" && o.output != "json" {
-		return now, fmt.Errorf("--output is text or json, not %q", o.output)
+	if !isFormat(o.output) {
+		return now, fmt.Errorf("--output is %s, not %q", formatNames(), o.output)
 	}
 	if o.at == "" {
 		return now, nil
@@ -49,7 +61,7 @@ func (o *checkOptions) instant(now time.Time) (time.Time, error) {
 
 // worldFlags adds the flags for the server's settings and for the form of the output.
 func (e *env) worldFlags(f *pflag.FlagSet, o *checkOptions) {
-	f.StringVarP(&o.output, "output", "o", "text", "text or json")
+	f.StringVarP(&o.output, "output", "o", "text", formatNames())
 	f.StringVar(&o.cluster, "cluster-name", "", "name of the cluster, as windows name it")
 	f.StringVar(&o.defaultEnv, "default-environment", "", "environment of namespaces that none claims")
 	f.StringVar(&o.home, "firebreak-namespace", "firebreak-system", "namespace that Firebreak runs in")
@@ -60,19 +72,25 @@ func (e *env) worldFlags(f *pflag.FlagSet, o *checkOptions) {
 func (e *env) check() *cobra.Command {
 	var o checkOptions
 	cmd := &cobra.Command{
-		Use:   "check -f FILE|DIR|-",
+		Use:   "check -f FILE|DIR|- | --helm CHART",
 		Short: "Judge manifests as the webhook would, without sending them anywhere",
 		Long: `Judges manifests as the webhook would.
 
 The estate (Environments, DataStores, Namespaces, Services, ChangeWindows, ChangeApprovals, …) comes from --with, or,
-without it, from the cluster of the current kubeconfig. Exit status: 0, all are admitted; 1, something is denied; 2,
-something cannot be judged.`,
+without it, from the cluster of the current kubeconfig. A folder with a kustomization is rendered first, and so is the chart
+of --helm, with the values of -f. Exit status: 0, all are admitted; 1, something is denied (or warned of, with --fail-on
+warn); 2, something cannot be judged, or there is nothing to judge.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.runCheck(cmd.Context(), &o) },
 	}
 	f := cmd.Flags()
-	f.StringArrayVarP(&o.files, "filename", "f", nil, "manifest, folder of manifests, or - (repeatable)")
+	f.StringArrayVarP(&o.files, "filename", "f", nil, "manifest, folder of manifests or of a kustomization, or -; with --helm, a values file (repeatable)")
+	f.StringVar(&o.chart, "helm", "", "chart to render, as helm template does, and to judge")
+	f.StringVar(&o.diff, "diff", "", "revision of git: only what the files did not hold then is told")
+	f.StringVar(&o.failOn, "fail-on", "deny", "deny or warn: what makes the exit status 1")
+	f.BoolVar(&o.allowEmpty, "allow-empty", false, "it is right that there is nothing to judge")
 	f.StringArrayVar(&o.with, "with", nil, "file or folder with the estate and the change state (repeatable)")
+	f.StringArrayVar(&o.with, "namespaces", nil, "file with the namespaces of the cluster, for environments that claim them by label; the same as --with, beside it (repeatable)")
 	f.StringArrayVar(&o.old, "old", nil, "file or folder with the objects before an update or a deletion (repeatable)")
 	f.StringVar(&o.as, "as", "", "user who sends the request; offline default: a person who is member of nothing")
 	f.StringArrayVar(&o.groups, "as-group", nil, "group of that user (repeatable)")
@@ -80,7 +98,6 @@ something cannot be judged.`,
 	f.StringVar(&o.operation, "operation", "", "create, update or delete; default: update for objects that are known already, else create")
 	f.StringVar(&o.at, "at", "", "instant to judge by, in RFC 3339; default: now")
 	e.worldFlags(f, &o)
-	_ = cmd.MarkFlagRequired("filename")
 	return cmd
 }
 
@@ -89,7 +106,7 @@ func (e *env) runCheck(ctx context.Context, o *checkOptions) error {
 	if err != nil {
 		return err
 	}
-	docs, err := readAll(o.files, e.In)
+	docs, before, err := e.toJudge(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -101,6 +118,7 @@ func (e *env) runCheck(ctx context.Context, o *checkOptions) error {
 		return err
 	}
 	known.addRoles(docs, o.namespace)
+	known.addNamespaces(docs)
 	for _, d := range docs {
 		if err := known.define(d.Object); err != nil {
 			return err
@@ -110,18 +128,109 @@ func (e *env) runCheck(ctx context.Context, o *checkOptions) error {
 	for _, r := range known.malformed(declaredFile) {
 		report.add(r)
 	}
-	for _, d := range docs {
-		report.add(known.judge(d, o, at))
+	old := map[sin]bool{}
+	for _, r := range e.judgeAll(known, before, o, at) {
+		for _, s := range sinsOf(&r) {
+			old[s] = true
+		}
+	}
+	for _, r := range e.judgeAll(known, docs, o, at) {
+		r.onlyNew(old)
+		report.add(r)
+	}
+	if len(docs) == 0 && !o.allowEmpty {
+		report.Notes = append(report.Notes, fmt.Sprintf("there is nothing to judge in %s; use --allow-empty if that is meant", strings.Join(o.given(), ", ")))
 	}
 	if err := report.print(e.Out, o.output); err != nil {
 		return err
 	}
-	return report.exit()
+	return report.exit(o.failOn)
+}
+
+// given names what is to be judged.
+func (o *checkOptions) given() []string {
+	if o.chart != "" {
+		return []string{o.chart}
+	}
+	return o.files
+}
+
+// toJudge reads what is to be judged: manifests, folders that kustomize renders, or a chart; and what the files held before, for --diff.
+func (e *env) toJudge(ctx context.Context, o *checkOptions) (docs, before []document, err error) {
+	switch {
+	case o.failOn != "deny" && o.failOn != "warn":
+		return nil, nil, fmt.Errorf("--fail-on is deny or warn, not %q", o.failOn)
+	case o.chart != "" && o.diff != "":
+		return nil, nil, errors.New("--diff compares files; what a chart renders has no revision")
+	case o.chart != "":
+		docs, err = charted(ctx, o.chart, o.files, o.namespace)
+		return docs, nil, err
+	case len(o.files) == 0:
+		return nil, nil, errors.New("give what to judge: -f FILE|DIR|-, or --helm CHART")
+	}
+	for _, path := range o.files {
+		var more []document
+		if holds(path, kustomizations()...) {
+			if o.diff != "" {
+				return nil, nil, fmt.Errorf("--diff compares files; what the kustomization in %s renders has no revision", path)
+			}
+			more, err = kustomized(path)
+		} else {
+			more, err = readAll([]string{path}, e.In)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		docs = append(docs, more...)
+	}
+	if o.diff != "" {
+		before, err = atRevision(ctx, o.diff, o.files)
+	}
+	return docs, before, err
+}
+
+// judgeAll judges documents, as many at once as there are processors, and says on a terminal how far it is.
+func (e *env) judgeAll(known *snapshot, docs []document, o *checkOptions, at time.Time) []Result {
+	out := make([]Result, len(docs))
+	done := e.progress(len(docs))
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(docs)) {
+		all.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(docs)); i = next.Add(1) - 1 {
+				out[i] = known.judge(docs[i], o, at)
+				done(next.Load())
+			}
+		})
+	}
+	all.Wait()
+	done(-1)
+	return out
+}
+
+// progress returns what is told how many of all documents were begun. It writes to a terminal only, and only where there is much to do; -1 ends it.
+func (e *env) progress(all int) func(int64) {
+	f, ok := e.ErrOut.(*os.File)
+	if all < 200 || !ok || !term.IsTerminal(int(f.Fd())) {
+		return func(int64) {}
+	}
+	var shown atomic.Int64
+	return func(n int64) {
+		switch {
+		case n < 0:
+			fmt.Fprint(f, "\r\x1b[K")
+		case n%100 == 0 && shown.Swap(n) != n:
+			fmt.Fprintf(f, "\r%d of %d judged", n, all)
+		}
+	}
 }
 
 // judge checks one document.
 func (k *snapshot) judge(d document, o *checkOptions, at time.Time) Result {
-	r := Result{File: d.File, Document: d.Index}
+	r := Result{File: d.File, Document: d.Index, Line: d.Line}
+	if why := unrendered(&d); why != "" {
+		return r.undecided(errors.New(why))
+	}
 	if d.Err != nil {
 		return r.undecided(d.Err)
 	}
@@ -140,7 +249,13 @@ func (k *snapshot) judge(d document, o *checkOptions, at time.Time) Result {
 	if err != nil {
 		return r.undecided(err)
 	}
-	return r.decided(req, decision)
+	r = r.decided(req, decision)
+	for i := range r.Findings {
+		if f := &r.Findings[i]; d.Line > 0 {
+			f.Line = d.Line - 1 + lineOf(d.raw, f.Path)
+		}
+	}
+	return r
 }
 
 // evaluate judges a request.

@@ -55,23 +55,29 @@ func TestCheck(t *testing.T) {
 		code          int
 		says          string
 	}{
-		"what is admitted":        {"exit 0", within, nil, 0, "1 judged: 1 admitted, 0 admitted with warnings, 0 denied, 0 undecided"},
-		"what is denied":          {"exit 1, with the whole sentence", across, nil, 1, denial},
-		"what is not sent":        {"it is said", "{apiVersion: v1, kind: Event, metadata: {name: e, namespace: dev}}", nil, 0, "warn  the API server does not ask Firebreak about this kind, since records of what happened and questions of who may do what decide nothing"},
-		"an old sin":              {"an update that keeps it is a warning", strings.Replace(across, "image: x", "image: z", 1), []string{"--old", file}, 0, "warn  DataStoreAcrossTiers"},
-		"a re-apply":              {"what changes nothing passes every rule", across, []string{"--old", file}, 0, "1 admitted, 0 admitted with warnings"},
-		"a new sin":               {"an update that adds it is denied", across, []string{"--operation", "create"}, 1, denial},
-		"a violator is deleted":   {"deleting is never blocked by a content rule", across, []string{"--operation", "delete"}, 0, "1 admitted"},
-		"an update of nothing":    {"without the object before nothing can be said", within, []string{"--operation", "update"}, 2, "the object before the update is not known; give it with --old"},
-		"an operation that is no": {"a typing error must not pass", within, []string{"--operation", "upsert"}, 2, `--operation is create, update or delete, not "upsert"`},
-		"no YAML":                 {"exit 2", "a: [", nil, 2, "it is not valid YAML"},
-		"no kind":                 {"exit 2", "a: b", nil, 2, "it has no apiVersion and kind"},
-		"nothing at all":          {"comments and separators are no documents", "# nothing\n---\n# here\n", nil, 0, "0 judged"},
-		"a List":                  {"its items are judged one by one", "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: dev}, data: {HOST: orders.prod.db.example.com}}\n", nil, 1, `ConfigMap "a" in namespace "dev": deny`},
-		"an instant that is none": {"judging by another instant would mislead", within, []string{"--at", "yesterday"}, 2, "--at: "},
-		"a format that is none":   {"a pipeline must not read text for JSON", within, []string{"-o", "yaml"}, 2, `--output is text or json, not "yaml"`},
-		"values that are null":    {"odd but real", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, namespace: dev}\nspec: {template: {spec: {containers: [{name: x, env: null, args: null}]}}}\n", nil, 0, "1 admitted"},
-		"line ends of Windows":    {"odd but real", strings.ReplaceAll(across, "\n", "\r\n"), nil, 1, denial},
+		"what is admitted":                 {"exit 0", within, nil, 0, "1 judged: 1 admitted, 0 admitted with warnings, 0 denied, 0 undecided"},
+		"what is denied":                   {"exit 1, with the whole sentence", across, nil, 1, denial},
+		"what is not sent":                 {"it is said", "{apiVersion: v1, kind: Event, metadata: {name: e, namespace: dev}}", nil, 0, "warn  the API server does not ask Firebreak about this kind, since records of what happened and questions of who may do what decide nothing"},
+		"an old sin":                       {"an update that keeps it is a warning", strings.Replace(across, "image: x", "image: z", 1), []string{"--old", file}, 0, "warn  DataStoreAcrossTiers"},
+		"a re-apply":                       {"what changes nothing passes every rule", across, []string{"--old", file}, 0, "1 admitted, 0 admitted with warnings"},
+		"a new sin":                        {"an update that adds it is denied", across, []string{"--operation", "create"}, 1, denial},
+		"a violator is deleted":            {"deleting is never blocked by a content rule", across, []string{"--operation", "delete"}, 0, "1 admitted"},
+		"an update of nothing":             {"without the object before nothing can be said", within, []string{"--operation", "update"}, 2, "the object before the update is not known; give it with --old"},
+		"an operation that is no":          {"a typing error must not pass", within, []string{"--operation", "upsert"}, 2, `--operation is create, update or delete, not "upsert"`},
+		"no YAML":                          {"exit 2", "a: [", nil, 2, "it is not valid YAML"},
+		"no kind":                          {"exit 2", "a: b", nil, 2, "it has no apiVersion and kind"},
+		"nothing at all":                   {"comments and separators are no documents", "# nothing\n---\n# here\n", nil, 2, "there is nothing to judge in -; use --allow-empty if that is meant\n0 judged"},
+		"nothing, as is meant":             {"a repository may hold no manifests yet", "", []string{"--allow-empty"}, 0, "0 judged"},
+		"what is warned of":                {"some want no warnings", "{apiVersion: v1, kind: Event, metadata: {name: e, namespace: dev}}", []string{"--fail-on", "warn"}, 1, "1 admitted with warnings"},
+		"a bound that is none":             {"a typing error must not pass", within, []string{"--fail-on", "deny,warn"}, 2, `--fail-on is deny or warn, not "deny,warn"`},
+		"a namespace of nobody":            {"its labels may make it production's", strings.Replace(within, "namespace: dev", "namespace: new", 1), nil, 2, `environment "production" claims namespaces by their labels, and those of namespace "new" are not known; give the namespace with --namespaces FILE, as kubectl get namespaces -o yaml prints it`},
+		"a namespace of the same manifest": {"its labels are known", "{apiVersion: v1, kind: Namespace, metadata: {name: new}}\n---\n" + strings.Replace(within, "namespace: dev", "namespace: new", 1), nil, 0, "2 judged: 2 admitted"},
+		"a kustomization":                  {"it is not what would be sent", "{apiVersion: kustomize.config.k8s.io/v1beta1, kind: Kustomization, resources: [a.yaml]}", nil, 2, "it is a kustomization, which says what other files become; give its folder to have it rendered: -f ."},
+		"a List":                           {"its items are judged one by one", "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: dev}, data: {HOST: orders.prod.db.example.com}}\n", nil, 1, `ConfigMap "a" in namespace "dev": deny`},
+		"an instant that is none":          {"judging by another instant would mislead", within, []string{"--at", "yesterday"}, 2, "--at: "},
+		"a format that is none":            {"a pipeline must not read text for JSON", within, []string{"-o", "xml"}, 2, `--output is text, json, yaml, sarif, junit or github, not "xml"`},
+		"values that are null":             {"odd but real", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, namespace: dev}\nspec: {template: {spec: {containers: [{name: x, env: null, args: null}]}}}\n", nil, 0, "1 admitted"},
+		"line ends of Windows":             {"odd but real", strings.ReplaceAll(across, "\n", "\r\n"), nil, 1, denial},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -99,9 +105,9 @@ func TestCheckJSON(t *testing.T) {
 	const message = `names "orders.prod.db.example.com", data store "orders" of "production"; "dev" is in "development"`
 	want := map[string]any{
 		"results": []any{map[string]any{
-			"file": "-", "document": 0.0, "kind": "Deployment", "namespace": "dev", "name": "shop", "allowed": false, "decision": "deny",
+			"file": "-", "document": 0.0, "line": 1.0, "kind": "Deployment", "namespace": "dev", "name": "shop", "allowed": false, "decision": "deny",
 			"findings": []any{map[string]any{
-				"rule": "DataStoreAcrossTiers", "action": "deny", "path": "spec.template.spec.containers[0].env[0].value",
+				"rule": "DataStoreAcrossTiers", "action": "deny", "path": "spec.template.spec.containers[0].env[0].value", "line": 4.0,
 				"value": "orders.prod.db.example.com", "target": "orders", "environment": "production", "message": message, "remedy": `use a data store of "development"`,
 			}},
 			"message": `deployments.apps "shop" is forbidden: use a data store of "development" (DataStoreAcrossTiers: env "DATABASE_URL" ` + message + ")",

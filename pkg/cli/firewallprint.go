@@ -44,6 +44,7 @@ func (e *env) printFirewall(o *firewallOptions, plan *firewall.Plan) error {
 
 func printJSON(out io.Writer, v any) error {
 	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("encode: %w", err)

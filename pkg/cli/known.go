@@ -39,6 +39,8 @@ type snapshot struct {
 	unread []string
 	// roles are the roles among the objects to check, by namespace and name.
 	roles map[string]policy.Role
+	// labels are those of the namespaces among the objects to check.
+	labels map[string]map[string]string
 	// accounts are the service accounts that are bound to a role.
 	accounts map[types.NamespacedName]bool
 	// defined are the custom kinds whose definitions are among the objects read.
@@ -105,6 +107,9 @@ func (e *env) given(with []string) ([]*unstructured.Unstructured, error) {
 	}
 	if values != nil {
 		more, err := declaredBy(values)
+		for i := 0; i < len(more) && err == nil; i++ {
+			err = strictly(more[i]) // a misspelt field would declare less than it seems to
+		}
 		if err != nil {
 			return nil, fmt.Errorf("--with: %w", err)
 		}
@@ -248,6 +253,16 @@ func (k *snapshot) addRoles(docs []document, namespace string) {
 				r.Namespace = cmp.Or(r.Namespace, namespace, k.namespace)
 			}
 			k.roles[view.Qualified(r.Namespace, r.Name)] = policy.RoleOf(&r)
+		}
+	}
+}
+
+// addNamespaces takes in the labels of namespaces among the objects to check, since what is in them is mostly among these objects too.
+func (k *snapshot) addNamespaces(docs []document) {
+	k.labels = map[string]map[string]string{}
+	for _, d := range docs {
+		if d.Object != nil && d.Object.GetAPIVersion() == "v1" && d.Object.GetKind() == "Namespace" {
+			k.labels[d.Object.GetName()] = d.Object.GetLabels()
 		}
 	}
 }

@@ -21,12 +21,16 @@ import (
 type document struct {
 	File string
 	// Index of the document within its file, from 0.
-	Index  int
+	Index int
+	// Line is where the document begins, from 1; it is 0 if that is not known, as of what was rendered.
+	Line   int
 	Object *unstructured.Unstructured
 	// Values are the chart's values, if the document holds values; they declare an estate.
 	Values map[string]any
 	// Err says why the document cannot be read as an object; Object is then nil.
 	Err error
+	// raw is the document's text; it is empty for what kustomize made.
+	raw []byte
 }
 
 // readAll reads manifests from files, folders (at any depth) and, for "-", standard input.
@@ -66,7 +70,7 @@ func filesIn(path string) ([]string, error) {
 	}
 	var out []string
 	err = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(p)) {
+		if err == nil && !d.IsDir() && manifestName(p) {
 			out = append(out, p)
 		}
 		return err
@@ -76,6 +80,10 @@ func filesIn(path string) ([]string, error) {
 	}
 	slices.Sort(out)
 	return out, nil
+}
+
+func manifestName(path string) bool {
+	return slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(path))
 }
 
 func readFile(path string) ([]document, error) {
@@ -92,8 +100,10 @@ func read(name string, in io.Reader) ([]document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
+	all = bytes.ReplaceAll(all, []byte("\r\n"), []byte("\n"))
 	r := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(all)))
 	var out []document
+	rest, line := all, 1
 	for i := 0; ; i++ {
 		raw, err := r.Read()
 		if errors.Is(err, io.EOF) {
@@ -102,7 +112,15 @@ func read(name string, in io.Reader) ([]document, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", name, err)
 		}
-		out = append(out, parse(name, i, raw)...)
+		docs := parse(name, i, raw)
+		if at := bytes.Index(rest, raw); at >= 0 {
+			line += bytes.Count(rest[:at], []byte("\n"))
+			for j := range docs {
+				docs[j].Line, docs[j].raw = line, raw
+			}
+			rest, line = rest[at+len(raw):], line+bytes.Count(raw, []byte("\n"))
+		}
+		out = append(out, docs...)
 	}
 }
 

@@ -13,11 +13,11 @@ import (
 )
 
 // Read implements policy.Reader. It looks among the objects that were given and checked, and in the cluster. Nothing else can be
-// read: a namespace is judged by its name alone, and a role may hold any permission.
+// read: a role may hold any permission, and a namespace is judged by its name alone, if that decides.
 func (k *snapshot) Read(ctx context.Context, m *policy.Missing, w *policy.ClusterView, f *policy.Facts) error {
 	switch {
-	case m.Namespace != "":
-		f.NamespaceRead = true
+	case m.Namespace != "" && k.cluster == nil:
+		return k.named(m.Namespace, f)
 	case m.Role != nil:
 		f.RoleRead = true
 		if r, ok := k.roles[view.Qualified(m.Role.Namespace, m.Role.Name)]; ok {
@@ -41,6 +41,22 @@ func (k *snapshot) Read(ctx context.Context, m *policy.Missing, w *policy.Cluste
 	default:
 		return fmt.Errorf("%s", m)
 	}
+	return nil
+}
+
+// named has a namespace that is not stored judged by the labels that it gets with the manifests to check, else by its name. That decides nothing where environments claim namespaces by labels, and none claims this
+// one by name.
+func (k *snapshot) named(namespace string, f *policy.Facts) error {
+	if l, given := k.labels[namespace]; given {
+		f.NamespaceLabels, f.NamespaceRead = l, true
+		return nil
+	}
+	environment := k.view.Estate.Selecting()
+	if environment != "" && len(k.view.Estate.NamespaceOrName(namespace).Environments) == 0 {
+		return fmt.Errorf("environment %q claims namespaces by their labels, and those of namespace %q are not known; give the namespace with --namespaces FILE, as kubectl get namespaces -o yaml prints it",
+			environment, namespace)
+	}
+	f.NamespaceRead = true
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -13,6 +12,8 @@ import (
 type Report struct {
 	Results []Result `json:"results"`
 	Summary Summary  `json:"summary"`
+	// Notes say why the report as a whole proves nothing.
+	Notes []string `json:"notes,omitempty"`
 	// Standing is for audit only.
 	Standing []StandingResult `json:"standing,omitempty"`
 }
@@ -38,8 +39,10 @@ type Summary struct {
 
 // Result is the result for one document.
 type Result struct {
-	File      string `json:"file"`
-	Document  int    `json:"document"`
+	File     string `json:"file"`
+	Document int    `json:"document"`
+	// Line is where the document begins in its file, from 1; it is 0 for what was rendered.
+	Line      int    `json:"line,omitempty"`
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
@@ -57,6 +60,8 @@ type ResultFinding struct {
 	Rule   string `json:"rule"`
 	Action string `json:"action"`
 	Path   string `json:"path"`
+	// Line is that of the path in the file, from 1; it is 0 for what was rendered.
+	Line int `json:"line,omitempty"`
 	// Value is the host or name that matched, never the field's text.
 	Value       string `json:"value"`
 	Target      string `json:"target"`
@@ -111,36 +116,15 @@ func (r *Report) add(x Result) {
 	}
 }
 
-// exit returns exit status 2 if an object could not be judged, else 1 if a request is denied, else nil.
-func (r *Report) exit() error {
+// exit returns exit status 2 if something could not be judged, else 1 if a request is denied, or warned of where that counts as much, else nil.
+func (r *Report) exit(failOn string) error {
 	switch {
-	case r.Summary.Undecided > 0:
+	case r.Summary.Undecided+len(r.Notes) > 0:
 		return ExitError{2}
-	case r.Summary.Denied > 0:
+	case r.Summary.Denied > 0, failOn == "warn" && r.Summary.Warned > 0:
 		return ExitError{1}
 	}
 	return nil
-}
-
-func (r *Report) print(w io.Writer, format string) error {
-	if format == "json" {
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		return enc.Encode(r)
-	}
-	for _, x := range r.Results {
-		if x.File != stored || x.Decision != "allow" {
-			x.print(w)
-		}
-	}
-	for _, s := range r.Standing {
-		s.print(w)
-	}
-	s := r.Summary
-	_, err := fmt.Fprintf(w, "%d judged: %d admitted, %d admitted with warnings, %d denied, %d undecided\n",
-		s.Total, s.Allowed, s.Warned, s.Denied, s.Undecided)
-	return err
 }
 
 // stored stands in for the file of an object that does not come from a manifest.
@@ -161,15 +145,24 @@ func (s *StandingResult) print(w io.Writer) {
 	fmt.Fprintf(w, "%s: %s: %s\n", name, mark, s.Why)
 }
 
-func (r *Result) print(w io.Writer) {
-	name := fmt.Sprintf("%s %q", r.Kind, r.Name)
-	if r.Namespace != "" && r.Kind != "Namespace" {
-		name += fmt.Sprintf(" in namespace %q", r.Namespace)
+// called names the object of a result, or its document.
+func (r *Result) called() string {
+	switch {
+	case r.Kind == "":
+		return fmt.Sprintf("document %d", r.Document)
+	case r.Namespace != "" && r.Kind != "Namespace":
+		return fmt.Sprintf("%s %q in namespace %q", r.Kind, r.Name, r.Namespace)
 	}
-	if r.Kind == "" {
-		name = fmt.Sprintf("document %d", r.Document)
+	return fmt.Sprintf("%s %q", r.Kind, r.Name)
+}
+
+// print prints a result as text; paint colours its decision and its actions.
+func (r *Result) print(w io.Writer, paint func(string) string) {
+	where := r.File
+	if r.Line > 0 {
+		where = fmt.Sprintf("%s:%d", r.File, r.Line)
 	}
-	fmt.Fprintf(w, "%s: %s: %s\n", r.File, name, r.Decision)
+	fmt.Fprintf(w, "%s: %s: %s\n", where, r.called(), paint(r.Decision))
 	if r.Decision == "undecided" {
 		fmt.Fprintf(w, "  %s\n", r.Message)
 	}
@@ -178,7 +171,7 @@ func (r *Result) print(w io.Writer) {
 		if f.Path != "" {
 			detail = f.Path + " " + detail
 		}
-		fmt.Fprintf(w, "  %-5s %s: %s\n", f.Action, f.Rule, detail)
+		fmt.Fprintf(w, "  %s %s: %s\n", paint(fmt.Sprintf("%-5s", f.Action)), f.Rule, detail)
 		if f.Remedy != "" {
 			fmt.Fprintf(w, "        %s\n", f.Remedy)
 		}

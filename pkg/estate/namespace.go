@@ -115,6 +115,16 @@ func (e *Estate) NamespaceOrName(name string) Membership {
 	return e.membership(name, nil)
 }
 
+// Selecting returns the name of an environment that claims namespaces by their labels. It is empty if none does.
+func (e *Estate) Selecting() string {
+	for _, c := range e.claims.selectors {
+		if _, some := c.selector.Requirements(); some {
+			return c.env.Name
+		}
+	}
+	return ""
+}
+
 func (e *Estate) membership(name string, l map[string]string) Membership {
 	var m Membership
 	add := func(env *Environment) {
