@@ -72,7 +72,7 @@ func (e *env) worldFlags(f *pflag.FlagSet, o *checkOptions) {
 func (e *env) check() *cobra.Command {
 	var o checkOptions
 	cmd := &cobra.Command{
-		Use:   "check -f FILE|DIR|- | --helm CHART",
+		Use:   "check -f FILE|DIR|- | --helm CHART [FILE…]",
 		Short: "Judge manifests as the webhook would, without sending them anywhere",
 		Long: `Judges manifests as the webhook would.
 
@@ -80,8 +80,10 @@ The estate (Environments, DataStores, Namespaces, Services, ChangeWindows, Chang
 without it, from the cluster of the current kubeconfig. A folder with a kustomization is rendered first, and so is the chart
 of --helm, with the values of -f. Exit status: 0, all are admitted; 1, something is denied (or warned of, with --fail-on
 warn); 2, something cannot be judged, or there is nothing to judge.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return e.runCheck(cmd.Context(), &o) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.files = append(o.files, args...) // as pre-commit gives them
+			return e.runCheck(cmd.Context(), &o)
+		},
 	}
 	f := cmd.Flags()
 	f.StringArrayVarP(&o.files, "filename", "f", nil, "manifest, folder of manifests or of a kustomization, or -; with --helm, a values file (repeatable)")
