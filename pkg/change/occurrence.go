@@ -32,6 +32,27 @@ func scheduleOf(w *v1alpha1.ChangeWindow) (*schedule.Schedule, string) {
 	return out, ""
 }
 
+// Occurrences returns when a window is open from one instant until another, at most limit times; it returns none for a window whose schedule cannot be
+// read. Approvals and freezes are not looked at.
+func Occurrences(w *v1alpha1.ChangeWindow, from, until time.Time, limit int) []schedule.Occurrence {
+	s, malformed := scheduleOf(w)
+	if malformed != "" {
+		return nil
+	}
+	var out []schedule.Occurrence
+	o, ok := s.PresentOrNext(from)
+	for ok && o.Start.Before(until) && len(out) < limit {
+		if o.End.After(from) {
+			out = append(out, o)
+		}
+		if !s.Recurs() {
+			break
+		}
+		o, ok = s.Next(o.Start.Add(time.Second))
+	}
+	return out
+}
+
 // occur sets the occurrence that contains an instant, else the next one, else the last one.
 func (v *Verdict) occur(at time.Time, state *State) {
 	w := v.Window

@@ -28,6 +28,14 @@ func SamePerson(a, b *v1alpha1.Stamp) bool {
 	return a != nil && b != nil && Party{Username: a.Username, UID: a.UID}.same(b)
 }
 
+// Serves reports whether a window is for a party: for those whom it lists as subjects or, where it lists none, for its requester.
+func Serves(s *v1alpha1.ChangeWindowSpec, p Party) bool {
+	if s.Subjects.Empty() {
+		return p.same(s.RequestedBy)
+	}
+	return MatchSubjects(&s.Subjects, p)
+}
+
 // MatchSubjects reports whether a party is among the subjects.
 func MatchSubjects(s *v1alpha1.Subjects, p Party) bool {
 	if estate.MatchAny(s.Users, p.Username) {

@@ -272,9 +272,7 @@ func subject(v *Verdict, q *Query, state *State) string {
 		return ""
 	case q.Requester.Borrowed:
 		return fmt.Sprintf("%s is an impersonated service account or one with a long-lived token, which no window serves", q.Requester.Username)
-	case s.Subjects.Empty() && q.Requester.same(s.RequestedBy):
-		return ""
-	case !s.Subjects.Empty() && MatchSubjects(&s.Subjects, q.Requester):
+	case Serves(s, q.Requester):
 		return ""
 	case s.Subjects.Empty():
 		return fmt.Sprintf("only its requester, %s, may use it", s.RequestedBy.Username)

@@ -112,7 +112,7 @@ func (c *cluster) run(stdin string, args ...string) (string, error) {
 		clock: func() time.Time { return time.Date(2026, 11, 28, 2, 30, 0, 0, time.UTC) },
 	}
 	root := &cobra.Command{Use: "kubectl-firebreak", SilenceUsage: true, SilenceErrors: true}
-	for _, cmd := range []*cobra.Command{e.request(), e.approve(), e.reject(), e.freeze(), e.unfreeze(), e.seal(), e.emergency(), e.log(), e.release()} {
+	for _, cmd := range []*cobra.Command{e.request(), e.approve(), e.reject(), e.freeze(), e.unfreeze(), e.seal(), e.emergency(), e.log(), e.release(), e.windows(), e.whoami()} {
 		e.config.flags(cmd.Flags())
 		root.AddCommand(cmd)
 	}
