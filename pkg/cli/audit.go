@@ -29,13 +29,15 @@ func (e *env) audit() *cobra.Command {
 whose exemption or gateway has expired since. Then it lists what stands for a time: exemptions, gateways and windows, and
 which of them count; and the service accounts with power over production that no Environment lists.
 
-The objects come from --with, or from the cluster of the current kubeconfig. Exit status: 0, nothing crosses; 1, something
-does; 2, something cannot be judged.`,
+The objects come from --with, or from the cluster of the current kubeconfig; --as-if says what would cross if environments
+and data stores were declared otherwise. What an environment only observes or warns of is told, too. Exit status: 0, nothing
+crosses; 1, something does; 2, something cannot be judged.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.runAudit(cmd.Context(), &o) },
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&o.with, "with", nil, "file or folder with what is stored, the estate included (repeatable)")
+	f.StringArrayVar(&o.asIf, "as-if", nil, "file or folder with environments and data stores, such as values of the chart, to judge by instead of those of the same names (repeatable)")
 	f.StringVar(&o.at, "at", "", "instant to judge by, in RFC 3339; default: now")
 	e.worldFlags(f, &o)
 	return cmd
@@ -75,10 +77,11 @@ func (e *env) runAudit(ctx context.Context, o *checkOptions) error {
 	for _, s := range policy.UnlistedAt(known.view, known.boundAccounts()) {
 		report.Standing = append(report.Standing, StandingResult(s))
 	}
+	report.worstFirst()
 	if err := report.print(e.Out, o.output); err != nil {
 		return err
 	}
-	return report.exit("deny")
+	return report.exit("any")
 }
 
 // boundAccounts returns the service accounts that are bound to a role, in the order of their names.

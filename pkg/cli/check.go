@@ -34,6 +34,8 @@ type checkOptions struct {
 	defaultEnv       string
 	home             string
 	readSecrets      bool
+	// asIf are files with an estate that takes the place of the one that is stored.
+	asIf []string
 	// chart is rendered instead of files, which then hold its values.
 	chart string
 	// diff is a revision: what the files held then is not told again.

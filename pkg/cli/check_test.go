@@ -161,3 +161,29 @@ func TestCheckSeesWhatTheServerSees(t *testing.T) {
 		})
 	}
 }
+
+// An audit tells what crosses, the worst first, also of an environment that only observes, and what would cross if more were declared.
+func TestAuditObserves(t *testing.T) {
+	folder := t.TempDir()
+	write(t, filepath.Join(folder, "stored.yaml"), "{apiVersion: v1, kind: Namespace, metadata: {name: dev}}\n---\n{apiVersion: v1, kind: Namespace, metadata: {name: payments}}\n---\n"+
+		"{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: dev}, data: {db: orders.prod.db.example.com}}\n---\n"+
+		"{apiVersion: v1, kind: ConfigMap, metadata: {name: b, namespace: dev}, data: {db: ledger.prod.db.example.com}}\n")
+	values := func(more string) string {
+		return "environments: {production: {tier: Production, namespaces: {names: [payments]}, enforcement: {default: Deny, rules: {DataStoreAcrossTiers: Audit}}}, development: {tier: NonProduction, namespaces: {names: [dev]}}}\n" +
+			"dataStores: {orders: {environment: production, hosts: [orders.prod.db.example.com]}" + more + "}\n"
+	}
+	write(t, filepath.Join(folder, "values.yaml"), values(""))
+	out, code := run(t, "", "audit", "--with", folder)
+	if code != 1 || !strings.HasPrefix(out, `stored: ConfigMap "a" in namespace "dev": allow`+"\n  audit DataStoreAcrossTiers: data[\"db\"] names") || strings.Contains(out, `"b"`) {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	if out, code := run(t, "", "audit", "--with", filepath.Join(folder, "stored.yaml")); code != 0 || !strings.Contains(out, "names no Environment") {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	stricter := strings.Replace(values(", ledger: {environment: production, hosts: [ledger.prod.db.example.com]}"), "Audit", "Deny", 1)
+	write(t, filepath.Join(folder, "more", "values.txt"), stricter)
+	out, code = run(t, "", "audit", "--with", filepath.Join(folder, "stored.yaml"), "--with", filepath.Join(folder, "values.yaml"), "--as-if", filepath.Join(folder, "more", "values.txt"))
+	if code != 1 || !strings.Contains(out, "2 denied") {
+		t.Errorf("exit %d: %s", code, out)
+	}
+}

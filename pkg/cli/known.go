@@ -76,7 +76,26 @@ func (e *env) snapshot(ctx context.Context, o *checkOptions, at time.Time) (*sna
 			return nil, err
 		}
 	}
+	if len(o.asIf) > 0 {
+		declared, err := e.given(o.asIf)
+		if err != nil {
+			return nil, err
+		}
+		objects = instead(objects, declared)
+	}
 	return k, k.compile(objects, o, at)
+}
+
+// instead returns objects with those that are declared in place of what has their kinds and names.
+func instead(objects, declared []*unstructured.Unstructured) []*unstructured.Unstructured {
+	key := func(u *unstructured.Unstructured) string {
+		return objectKey(u.GroupVersionKind().GroupKind(), u.GetNamespace(), u.GetName())
+	}
+	replaced := map[string]bool{}
+	for _, u := range declared {
+		replaced[key(u)] = true
+	}
+	return append(slices.DeleteFunc(objects, func(u *unstructured.Unstructured) bool { return replaced[key(u)] }), declared...)
 }
 
 // given reads the estate and the change state from files: manifests, what the chart renders, and its values.

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/firebreak-dev/firebreak/pkg/policy"
@@ -116,12 +117,27 @@ func (r *Report) add(x Result) {
 	}
 }
 
-// exit returns exit status 2 if something could not be judged, else 1 if a request is denied, or warned of where that counts as much, else nil.
+// worstFirst sorts the results: what would be denied, what would be warned of, what cannot be judged, what is only observed, and the rest.
+func (r *Report) worstFirst() {
+	rank := func(x *Result) int {
+		switch {
+		case x.Decision == "allow" && len(x.Findings) > 0:
+			return 3
+		case x.Decision == "allow":
+			return 4
+		}
+		return slices.Index([]string{"deny", "warn", "undecided"}, x.Decision)
+	}
+	slices.SortStableFunc(r.Results, func(a, b Result) int { return rank(&a) - rank(&b) })
+}
+
+// exit returns exit status 2 if something could not be judged, else 1 if a request is denied, or warned of where that counts as much, else nil. failOn is
+// deny, warn, or any for whatever has a finding.
 func (r *Report) exit(failOn string) error {
 	switch {
 	case r.Summary.Undecided+len(r.Notes) > 0:
 		return ExitError{2}
-	case r.Summary.Denied > 0, failOn == "warn" && r.Summary.Warned > 0:
+	case r.Summary.Denied > 0, failOn != "deny" && r.Summary.Warned > 0, failOn == "any" && slices.ContainsFunc(r.Results, func(x Result) bool { return len(x.Findings) > 0 }):
 		return ExitError{1}
 	}
 	return nil

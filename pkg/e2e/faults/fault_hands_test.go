@@ -23,7 +23,7 @@ func handFaults() []fault {
 			}
 			return refusedTo("delete", "namespace", stage.Namespace)(x)
 		}, heal: scale(replicas)},
-		{name: "Firebreak's namespace and CRDs are gone", missing: "whoever deletes them must take the registrations away first, and then there is no Firebreak: what is admitted after that, nobody was to judge"},
+		{name: "Firebreak's namespace and CRDs are gone", missing: "whoever deletes them must take the registrations away first, and with the namespace there is no Firebreak. That it holds to what was declared while it runs, and after a restart, is tested in pkg/e2e/vanish"},
 	}
 }
 
