@@ -108,19 +108,21 @@ func TestFormatsOfNothing(t *testing.T) {
 	}
 }
 
-// What git knows of a revision is not told again; what is added since is, and what changed in other lines is not.
-func TestDiff(t *testing.T) {
-	folder := repository(t)
-	git := func(args ...string) {
-		t.Helper()
+// committed makes a repository of git of a folder, and commits what is in it.
+func committed(t *testing.T, folder string) {
+	t.Helper()
+	for _, args := range [][]string{{"init", "-q"}, {"add", "."}, {"commit", "-q", "-m", "before"}} {
 		cmd := exec.Command("git", append([]string{"-C", folder, "-c", "user.name=t", "-c", "user.email=t@example.com"}, args...)...)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("git %v: %v %s", args, err, out)
 		}
 	}
-	git("init", "-q")
-	git("add", ".")
-	git("commit", "-q", "-m", "before")
+}
+
+// What git knows of a revision is not told again; what is added since is, and what changed in other lines is not.
+func TestDiff(t *testing.T) {
+	folder := repository(t)
+	committed(t, folder)
 	check := func(paths ...string) (string, int) {
 		args := []string{"check", "--with", estate, "--diff", "HEAD"}
 		for _, p := range paths {
@@ -145,6 +147,12 @@ func TestDiff(t *testing.T) {
 	if code != 1 || !strings.Contains(out, `data["dns"]`) || strings.Contains(out, `data["db"]`) || !strings.Contains(out, `"new"`) || !strings.Contains(out, "3 judged: 1 admitted, 0 admitted with warnings, 2 denied") {
 		t.Errorf("exit %d: %s", code, out)
 	}
+}
+
+// A revision that git does not know, and what has none, are refused.
+func TestDiffWithNothing(t *testing.T) {
+	folder := repository(t)
+	committed(t, folder)
 	for revision, says := range map[string]string{"none": `git knows no commit "none"`, "--all": `"--all" is not a revision`} {
 		if out, code := run(t, "", "check", "--with", estate, "--diff="+revision, "-f", folder); code != 2 || !strings.Contains(out, says) {
 			t.Errorf("%s: exit %d: %s", revision, code, out)

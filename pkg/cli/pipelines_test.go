@@ -99,7 +99,7 @@ func TestPreCommitHook(t *testing.T) {
 		t.Fatalf("%+v", hooks)
 	}
 	entry := append(strings.Fields(hooks[0].Entry), "--with", absolute(t, estate), "shop.yaml")
-	entry[0] = absolute(t, filepath.Join("../../bin", entry[0]))
+	entry[0] = absolute(t, "../../bin/"+entry[0])
 	if _, out, code := inPipeline(t, nil, entry...); code != 1 || !strings.Contains(out, `shop.yaml:6: ConfigMap "till" in namespace "dev": deny`) {
 		t.Errorf("exit %d: %s", code, out)
 	}

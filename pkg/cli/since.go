@@ -51,7 +51,7 @@ func atRevision(ctx context.Context, revision string, paths []string) ([]documen
 
 func git(ctx context.Context, folder string, args ...string) ([]byte, error) {
 	var out, says bytes.Buffer
-	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", folder}, args...)...) //nolint:gosec // a revision that begins with a dash is refused
+	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", folder}, args...)...)
 	cmd.Stdout, cmd.Stderr = &out, &says
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(says.String()))

@@ -94,7 +94,7 @@ func (e *env) runWindows(ctx context.Context, o *windowsOptions) error {
 	case o.calendar:
 		return printMonth(e.Out, all, freezes, o)
 	}
-	return e.printWindows(windows, all, o)
+	return e.printWindows(all, o)
 }
 
 // freezesToSee reads the freezes. Who may not see them is told so.
@@ -170,7 +170,7 @@ func (x *openTime) state(now time.Time) string {
 }
 
 // printWindows lists each window once, with its present or next opening.
-func (e *env) printWindows(windows []v1alpha1.ChangeWindow, all []openTime, o *windowsOptions) error {
+func (e *env) printWindows(all []openTime, o *windowsOptions) error {
 	if len(all) == 0 {
 		_, err := fmt.Fprintf(e.Out, "No change window is open or will be in %s. Request one with: kubectl firebreak request\n", e.scopeOf())
 		return err
