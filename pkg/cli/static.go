@@ -11,14 +11,20 @@ import (
 	"github.com/spf13/cobra"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/fence"
 	"github.com/firebreak-dev/firebreak/pkg/registrations"
 )
 
 type staticOptions struct {
 	registrations.Options
 	out, caFile string
+	fence       bool
 }
 
 func (e *env) static() *cobra.Command {
@@ -29,7 +35,8 @@ func (e *env) static() *cobra.Command {
 		Long: `Writes the admission configuration of an installation as files that API servers load at their start (Kubernetes 1.36 with the feature gate
 ManifestBasedAdmissionControlConfig): the registrations, by URL; the policies that guard Firebreak's kinds; and one that guards Firebreak's
 registrations, policies, definitions and namespace against everybody, system:masters included. It reads what the chart has rendered and the
-certificate authority, and changes nothing in the cluster. Run it again after an upgrade, and where the certificate authority is replaced; the API
+certificate authority, and changes nothing in the cluster. With --fence the names and members of production are written as policies, too, which hold
+always; they know the estate of that moment. Run it again after an upgrade, and where the certificate authority is replaced; the API
 server reads files that change.`,
 		Example: `  kubectl firebreak static-manifests --out firebreak --url https://firebreak.firebreak-system.svc:443
   # then, on the disk of each API server, as /etc/kubernetes/firebreak:
@@ -39,6 +46,7 @@ server reads files that change.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.runStatic(cmd.Context(), &o) },
 	}
 	f := cmd.Flags()
+	f.BoolVar(&o.fence, "fence", false, "write the fence, too: policies that know the names and members of production; write them anew when the estate changes")
 	f.StringVar(&o.out, "out", "", "folder to write the files to (required)")
 	f.StringVar(&o.URL, "url", "", "where API servers reach the webhook; default: the URL that it is registered with, if it is registered by URL")
 	f.StringVar(&o.Folder, "folder", "/etc/kubernetes/firebreak", "absolute path of the files on the disk of each API server")
@@ -68,6 +76,13 @@ func (e *env) runStatic(ctx context.Context, o *staticOptions) error {
 	if err != nil {
 		return fmt.Errorf("read what the chart has rendered: %w", err)
 	}
+	if o.fence {
+		more, err := e.staticFence(ctx, c, o.Options)
+		if err != nil {
+			return err
+		}
+		rendered = append(rendered, more...)
+	}
 	files, err := registrations.Files(rendered, o.Options)
 	if err != nil {
 		return err
@@ -87,6 +102,31 @@ Copy these to %s on the disk of each API server, and start it with:
 An API server that has them refuses what persons write until Firebreak answers. To change or uninstall Firebreak, take %s away from each of them first.
 `, o.Folder, path.Join(o.Folder, registrations.AdmissionFile), path.Join(o.Folder, registrations.GuardFile))
 	return err
+}
+
+// staticFence returns the fence for files, of the estate that is stored now.
+func (e *env) staticFence(ctx context.Context, c client.Client, o registrations.Options) ([]*unstructured.Unstructured, error) {
+	var environments v1alpha1.EnvironmentList
+	var stores v1alpha1.DataStoreList
+	var exemptions v1alpha1.ExemptionList
+	namespaces := &metav1.PartialObjectMetadataList{}
+	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
+	for _, l := range []client.ObjectList{&environments, &stores, &exemptions, namespaces} {
+		if err := c.List(ctx, l); err != nil {
+			return nil, fmt.Errorf("read the estate for the fence: %w", err)
+		}
+	}
+	labels := map[string]map[string]string{}
+	for i := range namespaces.Items {
+		labels[namespaces.Items[i].Name] = namespaces.Items[i].Labels
+	}
+	out, left, err := fence.Static(fence.Input{Stores: stores.Items, Estate: estate.Compile(estate.Input{
+		Environments: environments.Items, DataStores: stores.Items, Exemptions: exemptions.Items, Namespaces: labels, FirebreakNamespace: o.Namespace, FirebreakAccount: o.Account,
+	})})
+	if left > 0 {
+		fmt.Fprintf(e.ErrOut, "Warning: %d names of production are not in the fence, which holds %d in a file\n", left, fence.MaxStatic)
+	}
+	return out, err
 }
 
 // authority returns the certificate authority of the webhook: that of a file, or the one in the registration.

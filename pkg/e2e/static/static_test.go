@@ -2,6 +2,7 @@ package static
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -95,6 +96,40 @@ func TestNobodyTakesTheBoundaryAway(t *testing.T) {
 	}
 	if out, err := administrator(t, "delete", "validatingadmissionpolicy", "not-firebreaks", "--ignore-not-found"); err != nil {
 		t.Errorf("%v %s, want policies of others to be theirs", err, out)
+	}
+}
+
+// The fence in files holds what machines write of configuration, too, which is admitted while no replica answers, and nobody sees or changes it.
+func TestTheFenceInFiles(t *testing.T) {
+	if out, err := the.Plugin(t.Context(), the.AdminConfig(), "static-manifests", "--fence", "--out", folder, "--folder", folder); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	t.Cleanup(func() {
+		if out, err := the.Plugin(context.Background(), the.AdminConfig(), "static-manifests", "--out", folder, "--folder", folder); err != nil {
+			t.Errorf("%v %s", err, out)
+		}
+	})
+	if out, err := administrator(t, "create", "rolebinding", "machine", "-n", "dev", "--clusterrole=edit", "--serviceaccount=dev:default"); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	machine, err := the.ServiceAccountConfig(t.Context(), "dev", "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const refused = "Firebreak's fence refuses this: it names orders.prod.db.example.com, which is production's, and namespace dev is not"
+	await.NoError(t, "a machine is refused by the fence", func() error {
+		out, err := the.KubectlWith(t.Context(), machine, across, "create", "--dry-run=server", "-f", "-")
+		if err == nil || !strings.Contains(out, refused) {
+			return fmt.Errorf("%w %s", err, out)
+		}
+		return nil
+	})
+	const harmless = `{apiVersion: v1, kind: ConfigMap, metadata: {name: harmless, namespace: dev}, data: {db: orders.dev.db.example.com}}`
+	if out, err := the.KubectlWith(t.Context(), machine, harmless, "create", "--dry-run=server", "-f", "-"); err != nil {
+		t.Errorf("%v %s", err, out)
+	}
+	if out, err := administrator(t, "get", "validatingadmissionpolicies", "-o", "name"); err != nil || strings.Contains(out, "static.k8s.io") {
+		t.Errorf("%v %s", err, out)
 	}
 }
 
