@@ -57,7 +57,7 @@ func printYAML(w io.Writer, r *Report) error {
 func printText(w io.Writer, r *Report) error {
 	paint := painter(w)
 	for i := range r.Results {
-		if x := &r.Results[i]; x.File != stored || x.Decision != "allow" || len(x.Findings) > 0 {
+		if x := &r.Results[i]; x.File != stored || x.Decision != "allow" || x.objected() {
 			x.print(w, paint)
 		}
 	}

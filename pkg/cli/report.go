@@ -60,7 +60,9 @@ type Result struct {
 type ResultFinding struct {
 	Rule   string `json:"rule"`
 	Action string `json:"action"`
-	Path   string `json:"path"`
+	// Exempted is true if an Exemption has the rule only observe.
+	Exempted bool   `json:"exempted,omitempty"`
+	Path     string `json:"path"`
 	// Line is that of the path in the file, from 1; it is 0 for what was rendered.
 	Line int `json:"line,omitempty"`
 	// Value is the host or name that matched, never the field's text.
@@ -81,7 +83,7 @@ func (r Result) decided(req *policy.Request, d *policy.Decision) Result {
 	r.Allowed, r.Warnings, r.Findings = d.Allowed, d.Warnings, []ResultFinding{}
 	for _, f := range d.Findings {
 		r.Findings = append(r.Findings, ResultFinding{
-			Rule: string(f.Rule), Action: strings.ToLower(string(f.Action)), Path: f.Path, Value: f.Value,
+			Rule: string(f.Rule), Action: strings.ToLower(string(f.Action)), Exempted: f.Exempted, Path: f.Path, Value: f.Value,
 			Target: f.Target, Environment: f.Environment, Message: f.Message, Remedy: f.Remedy,
 		})
 	}
@@ -117,11 +119,16 @@ func (r *Report) add(x Result) {
 	}
 }
 
+// objected reports whether there is a finding that no Exemption answers.
+func (r *Result) objected() bool {
+	return slices.ContainsFunc(r.Findings, func(f ResultFinding) bool { return !f.Exempted })
+}
+
 // worstFirst sorts the results: what would be denied, what would be warned of, what cannot be judged, what is only observed, and the rest.
 func (r *Report) worstFirst() {
 	rank := func(x *Result) int {
 		switch {
-		case x.Decision == "allow" && len(x.Findings) > 0:
+		case x.Decision == "allow" && x.objected():
 			return 3
 		case x.Decision == "allow":
 			return 4
@@ -137,7 +144,7 @@ func (r *Report) exit(failOn string) error {
 	switch {
 	case r.Summary.Undecided+len(r.Notes) > 0:
 		return ExitError{2}
-	case r.Summary.Denied > 0, failOn != "deny" && r.Summary.Warned > 0, failOn == "any" && slices.ContainsFunc(r.Results, func(x Result) bool { return len(x.Findings) > 0 }):
+	case r.Summary.Denied > 0, failOn != "deny" && r.Summary.Warned > 0, failOn == "any" && slices.ContainsFunc(r.Results, func(x Result) bool { return x.objected() }):
 		return ExitError{1}
 	}
 	return nil

@@ -19,6 +19,8 @@ type Finding struct {
 	// Class is the class of the rule.
 	Class  Class
 	Action v1alpha1.Action
+	// Exempted is true if an Exemption has the rule only observe.
+	Exempted bool
 	// Path is the field's path; it is empty if the rule objects to the request as a whole.
 	Path string
 	// Value is the host or name that matched, never the field's text; it is empty if it came out of a Secret.

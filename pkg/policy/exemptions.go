@@ -15,7 +15,7 @@ import (
 func (c *PreparedRequest) exempt(findings []Finding) {
 	for i := range findings {
 		if findings[i].Action != v1alpha1.ActionAudit && c.exempted(findings[i].Rule) {
-			findings[i].Action = v1alpha1.ActionAudit
+			findings[i].Action, findings[i].Exempted = v1alpha1.ActionAudit, true
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
 )
@@ -97,19 +98,16 @@ func doesForget(t *testing.T) func() bool {
 	if err := people.SRE.Create(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
-	gone, seen := false, time.Time{}
+	await.True(t, "its status is written", func() bool {
+		return people.Admin.Get(t.Context(), client.ObjectKeyFromObject(e), e) == nil && e.Status.ObservedGeneration > 0
+	})
+	if err := people.Admin.Delete(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Second) // until the watch tells of it: before, nothing is held either
 	return func() bool {
-		switch err := people.Admin.Get(t.Context(), client.ObjectKeyFromObject(e), e); {
-		case !gone && err == nil && e.Status.ObservedGeneration > 0:
-			gone, seen = true, time.Now()
-			if err := people.Admin.Delete(t.Context(), e); err != nil {
-				t.Fatal(err)
-			}
-		case gone && time.Since(seen) > 3*time.Second:
-			out, err := the.Metrics(t.Context())
-			return err == nil && strings.Contains(out, `firebreak_estate_held{kind="Environment"} 0`)
-		}
-		return false
+		out, err := the.Metrics(t.Context())
+		return err == nil && strings.Contains(out, `firebreak_estate_held{kind="Environment"} 0`)
 	}
 }
 
