@@ -104,6 +104,9 @@ func TestICS(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v in:\n%s", err, out)
 	}
+	if n := strings.Count(out, "\n"); n == 0 || n != strings.Count(out, "\r\n") {
+		t.Error("lines do not end as RFC 5545 has them end")
+	}
 	got := map[string]string{}
 	for _, e := range cal.Events() {
 		uid, err := e.Props.Text("UID")

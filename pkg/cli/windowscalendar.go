@@ -106,7 +106,7 @@ func printICS(w io.Writer, all []openTime, freezes []v1alpha1.ChangeFreeze, o *w
 		e.SetSummary(plain("frozen: " + strings.Join(f.Spec.Environments, ", ")))
 		e.SetDescription(plain(f.Spec.Reason))
 	}
-	if err := cal.SerializeTo(w); err != nil {
+	if err := cal.SerializeTo(w, ics.WithNewLine("\r\n")); err != nil {
 		return fmt.Errorf("print the calendar: %w", err)
 	}
 	return nil
