@@ -254,10 +254,12 @@ func (k *snapshot) judge(d document, o *checkOptions, at time.Time) Result {
 		return r.undecided(err)
 	}
 	r = r.decided(req, decision)
+	if d.Line == 0 || len(r.Findings) == 0 {
+		return r
+	}
+	l := linesOf(d.raw)
 	for i := range r.Findings {
-		if f := &r.Findings[i]; d.Line > 0 {
-			f.Line = d.Line - 1 + lineOf(d.raw, f.Path)
-		}
+		r.Findings[i].Line = d.Line - 1 + l.of(r.Findings[i].Path)
 	}
 	return r
 }

@@ -223,3 +223,34 @@ func TestMisspeltValues(t *testing.T) {
 		t.Errorf("exit %d: %s", code, out)
 	}
 }
+
+// A file that does not end its last line has lines all the same, and an option of helm is not a chart.
+func TestHurriedInputs(t *testing.T) {
+	out, code := run(t, "---\n# a\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: dev}\ndata:\n  db: orders.prod.db.example.com", "check", "-f", "-", "--with", estate, "-o", "github")
+	if code != 1 || !strings.Contains(out, "::error line=8,title=DataStoreAcrossTiers::") {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	if out, code := run(t, "", "check", "--helm=--post-renderer=/bin/true", "--with", estate); code != 2 || !strings.Contains(out, `--helm: "--post-renderer=/bin/true" is not a chart`) {
+		t.Errorf("exit %d: %s", code, out)
+	}
+}
+
+// What a Secret named before and names now is not told apart by its value, which is never printed, but by what it leads to.
+func TestDiffOfASecret(t *testing.T) {
+	folder := t.TempDir()
+	secret := func(host string) {
+		write(t, filepath.Join(folder, "s.yaml"), "{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: dev}, stringData: {db: "+host+"}}")
+	}
+	more := filepath.Join(t.TempDir(), "more.yaml")
+	write(t, more, "{apiVersion: firebreak.dev/v1alpha1, kind: DataStore, metadata: {name: ledger}, spec: {environment: production, hosts: [ledger.prod.db.example.com]}}")
+	secret("orders.prod.db.example.com")
+	committed(t, folder)
+	args := []string{"check", "-f", folder, "--with", estate, "--with", more, "--diff", "HEAD"}
+	if out, code := run(t, "", args...); code != 0 {
+		t.Errorf("unchanged: exit %d: %s", code, out)
+	}
+	secret("ledger.prod.db.example.com")
+	if out, code := run(t, "", args...); code != 1 || !strings.Contains(out, `"ledger"`) {
+		t.Errorf("changed: exit %d: %s", code, out)
+	}
+}

@@ -10,21 +10,30 @@ import (
 // segment is one step of a finding's path: a field, a quoted key, or an index.
 var segment = regexp.MustCompile(`^\.?(?:\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.\[]+))`)
 
-// lineOf returns the line of a document, from 1, on which what a path leads to begins: that of the last step that is there. It returns 1 for a path that
-// leads nowhere.
-func lineOf(raw []byte, path string) int {
+// lines finds the lines of a document. It parses the document once, and looks each key up once.
+type lines struct {
+	root *yaml.Node
+	keys map[*yaml.Node]map[string]int
+}
+
+func linesOf(raw []byte) *lines {
 	var root yaml.Node
 	if yaml.Unmarshal(raw, &root) != nil || len(root.Content) == 0 {
-		return 1
+		return &lines{}
 	}
-	node, line := root.Content[0], 1
-	for path != "" {
+	return &lines{root: root.Content[0], keys: map[*yaml.Node]map[string]int{}}
+}
+
+// of returns the line, from 1, on which what a path leads to begins: that of the last step that is there. It returns 1 for a path that leads nowhere.
+func (l *lines) of(path string) int {
+	node, line := l.root, 1
+	for node != nil && path != "" {
 		m := segment.FindStringSubmatch(path)
 		if m == nil {
 			return line
 		}
 		path = path[len(m[0]):]
-		next, at := step(node, m)
+		next, at := l.step(node, m)
 		if next == nil {
 			return line
 		}
@@ -34,7 +43,7 @@ func lineOf(raw []byte, path string) int {
 }
 
 // step follows one segment, and returns where it leads, and on which line.
-func step(node *yaml.Node, m []string) (*yaml.Node, int) {
+func (l *lines) step(node *yaml.Node, m []string) (*yaml.Node, int) {
 	if node.Kind == yaml.AliasNode {
 		node = node.Alias
 	}
@@ -52,13 +61,21 @@ func step(node *yaml.Node, m []string) (*yaml.Node, int) {
 			key = plain
 		}
 	}
-	if node.Kind != yaml.MappingNode {
-		return nil, 0
-	}
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		if node.Content[i].Value == key {
-			return node.Content[i+1], node.Content[i].Line
-		}
+	if i, ok := l.index(node)[key]; ok {
+		return node.Content[i+1], node.Content[i].Line
 	}
 	return nil, 0
+}
+
+// index returns the positions of a mapping's keys; it is empty for other nodes.
+func (l *lines) index(node *yaml.Node) map[string]int {
+	if known, ok := l.keys[node]; ok || node.Kind != yaml.MappingNode {
+		return known
+	}
+	out := make(map[string]int, len(node.Content)/2)
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		out[node.Content[i].Value] = i
+	}
+	l.keys[node] = out
+	return out
 }

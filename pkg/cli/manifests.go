@@ -100,7 +100,7 @@ func read(name string, in io.Reader) ([]document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	all = bytes.ReplaceAll(all, []byte("\r\n"), []byte("\n"))
+	all = append(bytes.ReplaceAll(all, []byte("\r\n"), []byte("\n")), '\n') // the reader ends every line so
 	r := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(all)))
 	var out []document
 	rest, line := all, 1
@@ -119,6 +119,8 @@ func read(name string, in io.Reader) ([]document, error) {
 				docs[j].Line, docs[j].raw = line, raw
 			}
 			rest, line = rest[at+len(raw):], line+bytes.Count(raw, []byte("\n"))
+		} else {
+			rest = nil // it is not looked for again, so that reading stays linear
 		}
 		out = append(out, docs...)
 	}

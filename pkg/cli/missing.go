@@ -13,10 +13,11 @@ import (
 )
 
 // Read implements policy.Reader. It looks among the objects that were given and checked, and in the cluster. Nothing else can be
-// read: a role may hold any permission, and a namespace is judged by its name alone, if that decides.
+// read: a role may hold any permission, and a namespace is judged by its name alone, if that decides. All namespaces of a
+// cluster were read, so one that is not among them does not exist.
 func (k *snapshot) Read(ctx context.Context, m *policy.Missing, w *policy.ClusterView, f *policy.Facts) error {
 	switch {
-	case m.Namespace != "" && k.cluster == nil:
+	case m.Namespace != "":
 		return k.named(m.Namespace, f)
 	case m.Role != nil:
 		f.RoleRead = true
@@ -52,7 +53,7 @@ func (k *snapshot) named(namespace string, f *policy.Facts) error {
 		return nil
 	}
 	environment := k.view.Estate.Selecting()
-	if environment != "" && len(k.view.Estate.NamespaceOrName(namespace).Environments) == 0 {
+	if k.cluster == nil && environment != "" && len(k.view.Estate.NamespaceOrName(namespace).Environments) == 0 {
 		return fmt.Errorf("environment %q claims namespaces by their labels, and those of namespace %q are not known; give the namespace with --namespaces FILE, as kubectl get namespaces -o yaml prints it",
 			environment, namespace)
 	}

@@ -60,6 +60,9 @@ func originOfResource(folder string, r *resource.Resource) string {
 // charted returns what helm makes of a chart, with values files and for a namespace. It runs the helm that is on the PATH, since that is the one that
 // would install the chart. Each document says which template it came from.
 func charted(ctx context.Context, chart string, values []string, namespace string) ([]document, error) {
+	if strings.HasPrefix(chart, "-") {
+		return nil, fmt.Errorf("--helm: %q is not a chart", chart) // helm would take it for an option
+	}
 	args := []string{"template", "release", chart, "--include-crds"}
 	if namespace != "" {
 		args = append(args, "--namespace", namespace)

@@ -60,12 +60,16 @@ func git(ctx context.Context, folder string, args ...string) ([]byte, error) {
 }
 
 // sin identifies a finding, wherever it stands in its file.
-type sin struct{ kind, namespace, name, rule, path, value string }
+type sin struct{ kind, namespace, name, rule, path, value, target, message string }
 
 func sinsOf(r *Result) []sin {
 	var out []sin
 	for _, f := range r.Findings {
-		out = append(out, sin{r.Kind, r.Namespace, r.Name, f.Rule, f.Path, f.Value})
+		s := sin{r.Kind, r.Namespace, r.Name, f.Rule, f.Path, f.Value, f.Target, ""}
+		if f.Value == "" {
+			s.message = f.Message // nothing else tells what it is about, as where the value came out of a Secret
+		}
+		out = append(out, s)
 	}
 	return out
 }
