@@ -79,8 +79,8 @@ func (e *env) check() *cobra.Command {
 		Long: `Judges manifests as the webhook would.
 
 The estate (Environments, DataStores, Namespaces, Services, ChangeWindows, ChangeApprovals, …) comes from --with, or,
-without it, from the cluster of the current kubeconfig. A folder with a kustomization is rendered first, and so is the chart
-of --helm, with the values of -f. Exit status: 0, all are admitted; 1, something is denied (or warned of, with --fail-on
+without it, from the cluster of the current kubeconfig. A folder with a kustomization is rendered first, with the remote bases
+that it names, as kubectl kustomize does, and so is the chart of --helm, with the values of -f. Exit status: 0, all are admitted; 1, something is denied (or warned of, with --fail-on
 warn); 2, something cannot be judged, or there is nothing to judge.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.files = append(o.files, args...) // as pre-commit gives them

@@ -122,6 +122,10 @@ func (d *declarations) settle(ctx context.Context) {
 	held := map[string]int{}
 	for _, m := range d.kinds {
 		keys := d.missed(m.kind)
+		if m.unserved.Load() {
+			held[m.kind.Kind] = m.kind.Count() // nobody can see them, though they may still be stored
+			continue
+		}
 		if len(keys) == 0 {
 			continue
 		}

@@ -91,6 +91,23 @@ func TestWhatVanishes(t *testing.T) {
 	}
 }
 
+// A kind that is no longer served, although its definition and its objects are still there, is held, too, and told.
+func TestAKindThatIsNotServed(t *testing.T) {
+	s := vanishing(t, definition(older))
+	m := s.mirror("environments")
+	for _, unserved := range []bool{true, false} {
+		m.unserved.Store(unserved)
+		s.memory.declared.settle(t.Context())
+		cluster, err := s.memory.View()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.memory.Held("Environment") == 1 && strings.HasPrefix(cluster.Degraded(), "1 environment vanished"); got != unserved {
+			t.Errorf("unserved: %t; %d are held, and it says %q", unserved, s.memory.Held("Environment"), cluster.Degraded())
+		}
+	}
+}
+
 // What is held is held until it is declared again, and then may be deleted like anything else.
 func TestWhatIsHeldIsDeclaredAgain(t *testing.T) {
 	s := vanishing(t)

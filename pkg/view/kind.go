@@ -35,6 +35,7 @@ type Kind struct {
 	drop   func(key string)
 	// created is nil for kinds that are no declarations.
 	created func(key string) (time.Time, bool)
+	count   func() int
 }
 
 // Sample returns an empty object of the type that Reduce reads.
@@ -60,6 +61,9 @@ func (k *Kind) Drop(key string) { k.drop(key) }
 
 // Created returns when a declaration that is kept was created, and false if none is kept under the key.
 func (k *Kind) Created(key string) (time.Time, bool) { return k.created(key) }
+
+// Count returns how many declarations are kept.
+func (k *Kind) Count() int { return k.count() }
 
 // Key returns the key that an object is kept under.
 func Key(o metav1.Object) string { return Qualified(o.GetNamespace(), o.GetName()) }

@@ -44,6 +44,13 @@ func (t *Table[T]) Delete(key string) (T, bool) {
 	return v, ok
 }
 
+// Len returns how many values there are.
+func (t *Table[T]) Len() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.items)
+}
+
 // Each calls f for every key and value; f must not call the table.
 func (t *Table[T]) Each(f func(key string, v T)) {
 	t.mu.RLock()

@@ -145,6 +145,7 @@ func asSpecified[T any, P specified[T]](k *Kind, t *Table[T], status func(P) any
 // declaration marks a kind whose objects are declarations. resource is its plural in the API.
 func declaration[T any, P specified[T]](resource string, k *Kind, t *Table[T]) *Kind {
 	k.Definition = resource + "." + v1alpha1.GroupName
+	k.count = t.Len
 	k.created = func(key string) (time.Time, bool) {
 		v, ok := t.Get(key)
 		return P(&v).GetCreationTimestamp().Time, ok
