@@ -79,11 +79,7 @@ func TestDeclarationsThatVanish(t *testing.T) {
 		_, err := administrator(t, "get", "configmap", "firebreak-last-good", "-n", stage.Namespace)
 		return err
 	})
-	for _, verb := range [][]string{{"delete", "configmap", "firebreak-last-good"}, {"patch", "configmap", "firebreak-last-good", "--type=merge", "-p", `{"data":{"shards":"1"}}`}, {"delete", "configmap", "firebreak-last-good-a-0"}} {
-		if out, err := administrator(t, append(verb, "-n", stage.Namespace)...); err == nil || !strings.Contains(out, "the fence and Firebreak hold by what stands in these ConfigMaps; only Firebreak writes and deletes them") {
-			t.Errorf("%v %s", err, out)
-		}
-	}
+	guarded(t)
 	const guards = "validatingwebhookconfigurations,mutatingwebhookconfigurations,validatingadmissionpolicybindings,validatingadmissionpolicies"
 	await.NoError(t, "the definitions are deleted", func() error { // before the registrations are back
 		if out, err := administrator(t, "delete", guards, "--all", "--wait=false"); err != nil {
@@ -143,6 +139,16 @@ func TestDeclarationsThatVanish(t *testing.T) {
 	}
 	await.True(t, "the copy forgets what somebody has deleted", known)
 	tells(t, `firebreak_estate_held{kind="Environment"} 0`)
+}
+
+// guarded checks that an administrator neither changes the copy nor deletes it.
+func guarded(t *testing.T) {
+	t.Helper()
+	for _, verb := range [][]string{{"delete", "configmap", "firebreak-last-good"}, {"patch", "configmap", "firebreak-last-good", "--type=merge", "-p", `{"data":{"shards":"1"}}`}, {"delete", "configmap", "firebreak-last-good-a-0"}} {
+		if out, err := administrator(t, append(verb, "-n", stage.Namespace)...); err == nil || !strings.Contains(out, "the fence and Firebreak hold by what stands in these ConfigMaps; only Firebreak writes and deletes them") {
+			t.Errorf("%v %s", err, out)
+		}
+	}
 }
 
 // lesser checks that nobody declares less than what is held under its name.
