@@ -14,6 +14,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -29,6 +30,7 @@ type firewallOptions struct {
 	podCIDRs          []string
 	defaultEnv, home  string
 	diff, remove, yes bool
+	cilium            bool
 }
 
 func (e *env) firewall() *cobra.Command {
@@ -61,6 +63,7 @@ them again: switch firewall.reconcile off instead, which removes them, too.`,
 	f.StringSliceVar(&o.podCIDRs, "pod-cidr", nil, "ranges from which Pods have their addresses, as firewall.podCIDRs of the chart; default: what nodes state")
 	f.StringVar(&o.defaultEnv, "default-environment", "", "environment of namespaces that none claims")
 	f.StringVar(&o.home, "firebreak-namespace", "firebreak-system", "namespace that Firebreak runs in")
+	f.BoolVar(&o.cilium, "cilium", false, "with --with: show Cilium's policies, too, which open names; a cluster is asked whether it serves them")
 	f.BoolVar(&o.diff, "diff", false, "show what differs from the policies that are there")
 	f.BoolVar(&o.remove, "remove", false, "list the policies that Firebreak has made, to be deleted")
 	f.BoolVar(&o.yes, "yes", false, "with --remove: delete them")
@@ -106,7 +109,7 @@ func (e *env) runFirewall(ctx context.Context, o *firewallOptions) error {
 	for _, p := range est.Problems() {
 		fmt.Fprintf(e.ErrOut, "Warning: %s %q, %s: %s, so what it declares cannot be found.\n", p.Kind, p.Name, p.Path, p.Message)
 	}
-	plan := firewall.Compile(firewall.Input{Estate: est, At: at, APIServers: firewall.APIServers(est, known.slices), Pods: pods})
+	plan := firewall.Compile(firewall.Input{Estate: est, At: at, APIServers: firewall.APIServers(est, known.slices), Pods: pods, Cilium: known.cilium})
 	for _, note := range plan.Notes() {
 		fmt.Fprintln(e.ErrOut, "Warning:", note)
 	}
@@ -117,7 +120,7 @@ func (e *env) runFirewall(ctx context.Context, o *firewallOptions) error {
 		return fmt.Errorf("the policies cannot be made: %s", strings.Join(obstacles, " "))
 	}
 	if o.diff {
-		return e.printDifference(o, plan, known.policies)
+		return e.printDifference(o, plan, known)
 	}
 	return e.printFirewall(o, plan)
 }
@@ -127,6 +130,9 @@ type surroundings struct {
 	view     *view.View
 	slices   []discoveryv1.EndpointSlice
 	policies []*networkingv1.NetworkPolicy
+	// cilium is true if Cilium's policies are served, and names are those that are stored.
+	cilium bool
+	names  []*unstructured.Unstructured
 	// cluster is nil offline.
 	cluster client.Client
 }
@@ -138,6 +144,7 @@ func (e *env) surroundings(ctx context.Context, o *firewallOptions, at time.Time
 	var err error
 	if len(o.with) > 0 {
 		objects, err = e.given(o.with)
+		k.cilium = o.cilium
 	} else {
 		objects, err = k.fetch(ctx, e, o)
 	}
@@ -158,12 +165,17 @@ func (e *env) surroundings(ctx context.Context, o *firewallOptions, at time.Time
 				return nil, fmt.Errorf("read NetworkPolicy %s/%s: %w", u.GetNamespace(), u.GetName(), err)
 			}
 			k.policies = append(k.policies, p)
+		case firewall.CiliumPolicy():
+			k.names = append(k.names, u)
 		default:
 			if err := k.view.Add(u); err != nil {
 				return nil, err
 			}
 		}
 	}
+	slices.SortFunc(k.names, func(a, b *unstructured.Unstructured) int {
+		return strings.Compare(a.GetNamespace()+"/"+a.GetName(), b.GetNamespace()+"/"+b.GetName())
+	})
 	slices.SortFunc(k.policies, func(a, b *networkingv1.NetworkPolicy) int {
 		return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
 	})
@@ -200,8 +212,18 @@ func (k *surroundings) fetch(ctx context.Context, e *env, o *firewallOptions) ([
 	if len(o.podCIDRs) == 0 {
 		reads = append(reads, read{gvk: corev1.SchemeGroupVersion.WithKind("Node"), without: "the ranges of Pods are known by --pod-cidr only"})
 	}
+	gvk := firewall.CiliumPolicy()
+	switch _, err := c.RESTMapper().RESTMapping(gvk.GroupKind(), gvk.Version); {
+	case err == nil:
+		k.cilium = true
+	case !meta.IsNoMatchError(err):
+		return nil, fmt.Errorf("ask whether Cilium's policies are served: %w", err)
+	}
 	if o.diff {
 		reads = append(reads, read{gvk: networkPolicies()})
+		if k.cilium {
+			reads = append(reads, read{gvk: gvk, without: "each that is planned is told as missing"})
+		}
 	}
 	var out []*unstructured.Unstructured
 	for _, r := range reads {

@@ -122,12 +122,12 @@ func TestFirewallDiff(t *testing.T) {
 		lists  string
 	}{
 		"as planned": {policies, 0, []string{"0 to add, 0 to change, 0 to remove, 0 in the way\n"}, `[]`},
-		"nothing":    {"", 1, []string{"--- stored/dev/firebreak-firewall\n+++ planned/dev/firebreak-firewall\n", "2 to add, 0 to change, 0 to remove, 0 in the way\n"}, `[{"what":"add","namespace":"dev","name":"firebreak-firewall"},{"what":"add","namespace":"prod","name":"firebreak-firewall"}]`},
+		"nothing":    {"", 1, []string{"--- stored/dev/firebreak-firewall\n+++ planned/dev/firebreak-firewall\n", "2 to add, 0 to change, 0 to remove, 0 in the way\n"}, `[{"what":"add","kind":"NetworkPolicy","namespace":"dev","name":"firebreak-firewall"},{"what":"add","kind":"NetworkPolicy","namespace":"prod","name":"firebreak-firewall"}]`},
 		"changed by hand": {strings.Replace(policies, "        - 10.20.0.0/16\n", "", 1), 1, []string{"+        - 10.20.0.0/16\n", "0 to add, 1 to change, 0 to remove, 0 in the way\n"},
-			`[{"what":"change","namespace":"dev","name":"firebreak-firewall"}]`},
-		"more than planned": {policies + old, 1, []string{"-spec:\n", "0 to add, 0 to change, 1 to remove, 0 in the way\n"}, `[{"what":"remove","namespace":"dev","name":"firebreak-gateway-1"}]`},
+			`[{"what":"change","kind":"NetworkPolicy","namespace":"dev","name":"firebreak-firewall"}]`},
+		"more than planned": {policies + old, 1, []string{"-spec:\n", "0 to add, 0 to change, 1 to remove, 0 in the way\n"}, `[{"what":"remove","kind":"NetworkPolicy","namespace":"dev","name":"firebreak-gateway-1"}]`},
 		"another's": {onlyProd + foreign, 1, []string{"Warning: NetworkPolicy dev/firebreak-firewall is another's and has a name that Firebreak needs, so it is left alone, and the namespace is not kept apart; delete or rename it.\n", "0 to add, 0 to change, 0 to remove, 1 in the way\n"},
-			`[{"what":"foreign","namespace":"dev","name":"firebreak-firewall"}]`},
+			`[{"what":"foreign","kind":"NetworkPolicy","namespace":"dev","name":"firebreak-firewall"}]`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			args := append([]string{"firewall", "--diff", "--at=2026-11-28T02:30:00Z"}, folder(t, declaredEstate, knownCluster+node+"---\n"+tc.stored)...)

@@ -18,6 +18,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/record"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -57,6 +58,8 @@ type Firewall struct {
 	owner metav1.OwnerReference
 	// timer causes the next plan, if nothing else does.
 	timer *time.Timer
+	// cilium are the firewall's policies of Cilium, as they were last seen, by namespace/name.
+	cilium map[string]*unstructured.Unstructured
 	// written are the digests of the policies as they were written, by namespace/name: another digest is somebody else's doing.
 	written map[string]string
 }
@@ -123,7 +126,11 @@ func (f *Firewall) everything(ctx context.Context, again func()) ([]firewalled, 
 		return nil, err
 	}
 	now := f.memory.clock()
-	plan, same := f.compile(firewall.Input{Estate: est, At: now, APIServers: firewall.APIServers(est, slicesOfServer.Items), Pods: f.pods})
+	cilium, err := f.lookAtCilium(ctx)
+	if err != nil {
+		return nil, err
+	}
+	plan, same := f.compile(firewall.Input{Estate: est, At: now, APIServers: firewall.APIServers(est, slicesOfServer.Items), Pods: f.pods, Cilium: cilium})
 	f.wake(until(now, replan, plan.Expires()), again)
 	var notes []string
 	if n, pod, address := f.memory.view.StrayPod(plan.Stray); n > 0 {
@@ -149,7 +156,7 @@ func (f *Firewall) everything(ctx context.Context, again func()) ([]firewalled, 
 func (f *Firewall) compile(in firewall.Input) (plan *firewall.Plan, same bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if e := f.expires(); f.plan != nil && f.from.Estate == in.Estate && slices.Equal(f.from.APIServers, in.APIServers) && (e.IsZero() || in.At.Before(e)) {
+	if e := f.expires(); f.plan != nil && f.from.Estate == in.Estate && f.from.Cilium == in.Cilium && slices.Equal(f.from.APIServers, in.APIServers) && (e.IsZero() || in.At.Before(e)) {
 		return f.plan, true
 	}
 	f.plan, f.from = firewall.Compile(in), in
@@ -176,6 +183,11 @@ func (f *Firewall) concerned(ctx context.Context, plan *firewall.Plan) ([]firewa
 	for _, ns := range plan.Namespaces() {
 		out = append(out, firewalled{ns})
 	}
+	f.mu.Lock()
+	for _, o := range f.cilium {
+		out = append(out, firewalled{o.GetNamespace()})
+	}
+	f.mu.Unlock()
 	slices.SortFunc(out, func(a, b firewalled) int { return strings.Compare(a.namespace, b.namespace) })
 	return slices.Compact(out), nil
 }
@@ -247,7 +259,7 @@ func (f *Firewall) settle(ctx context.Context, plan *firewall.Plan, owner metav1
 		s := have[want.Name]
 		delete(have, want.Name)
 		if s != nil && asPlanned(s, want, owner) {
-			f.note(want.Namespace, want.Name, want.Digest)
+			f.note(client.ObjectKeyFromObject(want.NetworkPolicy), want.Digest)
 			continue
 		}
 		why, err := f.write(ctx, want, owner)
@@ -263,5 +275,6 @@ func (f *Firewall) settle(ctx context.Context, plan *firewall.Plan, owner metav1
 		}
 		last = cmp.Or(why, last)
 	}
-	return last, nil
+	why, err := f.settleNames(ctx, plan, owner, namespace)
+	return cmp.Or(why, last), err
 }

@@ -57,8 +57,8 @@ func asPlanned(p *networkingv1.NetworkPolicy, want firewall.Planned, owner metav
 }
 
 // belongs reports whether a policy has an owner.
-func belongs(p *networkingv1.NetworkPolicy, owner metav1.OwnerReference) bool {
-	return slices.ContainsFunc(p.OwnerReferences, func(o metav1.OwnerReference) bool { return o.UID == owner.UID })
+func belongs(p metav1.Object, owner metav1.OwnerReference) bool {
+	return slices.ContainsFunc(p.GetOwnerReferences(), func(o metav1.OwnerReference) bool { return o.UID == owner.UID })
 }
 
 // write makes a policy what the plan has, as far as it is Firebreak's own. It returns an obstacle for what a person must do something about.
@@ -87,12 +87,17 @@ func (f *Firewall) write(ctx context.Context, want firewall.Planned, owner metav
 	if err != nil {
 		return hindrance(fmt.Errorf("write NetworkPolicy %s: %w", key, err))
 	}
-	if f.wrote(want) {
-		f.healed.Inc()
-		f.log.Info("put a policy of the firewall back, since somebody had deleted or changed it", "namespace", want.Namespace, "name", want.Name)
-		f.events.Event(about(want.Namespace), corev1.EventTypeWarning, "FirewallHealed", fmt.Sprintf("NetworkPolicy %s was put back: somebody had deleted or changed it. Set firewall.reconcile=false if that is what you want.", key))
+	if f.wrote(key, want.Digest) {
+		f.tellHealed("NetworkPolicy", key)
 	}
 	return obstacle{}, nil
+}
+
+// tellHealed tells that a policy was put back.
+func (f *Firewall) tellHealed(kind string, key client.ObjectKey) {
+	f.healed.Inc()
+	f.log.Info("put a policy of the firewall back, since somebody had deleted or changed it", "kind", kind, "namespace", key.Namespace, "name", key.Name)
+	f.events.Event(about(key.Namespace), corev1.EventTypeWarning, "FirewallHealed", fmt.Sprintf("%s %s was put back: somebody had deleted or changed it. Set firewall.reconcile=false if that is what you want.", kind, key))
 }
 
 // remove deletes a policy that is no longer planned.
@@ -112,8 +117,8 @@ func (f *Firewall) remove(ctx context.Context, p *networkingv1.NetworkPolicy) (o
 }
 
 // writtenBy reports whether the firewall has written a policy, so that somebody who takes its labels away does not make it another's.
-func writtenBy(p *networkingv1.NetworkPolicy) bool {
-	return slices.ContainsFunc(p.ManagedFields, func(m metav1.ManagedFieldsEntry) bool { return m.Manager == firewaller })
+func writtenBy(p metav1.Object) bool {
+	return slices.ContainsFunc(p.GetManagedFields(), func(m metav1.ManagedFieldsEntry) bool { return m.Manager == firewaller })
 }
 
 // hindrance tells a refusal, which a person must do something about, from a failure that passes. A namespace that goes needs no policy.
@@ -128,20 +133,19 @@ func hindrance(err error) (obstacle, error) {
 }
 
 // note notes that a policy is stored as it is planned.
-func (f *Firewall) note(namespace, name, digest string) {
+func (f *Firewall) note(policy client.ObjectKey, digest string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.written[namespace+"/"+name] = digest
+	f.written[policy.String()] = digest
 }
 
 // wrote notes that a policy was written, and reports whether it had been stored like that before.
-func (f *Firewall) wrote(want firewall.Planned) bool {
+func (f *Firewall) wrote(policy client.ObjectKey, digest string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	key := want.Namespace + "/" + want.Name
-	before := f.written[key]
-	f.written[key] = want.Digest
-	return before == want.Digest
+	before := f.written[policy.String()]
+	f.written[policy.String()] = digest
+	return before == digest
 }
 
 // tell tells of an obstacle by an Event of the namespace.

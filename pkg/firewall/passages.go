@@ -21,6 +21,8 @@ type passage struct {
 	namespace string
 	selector  map[string]string
 	address   netip.Addr
+	// name is that of a gateway outside of the cluster, where Cilium can open it.
+	name string
 	// note says why nothing can be opened for the gateway. It is empty if something is.
 	note string
 }
@@ -56,6 +58,8 @@ func (p *Plan) passage(env *estate.Environment, g v1alpha1.Gateway) passage {
 		x.note = fmt.Sprintf("Gateway %q of environment %q is the Service %s/%s, which selects no Pods, so nothing is opened for it.", g.Host, env.Name, target.Namespace, target.Service)
 	case target.Target.Addr.IsValid():
 		x.address = target.Target.Addr.Unmap()
+	case p.in.Cilium:
+		x.name = target.Target.Name
 	default:
 		x.note = fmt.Sprintf("Gateway %q of environment %q is a name outside of the cluster, which no NetworkPolicy can open; if its address lies in a range of a data store, give the address as the host.", g.Host, env.Name)
 	}

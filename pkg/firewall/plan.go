@@ -24,6 +24,8 @@ type Input struct {
 	// Pods are the ranges from which the cluster's Pods have their addresses. If it is empty, those count that Kubernetes has given the
 	// nodes. Many network plugins let a range of addresses stand for Pods as well, so a range that is open to the world must leave them out.
 	Pods []netip.Prefix
+	// Cilium is true if Cilium's policies are served, which can open a name.
+	Cilium bool
 }
 
 // Plan is the network policies of a cluster. It is immutable.
@@ -41,6 +43,8 @@ type Plan struct {
 	expires   time.Time
 	obstacles []string
 	notes     []string
+	// unnamed says which names are not opened because they are too many.
+	unnamed []string
 	// bytes is the size of all policies, and largest that of the largest.
 	bytes, largest int
 }
@@ -210,6 +214,7 @@ func (p *Plan) takeNotes() {
 			say("%s", x.note)
 		}
 	}
+	p.notes = append(p.notes, p.unnamed...)
 }
 
 // unclaimed returns the namespaces that belong to no environment.

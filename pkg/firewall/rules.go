@@ -30,6 +30,9 @@ type group struct {
 	digests []string
 	// bytes is the size of all specs in JSON.
 	bytes int
+	// names is the spec of Cilium's policy that opens names, with its digest; nil if none is needed.
+	names       map[string]any
+	namesDigest string
 }
 
 // groupOf returns the group of an isolated namespace.
@@ -52,6 +55,7 @@ func (p *Plan) groupOf(namespace string) *group {
 		g.bytes, p.largest = g.bytes+size, max(p.largest, size)
 		g.digests = append(g.digests, Digest(&g.specs[i]))
 	}
+	p.addNames(g, tier, used)
 	p.groups[key] = g
 	return g
 }

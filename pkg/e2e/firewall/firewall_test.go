@@ -220,6 +220,7 @@ func TestFirewall(t *testing.T) {
 	t.Run("leaves another's policy alone", leavesAnothers)
 	t.Run("is healed", isHealed)
 	t.Run("follows the estate", followsTheEstate)
+	t.Run("opens names where Cilium is", opensNames)
 	t.Run("is judged like anybody's writes", isJudged)
 	t.Run("stays small enough to be stored", isStored)
 	t.Run("can be listed and deleted", isListed)
@@ -238,7 +239,7 @@ func isPreviewed(t *testing.T) {
 	if code != 0 || strings.Contains(out, "You may not") {
 		t.Errorf("exit %d, and a viewer sees less than all of it:\n%s", code, out)
 	}
-	if out, code := plugin(t, viewer, "--diff", "-o", "summary"); code != 1 || !strings.Contains(out, "add\tpayments/firebreak-firewall\n") || !strings.Contains(out, "foreign\tdev-foreign/firebreak-firewall\n") {
+	if out, code := plugin(t, viewer, "--diff", "-o", "summary"); code != 1 || !strings.Contains(out, "add\tNetworkPolicy\tpayments/firebreak-firewall\n") || !strings.Contains(out, "foreign\tNetworkPolicy\tdev-foreign/firebreak-firewall\n") {
 		t.Errorf("exit %d, want 1:\n%s", code, out)
 	}
 	if got := names(t); got != "" {
@@ -256,7 +257,7 @@ func isWritten(t *testing.T) {
 	says(t, "production", "True Applied: "+fmt.Sprintf(inPlace, 1))
 	says(t, "staging", "True Applied: "+fmt.Sprintf(inPlace, 1))
 	out, code := plugin(t, viewer, "--diff", "-o", "summary")
-	if code != 1 || !strings.Contains(out, "1 to add, 0 to change, 0 to remove, 1 in the way\n") || !strings.Contains(out, "add\tstrict-one/firebreak-firewall\n") {
+	if code != 1 || !strings.Contains(out, "1 to add, 0 to change, 0 to remove, 1 in the way\n") || !strings.Contains(out, "add\tNetworkPolicy\tstrict-one/firebreak-firewall\n") {
 		t.Errorf("exit %d: what is written is not what was previewed:\n%s", code, out)
 	}
 	if got, want := names(t), "default/firebreak-firewall dev/firebreak-firewall payments/firebreak-firewall staging/firebreak-firewall"; got != want {

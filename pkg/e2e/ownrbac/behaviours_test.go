@@ -57,6 +57,7 @@ const (
 	ranks         = "it knows which priority classes come before production's"
 	measures      = "it remembers what autoscalers of custom resources saw"
 	scales        = "it reads how many of a custom resource an autoscaler would take away"
+	names         = "it keeps Cilium's policies as they are planned"
 	walls         = "it keeps the network policies of a namespace as they are planned"
 	forgets       = "it forgets what somebody has deleted"
 	compares      = "it compares what a controller makes of a custom resource with the resource"
@@ -103,6 +104,7 @@ func expected() map[string]string {
 		"get,list,watch serviceaccounts in kube-system":                                 getsReady,
 		"get,list,watch,create,update,delete networkpolicies everywhere":                walls,
 		"list endpointslices everywhere":                                                walls,
+		"get,list,create,update,delete ciliumnetworkpolicies everywhere":                names,
 	}
 }
 
@@ -132,13 +134,14 @@ func behaviours() map[string]behaviour {
 		measures:      {does: doesMeasure, afresh: true},
 		scales:        {does: doesScale},
 		walls:         {does: doesWall},
+		names:         {does: doesName},
 	}
 }
 
 // inOrder returns the behaviours in an order in which none disturbs another: after one that removes the registrations or the
 // certificate, it takes a moment until requests are judged again.
 func inOrder() []string {
-	return []string{writesStatus, forgets, lifts, applies, tells, compares, ranks, measures, scales, walls, records, authorises, fences, mendsFence, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
+	return []string{writesStatus, forgets, lifts, applies, tells, compares, ranks, measures, scales, walls, names, records, authorises, fences, mendsFence, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
 }
 
 // doesWriteStatus creates one object of each kind that has a status.

@@ -5,7 +5,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/firewall"
@@ -31,5 +33,23 @@ func doesWall(t *testing.T) func() bool {
 			t.Fatal(err)
 		}
 		return len(l.Items) == 1 && len(l.Items[0].Spec.Egress) > 0 && l.Items[0].Labels[firewall.LabelFirewall] == "NonProduction"
+	}
+}
+
+// doesName makes a policy of Cilium's that has no place in the plan, and a namespace, so that the plan is made again.
+func doesName(t *testing.T) func() bool {
+	stale := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"endpointSelector": map[string]any{}}}}
+	stale.SetGroupVersionKind(firewall.CiliumPolicy())
+	stale.SetNamespace("dev")
+	stale.SetName("firebreak-firewall-names")
+	stale.SetLabels(firewall.Labels("NonProduction"))
+	if err := people.Admin.Create(t.Context(), stale); client.IgnoreAlreadyExists(err) != nil {
+		t.Fatal(err)
+	}
+	if err := people.Admin.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: fresh("dev-names")}}); err != nil {
+		t.Fatal(err)
+	}
+	return func() bool {
+		return apierrors.IsNotFound(people.Admin.Get(t.Context(), client.ObjectKeyFromObject(stale), stale.DeepCopy()))
 	}
 }

@@ -49,6 +49,9 @@ func run(m *testing.M) int {
 		if people, err = fixture.Clients(s); err != nil {
 			return err
 		}
+		if err := fixture.ServeCilium(ctx, s); err != nil {
+			return err
+		}
 		if err := declareAndTakeBack(ctx); err != nil {
 			return err
 		}
