@@ -137,7 +137,7 @@ func (h *judge) check(p hostile.Place, name, part string, big int) {
 		h.t.Errorf("%s: a byte of %d costs %.1f units, and one of %d %.1f", name, big, many.units/many.input, small10, few.units/few.input)
 	}
 	for _, c := range []cost{few, many} {
-		if c.bytes > maxAlloc*c.input+allocBase {
+		if !raceDetector && c.bytes > maxAlloc*c.input+allocBase {
 			h.t.Errorf("%s: %.0f bytes allocated for %.0f, %.1f times as many", name, c.bytes, c.input, c.bytes/c.input)
 		}
 	}

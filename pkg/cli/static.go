@@ -23,8 +23,8 @@ import (
 
 type staticOptions struct {
 	registrations.Options
-	out, caFile string
-	fence       bool
+	out, caFile   string
+	fence, stored bool
 }
 
 func (e *env) static() *cobra.Command {
@@ -47,6 +47,7 @@ server reads files that change.`,
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.fence, "fence", false, "write the fence, too: policies that know the names and members of production; write them anew when the estate changes")
+	f.BoolVar(&o.stored, "stored", false, "write the files that the server keeps where staticManifests.keep of the chart is true; needs the right to read that ConfigMap, and no other")
 	f.StringVar(&o.out, "out", "", "folder to write the files to (required)")
 	f.StringVar(&o.URL, "url", "", "where API servers reach the webhook; default: the URL that it is registered with, if it is registered by URL")
 	f.StringVar(&o.Folder, "folder", "/etc/kubernetes/firebreak", "absolute path of the files on the disk of each API server")
@@ -64,6 +65,9 @@ func (e *env) runStatic(ctx context.Context, o *staticOptions) error {
 	c, _, err := e.client()
 	if err != nil {
 		return err
+	}
+	if o.stored {
+		return e.writeStored(ctx, c, o)
 	}
 	if o.CABundle, err = authority(ctx, c, o.caFile); err != nil {
 		return err
@@ -87,11 +91,8 @@ func (e *env) runStatic(ctx context.Context, o *staticOptions) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range registrations.Paths(files) {
-		if err := replace(filepath.Join(o.out, filepath.FromSlash(name)), files[name]); err != nil {
-			return err
-		}
-		fmt.Fprintln(e.Out, filepath.Join(o.out, filepath.FromSlash(name)))
+	if err := e.writeFiles(o.out, files); err != nil {
+		return err
 	}
 	_, err = fmt.Fprintf(e.ErrOut, `
 Copy these to %s on the disk of each API server, and start it with:
@@ -102,6 +103,33 @@ Copy these to %s on the disk of each API server, and start it with:
 An API server that has them refuses what persons write until Firebreak answers. To change or uninstall Firebreak, take %s away from each of them first.
 `, o.Folder, path.Join(o.Folder, registrations.AdmissionFile), path.Join(o.Folder, registrations.GuardFile))
 	return err
+}
+
+// writeFiles writes each file below a folder, and prints its path.
+func (e *env) writeFiles(folder string, files map[string][]byte) error {
+	for _, name := range registrations.Paths(files) {
+		if err := replace(filepath.Join(folder, filepath.FromSlash(name)), files[name]); err != nil {
+			return err
+		}
+		fmt.Fprintln(e.Out, filepath.Join(folder, filepath.FromSlash(name)))
+	}
+	return nil
+}
+
+// writeStored writes the files that the server keeps. It is for those who manage the disks of API servers, and says nothing more than which files.
+func (e *env) writeStored(ctx context.Context, c client.Client, o *staticOptions) error {
+	if o.fence || o.URL != "" || o.caFile != "" || len(o.CAWriters) > 0 {
+		return errors.New("--stored writes what the server keeps; the values staticManifests of the chart say what that is, so --fence, --url, --ca-file and --ca-writer do not go with it")
+	}
+	var cm corev1.ConfigMap
+	if err := c.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: registrations.StaticName}, &cm); err != nil {
+		return fmt.Errorf("read the files that the server keeps (staticManifests.keep of the chart has it keep them): %w", err)
+	}
+	files, err := registrations.StaticFiles(&cm)
+	if err != nil {
+		return err
+	}
+	return e.writeFiles(o.out, files)
 }
 
 // staticFence returns the fence for files, of the estate that is stored now.
@@ -142,10 +170,8 @@ func authority(ctx context.Context, c client.Client, file string) ([]byte, error
 	if err := c.Get(ctx, client.ObjectKey{Name: registrations.Name}, &v); err != nil {
 		return nil, fmt.Errorf("read the certificate authority in the registration, or give --ca-file: %w", err)
 	}
-	for _, w := range v.Webhooks {
-		if len(w.ClientConfig.CABundle) > 0 {
-			return w.ClientConfig.CABundle, nil
-		}
+	if ca := registrations.CABundle(&v); ca != nil {
+		return ca, nil
 	}
 	return nil, errors.New("the registration holds no certificate authority yet; give --ca-file")
 }

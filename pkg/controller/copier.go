@@ -91,7 +91,7 @@ func (c *EstateCopier) write(ctx context.Context, text *snapshot.Encoded) error 
 		shards, index := text.ConfigMaps(c.memory.settings.Namespace, present)
 		for _, cm := range append(shards, index) {
 			cm.OwnerReferences = []metav1.OwnerReference{owner}
-			if err := c.put(ctx, cm); err != nil {
+			if err := applyConfigMap(ctx, c.client, cm, "firebreak-copier"); err != nil {
 				return err
 			}
 		}
@@ -100,15 +100,15 @@ func (c *EstateCopier) write(ctx context.Context, text *snapshot.Encoded) error 
 	return nil
 }
 
-// put writes a ConfigMap, whatever was there. It applies, since the right to create cannot be limited to names.
-func (c *EstateCopier) put(ctx context.Context, cm *corev1.ConfigMap) error {
+// applyConfigMap writes a ConfigMap, whatever was there. It applies, since the right to create cannot be limited to names.
+func applyConfigMap(ctx context.Context, c client.Client, cm *corev1.ConfigMap, manager client.FieldOwner) error {
 	cm.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ConfigMap"))
 	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(cm)
 	if err != nil {
 		return fmt.Errorf("encode %q: %w", cm.Name, err)
 	}
 	unstructured.RemoveNestedField(object, "metadata", "creationTimestamp")
-	if err := c.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(&unstructured.Unstructured{Object: object}), client.FieldOwner("firebreak-copier"), client.ForceOwnership); err != nil {
+	if err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(&unstructured.Unstructured{Object: object}), manager, client.ForceOwnership); err != nil {
 		return fmt.Errorf("write %q: %w", cm.Name, err)
 	}
 	return nil

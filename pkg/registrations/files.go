@@ -53,8 +53,11 @@ var guard string
 // Files returns the files that an API server loads at its start and watches, by their paths below the folder: the registrations by URL, the policies
 // that guard Firebreak's kinds, the guard of all these, and the AdmissionConfiguration that names the folders. The error says what is missing.
 func Files(rendered []*unstructured.Unstructured, o Options) (map[string][]byte, error) {
-	if err := o.valid(); err != nil {
+	if err := o.Valid(); err != nil {
 		return nil, err
+	}
+	if len(o.CABundle) == 0 {
+		return nil, errors.New("the certificate authority of the webhook is not known")
 	}
 	files := map[string][]byte{}
 	for _, r := range rendered {
@@ -78,7 +81,8 @@ func Files(rendered []*unstructured.Unstructured, o Options) (map[string][]byte,
 	return files, appendTo(files, AdmissionFile, o.admission())
 }
 
-func (o *Options) valid() error {
+// Valid returns an error for options from which no files can be made, but for a certificate authority that is missing.
+func (o *Options) Valid() error {
 	if o.URL != "" {
 		if u, err := url.Parse(o.URL); err != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 			return fmt.Errorf("%q is not the https URL of a webhook, such as https://firebreak.firebreak-system.svc:443", o.URL)
@@ -87,8 +91,6 @@ func (o *Options) valid() error {
 	switch {
 	case !path.IsAbs(o.Folder):
 		return fmt.Errorf("%q is not the absolute path of a folder on the disk of each API server", o.Folder)
-	case len(o.CABundle) == 0:
-		return errors.New("the certificate authority of the webhook is not known")
 	case o.Namespace == "" || o.Account == "":
 		return errors.New("the namespace and the account of Firebreak are not known")
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/firebreak-dev/firebreak/pkg/fence"
+	"github.com/firebreak-dev/firebreak/pkg/registrations"
 )
 
 // Options are the flags of `firebreak serve`.
@@ -33,6 +34,11 @@ type Options struct {
 	PodCIDRs []string
 	// pods are PodCIDRs, as Validate has read them.
 	pods []netip.Prefix
+
+	// StaticFiles has Firebreak keep the files that API servers load from their disk in a ConfigMap, as Static says; StaticFence puts the fence among
+	// them.
+	StaticFiles, StaticFence bool
+	Static                   registrations.Options
 
 	// Fence says when the policies hold that stand in for Firebreak in the API server: off, whenAway or always.
 	Fence string
@@ -68,6 +74,7 @@ func Default() Options {
 		Drain: 2 * time.Second, WebhookTimeout: 10 * time.Second,
 		ManageCerts: true, CertSecret: "firebreak-webhook-cert",
 		ValidatingConfig: "firebreak", MutatingConfig: "firebreak", Deployment: "firebreak", Fence: string(fence.Off),
+		Static: registrations.Options{Folder: "/etc/kubernetes/firebreak"},
 	}
 }
 
@@ -86,6 +93,11 @@ func (o *Options) Flags(f *pflag.FlagSet) {
 	f.StringVar(&o.Registrations, "registrations", o.Registrations, "ConfigMap of the own namespace with the webhook registrations and policies to put back where somebody changes them; empty: none")
 	f.StringVar(&o.Deployment, "deployment", o.Deployment, "Firebreak's own Deployment: --registrations are put back only while it is there to stay")
 	f.StringVar(&o.Fence, "fence", o.Fence, "when policies in the API server hold the boundary: off, whenAway or always")
+	f.BoolVar(&o.StaticFiles, "static-files", false, "keep the files by which API servers load Firebreak from their disk in a ConfigMap")
+	f.StringVar(&o.Static.URL, "static-url", o.Static.URL, "where API servers reach the webhook that they load from their disk; empty: the URL that it is registered with")
+	f.StringVar(&o.Static.Folder, "static-folder", o.Static.Folder, "absolute path of these files on the disk of each API server")
+	f.StringSliceVar(&o.Static.CAWriters, "static-ca-writer", nil, "username that writes the certificate authority into the registrations beside Firebreak")
+	f.BoolVar(&o.StaticFence, "static-fence", false, "put the fence among these files")
 	f.StringVar(&o.BindAddress, "bind-address", o.BindAddress, "address that the webhook listens on; empty: all")
 	f.IntVar(&o.WebhookPort, "webhook-port", o.WebhookPort, "port of the webhook")
 	f.StringVar(&o.MetricsAddr, "metrics-bind-address", o.MetricsAddr, "address of /metrics; 0: none")
@@ -114,6 +126,14 @@ func (o *Options) Validate() error {
 	}
 	if !slices.Contains([]fence.Mode{fence.Off, fence.WhenAway, fence.Always}, fence.Mode(o.Fence)) {
 		return fmt.Errorf("--fence %s: there are off, whenAway and always", o.Fence)
+	}
+	if o.Static.Namespace, o.Static.Account = o.Namespace, o.ServiceAccount; o.StaticFiles {
+		if err := o.Static.Valid(); err != nil {
+			return fmt.Errorf("--static-url or --static-folder: %w", err)
+		}
+		if o.Registrations == "" {
+			return errors.New("--static-files needs --registrations, from which the files are made")
+		}
 	}
 	if o.MemoryLimit < 0 {
 		return errors.New("--memory-limit must not be negative")

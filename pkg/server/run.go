@@ -160,6 +160,9 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 		runnables = append(runnables, controller.NewRegistrationRestorer(p.memory, p.direct, client.ObjectKey{Namespace: p.opts.Namespace, Name: p.opts.Registrations},
 			client.ObjectKey{Namespace: p.opts.Namespace, Name: p.opts.Deployment}, recorder, ctrlmetrics.Registry, log.WithName("restorer")))
 	}
+	if p.opts.StaticFiles {
+		runnables = append(runnables, controller.NewStaticFiles(p.memory, p.direct, p.opts.Static, p.opts.StaticFence, recorder, log.WithName("static-files")))
+	}
 	controller.RegisterAge(p.memory, ctrlmetrics.Registry)
 	runnables = append(runnables, controller.NewEstateCopier(p.memory, p.direct, recorder, log.WithName("copier")))
 	runnables = append(runnables, controller.NewFenceBuilder(p.memory, p.direct, p.mgr.GetClient(), fence.Mode(p.opts.Fence), ctrlmetrics.Registry, log.WithName("fence")))

@@ -88,14 +88,14 @@ func (s *SelfTest) client() (*http.Client, error) {
 	}, nil
 }
 
-// registrations is a replica's report on the webhook registrations.
-type registrations struct {
+// reported is a replica's report on the webhook registrations.
+type reported struct {
 	// Missing are the webhooks to which the API server sends nothing.
 	Missing []string `json:"missing"`
 }
 
 func (s *SelfTest) registered(ctx context.Context, c *http.Client, out io.Writer) error {
-	var r registrations
+	var r reported
 	if err := s.ask(ctx, c, http.MethodGet, registrationsPath, nil, &r); err != nil {
 		return err
 	}
@@ -195,6 +195,6 @@ func tellRegistrations(missing func() ([]string, bool)) http.Handler {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(registrations{Missing: gone}) // an error means that the client is gone
+		_ = json.NewEncoder(w).Encode(reported{Missing: gone}) // an error means that the client is gone
 	})
 }

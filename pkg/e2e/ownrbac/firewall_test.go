@@ -38,7 +38,7 @@ func doesWall(t *testing.T) func() bool {
 
 // doesName makes a policy of Cilium's that has no place in the plan, and a namespace, so that the plan is made again.
 func doesName(t *testing.T) func() bool {
-	stale := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"endpointSelector": map[string]any{}}}}
+	stale := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"endpointSelector": map[string]any{}, "ingress": []any{map[string]any{}}}}}
 	stale.SetGroupVersionKind(firewall.CiliumPolicy())
 	stale.SetNamespace("dev")
 	stale.SetName("firebreak-firewall-names")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(fixture.Main(m, stage.Options{Replicas: 1}, &the, load))
+	os.Exit(fixture.Main(m, stage.Options{Replicas: 1, Values: []string{"staticManifests.keep=true"}}, &the, load))
 }
 
 // load writes the files, and has the API server load them.
@@ -131,6 +132,49 @@ func TestTheFenceInFiles(t *testing.T) {
 	if out, err := administrator(t, "get", "validatingadmissionpolicies", "-o", "name"); err != nil || strings.Contains(out, "static.k8s.io") {
 		t.Errorf("%v %s", err, out)
 	}
+}
+
+// The server keeps the same files as the command writes, anew when the authority is replaced, and whoever manages the nodes' disks needs no right but
+// to read them.
+func TestTheServerKeepsTheFiles(t *testing.T) {
+	if out, err := administrator(t, "create", "role", "node-files", "-n", stage.Namespace, "--verb=get", "--resource=configmaps", "--resource-name=firebreak-static-files"); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	if out, err := administrator(t, "create", "rolebinding", "node-files", "-n", stage.Namespace, "--role=node-files", "--serviceaccount=dev:nodes"); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	if out, err := administrator(t, "create", "serviceaccount", "nodes", "-n", "dev"); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	nodes, err := the.ServiceAccountConfig(t.Context(), "dev", "nodes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, kept := filepath.Join(t.TempDir(), "written"), filepath.Join(t.TempDir(), "kept")
+	await.NoError(t, "the files that are kept are those that the command writes", func() error {
+		if out, err := the.Plugin(t.Context(), the.AdminConfig(), "static-manifests", "--out", written); err != nil {
+			return fmt.Errorf("%w %s", err, out)
+		}
+		if out, err := the.Plugin(t.Context(), nodes, "static-manifests", "--stored", "--out", kept); err != nil {
+			return fmt.Errorf("%w %s", err, out)
+		}
+		out, err := exec.CommandContext(t.Context(), "diff", "-r", written, kept).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%w %s", err, out)
+		}
+		return nil
+	})
+	if out, err := the.Plugin(t.Context(), the.AdminConfig(), "static-manifests", "--stored", "--fence", "--out", kept); err == nil || !strings.Contains(out, "--stored writes what the server keeps; the values staticManifests of the chart say what that is") {
+		t.Errorf("%v %s", err, out)
+	}
+	if out, err := administrator(t, "patch", "configmap", "firebreak-static-files", "-n", stage.Namespace, "--type=merge", "-p", `{"data":{"policies__guard.yaml":""}}`); err == nil ||
+		!strings.Contains(out, "the fence and Firebreak hold by what stands in these ConfigMaps; only Firebreak writes and deletes them") {
+		t.Errorf("%v %s, want nobody else to write them", err, out)
+	}
+	await.True(t, "it is told that they have changed", func() bool {
+		out, err := administrator(t, "get", "events", "-n", stage.Namespace, "--field-selector", "reason=StaticFilesChanged", "-o", "jsonpath={.items[*].message}")
+		return err == nil && strings.Contains(out, "copy them there anew, with kubectl firebreak static-manifests --stored.")
+	})
 }
 
 // Helm upgrades what stays the same.
