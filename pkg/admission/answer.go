@@ -38,9 +38,14 @@ func (h *Handler) answer(ctx context.Context, req *policy.Request, c *policy.Pre
 		if why := c.View().Degraded(); why != "" {
 			resp.Result.Message += "; note: " + why
 		}
+		if len(a.Denied()) > 0 {
+			o.ID = policy.DenialID(req, resp.Result.Message)
+			resp.Result.Message = policy.WithDenialID(resp.Result.Message, o.ID)
+			resp.AuditAnnotations["denial"] = o.ID
+		}
 		o.Message = resp.Result.Message
 	}
-	h.Metrics.findings(a.Decision)
+	h.Metrics.findings(req.Namespace, a.Decision)
 	if !a.Allowed || o.Execution != "" || len(a.Findings) > 0 {
 		h.Recorder.Record(ctx, o)
 	}

@@ -12,6 +12,7 @@ import (
 	ctrladmission "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
 // own returns a request for an object of Firebreak's own kinds.
@@ -77,7 +78,7 @@ func TestRefusals(t *testing.T) {
 			if resp.Allowed {
 				t.Fatalf("admitted: %s", tc.reason)
 			}
-			if resp.Result.Code != tc.code || resp.Result.Reason != tc.why || resp.Result.Message != tc.text {
+			if resp.Result.Code != tc.code || resp.Result.Reason != tc.why || said(resp) != tc.text {
 				t.Errorf("got %d %s %q,\nwant %d %s %q: %s", resp.Result.Code, resp.Result.Reason, resp.Result.Message, tc.code, tc.why, tc.text, tc.reason)
 			}
 			if diff := cmp.Diff(tc.causes, resp.Result.Details.Causes); diff != "" {
@@ -136,14 +137,30 @@ func TestManyFindings(t *testing.T) {
 	req := review("dana", "developers", "dev", admissionv1.Create,
 		fmt.Sprintf(`{"metadata":{"name":"reindex"},"spec":{"template":{"spec":{"containers":[{"name":"m","image":"x","env":[%s]}]}}}}`, strings.Join(env, ",")))
 	r := x.Handle(t.Context(), req)
-	if r.Allowed || strings.Count(r.Result.Message, "DataStoreAcrossTiers: ") != 10 || !strings.HasSuffix(r.Result.Message, "; and 30 more)") || len(r.Result.Details.Causes) != 40 {
+	if r.Allowed || strings.Count(r.Result.Message, "DataStoreAcrossTiers: ") != 10 || !strings.HasSuffix(said(r), "; and 30 more)") || len(r.Result.Details.Causes) != 40 {
 		t.Errorf("admitted: %t, %d causes, %q", r.Allowed, len(r.Result.Details.Causes), r.Result.Message)
 	}
-	if diff := cmp.Diff(map[string]string{"findings": "DataStoreAcrossTiers=Deny"}, r.AuditAnnotations); diff != "" {
+	id := policy.DenialIDIn(r.Result.Message)
+	if diff := cmp.Diff(map[string]string{"findings": "DataStoreAcrossTiers=Deny", "denial": id}, r.AuditAnnotations); diff != "" {
 		t.Errorf("the audit annotations differ: %s", diff)
 	}
 	if got := x.counted("findings_total"); got != 40 {
 		t.Errorf("%v findings are counted, want 40", got)
+	}
+}
+
+// Every denial ends with an id, the same for the same request and reasons, by which its Event and its line in the audit log are found.
+func TestDenialsHaveAnID(t *testing.T) {
+	x := newTrial(t)
+	first, again := x.Handle(t.Context(), reindex()), x.Handle(t.Context(), reindex())
+	id := policy.DenialIDIn(first.Result.Message)
+	if id == "" || again.Result.Message != first.Result.Message || first.AuditAnnotations["denial"] != id || x.told.outcomes[0].ID != id {
+		t.Errorf("%q and %q, the audit log says %v, the recorder is told %q", first.Result.Message, again.Result.Message, first.AuditAnnotations, x.told.outcomes[0].ID)
+	}
+	other := reindex()
+	other.UserInfo.Username = "robin"
+	if got := policy.DenialIDIn(x.Handle(t.Context(), other).Result.Message); got == id || got == "" {
+		t.Errorf("another user's denial has the id %q", got)
 	}
 }
 

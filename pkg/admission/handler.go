@@ -64,8 +64,8 @@ type Outcome struct {
 	// OwnerKind is the owner's kind.
 	OwnerKind schema.GroupVersionKind
 	OwnerUID  types.UID
-	// Message is the text of a denial; it is empty if the request was admitted.
-	Message string
+	// Message is the text of a denial; it is empty if the request was admitted. ID is that of the denial, if rules object.
+	Message, ID string
 	// Execution is the name of the reserved execution; it is empty if none was reserved.
 	Execution string
 }

@@ -24,7 +24,8 @@ type Metrics struct {
 	panics       prometheus.Counter
 	skew         prometheus.Gauge
 	unlisted     *prometheus.CounterVec
-	accounts     bounded
+	// accounts and namespaces are those that have time series of their own.
+	accounts, namespaces bounded
 }
 
 // NewMetrics makes the metrics and registers them. It panics if a name is taken, which is a programming error.
@@ -49,8 +50,8 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		}),
 		objections: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: "firebreak", Name: "findings_total",
-			Help: "Findings, by rule, action and environment.",
-		}, []string{"rule", "action", "environment"}),
+			Help: "Findings, by rule, action, environment and the namespace of the object; beyond 500 namespaces, \"others\".",
+		}, []string{"rule", "action", "environment", "namespace"}),
 		unlisted: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: "firebreak", Name: "unlisted_automation_total",
 			Help: "Requests in production by service accounts that no Environment lists, by account; beyond 500 accounts, \"others\".",
@@ -78,20 +79,20 @@ func (m *Metrics) observe(req *admission.Request, resp *admission.Response, d ti
 	m.seconds.WithLabelValues(string(req.Operation)).Observe(d.Seconds())
 }
 
-func (m *Metrics) findings(d *policy.Decision) {
+func (m *Metrics) findings(namespace string, d *policy.Decision) {
 	for _, f := range d.Findings {
-		m.objections.WithLabelValues(string(f.Rule), string(f.Action), f.Environment).Inc()
+		m.objections.WithLabelValues(string(f.Rule), string(f.Action), f.Environment, m.namespaces.name(namespace)).Inc()
 	}
 	if d.Unlisted != "" {
 		m.unlisted.WithLabelValues(m.accounts.name(d.Unlisted)).Inc()
 	}
 }
 
-// maxAccounts bounds the accounts that have a time series of their own: a person who may create service accounts could
-// otherwise make one for each.
-const maxAccounts = 500
+// maxNames bounds the accounts, and the namespaces, that have time series of their own: a person who may create service accounts
+// could otherwise make one for each.
+const maxNames = 500
 
-// bounded keeps the first maxAccounts names, and calls all others "others".
+// bounded keeps the first maxNames names, and calls all others "others".
 type bounded struct {
 	lock  sync.Mutex
 	known map[string]bool
@@ -103,7 +104,7 @@ func (b *bounded) name(s string) string {
 	switch {
 	case b.known[s]:
 		return s
-	case len(b.known) >= maxAccounts:
+	case len(b.known) >= maxNames:
 		return "others"
 	case b.known == nil:
 		b.known = map[string]bool{}

@@ -66,9 +66,9 @@ func TestFindingsAreCounted(t *testing.T) {
 	r := prometheus.NewRegistry()
 	m := NewMetrics(r)
 	f := policy.Finding{Rule: v1alpha1.RuleGrantAcrossTiers, Action: v1alpha1.ActionWarn, Environment: "production"}
-	m.findings(&policy.Decision{Findings: []policy.Finding{f, f}, Unlisted: "tools/stranger"})
-	m.findings(&policy.Decision{})
-	if diff := cmp.Diff(map[string]float64{"action=Warn environment=production rule=GrantAcrossTiers ": 2}, seriesOf(t, r, "firebreak_findings_total")); diff != "" {
+	m.findings("payments", &policy.Decision{Findings: []policy.Finding{f, f}, Unlisted: "tools/stranger"})
+	m.findings("payments", &policy.Decision{})
+	if diff := cmp.Diff(map[string]float64{"action=Warn environment=production namespace=payments rule=GrantAcrossTiers ": 2}, seriesOf(t, r, "firebreak_findings_total")); diff != "" {
 		t.Errorf("the findings counted differ: %s", diff)
 	}
 	if diff := cmp.Diff(map[string]float64{"account=tools/stranger ": 1}, seriesOf(t, r, "firebreak_unlisted_automation_total")); diff != "" {
@@ -80,12 +80,12 @@ func TestFindingsAreCounted(t *testing.T) {
 func TestAccountsAreBounded(t *testing.T) {
 	r := prometheus.NewRegistry()
 	m := NewMetrics(r)
-	for i := range maxAccounts + 100 {
-		m.findings(&policy.Decision{Unlisted: fmt.Sprintf("dev/a-%d", i)})
+	for i := range maxNames + 100 {
+		m.findings("payments", &policy.Decision{Unlisted: fmt.Sprintf("dev/a-%d", i)})
 	}
-	m.findings(&policy.Decision{Unlisted: "dev/a-7"})
+	m.findings("payments", &policy.Decision{Unlisted: "dev/a-7"})
 	got := seriesOf(t, r, "firebreak_unlisted_automation_total")
-	if len(got) != maxAccounts+1 || got["account=others "] != 100 || got["account=dev/a-7 "] != 2 {
+	if len(got) != maxNames+1 || got["account=others "] != 100 || got["account=dev/a-7 "] != 2 {
 		t.Errorf("%d series, %v of others, %v of the seventh", len(got), got["account=others "], got["account=dev/a-7 "])
 	}
 }

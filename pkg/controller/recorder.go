@@ -2,6 +2,8 @@ package controller
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/go-logr/logr"
@@ -9,6 +11,7 @@ import (
 	"k8s.io/client-go/tools/record"
 
 	"github.com/firebreak-dev/firebreak/pkg/admission"
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
@@ -35,7 +38,7 @@ func (w *Recorder) Record(_ context.Context, o admission.Outcome) {
 		log.Info("admitted under a change window", "window", w.Namespace+"/"+w.Name, "execution", o.Execution,
 			"approvals", d.Use.Verdict.Approvals.By)
 	default:
-		log.Info("admitted with findings")
+		log.Info("admitted with findings", "findings", told(d))
 	}
 	if r.DryRun {
 		return
@@ -43,12 +46,66 @@ func (w *Recorder) Record(_ context.Context, o admission.Outcome) {
 	about := regarding(o)
 	switch {
 	case o.Message != "":
-		w.Events.Event(about, corev1.EventTypeWarning, reasonOf(d), clip(o.Message, maxEvent))
+		w.Events.AnnotatedEventf(about, annotations(o), corev1.EventTypeWarning, reasonOf(d), "%s", clipDenial(o.Message, o.ID))
 	case o.Execution != "":
 		v := d.Use.Verdict
 		w.Events.Eventf(about, corev1.EventTypeNormal, "ChangeWindowUsed", "%s admitted under change window %q, approved by %s",
 			policy.Describe(*r), v.Window.Name, strings.Join(v.Approvals.By, " and "))
+	default:
+		w.observed(about, o)
 	}
+}
+
+// annotations are those of the Event of an outcome.
+func annotations(o admission.Outcome) map[string]string {
+	out := map[string]string{v1alpha1.AnnotationUser: o.Request.User.Username}
+	if o.ID != "" {
+		out[v1alpha1.AnnotationDenial] = o.ID
+	}
+	return out
+}
+
+// observed makes an Event for each rule that objects and is not enforced, so that people see what will be denied before it is. What an Exemption
+// answers makes none.
+func (w *Recorder) observed(about *corev1.ObjectReference, o admission.Outcome) {
+	by := map[v1alpha1.RuleName][]policy.Finding{}
+	for _, f := range o.Decision.Findings {
+		if !f.Exempted {
+			by[f.Rule] = append(by[f.Rule], f)
+		}
+	}
+	for _, rule := range slices.Sorted(maps.Keys(by)) {
+		w.Events.AnnotatedEventf(about, annotations(o), corev1.EventTypeWarning, string(rule), "%s", clip(policy.ObservedMessage(*o.Request, by[rule]), maxEvent))
+	}
+}
+
+// mostTold is how many findings of a request a line of the log holds.
+const mostTold = 20
+
+// toldFinding is what the log says of a finding: the rule, the action, the field, and the value and target that matched.
+type toldFinding struct {
+	Rule        v1alpha1.RuleName `json:"rule"`
+	Action      v1alpha1.Action   `json:"action"`
+	Path        string            `json:"path"`
+	Value       string            `json:"value"`
+	Target      string            `json:"target"`
+	Environment string            `json:"environment"`
+}
+
+func told(d *policy.Decision) []toldFinding {
+	var out []toldFinding
+	for _, f := range d.Findings[:min(len(d.Findings), mostTold)] {
+		out = append(out, toldFinding{f.Rule, f.Action, f.Path, f.Value, f.Target, f.Environment})
+	}
+	return out
+}
+
+// clipDenial cuts the message of a denial to what an Event holds, and keeps its id.
+func clipDenial(message, id string) string {
+	if id == "" || len(message) <= maxEvent {
+		return clip(message, maxEvent)
+	}
+	return policy.WithDenialID(clip(message, maxEvent-len(policy.WithDenialID("", id))), id)
 }
 
 // maxEvent is the longest message of an Event that the API server accepts, in bytes.

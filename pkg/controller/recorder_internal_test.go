@@ -23,7 +23,8 @@ import (
 // heard notes the objects of Events.
 type heard struct {
 	*record.FakeRecorder
-	about []corev1.ObjectReference
+	about       []corev1.ObjectReference
+	annotations map[string]string
 }
 
 func (h *heard) Event(o runtime.Object, kind, reason, message string) {
@@ -33,6 +34,12 @@ func (h *heard) Event(o runtime.Object, kind, reason, message string) {
 
 func (h *heard) Eventf(o runtime.Object, kind, reason, format string, args ...any) {
 	h.about = append(h.about, *o.(*corev1.ObjectReference))
+	h.FakeRecorder.Eventf(o, kind, reason, format, args...)
+}
+
+func (h *heard) AnnotatedEventf(o runtime.Object, annotations map[string]string, kind, reason, format string, args ...any) {
+	h.about = append(h.about, *o.(*corev1.ObjectReference))
+	h.annotations = annotations
 	h.FakeRecorder.Eventf(o, kind, reason, format, args...)
 }
 
@@ -47,7 +54,7 @@ func created() *policy.Request {
 
 func denied() *policy.Decision {
 	return &policy.Decision{Findings: []policy.Finding{
-		{Rule: v1alpha1.RuleBlastRadius, Action: v1alpha1.ActionWarn},
+		{Rule: v1alpha1.RuleBlastRadius, Action: v1alpha1.ActionWarn, Environment: "production", Path: "spec.replicas", Value: "9", Message: "it scales too far"},
 		{Rule: v1alpha1.RuleChangeFrozen, Action: v1alpha1.ActionDeny},
 	}}
 }
@@ -86,7 +93,12 @@ func TestWitness(t *testing.T) {
 			`"dryRun"=false "rules"="" "window"="payments/rebuild" "execution"="x-1" "approvals"=["alice" "dana"]`,
 			`Normal ChangeWindowUsed jobs.batch "reindex" admitted under change window "rebuild", approved by alice and dana`, &itself},
 		"findings that warn": {admission.Outcome{Request: created(), Decision: &policy.Decision{Findings: denied().Findings[:1]}}, "admitted with findings",
-			`"dryRun"=false "rules"="BlastRadius=Warn"`, "", nil},
+			`"dryRun"=false "rules"="BlastRadius=Warn" "findings"=[{"rule"="BlastRadius" "action"="Warn" "path"="spec.replicas" "value"="9" "target"="" "environment"="production"}]`,
+			`Warning BlastRadius jobs.batch "reindex" was admitted, and would be forbidden if this were enforced: BlastRadius: spec.replicas it scales too far`, &itself},
+		"a finding that an exemption answers": {admission.Outcome{Request: created(), Decision: &policy.Decision{Findings: []policy.Finding{{Rule: v1alpha1.RuleBlastRadius, Action: v1alpha1.ActionAudit, Exempted: true}}}}, "admitted with findings",
+			`"dryRun"=false "rules"="BlastRadius=Audit" "findings"=[{"rule"="BlastRadius" "action"="Audit" "path"="" "value"="" "target"="" "environment"=""}]`, "", nil},
+		"a dry run with findings": {admission.Outcome{Request: dry, Decision: &policy.Decision{Findings: []policy.Finding{{Rule: v1alpha1.RuleBlastRadius, Action: v1alpha1.ActionAudit}}}}, "admitted with findings",
+			`"dryRun"=true "rules"="BlastRadius=Audit" "findings"=[{"rule"="BlastRadius" "action"="Audit" "path"="" "value"="" "target"="" "environment"=""}]`, "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, events := newStage(t, ""), &heard{FakeRecorder: record.NewFakeRecorder(10)}
@@ -113,14 +125,19 @@ func TestWitness(t *testing.T) {
 // The API server refuses Events of more than about a thousand bytes, and a denial must not go unrecorded because of its
 // length.
 func TestEventsAreClipped(t *testing.T) {
-	for name, tc := range map[string]struct{ message, want string }{
-		"as long as may be": {strings.Repeat("a", 1000), strings.Repeat("a", 1000)},
-		"one byte longer":   {strings.Repeat("a", 1001), strings.Repeat("a", 997) + "..."},
-		"empty but for one": {"a", "a"},
+	const tail = " [denial 0a1b2c3d]"
+	for name, tc := range map[string]struct{ message, id, want string }{
+		"as long as may be": {strings.Repeat("a", 1000), "", strings.Repeat("a", 1000)},
+		"one byte longer":   {strings.Repeat("a", 1001), "", strings.Repeat("a", 997) + "..."},
+		"empty but for one": {"a", "", "a"},
+		"with an id":        {strings.Repeat("a", 1000) + tail, "0a1b2c3d", strings.Repeat("a", 1000-len(tail)-3) + "..." + tail},
 	} {
 		t.Run(name, func(t *testing.T) {
-			events := record.NewFakeRecorder(10)
-			(&Recorder{Log: newStage(t, "").log(), Events: events}).Record(t.Context(), admission.Outcome{Request: created(), Decision: denied(), Message: tc.message})
+			events := &heard{FakeRecorder: record.NewFakeRecorder(10)}
+			(&Recorder{Log: newStage(t, "").log(), Events: events}).Record(t.Context(), admission.Outcome{Request: created(), Decision: denied(), Message: tc.message, ID: tc.id})
+			if events.annotations[v1alpha1.AnnotationDenial] != tc.id || events.annotations[v1alpha1.AnnotationUser] != "bob" {
+				t.Errorf("its annotations are %v", events.annotations)
+			}
 			if got := <-events.Events; got != "Warning ChangeFrozen "+tc.want || !utf8.ValidString(got) {
 				t.Errorf("got %d bytes: %s", len(got), got)
 			}

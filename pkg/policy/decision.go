@@ -116,6 +116,11 @@ func DenialMessage(req Request, findings []Finding) string {
 	return fmt.Sprintf("%s is forbidden: %s", Describe(req), sentence(findings))
 }
 
+// ObservedMessage returns the sentence for a request that is admitted, although findings object, since their rule is not enforced.
+func ObservedMessage(req Request, findings []Finding) string {
+	return fmt.Sprintf("%s was admitted, and would be forbidden if this were enforced: %s", Describe(req), sentence(findings))
+}
+
 // WarningMessages returns the sentences that the requester of an admitted request reads: one for each finding, for as many findings as a
 // terminal can show.
 func WarningMessages(findings []Finding) []string {

@@ -42,13 +42,7 @@ func (c *PreparedRequest) Decide(s *change.State) *Decision {
 	if s == nil {
 		s = &change.State{}
 	}
-	j := &Judgement{state: s, freeze: c.freeze(s)}
-	for _, together := range c.questions(s) {
-		a := windowAnswer{demands: together, query: c.query(together, s)}
-		a.query.Frozen = j.freeze != nil
-		a.nearest = change.Nearest(a.query, s)
-		j.answers = append(j.answers, a)
-	}
+	j := c.askWindows(s)
 	for _, r := range c.by {
 		c.trace.Judged++
 		for _, f := range r.Judge(c, j) {
@@ -68,6 +62,18 @@ func (c *PreparedRequest) Decide(s *change.State) *Decision {
 	}
 	c.conclude(d, j)
 	return d
+}
+
+// askWindows asks the windows of a state for what the rules demand.
+func (c *PreparedRequest) askWindows(s *change.State) *Judgement {
+	j := &Judgement{state: s, freeze: c.freeze(s)}
+	for _, together := range c.questions(s) {
+		a := windowAnswer{demands: together, query: c.query(together, s)}
+		a.query.Frozen = j.freeze != nil
+		a.nearest = change.Nearest(a.query, s)
+		j.answers = append(j.answers, a)
+	}
+	return j
 }
 
 func (c *PreparedRequest) conclude(d *Decision, j *Judgement) {

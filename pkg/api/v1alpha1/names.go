@@ -9,6 +9,10 @@ const (
 	// AnnotationTargetEnvironment names the environment that a manifest is meant for. An object that carries it is
 	// refused wherever else it is sent.
 	AnnotationTargetEnvironment = GroupName + "/target-environment"
+	// AnnotationDenial is the id of a denial, which ends its message, and AnnotationUser the user that sent the request: both stand on the Events that
+	// tell what rules objected to.
+	AnnotationDenial = GroupName + "/denial"
+	AnnotationUser   = GroupName + "/user"
 	// AnnotationSealed set to "true" on a Production Environment ends the hour in which the boundary may be
 	// edited freely.
 	AnnotationSealed = GroupName + "/sealed"
