@@ -271,7 +271,7 @@ func (k *snapshot) evaluate(req *policy.Request) (*policy.Decision, error) {
 		return nil, err
 	}
 	*req = c.Request()
-	return c.Decide(k.state), nil
+	return c.Decide(k.stateOf(c)), nil
 }
 
 func (k *snapshot) requestOf(u *unstructured.Unstructured, o *checkOptions, at time.Time) (*policy.Request, error) {

@@ -31,6 +31,10 @@ import (
 type snapshot struct {
 	view  *policy.ClusterView
 	state *change.State
+	// built is what the view is made from, at its instant. anyController is true if every controller's account is taken for the genuine one.
+	built         *view.View
+	at            time.Time
+	anyController bool
 	// objects are the objects by kind, namespace and name, as JSON.
 	objects map[string][]byte
 	// stored are all objects that were read.
@@ -63,7 +67,7 @@ type large struct {
 }
 
 func (e *env) snapshot(ctx context.Context, o *checkOptions, at time.Time) (*snapshot, error) {
-	k := &snapshot{objects: map[string][]byte{}, defined: map[schema.GroupKind]defined{}, accounts: map[types.NamespacedName]bool{}, large: map[large]func(func(reference.Target) bool) reference.Contents{}, namespace: metav1.NamespaceDefault, ctx: ctx}
+	k := &snapshot{objects: map[string][]byte{}, labels: map[string]map[string]string{}, defined: map[schema.GroupKind]defined{}, accounts: map[types.NamespacedName]bool{}, large: map[large]func(func(reference.Target) bool) reference.Contents{}, namespace: metav1.NamespaceDefault, ctx: ctx}
 	var objects []*unstructured.Unstructured
 	if len(o.with) > 0 {
 		var err error
@@ -184,7 +188,7 @@ type readKind struct {
 // it judges again.
 func kindsToRead(o *checkOptions) []readKind {
 	var out []readKind
-	for _, kind := range viewOf(o, time.Time{}).Kinds() {
+	for _, kind := range viewOf(o, time.Now).Kinds() {
 		namespace := kind.Namespace
 		if o.audit && namespace == metav1.NamespaceSystem {
 			namespace = metav1.NamespaceAll

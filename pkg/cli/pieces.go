@@ -15,21 +15,23 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
 // viewOf returns an empty view of the cluster, as a server with the same settings has it.
-func viewOf(o *checkOptions, at time.Time) *view.View {
+func viewOf(o *checkOptions, clock func() time.Time) *view.View {
 	return view.New(view.Settings{
 		Cluster: o.cluster, DefaultEnvironment: o.defaultEnv, Namespace: o.home, ServiceAccount: "firebreak", ReadSecrets: o.readSecrets,
-	}, func() time.Time { return at })
+	}, clock)
 }
 
 // compile adds the objects to the view and the change state, and keeps each as the object before an update.
 func (k *snapshot) compile(objects []*unstructured.Unstructured, o *checkOptions, at time.Time) error {
 	k.state = &change.State{ConfigMaps: map[string]map[string][]byte{}}
-	v := viewOf(o, at)
+	v := viewOf(o, func() time.Time { return k.at })
+	k.at, k.built = at, v
 	for _, u := range inOrder(v, objects) {
 		if err := k.keep(u); err != nil {
 			return err
@@ -41,11 +43,38 @@ func (k *snapshot) compile(objects []*unstructured.Unstructured, o *checkOptions
 			return fmt.Errorf("read %s %q: %w", u.GetKind(), u.GetName(), err)
 		}
 	}
-	k.view, k.stored = v.ClusterView(v.Compile()), objects
-	if k.self == nil || o.as != "" {
+	k.stored = objects
+	k.anyController = k.self == nil || o.as != ""
+	k.recompile()
+	return nil
+}
+
+// stateOf returns the part of the change state that counts for a request, as the server reads it: windows lie in its namespace, in Firebreak's own, or in
+// that of the window that it is about. What is made by a name, or later than the request, is left out by the caller.
+func (k *snapshot) stateOf(c *policy.PreparedRequest) *change.State {
+	req, needs := c.Request(), c.LiveReads()
+	here := []string{k.view.Estate.FirebreakNamespace, req.Namespace}
+	if needs.WindowName != "" {
+		here = append(here, needs.WindowNamespace)
+	}
+	s := *k.state
+	s.Windows, s.OtherWindows = nil, nil
+	for i := range k.state.Windows {
+		if w := k.state.Windows[i]; slices.Contains(here, w.Namespace) {
+			s.Windows = append(s.Windows, w)
+		} else {
+			s.OtherWindows = append(s.OtherWindows, w)
+		}
+	}
+	return &s
+}
+
+// recompile makes the view again after what it is built from has changed.
+func (k *snapshot) recompile() {
+	k.view = k.built.ClusterView(k.built.Compile())
+	if k.anyController {
 		k.view.ControllerUID = func(string) (string, bool) { return genuine, true }
 	}
-	return nil
 }
 
 // inOrder sorts objects in the order of the view's kinds: the view reduces some kinds by the objects of others.

@@ -73,7 +73,7 @@ func New(streams genericiooptions.IOStreams) (*cobra.Command, error) {
 	}
 	firewall := e.firewall()
 	e.config.flags(firewall.Flags())
-	root.AddCommand(e.check(), e.audit(), firewall, version.Command(streams.Out))
+	root.AddCommand(e.check(), e.audit(), e.explain(), e.replay(), firewall, version.Command(streams.Out))
 	return root, nil
 }
 

@@ -138,15 +138,24 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: mallory}]
 
 var cluster *stage.Stage //nolint:gochecknoglobals // one control plane serves the tests of this package
 
-func TestMain(m *testing.M) {
-	os.Exit(fixture.Main(m, stage.Options{Replicas: 1}, &cluster, func(ctx context.Context, s *stage.Stage) error {
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+// run runs the tests. What the API server's audit log tells of them is judged again afterwards, and replay must agree with the webhook.
+func run(m *testing.M) int {
+	audit, err := fixture.NewAudit()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = audit.Remove() }()
+	return fixture.Main(m, stage.Options{Replicas: 1, APIServerArgs: audit.Args(), After: func(ctx context.Context, s *stage.Stage) error { return audit.Agrees(ctx, s, nil) }}, &cluster, func(ctx context.Context, s *stage.Stage) error {
 		file := filepath.Join(s.Dir(), "insider.yaml")
 		if err := os.WriteFile(file, []byte(rights), 0o600); err != nil {
 			return fmt.Errorf("write the insider's rights: %w", err)
 		}
 		_, err := s.Kubectl(ctx, s.AdminConfig(), "apply", "-f", file)
 		return err
-	}))
+	})
 }
 
 // configOf returns the configuration with which a user reaches the API server.

@@ -55,6 +55,9 @@ func run(m *testing.M) int {
 		if err := declareAndTakeBack(ctx); err != nil {
 			return err
 		}
+		if err := s.Apply(ctx, named); err != nil {
+			return err
+		}
 		if err := employ(ctx, s); err != nil {
 			return err
 		}
@@ -131,7 +134,7 @@ func TestTheRightsAreEnoughAndNoMore(t *testing.T) {
 	all, _ := since(t, 0)
 	for _, a := range all {
 		if a.ResponseStatus.Code == 403 {
-			t.Errorf("it may not %s %s %s/%s", a.Verb, a.resource(), a.ObjectRef.Namespace, a.ObjectRef.Name)
+			t.Errorf("it may not %s %s %s/%s: %s", a.Verb, a.resource(), a.ObjectRef.Namespace, a.ObjectRef.Name, a.ResponseStatus.Message)
 		}
 	}
 	for _, r := range roles(t) {

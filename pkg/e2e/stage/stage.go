@@ -56,6 +56,8 @@ type Options struct {
 	Files, Values []string
 	// Before sets up the cluster before Firebreak is installed. It may be nil.
 	Before func(context.Context, *Stage) error
+	// After looks at the cluster when the tests of a package have passed. It may be nil; packages that start a stage by themselves do without it.
+	After func(context.Context, *Stage) error
 	// Users are further people.
 	Users []controlplane.User
 	// APIServerArgs are added to the API server's own.
