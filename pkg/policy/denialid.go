@@ -32,3 +32,8 @@ func DenialIDIn(text string) string {
 	}
 	return ""
 }
+
+// WithoutDenialID takes the ids out of a text, such as to compare what denials say.
+func WithoutDenialID(text string) string {
+	return regexp.MustCompile(` `+ownDenial().String()).ReplaceAllString(text, "")
+}

@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
 // refusal is all that a client learns about a refused request.
@@ -31,7 +33,7 @@ func refusalOf(t *testing.T, err error) refusal {
 		t.Fatalf("the API server did not answer: %v", err)
 	}
 	s := status.Status()
-	out := refusal{Code: s.Code, Reason: s.Reason, Message: s.Message}
+	out := refusal{Code: s.Code, Reason: s.Reason, Message: policy.WithoutDenialID(s.Message)}
 	if s.Details != nil {
 		out.Causes = s.Details.Causes
 	}

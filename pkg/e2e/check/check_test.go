@@ -24,6 +24,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/cli"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
 var cluster *stage.Stage //nolint:gochecknoglobals // one control plane serves the tests of this package
@@ -66,7 +67,7 @@ func live(t *testing.T, c client.Client, u *unstructured.Unstructured) (answer, 
 	if !errors.As(err, &status) || status.Status().Details == nil {
 		t.Fatalf("send %s %q: %v", u.GetKind(), u.GetName(), err)
 	}
-	a := answer{Message: status.Status().Message}
+	a := answer{Message: policy.WithoutDenialID(status.Status().Message)}
 	if _, message, ok := strings.Cut(a.Message, "denied the request: "); ok {
 		a.Message = message
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
 // window has one person request a window for an account, and another approve it. of are the flags that say what it is for.
@@ -69,7 +70,7 @@ func sentence(answer string) string {
 	if i := strings.LastIndex(answer, begins); i >= 0 {
 		answer = answer[i+len(begins):]
 	}
-	return changing.ReplaceAllString(strings.TrimSpace(answer), "…")
+	return changing.ReplaceAllString(policy.WithoutDenialID(strings.TrimSpace(answer)), "…")
 }
 
 // said compares what a controller was told with a whole sentence.

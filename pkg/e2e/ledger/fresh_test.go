@@ -21,6 +21,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
+	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
 // ask sends one replica a dry run, which reserves nothing, and returns what the replica says would be needed. It is empty if the
@@ -65,7 +66,7 @@ func ask(t *testing.T, ip string, job *batchv1.Job) string {
 		t.Fatalf("%v: %s", err, answer)
 	}
 	if !out.Response.Allowed {
-		return out.Response.Result.Message
+		return policy.WithoutDenialID(out.Response.Result.Message)
 	}
 	return strings.Join(out.Response.Warnings, "\n")
 }

@@ -116,7 +116,7 @@ func (s *server) send(review map[string]any, at time.Time, edit func(meta map[st
 	if answer.Response.Allowed {
 		return ""
 	}
-	return answer.Response.Result.Message
+	return policy.WithoutDenialID(answer.Response.Result.Message)
 }
 
 // planOf returns a plan that pins what a recording would run.
