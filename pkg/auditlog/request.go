@@ -231,7 +231,7 @@ func (r *Request) stand(before bool) []byte {
 		metadata["namespace"] = r.Namespace
 	}
 	if before {
-		metadata["generation"] = 1 // so that something is changed
+		metadata["annotations"] = map[string]any{"replayed": "before"} // so that something is changed
 	}
 	raw, err := json.Marshal(map[string]any{"apiVersion": r.Kind.GroupVersion().String(), "kind": r.Kind.Kind, "metadata": metadata})
 	if err != nil {

@@ -78,7 +78,7 @@ func TestRequest(t *testing.T) {
 		"a patch of a custom resource": {not + own + `"verb":"patch","requestObject":{"spec":{"b":[3]}}`, custom,
 			`UPDATE Thing prod/x: {"apiVersion":"example.com/v1","kind":"Thing","metadata":{"name":"x"},"spec":{"a":1,"b":[3]}} before ` + custom},
 		"a patch of what is not known": {not + ref + `"verb":"patch","requestObject":{"spec":{"replicas":0}}`, "",
-			`UPDATE Deployment prod/web: {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"prod"}} before {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"generation":1,"name":"web","namespace":"prod"}} (the log does not hold the object)`},
+			`UPDATE Deployment prod/web: {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"prod"}} before {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"annotations":{"replayed":"before"},"name":"web","namespace":"prod"}} (the log does not hold the object)`},
 		"level Metadata": {done + ref + `"verb":"delete"`, "",
 			`DELETE Deployment prod/web:  before {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web","namespace":"prod"}} (the log does not say what is deleted)`},
 		"a deletion of what is known": {done + ref + `"verb":"delete","responseObject":{"kind":"Status","apiVersion":"v1"}`, before,
