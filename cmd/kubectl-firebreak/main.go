@@ -17,7 +17,7 @@ func main() {
 		err = root.ExecuteContext(ctrl.SetupSignalHandler())
 	}
 	if _, silent := err.(cli.ExitError); err != nil && !silent { //nolint:errorlint // it is never wrapped
-		fmt.Fprintln(os.Stderr, "Error:", err)
+		fmt.Fprintln(os.Stderr, "Error:", cli.Hint(err))
 	}
 	os.Exit(cli.Code(err))
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"embed"
 	"errors"
 	"fmt"
@@ -8,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 )
@@ -70,6 +73,9 @@ func (e *env) sealAll(cmd *cobra.Command) error {
 	if err := c.List(cmd.Context(), &all); err != nil {
 		return fmt.Errorf("list environments: %w", err)
 	}
+	if err := e.someoneApproves(cmd.Context(), c); err != nil {
+		return err
+	}
 	sealed := false
 	for _, env := range all.Items {
 		if env.Spec.Tier == v1alpha1.TierProduction {
@@ -81,6 +87,22 @@ func (e *env) sealAll(cmd *cobra.Command) error {
 	}
 	if !sealed {
 		return errors.New("there is no Production environment to seal; declare one first")
+	}
+	return nil
+}
+
+// someoneApproves returns an error if nobody could approve a change of the boundary once it is sealed. Who may not read roles and bindings is told so.
+func (e *env) someoneApproves(ctx context.Context, c client.Client) error {
+	a, err := readAccess(ctx, c)
+	if apierrors.IsForbidden(err) {
+		fmt.Fprintln(e.ErrOut, "Warning: You may not list roles and bindings, so nobody has looked whether somebody could approve a change of the boundary once it is sealed.")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if why := a.nobodyApproves("firebreak-system"); why != "" {
+		return fmt.Errorf("nothing is sealed, since no change of the boundary could be approved afterwards: %s", why)
 	}
 	return nil
 }
