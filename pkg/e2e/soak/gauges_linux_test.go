@@ -47,6 +47,7 @@ func observe(ctx context.Context, t *testing.T, s *stage.Stage) []sample {
 // valuesOf reads the metrics of all replicas, one after the other in one text.
 func valuesOf(t *testing.T, text string) map[string]float64 {
 	out := map[string]float64{}
+	replica := 0
 	for part := range strings.SplitSeq(text, "# HELP certwatcher_read_certificate_errors_total") { // the first metric of a replica
 		if part == "" {
 			continue
@@ -67,6 +68,32 @@ func valuesOf(t *testing.T, text string) map[string]float64 {
 		out["goroutines"] += sum("go_goroutines")
 		out["descriptors"] += sum("process_open_fds")
 		out["queued"] += sum("workqueue_depth")
+		out[heapOf(replica)] = sum("go_memstats_heap_alloc_bytes") / (1 << 20)
+		replica++
+	}
+	return out
+}
+
+// heapOf names the gauge of a replica's heap.
+func heapOf(replica int) string { return fmt.Sprintf("heap %d", replica) }
+
+// parts is into how many parts of the time the heap is told of.
+const parts = 5
+
+// leastHeap returns, for each part of the time, what the heaps of all replicas held at least: right after a collection, that is what is in use.
+func leastHeap(all []sample) []float64 {
+	out := make([]float64, parts)
+	for replica := range replicas {
+		least := make([]float64, parts)
+		for _, s := range all {
+			i := min(int(parts*s.at/(*span)), parts-1)
+			if v := s.value[heapOf(replica)]; v > 0 && (least[i] == 0 || v < least[i]) {
+				least[i] = v
+			}
+		}
+		for i := range least {
+			out[i] += least[i]
+		}
 	}
 	return out
 }
@@ -131,6 +158,7 @@ func report(all []sample, honest *delays, lines []string) (page string, grew []s
 	for _, l := range lines {
 		fmt.Fprintf(&out, "- %s\n", l)
 	}
+	fmt.Fprintf(&out, "\nIn use on the heaps of all replicas, at the least, in each fifth of the time: %.1f MiB.\n", leastHeap(all))
 	fmt.Fprintf(&out, "\nAll %d replicas together, after the first %.0f %% of the time:\n\n| | mean | rise of a straight line over the rest | share of the mean |\n| --- | ---: | ---: | ---: |\n", replicas, settledSince*100)
 	for _, name := range gauges() {
 		g := trendOf(all, name)
