@@ -66,8 +66,12 @@ type large struct {
 	namespace string
 }
 
+func newSnapshot(ctx context.Context) *snapshot {
+	return &snapshot{objects: map[string][]byte{}, labels: map[string]map[string]string{}, defined: map[schema.GroupKind]defined{}, accounts: map[types.NamespacedName]bool{}, large: map[large]func(func(reference.Target) bool) reference.Contents{}, namespace: metav1.NamespaceDefault, ctx: ctx}
+}
+
 func (e *env) snapshot(ctx context.Context, o *checkOptions, at time.Time) (*snapshot, error) {
-	k := &snapshot{objects: map[string][]byte{}, labels: map[string]map[string]string{}, defined: map[schema.GroupKind]defined{}, accounts: map[types.NamespacedName]bool{}, large: map[large]func(func(reference.Target) bool) reference.Contents{}, namespace: metav1.NamespaceDefault, ctx: ctx}
+	k := newSnapshot(ctx)
 	var objects []*unstructured.Unstructured
 	if len(o.with) > 0 {
 		var err error

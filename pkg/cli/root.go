@@ -73,7 +73,7 @@ func New(streams genericiooptions.IOStreams) (*cobra.Command, error) {
 	}
 	firewall := e.firewall()
 	e.config.flags(firewall.Flags())
-	root.AddCommand(e.check(), e.audit(), e.explain(), e.replay(), firewall, version.Command(streams.Out))
+	root.AddCommand(e.check(), e.audit(), e.explain(), e.replay(), e.discover(), firewall, version.Command(streams.Out))
 	return root, nil
 }
 
@@ -125,8 +125,8 @@ func mapper(cfg *rest.Config) (meta.RESTMapper, error) {
 type warnings struct{ out io.Writer }
 
 func (w warnings) HandleWarningHeaderWithContext(_ context.Context, code int, _, text string) {
-	// A dry run that would need a window is the reason for the request.
-	if code == 299 && text != "" && !strings.HasPrefix(text, "a real run would be forbidden") {
+	// A dry run that would need a window is the reason for the request. Endpoints are read because others still write them.
+	if code == 299 && text != "" && !strings.HasPrefix(text, "v1 Endpoints is deprecated") && !strings.HasPrefix(text, "a real run would be forbidden") {
 		fmt.Fprintln(w.out, "Warning:", text)
 	}
 }

@@ -39,13 +39,18 @@ func (c *PreparedRequest) bindingGrants() []Finding {
 	if b.RoleRef.Kind == "ClusterRole" {
 		from = ""
 	}
+	if c.req.Stored && c.kubernetesOwn(c.req.Name, &b) {
+		return nil
+	}
+	_, known := c.view.Roles(from, b.RoleRef.Name)
+	_, builtIn := powers.BuiltIn(from, b.RoleRef.Name)
 	power := c.powerOf(from, b.RoleRef.Name)
 	var out []Finding
 	for i, s := range b.Subjects {
 		if f, ok := c.grant(Binding{Namespace: c.req.Namespace, Name: c.req.Name}, s, power); ok {
 			f.Path = fmt.Sprintf("subjects[%d]", i)
 			f.Message = fmt.Sprintf("gives %s %s %q %s", describeSubject(s), strings.ToLower(b.RoleRef.Kind), b.RoleRef.Name, f.Message)
-			if c.req.Facts.RoleRead && c.req.Facts.Role == nil {
+			if c.req.Facts.RoleRead && c.req.Facts.Role == nil && !known && !builtIn {
 				f.Message += "; the role does not exist yet and may come to hold anything: create it first"
 			}
 			out = append(out, f)
@@ -58,7 +63,7 @@ func (c *PreparedRequest) bindingGrants() []Finding {
 // them at once.
 func (c *PreparedRequest) roleGrants() []Finding {
 	r, ok := clusterRole(c.new)
-	if !ok {
+	if !ok || c.req.Stored { // nothing is widened by what stands; what it gives is judged where it is bound
 		return nil
 	}
 	rules, into := c.view.effective(r), c.flowsInto(c.req.Name, r)
