@@ -67,7 +67,7 @@ func New(streams genericiooptions.IOStreams) (*cobra.Command, error) {
 	}
 	root.SetOut(streams.Out)
 	root.SetErr(streams.ErrOut)
-	for _, c := range []*cobra.Command{e.request(), e.extend(), e.closeWindow(), e.pending(), e.windows(), e.whoami(), e.approve(), e.reject(), e.delegate(), e.static(), e.freeze(), e.unfreeze(), e.init(), e.seal(), e.emergency(), e.log(), e.release(), e.doctor()} {
+	for _, c := range []*cobra.Command{e.request(), e.extend(), e.closeWindow(), e.pending(), e.windows(), e.whoami(), e.approve(), e.reject(), e.delegate(), e.static(), e.freeze(), e.unfreeze(), e.init(), e.seal(), e.emergency(), e.log(), e.release(), e.doctor(), e.evidence()} {
 		e.config.flags(c.Flags())
 		root.AddCommand(c)
 	}
