@@ -183,3 +183,17 @@ func TestBypassContinuationOfAnotherEntry(t *testing.T) {
 		t.Error("e1 was used up")
 	}
 }
+
+// The server stamps who sent an Exemption into what was approved: that is no other Exemption. Whatever else differs is.
+func TestTheStampIsNoPartOfThePlan(t *testing.T) {
+	spec := map[string]any{"reason": "r", "rules": []any{"DataStoreAcrossTiers"}}
+	stamped := map[string]any{"reason": "r", "rules": []any{"DataStoreAcrossTiers"}, "requestedBy": map[string]any{"username": "sam"}}
+	other := map[string]any{"reason": "r", "rules": []any{"BlastRadius"}, "requestedBy": map[string]any{"username": "sam"}}
+	plan := func(s map[string]any) string { return change.SpecPlan(v1alpha1.KindExemption, s).Digest }
+	if plan(spec) != plan(stamped) || plan(stamped) == plan(other) {
+		t.Errorf("%s as requested, %s as stamped, %s for another", plan(spec), plan(stamped), plan(other))
+	}
+	if _, kept := stamped["requestedBy"]; !kept {
+		t.Error("the object itself was changed")
+	}
+}

@@ -3,6 +3,7 @@ package change
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 
 // SpecPlan returns the plan of an object of one of Firebreak's own kinds: each field of its spec, as the API server stores it.
 func SpecPlan(kind string, spec map[string]any) *Plan {
+	spec = Asked(spec)
 	b := builder{version: PlanVersion, fields: map[string]v1alpha1.PlannedField{}}
 	if spec == nil {
 		spec = map[string]any{}
@@ -105,4 +107,14 @@ func specDiffers(v *Verdict, e *v1alpha1.PlannedWorkload, q *Query) string {
 	}
 	v.Differences = Differences(e, q.Spec)
 	return differing(v.Differences)
+}
+
+// Asked returns the spec of an object of Firebreak's own without the stamp of who sent it: the server writes that into what was approved.
+func Asked(spec map[string]any) map[string]any {
+	if _, stamped := spec["requestedBy"]; !stamped {
+		return spec
+	}
+	out := maps.Clone(spec)
+	delete(out, "requestedBy")
+	return out
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
 )
 
@@ -27,6 +28,12 @@ func (x *Evidence) writeHTML(out io.Writer) error {
 		"list": func(s []string) string {
 			if len(s) == 0 {
 				return "none"
+			}
+			return strings.Join(s, ", ")
+		},
+		"rules": func(s []string) string {
+			if all := len(v1alpha1.RuleNames()); len(s) == all {
+				return fmt.Sprintf("all %d rules", all)
 			}
 			return strings.Join(s, ", ")
 		},

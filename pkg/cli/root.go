@@ -67,7 +67,13 @@ func New(streams genericiooptions.IOStreams) (*cobra.Command, error) {
 	}
 	root.SetOut(streams.Out)
 	root.SetErr(streams.ErrOut)
-	for _, c := range []*cobra.Command{e.request(), e.extend(), e.closeWindow(), e.pending(), e.windows(), e.whoami(), e.approve(), e.reject(), e.delegate(), e.static(), e.freeze(), e.unfreeze(), e.init(), e.seal(), e.emergency(), e.log(), e.release(), e.doctor(), e.evidence()} {
+	for _, c := range []*cobra.Command{
+		e.request(), e.completeNames(e.extend(), v1alpha1.KindChangeWindow), e.completeNames(e.closeWindow(), v1alpha1.KindChangeWindow),
+		e.pending(), e.windows(), e.whoami(), e.completeNames(e.approve(), v1alpha1.KindChangeWindow),
+		e.completeNames(e.reject(), v1alpha1.KindChangeWindow), e.delegate(), e.static(), e.completeNames(e.freeze(), v1alpha1.KindEnvironment),
+		e.completeNames(e.unfreeze(), v1alpha1.KindChangeFreeze), e.init(), e.completeNames(e.seal(), v1alpha1.KindEnvironment), e.emergency(),
+		e.log(), e.release(), e.doctor(), e.evidence(), e.exempt(),
+	} {
 		e.config.flags(c.Flags())
 		root.AddCommand(c)
 	}

@@ -290,7 +290,8 @@ func (c *PreparedRequest) pin() string {
 	case c.new == nil:
 		return ""
 	}
-	return change.SpecDigest(c.new.generic()["spec"])
+	spec, _ := c.new.generic()["spec"].(map[string]any)
+	return change.SpecDigest(change.Asked(spec))
 }
 
 // specified returns the plan of what an object is to say, of a kind whose windows pin it although it runs nothing; nil: the request is about none. It is

@@ -32,6 +32,8 @@ const (
 // +kubebuilder:printcolumn:name="Operation",type=string,JSONPath=`.spec.operation`
 // +kubebuilder:printcolumn:name="Requester",type=string,JSONPath=`.spec.requester.username`
 // +kubebuilder:printcolumn:name="State",type=string,JSONPath=`.status.state`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.spec.window.reason`,priority=1
+// +kubebuilder:printcolumn:name="Ticket",type=string,JSONPath=`.spec.window.ticket`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.spec == oldSelf.spec",message="an execution is a record and immutable",reason="FieldValueForbidden",fieldPath=".spec"
 type ChangeExecution struct {

@@ -59,6 +59,7 @@ const (
 // +kubebuilder:printcolumn:name="Used",type=integer,JSONPath=`.status.executions.count`
 // +kubebuilder:printcolumn:name="Requester",type=string,JSONPath=`.spec.requestedBy.username`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.spec.reason`,priority=1
+// +kubebuilder:printcolumn:name="Ticket",type=string,JSONPath=`.spec.ticket`,priority=1
 // +kubebuilder:validation:XValidation:rule="self.spec == oldSelf.spec",message="a change window is immutable, so that an approval never covers words that changed; delete it and request a new one",reason="FieldValueForbidden",fieldPath=".spec"
 type ChangeWindow struct {
 	metav1.TypeMeta `json:",inline"`

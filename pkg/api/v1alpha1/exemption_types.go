@@ -15,6 +15,7 @@ import (
 // +kubebuilder:printcolumn:name="Active",type=string,JSONPath=`.status.conditions[?(@.type=="Active")].status`
 // +kubebuilder:printcolumn:name="By",type=string,JSONPath=`.spec.requestedBy.username`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.spec.reason`
+// +kubebuilder:printcolumn:name="Ticket",type=string,JSONPath=`.spec.ticket`,priority=1
 // +kubebuilder:validation:XValidation:rule="self.spec == oldSelf.spec",message="an exemption is immutable; delete it and create another one",reason="FieldValueForbidden",fieldPath=".spec"
 type Exemption struct {
 	metav1.TypeMeta `json:",inline"`
