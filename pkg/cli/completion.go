@@ -16,7 +16,7 @@ const completing = 3 * time.Second
 
 // completeNames has a command complete its arguments by the names of objects of one of Firebreak's kinds, as far as its user may list them.
 func (e *env) completeNames(cmd *cobra.Command, kind string) *cobra.Command {
-	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(cmd.Context(), completing)
 		defer cancel()
 		c, ns, err := e.client()

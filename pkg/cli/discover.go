@@ -18,6 +18,7 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/discover"
+	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
@@ -238,28 +239,7 @@ func (e *env) printDrift(o *discoverOptions, p *discover.Proposal, objects []*un
 	if err := k.compile(objects, &o.checkOptions, e.clock()); err != nil {
 		return err
 	}
-	est := k.view.Estate
-	var lines []string
-	found := map[string]bool{}
-	for _, s := range p.Stores {
-		for _, h := range s.Hosts {
-			found[h] = true
-			target, ok := reference.NormaliseHost(h, true)
-			if target.Unambiguous = true; ok && len(est.Resolve(target, "").Owners) == 0 {
-				lines = append(lines, fmt.Sprintf("+ host %s, as a data store of %s: no DataStore declares it (%s)", h, orUnknown(s.Environment), strings.Join(s.Evidence[:min(1, len(s.Evidence))], "")))
-			}
-		}
-	}
-	for _, h := range est.Hosts() {
-		if !found[h.Name] && !strings.HasPrefix(h.Name, "*.") {
-			lines = append(lines, fmt.Sprintf("- host %s of data store %q: nothing that was read names it", h.Name, h.Owners[0].Store))
-		}
-	}
-	for _, ns := range est.NamespaceNames() {
-		if m, _ := est.Namespace(ns); m.Unassigned() && !strings.HasPrefix(ns, "kube-") && ns != metav1.NamespaceDefault && ns != o.home {
-			lines = append(lines, fmt.Sprintf("+ namespace %s: no environment claims it", ns))
-		}
-	}
+	lines := drift(k.view.Estate, p, o.home)
 	if o.output == "json" {
 		if err := printJSON(e.Out, map[string]any{"drift": append([]string{}, lines...)}); err != nil {
 			return err
@@ -276,6 +256,37 @@ func (e *env) printDrift(o *discoverOptions, p *discover.Proposal, objects []*un
 		return ExitError{1}
 	}
 	return nil
+}
+
+// drift says what is found and not declared, and what is declared and not found.
+func drift(est *estate.Estate, p *discover.Proposal, home string) []string {
+	lines, found := undeclared(est, p)
+	for _, h := range est.Hosts() {
+		if !found[h.Name] && !strings.HasPrefix(h.Name, "*.") {
+			lines = append(lines, fmt.Sprintf("- host %s of data store %q: nothing that was read names it", h.Name, h.Owners[0].Store))
+		}
+	}
+	for _, ns := range est.NamespaceNames() {
+		if m, _ := est.Namespace(ns); m.Unassigned() && !strings.HasPrefix(ns, "kube-") && ns != metav1.NamespaceDefault && ns != home {
+			lines = append(lines, fmt.Sprintf("+ namespace %s: no environment claims it", ns))
+		}
+	}
+	return lines
+}
+
+// undeclared returns the hosts that are found, with a line for each that no data store declares.
+func undeclared(est *estate.Estate, p *discover.Proposal) (lines []string, found map[string]bool) {
+	found = map[string]bool{}
+	for _, s := range p.Stores {
+		for _, h := range s.Hosts {
+			found[h] = true
+			target, ok := reference.NormaliseHost(h, true)
+			if target.Unambiguous = true; ok && len(est.Resolve(target, "").Owners) == 0 {
+				lines = append(lines, fmt.Sprintf("+ host %s, as a data store of %s: no DataStore declares it (%s)", h, orUnknown(s.Environment), strings.Join(s.Evidence[:min(1, len(s.Evidence))], "")))
+			}
+		}
+	}
+	return lines, found
 }
 
 func orUnknown(environment string) string {

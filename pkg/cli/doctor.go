@@ -104,10 +104,10 @@ func (e *env) runDoctor(ctx context.Context, o *doctorOptions) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case all[0].Level == levelBad, all[0].Level == levelWarn:
+	switch all[0].Level {
+	case levelBad, levelWarn:
 		return ExitError{1}
-	case all[0].Level == levelUnknown:
+	case levelUnknown:
 		return ExitError{2}
 	}
 	return nil

@@ -93,20 +93,14 @@ func (p *patient) others(ctx context.Context) ([]Diagnosis, error) {
 		return nil, fmt.Errorf("read namespace %q: %w", p.home, err)
 	}
 	var out []Diagnosis
-	closed := func(kind, name, hook string, fail *admissionregistrationv1.FailurePolicyType, sel *metav1.LabelSelector, rules []admissionregistrationv1.RuleWithOperations) {
-		if (fail == nil || *fail == admissionregistrationv1.Fail) && reaches(rules, "", "pods") && selects(sel, home.Labels) {
-			out = append(out, warn(fmt.Sprintf("have its namespaceSelector leave namespace %q out", p.home),
-				"webhook %s of %s %q fails closed for the Pods of namespace %q: while it is down, no replica of Firebreak can start", hook, kind, name, p.home))
-		}
-	}
 	for i := range mutating.Items {
 		c := &mutating.Items[i]
-		if c.Name == registrations.Name {
-			continue
-		}
 		for j := range c.Webhooks {
 			w := &c.Webhooks[j]
-			closed("MutatingWebhookConfiguration", c.Name, w.Name, w.FailurePolicy, w.NamespaceSelector, w.Rules)
+			if c.Name == registrations.Name {
+				continue
+			}
+			out = append(out, p.closes(&home, "MutatingWebhookConfiguration", c.Name, hook{w.Name, w.FailurePolicy, w.NamespaceSelector, w.Rules})...)
 			if reaches(w.Rules, v1alpha1.GroupName, "changewindows") {
 				out = append(out, warn("narrow its rules to what it is for", "webhook %s of MutatingWebhookConfiguration %q may change Firebreak's own kinds after somebody has asked for them", w.Name, c.Name))
 			}
@@ -114,18 +108,35 @@ func (p *patient) others(ctx context.Context) ([]Diagnosis, error) {
 	}
 	for i := range validating.Items {
 		c := &validating.Items[i]
-		if c.Name == registrations.Name {
-			continue
-		}
 		for j := range c.Webhooks {
 			w := &c.Webhooks[j]
-			closed("ValidatingWebhookConfiguration", c.Name, w.Name, w.FailurePolicy, w.NamespaceSelector, w.Rules)
+			if c.Name != registrations.Name {
+				out = append(out, p.closes(&home, "ValidatingWebhookConfiguration", c.Name, hook{w.Name, w.FailurePolicy, w.NamespaceSelector, w.Rules})...)
+			}
 		}
 	}
 	if len(out) == 0 {
 		return well("no webhook of others stands in its way"), nil
 	}
 	return out, nil
+}
+
+// hook is what validating and mutating webhooks have in common.
+type hook struct {
+	name     string
+	fail     *admissionregistrationv1.FailurePolicyType
+	selector *metav1.LabelSelector
+	rules    []admissionregistrationv1.RuleWithOperations
+}
+
+// closes warns of a webhook of others that refuses Firebreak's own Pods while it is down.
+func (p *patient) closes(home *corev1.Namespace, kind, name string, w hook) []Diagnosis {
+	closed := w.fail == nil || *w.fail == admissionregistrationv1.Fail
+	if !closed || !reaches(w.rules, "", "pods") || !selects(w.selector, home.Labels) {
+		return nil
+	}
+	return []Diagnosis{warn(fmt.Sprintf("have its namespaceSelector leave namespace %q out", p.home),
+		"webhook %s of %s %q fails closed for the Pods of namespace %q: while it is down, no replica of Firebreak can start", w.name, kind, name, p.home)}
 }
 
 // reaches reports whether rules of a webhook hold for creations of a resource.
@@ -316,12 +327,27 @@ func (p *patient) emergencies(ctx context.Context) ([]Diagnosis, error) {
 
 // remnants looks for what earlier installations have left behind.
 func (p *patient) remnants(ctx context.Context) ([]Diagnosis, error) {
-	var out []Diagnosis
-	var walls []string
+	walls, err := p.oldWalls(ctx)
+	if err != nil {
+		return nil, err
+	}
+	fences, err := p.oldFences(ctx)
+	if err != nil {
+		return walls, err
+	}
+	if out := slices.Concat(walls, fences); len(out) > 0 {
+		return out, nil
+	}
+	return well("nothing is left of earlier installations"), nil
+}
+
+// oldWalls looks for network policies of a firewall that no longer runs.
+func (p *patient) oldWalls(ctx context.Context) ([]Diagnosis, error) {
 	l := listOf(networkPolicies())
 	if err := p.List(ctx, l, client.MatchingLabels{firewall.LabelManagedBy: firewall.ManagedBy}, client.HasLabels{firewall.LabelFirewall}); err != nil {
 		return nil, fmt.Errorf("list network policies: %w", err)
 	}
+	var walls []string
 	for i := range l.Items {
 		if firewall.Owned(&l.Items[i]) {
 			walls = append(walls, l.Items[i].GetNamespace()+"/"+l.Items[i].GetName())
@@ -330,30 +356,33 @@ func (p *patient) remnants(ctx context.Context) ([]Diagnosis, error) {
 	var role rbacv1.ClusterRole
 	switch err := p.Get(ctx, client.ObjectKey{Name: "firebreak-firewall"}, &role); {
 	case apierrors.IsNotFound(err) && len(walls) > 0:
-		out = append(out, warn("kubectl firebreak firewall --remove --yes deletes them", "%d network policies of a firewall that no longer runs are left, such as %s", len(walls), walls[0]))
+		return []Diagnosis{warn("kubectl firebreak firewall --remove --yes deletes them", "%d network policies of a firewall that no longer runs are left, such as %s", len(walls), walls[0])}, nil
 	case err != nil && !apierrors.IsNotFound(err):
-		return out, fmt.Errorf("read the role of the firewall: %w", err)
+		return nil, fmt.Errorf("read the role of the firewall: %w", err)
 	}
+	return nil, nil
+}
+
+// oldFences looks for bindings of the fence without their ConfigMap.
+func (p *patient) oldFences(ctx context.Context) ([]Diagnosis, error) {
 	var cms corev1.ConfigMapList
 	if err := p.List(ctx, &cms, client.InNamespace(p.home)); err != nil {
-		return out, fmt.Errorf("list ConfigMaps of namespace %q: %w", p.home, err)
+		return nil, fmt.Errorf("list ConfigMaps of namespace %q: %w", p.home, err)
 	}
-	var policies admissionregistrationv1.ValidatingAdmissionPolicyBindingList
-	if err := p.List(ctx, &policies); err != nil {
-		return out, fmt.Errorf("list policy bindings: %w", err)
+	var bindings admissionregistrationv1.ValidatingAdmissionPolicyBindingList
+	if err := p.List(ctx, &bindings); err != nil {
+		return nil, fmt.Errorf("list policy bindings: %w", err)
 	}
 	held := map[string]bool{}
 	for i := range cms.Items {
 		held[cms.Items[i].Name] = true
 	}
-	for i := range policies.Items {
-		b := &policies.Items[i]
+	var out []Diagnosis
+	for i := range bindings.Items {
+		b := &bindings.Items[i]
 		if r := b.Spec.ParamRef; strings.HasPrefix(b.Name, fence.Hosts) && r != nil && r.Namespace == p.home && r.Name != "" && !held[r.Name] {
 			out = append(out, bad("a replica that runs puts it back; without Firebreak, delete the binding", "binding %q of the fence names ConfigMap %q, which is gone, and refuses what it is for", b.Name, r.Name))
 		}
-	}
-	if len(out) == 0 {
-		return well("nothing is left of earlier installations"), nil
 	}
 	return out, nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -162,19 +163,7 @@ func (p *patient) registered(ctx context.Context) ([]Diagnosis, error) {
 func differsFrom(want, have any) string {
 	switch w := want.(type) {
 	case map[string]any:
-		h, ok := have.(map[string]any)
-		if !ok {
-			return "it"
-		}
-		for _, k := range sortedKeys(w) {
-			if k == "metadata" || k == "caBundle" || k == "apiVersion" || k == "kind" {
-				continue
-			}
-			if at := differsFrom(w[k], h[k]); at != "" {
-				return strings.TrimSuffix(k+"."+at, ".it")
-			}
-		}
-		return ""
+		return differsIn(w, have)
 	case []any:
 		h, ok := have.([]any)
 		if !ok || len(h) != len(w) {
@@ -191,6 +180,23 @@ func differsFrom(want, have any) string {
 		return ""
 	}
 	return "it"
+}
+
+// differsIn compares the fields of an object.
+func differsIn(want map[string]any, have any) string {
+	h, ok := have.(map[string]any)
+	if !ok {
+		return "it"
+	}
+	for _, k := range slices.Sorted(maps.Keys(want)) {
+		if slices.Contains([]string{"metadata", "caBundle", "apiVersion", "kind"}, k) {
+			continue
+		}
+		if at := differsFrom(want[k], h[k]); at != "" {
+			return strings.TrimSuffix(k+"."+at, ".it")
+		}
+	}
+	return ""
 }
 
 // answers sends dry runs that must be refused, and looks who refuses them.
@@ -307,13 +313,4 @@ func (p *patient) leader(ctx context.Context) ([]Diagnosis, error) {
 		return []Diagnosis{warn("set the clock of its node", "the leading replica's clock is ahead of this machine's by %s", (-ago).Round(time.Second))}, nil
 	}
 	return well("a replica leads"), nil
-}
-
-func sortedKeys(m map[string]any) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
 }

@@ -74,6 +74,9 @@ type Evidence struct {
 	Controls []Control `json:"controls"`
 }
 
+// EvidencedChange is a use of a window, or an act about the permission to change production, as log prints it.
+type EvidencedChange = entry
+
 // EvidencedEnvironment is an environment and what is enforced there.
 type EvidencedEnvironment struct {
 	Name       string   `json:"name"`

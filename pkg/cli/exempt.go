@@ -75,7 +75,7 @@ func (e *env) runExempt(ctx context.Context, name string, o *exemptOptions) (err
 	if err != nil {
 		return fmt.Errorf("encode the exemption: %w", err)
 	}
-	f, err := os.OpenFile(o.out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := os.OpenFile(o.out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("write the exemption: %w", err)
 	}

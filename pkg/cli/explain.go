@@ -80,10 +80,10 @@ func (e *env) runExplain(ctx context.Context, o *explainOptions, args []string) 
 		if err != nil {
 			return fmt.Errorf("read the denial: %w", err)
 		}
-		text = string(raw)
+		return e.explainText(ctx, o, string(raw))
 	case idAlone.MatchString(text):
 		return e.explainDenial(ctx, o, text, "")
-	case len(args) == 1 && strings.Count(text, "/") == 1 && !strings.ContainsAny(text, " \""):
+	case len(args) == 1 && objectNamed.MatchString(text):
 		u, err := e.stored(ctx, o, text)
 		if err != nil {
 			return err
@@ -91,6 +91,14 @@ func (e *env) runExplain(ctx context.Context, o *explainOptions, args []string) 
 		o.operation = "create"
 		return e.explainDocuments(ctx, o, []document{{File: stored, Object: u}})
 	}
+	return e.explainText(ctx, o, text)
+}
+
+// objectNamed is an object as kubectl names it, such as deployment/web.
+var objectNamed = regexp.MustCompile(`^[^/ "]+/[^/ "]+$`)
+
+// explainText explains a denial that somebody pastes.
+func (e *env) explainText(ctx context.Context, o *explainOptions, text string) error {
 	id := policy.DenialIDIn(text)
 	if id == "" && !strings.Contains(text, " is forbidden: ") {
 		return errors.New("this is not a denial of Firebreak's: one says that something is forbidden, and ends with its id, such as [denial 3f9a2c1d]")

@@ -163,22 +163,9 @@ func (e *env) removeFirewall(ctx context.Context, o *firewallOptions) error {
 		if err != nil {
 			return fmt.Errorf("list network policies: %w", err)
 		}
-		for i := range l.Items {
-			p := &l.Items[i]
-			if !firewall.Owned(p) {
-				continue
-			}
-			owned++
-			done := ""
-			if o.yes {
-				uid := p.GetUID()
-				if err := c.Delete(ctx, p, client.Preconditions{UID: &uid}); client.IgnoreNotFound(err) != nil {
-					return fmt.Errorf("delete network policy %s/%s: %w", p.GetNamespace(), p.GetName(), err)
-				}
-				done = " deleted"
-			}
-			gvk := p.GroupVersionKind()
-			fmt.Fprintf(e.Out, "%s.%s/%s -n %s%s\n", strings.ToLower(gvk.Kind), gvk.Group, p.GetName(), p.GetNamespace(), done)
+		n, err := e.removeOwned(ctx, c, l, o.yes)
+		if owned += n; err != nil {
+			return err
 		}
 	}
 	switch {
@@ -188,6 +175,28 @@ func (e *env) removeFirewall(ctx context.Context, o *firewallOptions) error {
 		fmt.Fprintln(e.ErrOut, "Nothing is deleted; --yes deletes what is listed. A server with firewall.reconcile would write it again, so switch that off first.")
 	}
 	return nil
+}
+
+// removeOwned lists the policies of a list that Firebreak has made, and deletes them if that is meant. It returns how many there are.
+func (e *env) removeOwned(ctx context.Context, c client.Client, l *unstructured.UnstructuredList, meant bool) (owned int, err error) {
+	for i := range l.Items {
+		p := &l.Items[i]
+		if !firewall.Owned(p) {
+			continue
+		}
+		owned++
+		done := ""
+		if meant {
+			uid := p.GetUID()
+			if err := c.Delete(ctx, p, client.Preconditions{UID: &uid}); client.IgnoreNotFound(err) != nil {
+				return owned, fmt.Errorf("delete network policy %s/%s: %w", p.GetNamespace(), p.GetName(), err)
+			}
+			done = " deleted"
+		}
+		gvk := p.GroupVersionKind()
+		fmt.Fprintf(e.Out, "%s.%s/%s -n %s%s\n", strings.ToLower(gvk.Kind), gvk.Group, p.GetName(), p.GetNamespace(), done)
+	}
+	return owned, nil
 }
 
 func listOf(gvk schema.GroupVersionKind) *unstructured.UnstructuredList {

@@ -20,7 +20,9 @@ func line(at, user, groups, verb, ref string, object, answer string) string {
 	return out + `,"responseStatus":{"code":200}` + answer + "}\n"
 }
 
-func TestReplay(t *testing.T) {
+// replayed writes an estate and an audit log, and returns their paths and the log's text.
+func replayed(t *testing.T) (estate, log, text string) {
+	t.Helper()
 	const (
 		devJob  = `{"resource":"jobs","apiGroup":"batch","apiVersion":"v1","namespace":"dev","name":"a"}`
 		prodCM  = `{"resource":"configmaps","apiVersion":"v1","namespace":"payments","name":"c"}`
@@ -32,7 +34,7 @@ func TestReplay(t *testing.T) {
 	ns := func(env string) string {
 		return `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"fresh","labels":{"kubernetes.io/metadata.name":"fresh","env":"` + env + `"}}}`
 	}
-	estate := filepath.Join(t.TempDir(), "values.yaml")
+	estate = filepath.Join(t.TempDir(), "values.yaml")
 	if err := os.WriteFile(estate, []byte(`
 environments:
   production: {tier: Production, namespaces: {names: [payments], selector: {matchLabels: {env: prod}}}, identities: {groups: [sre]}}
@@ -42,8 +44,8 @@ dataStores:
 `), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	log := filepath.Join(t.TempDir(), "audit.log")
-	text := line("2026-11-20T10:00:00.000000Z", "dana", `"developers","system:authenticated"`, "create", devJob, job, `,"responseObject":`+job) +
+	log = filepath.Join(t.TempDir(), "audit.log")
+	text = line("2026-11-20T10:00:00.000000Z", "dana", `"developers","system:authenticated"`, "create", devJob, job, `,"responseObject":`+job) +
 		line("2026-11-20T10:00:01.000000Z", "dana", `"developers"`, "create", devJob, job, `,"responseObject":`+job) +
 		line("2026-11-20T10:00:02.000000Z", "sam", `"sre"`, "create", prodCM, cm, `,"responseObject":`+cm) +
 		line("2026-11-20T10:00:03.000000Z", "system:serviceaccount:ci:runner", `"system:serviceaccounts"`, "patch", prodCM, "", "") + // level Metadata
@@ -55,6 +57,11 @@ dataStores:
 	if err := os.WriteFile(log, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return estate, log, text
+}
+
+func TestReplay(t *testing.T) {
+	estate, log, _ := replayed(t)
 	decisions := filepath.Join(t.TempDir(), "decisions")
 	out, code := run(t, "", "replay", "--with", estate, "--decisions", decisions, log)
 	for _, want := range []string{
@@ -83,7 +90,11 @@ dataStores:
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || len(lines) != 6 || last.Line != 6 || last.Decision != "deny" || last.Namespace != "fresh" {
 		t.Errorf("%v: %s", err, raw)
 	}
-	out, code = run(t, strings.TrimSuffix(text, "junk\n"), "replay", "--with", estate, "-o", "json", "-")
+}
+
+func TestReplayFromAPipe(t *testing.T) {
+	estate, _, text := replayed(t)
+	out, code := run(t, strings.TrimSuffix(text, "junk\n"), "replay", "--with", estate, "-o", "json", "-")
 	var r cli.ReplayReport
 	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 1 || r.Denied != 4 || r.Unreadable != 0 || len(r.Identities) == 0 {
 		t.Errorf("exit %d, %v:\n%s", code, err, out)

@@ -70,10 +70,9 @@ type Store struct {
 
 // namedThing is one target, and where it was found.
 type namedThing struct {
-	kind  reference.Kind
-	name  string
-	store bool // the place or the name says that it is a data store
-	uses  int
+	kind reference.Kind
+	name string
+	uses int
 	// stages are those of the namespaces that name it, and evidence the first places.
 	stages   map[string]bool
 	evidence []string
@@ -135,32 +134,45 @@ func (f *finder) note(u *unstructured.Unstructured, r *reference.Reference) {
 	if r.Confidential || r.Answers != nil || r.Use != reference.Connects {
 		return
 	}
-	name, store := r.Name, false
+	name := ""
 	switch r.Kind {
 	case reference.Host:
-		if !r.Unambiguous && strings.Count(name, ".") < 2 || !plausible(name) {
-			return
-		}
-		if service, ok := f.serviceOf(name, u.GetNamespace()); ok {
-			if store = speaksOfStore(r.Text, name) || speaksOfStore(service, ""); !store {
-				return // any Service of the cluster talks to others
-			}
-			name = "service " + service
-		} else if store = provided(name) || exists(name) && (speaksOfStore(r.Text, name) || speaksOfStore(called(u, r.Path), "")); !store {
-			return
-		}
+		name = f.storeHost(u, r)
 	case reference.Resource:
-		if !cloudName.MatchString(name) || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c == '$' || c == 0x7f }) {
-			return // any word could be a bucket
+		// Any word could be a bucket.
+		if cloudName.MatchString(r.Name) && !strings.ContainsFunc(r.Name, func(c rune) bool { return c <= ' ' || c == '$' || c == 0x7f }) {
+			name = bucketOf(r.Name)
 		}
-		name, store = bucketOf(name), true
 	case reference.StorePath:
-		if store = strings.Contains(name, "/") && (slices.Contains(secretKinds(), u.GetKind()) || strings.Contains(r.Path, "vault.hashicorp.com")); !store {
-			return
+		if strings.Contains(r.Name, "/") && (slices.Contains(secretKinds(), u.GetKind()) || strings.Contains(r.Path, "vault.hashicorp.com")) {
+			name = r.Name
 		}
-	default:
-		return
 	}
+	if name != "" {
+		f.count(u, r, name)
+	}
+}
+
+// storeHost returns what a host is called if it is a data store's: its name, or that of the Service of the cluster that it is; else an empty text.
+func (f *finder) storeHost(u *unstructured.Unstructured, r *reference.Reference) string {
+	name := r.Name
+	if !r.Unambiguous && strings.Count(name, ".") < 2 || !plausible(name) {
+		return ""
+	}
+	if service, ok := f.serviceOf(name, u.GetNamespace()); ok {
+		if speaksOfStore(r.Text, name) || speaksOfStore(service, "") {
+			return "service " + service
+		}
+		return "" // any Service of the cluster talks to others
+	}
+	if provided(name) || exists(name) && (speaksOfStore(r.Text, name) || speaksOfStore(called(u, r.Path), "")) {
+		return name
+	}
+	return ""
+}
+
+// count counts one place that names a data store.
+func (f *finder) count(u *unstructured.Unstructured, r *reference.Reference, name string) {
 	key := r.Kind.String() + "|" + name
 	t := f.things[key]
 	if t == nil {
@@ -172,7 +184,6 @@ func (f *finder) note(u *unstructured.Unstructured, r *reference.Reference) {
 		return // a bucket, by several of its paths
 	}
 	t.uses++
-	t.store = t.store || store
 	t.stages[f.stage[u.GetNamespace()]] = true
 	if len(t.evidence) < mostEvidence {
 		t.evidence = append(t.evidence, where)
@@ -308,9 +319,7 @@ func provided(host string) bool {
 func (f *finder) stores() {
 	all := make([]*namedThing, 0, len(f.things))
 	for _, t := range f.things {
-		if t.store {
-			all = append(all, t)
-		}
+		all = append(all, t)
 	}
 	slices.SortFunc(all, func(a, b *namedThing) int { return cmp.Or(cmp.Compare(b.uses, a.uses), cmp.Compare(a.name, b.name)) })
 	taken := map[string]bool{}

@@ -29,11 +29,7 @@ func (f *finder) environments() {
 			continue
 		}
 		seen[name] = true
-		s, key := stageOfLabels(u.GetLabels())
-		why := fmt.Sprintf("%s has the label %s=%s", name, key, u.GetLabels()[key])
-		if s == "" {
-			s, why = stageOf(name), name+" speaks of it"
-		}
+		s, why := stageOfNamespace(u)
 		switch {
 		case s != "":
 			f.stage[name] = s
@@ -50,6 +46,19 @@ func (f *finder) environments() {
 			f.out.Environments = append(f.out.Environments, Environment{Name: s.name, Tier: string(s.tier), Namespaces: members[s.name], Evidence: evidence[s.name]})
 		}
 	}
+	f.askAboutNamespaces(sharedOnes, open, len(members["production"]) > 0)
+}
+
+// stageOfNamespace returns the stage that a namespace is of, and why; empty: neither its labels nor its name say.
+func stageOfNamespace(u *unstructured.Unstructured) (stage, why string) {
+	if s, key := stageOfLabels(u.GetLabels()); s != "" {
+		return s, fmt.Sprintf("%s has the label %s=%s", u.GetName(), key, u.GetLabels()[key])
+	}
+	return stageOf(u.GetName()), u.GetName() + " speaks of it"
+}
+
+// askAboutNamespaces proposes what is commonly shared, and asks about the rest.
+func (f *finder) askAboutNamespaces(sharedOnes, open []string, production bool) {
 	if slices.Sort(sharedOnes); len(sharedOnes) > 0 {
 		f.out.Environments = append(f.out.Environments, Environment{Name: "platform", Tier: string(v1alpha1.TierShared), Namespaces: sharedOnes, Evidence: []string{"these commonly serve all environments"}})
 		f.out.Questions = append(f.out.Questions, fmt.Sprintf("Do the namespaces %s serve production and non-production alike? Then they are Shared, as proposed.", strings.Join(sharedOnes, ", ")))
@@ -57,15 +66,15 @@ func (f *finder) environments() {
 	if slices.Sort(open); len(open) > 0 {
 		f.out.Questions = append(f.out.Questions, fmt.Sprintf("To which environment do the namespaces %s belong? Until one claims them they count as NonProduction.", strings.Join(open, ", ")))
 	}
-	if len(members["production"]) == 0 {
+	if !production {
 		f.out.Questions = append(f.out.Questions, "Which namespaces are production? No label or name says so.")
 	}
 }
 
 // writes reports whether rules let somebody change what runs.
 func writes(rules []rbacv1.PolicyRule) bool {
-	has := func(list []string, any ...string) bool {
-		return slices.Contains(list, "*") || slices.ContainsFunc(any, func(s string) bool { return slices.Contains(list, s) })
+	has := func(list []string, wanted ...string) bool {
+		return slices.Contains(list, "*") || slices.ContainsFunc(wanted, func(s string) bool { return slices.Contains(list, s) })
 	}
 	return slices.ContainsFunc(rules, func(r rbacv1.PolicyRule) bool {
 		return len(r.ResourceNames) == 0 && has(r.Verbs, "create", "update", "patch") && has(r.APIGroups, "apps", "batch") && has(r.Resources, "deployments", "statefulsets", "jobs")
@@ -89,34 +98,17 @@ func (f *finder) identities() {
 	}
 	var everywhere []string
 	for _, u := range f.in.Objects {
-		if env := by[f.stage[u.GetNamespace()]]; env != nil {
+		env := by[f.stage[u.GetNamespace()]]
+		if env != nil {
 			for _, m := range u.GetManagedFields() {
 				env.Managers = insert(env.Managers, m.Manager)
 			}
 		}
-		if u.GroupVersionKind().Group != rbacv1.GroupName || !strings.HasSuffix(u.GetKind(), "RoleBinding") {
-			continue
-		}
-		var b rbacv1.ClusterRoleBinding // a RoleBinding has the same fields
-		if runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &b) != nil {
-			continue
-		}
-		ns := ""
-		if b.RoleRef.Kind == "Role" {
-			ns = u.GetNamespace()
-		}
-		if !writes(roles[b.RoleRef.Kind+"|"+ns+"|"+b.RoleRef.Name]) {
-			continue
-		}
-		for _, s := range b.Subjects {
-			if strings.HasPrefix(s.Name, "system:") || s.Kind == rbacv1.ServiceAccountKind && isSystem(s.Namespace) {
-				continue
-			}
-			if u.GetKind() == "ClusterRoleBinding" {
+		for _, s := range writers(u, roles) {
+			switch {
+			case u.GetKind() == "ClusterRoleBinding":
 				everywhere = insert(everywhere, strings.ToLower(s.Kind)+" "+qualified(s, u))
-				continue
-			}
-			if env := by[f.stage[u.GetNamespace()]]; env != nil {
+			case env != nil:
 				env.take(s, u)
 			}
 		}
@@ -124,6 +116,24 @@ func (f *finder) identities() {
 	if len(everywhere) > 0 {
 		f.out.Questions = append(f.out.Questions, fmt.Sprintf("These may write in every namespace, production's among them: %s. Which of them are members of production?", strings.Join(everywhere, ", ")))
 	}
+}
+
+// writers returns the subjects of a binding that lets them change what runs, but for Kubernetes' own; it returns none for any other object.
+func writers(u *unstructured.Unstructured, roles map[string][]rbacv1.PolicyRule) []rbacv1.Subject {
+	var b rbacv1.ClusterRoleBinding // a RoleBinding has the same fields
+	if u.GroupVersionKind().Group != rbacv1.GroupName || !strings.HasSuffix(u.GetKind(), "RoleBinding") || runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, &b) != nil {
+		return nil
+	}
+	ns := ""
+	if b.RoleRef.Kind == "Role" {
+		ns = u.GetNamespace()
+	}
+	if !writes(roles[b.RoleRef.Kind+"|"+ns+"|"+b.RoleRef.Name]) {
+		return nil
+	}
+	return slices.DeleteFunc(b.Subjects, func(s rbacv1.Subject) bool {
+		return strings.HasPrefix(s.Name, "system:") || s.Kind == rbacv1.ServiceAccountKind && isSystem(s.Namespace)
+	})
 }
 
 func qualified(s rbacv1.Subject, binding *unstructured.Unstructured) string {

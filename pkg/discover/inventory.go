@@ -127,41 +127,57 @@ func entry(source, name string, fields map[string]any) Inventoried {
 	return i
 }
 
+// deepest is how deep addresses lie in what an inventory says of an entry.
+const deepest = 3
+
 // gather takes the known fields, and those of what is nested in lists and objects that hold addresses.
 func (i *Inventoried) gather(fields map[string]any, depth int) {
 	for _, k := range slices.Sorted(maps.Keys(fields)) {
 		switch v := fields[k].(type) {
 		case string:
-			switch {
-			case slices.Contains(resourceFields(), k) && v != "":
-				i.Resources = append(i.Resources, v)
-			case slices.Contains(hostFields(), k):
-				if t, ok := reference.NormaliseHost(hostOf(v), true); ok {
-					i.Hosts = append(i.Hosts, t.Name)
-				}
-			}
+			i.take(k, v)
 		case map[string]any:
-			switch {
-			case slices.Contains([]string{"tags", "tags_all", "labels", "user_labels", "userLabels"}, k):
-				for t, text := range v {
-					if s, ok := text.(string); ok {
-						i.Tags[t] = s
-					}
-				}
-			case depth < 3 && slices.Contains([]string{"Endpoint", "endpoint", "settings", "atProvider", "ackResourceMetadata", "network", "networkInfo"}, k):
+			if slices.Contains([]string{"tags", "tags_all", "labels", "user_labels", "userLabels"}, k) {
+				i.tag(v)
+			} else if depth < deepest && slices.Contains([]string{"Endpoint", "endpoint", "settings", "atProvider", "ackResourceMetadata", "network", "networkInfo"}, k) {
 				i.gather(v, depth+1)
 			}
 		case []any:
-			if slices.Contains([]string{"TagList", "Tags"}, k) {
-				i.tagList(v)
-			}
-			if depth < 3 && slices.Contains([]string{"ip_address", "ipAddresses", "settings", "cache_nodes", "nodeGroups", "instances"}, k) {
-				for _, e := range v {
-					if m, ok := e.(map[string]any); ok {
-						i.gather(m, depth+1)
-					}
-				}
-			}
+			i.list(k, v, depth)
+		}
+	}
+}
+
+// take takes a field that names the entry.
+func (i *Inventoried) take(field, text string) {
+	switch {
+	case slices.Contains(resourceFields(), field) && text != "":
+		i.Resources = append(i.Resources, text)
+	case slices.Contains(hostFields(), field):
+		if t, ok := reference.NormaliseHost(hostOf(text), true); ok {
+			i.Hosts = append(i.Hosts, t.Name)
+		}
+	}
+}
+
+func (i *Inventoried) tag(tags map[string]any) {
+	for t, text := range tags {
+		if s, ok := text.(string); ok {
+			i.Tags[t] = s
+		}
+	}
+}
+
+func (i *Inventoried) list(field string, list []any, depth int) {
+	if slices.Contains([]string{"TagList", "Tags"}, field) {
+		i.tagList(list)
+	}
+	if depth >= deepest || !slices.Contains([]string{"ip_address", "ipAddresses", "settings", "cache_nodes", "nodeGroups", "instances"}, field) {
+		return
+	}
+	for _, e := range list {
+		if m, ok := e.(map[string]any); ok {
+			i.gather(m, depth+1)
 		}
 	}
 }

@@ -67,12 +67,3 @@ func stageOfLabels(labels map[string]string) (stage, key string) {
 	}
 	return "", ""
 }
-
-func tierOf(stage string) v1alpha1.Tier {
-	for _, s := range stages() {
-		if s.name == stage {
-			return s.tier
-		}
-	}
-	return v1alpha1.TierNonProduction
-}

@@ -33,12 +33,12 @@ func opens(t *testing.T, p *firewall.Plan, namespace string) string {
 	}
 	var out []string
 	for _, rule := range egress {
-		list, _, err := unstructured.NestedSlice(rule.(map[string]any), "toFQDNs") //nolint:forcetypeassert // a list of objects
+		list, _, err := unstructured.NestedSlice(rule.(map[string]any), "toFQDNs")
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, one := range list {
-			for k, v := range one.(map[string]any) { //nolint:forcetypeassert // a list of objects
+			for k, v := range one.(map[string]any) {
 				out = append(out, fmt.Sprintf("%s=%s", k, v))
 			}
 		}
