@@ -69,7 +69,7 @@ func (e *env) runAudit(ctx context.Context, o *checkOptions) error {
 		}
 	}
 	for _, kind := range known.unread {
-		report.add(Result{File: stored, Kind: kind, Findings: []ResultFinding{}}.undecided(errors.New("you may not list objects of this kind, so they were not looked at")))
+		report.add(Result{File: stored, Kind: kind, Findings: []ResultFinding{}}.undecided(errors.New("you may not list objects of this kind, which the ClusterRole firebreak-doctor allows, so they were not looked at")))
 	}
 	for _, s := range policy.TimedPermissionsAt(known.view.Estate, known.state, at) {
 		report.Standing = append(report.Standing, StandingResult(s))

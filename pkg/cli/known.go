@@ -170,7 +170,7 @@ func (e *env) fetch(ctx context.Context, k *snapshot, o *checkOptions) ([]*unstr
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("list %s: %w; or give the estate with --with", strings.ToLower(kind.Kind), err)
+			return nil, fmt.Errorf("list %s: %w; %sor give the estate with --with", strings.ToLower(kind.Kind), err, rightsFor(err, o.audit))
 		}
 		for i := range list.Items {
 			out = append(out, &list.Items[i])
@@ -180,6 +180,17 @@ func (e *env) fetch(ctx context.Context, k *snapshot, o *checkOptions) ([]*unstr
 		fmt.Fprintf(e.ErrOut, "Warning: you may not list objects of these kinds, so what rests on them is not judged as the cluster judges it: %s\n", strings.Join(k.unread, ", "))
 	}
 	return out, nil
+}
+
+// rightsFor says which roles let a user read what a command reads, if that is what they lack.
+func rightsFor(err error, audit bool) string {
+	switch {
+	case !apierrors.IsForbidden(err):
+		return ""
+	case audit:
+		return "the ClusterRole firebreak-doctor lets you, "
+	}
+	return "the ClusterRoles firebreak-estate-view and view let you, "
 }
 
 // readKind is a kind of objects to read, and the namespace to read it in.
