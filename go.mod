@@ -34,6 +34,7 @@ require (
 	github.com/arran4/golang-ical v0.3.4
 	github.com/emersion/go-ical v0.0.0-20250329121855-f41e73efc392
 	github.com/jstemmer/go-junit-report/v2 v2.1.0
+	github.com/openreports/reports-api v0.2.1
 	github.com/owenrumney/go-sarif/v3 v3.3.1
 	go.uber.org/goleak v1.3.0
 	sigs.k8s.io/kustomize/api v0.21.1

@@ -233,9 +233,14 @@ const serverRole = "firebreak"
 // serverOwner returns the owner of what Firebreak makes for itself, which is the ClusterRole that gives the right to write it: whoever uninstalls
 // Firebreak is rid of it.
 func serverOwner(ctx context.Context, c client.Reader) (metav1.OwnerReference, error) {
+	return ownerOf(ctx, c, serverRole)
+}
+
+// ownerOf returns a ClusterRole as an owner.
+func ownerOf(ctx context.Context, c client.Reader, name string) (metav1.OwnerReference, error) {
 	var role rbacv1.ClusterRole
-	if err := c.Get(ctx, client.ObjectKey{Name: serverRole}, &role); err != nil {
-		return metav1.OwnerReference{}, fmt.Errorf("look at the ClusterRole of Firebreak: %w", err)
+	if err := c.Get(ctx, client.ObjectKey{Name: name}, &role); err != nil {
+		return metav1.OwnerReference{}, fmt.Errorf("look at ClusterRole %q: %w", name, err)
 	}
 	return metav1.OwnerReference{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole", Name: role.Name, UID: role.UID}, nil
 }

@@ -35,6 +35,10 @@ type Options struct {
 	// pods are PodCIDRs, as Validate has read them.
 	pods []netip.Prefix
 
+	// Reports is the ClusterRole that gives the right to write OpenReports, and that they belong to; empty: what is stored is not scanned. ScanEvery is the
+	// time between two scans.
+	Reports   string
+	ScanEvery time.Duration
 	// StaticFiles has Firebreak keep the files that API servers load from their disk in a ConfigMap, as Static says; StaticFence puts the fence among
 	// them.
 	StaticFiles, StaticFence bool
@@ -74,7 +78,8 @@ func Default() Options {
 		Drain: 2 * time.Second, WebhookTimeout: 10 * time.Second,
 		ManageCerts: true, CertSecret: "firebreak-webhook-cert",
 		ValidatingConfig: "firebreak", MutatingConfig: "firebreak", Deployment: "firebreak", Fence: string(fence.Off),
-		Static: registrations.Options{Folder: "/etc/kubernetes/firebreak"},
+		ScanEvery: time.Hour,
+		Static:    registrations.Options{Folder: "/etc/kubernetes/firebreak"},
 	}
 }
 
@@ -93,6 +98,8 @@ func (o *Options) Flags(f *pflag.FlagSet) {
 	f.StringVar(&o.Registrations, "registrations", o.Registrations, "ConfigMap of the own namespace with the webhook registrations and policies to put back where somebody changes them; empty: none")
 	f.StringVar(&o.Deployment, "deployment", o.Deployment, "Firebreak's own Deployment: --registrations are put back only while it is there to stay")
 	f.StringVar(&o.Fence, "fence", o.Fence, "when policies in the API server hold the boundary: off, whenAway or always")
+	f.StringVar(&o.Reports, "reports", o.Reports, "ClusterRole that gives the right to write OpenReports, which belong to it: judge what is stored, and write them; empty: do not")
+	f.DurationVar(&o.ScanEvery, "scan-every", o.ScanEvery, "time between two scans of what is stored, with --reports")
 	f.BoolVar(&o.StaticFiles, "static-files", false, "keep the files by which API servers load Firebreak from their disk in a ConfigMap")
 	f.StringVar(&o.Static.URL, "static-url", o.Static.URL, "where API servers reach the webhook that they load from their disk; empty: the URL that it is registered with")
 	f.StringVar(&o.Static.Folder, "static-folder", o.Static.Folder, "absolute path of these files on the disk of each API server")
@@ -134,6 +141,9 @@ func (o *Options) Validate() error {
 		if o.Registrations == "" {
 			return errors.New("--static-files needs --registrations, from which the files are made")
 		}
+	}
+	if o.Reports != "" && o.ScanEvery < time.Second {
+		return fmt.Errorf("--scan-every %s is too short", o.ScanEvery)
 	}
 	if o.MemoryLimit < 0 {
 		return errors.New("--memory-limit must not be negative")

@@ -160,6 +160,9 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 		runnables = append(runnables, controller.NewRegistrationRestorer(p.memory, p.direct, client.ObjectKey{Namespace: p.opts.Namespace, Name: p.opts.Registrations},
 			client.ObjectKey{Namespace: p.opts.Namespace, Name: p.opts.Deployment}, recorder, ctrlmetrics.Registry, log.WithName("restorer")))
 	}
+	if p.opts.Reports != "" {
+		runnables = append(runnables, controller.NewScanner(p.memory, p.direct, p.mgr.GetClient(), p.opts.Reports, p.opts.ScanEvery, ctrlmetrics.Registry, log.WithName("scanner")))
+	}
 	if p.opts.StaticFiles {
 		runnables = append(runnables, controller.NewStaticFiles(p.memory, p.direct, p.opts.Static, p.opts.StaticFence, recorder, log.WithName("static-files")))
 	}

@@ -128,6 +128,12 @@ looked for with has() before it is read.
   expression: >-
     !(request.resource.group == 'coordination.k8s.io' && request.resource.resource == 'leases' &&
       (request.userInfo.username.startsWith('system:') || (has(request.namespace) && request.namespace == 'kube-node-lease')))
+{{- if .Values.reports.enabled }}
+# What Firebreak reports of a scan decides nothing.
+- name: not-its-own-report
+  expression: >-
+    !(request.resource.group == 'openreports.io' && request.userInfo.username == 'system:serviceaccount:{{ .Release.Namespace }}:firebreak')
+{{- end }}
 {{- range .Values.webhook.notSent }}
 # {{ .reason }}
 - name: {{ .name }}

@@ -57,6 +57,7 @@ const (
 	ranks         = "it knows which priority classes come before production's"
 	measures      = "it remembers what autoscalers of custom resources saw"
 	scales        = "it reads how many of a custom resource an autoscaler would take away"
+	scans         = "it reports what it finds in what is stored"
 	names         = "it keeps Cilium's policies as they are planned"
 	walls         = "it keeps the network policies of a namespace as they are planned"
 	forgets       = "it forgets what somebody has deleted"
@@ -105,6 +106,8 @@ func expected() map[string]string {
 		"get,list,watch,create,update,delete networkpolicies everywhere":                walls,
 		"list endpointslices everywhere":                                                walls,
 		"get,list,create,update,delete ciliumnetworkpolicies everywhere":                names,
+		"list,create,update,delete reports everywhere":                                  scans,
+		"get,create,update clusterreports everywhere":                                   scans,
 	}
 }
 
@@ -135,13 +138,14 @@ func behaviours() map[string]behaviour {
 		scales:        {does: doesScale},
 		walls:         {does: doesWall},
 		names:         {does: doesName},
+		scans:         {does: doesScan},
 	}
 }
 
 // inOrder returns the behaviours in an order in which none disturbs another: after one that removes the registrations or the
 // certificate, it takes a moment until requests are judged again.
 func inOrder() []string {
-	return []string{writesStatus, forgets, lifts, applies, tells, compares, ranks, measures, scales, walls, names, records, authorises, fences, mendsFence, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
+	return []string{writesStatus, forgets, lifts, applies, tells, compares, ranks, measures, scales, walls, names, scans, records, authorises, fences, mendsFence, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
 }
 
 // doesWriteStatus creates one object of each kind that has a status.
