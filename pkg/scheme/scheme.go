@@ -14,7 +14,7 @@ import (
 // New returns the scheme. It fails if two kinds claim one name.
 func New() (*runtime.Scheme, error) {
 	s := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(s), v1alpha1.AddToScheme(s), openreports.AddToScheme(s)); err != nil {
+	if err := errors.Join(clientgoscheme.AddToScheme(s), v1alpha1.AddToScheme(s), openreports.Install(s)); err != nil {
 		return nil, fmt.Errorf("build the scheme: %w", err)
 	}
 	return s, nil

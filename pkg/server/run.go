@@ -141,6 +141,18 @@ func build(cfg *rest.Config, o Options, log logr.Logger) (*parts, error) {
 	return p, nil
 }
 
+// optional returns what runs only where it is asked for, in the leading replica.
+func (p *parts) optional(recorder record.EventRecorder) []manager.Runnable {
+	var out []manager.Runnable
+	if p.opts.Reports != "" {
+		out = append(out, controller.NewScanner(p.memory, p.direct, p.mgr.GetClient(), p.opts.Reports, p.opts.ScanEvery, ctrlmetrics.Registry, p.log.WithName("scanner")))
+	}
+	if p.opts.StaticFiles {
+		out = append(out, controller.NewStaticFiles(p.memory, p.direct, p.opts.Static, p.opts.StaticFence, recorder, p.log.WithName("static-files")))
+	}
+	return out
+}
+
 // addRunnables adds everything that runs beside the webhook, and the probes.
 func (p *parts) addRunnables(cfg *rest.Config) error {
 	log := p.log
@@ -160,12 +172,7 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 		runnables = append(runnables, controller.NewRegistrationRestorer(p.memory, p.direct, client.ObjectKey{Namespace: p.opts.Namespace, Name: p.opts.Registrations},
 			client.ObjectKey{Namespace: p.opts.Namespace, Name: p.opts.Deployment}, recorder, ctrlmetrics.Registry, log.WithName("restorer")))
 	}
-	if p.opts.Reports != "" {
-		runnables = append(runnables, controller.NewScanner(p.memory, p.direct, p.mgr.GetClient(), p.opts.Reports, p.opts.ScanEvery, ctrlmetrics.Registry, log.WithName("scanner")))
-	}
-	if p.opts.StaticFiles {
-		runnables = append(runnables, controller.NewStaticFiles(p.memory, p.direct, p.opts.Static, p.opts.StaticFence, recorder, log.WithName("static-files")))
-	}
+	runnables = append(runnables, p.optional(recorder)...)
 	controller.RegisterAge(p.memory, ctrlmetrics.Registry)
 	runnables = append(runnables, controller.NewEstateCopier(p.memory, p.direct, recorder, log.WithName("copier")))
 	runnables = append(runnables, controller.NewFenceBuilder(p.memory, p.direct, p.mgr.GetClient(), fence.Mode(p.opts.Fence), ctrlmetrics.Registry, log.WithName("fence")))
