@@ -69,10 +69,10 @@ func New(streams genericiooptions.IOStreams) (*cobra.Command, error) {
 	root.SetErr(streams.ErrOut)
 	for _, c := range []*cobra.Command{
 		e.request(), e.completeNames(e.extend(), v1alpha1.KindChangeWindow), e.completeNames(e.closeWindow(), v1alpha1.KindChangeWindow),
-		e.pending(), e.windows(), e.whoami(), e.completeNames(e.approve(), v1alpha1.KindChangeWindow),
+		e.watched(e.pending()), e.watched(e.windows()), e.whoami(), e.completeNames(e.approve(), v1alpha1.KindChangeWindow),
 		e.completeNames(e.reject(), v1alpha1.KindChangeWindow), e.delegate(), e.static(), e.completeNames(e.freeze(), v1alpha1.KindEnvironment),
 		e.completeNames(e.unfreeze(), v1alpha1.KindChangeFreeze), e.init(), e.completeNames(e.seal(), v1alpha1.KindEnvironment), e.emergency(),
-		e.log(), e.release(), e.doctor(), e.evidence(), e.exempt(),
+		e.log(), e.release(), e.watched(e.doctor()), e.evidence(), e.exempt(),
 	} {
 		e.config.flags(c.Flags())
 		root.AddCommand(c)
