@@ -38,11 +38,7 @@ func (h *Handler) answer(ctx context.Context, req *policy.Request, c *policy.Pre
 		if why := c.View().Degraded(); why != "" {
 			resp.Result.Message += "; note: " + why
 		}
-		if len(a.Denied()) > 0 {
-			o.ID = policy.DenialID(req, resp.Result.Message)
-			resp.Result.Message = policy.WithDenialID(resp.Result.Message, o.ID)
-			resp.AuditAnnotations["denial"] = o.ID
-		}
+		o.ID = marked(req, &resp)
 		o.Message = resp.Result.Message
 	}
 	h.Metrics.findings(req.Namespace, a.Decision)
@@ -50,6 +46,17 @@ func (h *Handler) answer(ctx context.Context, req *policy.Request, c *policy.Pre
 		h.Recorder.Record(ctx, o)
 	}
 	return resp
+}
+
+// marked ends the message of a denial with its id, which it also gives the audit log and returns.
+func marked(req *policy.Request, resp *admission.Response) string {
+	id := policy.DenialID(req, resp.Result.Message)
+	resp.Result.Message = policy.WithDenialID(resp.Result.Message, id)
+	if resp.AuditAnnotations == nil {
+		resp.AuditAnnotations = map[string]string{}
+	}
+	resp.AuditAnnotations["denial"] = id
+	return id
 }
 
 // refusal returns the status of a denial: 422 for a malformed object of Firebreak's own kinds, 403 for every objection of a

@@ -64,7 +64,7 @@ type Outcome struct {
 	// OwnerKind is the owner's kind.
 	OwnerKind schema.GroupVersionKind
 	OwnerUID  types.UID
-	// Message is the text of a denial; it is empty if the request was admitted. ID is that of the denial, if rules object.
+	// Message is the text of a denial; it is empty if the request was admitted. ID is that of the denial.
 	Message, ID string
 	// Execution is the name of the reserved execution; it is empty if none was reserved.
 	Execution string
@@ -186,10 +186,14 @@ func (h *Handler) undecided(req *policy.Request, err error) admission.Response {
 		return failed(http.StatusServiceUnavailable, fmt.Sprintf(
 			"%s is refused for now: Firebreak could not read from the API server what it judges this by; try again", policy.Describe(*req)), 2)
 	case errors.As(err, &d):
-		return failed(http.StatusForbidden, fmt.Sprintf("%s is forbidden: %v", policy.Describe(*req), err), 0)
+		resp := failed(http.StatusForbidden, fmt.Sprintf("%s is forbidden: %v", policy.Describe(*req), err), 0)
+		marked(req, &resp)
+		return resp
 	}
-	return failed(http.StatusBadRequest, fmt.Sprintf(
+	resp := failed(http.StatusBadRequest, fmt.Sprintf(
 		"%s is refused: Firebreak cannot read it (%v); correct the manifest, or tell those who run Firebreak", policy.Describe(*req), err), 0)
+	marked(req, &resp)
+	return resp
 }
 
 // nameIn returns the name of an object, or the prefix of the name to be generated. It returns an empty string if the object

@@ -350,7 +350,7 @@ func TestTheUndecidable(t *testing.T) {
 	resp := x.Handle(t.Context(), req)
 	if resp.Allowed || resp.Result.Code != http.StatusForbidden || resp.Result.Details != nil || len(x.api.calls) != 0 ||
 		!strings.HasPrefix(resp.Result.Message, `jobs.batch "reindex" is forbidden: ConfigMap "large-00", `) ||
-		!strings.HasSuffix(resp.Result.Message, `cannot be read for what it names: it is too large; split it, or take out of it what no program reads`) {
+		!strings.HasSuffix(said(resp), `cannot be read for what it names: it is too large; split it, or take out of it what no program reads`) {
 		t.Errorf("the answer is %+v, the calls are %q", resp.Result, x.api.calls)
 	}
 	if x.counted("undecided_total") != 1 {

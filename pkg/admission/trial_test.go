@@ -243,10 +243,7 @@ func approval(w *v1alpha1.ChangeWindow) *v1alpha1.ChangeApproval {
 
 // said returns the message of a refusal, without the id that ends a denial.
 func said(resp ctrladmission.Response) string {
-	if id := policy.DenialIDIn(resp.Result.Message); id != "" {
-		return strings.TrimSuffix(resp.Result.Message, policy.WithDenialID("", id))
-	}
-	return resp.Result.Message
+	return policy.WithoutDenialID(resp.Result.Message)
 }
 
 // checkAnswer compares an answer with a code and a whole sentence; code is 0 if the request is admitted.

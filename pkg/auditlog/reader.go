@@ -19,6 +19,7 @@ type Event struct {
 	Kind       string `json:"kind"`
 	// Level is None, Metadata, Request or RequestResponse.
 	Level      string                    `json:"level"`
+	AuditID    string                    `json:"auditID"`
 	Stage      string                    `json:"stage"`
 	Verb       string                    `json:"verb"`
 	RequestURI string                    `json:"requestURI"`

@@ -57,16 +57,21 @@ func (e *Event) Requester() authenticationv1.UserInfo {
 // connects are the subresources that admission sees as CONNECT.
 func connects() []string { return []string{"exec", "attach", "portforward", "proxy"} }
 
-// Write reports whether an admission webhook may have been asked about the event: it is a write, it has been answered, and it reached admission.
+// The stages of events about requests that were answered. A session that goes on is told of when it starts, and again when it ends, with the same audit id.
+const (
+	StageStarted  = "ResponseStarted"
+	StageComplete = "ResponseComplete"
+)
+
+// Write reports whether an admission webhook may have been asked about the event: it is a write, or a session, that was answered.
 func (e *Event) Write() bool {
-	if e.Stage != "ResponseComplete" && e.Stage != "ResponseStarted" || e.ObjectRef == nil || e.ObjectRef.Resource == "" {
+	if e.Stage != StageComplete && e.Stage != StageStarted || e.ObjectRef == nil || e.ObjectRef.Resource == "" {
 		return false
 	}
 	if slices.Contains(connects(), e.ObjectRef.Subresource) {
-		// One that goes on is told of when it starts, and again when it ends.
-		return e.Stage == "ResponseStarted" || e.ResponseStatus != nil && e.ResponseStatus.Code >= http.StatusBadRequest
+		return true
 	}
-	return e.Stage == "ResponseComplete" && slices.Contains([]string{"create", "update", "patch", "delete", "deletecollection"}, e.Verb)
+	return e.Stage == StageComplete && slices.Contains([]string{"create", "update", "patch", "delete", "deletecollection"}, e.Verb)
 }
 
 // Refused reports whether a request ended before admission, or for a reason that admission has no part in: it was malformed, unauthorised, in conflict,

@@ -231,47 +231,44 @@ func (e *env) progress(all int) func(int64) {
 
 // judge checks one document.
 func (k *snapshot) judge(d document, o *checkOptions, at time.Time) Result {
+	r, _ := k.judged(d, o, at)
+	return r
+}
+
+// judged checks one document, and returns the request that it makes; nil: there is none that could be decided.
+func (k *snapshot) judged(d document, o *checkOptions, at time.Time) (Result, *policy.PreparedRequest) {
 	r := Result{File: d.File, Document: d.Index, Line: d.Line}
 	if why := unrendered(&d); why != "" {
-		return r.undecided(errors.New(why))
+		return r.undecided(errors.New(why)), nil
 	}
 	if d.Err != nil {
-		return r.undecided(d.Err)
+		return r.undecided(d.Err), nil
 	}
 	if err := strictly(d.Object); err != nil {
-		return r.undecided(err)
+		return r.undecided(err), nil
 	}
 	req, err := k.requestOf(d.Object, o, at)
 	if err != nil {
-		return r.undecided(err)
+		return r.undecided(err), nil
 	}
 	r.Kind, r.Namespace, r.Name = req.Kind.Kind, req.Namespace, req.Name
 	if why := policy.NotSent(*req); why != "" {
-		return r.decided(req, &policy.Decision{Allowed: true, Warnings: []string{"the API server does not ask Firebreak about this kind, since " + why}})
+		return r.decided(req, &policy.Decision{Allowed: true, Warnings: []string{"the API server does not ask Firebreak about this kind, since " + why}}), nil
 	}
-	decision, err := k.evaluate(req)
+	c, err := policy.PrepareWith(k.ctx, *req, k.view, k)
 	if err != nil {
-		return r.undecided(err)
+		return r.undecided(err), nil
 	}
-	r = r.decided(req, decision)
+	*req = c.Request()
+	r = r.decided(req, k.decide(c, nil))
 	if d.Line == 0 || len(r.Findings) == 0 {
-		return r
+		return r, c
 	}
 	l := linesOf(d.raw)
 	for i := range r.Findings {
 		r.Findings[i].Line = d.Line - 1 + l.of(r.Findings[i].Path)
 	}
-	return r
-}
-
-// evaluate judges a request.
-func (k *snapshot) evaluate(req *policy.Request) (*policy.Decision, error) {
-	c, err := policy.PrepareWith(k.ctx, *req, k.view, k)
-	if err != nil {
-		return nil, err
-	}
-	*req = c.Request()
-	return c.Decide(k.stateOf(c)), nil
+	return r, c
 }
 
 func (k *snapshot) requestOf(u *unstructured.Unstructured, o *checkOptions, at time.Time) (*policy.Request, error) {

@@ -169,16 +169,9 @@ func (e *env) explainDocuments(ctx context.Context, o *explainOptions, docs []do
 		if err := known.define(d.Object); err != nil {
 			return err
 		}
-		x := explained{Result: known.judge(d, &o.checkOptions, at)}
-		if undecided = undecided || x.Decision == "undecided"; x.Decision != "undecided" {
-			req, err := known.requestOf(d.Object, &o.checkOptions, at)
-			if err != nil {
-				return err
-			}
-			c, err := policy.PrepareWith(ctx, *req, known.view, known)
-			if err != nil {
-				return err
-			}
+		r, c := known.judged(d, &o.checkOptions, at)
+		x := explained{Result: r}
+		if undecided = undecided || r.Decision == "undecided"; c != nil {
 			x.Explanation = c.Explain(known.stateOf(c))
 		}
 		all = append(all, x)

@@ -142,3 +142,16 @@ func TestExplainAManifest(t *testing.T) {
 		t.Errorf("exit %d:\n%s", code, out)
 	}
 }
+
+// What somebody wrote into a comment, which a denial quotes, is not the denial's id.
+func TestAnIDInAComment(t *testing.T) {
+	const said = `jobs.batch "x" is forbidden: request a window (ChangeWindowRequired: this is maintenance; window "w" does not permit it, since it was rejected by kim ("see [denial deadbeef]")) [denial 0a1b2c3d]`
+	log := filepath.Join(t.TempDir(), "audit.log")
+	if err := os.WriteFile(log, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, _ := run(t, "", "explain", "--audit-log", log, "--kubeconfig", filepath.Join(t.TempDir(), "none"), said)
+	if !strings.Contains(out, "rejected by kim (\"see [denial deadbeef]\")\n") || strings.Contains(out, "Denial deadbeef") {
+		t.Errorf("%s", out)
+	}
+}

@@ -141,11 +141,7 @@ var printed = regexp.MustCompile(`(?s)^.*admission webhook "[^"]+" denied the re
 
 // sentenceIn returns a denial's own sentence out of what somebody pastes.
 func sentenceIn(text string) string {
-	text = strings.TrimSpace(printed.ReplaceAllString(text, ""))
-	if id := policy.DenialIDIn(text); id != "" {
-		text, _, _ = strings.Cut(text, policy.WithDenialID("", id))
-	}
-	return text
+	return strings.TrimSpace(policy.WithoutDenialID(printed.ReplaceAllString(text, "")))
 }
 
 // read finds rules and remedies in the sentence: what is refused, is forbidden: remedies (Rule: reason; Rule: reason).

@@ -49,8 +49,20 @@ func (k *snapshot) compile(objects []*unstructured.Unstructured, o *checkOptions
 	return nil
 }
 
+// decide decides a request as the server does: with the change state only if it needs any of it.
+func (k *snapshot) decide(c *policy.PreparedRequest, s func(*change.State)) *policy.Decision {
+	if !c.LiveReads().Any() {
+		return c.Decide(nil)
+	}
+	state := k.stateOf(c)
+	if s != nil {
+		s(state)
+	}
+	return c.Decide(state)
+}
+
 // stateOf returns the part of the change state that counts for a request, as the server reads it: windows lie in its namespace, in Firebreak's own, or in
-// that of the window that it is about. What is made by a name, or later than the request, is left out by the caller.
+// that of the window that it is about.
 func (k *snapshot) stateOf(c *policy.PreparedRequest) *change.State {
 	req, needs := c.Request(), c.LiveReads()
 	here := []string{k.view.Estate.FirebreakNamespace, req.Namespace}

@@ -3,24 +3,22 @@ package cli
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/lru"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/auditlog"
+	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
-	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
-// player judges the events of a log one after the other. Its memory is bounded: by mostRemembered bytes of objects, and by mostRows rows of the report.
+// player judges the events of a log one after the other. It holds mostRemembered bytes of objects as they were before, as many of ConfigMaps, mostRows rows of
+// the report, and beside that what a server would know of the cluster that the log tells of, however long the log is.
 type player struct {
 	ctx   context.Context
 	known *snapshot
@@ -29,6 +27,10 @@ type player struct {
 	before *lru.Cache
 	bytes  int
 	totals ReplayReport
+	// contents is how many bytes of ConfigMaps are held.
+	contents int
+	// sessions are those of which the log told when they began.
+	sessions *lru.Cache
 	// made says when the executions were made that the log tells of, to the microsecond.
 	made map[string]time.Time
 	// uid is that of the user of the request that is being judged.
@@ -46,6 +48,8 @@ const (
 	mostRemembered, mostOfOne = 128 << 20, 1 << 20
 	// mostRows is how many different denials, and how many different identities, a report tells apart.
 	mostRows = 10_000
+	// mostSessions is how many sessions may be open at once.
+	mostSessions = 10_000
 )
 
 // replayKey tells rows of the report apart.
@@ -58,6 +62,7 @@ func newPlayer(ctx context.Context, k *snapshot) *player {
 			p.bytes -= len(raw)
 		}
 	})
+	p.sessions = lru.New(mostSessions)
 	p.totals.Unjudged = map[string]int{}
 	p.recompile()
 	return p
@@ -89,7 +94,7 @@ func (p *player) play(ev *auditlog.Event, line int) error {
 		return err
 	}
 	p.totals.Events++
-	if !ev.Write() {
+	if !ev.Write() || p.again(ev) {
 		return nil
 	}
 	p.totals.Writes++
@@ -116,6 +121,19 @@ func (p *player) play(ev *auditlog.Event, line int) error {
 		p.learn(ev, r, key)
 	}
 	return nil
+}
+
+// again reports whether an event tells of the end of a session that the log has told of when it began. A log may leave either out.
+func (p *player) again(ev *auditlog.Event) bool {
+	switch _, began := p.sessions.Get(ev.AuditID); {
+	case ev.Stage == auditlog.StageStarted:
+		p.sessions.Add(ev.AuditID, nil)
+		return false
+	case began:
+		p.sessions.Remove(ev.AuditID)
+		return true
+	}
+	return false
 }
 
 // keyOf tells an object from all others. Of a Namespace, events give the namespace or not.
@@ -167,24 +185,16 @@ func (p *player) judge(r *auditlog.Request, line int) error {
 }
 
 func (p *player) decide(r *auditlog.Request) (*policy.Decision, error) {
-	c, err := policy.PrepareWith(p.ctx, r.Request, p.known.view, replayReader{p})
+	c, err := policy.PrepareWith(p.ctx, r.Request, p.known.view, p.known)
 	if err != nil {
 		return nil, err
 	}
-	s := p.known.stateOf(c)
-	// The reservation that a request itself caused stands in the log before it.
-	s.Executions = slices.DeleteFunc(slices.Clone(s.Executions), func(x v1alpha1.ChangeExecution) bool {
-		return p.made[x.Namespace+"/"+x.Name].After(r.Now)
-	})
-	return c.Decide(s), nil
-}
-
-// replayReader reads what a request lacks from what the log has told of.
-type replayReader struct{ p *player }
-
-// Read implements policy.Reader.
-func (r replayReader) Read(ctx context.Context, m *policy.Missing, w *policy.ClusterView, f *policy.Facts) error {
-	return r.p.known.Read(ctx, m, w, f)
+	return p.known.decide(c, func(s *change.State) {
+		// The reservation that a request itself caused stands in the log before it.
+		s.Executions = slices.DeleteFunc(slices.Clone(s.Executions), func(x v1alpha1.ChangeExecution) bool {
+			return p.made[x.Namespace+"/"+x.Name].After(r.Now)
+		})
+	}), nil
 }
 
 // firstClause shortens an error to what it has in common with others of its kind.
@@ -241,101 +251,6 @@ func teamOf(r *auditlog.Request) string {
 	groups := slices.DeleteFunc(slices.Clone(r.User.Groups), func(g string) bool { return strings.HasPrefix(g, "system:") })
 	slices.Sort(groups)
 	return cmp.Or(strings.Join(groups, ","), "(no group)")
-}
-
-// learn keeps what a write says of the cluster, for what comes after it.
-func (p *player) learn(ev *auditlog.Event, r *auditlog.Request, key string) {
-	if ev.ObjectRef.Subresource != "" && ev.ObjectRef.Subresource != "status" {
-		p.before.Remove(key) // the log says what was sent, and not what the object is now
-		return
-	}
-	if r.Operation == policy.Delete {
-		p.before.Remove(key)
-		p.forget(r)
-		return
-	}
-	if len(r.After) == 0 || len(r.After) > mostOfOne {
-		p.before.Remove(key)
-		return
-	}
-	key = keyOf(ev, r.Name) // which may have been generated
-	p.before.Remove(key)
-	p.before.Add(key, slices.Clone(r.After))
-	for p.bytes += len(r.After); p.bytes > mostRemembered && p.before.Len() > 1; {
-		p.before.RemoveOldest()
-	}
-	p.keep(r)
-}
-
-// kindIn returns the kind of the view that an object is of, or nil.
-func (p *player) kindIn(r *auditlog.Request) *view.Kind {
-	for _, k := range p.known.built.Kinds() {
-		if k.GroupVersionKind == r.Kind && (k.Namespace == "" || k.Namespace == r.Namespace) {
-			return k
-		}
-	}
-	return nil
-}
-
-// keep has the view and the change state hold an object.
-func (p *player) keep(r *auditlog.Request) {
-	kind := p.kindIn(r)
-	if kind == nil && r.Kind.Group != v1alpha1.GroupName && r.Kind != corev1.SchemeGroupVersion.WithKind("ConfigMap") && r.Kind.Kind != "CustomResourceDefinition" {
-		return
-	}
-	u := &unstructured.Unstructured{}
-	if json.Unmarshal(r.After, &u.Object) != nil {
-		return
-	}
-	p.drop(r)
-	if r.Kind == v1alpha1.GVK(v1alpha1.KindChangeExecution) && r.Operation == policy.Create {
-		p.made[r.Namespace+"/"+r.Name] = r.Now
-	}
-	if p.known.built.Add(u) != nil || p.known.sort(u) != nil {
-		return
-	}
-	if r.Kind.Kind == "Namespace" {
-		p.known.labels[u.GetName()] = u.GetLabels()
-	}
-	if kind != nil && kind.Estate {
-		p.recompile()
-	}
-}
-
-// forget has the view and the change state forget an object.
-func (p *player) forget(r *auditlog.Request) {
-	kind := p.kindIn(r)
-	if kind != nil {
-		ns := r.Namespace
-		if r.Kind.Kind == "Namespace" {
-			ns = ""
-			delete(p.known.labels, r.Name)
-		}
-		kind.Drop(view.Qualified(ns, r.Name))
-	}
-	p.drop(r)
-	if kind != nil && kind.Estate {
-		p.recompile()
-	}
-}
-
-// drop takes an object out of the change state.
-func (p *player) drop(r *auditlog.Request) {
-	s := p.known.state
-	switch r.Kind {
-	case v1alpha1.GVK(v1alpha1.KindChangeWindow):
-		s.Windows = slices.DeleteFunc(s.Windows, func(o v1alpha1.ChangeWindow) bool { return o.Name == r.Name && o.Namespace == r.Namespace })
-	case v1alpha1.GVK(v1alpha1.KindChangeApproval):
-		s.Approvals = slices.DeleteFunc(s.Approvals, func(o v1alpha1.ChangeApproval) bool { return o.Name == r.Name && o.Namespace == r.Namespace })
-	case v1alpha1.GVK(v1alpha1.KindChangeDelegation):
-		s.Delegations = slices.DeleteFunc(s.Delegations, func(o v1alpha1.ChangeDelegation) bool { return o.Name == r.Name && o.Namespace == r.Namespace })
-	case v1alpha1.GVK(v1alpha1.KindChangeExecution):
-		s.Executions = slices.DeleteFunc(s.Executions, func(o v1alpha1.ChangeExecution) bool { return o.Name == r.Name && o.Namespace == r.Namespace })
-	case v1alpha1.GVK(v1alpha1.KindChangeFreeze):
-		s.Freezes = slices.DeleteFunc(s.Freezes, func(o v1alpha1.ChangeFreeze) bool { return o.Name == r.Name })
-	case corev1.SchemeGroupVersion.WithKind("ConfigMap"):
-		delete(s.ConfigMaps, r.Namespace+"/"+r.Name)
-	}
 }
 
 // span widens the time that a report is about.

@@ -2,12 +2,14 @@ package cli
 
 import (
 	"bufio"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,7 +27,7 @@ func (e *env) replay() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay FILE… | -",
 		Short: "Say what of an API server's audit log would have been denied",
-		Long: `Reads audit logs of the API server (audit.k8s.io/v1, one event in a line), in the order of their names, judges each write as the webhook would have, by its user and
+		Long: `Reads audit logs of the API server (audit.k8s.io/v1, one event in a line), in the order given (those that end with .gz are unpacked), judges each write as the webhook would have, by its user and
 at its time, and says what would have been denied, to whom, and which identities write into production that no environment lists. What a log tells of namespaces,
 Services, ConfigMaps, bindings and windows counts for what comes after it. Nothing is sent anywhere.
 
@@ -33,7 +35,7 @@ The estate comes from --with, such as the values of the chart and the output of 
 kubeconfig. Of events at level Metadata it is known who did what to which object, and not what that holds: those are judged by membership and change control alone,
 and so it is said. Exit status: 0, nothing would have been denied; 1, something would; 2, there was nothing to judge, or lines could not be read.`,
 		Example: `  kubectl firebreak replay --with values.yaml,namespaces.yaml /var/log/kubernetes/audit.log
-  zcat audit-*.gz | kubectl firebreak replay --as-if values.yaml -`,
+  kubectl firebreak replay --as-if values.yaml audit-*.log.gz audit.log`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return e.runReplay(cmd.Context(), &o, args) },
 	}
@@ -120,15 +122,12 @@ func (e *env) replayFile(file string, p *player) error {
 	p.file = file
 	in, size := e.In, int64(0)
 	if file != "-" {
-		f, err := os.Open(file)
+		f, n, err := openLog(file)
 		if err != nil {
-			return fmt.Errorf("open the audit log: %w", err)
+			return err
 		}
 		defer func() { _ = f.Close() }() // it was only read
-		if info, err := f.Stat(); err == nil {
-			size = info.Size()
-		}
-		in = f
+		in, size = f, n
 	}
 	r := auditlog.NewReader(in)
 	show := e.bar(size)
@@ -150,6 +149,34 @@ func (e *env) replayFile(file string, p *player) error {
 		}
 		show(r.Bytes())
 	}
+}
+
+// unpacked is a log that is unpacked while it is read.
+type unpacked struct {
+	*gzip.Reader
+	file *os.File
+}
+
+func (u unpacked) Close() error { return errors.Join(u.Reader.Close(), u.file.Close()) }
+
+// openLog opens an audit log, which API servers pack when they begin another, and returns its size; 0: it is not known.
+func openLog(file string) (io.ReadCloser, int64, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, 0, fmt.Errorf("open the audit log: %w", err)
+	}
+	if strings.HasSuffix(file, ".gz") {
+		r, err := gzip.NewReader(f)
+		if err != nil {
+			return nil, 0, errors.Join(fmt.Errorf("unpack the audit log %s: %w", file, err), f.Close())
+		}
+		return unpacked{r, f}, 0, nil
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("open the audit log: %w", err), f.Close())
+	}
+	return f, info.Size(), nil
 }
 
 // bar returns what is told how many bytes of a file were read, and shows that on a terminal; -1 ends it.
@@ -195,9 +222,9 @@ func kindsOf(k *snapshot) auditlog.Kinds {
 
 // denialInAuditLog looks for a denial in an audit log; nil: it is not there.
 func denialInAuditLog(ctx context.Context, file, id string) (*denial, error) {
-	f, err := os.Open(file)
+	f, _, err := openLog(file)
 	if err != nil {
-		return nil, fmt.Errorf("open the audit log: %w", err)
+		return nil, err
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	r := auditlog.NewReader(f)

@@ -1,6 +1,8 @@
 package cli_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -103,6 +105,37 @@ func TestReplayFromAPipe(t *testing.T) {
 		t.Errorf("exit %d, and nothing was judged:\n%s", code, out)
 	}
 	if out, code := run(t, "", "replay", "--with", estate, "nowhere.log"); code != 2 || !strings.Contains(out, "open the audit log: ") {
+		t.Errorf("exit %d:\n%s", code, out)
+	}
+}
+
+// A session is told of when it begins, when it ends, or both; it is judged once. Logs that an API server has packed are read, too.
+func TestReplayOfSessions(t *testing.T) {
+	estate, _, _ := replayed(t)
+	session := func(id, stage string) string {
+		return fmt.Sprintf(`{"kind":"Event","apiVersion":"audit.k8s.io/v1","auditID":%q,"stage":%q,"verb":"create","requestURI":"/api/v1/namespaces/payments/pods/p/exec?command=sh","user":{"username":"sam","groups":["sre"]},`+
+			`"objectRef":{"resource":"pods","subresource":"exec","apiVersion":"v1","namespace":"payments","name":"p"},"requestReceivedTimestamp":"2026-11-20T10:00:00.000000Z","responseStatus":{"code":101}}`+"\n", id, stage)
+	}
+	log := filepath.Join(t.TempDir(), "audit.log.gz")
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if _, err := w.Write([]byte(session("a", "ResponseStarted") + session("a", "ResponseComplete") + session("b", "ResponseComplete") + session("c", "ResponseStarted"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(log, packed.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, code := run(t, "", "replay", "--with", estate, log)
+	if code != 1 || !strings.Contains(out, "4 events, 3 of them writes; 3 were judged: 3 would be denied, 0 warned of, 0 admitted.\n") || !strings.Contains(out, "InteractiveAccess") {
+		t.Errorf("exit %d:\n%s", code, out)
+	}
+	if err := os.WriteFile(log, []byte("not packed"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, code := run(t, "", "replay", "--with", estate, log); code != 2 || !strings.Contains(out, "unpack the audit log "+log+": ") {
 		t.Errorf("exit %d:\n%s", code, out)
 	}
 }

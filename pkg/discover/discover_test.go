@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -224,5 +225,29 @@ func TestPrecisionAndRecall(t *testing.T) {
 	t.Logf("of %d hosts %d are found (recall %.2f); of %d that are proposed %d are wrong (precision %.2f); %d have an environment", len(truth), right, float64(right)/float64(len(truth)), right+wrong, wrong, float64(right)/float64(right+wrong), owned)
 	if right < len(truth)*8/10 || wrong > right/20 || owned < right {
 		t.Error("fewer than 80 % are found, or more than 5 % are wrong, or one that is found has no environment")
+	}
+}
+
+// What one text costs grows with its length, however many names stand in it.
+func TestATextOfManyHosts(t *testing.T) {
+	cost := func(n int) float64 {
+		var data strings.Builder
+		for i := range n {
+			fmt.Fprintf(&data, "db%d.corp.internal:5432 ", i)
+		}
+		u := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "c", "namespace": "dev"}, "data": map[string]any{"hosts": data.String()}}}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		p := discover.Discover(discover.Input{Objects: []*unstructured.Unstructured{u}})
+		runtime.ReadMemStats(&after)
+		if len(p.Stores) < n*9/10 {
+			t.Errorf("%d of %d are found, %q", len(p.Stores), n, p.Unread)
+		}
+		return float64(after.TotalAlloc-before.TotalAlloc) / float64(data.Len())
+	}
+	few, many := cost(200), cost(4_000)
+	t.Logf("%.0f bytes for each of a short text, %.0f for each of one that is twenty times as long", few, many)
+	if many > 2*few {
+		t.Errorf("a byte costs %.0f bytes in a short text, and %.0f in a long one", few, many)
 	}
 }

@@ -22,18 +22,24 @@ func DenialID(req *Request, message string) string {
 // WithDenialID adds the id of a denial to its message.
 func WithDenialID(message, id string) string { return message + " [denial " + id + "]" }
 
-// ownDenial finds the id in a message, of which anything may stand before and after.
-func ownDenial() *regexp.Regexp { return regexp.MustCompile(`\[denial ([0-9a-f]{8})\]`) }
+// denialMark is an id as it ends a message.
+var denialMark = regexp.MustCompile(` ?\[denial ([0-9a-f]{8})\]`)
 
-// DenialIDIn returns the id in the text of a denial, as somebody pastes it, and an empty text if it has none.
+// DenialIDIn returns the id in the text of a denial, as somebody pastes it, and an empty text if it has none. It is the last that stands there: the
+// reason before it may quote what anybody wrote, such as the comment of a rejection.
 func DenialIDIn(text string) string {
-	if m := ownDenial().FindStringSubmatch(text); m != nil {
-		return m[1]
+	all := denialMark.FindAllStringSubmatch(text, -1)
+	if len(all) == 0 {
+		return ""
 	}
-	return ""
+	return all[len(all)-1][1]
 }
 
-// WithoutDenialID takes the ids out of a text, such as to compare what denials say.
+// WithoutDenialID takes the id out of a text, with what follows it.
 func WithoutDenialID(text string) string {
-	return regexp.MustCompile(` `+ownDenial().String()).ReplaceAllString(text, "")
+	all := denialMark.FindAllStringIndex(text, -1)
+	if len(all) == 0 {
+		return text
+	}
+	return text[:all[len(all)-1][0]]
 }

@@ -25,13 +25,26 @@ func (c *PreparedRequest) exempted(rule v1alpha1.RuleName) bool {
 	if rule == v1alpha1.RuleBoundaryTampering {
 		return false
 	}
-	for _, e := range c.est.Exemptions() {
-		if slices.Contains(e.Spec.Rules, rule) && !schedule.Expired(e.Spec.ExpiresAt.Time, c.At()) && c.exemptObject(&e.Spec.Objects) &&
-			(c.req.Stored || change.MatchSubjects(&e.Spec.Subjects, c.party())) { // the writer of a stored object is not known any more
+	all := c.est.Exemptions()
+	for i := range all {
+		if slices.Contains(all[i].Spec.Rules, rule) && c.notExempt(&all[i].Spec) == "" {
 			return true
 		}
 	}
 	return false
+}
+
+// notExempt says, as a clause, why an exemption is not for the request; it is empty if it is.
+func (c *PreparedRequest) notExempt(e *v1alpha1.ExemptionSpec) string {
+	switch {
+	case schedule.Expired(e.ExpiresAt.Time, c.At()):
+		return "it expired at " + change.Instant(e.ExpiresAt.Time)
+	case !c.exemptObject(&e.Objects):
+		return "it is for other objects"
+	case !c.req.Stored && !change.MatchSubjects(&e.Subjects, c.party()): // the writer of a stored object is not known any more
+		return "it is for other requesters"
+	}
+	return ""
 }
 
 func (c *PreparedRequest) exemptObject(o *v1alpha1.ExemptObjects) bool {

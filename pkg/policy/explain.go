@@ -7,7 +7,6 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/reference"
-	"github.com/firebreak-dev/firebreak/pkg/schedule"
 )
 
 // Explanation says what a request is judged by, whether or not it is admitted.
@@ -137,14 +136,14 @@ func (c *PreparedRequest) explainWindows(x *Explanation, j *Judgement) {
 func (c *PreparedRequest) explainFreezes(x *Explanation, j *Judgement) {
 	for i := range j.state.Freezes {
 		f := &j.state.Freezes[i]
-		e := ExplainedEntry{Name: f.Name, Counts: j.freeze != nil && j.freeze.Name == f.Name}
+		e := ExplainedEntry{Name: f.Name}
 		switch {
-		case e.Counts:
-			e.Why = change.DescribeFreeze(f, c.At())
+		case c.freeze(&change.State{Freezes: j.state.Freezes[i : i+1]}) != nil:
+			e.Counts, e.Why = true, change.DescribeFreeze(f, c.At())
 		case !change.Holds(f, c.At()):
 			e.Why = "it does not hold at this time"
 		default:
-			e.Why = "it holds, and does not bind this request, or another does already"
+			e.Why = "it holds, and does not bind this request"
 		}
 		x.Freezes = append(x.Freezes, e)
 	}
@@ -152,16 +151,9 @@ func (c *PreparedRequest) explainFreezes(x *Explanation, j *Judgement) {
 
 func (c *PreparedRequest) explainExemptions(x *Explanation) {
 	for _, e := range c.est.Exemptions() {
-		entry := ExplainedEntry{Name: e.Name}
-		switch {
-		case schedule.Expired(e.Spec.ExpiresAt.Time, c.At()):
-			entry.Why = "it expired at " + change.Instant(e.Spec.ExpiresAt.Time)
-		case !c.exemptObject(&e.Spec.Objects):
-			entry.Why = "it is for other objects"
-		case !change.MatchSubjects(&e.Spec.Subjects, c.party()):
-			entry.Why = "it is for other requesters"
-		default:
-			entry.Counts, entry.Why = true, fmt.Sprintf("it has %s only observe until %s", enumerate(texts(e.Spec.Rules)), change.Instant(e.Spec.ExpiresAt.Time))
+		entry := ExplainedEntry{Name: e.Name, Why: c.notExempt(&e.Spec)}
+		if entry.Counts = entry.Why == ""; entry.Counts {
+			entry.Why = fmt.Sprintf("it has %s only observe until %s", enumerate(texts(e.Spec.Rules)), change.Instant(e.Spec.ExpiresAt.Time))
 		}
 		x.Exemptions = append(x.Exemptions, entry)
 	}
