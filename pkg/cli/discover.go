@@ -192,7 +192,7 @@ func (e *env) printConsequences(ctx context.Context, o *discoverOptions, values 
 	}
 	at := e.clock()
 	k := newSnapshot(ctx)
-	objects = readable(e, objects)
+	k.unreadable = e.tellUnread
 	if err := k.compile(instead(objects, declared), &o.checkOptions, at); err != nil {
 		return err
 	}
@@ -207,15 +207,9 @@ func (e *env) printConsequences(ctx context.Context, o *discoverOptions, values 
 	return nil
 }
 
-// readable leaves out the objects that the view cannot take in, and says so.
-func readable(e *env, objects []*unstructured.Unstructured) []*unstructured.Unstructured {
-	return slices.DeleteFunc(slices.Clone(objects), func(u *unstructured.Unstructured) bool {
-		err := newSnapshot(context.Background()).compile([]*unstructured.Unstructured{u}, &checkOptions{}, time.Time{})
-		if err != nil {
-			fmt.Fprintf(e.ErrOut, "Warning: %s %s/%s is not judged: %v\n", u.GetKind(), u.GetNamespace(), u.GetName(), err)
-		}
-		return err != nil
-	})
+// tellUnread says that an object is left out, since it cannot be read.
+func (e *env) tellUnread(u *unstructured.Unstructured, err error) {
+	fmt.Fprintf(e.ErrOut, "Warning: %s %s/%s is not judged: %v\n", u.GetKind(), u.GetNamespace(), u.GetName(), err)
 }
 
 // deniedAt judges what is stored again, and returns what would be denied.
@@ -235,7 +229,7 @@ func (k *snapshot) deniedAt(at time.Time) []Result {
 // printDrift compares what is found with what is declared.
 func (e *env) printDrift(o *discoverOptions, p *discover.Proposal, objects []*unstructured.Unstructured) error {
 	k := newSnapshot(context.Background())
-	objects = readable(e, objects)
+	k.unreadable = e.tellUnread
 	if err := k.compile(objects, &o.checkOptions, e.clock()); err != nil {
 		return err
 	}

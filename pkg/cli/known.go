@@ -39,6 +39,8 @@ type snapshot struct {
 	objects map[string][]byte
 	// stored are all objects that were read.
 	stored []*unstructured.Unstructured
+	// unreadable is told of objects that cannot be read, which are then left out; nil: none may be.
+	unreadable func(*unstructured.Unstructured, error)
 	// unread are the kinds that the user of the command may not list.
 	unread []string
 	// roles are the roles among the objects to check, by namespace and name.

@@ -33,19 +33,31 @@ func (k *snapshot) compile(objects []*unstructured.Unstructured, o *checkOptions
 	v := viewOf(o, func() time.Time { return k.at })
 	k.at, k.built = at, v
 	for _, u := range inOrder(v, objects) {
-		if err := k.keep(u); err != nil {
+		switch err := k.take(u); {
+		case err == nil:
+			k.stored = append(k.stored, u)
+		case k.unreadable == nil:
 			return err
-		}
-		if err := v.Add(u); err != nil {
-			return err
-		}
-		if err := k.sort(u); err != nil {
-			return fmt.Errorf("read %s %q: %w", u.GetKind(), u.GetName(), err)
+		default:
+			k.unreadable(u, err)
 		}
 	}
-	k.stored = objects
 	k.anyController = k.self == nil || o.as != ""
 	k.recompile()
+	return nil
+}
+
+// take adds one object.
+func (k *snapshot) take(u *unstructured.Unstructured) error {
+	if err := k.keep(u); err != nil {
+		return err
+	}
+	if err := k.built.Add(u); err != nil {
+		return err
+	}
+	if err := k.sort(u); err != nil {
+		return fmt.Errorf("read %s %q: %w", u.GetKind(), u.GetName(), err)
+	}
 	return nil
 }
 

@@ -18,7 +18,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/record"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -58,8 +57,8 @@ type Firewall struct {
 	owner metav1.OwnerReference
 	// timer causes the next plan, if nothing else does.
 	timer *time.Timer
-	// cilium are the firewall's policies of Cilium, as they were last seen, by namespace/name.
-	cilium map[string]*unstructured.Unstructured
+	// cilium are the firewall's policies of Cilium, as they were last seen, by namespace and name; nil: the kind is not served.
+	cilium map[string]map[string]seenNames
 	// written are the digests of the policies as they were written, by namespace/name: another digest is somebody else's doing.
 	written map[string]string
 }
@@ -184,8 +183,8 @@ func (f *Firewall) concerned(ctx context.Context, plan *firewall.Plan) ([]firewa
 		out = append(out, firewalled{ns})
 	}
 	f.mu.Lock()
-	for _, o := range f.cilium {
-		out = append(out, firewalled{o.GetNamespace()})
+	for namespace := range f.cilium {
+		out = append(out, firewalled{namespace})
 	}
 	f.mu.Unlock()
 	slices.SortFunc(out, func(a, b firewalled) int { return strings.Compare(a.namespace, b.namespace) })

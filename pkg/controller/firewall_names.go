@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -14,8 +15,18 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/firewall"
 )
 
-// ciliumPage is how many of Cilium's policies are listed at once.
-const ciliumPage = 500
+// ciliumPage is how many of Cilium's policies are listed at once: one may be of 100 KB.
+const ciliumPage = 50
+
+// seenNames is what is kept of a policy of Cilium's: its metadata and the digest of its spec.
+type seenNames struct {
+	metav1.ObjectMeta
+	digest string
+}
+
+func seenOf(o *unstructured.Unstructured) seenNames {
+	return seenNames{metav1.ObjectMeta{Namespace: o.GetNamespace(), Name: o.GetName(), UID: o.GetUID(), Labels: o.GetLabels(), OwnerReferences: o.GetOwnerReferences()}, firewall.DigestOf(o)}
+}
 
 // lookAtCilium reads whether Cilium's policies are served and, if so, those of the firewall. They are few and are not watched: the kind may come
 // and go, so they are listed as often as the firewall is planned.
@@ -31,14 +42,14 @@ func (f *Firewall) lookAtCilium(ctx context.Context) (served bool, err error) {
 }
 
 // storedNames lists the firewall's policies of Cilium; nil: the kind is not served.
-func (f *Firewall) storedNames(ctx context.Context) (map[string]*unstructured.Unstructured, error) {
+func (f *Firewall) storedNames(ctx context.Context) (map[string]map[string]seenNames, error) {
 	gvk := firewall.CiliumPolicy()
 	if _, err := f.client.RESTMapper().RESTMapping(gvk.GroupKind(), gvk.Version); meta.IsNoMatchError(err) {
 		return nil, nil
 	} else if err != nil {
 		return nil, fmt.Errorf("look for the policies of Cilium: %w", err)
 	}
-	stored := map[string]*unstructured.Unstructured{}
+	stored := map[string]map[string]seenNames{}
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(gvk)
 	for next := ""; ; {
@@ -52,7 +63,10 @@ func (f *Firewall) storedNames(ctx context.Context) (map[string]*unstructured.Un
 		for i := range list.Items {
 			o := &list.Items[i]
 			if firewall.Owned(o) {
-				stored[o.GetNamespace()+"/"+o.GetName()] = o.DeepCopy()
+				if stored[o.GetNamespace()] == nil {
+					stored[o.GetNamespace()] = map[string]seenNames{}
+				}
+				stored[o.GetNamespace()][o.GetName()] = seenOf(o)
 			}
 		}
 		if next = list.GetContinue(); next == "" {
@@ -63,16 +77,10 @@ func (f *Firewall) storedNames(ctx context.Context) (map[string]*unstructured.Un
 }
 
 // ciliumOf returns the firewall's policies of Cilium in a namespace, as they were last seen.
-func (f *Firewall) ciliumOf(namespace string) map[string]*unstructured.Unstructured {
+func (f *Firewall) ciliumOf(namespace string) map[string]seenNames {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	out := map[string]*unstructured.Unstructured{}
-	for key, o := range f.cilium {
-		if o.GetNamespace() == namespace {
-			out[key] = o
-		}
-	}
-	return out
+	return maps.Clone(f.cilium[namespace])
 }
 
 // settleNames writes the policy of Cilium's that opens names to a namespace, and deletes those that are no longer planned.
@@ -80,20 +88,23 @@ func (f *Firewall) settleNames(ctx context.Context, plan *firewall.Plan, owner m
 	have := f.ciliumOf(namespace)
 	if want := plan.Names(namespace); want != nil {
 		key := client.ObjectKeyFromObject(want.Object)
-		s := have[key.String()]
-		delete(have, key.String())
-		if s != nil && firewall.SameNames(s, want) && belongs(s, owner) {
+		s, there := have[key.Name]
+		delete(have, key.Name)
+		if there && want.Same(&s, s.digest) && belongs(&s, owner) {
 			f.note(key, want.Digest)
 		} else if why, err := f.writeNames(ctx, want, owner); why.reason != "" || err != nil {
 			return why, err
 		}
 	}
-	for key, s := range have {
-		uid := s.GetUID()
-		if err := f.client.Delete(ctx, s.DeepCopy(), client.Preconditions{UID: &uid}); client.IgnoreNotFound(err) != nil {
-			return hindrance(fmt.Errorf("delete CiliumNetworkPolicy %s: %w", key, err))
+	for _, s := range have {
+		gone := &unstructured.Unstructured{}
+		gone.SetGroupVersionKind(firewall.CiliumPolicy())
+		gone.SetNamespace(s.Namespace)
+		gone.SetName(s.Name)
+		if err := f.client.Delete(ctx, gone, client.Preconditions{UID: &s.UID}); client.IgnoreNotFound(err) != nil {
+			return hindrance(fmt.Errorf("delete CiliumNetworkPolicy %s/%s: %w", s.Namespace, s.Name, err))
 		}
-		f.saw(key, nil)
+		f.saw(client.ObjectKeyFromObject(gone), nil)
 	}
 	return obstacle{}, nil
 }
@@ -101,6 +112,9 @@ func (f *Firewall) settleNames(ctx context.Context, plan *firewall.Plan, owner m
 // writeNames makes a policy of Cilium's what the plan has, unless it is another's.
 func (f *Firewall) writeNames(ctx context.Context, want *firewall.Named, owner metav1.OwnerReference) (obstacle, error) {
 	key := client.ObjectKeyFromObject(want.Object)
+	if err := f.writes.WaitN(ctx, min(want.Bytes, f.writes.Burst())); err != nil {
+		return obstacle{}, fmt.Errorf("wait to write CiliumNetworkPolicy %s: %w", key, err)
+	}
 	stored := &unstructured.Unstructured{}
 	stored.SetGroupVersionKind(want.Object.GroupVersionKind())
 	err := f.client.Get(ctx, key, stored)
@@ -123,7 +137,7 @@ func (f *Firewall) writeNames(ctx context.Context, want *firewall.Named, owner m
 	if err != nil {
 		return hindrance(fmt.Errorf("write CiliumNetworkPolicy %s: %w", key, err))
 	}
-	f.saw(key.String(), stored)
+	f.saw(key, stored)
 	if f.wrote(key, want.Digest) {
 		f.tellHealed("CiliumNetworkPolicy", key)
 	}
@@ -131,15 +145,18 @@ func (f *Firewall) writeNames(ctx context.Context, want *firewall.Named, owner m
 }
 
 // saw notes what is stored of a policy of Cilium's; nil: nothing.
-func (f *Firewall) saw(key string, o *unstructured.Unstructured) {
+func (f *Firewall) saw(key client.ObjectKey, o *unstructured.Unstructured) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if o == nil {
-		delete(f.cilium, key)
+		delete(f.cilium[key.Namespace], key.Name)
 		return
 	}
 	if f.cilium == nil {
-		f.cilium = map[string]*unstructured.Unstructured{}
+		f.cilium = map[string]map[string]seenNames{}
 	}
-	f.cilium[key] = o
+	if f.cilium[key.Namespace] == nil {
+		f.cilium[key.Namespace] = map[string]seenNames{}
+	}
+	f.cilium[key.Namespace][key.Name] = seenOf(o)
 }

@@ -36,8 +36,8 @@ type Scanner struct {
 	every time.Duration
 	found *prometheus.GaugeVec
 	took  prometheus.Gauge
-	// last is when the last scan ended.
-	last time.Time
+	// next is when the next scan is due.
+	next time.Time
 }
 
 const (
@@ -45,6 +45,8 @@ const (
 	scanPage, leastRest = 100, 20 * time.Millisecond
 	// mostResults is how many results a report holds, and mostOfAll how many all hold together. What is beyond is counted in the report's summary.
 	mostResults, mostOfAll = 500, 20_000
+	// scanAgain is after what time a scan is tried again that has failed, or for which the kinds of reports were missing.
+	scanAgain = 5 * time.Minute
 	// reportName is the name of every report.
 	reportName = "firebreak"
 	// scanOwner owns the fields of reports.
@@ -75,9 +77,10 @@ func (s *Scanner) Start(ctx context.Context) error {
 
 // due scans if it is time to.
 func (s *Scanner) due(ctx context.Context) error {
-	if !s.last.IsZero() && s.memory.clock().Sub(s.last) < s.every {
+	if s.memory.clock().Before(s.next) {
 		return nil
 	}
+	s.next = s.memory.clock().Add(min(s.every, scanAgain)) // if this one fails
 	if _, err := s.client.RESTMapper().RESTMapping(schema.GroupKind{Group: openreports.GroupVersion.Group, Kind: "Report"}, openreports.GroupVersion.Version); meta.IsNoMatchError(err) {
 		return nil // nobody has installed the kinds yet
 	}
@@ -89,7 +92,7 @@ func (s *Scanner) due(ctx context.Context) error {
 	if err := s.write(ctx, f); err != nil {
 		return err
 	}
-	s.last = s.memory.clock()
+	s.next = s.memory.clock().Add(s.every)
 	s.took.Set(time.Since(began).Seconds())
 	total := f.total()
 	for result, n := range map[string]int{"fail": total.Fail, "warn": total.Warn, "skip": total.Skip, "error": total.Error} {
@@ -163,9 +166,9 @@ func (s *Scanner) scan(ctx context.Context) (*findings, error) {
 	return f, nil
 }
 
-// judge judges one object, unless its controller says the same.
+// judge judges one object, unless its controller is scanned, too, and says the same.
 func (f *findings) judge(u *unstructured.Unstructured, view *policy.ClusterView, state *change.State, at time.Time) {
-	if metav1.GetControllerOf(u) != nil {
+	if o := metav1.GetControllerOf(u); o != nil && slices.Contains(scannedKinds(), schema.FromAPIVersionAndKind(o.APIVersion, o.Kind)) {
 		return
 	}
 	gvk := u.GroupVersionKind()

@@ -35,6 +35,8 @@ const scanned = `
 ---
 {apiVersion: v1, kind: Pod, metadata: {name: owned, namespace: dev, ownerReferences: [{apiVersion: batch/v1, kind: Job, name: j, uid: u, controller: true}]}, spec: {containers: [{name: m, image: x, args: [orders.prod.db.example.com]}]}}
 ---
+{apiVersion: v1, kind: Pod, metadata: {name: of-another-kind, namespace: dev, ownerReferences: [{apiVersion: argoproj.io/v1alpha1, kind: Workflow, name: w, uid: u, controller: true}]}, spec: {containers: [{name: m, image: x, args: [orders.prod.db.example.com]}]}}
+---
 {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: firebreak-reports, uid: role-1}}
 `
 
@@ -74,13 +76,13 @@ func TestScan(t *testing.T) {
 		}
 	}
 	pass()
-	if got, want := reported(t, s), "1 fail, 0 warn, 1 skip, 0 error; fail ConfigMap crosses; skip ConfigMap exempt"; got != want {
+	if got, want := reported(t, s), "2 fail, 0 warn, 1 skip, 0 error; fail ConfigMap crosses; skip ConfigMap exempt; fail Pod of-another-kind"; got != want {
 		t.Errorf("it says %q, want %q", got, want)
 	}
 	pass() // an update of what is there
-	for _, name := range []string{"crosses", "exempt"} {
-		cm := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": name, "namespace": "dev"}}}
-		if err := s.client.Delete(t.Context(), cm); err != nil {
+	for name, kind := range map[string]string{"crosses": "ConfigMap", "exempt": "ConfigMap", "of-another-kind": "Pod"} {
+		o := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": kind, "metadata": map[string]any{"name": name, "namespace": "dev"}}}
+		if err := s.client.Delete(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
 	}

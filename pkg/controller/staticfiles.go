@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/tools/record"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/firebreak-dev/firebreak/pkg/estate"
 	"github.com/firebreak-dev/firebreak/pkg/fence"
 	"github.com/firebreak-dev/firebreak/pkg/registrations"
 )
@@ -27,6 +28,8 @@ type StaticFiles struct {
 	// options are those of the files but for the certificate authority; fenced is true if the fence is among them.
 	options registrations.Options
 	fenced  bool
+	// made is what the files were last made from, and found to be those that are stored.
+	made fileSource
 }
 
 // NewStaticFiles returns the keeper. c must not read from a cache. The options lack the certificate authority, which the registration has.
@@ -43,18 +46,41 @@ func (s *StaticFiles) Start(ctx context.Context) error {
 	return nil
 }
 
-// once makes the files, and writes them if they are not what is stored.
+// fileSource is what the files are made from, and what was stored of them when they last were.
+type fileSource struct {
+	rendered, stored string
+	authority        string
+	estate           *estate.Estate
+}
+
+// once makes the files if what they are made from has changed, or what is stored of them, and writes them if they are not what is stored.
 func (s *StaticFiles) once(ctx context.Context) error {
-	files, err := s.make(ctx)
+	var rendered corev1.ConfigMap
+	if err := s.client.Get(ctx, client.ObjectKey{Namespace: s.options.Namespace, Name: registrations.ConfigMapName}, &rendered); err != nil {
+		return fmt.Errorf("read what the chart has rendered: %w", err)
+	}
+	stored := &corev1.ConfigMap{}
+	if err := s.client.Get(ctx, client.ObjectKey{Namespace: s.options.Namespace, Name: registrations.StaticName}, stored); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("read ConfigMap %q: %w", registrations.StaticName, err)
+	}
+	var v admissionregistrationv1.ValidatingWebhookConfiguration
+	if err := s.client.Get(ctx, client.ObjectKey{Name: registrations.Name}, &v); err != nil {
+		return fmt.Errorf("read the certificate authority in the registration: %w", err)
+	}
+	from := fileSource{rendered: rendered.ResourceVersion, stored: stored.ResourceVersion, authority: string(registrations.CABundle(&v))}
+	if s.fenced {
+		from.estate = s.memory.Estate()
+	}
+	if from == s.made {
+		return nil
+	}
+	files, err := s.make(rendered.Data[registrations.Key], from)
 	if err != nil {
 		return err
 	}
 	want := registrations.StaticConfigMap(s.options.Namespace, files)
-	stored := &corev1.ConfigMap{}
-	if err := s.client.Get(ctx, client.ObjectKeyFromObject(want), stored); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("read ConfigMap %q: %w", want.Name, err)
-	}
 	if equality.Semantic.DeepEqual(stored.Data, want.Data) {
+		s.made = from
 		return nil
 	}
 	owner, err := serverOwner(ctx, s.client)
@@ -72,34 +98,25 @@ func (s *StaticFiles) once(ctx context.Context) error {
 }
 
 // make returns the files as they are to be.
-func (s *StaticFiles) make(ctx context.Context) (map[string][]byte, error) {
-	var cm corev1.ConfigMap
-	if err := s.client.Get(ctx, client.ObjectKey{Namespace: s.options.Namespace, Name: registrations.ConfigMapName}, &cm); err != nil {
-		return nil, fmt.Errorf("read what the chart has rendered: %w", err)
-	}
-	rendered, err := registrations.Parse(cm.Data[registrations.Key])
+func (s *StaticFiles) make(text string, from fileSource) (map[string][]byte, error) {
+	rendered, err := registrations.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("read what the chart has rendered: %w", err)
 	}
-	var v admissionregistrationv1.ValidatingWebhookConfiguration
-	if err := s.client.Get(ctx, client.ObjectKey{Name: registrations.Name}, &v); err != nil {
-		return nil, fmt.Errorf("read the certificate authority in the registration: %w", err)
-	}
 	o := s.options
-	if o.CABundle = registrations.CABundle(&v); o.CABundle == nil {
+	if o.CABundle = []byte(from.authority); from.authority == "" {
 		return nil, errors.New("the registration holds no certificate authority yet")
 	}
 	if s.fenced {
-		est := s.memory.Estate()
-		if est == nil {
+		if from.estate == nil {
 			return nil, errors.New("the estate is not known yet")
 		}
-		policies, left, err := fence.Static(fence.Input{Stores: s.memory.view.Stores.Values(), Estate: est})
+		policies, left, err := fence.Static(fence.Input{Stores: s.memory.view.Stores.Values(), Estate: from.estate})
 		if err != nil {
 			return nil, err
 		}
 		if left > 0 {
-			s.log.Info("names of production are not in the files, which hold at most "+fmt.Sprint(fence.MaxStatic), "left out", left)
+			s.log.Info("names of production are not in the files", "leftOut", left, "most", fence.MaxStatic)
 		}
 		rendered = append(rendered, policies...)
 	}

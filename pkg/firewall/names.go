@@ -30,8 +30,9 @@ func CiliumPolicy() schema.GroupVersionKind {
 type Named struct {
 	// Object is what is to be stored. It must not be changed.
 	Object *unstructured.Unstructured
-	// Digest is that of its spec.
+	// Digest is that of its spec, Bytes the size of its spec in JSON.
 	Digest string
+	Bytes  int
 }
 
 // Names returns the policy of a namespace that opens names, and nil if there is nothing to open or Cilium's kind is not served. Policies add up,
@@ -46,7 +47,7 @@ func (p *Plan) Names(namespace string) *Named {
 	o.SetNamespace(namespace)
 	o.SetName(namesName)
 	o.SetLabels(Labels(string(p.tiers[namespace])))
-	return &Named{o, g.namesDigest}
+	return &Named{o, g.namesDigest, g.namesBytes}
 }
 
 // DigestOf returns a text that is the same for two of Cilium's policies if they say the same. Beside its spec, one may have a list of further ones.
@@ -121,9 +122,9 @@ func nameSpec(names []string) map[string]any {
 	}
 }
 
-// SameNames reports whether a stored policy of Cilium's does what one of a plan does, and is labelled for the same purpose.
-func SameNames(stored *unstructured.Unstructured, want *Named) bool {
-	return DigestOf(stored) == want.Digest && stored.GetLabels()[LabelFirewall] == want.Object.GetLabels()[LabelFirewall]
+// Same reports whether a stored policy does what this one does, and is labelled for the same purpose. digest is that of the stored one.
+func (n *Named) Same(stored metav1.Object, digest string) bool {
+	return digest == n.Digest && stored.GetLabels()[LabelFirewall] == n.Object.GetLabels()[LabelFirewall]
 }
 
 // addNames gives a group the policy that opens its names.
@@ -137,7 +138,13 @@ func (p *Plan) addNames(g *group, tier v1alpha1.Tier, used []int) {
 		return
 	}
 	g.names = nameSpec(names)
+	raw, err := json.Marshal(g.names)
+	if err != nil {
+		raw = make([]byte, MostBytes) // cannot happen: it is a tree of texts
+	}
+	g.bytes, p.largest = g.bytes+len(raw), max(p.largest, len(raw))
 	g.namesDigest = DigestOf(&unstructured.Unstructured{Object: map[string]any{"spec": g.names}})
+	g.namesBytes = len(raw)
 }
 
 // NamesDifference is what would change where Cilium's policies of a cluster are made those of a plan.
@@ -165,7 +172,7 @@ func (p *Plan) CompareNames(stored []*unstructured.Unstructured) NamesDifference
 			d.Add = append(d.Add, want.Object)
 		case !Owned(s):
 			d.Foreign = append(d.Foreign, s)
-		case !SameNames(s, want):
+		case !want.Same(s, DigestOf(s)):
 			d.Change = append(d.Change, want.Object)
 		}
 		delete(have, key)

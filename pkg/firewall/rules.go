@@ -33,6 +33,7 @@ type group struct {
 	// names is the spec of Cilium's policy that opens names, with its digest; nil if none is needed.
 	names       map[string]any
 	namesDigest string
+	namesBytes  int
 }
 
 // groupOf returns the group of an isolated namespace.

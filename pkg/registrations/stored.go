@@ -16,7 +16,7 @@ const StaticName = "firebreak-static-files"
 // inKey stands for the slash of a path in a key of the ConfigMap, where none may stand.
 const inKey = "__"
 
-// StaticConfigMap returns the ConfigMap that holds files. They are about a quarter of the 1 MiB that it may hold.
+// StaticConfigMap returns the ConfigMap that holds files. The API server refuses one of more than 1 MiB.
 func StaticConfigMap(namespace string, files map[string][]byte) *corev1.ConfigMap {
 	cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: StaticName}, Data: map[string]string{}}
 	for name, content := range files {
