@@ -146,9 +146,47 @@ func TestUnfreeze(t *testing.T) {
 	checkRun(t, "", err, "", "lift the freeze: no", "what the API server says is passed on")
 }
 
+// granting answers with the roles and bindings of a cluster in which subjects may approve.
+func granting(subjects string) map[string]string {
+	const group = "/apis/rbac.authorization.k8s.io/v1"
+	list := func(kind, items string) string {
+		return `{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"` + kind + `List","items":[` + items + `]}`
+	}
+	return map[string]string{
+		"/apis": `{"kind":"APIGroupList","apiVersion":"v1","groups":[{"name":"rbac.authorization.k8s.io","versions":[{"groupVersion":"rbac.authorization.k8s.io/v1","version":"v1"}],"preferredVersion":{"groupVersion":"rbac.authorization.k8s.io/v1","version":"v1"}}]}`,
+		group: `{"kind":"APIResourceList","groupVersion":"rbac.authorization.k8s.io/v1","resources":[{"name":"roles","kind":"Role","namespaced":true,"verbs":["list"]},{"name":"rolebindings","kind":"RoleBinding","namespaced":true,"verbs":["list"]},` +
+			`{"name":"clusterroles","kind":"ClusterRole","namespaced":false,"verbs":["list"]},{"name":"clusterrolebindings","kind":"ClusterRoleBinding","namespaced":false,"verbs":["list"]}]}`,
+		group + "/roles": list("Role", ""), group + "/rolebindings": list("RoleBinding", ""),
+		group + "/clusterroles":        list("ClusterRole", `{"metadata":{"name":"approve"},"rules":[{"apiGroups":["firebreak.dev"],"resources":["changewindows"],"verbs":["approve"]}]}`),
+		group + "/clusterrolebindings": list("ClusterRoleBinding", `{"metadata":{"name":"b"},"roleRef":{"kind":"ClusterRole","name":"approve"},"subjects":[`+subjects+`]}`),
+	}
+}
+
+// The boundary is not sealed while nobody could approve a change of it: nobody approves their own request, and machines approve nothing.
+func TestSealWithoutApprovers(t *testing.T) {
+	const none = `nothing is sealed, since no change of the boundary could be approved afterwards: nobody holds the verb approve on changewindows in namespace "firebreak-system"; bind the ClusterRole firebreak-approve to a group of persons there`
+	for name, tc := range map[string]struct{ subjects, want string }{
+		"nobody":           {"", none},
+		"a machine":        {`{"kind":"ServiceAccount","name":"bot","namespace":"ci"}`, none},
+		"the masters":      {`{"kind":"Group","name":"system:masters"}`, none},
+		"a program's name": {`{"kind":"User","name":"system:node:a"}`, none},
+		"one person": {`{"kind":"User","name":"sam"},{"kind":"User","name":"sam"}`,
+			`nothing is sealed, since no change of the boundary could be approved afterwards: only user "sam" holds the verb approve on changewindows in namespace "firebreak-system", and nobody approves their own request; bind the ClusterRole firebreak-approve to a second person`},
+		"two persons": {`{"kind":"User","name":"sam"},{"kind":"User","name":"kim"}`, ""},
+		"a group":     {`{"kind":"Group","name":"sre"}`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := newCluster(t, granting(tc.subjects)).run("", "seal", "production")
+			if got := fmt.Sprint(err); err == nil && tc.want != "" || err != nil && got != tc.want {
+				t.Errorf("%v, want %q", err, tc.want)
+			}
+		})
+	}
+}
+
 // An environment is sealed by its annotation alone.
 func TestSeal(t *testing.T) {
-	c := newCluster(t, nil)
+	c := newCluster(t, granting(`{"kind":"Group","name":"sre"}`))
 	out, err := c.run("", "seal", "production")
 	checkRun(t, out, err, "environment.firebreak.dev/production sealed: weakening the boundary needs an approved window from now on\n", "", "it is asked for")
 	c.wrote("PATCH " + own + `/environments/production {"metadata":{"annotations":{"firebreak.dev/sealed":"true"}}}`)

@@ -43,7 +43,8 @@ waits for approval or review, what is left of earlier installations, and which w
 nothing, and works without a running replica.
 
 What you may not see is said, and not looked at: the ClusterRole firebreak-doctor gives the right to see all of it. Exit status: 0, all is well; 1, something is
-not; 2, nothing that was looked at is wrong, but something could not be looked at.`,
+not; 2, nothing that was looked at is wrong, but something could not be looked at. Whether Firebreak answers is seen by requesting a window as a dry run, which
+needs the ClusterRole firebreak-request in the namespace of the kubeconfig.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.runDoctor(cmd.Context(), &o) },
 	}
@@ -58,6 +59,8 @@ type patient struct {
 	client.Client
 	env  *env
 	home string
+	// granted are the roles and bindings, once they were read.
+	granted *access
 }
 
 // examination is one check. Its error says that something could not be looked at.
@@ -83,7 +86,7 @@ func (e *env) runDoctor(ctx context.Context, o *doctorOptions) error {
 	if err != nil {
 		return err
 	}
-	p := &patient{c, e, o.home}
+	p := &patient{Client: c, env: e, home: o.home}
 	var all []Diagnosis
 	for _, x := range examinations() {
 		found, err := x.look(p, ctx)

@@ -12,7 +12,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -23,6 +25,18 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 	"github.com/firebreak-dev/firebreak/pkg/registrations"
 )
+
+// access returns the roles and bindings, which are read once.
+func (p *patient) access(ctx context.Context) (*access, error) {
+	if p.granted == nil {
+		a, err := readAccess(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		p.granted = a
+	}
+	return p.granted, nil
+}
 
 // compiled returns the estate, and the labels of all namespaces.
 func (p *patient) compiled(ctx context.Context) (*estate.Estate, map[string]map[string]string, error) {
@@ -161,7 +175,7 @@ func selects(s *metav1.LabelSelector, l map[string]string) bool {
 
 // rights looks whether Firebreak's account has its roles.
 func (p *patient) rights(ctx context.Context) ([]Diagnosis, error) {
-	a, err := readAccess(ctx, p)
+	a, err := p.access(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +197,7 @@ func (p *patient) rights(ctx context.Context) ([]Diagnosis, error) {
 
 // approvers says who may approve and break the glass, and through what.
 func (p *patient) approvers(ctx context.Context) ([]Diagnosis, error) {
-	a, err := readAccess(ctx, p)
+	a, err := p.access(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -215,7 +229,7 @@ func (p *patient) approvers(ctx context.Context) ([]Diagnosis, error) {
 
 // impersonators looks who may act as others, mint their tokens, or give themself rights, and so come to approve.
 func (p *patient) impersonators(ctx context.Context) ([]Diagnosis, error) {
-	a, err := readAccess(ctx, p)
+	a, err := p.access(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -246,12 +260,21 @@ func (p *patient) impersonators(ctx context.Context) ([]Diagnosis, error) {
 
 // unlisted looks for service accounts with power in production that no environment lists.
 func (p *patient) unlisted(ctx context.Context) ([]Diagnosis, error) {
-	k, err := p.env.snapshot(ctx, &checkOptions{audit: true, home: p.home, output: "text"}, p.env.clock())
-	if err != nil {
-		return nil, err
+	k := newSnapshot(ctx)
+	var objects []*unstructured.Unstructured
+	for _, gvk := range []schema.GroupVersionKind{
+		v1alpha1.GVK(v1alpha1.KindEnvironment), corev1.SchemeGroupVersion.WithKind("Namespace"), rbac("Role"), rbac("ClusterRole"), rbac("RoleBinding"), rbac("ClusterRoleBinding"),
+	} {
+		l := listOf(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
+		if err := p.List(ctx, l); err != nil {
+			return nil, fmt.Errorf("list objects of kind %s: %w", gvk.Kind, err)
+		}
+		for i := range l.Items {
+			objects = append(objects, &l.Items[i])
+		}
 	}
-	if slices.Contains(k.unread, "RoleBinding") || slices.Contains(k.unread, "ClusterRoleBinding") || slices.Contains(k.unread, "ClusterRole") {
-		return nil, fmt.Errorf("bindings and roles are forbidden to you")
+	if err := k.compile(objects, &checkOptions{home: p.home}, p.env.clock()); err != nil {
+		return nil, err
 	}
 	var out []Diagnosis
 	for _, t := range policy.UnlistedAt(k.view, k.boundAccounts()) {

@@ -137,7 +137,7 @@ func (e *env) runEvidence(ctx context.Context, o *evidenceOptions) error {
 		From: from, To: to, At: e.clock(), By: self.Username, Cluster: cfg.Host, Environments: []EvidencedEnvironment{}, Changes: []entry{}, Acts: []entry{}, Emergencies: []EvidencedEmergency{},
 		Permissions: []StandingResult{}, Approvers: []Holder{}, BreakGlass: []Holder{}, NotJudged: []string{}, Missing: []string{}, Controls: controls(),
 	}
-	x.gather(ctx, &patient{c, e, o.home})
+	x.gather(ctx, &patient{Client: c, env: e, home: o.home})
 	if o.output == "html" {
 		return x.writeHTML(e.Out)
 	}
@@ -244,14 +244,17 @@ func (x *Evidence) emergencies(ctx context.Context, p *patient) error {
 		}
 		x.Emergencies = append(x.Emergencies, EvidencedEmergency{w.Namespace, w.Name, w.Spec.RequestedBy.Username, w.Spec.Reason, w.Spec.Ticket, w.CreationTimestamp.Time, change.ReviewedBy(w, approvals.Items)})
 	}
-	for _, w := range change.GoneUnreviewed(&change.State{Windows: windows.Items, Executions: executions.Items}) {
+	used := slices.DeleteFunc(executions.Items, func(e v1alpha1.ChangeExecution) bool {
+		return e.CreationTimestamp.Time.Before(x.From) || !e.CreationTimestamp.Time.Before(x.To)
+	})
+	for _, w := range change.GoneUnreviewed(&change.State{Windows: windows.Items, Executions: used}) {
 		x.Emergencies = append(x.Emergencies, EvidencedEmergency{Namespace: w.Namespace, Name: w.Name, Reason: w.Reason, Ticket: w.Ticket})
 	}
 	return nil
 }
 
 func (x *Evidence) holders(ctx context.Context, p *patient) error {
-	a, err := readAccess(ctx, p)
+	a, err := p.access(ctx)
 	if err != nil {
 		return err
 	}

@@ -173,18 +173,25 @@ func (e *env) ask(ctx context.Context, c client.Client, home string, spec v1alph
 }
 
 func (e *env) seal() *cobra.Command {
-	return &cobra.Command{
+	home := ""
+	cmd := &cobra.Command{
 		Use:   "seal ENVIRONMENT",
 		Short: "End the hour in which the boundary may be edited freely",
+		Long:  "Ends the hour in which the boundary of an environment may be edited freely. It refuses while nobody could approve a change of the boundary afterwards.",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, _, err := e.client()
 			if err != nil {
 				return err
 			}
+			if err := e.someoneApproves(cmd.Context(), c, home); err != nil {
+				return err
+			}
 			return e.sealOne(cmd.Context(), c, args[0])
 		},
 	}
+	cmd.Flags().StringVar(&home, "firebreak-namespace", "firebreak-system", "namespace that Firebreak runs in")
+	return cmd
 }
 
 func (e *env) sealOne(ctx context.Context, c client.Client, name string) error {

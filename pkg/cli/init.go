@@ -23,7 +23,7 @@ var profiles embed.FS
 func profileNames() []string { return []string{"observe", "standard", "strict"} }
 
 func (e *env) init() *cobra.Command {
-	var profile string
+	var profile, home string
 	var seal bool
 	cmd := &cobra.Command{
 		Use:   "init (--profile NAME | --seal)",
@@ -43,7 +43,7 @@ With --seal it ends the hour in which the boundary may be edited freely, for eve
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case seal:
-				return e.sealAll(cmd)
+				return e.sealAll(cmd, home)
 			case profile == "":
 				return fmt.Errorf("say --profile %s, or --seal", strings.Join(profileNames(), "|"))
 			}
@@ -60,11 +60,12 @@ With --seal it ends the hour in which the boundary may be edited freely, for eve
 	}
 	cmd.Flags().StringVar(&profile, "profile", "", "which to print: "+strings.Join(profileNames(), ", "))
 	cmd.Flags().BoolVar(&seal, "seal", false, "seal every Production environment of the cluster instead")
+	cmd.Flags().StringVar(&home, "firebreak-namespace", "firebreak-system", "namespace that Firebreak runs in")
 	cmd.MarkFlagsMutuallyExclusive("profile", "seal")
 	return cmd
 }
 
-func (e *env) sealAll(cmd *cobra.Command) error {
+func (e *env) sealAll(cmd *cobra.Command, home string) error {
 	c, _, err := e.client()
 	if err != nil {
 		return err
@@ -73,7 +74,7 @@ func (e *env) sealAll(cmd *cobra.Command) error {
 	if err := c.List(cmd.Context(), &all); err != nil {
 		return fmt.Errorf("list environments: %w", err)
 	}
-	if err := e.someoneApproves(cmd.Context(), c); err != nil {
+	if err := e.someoneApproves(cmd.Context(), c, home); err != nil {
 		return err
 	}
 	sealed := false
@@ -91,8 +92,8 @@ func (e *env) sealAll(cmd *cobra.Command) error {
 	return nil
 }
 
-// someoneApproves returns an error if nobody could approve a change of the boundary once it is sealed. Who may not read roles and bindings is told so.
-func (e *env) someoneApproves(ctx context.Context, c client.Client) error {
+// someoneApproves returns an error if nobody could approve a change of the boundary once it is sealed. Users who may not read roles and bindings are told so.
+func (e *env) someoneApproves(ctx context.Context, c client.Client, home string) error {
 	a, err := readAccess(ctx, c)
 	if apierrors.IsForbidden(err) {
 		fmt.Fprintln(e.ErrOut, "Warning: You may not list roles and bindings, so nobody has looked whether somebody could approve a change of the boundary once it is sealed.")
@@ -101,7 +102,7 @@ func (e *env) someoneApproves(ctx context.Context, c client.Client) error {
 	if err != nil {
 		return err
 	}
-	if why := a.nobodyApproves("firebreak-system"); why != "" {
+	if why := a.nobodyApproves(home); why != "" {
 		return fmt.Errorf("nothing is sealed, since no change of the boundary could be approved afterwards: %s", why)
 	}
 	return nil

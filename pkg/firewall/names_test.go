@@ -69,6 +69,9 @@ func TestNames(t *testing.T) {
 			t.Errorf("it says %q, although the name is opened", note)
 		}
 	}
+	if without := plan(t, "story").Bytes(); p.Bytes() <= without {
+		t.Errorf("%d bytes, and %d without names: they are not counted", p.Bytes(), without)
+	}
 	if got := opens(t, plan(t, "story"), "prod"); got != "nothing" {
 		t.Errorf("without Cilium: %s", got)
 	}

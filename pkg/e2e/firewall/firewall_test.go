@@ -2,10 +2,8 @@ package firewall
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -131,20 +129,7 @@ func TestMain(m *testing.M) {
 // plugin runs kubectl firebreak firewall as somebody, and returns its output and exit status.
 func plugin(t *testing.T, who string, args ...string) (string, int) {
 	t.Helper()
-	cfg := the.AdminConfig()
-	if who != "admin" {
-		cfg = the.UserConfig(who)
-	}
-	out, err := the.Plugin(t.Context(), cfg, append([]string{"firewall", "--pod-cidr", strings.Join(podRanges(), ",")}, args...)...)
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return out, 0
-	case errors.As(err, &exit):
-		return out, exit.ExitCode()
-	}
-	t.Fatal(err)
-	return "", 0
+	return fixture.Plugin(t, the, who, append([]string{"firewall", "--pod-cidr", strings.Join(podRanges(), ",")}, args...)...)
 }
 
 // upgrade upgrades the release with further values.

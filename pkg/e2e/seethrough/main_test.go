@@ -2,9 +2,7 @@ package seethrough
 
 import (
 	"context"
-	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,7 +16,7 @@ var the *stage.Stage //nolint:gochecknoglobals // one control plane serves the t
 
 // The people of these tests.
 const (
-	doc    = "dora"  // holds firebreak-doctor
+	doc    = "dora"  // holds firebreak-doctor, and firebreak-request in namespace default
 	viewer = "vera"  // holds view in namespace dev, and nothing else
 	nobody = "nils"  // holds nothing
 	checks = "chris" // holds view and firebreak-estate-view, as explain documents
@@ -29,6 +27,12 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
 metadata: {name: doctors}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: firebreak-doctor}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: dora}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: doctors-ask, namespace: default}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: firebreak-request}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: dora}]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
@@ -63,20 +67,7 @@ func TestMain(m *testing.M) {
 // plugin runs kubectl firebreak as somebody, and returns its output and exit status.
 func plugin(t *testing.T, who string, args ...string) (string, int) {
 	t.Helper()
-	cfg := the.AdminConfig()
-	if who != "admin" {
-		cfg = the.UserConfig(who)
-	}
-	out, err := the.Plugin(t.Context(), cfg, args...)
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return out, 0
-	case errors.As(err, &exit):
-		return out, exit.ExitCode()
-	}
-	t.Fatal(err)
-	return "", 0
+	return fixture.Plugin(t, the, who, args...)
 }
 
 func contains(t *testing.T, out string, want ...string) {
