@@ -18,7 +18,7 @@ import (
 // Judged says of an event how much of the request it holds.
 type Judged int
 
-// What is known of a request.
+// These constants say how much is known of a request.
 const (
 	// Whole requests are known as the webhook saw them.
 	Whole Judged = iota
@@ -136,7 +136,7 @@ func headOf(raw []byte) (head, bool) {
 	return h, true
 }
 
-// content finds what is written: what was stored or, of a request that was refused, what was sent.
+// content finds the object of a write: as it was stored or, if the request was refused, as it was sent.
 func (e *Event) content(r *Request, kinds Kinds) {
 	sent, whole := headOf(e.RequestObject)
 	stored, known := headOf(e.ResponseObject)

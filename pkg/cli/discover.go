@@ -35,7 +35,7 @@ func (e *env) discover() *cobra.Command {
 		Short: "Propose environments and data stores from what runs, as values of the chart",
 		Long: `Proposes an estate, as values of the chart with the evidence as comments: groups namespaces by their labels and names; finds hosts, Services, cloud
 resources and paths in secret stores that workloads name as data stores; says which groups and accounts may write there by their bindings, and which programs
-have. What is not clear is a question, and what it is about is commented out. It reads no Secrets, and sends nothing anywhere. --inventory takes files that
+have. An unclear entry is a question, and is commented out. It reads no Secrets, and sends nothing anywhere. --inventory takes files that
 terraform show -json, aws rds describe-db-instances, aws rds describe-db-clusters, gcloud sql instances list --format json and az … list print; of each entry it takes
 names, addresses and tags, and no credentials. Custom resources of Crossplane, ACK and Config Connector count as well.
 
@@ -212,7 +212,7 @@ func (e *env) tellUnread(u *unstructured.Unstructured, err error) {
 	fmt.Fprintf(e.ErrOut, "Warning: %s %s/%s is not judged: %v\n", u.GetKind(), u.GetNamespace(), u.GetName(), err)
 }
 
-// deniedAt judges what is stored again, and returns what would be denied.
+// deniedAt judges the stored objects again, and returns those that would be denied.
 func (k *snapshot) deniedAt(at time.Time) []Result {
 	var out []Result
 	for i, u := range k.stored {
@@ -243,7 +243,7 @@ func (e *env) printDrift(o *discoverOptions, p *discover.Proposal, objects []*un
 			fmt.Fprintln(e.Out, plain(l))
 		}
 		if len(lines) == 0 {
-			fmt.Fprintln(e.Out, "What is found is what is declared.")
+			fmt.Fprintln(e.Out, "Everything that was found is declared, and every declared host was found.")
 		}
 	}
 	if len(lines) > 0 {

@@ -227,7 +227,7 @@ func (p *patient) approvers(ctx context.Context) ([]Diagnosis, error) {
 	return out, nil
 }
 
-// impersonators looks who may act as others, mint their tokens, or give themself rights, and so come to approve.
+// impersonators looks for users who may act as others, mint their tokens, or give themselves rights, and so come to approve.
 func (p *patient) impersonators(ctx context.Context) ([]Diagnosis, error) {
 	a, err := p.access(ctx)
 	if err != nil {
@@ -253,7 +253,7 @@ func (p *patient) impersonators(ctx context.Context) ([]Diagnosis, error) {
 		}
 	}
 	if len(out) == 0 {
-		return well("nobody but system:masters may act as others, or give themself rights, in the whole cluster"), nil
+		return well("nobody but system:masters may act as others, or give themselves rights, in the whole cluster"), nil
 	}
 	return out, nil
 }

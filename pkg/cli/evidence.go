@@ -28,7 +28,7 @@ func (e *env) evidence() *cobra.Command {
 		Use:   "evidence",
 		Short: "Print what an auditor asks for: separation in force, changes with their approvals, emergencies, exemptions and approvers",
 		Long: `Gathers, from the cluster alone, the environments and the separation in force, the changes of a period with request, approval, plan and outcome, emergencies and
-their reviews, exemptions and gateways with their expiry, who could approve, what was refused as far as it is recorded, and what was not judged; and says to which
+their reviews, exemptions and gateways with their expiry, the people who could approve, the refusals on record, and the requests that were not judged; and says to which
 controls of ISO 27001:2022, SOC 2, PCI DSS 4.0 and NIST SP 800-53 that speaks, and what it does not show. -o html is one page that needs no other file, and prints.
 
 Executions and records are read from the namespace of Firebreak; the ClusterRole firebreak-doctor gives the right to see all of it. What you may not see is said

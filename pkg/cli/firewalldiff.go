@@ -21,7 +21,7 @@ import (
 
 // policyChange is a policy that differs, as --diff -o json prints it.
 type policyChange struct {
-	// What is to be done: add, change or remove. Foreign: nothing, since another's policy has the name.
+	// What names the step: add, change or remove; foreign stands for none, since the policy of that name is not Firebreak's.
 	What      string `json:"what"`
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace"`
@@ -172,7 +172,7 @@ func (e *env) removeFirewall(ctx context.Context, o *firewallOptions) error {
 	case owned == 0:
 		fmt.Fprintln(e.ErrOut, "There are no policies that Firebreak has made.")
 	case !o.yes:
-		fmt.Fprintln(e.ErrOut, "Nothing is deleted; --yes deletes what is listed. A server with firewall.reconcile would write it again, so switch that off first.")
+		fmt.Fprintln(e.ErrOut, "Nothing is deleted; --yes deletes the listed policies. A server with firewall.reconcile would write it again, so switch that off first.")
 	}
 	return nil
 }

@@ -113,7 +113,7 @@ func describeSubject(s rbacv1.Subject, bindingNamespace string) string {
 }
 
 // nobodyApproves returns why nobody could approve a change of the boundary, whoever requests it; it is empty if somebody could. system:masters do not count:
-// who is in that group approves without a role, and Firebreak asks that approvers be named.
+// the members of that group approve without a role, and Firebreak asks that approvers be named.
 func (a *access) nobodyApproves(home string) string {
 	people := map[string]bool{}
 	for _, h := range a.holders(approving(), home) {

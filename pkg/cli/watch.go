@@ -21,7 +21,7 @@ const lookAgain = 5 * time.Second
 func (e *env) watched(cmd *cobra.Command) *cobra.Command {
 	watch := false
 	once := cmd.RunE
-	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "look again every five seconds, and print what has changed, until interrupted")
+	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "look again every five seconds, and print the changes, until interrupted")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if !watch {
 			return once(cmd, args)
@@ -42,7 +42,7 @@ func (e *env) watch(ctx context.Context, every time.Duration, run func() error) 
 		err := run()
 		var exit ExitError
 		if ctx.Err() != nil {
-			return nil // what was interrupted is no failure
+			return nil // an interruption by the user is not a failure
 		}
 		if err != nil && !errors.As(err, &exit) {
 			fmt.Fprintln(&said, "Error:", err)

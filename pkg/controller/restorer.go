@@ -27,7 +27,7 @@ import (
 // the static policies, as the chart has rendered them. It restores an object under three conditions. The object is wrong at
 // two checks in a row, so that an upgrade under way is left alone. Firebreak's own Deployment is there to stay, so that a
 // person who uninstalls Firebreak, or scales it to nothing, is rid of it. This replica knows the cluster: a person who has
-// freed themself of a Firebreak that cannot judge stays free until it can.
+// freed themselves of a Firebreak that cannot judge stays free until it can.
 type RegistrationRestorer struct {
 	client client.Client
 	memory *Cache

@@ -23,7 +23,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 )
 
-// Scanner judges what is stored, as an audit does, and writes what it finds as OpenReports, for the viewers that people have. It runs in the leading
+// Scanner judges the stored objects, as an audit does, and writes the findings as OpenReports, for the viewers that people have. It runs in the leading
 // replica. It reads page by page and rests after each for nine times as long as the page took, so that it takes no more than a tenth of a core.
 type Scanner struct {
 	memory *Cache
@@ -43,7 +43,7 @@ type Scanner struct {
 const (
 	// scanPage is how many objects are read at once, and leastRest how long a scan rests at least after each page.
 	scanPage, leastRest = 100, 20 * time.Millisecond
-	// mostResults is how many results a report holds, and mostOfAll how many all hold together. What is beyond is counted in the report's summary.
+	// mostResults is how many results a report holds, and mostOfAll how many all hold together. The others are counted in the report's summary.
 	mostResults, mostOfAll = 500, 20_000
 	// scanAgain is after what time a scan is tried again that has failed, or for which the kinds of reports were missing.
 	scanAgain = 5 * time.Minute
@@ -71,7 +71,7 @@ func (*Scanner) NeedLeaderElection() bool { return true }
 
 // Start scans until the context ends.
 func (s *Scanner) Start(ctx context.Context) error {
-	s.memory.onceSynced(ctx, min(s.every, recheck), s.due, func(err error) { s.log.Error(err, "could not scan what is stored; it is tried again") })
+	s.memory.onceSynced(ctx, min(s.every, recheck), s.due, func(err error) { s.log.Error(err, "could not scan the stored objects; the scan is tried again") })
 	return nil
 }
 
@@ -148,7 +148,7 @@ func (s *Scanner) scan(ctx context.Context) (*findings, error) {
 			}
 			view, err := s.memory.View()
 			if err != nil {
-				return nil, fmt.Errorf("judge what is stored: %w", err)
+				return nil, fmt.Errorf("judge the stored objects: %w", err)
 			}
 			for i := range l.Items {
 				f.judge(&l.Items[i], view, state, s.memory.clock())

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// WriteValues writes a proposal as values of the chart, with what it rests on as comments. What is not clear is a question in a comment, and what it is about is
+// WriteValues writes a proposal as values of the chart, with what it rests on as comments. An unclear entry is a question, and is
 // commented out, so that the file can be installed as it stands.
 func (p *Proposal) WriteValues(w io.Writer) error {
 	out := &writer{w: w}

@@ -18,7 +18,7 @@ import (
 )
 
 // mostNames is how many namespaces one policy lists. A name has at most 63 characters and is listed twice, so that a policy stays below
-// 300 KB; the API server's store takes 1.5 MB. What is beyond goes into another policy of the namespace, since policies add up. Names that a
+// 300 KB; the API server's store takes 1.5 MB. The rest goes into another policy of the namespace, since policies add up. Names that a
 // policy leaves out cannot be spread like this: they are those of Production, each of which has a policy with all of them, so that MostBytes
 // is reached before they are 4,000.
 const mostNames = 2000

@@ -332,7 +332,7 @@ func isJudged(t *testing.T) {
 func isListed(t *testing.T) {
 	out, code := plugin(t, viewer, "--remove")
 	if code != 0 || !strings.Contains(out, "networkpolicy.networking.k8s.io/firebreak-firewall -n payments\n") ||
-		!strings.Contains(out, "Nothing is deleted; --yes deletes what is listed. A server with firewall.reconcile would write it again, so switch that off first.\n") {
+		!strings.Contains(out, "Nothing is deleted; --yes deletes the listed policies. A server with firewall.reconcile would write it again, so switch that off first.\n") {
 		t.Errorf("exit %d:\n%s", code, out)
 	}
 	uid := get(t, "payments", "firebreak-firewall").UID

@@ -57,7 +57,7 @@ const (
 	ranks         = "it knows which priority classes come before production's"
 	measures      = "it remembers what autoscalers of custom resources saw"
 	scales        = "it reads how many of a custom resource an autoscaler would take away"
-	scans         = "it reports what it finds in what is stored"
+	scans         = "it reports its findings in the stored objects"
 	names         = "it keeps Cilium's policies as they are planned"
 	walls         = "it keeps the network policies of a namespace as they are planned"
 	forgets       = "it forgets what somebody has deleted"

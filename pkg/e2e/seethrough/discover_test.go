@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What runs, as who holds firebreak-doctor sees it; and the proposal is one that audit can take.
+// What runs, as a user with firebreak-doctor sees it; and the proposal is one that audit can take.
 func TestDiscover(t *testing.T) {
 	kubectl(t, "apply", "-f", write(t, `
 {apiVersion: v1, kind: Namespace, metadata: {name: wiki-staging}}

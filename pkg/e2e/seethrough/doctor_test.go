@@ -43,7 +43,7 @@ func TestDoctor(t *testing.T) {
 
 	out, code := plugin(t, nobody, "doctor")
 	if contains(t, out, "have the ClusterRole firebreak-doctor bound to you\n"); code != 2 || len(levels(out, "bad")) > 0 {
-		t.Errorf("exit %d, want 2 for who may see nothing:\n%s", code, out)
+		t.Errorf("exit %d, want 2 for a user who may see nothing:\n%s", code, out)
 	}
 
 	// What an SRE finds at three in the morning.

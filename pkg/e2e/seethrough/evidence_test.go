@@ -13,7 +13,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 )
 
-// What an auditor gets, as who holds firebreak-doctor: a change with its request, approval and outcome, and what nobody may see is said.
+// The evidence that an auditor with firebreak-doctor gets: a change with its request, approval and outcome, and what nobody may see is said.
 func TestEvidence(t *testing.T) {
 	people := fixture.Everybody(t, the)
 	if _, err := people.Approved(t.Context(), "evidenced", "evidenced-", 1); err != nil {
@@ -54,7 +54,7 @@ func TestEvidenceWithoutRights(t *testing.T) {
 	var x cli.Evidence
 	out, code := plugin(t, nobody, "evidence")
 	if err := json.Unmarshal([]byte(out), &x); err != nil || code != 0 || len(x.Missing) != 6 {
-		t.Errorf("exit %d, %v: who may see nothing is not told of each of six parts:\n%s", code, err, out)
+		t.Errorf("exit %d, %v: a user who may see nothing is not told of each of six parts:\n%s", code, err, out)
 	}
 	if out, code := plugin(t, doc, "evidence", "--from", "2027-01-01T00:00:00Z", "--to", "2026-01-01T00:00:00Z"); code != 2 || !strings.Contains(out, "--from is not before --to") {
 		t.Errorf("exit %d:\n%s", code, out)

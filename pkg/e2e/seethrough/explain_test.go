@@ -27,7 +27,7 @@ func TestADenialIsExplained(t *testing.T) {
 	contains(t, out, "Denial "+id+", from Event dev/", "What: Job across in namespace \"dev\".\n", "Who: "+stage.Developer+".\n",
 		"DataStoreAcrossTiers: A workload uses the data stores of its own tier, or Shared ones.\n", "Ways that would pass:\n  - use a data store of \"development\"\n")
 	if out, code := plugin(t, nobody, "explain", id, "-n", "dev"); code != 2 || !strings.Contains(out, "forbidden") {
-		t.Errorf("exit %d, and who may not see Events sees this one:\n%s", code, out)
+		t.Errorf("exit %d, and a user who may not see Events sees this one:\n%s", code, out)
 	}
 	if out, code := plugin(t, viewer, "explain", "00000000", "-n", "dev"); code != 2 || !strings.Contains(out, `no Event in namespace "dev" tells of denial 00000000; API servers keep Events for an hour`) {
 		t.Errorf("exit %d:\n%s", code, out)
