@@ -41,7 +41,7 @@ func TestKubernetesOwnBindings(t *testing.T) {
 			w := policy.NewClusterView(est)
 			w.Roles = func(_, name string) (policy.Role, bool) { return policy.Role{Rules: c.rules}, name == c.role }
 			raw := fmt.Sprintf(`{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRoleBinding","metadata":{"name":%q},"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":%q},"subjects":[%s]}`, c.binding, c.role, c.subject)
-			d, err := policy.Audit(schema.GroupVersionKind{Group: rbacv1.GroupName, Version: "v1", Kind: "ClusterRoleBinding"}, schema.GroupVersionResource{Group: rbacv1.GroupName, Version: "v1", Resource: "clusterrolebindings"}, "", c.binding, []byte(raw), w, &change.State{}, time.Now())
+			d, err := policy.Audit(schema.GroupVersionKind{Group: rbacv1.GroupName, Version: "v1", Kind: "ClusterRoleBinding"}, schema.GroupVersionResource{Group: rbacv1.GroupName, Version: "v1", Resource: "clusterrolebindings"}, "", c.binding, []byte(raw), w, &change.State{}, time.Date(2026, 11, 28, 9, 0, 0, 0, time.UTC))
 			if err != nil {
 				t.Fatal(err)
 			}
