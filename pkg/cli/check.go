@@ -42,14 +42,19 @@ type checkOptions struct {
 	diff       string
 	failOn     string
 	allowEmpty bool
+	// proposal is true if what is declared is proposed by the command itself.
+	proposal bool
 	// audit is true if the stored objects of all kinds that are judged are read too.
 	audit bool
 }
 
+// proposes reports whether a command judges by what somebody proposes to declare, which works before Firebreak is installed, too.
+func (o *checkOptions) proposes() bool { return o.proposal || len(o.asIf) > 0 }
+
 // instant returns the instant to judge by: that of --at, or now.
 func (o *checkOptions) instant(now time.Time) (time.Time, error) {
-	if !isFormat(o.output) {
-		return now, fmt.Errorf("--output is %s, not %q", formatNames(), o.output)
+	if err := checkOutput(o.output, formatNames()...); err != nil {
+		return now, err
 	}
 	if o.at == "" {
 		return now, nil
@@ -63,7 +68,7 @@ func (o *checkOptions) instant(now time.Time) (time.Time, error) {
 
 // worldFlags adds the flags for the server's settings and for the form of the output.
 func (e *env) worldFlags(f *pflag.FlagSet, o *checkOptions) {
-	f.StringVarP(&o.output, "output", "o", "text", formatNames())
+	f.StringVarP(&o.output, "output", "o", "text", oneOf(formatNames()))
 	f.StringVar(&o.cluster, "cluster-name", "", "name of the cluster, as windows name it")
 	f.StringVar(&o.defaultEnv, "default-environment", "", "environment of namespaces that none claims")
 	f.StringVar(&o.home, "firebreak-namespace", "firebreak-system", "namespace that Firebreak runs in")

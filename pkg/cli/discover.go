@@ -35,7 +35,7 @@ func (e *env) discover() *cobra.Command {
 		Short: "Propose environments and data stores from what runs, as values of the chart",
 		Long: `Proposes an estate, as values of the chart with the evidence as comments: groups namespaces by their labels and names; finds hosts, Services, cloud
 resources and paths in secret stores that workloads name as data stores; says which groups and accounts may write there by their bindings, and which programs
-have. An unclear entry is a question, and is commented out. It reads no Secrets, and sends nothing anywhere. --inventory takes files that
+have. An unclear entry is a question, and is commented out. It works before Firebreak is installed, reads no Secrets, and sends nothing anywhere. --inventory takes files that
 terraform show -json, aws rds describe-db-instances, aws rds describe-db-clusters, gcloud sql instances list --format json and az … list print; of each entry it takes
 names, addresses and tags, and no credentials. Custom resources of Crossplane, ACK and Config Connector count as well.
 
@@ -65,8 +65,8 @@ func (e *env) runDiscover(ctx context.Context, o *discoverOptions) error {
 	if o.output == "text" {
 		o.output = "yaml"
 	}
-	if o.output != "yaml" && o.output != "json" {
-		return fmt.Errorf("--output is yaml or json, not %q", o.output)
+	if err := checkOutput(o.output, "yaml", "json"); err != nil {
+		return err
 	}
 	objects, err := e.toDiscover(ctx, o)
 	if err != nil {
@@ -127,6 +127,7 @@ func (e *env) toDiscover(ctx context.Context, o *discoverOptions) ([]*unstructur
 		return out, nil
 	}
 	k := &snapshot{ctx: ctx}
+	o.proposal = true
 	objects, err := e.fetch(ctx, k, &o.checkOptions)
 	if err != nil {
 		return nil, err

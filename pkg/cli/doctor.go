@@ -49,7 +49,7 @@ needs the ClusterRole firebreak-request in the namespace of the kubeconfig.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.runDoctor(cmd.Context(), &o) },
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.output, "output", "o", "text", "text or json")
+	f.StringVarP(&o.output, "output", "o", "text", oneOf(forPeople()))
 	f.StringVar(&o.home, "firebreak-namespace", "firebreak-system", "namespace that Firebreak runs in")
 	return cmd
 }
@@ -79,8 +79,8 @@ func examinations() []examination {
 }
 
 func (e *env) runDoctor(ctx context.Context, o *doctorOptions) error {
-	if o.output != "text" && o.output != "json" {
-		return fmt.Errorf("--output is text or json, not %q", o.output)
+	if err := checkOutput(o.output, forPeople()...); err != nil {
+		return err
 	}
 	c, _, err := e.client()
 	if err != nil {
@@ -99,8 +99,8 @@ func (e *env) runDoctor(ctx context.Context, o *doctorOptions) error {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b Diagnosis) int { return rankOf(a.Level) - rankOf(b.Level) })
-	if o.output == "json" {
-		err = printJSON(e.Out, map[string]any{"diagnoses": all})
+	if o.output != "text" {
+		err = printAs(e.Out, o.output, map[string]any{"diagnoses": all})
 	} else {
 		err = printDiagnoses(e.Out, all)
 	}

@@ -40,7 +40,7 @@ in the evidence itself.`,
 	f := cmd.Flags()
 	f.StringVar(&o.from, "from", "2160h", "from when: a duration back, a time of day, or RFC 3339")
 	f.StringVar(&o.to, "to", "", "up to when, in the same forms; default: now")
-	f.StringVarP(&o.output, "output", "o", "json", "json or html")
+	f.StringVarP(&o.output, "output", "o", "json", "json, yaml or html")
 	f.StringVar(&o.home, "firebreak-namespace", "firebreak-system", "namespace that Firebreak runs in")
 	return cmd
 }
@@ -105,8 +105,8 @@ type EvidencedEmergency struct {
 }
 
 func (e *env) runEvidence(ctx context.Context, o *evidenceOptions) error {
-	if o.output != "json" && o.output != "html" {
-		return fmt.Errorf("--output is json or html, not %q", o.output)
+	if err := checkOutput(o.output, "json", "yaml", "html"); err != nil {
+		return err
 	}
 	from, err := e.moment(o.from)
 	if err != nil {
@@ -141,7 +141,7 @@ func (e *env) runEvidence(ctx context.Context, o *evidenceOptions) error {
 	if o.output == "html" {
 		return x.writeHTML(e.Out)
 	}
-	return printJSON(e.Out, x)
+	return printAs(e.Out, o.output, x)
 }
 
 // gather reads everything that there is to read. What cannot be read is said.

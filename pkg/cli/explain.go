@@ -60,8 +60,8 @@ var idAlone = regexp.MustCompile(`^[0-9a-f]{8}$`)
 const mostPasted = 1 << 20
 
 func (e *env) runExplain(ctx context.Context, o *explainOptions, args []string) error {
-	if o.output != "text" && o.output != "json" {
-		return fmt.Errorf("--output is text or json, not %q", o.output)
+	if err := checkOutput(o.output, forPeople()...); err != nil {
+		return err
 	}
 	text := strings.Join(args, " ")
 	switch {
@@ -176,8 +176,8 @@ func (e *env) explainDocuments(ctx context.Context, o *explainOptions, docs []do
 		}
 		all = append(all, x)
 	}
-	if o.output == "json" {
-		err = printJSON(e.Out, map[string]any{"explained": all})
+	if o.output != "text" {
+		err = printAs(e.Out, o.output, map[string]any{"explained": all})
 	} else {
 		for i := range all {
 			all[i].print(e.Out)

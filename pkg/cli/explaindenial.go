@@ -64,8 +64,8 @@ func (e *env) explainDenial(ctx context.Context, o *explainOptions, id, text str
 		}
 	}
 	d.read()
-	if o.output == "json" {
-		return printJSON(e.Out, d)
+	if o.output != "text" {
+		return printAs(e.Out, o.output, d)
 	}
 	d.print(e)
 	return nil

@@ -72,8 +72,8 @@ them again: switch firewall.reconcile off instead, which removes them, too.`,
 
 // check returns an error for options that do not go together, and the instant to go by.
 func (o *firewallOptions) check(now time.Time) (time.Time, []netip.Prefix, error) {
-	if !slices.Contains([]string{"yaml", "json", "summary"}, o.output) {
-		return now, nil, fmt.Errorf("--output is yaml, json or summary, not %q", o.output)
+	if err := checkOutput(o.output, "yaml", "json", "summary"); err != nil {
+		return now, nil, err
 	}
 	if o.yes {
 		return now, nil, errors.New("--yes deletes policies, and goes with --remove only")

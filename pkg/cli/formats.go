@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"golang.org/x/term"
-	"sigs.k8s.io/yaml"
 )
 
 // format is one form of a report.
@@ -20,38 +19,26 @@ type format struct {
 // formats are the forms of a report, in the order in which help lists them.
 func formats() []format {
 	return []format{
-		{"text", printText}, {"json", func(w io.Writer, r *Report) error { return printJSON(w, r) }}, {"yaml", printYAML}, {"sarif", printSARIF}, {"junit", printJUnit}, {"github", printGitHub},
+		{"text", printText}, {"json", func(w io.Writer, r *Report) error { return printAs(w, "json", r) }},
+		{"yaml", func(w io.Writer, r *Report) error { return printAs(w, "yaml", r) }}, {"sarif", printSARIF}, {"junit", printJUnit}, {"github", printGitHub},
 	}
 }
 
-// formatNames returns the names of all formats, as a list for people.
-func formatNames() string {
+// formatNames returns the names of all formats.
+func formatNames() []string {
 	var names []string
 	for _, f := range formats() {
 		names = append(names, f.name)
 	}
-	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
-}
-
-func isFormat(name string) bool {
-	return slices.ContainsFunc(formats(), func(f format) bool { return f.name == name })
+	return names
 }
 
 func (r *Report) print(w io.Writer, name string) error {
 	i := slices.IndexFunc(formats(), func(f format) bool { return f.name == name })
 	if i < 0 {
-		return fmt.Errorf("--output is %s, not %q", formatNames(), name)
+		return checkOutput(name, formatNames()...)
 	}
 	return formats()[i].print(w, r)
-}
-
-func printYAML(w io.Writer, r *Report) error {
-	out, err := yaml.Marshal(r)
-	if err != nil {
-		return fmt.Errorf("encode the report: %w", err)
-	}
-	_, err = w.Write(out)
-	return err
 }
 
 func printText(w io.Writer, r *Report) error {

@@ -167,9 +167,12 @@ func (e *env) fetch(ctx context.Context, k *snapshot, o *checkOptions) ([]*unstr
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
 		err := c.List(ctx, list, client.InNamespace(kind.namespace))
-		if apierrors.IsForbidden(err) && !needed(kind.GroupVersionKind) {
+		switch {
+		case apierrors.IsForbidden(err) && !needed(kind.GroupVersionKind):
 			k.unread = append(k.unread, kind.Kind)
 			continue
+		case o.proposes() && kind.Group == v1alpha1.GroupName && (apierrors.IsNotFound(err) || meta.IsNoMatchError(err)):
+			continue // nothing is declared where Firebreak is not installed yet
 		}
 		if err != nil {
 			return nil, fmt.Errorf("list %s: %w; %sor give the estate with --with", strings.ToLower(kind.Kind), err, rightsFor(err, o.audit))

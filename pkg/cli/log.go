@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -44,7 +43,7 @@ before it is admitted, so another webhook may still have refused it.`,
 	f.StringVar(&o.since, "since", "24h", "from when: a time of day (the last such), a duration back, or RFC 3339")
 	f.StringVar(&o.until, "until", "", "up to when, in the same forms; default: now")
 	f.BoolVarP(&o.all, "all-namespaces", "A", false, "objects of all namespaces, which is the default")
-	f.StringVarP(&o.output, "output", "o", "text", "text or json")
+	f.StringVarP(&o.output, "output", "o", "text", oneOf(forPeople()))
 	f.StringVar(&o.home, "firebreak-namespace", "firebreak-system", "namespace that Firebreak runs in")
 	return cmd
 }
@@ -72,6 +71,9 @@ type entry struct {
 }
 
 func (e *env) runLog(ctx context.Context, o *logOptions) error {
+	if err := checkOutput(o.output, forPeople()...); err != nil {
+		return err
+	}
 	from, err := e.moment(o.since)
 	if err != nil {
 		return fmt.Errorf("--since: %w", err)
@@ -103,13 +105,8 @@ func (e *env) runLog(ctx context.Context, o *logOptions) error {
 	}
 	entries = append(entries, told...)
 	slices.SortStableFunc(entries, func(a, b entry) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.turn, b.turn)) })
-	if o.output != "text" && o.output != "json" {
-		return fmt.Errorf("--output is text or json, not %q", o.output)
-	}
-	if o.output == "json" {
-		enc := json.NewEncoder(e.Out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(entries)
+	if o.output != "text" {
+		return printAs(e.Out, o.output, entries)
 	}
 	scope := "all namespaces"
 	if ns != "" {

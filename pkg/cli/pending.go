@@ -17,7 +17,8 @@ import (
 )
 
 func (e *env) pending() *cobra.Command {
-	return &cobra.Command{
+	output := "text"
+	cmd := &cobra.Command{
 		Use:   "pending",
 		Short: "List the change windows that wait for your approval, and the emergencies that wait for your review",
 		Long: `Lists what waits for you in all namespaces, or in the one that you name: windows that others have requested, that you may approve and have
@@ -26,36 +27,44 @@ not, and emergencies of others that nobody has reviewed.`,
   kubectl firebreak approve --all-mine`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkOutput(output, forLists()...); err != nil {
+				return err
+			}
 			c, _, err := e.client()
 			if err != nil {
 				return err
 			}
 			all, err := e.waiting(cmd.Context(), c)
-			if err != nil {
+			switch {
+			case err != nil:
 				return err
-			}
-			if len(all) == 0 {
+			case isEncoded(output):
+				lines := []WindowLine{}
+				for i := range all {
+					lines = append(lines, lineOf(&all[i]))
+				}
+				return printAs(e.Out, output, map[string]any{"windows": lines})
+			case len(all) == 0:
 				_, err := fmt.Fprintf(e.Out, "Nothing waits for you in %s.\n", e.scopeOf())
 				return err
 			}
-			return printWaiting(e, all)
+			return printWaiting(e, all, output == "wide")
 		},
 	}
+	cmd.Flags().StringVarP(&output, "output", "o", output, oneOf(forLists()))
+	return cmd
 }
 
-func printWaiting(e *env, all []v1alpha1.ChangeWindow) error {
+func printWaiting(e *env, all []v1alpha1.ChangeWindow, wide bool) error {
 	w := tabwriter.NewWriter(e.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAMESPACE\tWINDOW\tTYPE\tENVIRONMENT\tOPENS\tREQUESTER\tAPPROVALS\tREASON")
+	fmt.Fprintln(w, "NAMESPACE\tWINDOW\tTYPE\tENVIRONMENT\tOPENS\tREQUESTER\tAPPROVALS\tREASON"+ifWide(wide, "TICKET\tOPERATIONS\tRESOURCES"))
 	for i := range all {
-		o := &all[i]
-		who, opens := "", ""
-		if o.Spec.RequestedBy != nil {
-			who = o.Spec.RequestedBy.Username
+		l, opens := lineOf(&all[i]), ""
+		if l.Opens != nil {
+			opens = change.Instant(*l.Opens)
 		}
-		if o.Status.OpensAt != nil {
-			opens = change.Instant(o.Status.OpensAt.Time)
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", o.Namespace, o.Name, o.Spec.Type, plain(o.Spec.Environment), opens, plain(who), o.Status.Approvals, plain(o.Spec.Reason))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s%s\n", l.Namespace, l.Name, l.Type, plain(l.Environment), opens, plain(l.Requester), l.Approvals, plain(l.Reason),
+			ifWide(wide, plain(l.Ticket)+"\t"+plain(strings.Join(l.Operations, ","))+"\t"+plain(strings.Join(l.Resources, ","))))
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)

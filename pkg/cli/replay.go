@@ -76,8 +76,8 @@ func (p *player) tellDecisions(to io.Writer) {
 }
 
 func (e *env) runReplay(ctx context.Context, o *replayOptions, files []string) (err error) {
-	if o.output != "text" && o.output != "json" {
-		return fmt.Errorf("--output is text or json, not %q", o.output)
+	if err := checkOutput(o.output, forPeople()...); err != nil {
+		return err
 	}
 	known, err := e.snapshot(ctx, &o.checkOptions, e.clock())
 	if err != nil {
@@ -101,8 +101,8 @@ func (e *env) runReplay(ctx context.Context, o *replayOptions, files []string) (
 		}
 	}
 	report := p.report()
-	if o.output == "json" {
-		err = printJSON(e.Out, report)
+	if o.output != "text" {
+		err = printAs(e.Out, o.output, report)
 	} else {
 		err = report.print(e.Out)
 	}

@@ -20,6 +20,7 @@ type windowsOptions struct {
 	calendar, ics bool
 	month, zone   string
 	all           bool
+	output        string
 	from, until   time.Time
 	location      *time.Location
 }
@@ -46,6 +47,7 @@ recurs is listed with its present or next opening. --calendar shows a month, wit
 	f.StringVar(&o.month, "month", "", "month to show, as 2026-12; default: the present one")
 	f.StringVar(&o.zone, "zone", "UTC", "time zone to show times in, such as Europe/Berlin")
 	f.BoolVar(&o.all, "all", false, "list windows that are over or rejected, too")
+	f.StringVarP(&o.output, "output", "o", "text", oneOf(forLists()))
 	return cmd
 }
 
@@ -54,8 +56,11 @@ func (o *windowsOptions) resolve(now time.Time) (err error) {
 	if o.location, err = time.LoadLocation(o.zone); err != nil {
 		return fmt.Errorf("--zone: %w", err)
 	}
-	if o.calendar && o.ics {
-		return fmt.Errorf("give --calendar or --ics, not both")
+	if err := checkOutput(o.output, forLists()...); err != nil {
+		return err
+	}
+	if o.calendar && o.ics || o.output != "text" && (o.calendar || o.ics) {
+		return fmt.Errorf("give one of --calendar, --ics and --output, not several")
 	}
 	o.from, o.until = now, now.Add(horizon)
 	if o.month == "" && !o.calendar {
@@ -93,6 +98,8 @@ func (e *env) runWindows(ctx context.Context, o *windowsOptions) error {
 		return printICS(e.Out, all, freezes, o)
 	case o.calendar:
 		return printMonth(e.Out, all, freezes, o)
+	case isEncoded(o.output):
+		return printAs(e.Out, o.output, map[string]any{"windows": windowLines(onceEach(all), e.clock())})
 	}
 	return e.printWindows(all, o)
 }
@@ -176,20 +183,11 @@ func (e *env) printWindows(all []openTime, o *windowsOptions) error {
 		return err
 	}
 	w := tabwriter.NewWriter(e.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAMESPACE\tWINDOW\tENVIRONMENT\tSTATE\tOPENS\tCLOSES\tREQUESTER\tTICKET\tREASON")
-	seen := map[*v1alpha1.ChangeWindow]bool{}
-	for i := range all {
-		x := &all[i]
-		if seen[x.window] {
-			continue
-		}
-		seen[x.window] = true
-		who := ""
-		if by := x.window.Spec.RequestedBy; by != nil {
-			who = by.Username
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", x.window.Namespace, x.window.Name, plain(x.window.Spec.Environment), x.state(e.clock()),
-			o.show(x.start), o.show(x.end), plain(who), plain(x.window.Spec.Ticket), plain(x.window.Spec.Reason))
+	wide := o.output == "wide"
+	fmt.Fprintln(w, "NAMESPACE\tWINDOW\tENVIRONMENT\tSTATE\tOPENS\tCLOSES\tREQUESTER\tTICKET\tREASON"+ifWide(wide, "TYPE\tAPPROVALS\tOPERATIONS\tRESOURCES"))
+	for _, l := range windowLines(onceEach(all), e.clock()) {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s%s\n", l.Namespace, l.Name, plain(l.Environment), l.State, o.show(*l.Opens), o.show(*l.Closes),
+			plain(l.Requester), plain(l.Ticket), plain(l.Reason), ifWide(wide, l.wide()))
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)

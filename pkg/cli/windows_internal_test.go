@@ -36,6 +36,54 @@ func schedules() map[string]string {
 
 const frozenXmas = "frozen: production from 2026-11-30 00:00 UTC until 2026-12-02 00:00 UTC (freeze xmas: Christmas)\n"
 
+const windowsAsYAML = `windows:
+- approvals: 1/1
+  closes: "2026-11-01T02:30:00Z"
+  environment: production
+  name: weekly
+  namespace: payments
+  opens: "2026-11-01T01:30:00Z"
+  operations:
+  - Create
+  reason: "rebuild \e[31mthe index"
+  requester: sam
+  resources:
+  - Job/a
+  state: Approved
+  type: Standard
+- approvals: 1/1
+  closes: "2026-11-28T03:00:00Z"
+  environment: production
+  name: now
+  namespace: payments
+  opens: "2026-11-28T02:00:00Z"
+  operations:
+  - Create
+  reason: "rebuild \e[31mthe index"
+  requester: sam
+  resources:
+  - Job/a
+  state: open
+  type: Normal
+- approvals: 0/1
+  closes: "2026-11-30T11:00:00Z"
+  environment: production
+  freezes:
+  - xmas
+  name: later
+  namespace: payments
+  opens: "2026-11-30T10:00:00Z"
+  operations:
+  - Create
+  reason: "rebuild \e[31mthe index"
+  requester: sam
+  resources:
+  - Job/a
+  state: waits for approval 0/1, frozen
+  ticket: CHG-7
+  type: Normal
+`
+
 func TestWindows(t *testing.T) {
 	for name, tc := range map[string]struct {
 		args  []string
@@ -49,7 +97,15 @@ payments   later   production   waits for approval 0/1, frozen  2026-11-30 10:00
 ` + frozenXmas, ""},
 		"a zone that is none":  {[]string{"--zone", "Europe/Bonn"}, "", "--zone: unknown time zone Europe/Bonn"},
 		"a month that is none": {[]string{"--month", "December"}, "", `--month is a year and a month, such as 2026-12, not "December"`},
-		"two forms":            {[]string{"--ics", "--calendar"}, "", "give --calendar or --ics, not both"},
+		"two forms":            {[]string{"--ics", "--calendar"}, "", "give one of --calendar, --ics and --output, not several"},
+		"a form and a month":   {[]string{"-o", "json", "--calendar"}, "", "give one of --calendar, --ics and --output, not several"},
+		"a form that is none":  {[]string{"-o", "xml"}, "", `--output is text, wide, json or yaml, not "xml"`},
+		"wide": {[]string{"-o", "wide"}, `NAMESPACE  WINDOW  ENVIRONMENT  STATE                           OPENS                 CLOSES                REQUESTER  TICKET  REASON                     TYPE      APPROVALS  OPERATIONS  RESOURCES
+payments   now     production   open                            2026-11-28 02:00 UTC  2026-11-28 03:00 UTC  sam                rebuild \x1b[31mthe index  Normal    1/1        Create      Job/a
+payments   weekly  production   Approved                        2026-11-29 01:30 UTC  2026-11-29 02:30 UTC  sam                rebuild \x1b[31mthe index  Standard  1/1        Create      Job/a
+payments   later   production   waits for approval 0/1, frozen  2026-11-30 10:00 UTC  2026-11-30 11:00 UTC  sam        CHG-7   rebuild \x1b[31mthe index  Normal    0/1        Create      Job/a
+` + frozenXmas, ""},
+		"for programs": {[]string{"-o", "yaml", "--month", "2026-11"}, windowsAsYAML, ""},
 		"a month":              {[]string{"--calendar", "--zone", "Europe/Berlin"}, november, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
