@@ -10,6 +10,7 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/overview"
 )
 
 const (
@@ -318,7 +319,7 @@ WHEN                 WHO  WHAT    OBJECT            WINDOW      APPROVED BY  STA
 2026-11-28 02:00:00  sam  Create  edge/job/reindex  payments/w  nobody       Pending          rebuild
 `, "", "one namespace")
 	out, err = c.run("", "log", "--since", "2026-11-28T01:00:00Z", "-A", "-o", "json")
-	var entries []entry
+	var entries []overview.Entry
 	if err != nil || json.Unmarshal([]byte(out), &entries) != nil || len(entries) != 2 || entries[0].Execution != "late" || entries[0].Duration != "1m30s" || entries[1].Namespace != "edge" {
 		t.Errorf("%v %s", err, out)
 	}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/overview"
 	"github.com/firebreak-dev/firebreak/pkg/policy"
 	"github.com/firebreak-dev/firebreak/pkg/registrations"
 )
@@ -57,8 +57,8 @@ type Evidence struct {
 	// Environments say what is kept apart, as it is now.
 	Environments []EvidencedEnvironment `json:"environments"`
 	// Changes are the uses of windows in the period, Acts what was done about the permission to change production, refused attempts among them.
-	Changes []entry `json:"changes"`
-	Acts    []entry `json:"acts"`
+	Changes []overview.Entry `json:"changes"`
+	Acts    []overview.Entry `json:"acts"`
 	// Emergencies are the emergency windows that were requested in the period.
 	Emergencies []EvidencedEmergency `json:"emergencies"`
 	// Permissions are exemptions and gateways, with their expiry.
@@ -75,7 +75,7 @@ type Evidence struct {
 }
 
 // EvidencedChange is a use of a window, or an act about the permission to change production, as log prints it.
-type EvidencedChange = entry
+type EvidencedChange = overview.Entry
 
 // EvidencedEnvironment is an environment and what is enforced there.
 type EvidencedEnvironment struct {
@@ -134,7 +134,7 @@ func (e *env) runEvidence(ctx context.Context, o *evidenceOptions) error {
 		return fmt.Errorf("load the kubeconfig: %w", err)
 	}
 	x := &Evidence{
-		From: from, To: to, At: e.clock(), By: self.Username, Cluster: cfg.Host, Environments: []EvidencedEnvironment{}, Changes: []entry{}, Acts: []entry{}, Emergencies: []EvidencedEmergency{},
+		From: from, To: to, At: e.clock(), By: self.Username, Cluster: cfg.Host, Environments: []EvidencedEnvironment{}, Changes: []overview.Entry{}, Acts: []overview.Entry{}, Emergencies: []EvidencedEmergency{},
 		Permissions: []StandingResult{}, Approvers: []Holder{}, BreakGlass: []Holder{}, NotJudged: []string{}, Missing: []string{}, Controls: controls(),
 	}
 	x.gather(ctx, &patient{Client: c, env: e, home: o.home})
@@ -209,22 +209,22 @@ func evidenced(est *estate.Estate, env *v1alpha1.Environment) EvidencedEnvironme
 }
 
 func (x *Evidence) changes(ctx context.Context, p *patient) error {
-	all, err := trail(ctx, p, p.home, "", x.From, x.To)
+	all, err := overview.Trail(ctx, p, p.home, "", x.From, x.To)
 	if err != nil {
 		return err
 	}
 	x.Changes = all
-	slices.SortStableFunc(x.Changes, func(a, b entry) int { return a.At.Compare(b.At) })
+	overview.Sort(x.Changes)
 	return nil
 }
 
 func (x *Evidence) acts(ctx context.Context, p *patient) error {
-	all, err := records(ctx, p, p.home, "", x.From, x.To)
+	all, err := overview.Records(ctx, p, p.home, "", x.From, x.To)
 	if err != nil {
 		return err
 	}
 	x.Acts = append(x.Acts, all...)
-	slices.SortStableFunc(x.Acts, func(a, b entry) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.turn, b.turn)) })
+	overview.Sort(x.Acts)
 	return nil
 }
 

@@ -35,7 +35,7 @@ func TestExplainADenial(t *testing.T) {
 		"through a pipe":      {pasted + "\n", []string{"-"}, 0, pastedSays},
 		"what is no denial":   {"", []string{"No resources found"}, 2, `this is not a denial of Firebreak's: one says that something is forbidden, and ends with its id, such as [denial 3f9a2c1d]`},
 		"two things at once":  {"", []string{"-f", "x.yaml", "3f9a2c1d"}, 2, "give -f, or a denial or an object, not both"},
-		"a form there is not": {"", []string{"-o", "yaml", pasted}, 2, `--output is text or json, not "yaml"`},
+		"a form there is not": {"", []string{"-o", "xml", pasted}, 2, `--output is text, json or yaml, not "xml"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, code := run(t, c.stdin, append([]string{"explain"}, c.args...)...)

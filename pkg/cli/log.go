@@ -1,12 +1,8 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"math"
-	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -14,10 +10,9 @@ import (
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/overview"
 )
 
 type logOptions struct {
@@ -48,28 +43,6 @@ before it is admitted, so another webhook may still have refused it.`,
 	return cmd
 }
 
-// entry is one line of the log.
-type entry struct {
-	At        time.Time `json:"at"`
-	Who       string    `json:"who"`
-	Operation string    `json:"operation"`
-	Object    string    `json:"object"`
-	Namespace string    `json:"namespace,omitempty"`
-	Window    string    `json:"window,omitempty"`
-	Reason    string    `json:"reason,omitempty"`
-	Ticket    string    `json:"ticket,omitempty"`
-	Approvers []string  `json:"approvers,omitempty"`
-	State     string    `json:"state,omitempty"`
-	Result    string    `json:"result,omitempty"`
-	Duration  string    `json:"duration,omitempty"`
-	Digest    string    `json:"digest,omitempty"`
-	Execution string    `json:"execution,omitempty"`
-	Record    string    `json:"record,omitempty"`
-	Made      []string  `json:"made,omitempty"`
-	// turn orders what was done in one second: words about windows in their order, then uses.
-	turn uint64
-}
-
 func (e *env) runLog(ctx context.Context, o *logOptions) error {
 	if err := checkOutput(o.output, forPeople()...); err != nil {
 		return err
@@ -92,11 +65,11 @@ func (e *env) runLog(ctx context.Context, o *logOptions) error {
 	if o.all {
 		ns = ""
 	}
-	entries, err := trail(ctx, c, o.home, ns, from, to)
+	entries, err := overview.Trail(ctx, c, o.home, ns, from, to)
 	if err != nil {
 		return err
 	}
-	told, err := records(ctx, c, o.home, ns, from, to)
+	told, err := overview.Records(ctx, c, o.home, ns, from, to)
 	switch {
 	case apierrors.IsForbidden(err), apierrors.IsNotFound(err), meta.IsNoMatchError(err):
 		fmt.Fprintf(e.ErrOut, "Warning: what was done about windows, freezes and the boundary is not shown: %v\n", err)
@@ -104,7 +77,7 @@ func (e *env) runLog(ctx context.Context, o *logOptions) error {
 		return err
 	}
 	entries = append(entries, told...)
-	slices.SortStableFunc(entries, func(a, b entry) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.turn, b.turn)) })
+	overview.Sort(entries)
 	if o.output != "text" {
 		return printAs(e.Out, o.output, entries)
 	}
@@ -115,74 +88,7 @@ func (e *env) runLog(ctx context.Context, o *logOptions) error {
 	return e.printLog(fmt.Sprintf("In %s, from %s to %s", scope, change.Instant(from), change.Instant(to)), entries)
 }
 
-// trail reads the executions that began in an interval, the oldest first. Windows and approvals may be deleted, with their
-// namespace: the executions hold what matters about them.
-func trail(ctx context.Context, c client.Client, home, ns string, from, to time.Time) ([]entry, error) {
-	var all v1alpha1.ChangeExecutionList
-	if err := c.List(ctx, &all, client.InNamespace(home)); err != nil {
-		return nil, fmt.Errorf("list executions: %w", err)
-	}
-	out := []entry{}
-	for i := range all.Items {
-		x := &all.Items[i]
-		at := x.CreationTimestamp.Time
-		if at.Before(from) || !at.Before(to) || ns != "" && x.Spec.Object.Namespace != ns {
-			continue
-		}
-		out = append(out, entryOf(x))
-	}
-	return out, nil
-}
-
-// revision returns the place of a record, which never changes, among all that the cluster stores.
-func revision(r *v1alpha1.ChangeRecord) uint64 {
-	n, err := strconv.ParseUint(r.ResourceVersion, 10, 63)
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
-// records reads what was done about the permission to change production in an interval.
-func records(ctx context.Context, c client.Client, home, ns string, from, to time.Time) ([]entry, error) {
-	var all v1alpha1.ChangeRecordList
-	if err := c.List(ctx, &all, client.InNamespace(home)); err != nil {
-		return nil, fmt.Errorf("list records: %w", err)
-	}
-	var out []entry
-	for i := range all.Items {
-		r := &all.Items[i]
-		at, o := r.CreationTimestamp.Time, r.Spec.Object
-		if at.Before(from) || !at.Before(to) || ns != "" && o.Namespace != ns {
-			continue
-		}
-		out = append(out, entry{
-			At: at, Who: r.Spec.Requester.Username, Operation: string(r.Spec.Act), Object: strings.ToLower(o.Kind) + "/" + o.Name, Namespace: o.Namespace,
-			Reason: r.Spec.Message, Record: r.Name, turn: revision(r),
-		})
-	}
-	return out, nil
-}
-
-func entryOf(x *v1alpha1.ChangeExecution) entry {
-	o := x.Spec.Object
-	out := entry{
-		At: x.CreationTimestamp.Time, Who: x.Spec.Requester.Username, Operation: string(x.Spec.Operation), Object: strings.ToLower(o.Kind) + "/" + o.Name,
-		Namespace: o.Namespace, Window: x.Spec.Window.Namespace + "/" + x.Spec.Window.Name, State: string(x.Status.State), Result: x.Status.Result,
-		turn:   math.MaxUint64,
-		Digest: x.Spec.Digest, Execution: x.Name, Reason: x.Spec.Window.Reason, Ticket: x.Spec.Window.Ticket, Approvers: x.Spec.Window.ApprovedBy,
-		Made: x.Status.Made,
-	}
-	if out.State == "" {
-		out.State = string(v1alpha1.ExecutionPending)
-	}
-	if s, f := x.Status.StartedAt, x.Status.FinishedAt; s != nil && f != nil {
-		out.Duration = f.Sub(s.Time).String()
-	}
-	return out
-}
-
-func (e *env) printLog(scope string, entries []entry) error {
+func (e *env) printLog(scope string, entries []overview.Entry) error {
 	if len(entries) == 0 {
 		_, err := fmt.Fprintf(e.Out, "%s, nothing was changed under a window, and nothing was done about one.\n", scope)
 		return err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/overview"
 )
 
 func (e *env) pending() *cobra.Command {
@@ -39,9 +40,9 @@ not, and emergencies of others that nobody has reviewed.`,
 			case err != nil:
 				return err
 			case isEncoded(output):
-				lines := []WindowLine{}
+				lines := []overview.WindowLine{}
 				for i := range all {
-					lines = append(lines, lineOf(&all[i]))
+					lines = append(lines, overview.LineOf(&all[i]))
 				}
 				return printAs(e.Out, output, map[string]any{"windows": lines})
 			case len(all) == 0:
@@ -59,7 +60,7 @@ func printWaiting(e *env, all []v1alpha1.ChangeWindow, wide bool) error {
 	w := tabwriter.NewWriter(e.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NAMESPACE\tWINDOW\tTYPE\tENVIRONMENT\tOPENS\tREQUESTER\tAPPROVALS\tREASON"+ifWide(wide, "TICKET\tOPERATIONS\tRESOURCES"))
 	for i := range all {
-		l, opens := lineOf(&all[i]), ""
+		l, opens := overview.LineOf(&all[i]), ""
 		if l.Opens != nil {
 			opens = change.Instant(*l.Opens)
 		}

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -13,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
-	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/overview"
 )
 
 type windowsOptions struct {
@@ -92,14 +91,14 @@ func (e *env) runWindows(ctx context.Context, o *windowsOptions) error {
 	if err != nil {
 		return err
 	}
-	all := openingsOf(windows, freezes, o)
+	all := overview.Openings(windows, freezes, o.from, o.until, o.all)
 	switch {
 	case o.ics:
 		return printICS(e.Out, all, freezes, o)
 	case o.calendar:
 		return printMonth(e.Out, all, freezes, o)
 	case isEncoded(o.output):
-		return printAs(e.Out, o.output, map[string]any{"windows": windowLines(onceEach(all), e.clock())})
+		return printAs(e.Out, o.output, map[string]any{"windows": overview.Lines(overview.Once(all), e.clock())})
 	}
 	return e.printWindows(all, o)
 }
@@ -118,66 +117,8 @@ func (e *env) freezesToSee(ctx context.Context, c client.Client) ([]v1alpha1.Cha
 	return all.Items, nil
 }
 
-// openTime is one time at which a window is open, or would be if it were approved.
-type openTime struct {
-	window     *v1alpha1.ChangeWindow
-	start, end time.Time
-	// frozen are the freezes over it.
-	frozen []change.Freezing
-}
-
-// dead reports whether nothing will be admitted under a window any more.
-func dead(w *v1alpha1.ChangeWindow) bool {
-	return slices.Contains([]v1alpha1.WindowPhase{v1alpha1.WindowRejected, v1alpha1.WindowClosed}, w.Status.Phase)
-}
-
-// maxOpenings bounds the openings of one window that are looked at: one a day for three months, four times over.
-const maxOpenings = 400
-
-// openingsOf returns the openings within an interval, by their start.
-func openingsOf(windows []v1alpha1.ChangeWindow, freezes []v1alpha1.ChangeFreeze, o *windowsOptions) []openTime {
-	var out []openTime
-	for i := range windows {
-		w := &windows[i]
-		if dead(w) && !o.all {
-			continue
-		}
-		for _, occurrence := range change.Occurrences(w, o.from, o.until, maxOpenings) {
-			end := occurrence.End
-			if closes := w.Status.ClosesAt; closes != nil && w.Spec.Schedule.Recurrence == nil {
-				end = closes.Time // somebody may have closed it early
-			}
-			out = append(out, openTime{w, occurrence.Start, end, change.FreezesOver(w, freezes, occurrence.Start, end)})
-		}
-	}
-	slices.SortStableFunc(out, func(a, b openTime) int {
-		if c := a.start.Compare(b.start); c != 0 {
-			return c
-		}
-		return strings.Compare(a.window.Namespace+"/"+a.window.Name, b.window.Namespace+"/"+b.window.Name)
-	})
-	return out
-}
-
-// state says what a window waits for, or that it is open.
-func (x *openTime) state(now time.Time) string {
-	phase := string(x.window.Status.Phase)
-	switch {
-	case phase == "" || phase == string(v1alpha1.WindowPending):
-		phase = "waits for approval " + x.window.Status.Approvals
-	case dead(x.window):
-		return phase
-	case !now.Before(x.start) && now.Before(x.end):
-		phase = "open"
-	}
-	if len(x.frozen) > 0 {
-		phase += ", frozen"
-	}
-	return phase
-}
-
 // printWindows lists each window once, with its present or next opening.
-func (e *env) printWindows(all []openTime, o *windowsOptions) error {
+func (e *env) printWindows(all []overview.Opening, o *windowsOptions) error {
 	if len(all) == 0 {
 		_, err := fmt.Fprintf(e.Out, "No change window is open or will be in %s. Request one with: kubectl firebreak request\n", e.scopeOf())
 		return err
@@ -185,16 +126,16 @@ func (e *env) printWindows(all []openTime, o *windowsOptions) error {
 	w := tabwriter.NewWriter(e.Out, 0, 0, 2, ' ', 0)
 	wide := o.output == "wide"
 	fmt.Fprintln(w, "NAMESPACE\tWINDOW\tENVIRONMENT\tSTATE\tOPENS\tCLOSES\tREQUESTER\tTICKET\tREASON"+ifWide(wide, "TYPE\tAPPROVALS\tOPERATIONS\tRESOURCES"))
-	for _, l := range windowLines(onceEach(all), e.clock()) {
+	for _, l := range overview.Lines(overview.Once(all), e.clock()) {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s%s\n", l.Namespace, l.Name, plain(l.Environment), l.State, o.show(*l.Opens), o.show(*l.Closes),
-			plain(l.Requester), plain(l.Ticket), plain(l.Reason), ifWide(wide, l.wide()))
+			plain(l.Requester), plain(l.Ticket), plain(l.Reason), ifWide(wide, wideColumns(&l)))
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
 	told := map[string]bool{}
 	for i := range all {
-		for _, f := range all[i].frozen {
+		for _, f := range all[i].Frozen {
 			if told[f.Freeze.Name] {
 				continue
 			}
@@ -211,4 +152,9 @@ func (e *env) printWindows(all []openTime, o *windowsOptions) error {
 
 func (o *windowsOptions) show(t time.Time) string {
 	return t.In(o.location).Format("2006-01-02 15:04 MST")
+}
+
+// wideColumns returns the columns that -o wide adds.
+func wideColumns(l *overview.WindowLine) string {
+	return l.Type + "\t" + l.Approvals + "\t" + plain(strings.Join(l.Operations, ",")) + "\t" + plain(strings.Join(l.Resources, ","))
 }

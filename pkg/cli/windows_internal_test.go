@@ -106,7 +106,7 @@ payments   weekly  production   Approved                        2026-11-29 01:30
 payments   later   production   waits for approval 0/1, frozen  2026-11-30 10:00 UTC  2026-11-30 11:00 UTC  sam        CHG-7   rebuild \x1b[31mthe index  Normal    0/1        Create      Job/a
 ` + frozenXmas, ""},
 		"for programs": {[]string{"-o", "yaml", "--month", "2026-11"}, windowsAsYAML, ""},
-		"a month":              {[]string{"--calendar", "--zone", "Europe/Berlin"}, november, ""},
+		"a month":      {[]string{"--calendar", "--zone", "Europe/Berlin"}, november, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, err := newCluster(t, schedules()).run("", append([]string{"windows"}, tc.args...)...)

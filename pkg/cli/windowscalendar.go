@@ -10,10 +10,11 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
+	"github.com/firebreak-dev/firebreak/pkg/overview"
 )
 
 // printMonth prints a month with a mark for each day on which something is open or frozen, and then what that is.
-func printMonth(w io.Writer, all []openTime, freezes []v1alpha1.ChangeFreeze, o *windowsOptions) error {
+func printMonth(w io.Writer, all []overview.Opening, freezes []v1alpha1.ChangeFreeze, o *windowsOptions) error {
 	first := o.from.In(o.location)
 	fmt.Fprintf(w, "%s (%s)\nMo  Tu  We  Th  Fr  Sa  Su\n", first.Format("January 2006"), o.location)
 	fmt.Fprint(w, strings.Repeat("    ", (int(first.Weekday())+6)%7))
@@ -42,13 +43,13 @@ func printMonth(w io.Writer, all []openTime, freezes []v1alpha1.ChangeFreeze, o 
 }
 
 // onDay returns what is open and frozen on a day, a line each.
-func onDay(all []openTime, freezes []v1alpha1.ChangeFreeze, o *windowsOptions, day, next time.Time) (lines []string, opens, frozen bool) {
+func onDay(all []overview.Opening, freezes []v1alpha1.ChangeFreeze, o *windowsOptions, day, next time.Time) (lines []string, opens, frozen bool) {
 	for i := range all {
 		x := &all[i]
-		if x.start.Before(next) && x.end.After(day) {
+		if x.Start.Before(next) && x.End.After(day) {
 			opens = true
-			lines = append(lines, fmt.Sprintf("+ %s-%s  %s/%s  %s  %s: %s", clockOn(x.start, day, o), clockOn(x.end, day, o), x.window.Namespace, x.window.Name,
-				plain(x.window.Spec.Environment), x.state(day), plain(x.window.Spec.Reason)))
+			lines = append(lines, fmt.Sprintf("+ %s-%s  %s/%s  %s  %s: %s", clockOn(x.Start, day, o), clockOn(x.End, day, o), x.Window.Namespace, x.Window.Name,
+				plain(x.Window.Spec.Environment), x.State(day), plain(x.Window.Spec.Reason)))
 		}
 	}
 	for i := range freezes {
@@ -72,19 +73,19 @@ func clockOn(t, day time.Time, o *windowsOptions) string {
 
 // printICS prints openings and freezes as iCalendar (RFC 5545), each opening as an event of its own: what recurs here knows exceptions that a rule of
 // recurrence there does not. Freezes without an end last as long as the openings are looked at.
-func printICS(w io.Writer, all []openTime, freezes []v1alpha1.ChangeFreeze, o *windowsOptions) error {
+func printICS(w io.Writer, all []overview.Opening, freezes []v1alpha1.ChangeFreeze, o *windowsOptions) error {
 	cal := ics.NewCalendarFor("Firebreak")
 	cal.SetMethod(ics.MethodPublish)
 	cal.SetName("Change windows")
 	for i := range all {
 		x := &all[i]
-		e := cal.AddEvent(fmt.Sprintf("%s-%d@firebreak.dev", x.window.UID, x.start.Unix()))
-		e.SetDtStampTime(x.window.CreationTimestamp.Time)
-		e.SetStartAt(x.start)
-		e.SetEndAt(x.end)
-		state := x.state(x.start)
-		e.SetSummary(plain(fmt.Sprintf("%s: %s/%s (%s)", x.window.Spec.Environment, x.window.Namespace, x.window.Name, state)))
-		e.SetDescription(plain(strings.TrimSpace(x.window.Spec.Reason + " " + x.window.Spec.Ticket)))
+		e := cal.AddEvent(fmt.Sprintf("%s-%d@firebreak.dev", x.Window.UID, x.Start.Unix()))
+		e.SetDtStampTime(x.Window.CreationTimestamp.Time)
+		e.SetStartAt(x.Start)
+		e.SetEndAt(x.End)
+		state := x.State(x.Start)
+		e.SetSummary(plain(fmt.Sprintf("%s: %s/%s (%s)", x.Window.Spec.Environment, x.Window.Namespace, x.Window.Name, state)))
+		e.SetDescription(plain(strings.TrimSpace(x.Window.Spec.Reason + " " + x.Window.Spec.Ticket)))
 		e.SetStatus(ics.ObjectStatusConfirmed)
 		if state != "open" {
 			e.SetStatus(ics.ObjectStatusTentative)

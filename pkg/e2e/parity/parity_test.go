@@ -228,4 +228,3 @@ func (s *sent) webhook(t *testing.T) ([]string, bool) {
 	}
 	return nil, false
 }
-

@@ -1,4 +1,4 @@
-package cli
+package overview
 
 import (
 	"cmp"
@@ -31,8 +31,8 @@ type WindowLine struct {
 	Freezes []string `json:"freezes,omitempty"`
 }
 
-// lineOf returns a window as a line of a list, with the opening of its status.
-func lineOf(w *v1alpha1.ChangeWindow) WindowLine {
+// LineOf returns a window as a line of a list, with the opening of its status.
+func LineOf(w *v1alpha1.ChangeWindow) WindowLine {
 	l := WindowLine{
 		Namespace: w.Namespace, Name: w.Name, Type: string(cmp.Or(w.Spec.Type, v1alpha1.WindowNormal)), Environment: w.Spec.Environment, State: string(w.Status.Phase), Approvals: w.Status.Approvals,
 		Reason: w.Spec.Reason, Ticket: w.Spec.Ticket, Operations: []string{}, Resources: []string{},
@@ -55,39 +55,10 @@ func lineOf(w *v1alpha1.ChangeWindow) WindowLine {
 	return l
 }
 
-// line returns an opening as a line of a list.
-func (x *openTime) line(now time.Time) WindowLine {
-	l := lineOf(x.window)
-	opens, closes := x.start.UTC(), x.end.UTC()
-	l.State, l.Opens, l.Closes = x.state(now), &opens, &closes
-	for _, f := range x.frozen {
-		l.Freezes = append(l.Freezes, f.Freeze.Name)
+func join[T ~string](list []T) string {
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = string(v)
 	}
-	return l
-}
-
-func windowLines(all []openTime, now time.Time) []WindowLine {
-	out := []WindowLine{}
-	for i := range all {
-		out = append(out, all[i].line(now))
-	}
-	return out
-}
-
-// onceEach returns the present or next opening of each window.
-func onceEach(all []openTime) []openTime {
-	var out []openTime
-	seen := map[*v1alpha1.ChangeWindow]bool{}
-	for i := range all {
-		if w := all[i].window; !seen[w] {
-			seen[w] = true
-			out = append(out, all[i])
-		}
-	}
-	return out
-}
-
-// wide returns the columns that -o wide adds.
-func (l *WindowLine) wide() string {
-	return l.Type + "\t" + l.Approvals + "\t" + plain(strings.Join(l.Operations, ",")) + "\t" + plain(strings.Join(l.Resources, ","))
+	return strings.Join(out, ",")
 }
