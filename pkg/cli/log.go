@@ -114,24 +114,4 @@ func (e *env) printLog(scope string, entries []overview.Entry) error {
 }
 
 // moment reads a time of day, a duration back, or an instant.
-func (e *env) moment(text string) (time.Time, error) {
-	now := e.clock()
-	if d, err := time.ParseDuration(text); err == nil {
-		return now.Add(-d), nil
-	}
-	if t, err := time.Parse(time.RFC3339, text); err == nil {
-		return t, nil
-	}
-	for _, layout := range []string{"15:04", "15:04:05"} {
-		t, err := time.ParseInLocation(layout, text, now.Location())
-		if err != nil {
-			continue
-		}
-		t = time.Date(now.Year(), now.Month(), now.Day(), t.Hour(), t.Minute(), t.Second(), 0, now.Location())
-		if t.After(now) {
-			t = t.AddDate(0, 0, -1) // the last such time
-		}
-		return t, nil
-	}
-	return time.Time{}, fmt.Errorf("%q is not a time of day such as 12:24, duration such as 2h, or instant in RFC 3339", text)
-}
+func (e *env) moment(text string) (time.Time, error) { return overview.Moment(text, e.clock()) }

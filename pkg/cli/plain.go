@@ -4,20 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
-	"unicode"
+
+	"github.com/firebreak-dev/firebreak/pkg/overview"
 )
 
-// plain makes text from another person safe to print: it escapes characters that move the cursor, change the direction of writing or are
-// invisible.
-func plain(s string) string {
-	if strings.IndexFunc(s, func(c rune) bool { return !unicode.IsGraphic(c) || c == unicode.ReplacementChar }) < 0 {
-		return s
-	}
-	quoted := strconv.QuoteToGraphic(s)
-	return quoted[1 : len(quoted)-1]
-}
+// plain makes text from another person safe to print.
+func plain(s string) string { return overview.Plain(s) }
 
 // word is a word of a command that a shell takes as it stands.
 var word = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./$(){}\[\]-]+$`)

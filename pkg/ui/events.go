@@ -1,0 +1,62 @@
+package ui
+
+import (
+	"context"
+	"fmt"
+	"html"
+	"net/http"
+	"time"
+)
+
+// lookAgain is how often the server looks whether something has changed, and mostWait how long it waits for the API server then.
+const (
+	lookAgain = 3 * time.Second
+	mostWait  = 5 * time.Second
+)
+
+// events tells a browser, as server-sent events, when something has changed, and when the API server does not answer.
+func events(q *request) {
+	flusher, ok := q.w.(http.Flusher)
+	if !ok {
+		http.Error(q.w, "this connection cannot be kept open", http.StatusNotImplemented)
+		return
+	}
+	q.w.Header().Set("Content-Type", "text/event-stream")
+	tell := func(event, data string) bool {
+		_, err := fmt.Fprintf(q.w, "event: %s\ndata: %s\n\n", event, data)
+		flusher.Flush()
+		return err == nil
+	}
+	var last string
+	var lost time.Time
+	for first := true; ; first = false {
+		ctx, cancel := context.WithTimeout(q.r.Context(), mostWait)
+		version, err := q.desk.Version(ctx)
+		cancel()
+		at := q.Clock()
+		told := true
+		switch {
+		case q.r.Context().Err() != nil:
+			return
+		case err != nil:
+			if lost.IsZero() {
+				lost = at
+			}
+			told = tell("status", html.EscapeString(fmt.Sprintf("The API server has not answered since %s. What you see is from before.", lost.In(q.zone).Format("15:04:05"))))
+		default:
+			told = tell("status", html.EscapeString("As of "+at.In(q.zone).Format("15:04:05 MST")))
+			if !first && (version != last || !lost.IsZero()) {
+				told = told && tell("changed", "now")
+			}
+			last, lost = version, time.Time{}
+		}
+		if !told {
+			return
+		}
+		select {
+		case <-q.r.Context().Done():
+			return
+		case <-time.After(lookAgain):
+		}
+	}
+}
