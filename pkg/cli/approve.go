@@ -110,25 +110,9 @@ func (e *env) wordOn(ctx context.Context, c client.Client, ns, name string, deci
 			return err
 		}
 	}
-	var behalf *v1alpha1.LocalReference
-	if decision == v1alpha1.DecisionApprove {
-		var err error
-		if behalf, err = e.inStead(ctx, c, &w); err != nil {
-			return err
-		}
-	}
-	a := &v1alpha1.ChangeApproval{
-		ObjectMeta: metav1.ObjectMeta{GenerateName: name + "-", Namespace: ns},
-		Spec: v1alpha1.ChangeApprovalSpec{
-			Window:     &v1alpha1.LocalReference{Name: w.Name, UID: string(w.UID)},
-			Digest:     change.WindowDigest(&w.Spec),
-			Decision:   decision,
-			Comment:    o.comment,
-			OnBehalfOf: behalf,
-		},
-	}
-	if err := c.Create(ctx, a); err != nil {
-		return fmt.Errorf("%s the window: %w", strings.ToLower(string(decision)), err)
+	a, err := e.utter(ctx, c, &w, decision, o.comment)
+	if err != nil {
+		return err
 	}
 	verb := "approved"
 	if decision == v1alpha1.DecisionReject {
@@ -136,6 +120,31 @@ func (e *env) wordOn(ctx context.Context, c client.Client, ns, name string, deci
 	}
 	fmt.Fprintf(e.Out, "changewindow.firebreak.dev/%s %s (%s)\n", w.Name, verb, a.Name)
 	return nil
+}
+
+// utter creates the user's approval or rejection of a window as they have seen it.
+func (e *env) utter(ctx context.Context, c client.Client, w *v1alpha1.ChangeWindow, decision v1alpha1.ApprovalDecision, comment string) (*v1alpha1.ChangeApproval, error) {
+	var behalf *v1alpha1.LocalReference
+	if decision == v1alpha1.DecisionApprove {
+		var err error
+		if behalf, err = e.inStead(ctx, c, w); err != nil {
+			return nil, err
+		}
+	}
+	a := &v1alpha1.ChangeApproval{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: w.Name + "-", Namespace: w.Namespace},
+		Spec: v1alpha1.ChangeApprovalSpec{
+			Window:     &v1alpha1.LocalReference{Name: w.Name, UID: string(w.UID)},
+			Digest:     change.WindowDigest(&w.Spec),
+			Decision:   decision,
+			Comment:    comment,
+			OnBehalfOf: behalf,
+		},
+	}
+	if err := c.Create(ctx, a); err != nil {
+		return nil, fmt.Errorf("%s the window: %w", strings.ToLower(string(decision)), err)
+	}
+	return a, nil
 }
 
 // seen returns an error if a given file differs from the window, or if the window omits something that it pins, and no file was compared with that.

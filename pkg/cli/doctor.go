@@ -86,19 +86,7 @@ func (e *env) runDoctor(ctx context.Context, o *doctorOptions) error {
 	if err != nil {
 		return err
 	}
-	p := &patient{Client: c, env: e, home: o.home}
-	var all []Diagnosis
-	for _, x := range examinations() {
-		found, err := x.look(p, ctx)
-		for i := range found {
-			found[i].About = x.about
-		}
-		all = append(all, found...)
-		if err != nil {
-			all = append(all, unseen(x.about, err))
-		}
-	}
-	slices.SortStableFunc(all, func(a, b Diagnosis) int { return rankOf(a.Level) - rankOf(b.Level) })
+	all := (&patient{Client: c, env: e, home: o.home}).diagnose(ctx)
 	if o.output != "text" {
 		err = printAs(e.Out, o.output, map[string]any{"diagnoses": all})
 	} else {
@@ -114,6 +102,23 @@ func (e *env) runDoctor(ctx context.Context, o *doctorOptions) error {
 		return ExitError{2}
 	}
 	return nil
+}
+
+// diagnose looks at everything, and returns what it found, the worst first.
+func (p *patient) diagnose(ctx context.Context) []Diagnosis {
+	var all []Diagnosis
+	for _, x := range examinations() {
+		found, err := x.look(p, ctx)
+		for i := range found {
+			found[i].About = x.about
+		}
+		all = append(all, found...)
+		if err != nil {
+			all = append(all, unseen(x.about, err))
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Diagnosis) int { return rankOf(a.Level) - rankOf(b.Level) })
+	return all
 }
 
 func rankOf(level string) int {

@@ -72,7 +72,7 @@ func New(streams genericiooptions.IOStreams) (*cobra.Command, error) {
 		e.watched(e.pending()), e.watched(e.windows()), e.whoami(), e.completeNames(e.approve(), v1alpha1.KindChangeWindow),
 		e.completeNames(e.reject(), v1alpha1.KindChangeWindow), e.delegate(), e.static(), e.completeNames(e.freeze(), v1alpha1.KindEnvironment),
 		e.completeNames(e.unfreeze(), v1alpha1.KindChangeFreeze), e.init(), e.completeNames(e.seal(), v1alpha1.KindEnvironment), e.emergency(),
-		e.log(), e.release(), e.watched(e.doctor()), e.evidence(), e.exempt(),
+		e.log(), e.release(), e.watched(e.doctor()), e.evidence(), e.exempt(), e.ui(),
 	} {
 		e.config.flags(c.Flags())
 		root.AddCommand(c)

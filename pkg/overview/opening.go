@@ -102,3 +102,34 @@ func Lines(all []Opening, now time.Time) []WindowLine {
 	}
 	return out
 }
+
+// Holding is one interval of a freeze. A zero End means until somebody lifts it.
+type Holding struct {
+	Freeze     *v1alpha1.ChangeFreeze
+	Start, End time.Time
+}
+
+// Holdings returns the intervals of freezes from one instant until another.
+func Holdings(freezes []v1alpha1.ChangeFreeze, from, until time.Time) []Holding {
+	var out []Holding
+	for i := range freezes {
+		f := &freezes[i]
+		for at, n := from, 0; n < maxOpenings; n++ {
+			start, end := change.FreezeInterval(f, at)
+			if !start.Before(until) || !end.IsZero() && !end.After(at) {
+				break
+			}
+			out = append(out, Holding{f, start, end})
+			if end.IsZero() {
+				break
+			}
+			at = end
+		}
+	}
+	return out
+}
+
+// At reports whether the freeze holds at an instant.
+func (h *Holding) At(now time.Time) bool {
+	return !now.Before(h.Start) && (h.End.IsZero() || now.Before(h.End))
+}

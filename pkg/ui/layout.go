@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/firebreak-dev/firebreak/pkg/change"
 	"github.com/firebreak-dev/firebreak/pkg/overview"
 )
 
@@ -71,13 +70,12 @@ func functions() template.FuncMap {
 			}
 			return ""
 		},
-		"clock":   func(zone *time.Location, t time.Time) string { return t.In(zone).Format("15:04") },
 		"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"plain":   overview.Plain,
 		"list":    func(s []string) string { return overview.Plain(strings.Join(s, ", ")) },
-		"short":   func(d time.Duration) string { return change.Short(d) },
 		"less":    func(a, b int) int { return a - b },
-		"first":   func(n int, s []string) []string { return s[:min(n, len(s))] },
+		"times":   func(a, b int) int { return a * b },
+		"dict":    dict,
 	}
 }
 
@@ -86,4 +84,15 @@ func instantIn(zone *time.Location, t time.Time) string {
 		return "until it is lifted"
 	}
 	return t.In(zone).Format("Mon 2 Jan 15:04 MST")
+}
+
+// dict returns named values for a part of a page.
+func dict(pairs ...any) map[string]any {
+	out := map[string]any{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if name, ok := pairs[i].(string); ok {
+			out[name] = pairs[i+1]
+		}
+	}
+	return out
 }

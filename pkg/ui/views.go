@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/overview"
 )
 
@@ -32,9 +33,10 @@ type windowPage struct {
 	Base string
 }
 
-// seen tells a state of a window from any other.
+// seen tells a state of a window from any other. A window that has no status yet is one that waits.
 func seen(w *Window) string {
-	return strings.Join([]string{w.UID, w.Digest, w.State, w.Approvals}, " ")
+	given, _, _ := strings.Cut(w.Approvals, "/")
+	return strings.Join([]string{w.UID, w.Digest, cmp.Or(w.State, string(v1alpha1.WindowPending)), cmp.Or(given, "0")}, " ")
 }
 
 func window(q *request) (string, any, error) {
