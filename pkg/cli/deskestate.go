@@ -66,7 +66,7 @@ func (d *desk) Changes(ctx context.Context, from, until time.Time) (*ui.Changes,
 			return nil, err
 		}
 	}
-	all := append(executions, records...)
+	all := slices.Concat(executions, records)
 	overview.Sort(all)
 	for i := range all {
 		kind := "record"

@@ -14,7 +14,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/ui"
@@ -69,6 +71,7 @@ func (e *env) runUI(ctx context.Context, o *uiOptions) error {
 	if o.export != "" {
 		return e.exportCalendar(ctx, o, zone)
 	}
+	klog.SetLogger(logr.Discard()) // client-go tells there of every stream that a viewer leaves
 	desks, clusters, err := e.desks(o.home)
 	if err != nil {
 		return err

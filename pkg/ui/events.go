@@ -34,7 +34,7 @@ func events(q *request) {
 		version, err := q.desk.Version(ctx)
 		cancel()
 		at := q.Clock()
-		told := true
+		var told bool
 		switch {
 		case q.r.Context().Err() != nil:
 			return

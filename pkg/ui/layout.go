@@ -75,6 +75,7 @@ func functions() template.FuncMap {
 		"list":    func(s []string) string { return overview.Plain(strings.Join(s, ", ")) },
 		"less":    func(a, b int) int { return a - b },
 		"times":   func(a, b int) int { return a * b },
+		"counted": counted,
 		"dict":    dict,
 	}
 }

@@ -62,7 +62,7 @@ func draw(e *Estate, found []Crossing) *estateMap {
 	m := &estateMap{Width: mapWidth}
 	bottom := make([]int, len(tiers()))
 	for i, t := range tiers() {
-		m.Columns = append(m.Columns, column{i*(mapWidth-boxWidth)/2 + boxWidth/2, t})
+		m.Columns = append(m.Columns, column{left(i) + boxWidth/2, t})
 		bottom[i] = 34
 	}
 	all := slices.Clone(e.Environments)
@@ -71,7 +71,7 @@ func draw(e *Estate, found []Crossing) *estateMap {
 	}
 	for _, env := range all {
 		i := max(0, slices.Index(tiers(), env.Tier))
-		b := boxOf(&env, i*(mapWidth-boxWidth)/2, bottom[i])
+		b := boxOf(&env, left(i), bottom[i])
 		bottom[i] += b.Height + boxGap
 		m.Boxes = append(m.Boxes, b)
 	}
@@ -79,6 +79,9 @@ func draw(e *Estate, found []Crossing) *estateMap {
 	m.cross(found)
 	return m
 }
+
+// left is where a column begins.
+func left(column int) int { return 2 + column*(mapWidth-boxWidth-4)/2 }
 
 func boxOf(env *EstateEnvironment, x, y int) box {
 	b := box{X: x, Y: y, Width: boxWidth, Name: env.Name, Tier: env.Tier, Class: map[string]string{"Production": "production", "Shared": "shared"}[env.Tier]}

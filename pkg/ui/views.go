@@ -58,6 +58,10 @@ func changedSince(q *request) {
 
 // say takes a viewer's word on a window: approve or reject.
 func say(q *request) {
+	if err := q.r.ParseForm(); err != nil {
+		q.show("failed", http.StatusRequestEntityTooLarge, "This was not said", err.Error())
+		return
+	}
 	f := q.r.PostFormValue
 	w := Word{
 		Namespace: q.r.PathValue("namespace"), Name: q.r.PathValue("name"), UID: f("uid"), Digest: f("digest"),

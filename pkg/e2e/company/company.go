@@ -52,7 +52,7 @@ func New(teams int) *Company {
 			if i%10 == 9 && env == "staging" {
 				names += fmt.Sprintf(`, {name: LEGACY_DATABASE_URL, value: "postgresql://u:p@%s:5432/db"}`, host("prod"))
 				c.Crossing[ns+"/app"] = true
-				inventory = append(inventory, fmt.Sprintf(`{"DBInstanceIdentifier":"team%d","Endpoint":{"Address":"%s","Port":5432},"TagList":[{"Key":"env","Value":"prod"}]}`, i, host("prod")))
+				inventory = append(inventory, fmt.Sprintf(`{"DBInstanceIdentifier":"team%d","Endpoint":{"Address":%q,"Port":5432},"TagList":[{"Key":"env","Value":"prod"}]}`, i, host("prod")))
 			}
 			c.Namespaces = append(c.Namespaces, fmt.Sprintf("{apiVersion: v1, kind: Namespace, metadata: {name: %s}}", ns))
 			c.Objects = append(c.Objects, fmt.Sprintf(deployment, ns, names), fmt.Sprintf(binding, ns))

@@ -51,7 +51,7 @@ func serve(t *testing.T, who string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), filepath.Join(the.Root, "bin", "kubectl-firebreak"), "ui", "--zone", "Europe/Berlin") //nolint:gosec // the repository's own program
+	cmd := exec.CommandContext(t.Context(), filepath.Join(the.Root, "bin", "kubectl-firebreak"), "ui", "--zone", "Europe/Berlin")
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
 	cmd.Stderr = os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }

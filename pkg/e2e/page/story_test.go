@@ -35,6 +35,9 @@ func manifest(t *testing.T, name string) string {
 // named finds the window that request has made.
 var named = regexp.MustCompile(`changewindow\.firebreak\.dev/(\S+)`)
 
+// opened finds the window that emergency has opened.
+var opened = regexp.MustCompile(`Emergency window (\S+) is open`)
+
 // request asks for a window that opens now, and returns its name.
 func request(t *testing.T, who, object, reason string) (window, file string) {
 	t.Helper()
@@ -126,7 +129,7 @@ func TestRejectAndReview(t *testing.T) {
 	b.Says("main", "You have rejected this window.", "Rejected")
 
 	out := plugin(t, stage.SRE, "emergency", "-n", "payments", "--environment", "production", "--reason", "the database is down", "--duration", "1h", "--resource", "Job.batch/rescue-*")
-	emergency := named.FindStringSubmatch(out)
+	emergency := opened.FindStringSubmatch(out)
 	if emergency == nil {
 		t.Fatal(out)
 	}
