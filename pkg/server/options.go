@@ -39,6 +39,9 @@ type Options struct {
 	// time between two scans.
 	Reports   string
 	ScanEvery time.Duration
+	// Bell has the leading replica tell people what they should know; BellSecret is the Secret with the addresses, which may be empty.
+	Bell       bool
+	BellSecret string
 	// StaticFiles has Firebreak keep the files that API servers load from their disk in a ConfigMap, as Static says; StaticFence puts the fence among
 	// them.
 	StaticFiles, StaticFence bool
@@ -100,6 +103,8 @@ func (o *Options) Flags(f *pflag.FlagSet) {
 	f.StringVar(&o.Fence, "fence", o.Fence, "when policies in the API server hold the boundary: off, whenAway or always")
 	f.StringVar(&o.Reports, "reports", o.Reports, "ClusterRole that gives the right to write OpenReports, which belong to it: judge the stored objects, and write them; empty: do not")
 	f.DurationVar(&o.ScanEvery, "scan-every", o.ScanEvery, "time between two scans of the stored objects, with --reports")
+	f.BoolVar(&o.Bell, "bell", false, "tell people by Events and messages what they should know of windows, freezes and emergencies, as ConfigMap firebreak-bell-config says")
+	f.StringVar(&o.BellSecret, "bell-secret", "", "Secret with the address of each target of messages")
 	f.BoolVar(&o.StaticFiles, "static-files", false, "keep the files by which API servers load Firebreak from their disk in a ConfigMap")
 	f.StringVar(&o.Static.URL, "static-url", o.Static.URL, "where API servers reach the webhook that they load from their disk; empty: the URL that it is registered with")
 	f.StringVar(&o.Static.Folder, "static-folder", o.Static.Folder, "absolute path of these files on the disk of each API server")

@@ -160,8 +160,12 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 	if err != nil {
 		return err
 	}
-	recorder := events.NewRecorder(p.mgr.GetScheme(), corev1.EventSource{Component: "firebreak"})
+	var recorder record.EventRecorder = events.NewRecorder(p.mgr.GetScheme(), corev1.EventSource{Component: "firebreak"})
 	runnables := p.memory.Runnables()
+	if p.opts.Bell {
+		b := controller.NewBell(p.memory, p.direct, p.mgr.GetClient(), p.opts.BellSecret, recorder, ctrlmetrics.Registry, log.WithName("bell"))
+		runnables, recorder = append(runnables, b), b.Hear(recorder)
+	}
 	var waiting *controller.PendingDeclarations
 	if p.opts.Estate != "" {
 		declared := controller.NewEstateApplier(p.memory, p.direct, admission.NewReader(p.direct, p.opts.Namespace, p.memory.Remember),

@@ -1,0 +1,334 @@
+package controller
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/bell"
+)
+
+// BellConfig is the ConfigMap with the bell's configuration, under the key config.yaml.
+const BellConfig = "firebreak-bell-config"
+
+// Bell tells people, by Events and messages, what they should know of windows, freezes, emergencies and what expires. It runs in the leading replica, keeps
+// what it has told in a ConfigMap, and is never part of a decision.
+type Bell struct {
+	memory *Cache
+	client client.Client
+	// windows reads windows and approvals from caches.
+	windows client.Reader
+	log     logr.Logger
+	events  record.EventRecorder
+	secret  string
+	sent    *prometheus.CounterVec
+	waiting prometheus.Gauge
+	lost    prometheus.Counter
+	send    func(ctx context.Context, address string, m *bell.Message) error
+
+	// mu guards heard, which are notices of other parts of the server.
+	mu    sync.Mutex
+	heard []bell.Notice
+
+	book *bellBook
+	// patience says how long a delivery that has failed waits, and again when it is tried again; complained is when a failure was last logged, by target.
+	patience   workqueue.TypedRateLimiter[delivery]
+	again      map[delivery]time.Time
+	complained map[string]time.Time
+}
+
+// delivery is one notice to one target.
+type delivery struct{ key, target string }
+
+const (
+	// ringEvery is how often the bell looks, and mostAtOnce how many messages it sends then.
+	ringEvery, mostAtOnce = 5 * time.Second, 50
+	// firstWait and lastWait are how long it waits before it tries a message again, the first time and at most.
+	firstWait, lastWait = 5 * time.Second, 5 * time.Minute
+	// mostHeard is how many notices of other parts wait at most.
+	mostHeard = 200
+)
+
+// NewBell returns the bell, and registers its metrics. c must not read from a cache; windows reads from one. secret names the Secret with the addresses of the
+// targets; it may be empty.
+func NewBell(m *Cache, c client.Client, windows client.Reader, secret string, events record.EventRecorder, r prometheus.Registerer, log logr.Logger) *Bell {
+	b := &Bell{
+		memory: m, client: c, windows: windows, secret: secret, events: events, log: log, send: bell.Send,
+		patience: workqueue.NewTypedItemExponentialFailureRateLimiter[delivery](firstWait, lastWait), again: map[delivery]time.Time{}, complained: map[string]time.Time{},
+		sent: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "firebreak", Name: "bell_messages_total", Help: "Messages to people, by target and whether they were delivered: sent or failed. Failed ones are tried again. The leading replica reports it.",
+		}, []string{"target", "result"}),
+		waiting: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "firebreak", Name: "bell_messages_waiting", Help: "Messages to people that are not delivered yet. The leading replica reports it."}),
+		lost:    prometheus.NewCounter(prometheus.CounterOpts{Namespace: "firebreak", Name: "bell_messages_lost_total", Help: "Messages to people that were given up after a day, or for want of room."}),
+	}
+	r.MustRegister(b.sent, b.waiting, b.lost)
+	return b
+}
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable.
+func (*Bell) NeedLeaderElection() bool { return true }
+
+// Start rings until the context ends.
+func (b *Bell) Start(ctx context.Context) error {
+	b.memory.onceSynced(ctx, ringEvery, b.ring, func(err error) { b.log.Error(err, "could not tell people what they should know; it is tried again") })
+	return nil
+}
+
+// Hear returns a recorder that passes Events on, and tells the bell of those that people should know of.
+func (b *Bell) Hear(events record.EventRecorder) record.EventRecorder { return &hearing{events, b} }
+
+// hearing is a recorder that tells the bell of Events.
+type hearing struct {
+	record.EventRecorder
+	bell *Bell
+}
+
+// Event implements record.EventRecorder.
+func (h *hearing) Event(object runtime.Object, kind, reason, message string) {
+	h.EventRecorder.Event(object, kind, reason, message)
+	about, ok := object.(*corev1.ObjectReference)
+	if !ok {
+		return
+	}
+	n, ok := bell.Heard(about, reason, message, h.bell.memory.clock())
+	if !ok {
+		return
+	}
+	h.bell.mu.Lock()
+	defer h.bell.mu.Unlock()
+	if len(h.bell.heard) < mostHeard {
+		h.bell.heard = append(h.bell.heard, n)
+	}
+}
+
+// ring notes what is due, tells of it by Events, and delivers what waits.
+func (b *Bell) ring(ctx context.Context) error {
+	config, addresses, err := b.configured(ctx)
+	if err != nil {
+		return err
+	}
+	words, err := bell.NewTemplates(config.Templates)
+	if err != nil {
+		return fmt.Errorf("read ConfigMap %q: %w", BellConfig, err)
+	}
+	if b.book == nil {
+		if b.book, err = readBook(ctx, b.client, b.memory.settings.Namespace); err != nil {
+			return err
+		}
+	}
+	due, err := b.due(ctx)
+	if err != nil {
+		return err
+	}
+	if err := b.note(ctx, due, config, words); err != nil {
+		return err
+	}
+	return b.deliver(ctx, words, addresses)
+}
+
+// configured reads the configuration, and the addresses of the targets.
+func (b *Bell) configured(ctx context.Context) (*bell.Config, map[string][]byte, error) {
+	home := b.memory.settings.Namespace
+	var cm corev1.ConfigMap
+	if err := b.client.Get(ctx, client.ObjectKey{Namespace: home, Name: BellConfig}, &cm); err != nil {
+		return nil, nil, fmt.Errorf("read ConfigMap %q: %w", BellConfig, err)
+	}
+	config, err := bell.ParseConfig(cm.Data["config.yaml"])
+	if err != nil {
+		return nil, nil, fmt.Errorf("read ConfigMap %q: %w", BellConfig, err)
+	}
+	if b.secret == "" || len(config.Targets) == 0 {
+		return config, nil, nil
+	}
+	var s corev1.Secret
+	if err := b.client.Get(ctx, client.ObjectKey{Namespace: home, Name: b.secret}, &s); err != nil {
+		// What is due is noted all the same, and delivered once the addresses can be read.
+		b.complain("", fmt.Errorf("read Secret %q: %w", b.secret, err))
+		return config, nil, nil
+	}
+	return config, s.Data, nil
+}
+
+// due returns the notices that are due, those that were heard included.
+func (b *Bell) due(ctx context.Context) ([]bell.Notice, error) {
+	var windows v1alpha1.ChangeWindowList
+	var approvals v1alpha1.ChangeApprovalList
+	for _, l := range []client.ObjectList{&windows, &approvals} {
+		if err := b.windows.List(ctx, l, client.UnsafeDisableDeepCopy); err != nil {
+			return nil, fmt.Errorf("list windows and approvals: %w", err)
+		}
+	}
+	v := b.memory.view
+	due := bell.Due(&bell.Sources{
+		Windows: windows.Items, Approvals: approvals.Items, Freezes: v.Freezes.Values(), Executions: v.Executions.Values(),
+		Exemptions: v.Exemptions.Values(), Environments: v.Environments.Values(), Frozen: b.book.frozen(),
+	}, b.memory.clock())
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	due = append(due, b.heard...)
+	return due, nil
+}
+
+// forget drops the first notices that were heard: they are noted.
+func (b *Bell) forget(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.heard = slices.Delete(b.heard, 0, min(n, len(b.heard)))
+}
+
+// note writes what is due and not noted yet into the book, with the targets that it goes to, before anything is sent: neither a restart nor another leader
+// loses it. Then it tells of it by Events.
+func (b *Bell) note(ctx context.Context, due []bell.Notice, config *bell.Config, words *bell.Templates) error {
+	now := b.memory.clock()
+	heard := len(b.heard)
+	var fresh []bell.Notice
+	for _, n := range due {
+		if b.book.has(n.ID) {
+			continue
+		}
+		n.Cluster = b.memory.settings.Cluster
+		if config.Link != "" && n.ObjectKind == v1alpha1.KindChangeWindow {
+			n.Link = fmt.Sprintf("%s/c/%s/window/%s/%s", config.Link, n.Cluster, n.Namespace, n.Object)
+		}
+		var targets []string
+		for i := range config.Targets {
+			if config.Targets[i].Takes(&n) {
+				targets = append(targets, config.Targets[i].Name)
+			}
+		}
+		if b.book.first && n.At.Before(now.Add(-tellOfBefore)) {
+			targets = nil // the bell was hung up after it had happened
+		} else {
+			fresh = append(fresh, n)
+		}
+		b.book.add(n, targets)
+	}
+	b.lost.Add(float64(b.book.prune(now)))
+	if err := b.book.write(ctx, b.client); err != nil {
+		return err
+	}
+	b.forget(heard)
+	for _, n := range fresh {
+		b.tell(n, words)
+	}
+	return nil
+}
+
+// tellOfBefore is how long before the bell was hung up for the first time something may have happened to be told.
+const tellOfBefore = 10 * time.Minute
+
+// tell writes an Event about a notice. Of what was heard there is one already.
+func (b *Bell) tell(n bell.Notice, words *bell.Templates) {
+	m, err := words.Write(n)
+	if err != nil {
+		b.complain("", err)
+		return
+	}
+	if n.Kind == bell.Restored || n.Kind == bell.Weakening {
+		return
+	}
+	kind := corev1.EventTypeNormal
+	if slices.Contains([]bell.Kind{bell.Emergency, bell.Unreviewed, bell.Unused, bell.Expiring}, n.Kind) {
+		kind = corev1.EventTypeWarning
+	}
+	about := &corev1.ObjectReference{APIVersion: v1alpha1.GroupVersion().String(), Kind: n.ObjectKind, Namespace: n.Namespace, Name: n.Object}
+	about.UID = typesUID(n.UID)
+	b.events.Event(about, kind, "Notice"+capital(string(n.Kind)), clip(m.Title, maxEvent))
+}
+
+// deliver sends what waits, each target's messages in their order, and notes what has arrived.
+func (b *Bell) deliver(ctx context.Context, words *bell.Templates, addresses map[string][]byte) error {
+	waiting := b.book.waiting()
+	b.waiting.Set(float64(len(waiting)))
+	now := b.memory.clock()
+	var mu sync.Mutex
+	g := &errgroup.Group{}
+	for _, target := range targetsOf(waiting) {
+		var mine []delivery
+		for _, d := range waiting {
+			if d.target == target && !b.again[d].After(now) && len(mine) < mostAtOnce {
+				mine = append(mine, d)
+			}
+		}
+		g.Go(func() error {
+			for _, d := range mine {
+				err := b.one(ctx, d, words, addresses)
+				mu.Lock()
+				b.result(d, err, now)
+				mu.Unlock()
+				if err != nil {
+					return nil // the target does not answer; the others of its messages wait, too
+				}
+				if err := b.book.arrived(ctx, b.client, d); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// targetsOf returns the targets of deliveries, each once.
+func targetsOf(all []delivery) []string {
+	var out []string
+	for _, d := range all {
+		out = append(out, d.target)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// one delivers one message.
+func (b *Bell) one(ctx context.Context, d delivery, words *bell.Templates, addresses map[string][]byte) error {
+	address := addresses[d.target]
+	if len(address) == 0 {
+		return fmt.Errorf("there is no address under the key %q of Secret %q", d.target, b.secret)
+	}
+	n, ok := b.book.notice(d.key)
+	if !ok {
+		return nil
+	}
+	m, err := words.Write(n)
+	if err != nil {
+		return err
+	}
+	return b.send(ctx, string(address), &m)
+}
+
+// result notes whether a message has arrived.
+func (b *Bell) result(d delivery, err error, now time.Time) {
+	if err == nil {
+		b.patience.Forget(d)
+		delete(b.again, d)
+		b.sent.WithLabelValues(d.target, "sent").Inc()
+		return
+	}
+	b.again[d] = now.Add(b.patience.When(d))
+	b.sent.WithLabelValues(d.target, "failed").Inc()
+	b.complain(d.target, err)
+}
+
+// complainAgain is after what time a failure of a target is logged again.
+const complainAgain = 10 * time.Minute
+
+// complain logs a failure of a target, once in a while.
+func (b *Bell) complain(target string, err error) {
+	if now := b.memory.clock(); now.Sub(b.complained[target]) >= complainAgain {
+		b.complained[target] = now
+		b.log.Error(err, "a message was not delivered; it is tried again", "target", cmp.Or(target, "(all)"))
+	}
+}
