@@ -58,6 +58,7 @@ const (
 	measures      = "it remembers what autoscalers of custom resources saw"
 	scales        = "it reads how many of a custom resource an autoscaler would take away"
 	scans         = "it reports its findings in the stored objects"
+	rings         = "it sends messages to where a Secret says"
 	names         = "it keeps Cilium's policies as they are planned"
 	walls         = "it keeps the network policies of a namespace as they are planned"
 	forgets       = "it forgets what somebody has deleted"
@@ -102,6 +103,7 @@ func expected() map[string]string {
 		"get,create,update leases in firebreak-system":                                  leads,
 		"list,watch secrets in firebreak-system":                                        getsReady,
 		"update secrets in firebreak-system":                                            certifies,
+		"get secrets in firebreak-system":                                               rings,
 		"get,list,watch serviceaccounts in kube-system":                                 getsReady,
 		"get,list,watch,create,update,delete networkpolicies everywhere":                walls,
 		"list endpointslices everywhere":                                                walls,
@@ -139,13 +141,14 @@ func behaviours() map[string]behaviour {
 		walls:         {does: doesWall},
 		names:         {does: doesName},
 		scans:         {does: doesScan},
+		rings:         {does: doesRing, heals: true},
 	}
 }
 
 // inOrder returns the behaviours in an order in which none disturbs another: after one that removes the registrations or the
 // certificate, it takes a moment until requests are judged again.
 func inOrder() []string {
-	return []string{writesStatus, forgets, lifts, applies, tells, compares, ranks, measures, scales, walls, names, scans, records, authorises, fences, mendsFence, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
+	return []string{writesStatus, forgets, lifts, applies, tells, compares, ranks, measures, scales, walls, names, scans, rings, records, authorises, fences, mendsFence, settles, releases, mendsPolicies, injects, mends, recreates, certifies}
 }
 
 // doesWriteStatus creates one object of each kind that has a status.

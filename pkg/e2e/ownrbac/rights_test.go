@@ -44,9 +44,12 @@ func run(m *testing.M) int {
 	return fixture.Main(m, stage.Options{
 		APIServerArgs: []string{"--audit-policy-file=" + policy, "--audit-log-path=" + auditLog},
 		// These values switch on everything that the roles depend on.
-		Values: []string{"secrets.read=true", "fence.mode=whenAway", "environments.declared.tier=NonProduction", "webhook.owners[0].apiGroups[0]=argoproj.io", "webhook.owners[0].resources[0]=workflows", "staticManifests.keep=true", "reports.enabled=true", "reports.every=2s", "firewall.reconcile=true", "firewall.podCIDRs={100.64.0.0/10}"},
+		Values: []string{"secrets.read=true", "fence.mode=whenAway", "environments.declared.tier=NonProduction", "webhook.owners[0].apiGroups[0]=argoproj.io", "webhook.owners[0].resources[0]=workflows", "staticManifests.keep=true", "reports.enabled=true", "reports.every=2s", "firewall.reconcile=true", "firewall.podCIDRs={100.64.0.0/10}", "bell.enabled=true", "bell.secret=addresses", "bell.targets[0].name=hook"},
 	}, &the, func(ctx context.Context, s *stage.Stage) (err error) {
 		if people, err = fixture.Clients(s); err != nil {
+			return err
+		}
+		if err := addressed(ctx); err != nil {
 			return err
 		}
 		if err := fixture.ServeCilium(ctx, s); err != nil {
