@@ -18,8 +18,10 @@ import (
 
 // When notices are due before or after what they are about.
 const (
-	// OpensSoon and ClosesSoon are how long before a window opens and closes people are told.
-	OpensSoon, ClosesSoon = 15 * time.Minute, 10 * time.Minute
+	// OpensSoon is how long before a window opens people are told.
+	OpensSoon = 15 * time.Minute
+	// ClosesSoon is how long before a window closes that was not used people are told.
+	ClosesSoon = 10 * time.Minute
 	// ReviewWithin is how long an emergency may wait for its review.
 	ReviewWithin = time.Hour
 	// ExpiresSoon is how long before an exemption or gateway expires people are told.

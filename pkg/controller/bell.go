@@ -270,7 +270,7 @@ func (b *Bell) deliver(ctx context.Context, words *bell.Templates, addresses map
 				b.result(d, err, now)
 				mu.Unlock()
 				if err != nil {
-					return nil // the target does not answer; the others of its messages wait, too
+					break // the target does not answer; the others of its messages wait, too
 				}
 				if err := b.book.arrived(ctx, b.client, d); err != nil {
 					return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,7 +106,7 @@ func once(t *testing.T, s *sink, says string) string {
 	return s.of(says)[0]
 }
 
-// From the request to the run, and a freeze: who is told what.
+// From the request to the approval: who is told what, in which form.
 func TestEachMessageOnce(t *testing.T) {
 	people := fixture.Everybody(t, the)
 	w := ask(t, people, "told")
@@ -123,10 +124,26 @@ func TestEachMessageOnce(t *testing.T) {
 	if _, raw, _ := strings.Cut(once(t, here.events, `"notice":{"kind":"requested"`), "{"); json.Unmarshal([]byte("{"+raw), &event) != nil || event.Type() != "dev.firebreak.notice.requested" || event.Subject() != "payments/told" || event.Validate() != nil {
 		t.Errorf("no CloudEvent: %v", event)
 	}
-	await.True(t, "it is approved", func() bool { return people.SecondSRE.Create(t.Context(), fixture.Word(w, v1alpha1.DecisionApprove)) == nil })
+	await.True(t, "it is approved", func() bool {
+		return people.SecondSRE.Create(t.Context(), fixture.Word(w, v1alpha1.DecisionApprove)) == nil
+	})
 	for _, s := range []*sink{here.hook, here.mail} {
 		once(t, s, "Approved: payments/told in production")
 	}
+	await.True(t, "an Event tells of the request", func() bool {
+		var events corev1.EventList
+		if err := people.Admin.List(t.Context(), &events, client.InNamespace("payments")); err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(events.Items, func(e corev1.Event) bool {
+			return e.Reason == "NoticeRequested" && e.InvolvedObject.Name == "told" && e.Message == asks
+		})
+	})
+}
+
+// A freeze, its end, and an emergency.
+func TestFreezeAndEmergency(t *testing.T) {
+	people := fixture.Everybody(t, the)
 	freeze := &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: "trading"}, Spec: v1alpha1.ChangeFreezeSpec{Environments: []string{"production"}, Reason: "Christmas trading"}}
 	if err := people.SecondSRE.Create(t.Context(), freeze); err != nil {
 		t.Fatal(err)
@@ -147,18 +164,6 @@ func TestEachMessageOnce(t *testing.T) {
 	if alert := once(t, here.alerts, "sam broke the glass in production: payments/glass"); !strings.Contains(alert, `"alertname":"FirebreakNotice"`) || !strings.HasPrefix(alert, "POST /api/v2/alerts ") {
 		t.Errorf("no alert: %q", alert)
 	}
-	var events corev1.EventList
-	await.True(t, "an Event tells of the request", func() bool {
-		if err := people.Admin.List(t.Context(), &events, client.InNamespace("payments")); err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range events.Items {
-			if e.Reason == "NoticeRequested" && e.InvolvedObject.Name == "told" && e.Message == asks {
-				return true
-			}
-		}
-		return false
-	})
 }
 
 // leader returns the identity of the replica that leads.
