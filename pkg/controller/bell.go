@@ -39,11 +39,11 @@ type Bell struct {
 	lost    prometheus.Counter
 	send    func(ctx context.Context, address string, m *bell.Message) error
 
-	// mu guards heard, which are notices of other parts of the server.
-	mu    sync.Mutex
+	// mu guards the fields below it.
+	mu sync.Mutex
+	// heard are notices of other parts of the server.
 	heard []bell.Notice
-
-	book *bellBook
+	book  *bellBook
 	// patience says how long a delivery that has failed waits, and again when it is tried again; complained is when a failure was last logged, by target.
 	patience   workqueue.TypedRateLimiter[delivery]
 	again      map[delivery]time.Time
@@ -129,13 +129,14 @@ func (b *Bell) ring(ctx context.Context) error {
 			return err
 		}
 	}
-	due, err := b.due(ctx)
+	due, heard, err := b.due(ctx)
 	if err != nil {
 		return err
 	}
 	if err := b.note(ctx, due, config, words); err != nil {
 		return err
 	}
+	b.forget(heard)
 	return b.deliver(ctx, words, addresses)
 }
 
@@ -162,24 +163,23 @@ func (b *Bell) configured(ctx context.Context) (*bell.Config, map[string][]byte,
 	return config, s.Data, nil
 }
 
-// due returns the notices that are due, those that were heard included.
-func (b *Bell) due(ctx context.Context) ([]bell.Notice, error) {
+// due returns the notices that are due, those that were heard included, and how many were heard.
+func (b *Bell) due(ctx context.Context) (due []bell.Notice, heard int, err error) {
 	var windows v1alpha1.ChangeWindowList
 	var approvals v1alpha1.ChangeApprovalList
 	for _, l := range []client.ObjectList{&windows, &approvals} {
 		if err := b.windows.List(ctx, l, client.UnsafeDisableDeepCopy); err != nil {
-			return nil, fmt.Errorf("list windows and approvals: %w", err)
+			return nil, 0, fmt.Errorf("list windows and approvals: %w", err)
 		}
 	}
 	v := b.memory.view
-	due := bell.Due(&bell.Sources{
+	due = bell.Due(&bell.Sources{
 		Windows: windows.Items, Approvals: approvals.Items, Freezes: v.Freezes.Values(), Executions: v.Executions.Values(),
 		Exemptions: v.Exemptions.Values(), Environments: v.Environments.Values(), Frozen: b.book.frozen(),
 	}, b.memory.clock())
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	due = append(due, b.heard...)
-	return due, nil
+	return append(due, b.heard...), len(b.heard), nil
 }
 
 // forget drops the first notices that were heard: they are noted.
@@ -193,7 +193,6 @@ func (b *Bell) forget(n int) {
 // loses it. Then it tells of it by Events.
 func (b *Bell) note(ctx context.Context, due []bell.Notice, config *bell.Config, words *bell.Templates) error {
 	now := b.memory.clock()
-	heard := len(b.heard)
 	var fresh []bell.Notice
 	for _, n := range due {
 		if b.book.has(n.ID) {
@@ -220,7 +219,6 @@ func (b *Bell) note(ctx context.Context, due []bell.Notice, config *bell.Config,
 	if err := b.book.write(ctx, b.client); err != nil {
 		return err
 	}
-	b.forget(heard)
 	for _, n := range fresh {
 		b.tell(n, words)
 	}
@@ -254,23 +252,18 @@ func (b *Bell) deliver(ctx context.Context, words *bell.Templates, addresses map
 	waiting := b.book.waiting()
 	b.waiting.Set(float64(len(waiting)))
 	now := b.memory.clock()
-	var mu sync.Mutex
-	g := &errgroup.Group{}
-	for _, target := range targetsOf(waiting) {
-		var mine []delivery
-		for _, d := range waiting {
-			if d.target == target && !b.again[d].After(now) && len(mine) < mostAtOnce {
-				mine = append(mine, d)
-			}
+	byTarget := map[string][]delivery{}
+	for _, d := range waiting {
+		if !b.again[d].After(now) && len(byTarget[d.target]) < mostAtOnce {
+			byTarget[d.target] = append(byTarget[d.target], d)
 		}
+	}
+	g := &errgroup.Group{}
+	for _, mine := range byTarget {
 		g.Go(func() error {
 			for _, d := range mine {
-				err := b.one(ctx, d, words, addresses)
-				mu.Lock()
-				b.result(d, err, now)
-				mu.Unlock()
-				if err != nil {
-					break // the target does not answer; the others of its messages wait, too
+				if !b.arrives(ctx, d, words, addresses, now) {
+					break // the others of the target's messages wait, too
 				}
 				if err := b.book.arrived(ctx, b.client, d); err != nil {
 					return err
@@ -280,16 +273,6 @@ func (b *Bell) deliver(ctx context.Context, words *bell.Templates, addresses map
 		})
 	}
 	return g.Wait()
-}
-
-// targetsOf returns the targets of deliveries, each once.
-func targetsOf(all []delivery) []string {
-	var out []string
-	for _, d := range all {
-		out = append(out, d.target)
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }
 
 // one delivers one message.
@@ -309,17 +292,21 @@ func (b *Bell) one(ctx context.Context, d delivery, words *bell.Templates, addre
 	return b.send(ctx, string(address), &m)
 }
 
-// result notes whether a message has arrived.
-func (b *Bell) result(d delivery, err error, now time.Time) {
+// arrives sends a message, and reports whether it has arrived.
+func (b *Bell) arrives(ctx context.Context, d delivery, words *bell.Templates, addresses map[string][]byte, now time.Time) bool {
+	err := b.one(ctx, d, words, addresses)
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if err == nil {
 		b.patience.Forget(d)
 		delete(b.again, d)
 		b.sent.WithLabelValues(d.target, "sent").Inc()
-		return
+		return true
 	}
 	b.again[d] = now.Add(b.patience.When(d))
 	b.sent.WithLabelValues(d.target, "failed").Inc()
 	b.complain(d.target, err)
+	return false
 }
 
 // complainAgain is after what time a failure of a target is logged again.
