@@ -42,7 +42,7 @@ const examineAgain = 30 * time.Second
 func (d *desk) quiet() (e *env, said, notes *bytes.Buffer) {
 	said, notes = &bytes.Buffer{}, &bytes.Buffer{}
 	quiet := *d.env
-	quiet.Out, quiet.ErrOut, quiet.In = said, notes, strings.NewReader("")
+	quiet.Out, quiet.ErrOut, quiet.In, quiet.fixed = said, notes, strings.NewReader(""), d.c
 	return &quiet, said, notes
 }
 
@@ -74,22 +74,36 @@ func (d *desk) Now(ctx context.Context) (*ui.Now, error) {
 		return nil, err
 	}
 	out.Viewer = self.Username
-	p := &patient{Client: d.c, env: e, home: d.home}
-	est, _, err := p.compiled(ctx)
+	if err := d.environments(ctx, e, notes, out); err != nil {
+		return nil, err
+	}
+	out.Diagnoses = d.worst(ctx, &patient{Client: d.c, env: e, home: d.home})
+	if out.Denials, err = d.deniedLately(ctx); err != nil {
+		if err := told(notes, "denials", err); err != nil {
+			return nil, err
+		}
+	}
+	out.Notes = noted(notes)
+	return out, nil
+}
+
+// environments says of each environment what is open and frozen.
+func (d *desk) environments(ctx context.Context, e *env, notes *bytes.Buffer, out *ui.Now) error {
+	est, _, err := (&patient{Client: d.c, env: e, home: d.home}).compiled(ctx)
 	if err != nil {
 		if err := told(notes, "environments and namespaces", err); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	windows, _, err := e.windowsToSee(ctx, d.c)
 	if err != nil {
 		if err := told(notes, "change windows", err); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	freezes, err := e.freezesToSee(ctx, d.c)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if est != nil {
 		at := e.clock()
@@ -106,14 +120,7 @@ func (d *desk) Now(ctx context.Context) (*ui.Now, error) {
 		}
 		slices.SortStableFunc(out.Environments, func(a, b ui.Environment) int { return tierRank(a.Tier) - tierRank(b.Tier) })
 	}
-	out.Diagnoses = d.worst(ctx, p)
-	if out.Denials, err = d.deniedLately(ctx); err != nil {
-		if err := told(notes, "denials", err); err != nil {
-			return nil, err
-		}
-	}
-	out.Notes = noted(notes)
-	return out, nil
+	return nil
 }
 
 // tierRank orders tiers, production first.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/rest"
@@ -45,6 +46,8 @@ type env struct {
 	config *kubeconfig
 	clock  func() time.Time
 	scheme *runtime.Scheme
+	// fixed is the client to use, with the namespace of those who name none; nil: that of the kubeconfig.
+	fixed client.Client
 	// answers reads the answers that a person types. It is nil until a command asks something.
 	answers *bufio.Reader
 }
@@ -85,6 +88,9 @@ func New(streams genericiooptions.IOStreams) (*cobra.Command, error) {
 
 // client returns a client for the kubeconfig's current context, and its default namespace.
 func (e *env) client() (client.Client, string, error) {
+	if e.fixed != nil {
+		return e.fixed, metav1.NamespaceDefault, nil
+	}
 	loader := e.config.loader()
 	cfg, err := loader.ClientConfig()
 	if err != nil {

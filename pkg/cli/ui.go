@@ -16,6 +16,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -25,6 +26,7 @@ import (
 type uiOptions struct {
 	port               int
 	zone, home, export string
+	inCluster
 }
 
 func (e *env) ui() *cobra.Command {
@@ -48,6 +50,7 @@ names of windows and the reasons of freezes, and nothing that windows would run 
 	f.StringVar(&o.zone, "zone", "", "time zone to show times in, such as Europe/Berlin; default: this machine's")
 	f.StringVar(&o.export, "export", "", "folder to write the calendar into, instead of serving anything")
 	f.StringVar(&o.home, "firebreak-namespace", "firebreak-system", "namespace that Firebreak runs in")
+	o.flags(f)
 	return cmd
 }
 
@@ -68,8 +71,11 @@ func (e *env) runUI(ctx context.Context, o *uiOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.export != "" {
+	switch {
+	case o.export != "":
 		return e.exportCalendar(ctx, o, zone)
+	case o.serve != "":
+		return e.serveInCluster(ctx, o, zone)
 	}
 	klog.SetLogger(logr.Discard()) // client-go tells there of every stream that a viewer leaves
 	desks, clusters, err := e.desks(o.home)
@@ -178,6 +184,11 @@ func (e *env) desk(home string) (*desk, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the kubeconfig: %w", err)
 	}
+	return e.deskOf(cfg, home)
+}
+
+// deskOf returns the desk of whoever a configuration acts as.
+func (e *env) deskOf(cfg *rest.Config, home string) (*desk, error) {
 	cfg.QPS, cfg.Burst = pageQPS, pageBurst
 	cfg.WarningHandlerWithContext = warnings{e.ErrOut}
 	m, err := mapper(cfg)

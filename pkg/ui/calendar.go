@@ -109,7 +109,11 @@ func calendar(q *request) (string, any, error) {
 		p.Heading = from.Format("January 2006")
 	}
 	p.Before, p.After, p.Other, p.Here = to(before, show), to(after, show), to(at, other), q.base(q.cluster)+"calendar"
-	p.Drawing = drawCalendar(data, from, until, q.Clock(), q.base(q.cluster))
+	links := q.base(q.cluster)
+	if q.Wallboard {
+		links = ""
+	}
+	p.Drawing = drawCalendar(data, from, until, q.Clock(), links)
 	p.Days = daysOf(data, from, until)
 	return "calendar", p, nil
 }

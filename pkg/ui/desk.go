@@ -82,10 +82,12 @@ type Denials struct {
 
 // Waiting is what waits for the viewer, and what the viewer waits for.
 type Waiting struct {
-	Approve []overview.WindowLine
-	Own     []overview.WindowLine
-	Review  []Emergency
-	Notes   []string
+	// Everybody is true if it is not known who looks: then Approve is what waits for anybody.
+	Everybody bool
+	Approve   []overview.WindowLine
+	Own       []overview.WindowLine
+	Review    []Emergency
+	Notes     []string
 }
 
 // Emergency is an emergency that nobody has reviewed, and what was done under it.
@@ -102,6 +104,8 @@ type Window struct {
 	Screen string
 	// Missing is what the window pins and does not say.
 	Missing []string
+	// ReadOnly is true if the viewer cannot act here, but with commands elsewhere.
+	ReadOnly bool
 	// MayApprove is true if the viewer holds the right. Own is true if they have requested it.
 	MayApprove, Own bool
 	// Emergency is true if approving it is reviewing it. Over is true if nothing can be said of it any more.

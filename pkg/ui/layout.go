@@ -15,6 +15,7 @@ type layout struct {
 	Base, Assets, Page, Self, Cluster, Title string
 	Clusters                                 []link
 	Tabs                                     []link
+	Wallboard, SignedIn                      bool
 	At                                       time.Time
 	Zone                                     *time.Location
 	Data                                     any
@@ -34,8 +35,11 @@ func tabs() []link {
 // show writes a page. The page is made whole before any of it is written, so that what fails is never shown in part.
 func (q *request) show(name string, status int, title string, data any) {
 	base := q.base(q.cluster)
-	l := layout{Base: base, Assets: "/" + q.Prefix + "/assets/", Page: name, Self: q.r.URL.RequestURI(), Cluster: q.cluster, Title: title, At: q.Clock().In(q.zone), Zone: q.zone, Data: data}
+	l := layout{Base: base, Assets: q.root() + "/assets/", Wallboard: q.Wallboard, SignedIn: q.Gate != nil, Page: name, Self: q.r.URL.RequestURI(), Cluster: q.cluster, Title: title, At: q.Clock().In(q.zone), Zone: q.zone, Data: data}
 	for _, t := range tabs() {
+		if !q.shows(t.To) {
+			continue
+		}
 		t.Here = t.To == name || t.To == "waiting" && name == "window"
 		if t.Here && l.Title == "" {
 			l.Title = t.Name

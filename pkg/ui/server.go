@@ -29,6 +29,10 @@ type Options struct {
 	Prefix string
 	// Hosts are the values of the header Host that are answered: any other is another site that leads here by its DNS.
 	Hosts []string
+	// Gate, if it is given, lets only those pass who have signed in.
+	Gate func(http.Handler) http.Handler
+	// Wallboard is true if everybody sees the same, without signing in: no texts of windows, and nothing that acts.
+	Wallboard bool
 	// Clock returns the time, and Zone is that in which times are shown unless the viewer chooses another.
 	Clock func() time.Time
 	Zone  *time.Location
@@ -57,20 +61,40 @@ func New(o Options) (http.Handler, error) {
 	}
 	s := &server{o, t}
 	mux := http.NewServeMux()
-	p := "/" + o.Prefix
+	p := s.root()
 	at := p + "/c/{cluster}/"
 	mux.HandleFunc("GET "+p+"/{$}", s.first)
 	mux.HandleFunc("GET "+p+"/assets/{file}", s.asset)
 	for name, show := range map[string]func(*request) (string, any, error){
 		"now": now, "waiting": waiting, "calendar": calendar, "changes": changes, "estate": estate, "crossings": crossings, "window/{namespace}/{name}": window,
 	} {
-		mux.HandleFunc("GET "+at+name, s.page(show))
+		if s.shows(strings.SplitN(name, "/", 2)[0]) {
+			mux.HandleFunc("GET "+at+name, s.page(show))
+		}
 	}
-	mux.HandleFunc("GET "+at+"window/{namespace}/{name}/changed", s.with(changedSince))
-	mux.HandleFunc("POST "+at+"window/{namespace}/{name}/{word}", s.with(say))
+	if !o.Wallboard {
+		mux.HandleFunc("GET "+at+"window/{namespace}/{name}/changed", s.with(changedSince))
+		mux.HandleFunc("POST "+at+"window/{namespace}/{name}/{word}", s.with(say))
+	}
 	mux.HandleFunc("GET "+at+"calendar.ics", s.with(subscription))
 	mux.HandleFunc("GET "+at+"events", s.with(events))
+	if o.Gate != nil {
+		return s.guard(o.Gate(mux)), nil
+	}
 	return s.guard(mux), nil
+}
+
+// shows reports whether a view is there: a wallboard shows what says nothing of what windows would run.
+func (s *server) shows(view string) bool {
+	return !s.Wallboard || slices.Contains([]string{"now", "waiting", "calendar"}, view)
+}
+
+// root is the first part of all paths.
+func (s *server) root() string {
+	if s.Prefix == "" {
+		return ""
+	}
+	return "/" + s.Prefix
 }
 
 // guard answers only requests that are meant for the page and come from it, and says in each answer what a browser may do with it.
@@ -121,7 +145,7 @@ func (s *server) first(w http.ResponseWriter, r *http.Request) {
 
 // base is the first part of the paths of a cluster's pages.
 func (s *server) base(cluster string) string {
-	return "/" + s.Prefix + "/c/" + url.PathEscape(cluster) + "/"
+	return s.root() + "/c/" + url.PathEscape(cluster) + "/"
 }
 
 func (s *server) asset(w http.ResponseWriter, r *http.Request) {
