@@ -10,7 +10,7 @@ GO ?= go
 #
 # What make test tests, and further flags of go test: make test PKG=./pkg/policy/... TESTFLAGS='-run Bypass -v'
 # The slowest come first, so that none of them is left to run alone at the end.
-PKG := ./pkg/e2e/ownrbac ./pkg/e2e/chart ./pkg/e2e/ledger ./...
+PKG := ./pkg/e2e/ownrbac ./pkg/e2e/chart ./pkg/e2e/bell ./pkg/e2e/check ./pkg/e2e/firewall ./pkg/e2e/ledger ./...
 TESTFLAGS :=
 # Flags of hack/conformance: make conformance CONFORMANCEFLAGS='-focus sig-apps'
 CONFORMANCEFLAGS :=
@@ -49,13 +49,13 @@ demo: build kube ## Play the story on a real control plane; KEEP=1 leaves it up.
 	$(GO) build -o bin/demo ./hack/demo
 	bin/demo
 
-# Four packages at a time: those that start a control plane mostly wait for it.
+# Six packages at a time: those that start a control plane mostly wait for it.
 .PHONY: test
 test: build kube ## Run all tests; PKG and TESTFLAGS narrow them down.
 	hack/tools/build.sh hack/promtool
 	hack/tools/build.sh hack/helm-unittest
 	hack/tools/build.sh hack/netpol
-	$(GO) test -p 4 -timeout 15m $(TESTFLAGS) $(PKG)
+	$(GO) test -p 6 -timeout 15m $(TESTFLAGS) $(PKG)
 
 # Not part of make test: it builds the tests first, which takes some minutes, and runs them for about twenty.
 .PHONY: conformance

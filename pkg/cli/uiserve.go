@@ -16,7 +16,10 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/pflag"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	authenticationclient "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/lru"
@@ -175,17 +178,22 @@ func (v *viewers) desk(r *http.Request, _ string) (ui.Desk, error) {
 	}
 	cfg := rest.AnonymousClientConfig(v.cfg)
 	cfg.BearerToken = token
-	d, err := v.env.deskOf(cfg, v.home)
+	asking, err := authenticationclient.NewForConfig(cfg)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("connect: %w", err)
 	}
-	if _, err := whoAmI(r.Context(), d.c); apierrors.IsUnauthorized(err) {
+	// It is asked without discovery, whose own refusal would hide why.
+	if _, err := asking.SelfSubjectReviews().Create(r.Context(), &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{}); apierrors.IsUnauthorized(err) {
 		own, err := v.env.deskOf(rest.CopyConfig(v.cfg), v.home)
 		if err != nil {
 			return nil, err
 		}
 		return &readOnly{wallboard{own}}, nil
 	} else if err != nil {
+		return nil, fmt.Errorf("ask the cluster who you are: %w", err)
+	}
+	d, err := v.env.deskOf(cfg, v.home)
+	if err != nil {
 		return nil, err
 	}
 	v.made.Add(key, d)

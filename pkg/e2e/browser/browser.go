@@ -42,7 +42,7 @@ func Start(t testing.TB) *Browser {
 	case path == "":
 		t.Skipf("SKIPPED: no Chromium is installed (looked for %s), so nobody has looked at the page", strings.Join(names(), ", "))
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(patience),
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(patience), chromedp.IgnoreCertErrors,
 		// Without a network, what Chromium does on the side only delays it.
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("disable-quic", true))
 	allocated, endAllocation := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
