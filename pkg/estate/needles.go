@@ -123,7 +123,10 @@ func (e *Estate) namesToFind() iter.Seq2[string, bool] {
 	return func(yield func(string, bool) bool) {
 		for i, owned := range []map[string][]Owner{e.stores.hosts, e.stores.wildcards, e.stores.instances, e.stores.resources, e.stores.services} {
 			for name, owners := range owned {
-				if i > 1 { // the last part of a resource stands in each of its spellings
+				switch {
+				case i == 0:
+					name = reference.InEachSpelling(name)
+				case i > 1: // the last part of a resource stands in each of its spellings
 					name = name[strings.LastIndexAny(name, ":/")+1:]
 				}
 				if !yield(name, production(owners)) {
@@ -132,7 +135,7 @@ func (e *Estate) namesToFind() iter.Seq2[string, bool] {
 			}
 		}
 		for h := range e.network.hosts {
-			if !yield(h, true) {
+			if !yield(reference.InEachSpelling(h), true) {
 				return
 			}
 		}

@@ -121,5 +121,24 @@ func under(bucket, path string) []string {
 	return append(out, bucket)
 }
 
+// lakeTwin returns the other address of a storage account: the data lake's and the blobs' are the same data. It is empty for other hosts.
+func lakeTwin(host string) string {
+	for from, to := range map[string]string{".dfs.core.": ".blob.core.", ".blob.core.": ".dfs.core."} {
+		if before, after, ok := strings.Cut(host, from); ok && before != "" && isName(after) {
+			return before + to + after
+		}
+	}
+	return ""
+}
+
+// InEachSpelling returns the part of a host that stands in each of its spellings: of a storage account of Azure, which has several addresses and is named bare,
+// too, its name; of any other host, the whole of it.
+func InEachSpelling(host string) string {
+	if account, after, ok := strings.Cut(host, "."); ok && strings.Contains(after, ".core.") {
+		return account
+	}
+	return host
+}
+
 // blobHost: the data lake's address of an account is the same account.
 func blobHost(host string) string { return strings.Replace(host, ".dfs.", ".blob.", 1) }

@@ -54,6 +54,9 @@ func (r *reader) whole(text, hint, lower string, pos Position) []Target {
 	if bucketHint(lower) && !strings.ContainsAny(text, "/ \n") {
 		out = r.keep(out, Target{Kind: Instance, Name: strings.ToLower(text), Unambiguous: true})
 	}
+	if accountHint(lower) && isKey(text) {
+		out = append(out, r.account(strings.ToLower(text), azureSuffix)...)
+	}
 	return append(out, r.storePaths(text, lower)...)
 }
 

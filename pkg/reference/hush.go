@@ -1,6 +1,9 @@
 package reference
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // hush says what in a place speaks without reaching: what it holds back is not a reference, though it is spelled like one.
 type hush uint8
@@ -53,6 +56,25 @@ func hushOf(name string) hush {
 	return out
 }
 
+// admits reports whether a line of a file is a directive by which a server says who may come in.
+func admits(line string) bool {
+	line = line[:min(len(line), maxDirective)]
+	first := strings.ToLower(line[:indexAny(line, " \t=:{")])
+	if inbound(first) {
+		return true
+	}
+	switch words := strings.Fields(line); {
+	case first == "match" && len(words) > 2:
+		return strings.EqualFold(words[1], "address") || strings.EqualFold(words[1], "localaddress") // sshd
+	case (first == "host" || first == "hostgssenc" || first == "hostnogssenc") && len(words) > 4:
+		return slices.ContainsFunc(words[4:], authenticates) // pg_hba.conf
+	}
+	return false
+}
+
+// maxDirective is how much of a line is looked at for that, in bytes.
+const maxDirective = 512
+
 // minPhrase and maxPhrase are the lengths of the shortest and the longest phrase of the list.
 const minPhrase, maxPhrase = len("noproxy"), len("allowedclientcidrs")
 
@@ -80,7 +102,7 @@ func hushPhrase(s string) hush {
 		case "noproxy", "noproxyhosts", "noproxylist", "nonproxyhosts", "nonproxy", "proxybypass", "bypassproxy", "proxybypasslist", "proxyexceptions",
 			"proxyexclusions", "dashboardurl", "dashboardlink", "runbookurl", "runbooklink", "playbookurl", "silenceurl", "generatorurl":
 			return hushAll
-		case "sourcerange", "sourceranges", "trustedproxy", "trustedproxies", "trustedproxyips", "trustproxy", "realipfrom", "realipcidr", "forwardedallowips",
+		case "sourceip", "directremoteip", "remoteip", "sourcerange", "sourceranges", "trustedproxy", "trustedproxies", "trustedproxyips", "trustproxy", "realipfrom", "realipcidr", "forwardedallowips",
 			"allowedips", "allowedcidrs", "allowfrom", "allowedclientcidrs", "clientcidrs", "inboundcidrs", "allowlist", "internalproxies", "internalproxy":
 			return hushNumbers
 		case "imagename", "imagerepository", "imageregistry", "imagetag":

@@ -80,7 +80,9 @@ func keyOf(l string) (key, value string, ok bool) {
 // ask finds out what a key holds back, once.
 func (l *level) ask() {
 	if !l.asked {
-		l.hush, l.asked = hushOf(l.key), true
+		if l.hush, l.asked = hushOf(l.key), true; strings.HasPrefix(l.key, "geo ") {
+			l.hush |= hushNumbers // a block of nginx, with a range in each line
+		}
 	}
 }
 

@@ -75,6 +75,9 @@ func urlNames(lower string) []string {
 	return out
 }
 
+// azureSuffix is the domain of Azure's public cloud in which storage accounts are.
+const azureSuffix = "core.windows.net"
+
 // accounts reads the connection strings of Azure, which name a storage account and the domain of its cloud apart.
 func (r *reader) accounts(text string) []Target {
 	_, rest, ok := strings.Cut(text, "AccountName=")
@@ -82,10 +85,21 @@ func (r *reader) accounts(text string) []Target {
 		return nil
 	}
 	account := strings.ToLower(rest[:indexAny(rest, ";&\"' \n")])
-	suffix := "core.windows.net"
+	suffix := azureSuffix
 	if _, after, ok := strings.Cut(text, "EndpointSuffix="); ok {
 		suffix = strings.ToLower(after[:indexAny(after, ";&\"' \n")])
 	}
+	return r.account(account, suffix)
+}
+
+// accountHint: the value is a storage account of Azure, by its bare name.
+func accountHint(l string) bool {
+	s := squeezed(l)
+	return strings.HasSuffix(s, "storageaccount") || strings.HasSuffix(s, "storageaccountname") || strings.HasSuffix(s, "accountname") && strings.Contains(s, "azure")
+}
+
+// account returns the hosts of a storage account, in the domain of its cloud, and its containers.
+func (r *reader) account(account, suffix string) []Target {
 	if len(account)+len(suffix) > maxHost-8 || !isName(account) || !isName(suffix) {
 		return nil
 	}

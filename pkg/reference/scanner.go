@@ -83,6 +83,10 @@ func (sc *scanner) take(s string, strong, loose bool) bool {
 		}
 	}
 	sc.out = sc.keep(sc.out, h)
+	if twin := lakeTwin(h.Name); twin != "" {
+		h.Name = twin
+		sc.out = sc.keep(sc.out, h)
+	}
 	if a, ok := namedAddress(h.Name); ok {
 		sc.out = sc.keep(sc.out, Target{Name: a.String(), Addr: a, Unambiguous: strong})
 	}

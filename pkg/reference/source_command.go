@@ -149,6 +149,9 @@ func (r *reader) script(text string, lookup workload.Lookup) []Target {
 			itself = false // the shell, whose last word is the script as a whole
 			continue
 		}
+		if compares(call.Words) && !redefines(text) {
+			continue // what a guard compares is not reached; what it runs to do so is a command of its own
+		}
 		for i, w := range call.Words {
 			if i > 0 || strings.Contains(w, "://") {
 				out = append(out, r.wordTargets(call.Words, i)...)
@@ -158,6 +161,16 @@ func (r *reader) script(text string, lookup workload.Lookup) []Target {
 		out = append(out, r.commandTargets(call.Words)...)
 	}
 	return out
+}
+
+// compares reports whether a command only compares its words.
+func compares(words []string) bool {
+	return len(words) > 0 && (words[0] == "[" || words[0] == "[[" || words[0] == "test")
+}
+
+// redefines reports whether a script may give a word another meaning.
+func redefines(text string) bool {
+	return strings.Contains(text, "()") || strings.Contains(text, "function ") || strings.Contains(text, "alias ") || strings.Contains(text, "PATH=")
 }
 
 // scriptText reads a text that is a script by itself, as ConfigMaps and custom resources hold them.

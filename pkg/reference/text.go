@@ -26,14 +26,17 @@ func (r *reader) hosts(text, hint string, pos Position) []Target {
 	}
 	text = escaped(text)
 	if !isFile(text) {
-		if strings.HasSuffix(text, "\n") || strings.HasPrefix(text, "# ") { // a file of one line, which may be a comment
+		h := r.base | hushOf(hint)
+		if strings.HasSuffix(text, "\n") || strings.HasPrefix(text, "# ") || isFileName(hint) { // a file of one line, which may be a comment
 			line := ""
 			for _, l := range uncommented(withoutPairs(text)) {
 				line = l
 			}
-			text = line
+			if text = line; admits(text) {
+				h |= hushNumbers
+			}
 		}
-		return r.line(strings.TrimSpace(text), hint, pos, r.base|hushOf(hint), false)
+		return r.line(strings.TrimSpace(text), hint, pos, h, false)
 	}
 	var out []Target
 	r.settings(text, func(_ *outline, h hush, l string) { out = append(out, r.line(l, "", pos, h, true)...) })
@@ -185,10 +188,11 @@ func (r *reader) line(s, hint string, pos Position, h hush, file bool) []Target 
 	}
 	sc := r.scanner(scanner{word: pos == Word || file, file: file, base: h, hush: h, text: s})
 	defer r.done(sc)
+	text := s
 	s = withoutSelectors(unmarked(strings.TrimPrefix(s, "- "))) // an item of a list
 	rest := sc.urls(s)
 	shape := shapeOf(rest)
-	if inbound(strings.ToLower(shape.first[:min(len(shape.first), maxHost)])) && file {
+	if file && admits(text) {
 		sc.base |= hushNumbers
 	}
 	sc.pos, sc.hint, sc.mute = pos, hostHint(hint), namesNoHost(hint) && pos != HostPosition

@@ -156,11 +156,20 @@ func hushWord(w string) hush {
 	return 0
 }
 
+// authenticates: the last words of lines of pg_hba.conf, by which those who come in prove who they are.
+func authenticates(w string) bool {
+	switch w {
+	case "trust", "reject", "md5", "scram-sha-256", "password", "gss", "sspi", "ident", "peer", "ldap", "radius", "cert", "pam", "bsd", "oauth":
+		return true
+	}
+	return false
+}
+
 // neutral: words of hosts and of lists of them, which change nothing of what the word before them says.
 func neutral(w string) bool {
 	switch w {
 	case "host", "hosts", "hostname", "hostnames", "url", "urls", "ip", "ips", "cidr", "cidrs", "range", "ranges", "subnet", "subnets", "domain", "domains", "address",
-		"addresses", "name", "names", "list", "lists", "network", "networks", "namespaces", "servers", "endpoints", "destinations", "targets", "regex", "pattern", "patterns", "proxy", "proxies", "sources":
+		"addresses", "name", "names", "list", "lists", "network", "networks", "namespaces", "servers", "endpoints", "destinations", "targets", "regex", "pattern", "patterns", "proxy", "proxies", "sources", "address_prefix", "addressprefix":
 		return true
 	}
 	return false

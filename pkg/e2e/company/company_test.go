@@ -46,7 +46,7 @@ func create(ctx context.Context, s *stage.Stage, docs []string) error {
 }
 
 // adopt does what somebody does who comes to Firebreak: they run discover on a cluster that has never seen it, and install the proposal as it stands.
-func adopt(t *testing.T, acme *company.Company) (s *stage.Stage, proposal string) {
+func adopt(t testing.TB, acme *company.Company) (s *stage.Stage, proposal string) {
 	t.Helper()
 	file, inventory := filepath.Join(t.TempDir(), "values.yaml"), filepath.Join(t.TempDir(), "rds.json")
 	if err := os.WriteFile(inventory, []byte(acme.Inventory), 0o600); err != nil {
