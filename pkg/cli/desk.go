@@ -33,10 +33,19 @@ type desk struct {
 	// diagnoses are what doctor found at examined: its many looks are not repeated for every page.
 	diagnoses []Diagnosis
 	examined  time.Time
+
+	// vmu guards version, which was the present one at versioned.
+	vmu       sync.Mutex
+	version   string
+	versioned time.Time
 }
 
-// examineAgain is how long what doctor found is shown.
-const examineAgain = 30 * time.Second
+const (
+	// examineAgain is how long what doctor found is shown, and examineWithin how long its looks may take.
+	examineAgain, examineWithin = 30 * time.Second, 30 * time.Second
+	// versionAgain is how long a version is taken for the present one: all pages of a viewer ask for it.
+	versionAgain = 2 * time.Second
+)
 
 // quiet returns an environment whose output is kept, for one reading.
 func (d *desk) quiet() (e *env, said, notes *bytes.Buffer) {
@@ -181,7 +190,14 @@ func (d *desk) worst(ctx context.Context, p *patient) []ui.Diagnosis {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if at := d.clock(); at.Sub(d.examined) > examineAgain {
-		d.diagnoses, d.examined = p.diagnose(ctx), at
+		// Whoever asked may leave; what is found is for others, too.
+		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), examineWithin)
+		defer cancel()
+		found := p.diagnose(within)
+		if within.Err() != nil {
+			return []ui.Diagnosis{{Level: levelUnknown, About: "doctor", Says: "its looks took too long", Remedy: "kubectl firebreak doctor"}}
+		}
+		d.diagnoses, d.examined = found, at
 	}
 	var out []ui.Diagnosis
 	for _, x := range d.diagnoses {
@@ -194,13 +210,13 @@ func (d *desk) worst(ctx context.Context, p *patient) []ui.Diagnosis {
 
 // denialsSeen returns the Events that tell of denials, of all namespaces, or of the present one where the viewer may not see all.
 func (d *desk) denialsSeen(ctx context.Context) ([]corev1.Event, error) {
-	all, err := listEvents(ctx, d.c, d.config.overrides.Context.Namespace)
+	all, err := listEvents(ctx, d.c, d.config.overrides.Context.Namespace, client.MatchingFields{"source": "firebreak"})
 	if apierrors.IsForbidden(err) {
 		ns, _, nsErr := d.config.loader().Namespace()
 		if nsErr != nil {
 			return nil, fmt.Errorf("read the namespace of the kubeconfig: %w", nsErr)
 		}
-		all, err = listEvents(ctx, d.c, ns)
+		all, err = listEvents(ctx, d.c, ns, client.MatchingFields{"source": "firebreak"})
 	}
 	if err != nil {
 		return nil, err
@@ -321,10 +337,15 @@ func (d *desk) Window(ctx context.Context, namespace, name string) (*ui.Window, 
 	if out.Emergency {
 		out.Over = change.ReviewedBy(&w, words.Items) != ""
 	}
+	out.Said = saidBy(words.Items, &w, me)
 	if out.MayApprove, err = mayApprove(ctx, d.c, namespace, name); err != nil {
 		return nil, err
 	}
-	out.MayApprove = out.MayApprove || delegationTo(e.delegationsToSee(ctx, d.c), namespace, self.Username, e.clock()) != nil
+	if !out.MayApprove {
+		if by := delegationTo(e.delegationsToSee(ctx, d.c), namespace, self.Username, e.clock()); by != nil {
+			out.MayApprove, out.Instead = true, by.Spec.Delegator.Username
+		}
+	}
 	if done, err := overview.Trail(ctx, d.c, d.home, "", time.Time{}, e.clock()); err == nil {
 		out.Done = doneUnder(&w, done)
 	}
@@ -369,9 +390,16 @@ func (d *desk) Reject(ctx context.Context, said ui.Word) error {
 	return err
 }
 
-// Version is made of the names and versions of what the pages show.
+// Version is made of the names and versions of what the pages show, and of the minute, in which windows open and close.
 func (d *desk) Version(ctx context.Context) (string, error) {
+	d.vmu.Lock()
+	defer d.vmu.Unlock()
+	at := d.clock()
+	if at.Sub(d.versioned) < versionAgain {
+		return d.version, nil
+	}
 	h := fnv.New64a()
+	fmt.Fprintln(h, at.Unix()/60)
 	for _, kind := range []string{v1alpha1.KindChangeWindow, v1alpha1.KindChangeApproval, v1alpha1.KindChangeFreeze, v1alpha1.KindChangeExecution, v1alpha1.KindChangeRecord, v1alpha1.KindEnvironment} {
 		l := &metav1.PartialObjectMetadataList{}
 		l.SetGroupVersionKind(v1alpha1.GVK(kind + "List"))
@@ -390,5 +418,6 @@ func (d *desk) Version(ctx context.Context) (string, error) {
 			fmt.Fprintln(h, l.Items[i].UID, l.Items[i].ResourceVersion)
 		}
 	}
-	return fmt.Sprintf("%x", h.Sum64()), nil
+	d.version, d.versioned = fmt.Sprintf("%x", h.Sum64()), at
+	return d.version, nil
 }

@@ -40,7 +40,18 @@ func (d *desk) Calendar(ctx context.Context, from, until time.Time) (*ui.Calenda
 	if err := printICS(&cal, openings, freezes, &windowsOptions{from: from, until: until, location: time.UTC}); err != nil {
 		return nil, err
 	}
-	out.ICS, out.Notes = cal.Bytes(), noted(notes)
+	out.ICS, out.Notes = bytes.Clone(cal.Bytes()), noted(notes)
+	cal.Reset()
+	public := slices.Clone(openings)
+	for i := range public {
+		w := *public[i].Window
+		w.Spec.Reason, w.Spec.Ticket = "", ""
+		public[i].Window = &w
+	}
+	if err := printICS(&cal, public, freezes, &windowsOptions{from: from, until: until, location: time.UTC}); err != nil {
+		return nil, err
+	}
+	out.PublicICS = cal.Bytes()
 	return out, nil
 }
 

@@ -105,11 +105,11 @@ func (e *env) findDenial(ctx context.Context, o *explainOptions, id string) (*de
 }
 
 // listEvents returns the Events of a namespace, or of all, page by page.
-func listEvents(ctx context.Context, c client.Client, namespace string) ([]corev1.Event, error) {
+func listEvents(ctx context.Context, c client.Client, namespace string, more ...client.ListOption) ([]corev1.Event, error) {
 	var out []corev1.Event
 	for next := ""; ; {
 		var l corev1.EventList
-		if err := c.List(ctx, &l, client.InNamespace(namespace), client.Limit(500), client.Continue(next)); err != nil {
+		if err := c.List(ctx, &l, append([]client.ListOption{client.InNamespace(namespace), client.Limit(500), client.Continue(next)}, more...)...); err != nil {
 			return nil, err
 		}
 		for i := range l.Items {

@@ -31,9 +31,16 @@ func (k *kubeconfig) pathFlag(f *pflag.FlagSet) {
 	f.StringVar(&k.path, clientcmd.RecommendedConfigPathFlag, "", "Path to the kubeconfig file to use for CLI requests.")
 }
 
+// pinned reports whether a flag says which cluster is called, or as which user, whatever the context says.
+func (k *kubeconfig) pinned() bool {
+	o := k.overrides
+	return o.ClusterInfo.Server != "" || o.Context.Cluster != "" || o.Context.AuthInfo != "" || o.AuthInfo.Token != "" || o.AuthInfo.ClientCertificate != "" || o.AuthInfo.Impersonate != ""
+}
+
 func (k *kubeconfig) loader() clientcmd.ClientConfig {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = k.path
-	k.overrides.ClusterDefaults = clientcmd.ClusterDefaults
-	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &k.overrides)
+	overrides := k.overrides // several may load at once
+	overrides.ClusterDefaults = clientcmd.ClusterDefaults
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &overrides)
 }

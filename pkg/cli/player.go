@@ -33,6 +33,8 @@ type player struct {
 	sessions *lru.Cache
 	// made says when the executions were made that the log tells of, to the microsecond.
 	made map[string]time.Time
+	// home is the namespace that Firebreak runs in.
+	home string
 	// uid is that of the user of the request that is being judged.
 	uid    string
 	rows   map[replayKey]*ReplayRow
@@ -55,8 +57,8 @@ const (
 // replayKey tells rows of the report apart.
 type replayKey struct{ user, namespace, rule, resource string }
 
-func newPlayer(ctx context.Context, k *snapshot) *player {
-	p := &player{ctx: ctx, known: k, kinds: kindsOf(k), made: map[string]time.Time{}, rows: map[replayKey]*ReplayRow{}, listed: map[replayKey]*ReplayIdentity{}}
+func newPlayer(ctx context.Context, k *snapshot, home string) *player {
+	p := &player{home: home, ctx: ctx, known: k, kinds: kindsOf(k), made: map[string]time.Time{}, rows: map[replayKey]*ReplayRow{}, listed: map[replayKey]*ReplayIdentity{}}
 	p.before = lru.NewWithEvictionFunc(1<<20, func(_ lru.Key, v any) {
 		if raw, ok := v.([]byte); ok {
 			p.bytes -= len(raw)
@@ -112,7 +114,7 @@ func (p *player) play(ev *auditlog.Event, line int) error {
 	p.known.at, p.uid = r.Now, r.User.UID
 	if r.Judged == auditlog.Unjudgeable {
 		p.totals.Unjudged[r.Why]++
-	} else if policy.NotSent(r.Request) == "" {
+	} else if policy.NotSent(r.Request) == "" && !p.own(r) {
 		if err := p.judge(r, line); err != nil {
 			return err
 		}
@@ -121,6 +123,13 @@ func (p *player) play(ev *auditlog.Event, line int) error {
 		p.learn(ev, r, key)
 	}
 	return nil
+}
+
+// own reports whether a write is one of Firebreak's own records, which are not sent to it: a request must never wait for one that it causes. What it applies of
+// the declared estate is judged like anybody's.
+func (p *player) own(r *auditlog.Request) bool {
+	return r.User.Username == "system:serviceaccount:"+p.home+":firebreak" && r.Resource.Group == v1alpha1.GroupName &&
+		(r.Resource.Resource != "environments" && r.Resource.Resource != "datastores" || r.DryRun)
 }
 
 // again reports whether an event tells of the end of a session that the log has told of when it began. A log may leave either out.

@@ -85,7 +85,7 @@ func (e *env) runReplay(ctx context.Context, o *replayOptions, files []string) (
 	}
 	// What is stored now is not how it was before a write of the log, and is not asked for event by event.
 	known.cluster = nil
-	p := newPlayer(ctx, known)
+	p := newPlayer(ctx, known, o.home)
 	if o.decisions != "" {
 		f, err := os.Create(o.decisions)
 		if err != nil {

@@ -108,7 +108,7 @@ func (e *env) runUI(ctx context.Context, o *uiOptions) error {
 
 // serve serves until the context ends. Streams of events end with it.
 func serve(ctx context.Context, l net.Listener, page http.Handler) error {
-	s := &http.Server{Handler: page, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, BaseContext: func(net.Listener) context.Context { return ctx }}
+	s := &http.Server{Handler: page, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 32 << 10, IdleTimeout: 2 * time.Minute, BaseContext: func(net.Listener) context.Context { return ctx }}
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	select {
@@ -149,6 +149,9 @@ func (e *env) desks(home string) (*desks, []string, error) {
 		}
 	}
 	slices.Sort(names)
+	if e.config.pinned() {
+		names = nil // the flags say which cluster, or as whom: the other contexts would be taken for that one
+	}
 	if raw.Contexts[present] == nil {
 		return nil, nil, fmt.Errorf("the kubeconfig has no context %q; name one with --context", present)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -12,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -23,6 +25,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/lru"
+	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
@@ -55,8 +58,8 @@ func (o *inCluster) flags(f *pflag.FlagSet) {
 func (o *inCluster) validate() error {
 	u, err := url.Parse(o.url)
 	switch {
-	case err != nil || u.Host == "":
-		return fmt.Errorf("--serve needs --url, the address under which browsers reach the page, not %q", o.url)
+	case err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "":
+		return fmt.Errorf("--serve needs --url, scheme and host under which browsers reach the page, such as https://firebreak.example.com, not %q", o.url)
 	case o.wallboard == (o.issuer != ""):
 		return errors.New("--serve needs either --wallboard or --oidc-issuer")
 	case o.issuer != "" && o.clientID == "":
@@ -81,13 +84,17 @@ func (e *env) serveInCluster(ctx context.Context, o *uiOptions, zone *time.Locat
 	if err != nil {
 		return fmt.Errorf("--url: %w", err)
 	}
-	options := ui.Options{Clusters: []string{o.name}, Hosts: []string{public.Host}, Clock: e.clock, Zone: zone, Wallboard: o.wallboard}
+	options := ui.Options{Clusters: []string{o.name}, Hosts: []string{hostOf(public)}, HTTPS: public.Scheme == "https", Clock: e.clock, Zone: zone, Wallboard: o.wallboard}
 	if o.wallboard {
 		own, err := e.deskOf(rest.CopyConfig(cfg), o.home)
 		if err != nil {
 			return err
 		}
 		options.Desk = func(*http.Request, string) (ui.Desk, error) { return &wallboard{own}, nil }
+		options.Fault = func(err error) string {
+			fmt.Fprintln(e.ErrOut, err)
+			return "The cluster cannot be read at the moment."
+		}
 	} else {
 		gate, err := o.gate(ctx, e.clock)
 		if err != nil {
@@ -105,14 +112,22 @@ func (e *env) serveInCluster(ctx context.Context, o *uiOptions, zone *time.Locat
 		return fmt.Errorf("serve the page: %w", err)
 	}
 	if o.certFile != "" {
-		pair, err := tls.LoadX509KeyPair(o.certFile, o.keyFile)
+		watcher, err := certwatcher.New(o.certFile, o.keyFile) // a certificate that is renewed is served at once
 		if err != nil {
 			return fmt.Errorf("read the certificate: %w", err)
 		}
-		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12})
+		go func() { _ = watcher.Start(ctx) }() // without it, the certificate stays the one that was read
+		l = tls.NewListener(l, &tls.Config{GetCertificate: watcher.GetCertificate, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}})
 	}
 	fmt.Fprintf(e.Out, "Serving %s at %s.\n", o.url, l.Addr())
 	return serve(ctx, l, healthy(page))
+}
+
+// hostOf returns the host of an address as browsers send it: in lower case, and without the port that its scheme has anyway.
+func hostOf(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	port := map[string]string{"https": ":443", "http": ":80"}[u.Scheme]
+	return strings.TrimSuffix(host, port)
 }
 
 // healthy answers probes, which come under other names.
@@ -159,6 +174,23 @@ type viewers struct {
 	cfg  *rest.Config
 	home string
 	made *lru.Cache
+	// own is the desk of this program, for those whose token the API server does not take; it is made when somebody needs it.
+	own   *desk
+	ownMu sync.Mutex
+}
+
+// readOnly returns the desk of somebody whose token the API server does not take.
+func (v *viewers) readOnly() (ui.Desk, error) {
+	v.ownMu.Lock()
+	defer v.ownMu.Unlock()
+	if v.own == nil {
+		own, err := v.env.deskOf(rest.CopyConfig(v.cfg), v.home)
+		if err != nil {
+			return nil, err
+		}
+		v.own = own
+	}
+	return &readOnly{wallboard{v.own}}, nil
 }
 
 // errNotTaken says that the API server does not know whoever has signed in.
@@ -184,11 +216,7 @@ func (v *viewers) desk(r *http.Request, _ string) (ui.Desk, error) {
 	}
 	// It is asked without discovery, whose own refusal would hide why.
 	if _, err := asking.SelfSubjectReviews().Create(r.Context(), &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{}); apierrors.IsUnauthorized(err) {
-		own, err := v.env.deskOf(rest.CopyConfig(v.cfg), v.home)
-		if err != nil {
-			return nil, err
-		}
-		return &readOnly{wallboard{own}}, nil
+		return v.readOnly()
 	} else if err != nil {
 		return nil, fmt.Errorf("ask the cluster who you are: %w", err)
 	}
@@ -210,8 +238,48 @@ func (d *wallboard) Now(ctx context.Context) (*ui.Now, error) {
 	if err := d.environments(ctx, e, notes, out); err != nil {
 		return nil, err
 	}
-	out.Notes = noted(notes)
+	for i := range out.Environments {
+		row := &out.Environments[i]
+		for j := range row.Open {
+			row.Open[j] = bare(row.Open[j])
+		}
+		if row.Next != nil {
+			next := bare(*row.Next)
+			row.Next = &next
+		}
+	}
+	out.Notes = forEverybody(notes)
 	return out, nil
+}
+
+// bare leaves out of a window who asked for what, and why: everybody sees when it opens and closes.
+func bare(l overview.WindowLine) overview.WindowLine {
+	return overview.WindowLine{
+		Namespace: l.Namespace, Name: l.Name, Type: l.Type, Environment: l.Environment, State: l.State, Opens: l.Opens, Closes: l.Closes, Approvals: l.Approvals, Freezes: l.Freezes,
+	}
+}
+
+// forEverybody says that something is missing, and not why: that would say what this program may and may not do.
+func forEverybody(notes *bytes.Buffer) []string {
+	if len(noted(notes)) == 0 {
+		return nil
+	}
+	return []string{"Something could not be read, so this is not all that there is."}
+}
+
+func (d *wallboard) Calendar(ctx context.Context, from, until time.Time) (*ui.Calendar, error) {
+	out, err := d.desk.Calendar(ctx, from, until)
+	if err != nil {
+		return nil, err
+	}
+	public := &ui.Calendar{Freezes: out.Freezes, ICS: out.PublicICS}
+	for _, o := range out.Openings {
+		public.Openings = append(public.Openings, bare(o))
+	}
+	if len(out.Notes) > 0 {
+		public.Notes = []string{"Something could not be read, so this is not all that there is."}
+	}
+	return public, nil
 }
 
 func (d *wallboard) Waiting(ctx context.Context) (*ui.Waiting, error) {
@@ -220,10 +288,10 @@ func (d *wallboard) Waiting(ctx context.Context) (*ui.Waiting, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &ui.Waiting{Everybody: true, Notes: noted(notes)}
+	out := &ui.Waiting{Everybody: true, Notes: forEverybody(notes)}
 	for i := range windows {
 		if w := &windows[i]; (w.Status.Phase == "" || w.Status.Phase == v1alpha1.WindowPending) && w.DeletionTimestamp == nil && w.Spec.Type != v1alpha1.WindowEmergency {
-			out.Approve = append(out.Approve, overview.LineOf(w))
+			out.Approve = append(out.Approve, bare(overview.LineOf(w)))
 		}
 	}
 	return out, nil
@@ -254,7 +322,7 @@ func (d *readOnly) Window(ctx context.Context, namespace, name string) (*ui.Wind
 	if err := d.c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &w); err != nil {
 		return nil, fmt.Errorf("look at the window: %w", err)
 	}
-	return &ui.Window{WindowLine: overview.LineOf(&w), ReadOnly: true, Screen: errNotTaken.Error()}, nil
+	return &ui.Window{WindowLine: bare(overview.LineOf(&w)), ReadOnly: true, Screen: errNotTaken.Error()}, nil
 }
 
 // Approve does nothing.

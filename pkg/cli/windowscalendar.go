@@ -91,16 +91,15 @@ func printICS(w io.Writer, all []overview.Opening, freezes []v1alpha1.ChangeFree
 			e.SetStatus(ics.ObjectStatusTentative)
 		}
 	}
-	for i := range freezes {
-		f := &freezes[i]
-		start, end := change.FreezeInterval(f, o.from)
+	for _, h := range overview.Holdings(freezes, o.from, o.until) {
+		f, start, end := h.Freeze, h.Start, h.End
 		if end.IsZero() {
 			end = o.until
 		}
-		if !start.Before(o.until) || !end.After(o.from) || !start.Before(end) {
+		if !start.Before(end) {
 			continue
 		}
-		e := cal.AddEvent(fmt.Sprintf("%s@firebreak.dev", f.UID))
+		e := cal.AddEvent(fmt.Sprintf("%s-%d@firebreak.dev", f.UID, start.Unix()))
 		e.SetDtStampTime(f.CreationTimestamp.Time)
 		e.SetStartAt(start)
 		e.SetEndAt(end)

@@ -22,8 +22,8 @@ func Dead(w *v1alpha1.ChangeWindow) bool {
 	return slices.Contains([]v1alpha1.WindowPhase{v1alpha1.WindowRejected, v1alpha1.WindowClosed}, w.Status.Phase)
 }
 
-// maxOpenings bounds the openings of one window that are looked at: one a day for three months, four times over.
-const maxOpenings = 400
+// mostIn bounds the openings of one window that are looked at, and the intervals of one freeze: one an hour, and a few more.
+func mostIn(from, until time.Time) int { return min(int(until.Sub(from).Hours())+24, 10_000) }
 
 // Openings returns the openings from one instant until another, by their start. Windows that are dead are left out unless all are asked for.
 func Openings(windows []v1alpha1.ChangeWindow, freezes []v1alpha1.ChangeFreeze, from, until time.Time, all bool) []Opening {
@@ -33,8 +33,11 @@ func Openings(windows []v1alpha1.ChangeWindow, freezes []v1alpha1.ChangeFreeze, 
 		if Dead(w) && !all {
 			continue
 		}
-		for _, occurrence := range change.Occurrences(w, from, until, maxOpenings) {
+		for _, occurrence := range change.Occurrences(w, from, until, mostIn(from, until)) {
 			end := occurrence.End
+			if end.Before(w.CreationTimestamp.Time) {
+				continue // there was no such window then
+			}
 			if closes := w.Status.ClosesAt; closes != nil && w.Spec.Schedule.Recurrence == nil {
 				end = closes.Time // somebody may have closed it early
 			}
@@ -66,13 +69,15 @@ func Once(all []Opening) []Opening {
 // State says what a window waits for, or that it is open.
 func (x *Opening) State(now time.Time) string {
 	phase := string(x.Window.Status.Phase)
-	switch {
-	case phase == "" || phase == string(v1alpha1.WindowPending):
+	switch v1alpha1.WindowPhase(phase) {
+	case "", v1alpha1.WindowPending:
 		phase = "waits for approval " + x.Window.Status.Approvals
-	case Dead(x.Window):
+	case v1alpha1.WindowApproved, v1alpha1.WindowOpen:
+		if x.At(now) {
+			phase = "open"
+		}
+	default:
 		return phase
-	case x.At(now):
-		phase = "open"
 	}
 	if len(x.Frozen) > 0 {
 		phase += ", frozen"
@@ -114,12 +119,14 @@ func Holdings(freezes []v1alpha1.ChangeFreeze, from, until time.Time) []Holding 
 	var out []Holding
 	for i := range freezes {
 		f := &freezes[i]
-		for at, n := from, 0; n < maxOpenings; n++ {
+		for at, n := from, 0; n < mostIn(from, until); n++ {
 			start, end := change.FreezeInterval(f, at)
 			if !start.Before(until) || !end.IsZero() && !end.After(at) {
 				break
 			}
-			out = append(out, Holding{f, start, end})
+			if end.IsZero() || end.After(f.CreationTimestamp.Time) {
+				out = append(out, Holding{f, start, end})
+			}
 			if end.IsZero() {
 				break
 			}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -77,9 +78,26 @@ func New(ctx context.Context, o Options) (*Gate, error) {
 	}
 	return &Gate{
 		o: o, secure: u.Scheme == "https", began: map[string]attempt{}, sessions: map[string]session{},
-		oauth:    oauth2.Config{ClientID: o.ClientID, ClientSecret: o.Secret, Endpoint: p.Endpoint(), RedirectURL: strings.TrimSuffix(o.URL, "/") + callback, Scopes: []string{oidc.ScopeOpenID, "profile", "email", "groups"}},
+		oauth:    oauth2.Config{ClientID: o.ClientID, ClientSecret: o.Secret, Endpoint: p.Endpoint(), RedirectURL: strings.TrimSuffix(o.URL, "/") + callback, Scopes: scopesOf(p)},
 		verifier: p.Verifier(&oidc.Config{ClientID: o.ClientID, Now: o.Clock}),
 	}, nil
+}
+
+// scopesOf returns what is asked for: of what tells who somebody is, as much as the issuer knows.
+func scopesOf(p *oidc.Provider) []string {
+	out := []string{oidc.ScopeOpenID}
+	var about struct {
+		Scopes []string `json:"scopes_supported"`
+	}
+	if err := p.Claims(&about); err != nil {
+		return out
+	}
+	for _, s := range []string{"profile", "email", "groups"} {
+		if slices.Contains(about.Scopes, s) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // cookie is the name of the session's cookie. With HTTPS, browsers hold it to this host and to HTTPS.
@@ -90,8 +108,23 @@ func (g *Gate) cookie() string {
 	return "firebreak"
 }
 
-// beganCookie ties an attempt to the browser that began it.
-func (g *Gate) beganCookie() string { return g.cookie() + "-began" }
+// beganCookie ties an attempt to the browser that began it. Each has a cookie of its own: several tabs may sign in at once.
+func (g *Gate) beganCookie(state string) string { return g.cookie() + "-" + state[:min(8, len(state))] }
+
+// mostBack is how long a path may be that a viewer comes back to, in bytes.
+const mostBack = 2 << 10
+
+// backTo returns the path to which a viewer comes back after they have signed in: one of this host, whatever the request line says.
+func backTo(r *http.Request) string {
+	back := "/" + strings.TrimLeft(r.URL.EscapedPath(), "/\\")
+	if r.URL.RawQuery != "" {
+		back += "?" + r.URL.RawQuery
+	}
+	if len(back) > mostBack {
+		return "/"
+	}
+	return back
+}
 
 type tokenKey struct{}
 
@@ -116,7 +149,7 @@ func (g *Gate) Wrap(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tokenKey{}, s.token)))
 			return
 		}
-		if r.Method != http.MethodGet || r.Header.Get("HX-Request") != "" || strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+		if mode := r.Header.Get("Sec-Fetch-Mode"); r.Method != http.MethodGet || mode != "" && mode != "navigate" || r.Header.Get("HX-Request") != "" || strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
 			http.Error(w, "You are not signed in any more. Load the page again.", http.StatusUnauthorized)
 			return
 		}
@@ -147,8 +180,11 @@ func random() (string, error) {
 	return hex.EncodeToString(b[:]), nil
 }
 
-// tidy drops what has ended, and reports whether there is room.
+// tidy drops what has ended once there is no room, and reports whether there is some.
 func tidy[T any](all map[string]T, over func(T) bool) bool {
+	if len(all) < mostOpen {
+		return true
+	}
 	for k, v := range all {
 		if over(v) {
 			delete(all, k)
@@ -165,7 +201,7 @@ func (g *Gate) begin(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "You cannot sign in now.", http.StatusInternalServerError)
 		return
 	}
-	a := attempt{oauth2.GenerateVerifier(), nonce, r.URL.RequestURI(), g.o.Clock().Add(within)}
+	a := attempt{oauth2.GenerateVerifier(), nonce, backTo(r), g.o.Clock().Add(within)}
 	g.mu.Lock()
 	room := tidy(g.began, func(a attempt) bool { return g.o.Clock().After(a.until) })
 	if room {
@@ -176,7 +212,7 @@ func (g *Gate) begin(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Too many are signing in at once. Try again in some minutes.", http.StatusServiceUnavailable)
 		return
 	}
-	g.set(w, g.beganCookie(), state, within)
+	g.set(w, g.beganCookie(state), state, within)
 	http.Redirect(w, r, g.oauth.AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(a.verifier)), http.StatusSeeOther)
 }
 
@@ -187,7 +223,7 @@ func (g *Gate) set(w http.ResponseWriter, name, value string, age time.Duration)
 // callback takes a viewer who comes back from the issuer.
 func (g *Gate) callback(w http.ResponseWriter, r *http.Request) {
 	state := r.URL.Query().Get("state")
-	c, err := r.Cookie(g.beganCookie())
+	c, err := r.Cookie(g.beganCookie(state))
 	if err != nil || subtle.ConstantTimeCompare([]byte(c.Value), []byte(state)) != 1 {
 		http.Error(w, "This sign-in was not begun in this browser. Open the page again.", http.StatusBadRequest)
 		return
@@ -220,7 +256,7 @@ func (g *Gate) callback(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Too many are signed in at once.", http.StatusServiceUnavailable)
 		return
 	}
-	g.set(w, g.beganCookie(), "", -1)
+	g.set(w, g.beganCookie(state), "", -1)
 	g.set(w, g.cookie(), id, s.until.Sub(g.o.Clock()))
 	http.Redirect(w, r, a.back, http.StatusSeeOther)
 }

@@ -96,6 +96,22 @@ func TestGate(t *testing.T) {
 	}
 }
 
+// A viewer comes back to this host, whatever the request line says.
+func TestBackTo(t *testing.T) {
+	for path, want := range map[string]string{
+		"/c/eu/now?a=b": "/c/eu/now?a=b", "//evil.example/c": "/evil.example/c", "/\\\\evil.example": "/%5C%5Cevil.example", "http://evil.example/c?d": "/c?d", "/" + strings.Repeat("a", mostBack): "/",
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		u, err := url.ParseRequestURI(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.URL = u; backTo(r) != want {
+			t.Errorf("%s leads to %s, want %s", path, backTo(r), want)
+		}
+	}
+}
+
 // A session ends with its token.
 func TestASessionEnds(t *testing.T) {
 	d, c := newDesk(t), browser(t)

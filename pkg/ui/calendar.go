@@ -1,12 +1,14 @@
 package ui
 
 import (
-	"cmp"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/overview"
 )
 
@@ -75,15 +77,47 @@ type day struct {
 	Freezes  []Freeze
 }
 
-// span returns the week or month of a day, in a time zone, and the first days of those before and after it.
-func span(at time.Time, month bool) (from, until, before, after time.Time) {
-	midnight := time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, at.Location())
-	if month {
-		from = midnight.AddDate(0, 0, 1-midnight.Day())
-		return from, from.AddDate(0, 1, 0), from.AddDate(0, -1, 0), from.AddDate(0, 1, 0)
+// starts returns when the days of a calendar begin in a time zone, and when the last of them ends. Zones have days that begin at one o'clock, for want of a midnight,
+// and have left out whole days, which are not there.
+func starts(first time.Time, days int) []time.Time {
+	var out []time.Time
+	for i := range days + 1 {
+		at, there := dayOf(first.Year(), first.Month(), first.Day()+i, first.Location())
+		if there && (len(out) == 0 || at.After(out[len(out)-1])) {
+			out = append(out, at)
+		}
 	}
-	from = midnight.AddDate(0, 0, -(int(midnight.Weekday())+6)%7)
-	return from, from.AddDate(0, 0, 7), from.AddDate(0, 0, -7), from.AddDate(0, 0, 7)
+	return out
+}
+
+// dayOf returns the first instant of a day, and false if a zone has left that day out.
+func dayOf(year int, month time.Month, day int, zone *time.Location) (time.Time, bool) {
+	at := time.Date(year, month, day, 0, 0, 0, 0, zone)
+	want := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+	if at.Day() != want.Day() { // there is no midnight: time.Date has gone to the evening before
+		for range 4 {
+			if at = at.Add(30 * time.Minute); at.Day() == want.Day() {
+				break
+			}
+		}
+	}
+	return at, at.Day() == want.Day()
+}
+
+// span returns the days of the week or month of a day, and a day of those before and after it.
+func span(at time.Time, month bool) (days []time.Time, before, after time.Time) {
+	date := time.Date(at.Year(), at.Month(), at.Day(), 12, 0, 0, 0, time.UTC) // dates are counted where every day has a noon
+	length := 7
+	if month {
+		date = date.AddDate(0, 0, 1-date.Day())
+		length = date.AddDate(0, 1, -1).Day()
+	} else {
+		date = date.AddDate(0, 0, -(int(date.Weekday())+6)%7)
+	}
+	noon := func(d time.Time) time.Time {
+		return time.Date(d.Year(), d.Month(), d.Day(), 12, 0, 0, 0, at.Location())
+	}
+	return starts(noon(date), length), noon(date.AddDate(0, 0, -1)), noon(date.AddDate(0, 0, length))
 }
 
 func calendar(q *request) (string, any, error) {
@@ -93,17 +127,18 @@ func calendar(q *request) (string, any, error) {
 		at = chosen
 	}
 	month := v.Get("show") == "month"
-	from, until, before, after := span(at, month)
+	days, before, after := span(at, month)
+	from, until := days[0], days[len(days)-1]
 	data, err := q.desk.Calendar(q.r.Context(), from, until)
 	if err != nil {
 		return "", nil, err
 	}
 	p := &calendarPage{Calendar: data, From: from, Until: until, Month: month, ZoneName: q.zone.String(), ICS: q.base(q.cluster) + "calendar.ics"}
 	to := func(day time.Time, show string) string {
-		return fmt.Sprintf("%scalendar?show=%s&day=%s&zone=%s", q.base(q.cluster), show, day.Format(time.DateOnly), p.ZoneName)
+		return fmt.Sprintf("%scalendar?show=%s&day=%s&zone=%s", q.base(q.cluster), show, day.Format(time.DateOnly), url.QueryEscape(p.ZoneName))
 	}
 	show, other := "week", "month"
-	p.Heading = fmt.Sprintf("%s to %s", from.Format("2 January"), until.AddDate(0, 0, -1).Format("2 January 2006"))
+	p.Heading = fmt.Sprintf("%s to %s", from.Format("2 January"), days[len(days)-2].Format("2 January 2006"))
 	if month {
 		show, other = other, show
 		p.Heading = from.Format("January 2006")
@@ -113,8 +148,8 @@ func calendar(q *request) (string, any, error) {
 	if q.Wallboard {
 		links = ""
 	}
-	p.Drawing = drawCalendar(data, from, until, q.Clock(), links)
-	p.Days = daysOf(data, from, until)
+	p.Drawing = drawCalendar(data, days, q.Clock(), links)
+	p.Days = daysOf(data, days)
 	return "calendar", p, nil
 }
 
@@ -123,7 +158,7 @@ func subscription(q *request) {
 	at := q.Clock()
 	data, err := q.desk.Calendar(q.r.Context(), at.AddDate(0, -1, 0), at.AddDate(0, 3, 0))
 	if err != nil {
-		http.Error(q.w, err.Error(), http.StatusBadGateway)
+		http.Error(q.w, q.fault(err), http.StatusBadGateway)
 		return
 	}
 	q.w.Header().Set("Content-Type", "text/calendar; charset=utf-8")
@@ -138,13 +173,14 @@ func scale(from, until time.Time) func(time.Time) float64 {
 	}
 }
 
-func drawCalendar(c *Calendar, from, until, now time.Time, base string) *drawing {
+func drawCalendar(c *Calendar, days []time.Time, now time.Time, base string) *drawing {
+	from, until := days[0], days[len(days)-1]
 	x := scale(from, until)
 	d := &drawing{Width: drawWidth}
-	for t := from; t.Before(until); t = t.AddDate(0, 0, 1) {
-		next := t.AddDate(0, 0, 1)
+	for i, t := range days[:len(days)-1] {
+		next := days[i+1]
 		label := t.Format("Mon 2")
-		if until.Sub(from) > 10*24*time.Hour {
+		if len(days) > 10 {
 			label = t.Format("2")
 		}
 		d.Ticks = append(d.Ticks, tick{x(t), x(next) - x(t), label, t.Weekday() == time.Saturday || t.Weekday() == time.Sunday})
@@ -220,14 +256,20 @@ func classOf(o *overview.WindowLine) string {
 	switch {
 	case len(o.Freezes) > 0:
 		return "frozen"
-	case cmp.Or(o.State, "waits") == "waits" || len(o.State) > 5 && o.State[:5] == "waits":
+	case strings.HasPrefix(o.State, "waits"):
 		return "waits"
+	case strings.HasPrefix(o.State, "open"), strings.HasPrefix(o.State, string(v1alpha1.WindowApproved)):
+		return "open"
 	}
-	return "open"
+	return "over"
 }
 
 func titleOf(o *overview.WindowLine, zone *time.Location) string {
-	return overview.Plain(fmt.Sprintf("%s/%s, %s, %s to %s, %s: %s", o.Namespace, o.Name, o.Environment, o.Opens.In(zone).Format("Mon 2 Jan 15:04"), o.Closes.In(zone).Format("Mon 2 Jan 15:04 MST"), o.State, o.Reason))
+	title := fmt.Sprintf("%s/%s, %s, %s to %s, %s", o.Namespace, o.Name, o.Environment, o.Opens.In(zone).Format("Mon 2 Jan 15:04"), o.Closes.In(zone).Format("Mon 2 Jan 15:04 MST"), o.State)
+	if o.Reason != "" {
+		title += ": " + o.Reason
+	}
+	return overview.Plain(title)
 }
 
 // shade draws the freezes of an environment.
@@ -245,10 +287,10 @@ func (l *lane) shade(c *Calendar, x func(time.Time) float64, from, until time.Ti
 }
 
 // daysOf lists what is open and frozen on each day on which something is.
-func daysOf(c *Calendar, from, until time.Time) []day {
+func daysOf(c *Calendar, days []time.Time) []day {
 	var out []day
-	for t := from; t.Before(until); t = t.AddDate(0, 0, 1) {
-		next := t.AddDate(0, 0, 1)
+	for i, t := range days[:len(days)-1] {
+		next := days[i+1]
 		d := day{At: t}
 		for _, o := range c.Openings {
 			if o.Opens.Before(next) && o.Closes.After(t) {

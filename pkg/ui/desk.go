@@ -104,6 +104,9 @@ type Window struct {
 	Screen string
 	// Missing is what the window pins and does not say.
 	Missing []string
+	// Said is true if the viewer has approved, rejected or reviewed it, and Instead names whom they decide in the stead of.
+	Said    bool
+	Instead string
 	// ReadOnly is true if the viewer cannot act here, but with commands elsewhere.
 	ReadOnly bool
 	// MayApprove is true if the viewer holds the right. Own is true if they have requested it.
@@ -118,8 +121,8 @@ type Calendar struct {
 	Openings []overview.WindowLine
 	Freezes  []Freeze
 	Notes    []string
-	// ICS is the same as iCalendar (RFC 5545).
-	ICS []byte
+	// ICS is the same as iCalendar (RFC 5545), and PublicICS without who asked for what, and why.
+	ICS, PublicICS []byte
 }
 
 // Changes are what was changed, the newest first.

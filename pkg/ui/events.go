@@ -12,6 +12,10 @@ import (
 const (
 	lookAgain = 3 * time.Second
 	mostWait  = 5 * time.Second
+	// mostStreams is how many pages may be open at once.
+	mostStreams = 500
+	// mostOpen is how long a stream stays open: a browser opens another, and is asked again whether it is still signed in.
+	mostOpen = 2 * time.Minute
 )
 
 // events tells a browser, as server-sent events, when something has changed, and when the API server does not answer.
@@ -27,9 +31,15 @@ func events(q *request) {
 		flusher.Flush()
 		return err == nil
 	}
-	var last string
+	if q.streams.Add(1) > mostStreams {
+		q.streams.Add(-1)
+		http.Error(q.w, "too many pages are open", http.StatusServiceUnavailable)
+		return
+	}
+	defer q.streams.Add(-1)
+	last := q.r.URL.Query().Get("seen") // what the page shows that asks
 	var lost time.Time
-	for first := true; ; first = false {
+	for began := q.Clock(); q.Clock().Sub(began) < mostOpen; {
 		ctx, cancel := context.WithTimeout(q.r.Context(), mostWait)
 		version, err := q.desk.Version(ctx)
 		cancel()
@@ -45,7 +55,7 @@ func events(q *request) {
 			told = tell("status", html.EscapeString(fmt.Sprintf("The API server has not answered since %s. What you see is from before.", lost.In(q.zone).Format("15:04:05"))))
 		default:
 			told = tell("status", html.EscapeString("As of "+at.In(q.zone).Format("15:04:05 MST")))
-			if !first && (version != last || !lost.IsZero()) {
+			if version != last || !lost.IsZero() {
 				told = told && tell("changed", "now")
 			}
 			last, lost = version, time.Time{}

@@ -24,9 +24,10 @@ func Export(ctx context.Context, d Desk, at time.Time, zone *time.Location) (map
 		return nil, fmt.Errorf("read the style: %w", err)
 	}
 	out := map[string][]byte{"style.css": style}
-	from, next, _, _ := span(at.In(zone), true)
-	for name, month := range map[string]time.Time{"index.html": from, "next.html": next} {
-		first, until, _, _ := span(month, true)
+	_, _, next := span(at.In(zone), true)
+	for name, month := range map[string]time.Time{"index.html": at.In(zone), "next.html": next} {
+		days, _, _ := span(month, true)
+		first, until := days[0], days[len(days)-1]
 		c, err := d.Calendar(ctx, first, until)
 		if err != nil {
 			return nil, err
@@ -38,7 +39,7 @@ func Export(ctx context.Context, d Desk, at time.Time, zone *time.Location) (map
 		public := publicOf(c)
 		p := &exportPage{
 			Heading: first.Format("January 2006"), At: at.In(zone), Zone: zone, Current: name == "index.html",
-			Drawing: drawCalendar(public, first, until, at, ""), Days: daysOf(public, first, until),
+			Drawing: drawCalendar(public, days, at, ""), Days: daysOf(public, days),
 		}
 		var page bytes.Buffer
 		if err := t.ExecuteTemplate(&page, "export.html", p); err != nil {
@@ -69,7 +70,7 @@ func publicOf(c *Calendar) *Calendar {
 		out.Freezes = append(out.Freezes, f)
 	}
 	for _, o := range c.Openings {
-		if classOf(&o) == "waits" {
+		if class := classOf(&o); class == "waits" || class == "over" {
 			continue
 		}
 		out.Openings = append(out.Openings, overview.WindowLine{

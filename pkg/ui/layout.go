@@ -16,9 +16,13 @@ type layout struct {
 	Clusters                                 []link
 	Tabs                                     []link
 	Wallboard, SignedIn                      bool
-	At                                       time.Time
-	Zone                                     *time.Location
-	Data                                     any
+	// Private is true if the address is a secret, which must not be handed on.
+	Private bool
+	// Seen is the version of what the page shows.
+	Seen string
+	At   time.Time
+	Zone *time.Location
+	Data any
 }
 
 // link is a link to a page; Here is true for the page that is shown.
@@ -35,7 +39,7 @@ func tabs() []link {
 // show writes a page. The page is made whole before any of it is written, so that what fails is never shown in part.
 func (q *request) show(name string, status int, title string, data any) {
 	base := q.base(q.cluster)
-	l := layout{Base: base, Assets: q.root() + "/assets/", Wallboard: q.Wallboard, SignedIn: q.Gate != nil, Page: name, Self: q.r.URL.RequestURI(), Cluster: q.cluster, Title: title, At: q.Clock().In(q.zone), Zone: q.zone, Data: data}
+	l := layout{Base: base, Assets: q.root() + "/assets/", Wallboard: q.Wallboard, SignedIn: q.Gate != nil, Private: q.Prefix != "", Page: name, Self: q.r.URL.RequestURI(), Cluster: q.cluster, Title: title, At: q.Clock().In(q.zone), Zone: q.zone, Data: data}
 	for _, t := range tabs() {
 		if !q.shows(t.To) {
 			continue
@@ -49,6 +53,11 @@ func (q *request) show(name string, status int, title string, data any) {
 	}
 	for _, c := range q.Clusters {
 		l.Clusters = append(l.Clusters, link{c, q.base(c) + "now", c == q.cluster})
+	}
+	if q.desk != nil {
+		if seen, err := q.desk.Version(q.r.Context()); err == nil {
+			l.Seen = seen
+		}
 	}
 	var out bytes.Buffer
 	if err := q.templates.ExecuteTemplate(&out, name+".html", &l); err != nil {

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,6 +34,10 @@ type Options struct {
 	Gate func(http.Handler) http.Handler
 	// Wallboard is true if everybody sees the same, without signing in: no texts of windows, and nothing that acts.
 	Wallboard bool
+	// Fault returns what viewers are told of an error; nil: its own words.
+	Fault func(error) string
+	// HTTPS is true if browsers reach the page by HTTPS.
+	HTTPS bool
 	// Clock returns the time, and Zone is that in which times are shown unless the viewer chooses another.
 	Clock func() time.Time
 	Zone  *time.Location
@@ -42,6 +47,8 @@ type Options struct {
 type server struct {
 	Options
 	templates *template.Template
+	// streams counts the streams of events that are open.
+	streams atomic.Int32
 }
 
 // How long one page may take to be read, and how much a form may hold, in bytes.
@@ -59,7 +66,7 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the pages: %w", err)
 	}
-	s := &server{o, t}
+	s := &server{Options: o, templates: t}
 	mux := http.NewServeMux()
 	p := s.root()
 	at := p + "/c/{cluster}/"
@@ -89,6 +96,20 @@ func (s *server) shows(view string) bool {
 	return !s.Wallboard || slices.Contains([]string{"now", "waiting", "calendar"}, view)
 }
 
+func (s *server) fault(err error) string {
+	if s.Fault != nil {
+		return s.Fault(err)
+	}
+	return err.Error()
+}
+
+func (s *server) scheme() string {
+	if s.HTTPS {
+		return "https"
+	}
+	return "http"
+}
+
 // root is the first part of all paths.
 func (s *server) root() string {
 	if s.Prefix == "" {
@@ -108,11 +129,14 @@ func (s *server) guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
+		if s.HTTPS {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		if !slices.Contains(s.Hosts, r.Host) {
 			http.Error(w, "This page is not served under that name.", http.StatusMisdirectedRequest)
 			return
 		}
-		if why := foreign(r); why != "" {
+		if why := s.foreign(r); why != "" {
 			http.Error(w, "This was sent from another site: "+why+".", http.StatusForbidden)
 			return
 		}
@@ -122,19 +146,20 @@ func (s *server) guard(next http.Handler) http.Handler {
 }
 
 // foreign says why a request comes from another site, or nothing. A browser says where a form was sent from; what says nothing may only read.
-func foreign(r *http.Request) string {
+func (s *server) foreign(r *http.Request) string {
 	origin, site := r.Header.Get("Origin"), r.Header.Get("Sec-Fetch-Site")
 	own := false
 	if u, err := url.Parse(origin); err == nil && origin != "" {
-		own = u.Host == r.Host
+		own = u.Host == r.Host && u.Scheme == s.scheme()
 	}
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
 	switch {
 	case origin != "" && !own:
 		return "its Origin is not this page's"
-	case site == "cross-site" && r.Header.Get("Sec-Fetch-Mode") != "navigate":
+	case site == "cross-site" && (!reads || r.Header.Get("Sec-Fetch-Mode") != "navigate"):
 		return "Sec-Fetch-Site says so"
-	case r.Method == http.MethodPost && !own && site != "same-origin":
-		return "it does not say from where"
+	case !reads && (site != "" && site != "same-origin" || site == "" && !own):
+		return "it does not say that it comes from this page"
 	}
 	return ""
 }
@@ -191,7 +216,7 @@ func (s *server) with(do func(*request)) http.HandlerFunc {
 		q := &request{server: s, w: w, r: r, cluster: cluster, zone: zone}
 		desk, err := s.Desk(r, cluster)
 		if err != nil {
-			q.show("failed", http.StatusBadGateway, "This cluster cannot be reached", err.Error())
+			q.show("failed", http.StatusBadGateway, "This cluster cannot be reached", s.fault(err))
 			return
 		}
 		q.desk = desk
@@ -207,7 +232,7 @@ func (s *server) page(show func(*request) (string, any, error)) http.HandlerFunc
 		q.r = q.r.WithContext(ctx)
 		name, data, err := show(q)
 		if err != nil {
-			q.show("failed", http.StatusBadGateway, "The API server has not answered", err.Error())
+			q.show("failed", http.StatusBadGateway, "The API server has not answered", s.fault(err))
 			return
 		}
 		q.show(name, http.StatusOK, "", data)

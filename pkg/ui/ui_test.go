@@ -47,6 +47,7 @@ func (f *fake) Calendar(context.Context, time.Time, time.Time) (*Calendar, error
 	return f.calendar, f.fails
 }
 func (f *fake) Now(context.Context) (*Now, error)                       { return &Now{}, f.fails }
+func (f *fake) Version(context.Context) (string, error)                 { return "v1", f.fails }
 func (f *fake) Window(context.Context, string, string) (*Window, error) { return f.window, f.fails }
 func (f *fake) Approve(_ context.Context, w Word) error {
 	f.said = append(f.said, w)
@@ -79,15 +80,52 @@ func TestTheWeekInWhichClocksChange(t *testing.T) {
 		hours float64
 	}{"forward": {"2027-03-28T12:00:00Z", 167}, "back": {"2026-10-25T12:00:00Z", 169}, "neither": {"2026-11-28T12:00:00Z", 168}} {
 		t.Run(name, func(t *testing.T) {
-			from, until, before, after := span(instant(t, tc.day).In(zone), false)
-			if got := until.Sub(from).Hours(); got != tc.hours || from.Weekday() != time.Monday || from.Hour() != 0 || !before.AddDate(0, 0, 7).Equal(from) || !after.Equal(until) {
+			days, before, after := span(instant(t, tc.day).In(zone), false)
+			from, until := days[0], days[len(days)-1]
+			if got := until.Sub(from).Hours(); got != tc.hours || from.Weekday() != time.Monday || from.Hour() != 0 || before.Weekday() != time.Sunday || after.Day() != until.Day() {
 				t.Errorf("%s to %s: %v hours, want %v", from, until, got, tc.hours)
 			}
-			d := drawCalendar(&Calendar{}, from, until, from, "/")
+			d := drawCalendar(&Calendar{}, days, from, "/")
 			last := d.Ticks[6]
 			share := map[float64]float64{167: 23, 168: 24, 169: 25}[tc.hours] / tc.hours
 			if want := share * (drawWidth - drawLeft); len(d.Ticks) != 7 || last.Label[:3] != "Sun" || last.Width < want-.01 || last.Width > want+.01 {
 				t.Errorf("Sunday is %.2f wide, want %.2f", last.Width, want)
+			}
+		})
+	}
+}
+
+// Zones have left out days, and have days without a midnight.
+func TestDaysThatAreOdd(t *testing.T) {
+	for name, tc := range map[string]struct {
+		zone, day string
+		days      string
+	}{
+		"a day that never was": {"Pacific/Apia", "2011-12-28", "Mon 26 00:00, Tue 27 00:00, Wed 28 00:00, Thu 29 00:00, Sat 31 00:00, Sun 1 00:00, Mon 2 00:00"},
+		"no midnight":          {"America/Santiago", "2026-09-06", "Mon 31 00:00, Tue 1 00:00, Wed 2 00:00, Thu 3 00:00, Fri 4 00:00, Sat 5 00:00, Sun 6 01:00, Mon 7 00:00"},
+		"nor here":             {"Africa/Cairo", "2027-04-30", "Mon 26 00:00, Tue 27 00:00, Wed 28 00:00, Thu 29 00:00, Fri 30 01:00, Sat 1 00:00, Sun 2 00:00, Mon 3 00:00"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			zone, err := time.LoadLocation(tc.zone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at, err := time.ParseInLocation(time.DateOnly, tc.day, zone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			days, _, _ := span(at, false)
+			var got []string
+			for _, d := range days {
+				got = append(got, d.Format("Mon 2 15:04"))
+			}
+			if s := strings.Join(got, ", "); s != tc.days {
+				t.Errorf("%s, want %s", s, tc.days)
+			}
+			for _, month := range []bool{true, false} {
+				if days, before, after := span(at, month); len(days) > 32 || !before.Before(days[0]) || after.Before(days[len(days)-1]) {
+					t.Errorf("%v, %s, %s", days, before, after)
+				}
 			}
 		})
 	}
@@ -112,7 +150,7 @@ func TestDrawing(t *testing.T) {
 	for range 40 { // those at the same time are drawn up to a number, and counted beyond it
 		c.Openings = append(c.Openings, opening(t, "many", "edge", "Approved", "2026-11-26T00:00:00Z", "2026-11-27T00:00:00Z"))
 	}
-	d := drawCalendar(c, from, from.AddDate(0, 0, 7), from.Add(time.Hour), "/x/")
+	d := drawCalendar(c, starts(from, 7), from.Add(time.Hour), "/x/")
 	var got []string
 	for _, l := range d.Lanes {
 		got = append(got, fmt.Sprintf("%s: %d bars, %d shades, %d hidden, %d high", l.Name, len(l.Bars), len(l.Shades), l.Hidden, l.Height))

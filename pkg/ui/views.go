@@ -2,6 +2,8 @@ package ui
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -44,7 +46,15 @@ func window(q *request) (string, any, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	return "window", &windowPage{Window: data, Done: q.r.URL.Query().Get("done"), Seen: seen(data), Base: q.base(q.cluster)}, nil
+	return "window", &windowPage{Window: data, Done: said(data, q.r.URL.Query().Get("done")), Seen: seen(data), Base: q.base(q.cluster)}, nil
+}
+
+// said returns what the viewer has said of a window, if they have: a link may say anything.
+func said(w *Window, done string) string {
+	if !w.Said || done != "approved" && done != "rejected" {
+		return ""
+	}
+	return done
 }
 
 // changedSince says that a window is not what the viewer looks at any more, or nothing.
@@ -67,13 +77,19 @@ func say(q *request) {
 		Namespace: q.r.PathValue("namespace"), Name: q.r.PathValue("name"), UID: f("uid"), Digest: f("digest"),
 		Typed: strings.TrimSpace(f("environment")), Comment: strings.TrimSpace(f("comment")), Unseen: f("unseen") == "yes",
 	}
+	ctx, cancel := context.WithTimeout(q.r.Context(), mostTime)
+	defer cancel()
+	q.r = q.r.WithContext(ctx)
 	var err error
 	done := "approved"
 	switch q.r.PathValue("word") {
 	case "approve":
 		err = q.desk.Approve(q.r.Context(), w)
 	case "reject":
-		done = "rejected"
+		if done = "rejected"; w.Comment == "" {
+			err = errors.New("say why not")
+			break
+		}
 		err = q.desk.Reject(q.r.Context(), w)
 	default:
 		http.NotFound(q.w, q.r)
