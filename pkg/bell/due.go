@@ -1,6 +1,7 @@
 package bell
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
@@ -38,13 +40,17 @@ type Sources struct {
 	Executions   []v1alpha1.ChangeExecution
 	Exemptions   []v1alpha1.Exemption
 	Environments []v1alpha1.Environment
+	// Holding are the IDs of the freezes that hold, which Due finds out.
+	Holding map[string]bool
+	// uses are when each window was used.
+	uses map[types.UID][]time.Time
 	// Frozen are the notices of freezes that were told, for those that have ended since.
 	Frozen []Notice
 }
 
-// Due returns the notices that are due at an instant and no older than Horizon, the oldest first.
+// Due returns the notices that are due at an instant and no older than Horizon, the oldest first, and besides those of all freezes that hold.
 func Due(s *Sources, now time.Time) []Notice {
-	var out []Notice
+	out := s.gone()
 	for i := range s.Windows {
 		out = append(out, s.window(&s.Windows[i], now)...)
 	}
@@ -61,9 +67,13 @@ func Due(s *Sources, now time.Time) []Notice {
 			out = append(out, expiring(n, g.ExpiresAt.Time))
 		}
 	}
-	out = slices.DeleteFunc(out, func(n Notice) bool { return n.At.IsZero() || n.At.After(now) || n.At.Before(now.Add(-Horizon)) })
+	out = slices.DeleteFunc(out, func(n Notice) bool {
+		return n.At.IsZero() || n.At.After(now) || n.At.Before(now.Add(-Horizon)) && !s.Holding[n.ID] // one that holds is known, so that its end is told
+	})
 	for i := range out {
-		out[i].Reason = hide.Text("reason", out[i].Reason)
+		for _, text := range []*string{&out[i].Reason, &out[i].Ticket, &out[i].Says, &out[i].Who} {
+			*text = hide.Text("reason", *text)
+		}
 	}
 	slices.SortStableFunc(out, func(a, b Notice) int { return a.At.Compare(b.At) })
 	return out
@@ -73,6 +83,43 @@ func expiring(n Notice, at time.Time) Notice {
 	n.At, n.Closes = at.Add(-ExpiresSoon), &at
 	n.ID = fmt.Sprintf("expiring/%s/%s/%d", n.UID, n.Says, at.Unix())
 	return n
+}
+
+// gone indexes when each window was used, and returns the notices of emergencies that were used and have been deleted since: they are reviewed all the same.
+func (s *Sources) gone() []Notice {
+	s.uses = map[types.UID][]time.Time{}
+	here := map[types.UID]bool{}
+	for i := range s.Windows {
+		here[s.Windows[i].UID] = true
+	}
+	var out []Notice
+	told := map[types.UID]bool{}
+	for i := range s.Executions {
+		x := &s.Executions[i]
+		w := &x.Spec.Window
+		if x.Released() {
+			continue
+		}
+		s.uses[w.UID] = append(s.uses[w.UID], x.CreationTimestamp.Time)
+		if w.Type != v1alpha1.WindowEmergency || here[w.UID] || told[w.UID] {
+			continue
+		}
+		told[w.UID] = true
+		n := Notice{Kind: Emergency, At: x.CreationTimestamp.Time, ID: fmt.Sprintf("%s/%s/", Emergency, w.UID), ObjectKind: v1alpha1.KindChangeWindow, Object: w.Name, UID: string(w.UID), Namespace: w.Namespace,
+			Environments: []string{w.Environment}, Reason: w.Reason, Ticket: w.Ticket, Says: "it was closed since"}
+		if w.RequestedBy != nil {
+			n.Who = w.RequestedBy.Username
+		}
+		late := n
+		late.Kind, late.At, late.ID = Unreviewed, n.At.Add(ReviewWithin), fmt.Sprintf("%s/%s/", Unreviewed, w.UID)
+		out = append(out, n)
+		if !slices.ContainsFunc(s.Approvals, func(a v1alpha1.ChangeApproval) bool {
+			return a.Spec.Window != nil && a.Spec.Window.UID == string(w.UID)
+		}) {
+			out = append(out, late)
+		}
+	}
+	return out
 }
 
 // window returns the notices about a window, due or not.
@@ -99,28 +146,44 @@ func (s *Sources) window(w *v1alpha1.ChangeWindow, now time.Time) []Notice {
 	}
 	switch {
 	case approved.Reason == "Rejected":
-		n := made(Rejected, approved.LastTransitionTime.Time, "")
-		n.Says = approved.Message
-		return append(out, n)
+		return append(out, s.rejections(w, approved.Message, made)...)
 	case approved.Status != metav1.ConditionTrue:
 		return out
+	}
+	if ready := meta.FindStatusCondition(w.Status.Conditions, "Ready"); ready != nil && ready.Reason == "OtherCluster" {
+		return out // it opens elsewhere, and people are told there
 	}
 	if needsApproval {
 		n := made(Approved, approved.LastTransitionTime.Time, approved.LastTransitionTime.UTC().Format(time.RFC3339))
 		n.Says = approved.Message
 		out = append(out, n)
 	}
-	for _, o := range change.Occurrences(w, now.Add(-Horizon), now.Add(OpensSoon+time.Minute), mostOccurrences) {
-		out = append(out, s.occurrence(w, o.Start, o.End, made)...)
+	all := change.Occurrences(w, now.Add(-Horizon), now.Add(OpensSoon+time.Minute), mostOccurrences)
+	for _, o := range all[max(0, len(all)-mostTold):] {
+		out = append(out, s.occurrence(w, o.Start, o.End, now, made)...)
 	}
 	return out
 }
 
-// mostOccurrences is how many occurrences of a window within a day are told of.
-const mostOccurrences = 100
+// mostOccurrences is how many occurrences of a window within a day are looked at, and mostTold how many of them are told of, the latest.
+const mostOccurrences, mostTold = 1_500, 50
+
+// rejections returns a notice for each rejection of a window. The condition does not tell when: it only says that the window is not approved.
+func (s *Sources) rejections(w *v1alpha1.ChangeWindow, says string, made func(Kind, time.Time, string) Notice) []Notice {
+	var out []Notice
+	for i := range s.Approvals {
+		a := &s.Approvals[i]
+		if a.Spec.Decision == v1alpha1.DecisionReject && a.Namespace == w.Namespace && a.Spec.Window != nil && a.Spec.Window.UID == string(w.UID) {
+			n := made(Rejected, a.CreationTimestamp.Time, string(a.UID))
+			n.Says = says
+			out = append(out, n)
+		}
+	}
+	return out
+}
 
 // occurrence returns the notices about one opening of an approved window. Whoever asks for a window that opens at once needs not be told.
-func (s *Sources) occurrence(w *v1alpha1.ChangeWindow, opens, closes time.Time, made func(Kind, time.Time, string) Notice) []Notice {
+func (s *Sources) occurrence(w *v1alpha1.ChangeWindow, opens, closes, now time.Time, made func(Kind, time.Time, string) Notice) []Notice {
 	if end := w.Status.ClosesAt; end != nil && w.Spec.Schedule.Recurrence == nil && end.Time.Before(closes) {
 		closes = end.Time // somebody has closed it early
 	}
@@ -130,13 +193,15 @@ func (s *Sources) occurrence(w *v1alpha1.ChangeWindow, opens, closes time.Time, 
 		n.Opens, n.Closes = &opens, &closes
 		out = append(out, n)
 	}
-	if w.CreationTimestamp.Time.Before(opens.Add(-OpensSoon)) {
+	if over := change.FreezesOver(w, s.Freezes, opens, closes); len(over) > 0 && !w.Spec.OverridesFreeze {
+		if _, usable := change.FirstUnfrozen(over, opens, closes); !usable {
+			return nil // people were told of the freeze
+		}
+	}
+	if w.CreationTimestamp.Time.Before(opens.Add(-OpensSoon)) && now.Before(closes) {
 		add(Opening, opens.Add(-OpensSoon))
 	}
-	used := slices.ContainsFunc(s.Executions, func(x v1alpha1.ChangeExecution) bool {
-		at := x.CreationTimestamp.Time
-		return x.Spec.Window.UID == w.UID && !at.Before(opens) && !at.After(closes)
-	})
+	used := slices.ContainsFunc(s.uses[w.UID], func(at time.Time) bool { return !at.Before(opens) && !at.After(closes) })
 	if !used {
 		if closes.Sub(opens) > 2*ClosesSoon {
 			add(Closing, closes.Add(-ClosesSoon))
@@ -183,18 +248,19 @@ func (s *Sources) freezes(now time.Time) []Notice {
 		if by := f.Spec.RequestedBy; by != nil {
 			n.Who = by.Username
 		}
+		if len(f.Spec.Namespaces) > 0 {
+			n.Says = fmt.Sprintf("in namespaces %v", f.Spec.Namespaces)
+		}
 		if !h.End.IsZero() {
 			n.Closes = &h.End
 		}
 		if h.At(now) {
 			holding[n.ID] = true
 			n.Command = "kubectl firebreak unfreeze " + f.Name
-			if n.At.Before(now.Add(-Horizon)) {
-				continue // it has held for long, and was told
-			}
 		}
 		out = append(out, n)
 	}
+	s.Holding = holding
 	for _, told := range s.Frozen {
 		if holding[told.ID] {
 			continue
@@ -215,7 +281,12 @@ func Heard(about *corev1.ObjectReference, reason, message string, at time.Time) 
 	if kind == "" {
 		return Notice{}, false
 	}
-	// The same is said again after a while; within an hour it is one notice.
-	n := Notice{Kind: kind, At: at, ID: fmt.Sprintf("%s/%s/%s/%d", kind, about.UID, message, at.Unix()/3600), ObjectKind: about.Kind, Object: about.Name, UID: string(about.UID), Namespace: about.Namespace, Says: hide.Text("message", message)}
+	// The same is said again after a while. What waits is one notice for as long as it waits; what was put back is one within an hour.
+	sum := sha256.Sum256([]byte(message))
+	id := fmt.Sprintf("%s/%s/%x", kind, about.UID, sum[:8])
+	if kind == Restored {
+		id += fmt.Sprintf("/%d", at.Unix()/3600)
+	}
+	n := Notice{Kind: kind, At: at, ID: id, ObjectKind: about.Kind, Object: about.Name, UID: string(about.UID), Namespace: about.Namespace, Says: hide.Text("message", message)}
 	return n, true
 }

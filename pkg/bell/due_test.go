@@ -74,6 +74,15 @@ func TestDue(t *testing.T) {
 	yes := approved(t, metav1.ConditionTrue, "Approved", "approved by robin", "09:10")
 	used := v1alpha1.ChangeExecution{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.NewTime(at(t, "10:30"))}}
 	used.Spec.Window.UID = "u-w"
+	glass := *used.DeepCopy()
+	glass.Spec.Window.UID, glass.Spec.Window.Name, glass.Spec.Window.Namespace, glass.Spec.Window.Type = "u-gone", "rescue", "payments", v1alpha1.WindowEmergency
+	glass.Spec.Window.Environment, glass.Spec.Window.RequestedBy = "production", &v1alpha1.Stamp{Username: "sam"}
+	back := *used.DeepCopy()
+	back.Status.State = v1alpha1.ExecutionReleased
+	rejection := v1alpha1.ChangeApproval{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "payments", UID: "u-no", CreationTimestamp: metav1.NewTime(at(t, "09:20"))},
+		Spec:       v1alpha1.ChangeApprovalSpec{Window: &v1alpha1.LocalReference{Name: "reindex", UID: "u-w"}, Decision: v1alpha1.DecisionReject},
+	}
 	emergency := func(w *v1alpha1.ChangeWindow) { w.Spec.Type = v1alpha1.WindowEmergency }
 	freeze := v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: "xmas", UID: "u-f", CreationTimestamp: metav1.NewTime(at(t, "09:30"))}, Spec: v1alpha1.ChangeFreezeSpec{Environments: []string{"production"}, Reason: "trading", RequestedBy: &v1alpha1.Stamp{Username: "kim"}}}
 	frozen := Notice{Kind: Frozen, At: at(t, "09:30"), ID: "frozen/u-f/1", ObjectKind: v1alpha1.KindChangeFreeze, Object: "xmas", Environments: []string{"production"}}
@@ -88,13 +97,26 @@ func TestDue(t *testing.T) {
 		"requested":         {"it waits for an approval", Sources{Windows: []v1alpha1.ChangeWindow{window(t, nil)}}, "09:01", []string{"09:00 requested: sam asks for a change in production: payments/reindex"}},
 		"nothing to decide": {"no approval is required", Sources{Windows: []v1alpha1.ChangeWindow{window(t, func(w *v1alpha1.ChangeWindow) { w.Status.Approvals = "0/0" })}}, "09:01", nil},
 		"no status yet":     {"whether it needs approvals is not known", Sources{Windows: []v1alpha1.ChangeWindow{window(t, func(w *v1alpha1.ChangeWindow) { w.Status.Approvals = "" })}}, "09:01", nil},
-		"rejected": {"and nothing opens", Sources{Windows: []v1alpha1.ChangeWindow{window(t, approved(t, metav1.ConditionFalse, "Rejected", "rejected by robin", "09:20"))}}, "12:30", []string{
+		"rejected": {"when it was said, whatever the condition says; and nothing opens", Sources{Windows: []v1alpha1.ChangeWindow{window(t, approved(t, metav1.ConditionFalse, "Rejected", "rejected by robin", "09:00"))}, Approvals: []v1alpha1.ChangeApproval{rejection}}, "12:30", []string{
 			"09:00 requested: sam asks for a change in production: payments/reindex", "09:20 rejected: Rejected: payments/reindex in production"}},
 		"the whole day, unused": {"each in its time", Sources{Windows: []v1alpha1.ChangeWindow{window(t, yes)}}, "12:30", []string{
 			"09:00 requested: sam asks for a change in production: payments/reindex", "09:10 approved: Approved: payments/reindex in production",
-			"09:45 opening: production opens at 2026-11-28 10:00 UTC: payments/reindex", "11:50 closing: payments/reindex closes at 2026-11-28 12:00 UTC and has not been used", "12:00 unused: payments/reindex has closed and was not used"}},
-		"used": {"nobody needs be told that it closes", Sources{Windows: []v1alpha1.ChangeWindow{window(t, yes)}, Executions: []v1alpha1.ChangeExecution{used}}, "12:30", []string{
+			"11:50 closing: payments/reindex closes at 2026-11-28 12:00 UTC and has not been used", "12:00 unused: payments/reindex has closed and was not used"}},
+		"soon": {"it opens in a quarter of an hour", Sources{Windows: []v1alpha1.ChangeWindow{window(t, yes)}}, "09:46", []string{
 			"09:00 requested: sam asks for a change in production: payments/reindex", "09:10 approved: Approved: payments/reindex in production", "09:45 opening: production opens at 2026-11-28 10:00 UTC: payments/reindex"}},
+		"frozen all the while": {"people know of the freeze", Sources{Windows: []v1alpha1.ChangeWindow{window(t, yes)}, Freezes: []v1alpha1.ChangeFreeze{freeze}}, "12:30", []string{
+			"09:00 requested: sam asks for a change in production: payments/reindex", "09:10 approved: Approved: payments/reindex in production", "09:30 frozen: production is frozen"}},
+		"in another cluster": {"it opens there", Sources{Windows: []v1alpha1.ChangeWindow{window(t, func(w *v1alpha1.ChangeWindow) {
+			yes(w)
+			w.Status.Conditions = append(w.Status.Conditions, metav1.Condition{Type: "Ready", Status: metav1.ConditionFalse, Reason: "OtherCluster"})
+		})}}, "12:30", []string{"09:00 requested: sam asks for a change in production: payments/reindex"}},
+		"an emergency that was closed": {"it is told and reviewed all the same", Sources{Executions: []v1alpha1.ChangeExecution{glass}}, "11:31", []string{
+			"10:30 emergency: sam broke the glass in production: payments/rescue", "11:30 unreviewed: Nobody has reviewed the emergency payments/rescue of sam within an hour"}},
+		"what was given back": {"it was not used", Sources{Windows: []v1alpha1.ChangeWindow{window(t, yes)}, Executions: []v1alpha1.ChangeExecution{back}}, "12:30", []string{
+			"09:00 requested: sam asks for a change in production: payments/reindex", "09:10 approved: Approved: payments/reindex in production",
+			"11:50 closing: payments/reindex closes at 2026-11-28 12:00 UTC and has not been used", "12:00 unused: payments/reindex has closed and was not used"}},
+		"used": {"nobody needs be told that it closes", Sources{Windows: []v1alpha1.ChangeWindow{window(t, yes)}, Executions: []v1alpha1.ChangeExecution{used}}, "12:30", []string{
+			"09:00 requested: sam asks for a change in production: payments/reindex", "09:10 approved: Approved: payments/reindex in production"}},
 		"opens at once": {"whoever asks knows", Sources{Windows: []v1alpha1.ChangeWindow{window(t, func(w *v1alpha1.ChangeWindow) {
 			yes(w)
 			w.CreationTimestamp = metav1.NewTime(at(t, "09:59"))
@@ -214,6 +236,8 @@ func TestHeard(t *testing.T) {
 func TestErrorsHoldNoAddress(t *testing.T) {
 	m := &Message{Title: "t", Text: "x", Notice: Notice{Kind: Requested, ID: "i", Object: "o", Cluster: "eu", At: at(t, "10:00")}}
 	for _, address := range []string{
+		"generic+http://127.0.0.1:1/hooks/s3cr3t-token?apikey=0123456789\n", "zulip://bot@hunter22:s3cr3t@127.0.0.1:1", "telegram://0123456789:s3cr3t@telegram?chats=hunter22",
+		"slack://hook:WNA3PBYV6-F20DUQND3-s3cr3t0123456789012345@webhook", "pagerduty:///s3cr3t0123456789",
 		"generic+http://user:hunter22@127.0.0.1:1/hooks/s3cr3t-token?template=json&apikey=0123456789",
 		"cloudevents+http://127.0.0.1:1/s3cr3t-token", "alertmanager+http://hunter22@127.0.0.1:1", "smtp://user:hunter22@127.0.0.1:1/?from=a@b.example&to=s3cr3t@b.example",
 		"slack://hook:s3cr3t-token@hunter22", "nothing", "://", "smtp://%zz:hunter22@s3cr3t",

@@ -32,7 +32,7 @@ func titles() map[Kind]string {
 		Opening:    `{{environments .}} opens at {{instant .Opens}}: {{.Namespace}}/{{.Object}}`,
 		Closing:    `{{.Namespace}}/{{.Object}} closes at {{instant .Closes}} and has not been used`,
 		Unused:     `{{.Namespace}}/{{.Object}} has closed and was not used`,
-		Frozen:     `{{environments .}} is frozen{{if .Closes}} until {{instant .Closes}}{{end}}`,
+		Frozen:     `{{environments .}} is frozen{{with .Says}} {{.}}{{end}}{{if .Closes}} until {{instant .Closes}}{{end}}`,
 		Lifted:     `{{environments .}} is not frozen any more by {{.Object}}`,
 		Emergency:  `{{.Who}} broke the glass in {{environments .}}: {{.Namespace}}/{{.Object}}`,
 		Unreviewed: `Nobody has reviewed the emergency {{.Namespace}}/{{.Object}} of {{.Who}} within an hour`,
@@ -45,7 +45,7 @@ func titles() map[Kind]string {
 // text is what follows the title.
 const text = `{{with .Reason}}{{.}}
 {{end}}{{with .Ticket}}Ticket: {{.}}
-{{end}}{{if and .Says (ne .Kind "expiring")}}{{.Says}}
+{{end}}{{if and .Says (not (eq .Kind "expiring" "frozen"))}}{{.Says}}
 {{end}}{{if and .Opens (eq .Kind "requested" "approved" "frozen" "opening")}}From {{instant .Opens}}{{if .Closes}} to {{instant .Closes}}{{else}} until somebody lifts it{{end}}
 {{end}}{{with .Cluster}}Cluster: {{.}}
 {{end}}{{with .Command}}{{.}}
@@ -98,10 +98,10 @@ func instant(t *time.Time) string {
 // Write returns the message of a notice. What users wrote appears with control characters escaped, so that it cannot pass for a line of Firebreak's.
 func (t *Templates) Write(n Notice) (Message, error) {
 	said := n
-	for _, s := range []*string{&said.Who, &said.Reason, &said.Ticket, &said.Object, &said.Namespace} {
+	for _, s := range []*string{&said.Who, &said.Reason, &said.Ticket, &said.Object, &said.Namespace, &said.Says} {
 		*s = overview.Plain(*s)
 	}
-	m := Message{Notice: n}
+	m := Message{Notice: said}
 	for into, parsed := range map[*string]*template.Template{&m.Title: t.titles[n.Kind], &m.Text: t.texts[n.Kind]} {
 		if parsed == nil {
 			return m, fmt.Errorf("there are no words for %q", n.Kind)

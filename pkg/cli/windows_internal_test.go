@@ -182,7 +182,7 @@ func TestICS(t *testing.T) {
 	for uid, want := range map[string]string{
 		"u-weekly-1795915800@firebreak.dev": "2026-11-29T01:30Z production: payments/weekly (open)",
 		"u-later-1796032800@firebreak.dev":  "2026-11-30T10:00Z production: payments/later (waits for approval 0/1, frozen)",
-		"u-xmas-1795996800@firebreak.dev":              "2026-11-30T00:00Z frozen: production",
+		"u-xmas-1795996800@firebreak.dev":   "2026-11-30T00:00Z frozen: production",
 	} {
 		if got[uid] != want {
 			t.Errorf("%s is %q, want %q", uid, got[uid], want)

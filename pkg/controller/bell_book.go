@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -41,6 +42,8 @@ type bellBook struct {
 	// dirty is true if it is not written as it is.
 	dirty bool
 	owner []metav1.OwnerReference
+	// damage says that the book that was there could not be read.
+	damage error
 }
 
 // page is one notice. Of one that is delivered, no more is kept than is needed to know it again; a freeze is kept until it is told that it has ended.
@@ -48,6 +51,18 @@ type page struct {
 	At      time.Time    `json:"at"`
 	Pending []string     `json:"pending,omitempty"`
 	Notice  *bell.Notice `json:"notice,omitempty"`
+	// Ended is true for a freeze that holds no more.
+	Ended bool `json:"ended,omitempty"`
+}
+
+// holds reports whether a page is about a freeze of which it is not known that it has ended.
+func (p *page) holds() bool { return p.Notice != nil && p.Notice.Kind == bell.Frozen && !p.Ended }
+
+// close drops what is not needed any more once everybody was told.
+func (p *page) close() {
+	if len(p.Pending) == 0 && !p.holds() {
+		p.Notice = nil
+	}
 }
 
 // keyOf is the key of a notice in the book.
@@ -94,7 +109,8 @@ func readBook(ctx context.Context, c client.Client, namespace string) (*bellBook
 	}
 	if packed := cm.BinaryData[bookKey]; len(packed) > 0 {
 		if b.pages, err = unpackBook(packed); err != nil {
-			return nil, fmt.Errorf("read ConfigMap %q: %w; if it is deleted, some messages are sent twice", bellState, err)
+			// What cannot be read is as good as gone: what happens from now on is told.
+			b.pages, b.first, b.dirty, b.damage = map[string]page{}, true, true, fmt.Errorf("read ConfigMap %q, which is begun anew: %w", bellState, err)
 		}
 	}
 	owner, err := serverOwner(ctx, c)
@@ -119,14 +135,6 @@ func (b *bellBook) add(n bell.Notice, targets []string) {
 	if len(targets) > 0 || n.Kind == bell.Frozen {
 		p.Notice = &n
 	}
-	if n.Kind == bell.Lifted {
-		// The freeze itself needs not be kept any longer than others.
-		key := pageKey(strings.Replace(n.ID, "lifted/", "frozen/", 1))
-		if old, ok := b.pages[key]; ok && len(old.Pending) == 0 {
-			old.Notice = nil
-			b.pages[key] = old
-		}
-	}
 	b.pages[pageKey(n.ID)], b.dirty = p, true
 }
 
@@ -136,14 +144,54 @@ func (b *bellBook) frozen() []bell.Notice {
 	defer b.mu.Unlock()
 	var out []bell.Notice
 	for _, p := range b.pages {
-		if p.Notice == nil || p.Notice.Kind != bell.Frozen {
-			continue
-		}
-		if _, ended := b.pages[pageKey(strings.Replace(p.Notice.ID, "frozen/", "lifted/", 1))]; !ended {
+		if p.holds() {
 			out = append(out, *p.Notice)
 		}
 	}
 	return out
+}
+
+// end notes which freezes hold no more. What was to be told of that is in the book.
+func (b *bellBook) end(holding map[string]bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for key, p := range b.pages {
+		if p.holds() && !holding[p.Notice.ID] {
+			p.Ended = true
+			p.close()
+			b.pages[key], b.dirty = p, true
+		}
+	}
+}
+
+// only drops what waits for targets that there are no more, or that do not take it any more.
+func (b *bellBook) only(targets []bell.Target) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for key, p := range b.pages {
+		if p.Notice == nil || len(p.Pending) == 0 {
+			continue
+		}
+		left := slices.DeleteFunc(slices.Clone(p.Pending), func(name string) bool {
+			return !slices.ContainsFunc(targets, func(t bell.Target) bool { return t.Name == name && t.Takes(p.Notice) })
+		})
+		if len(left) < len(p.Pending) {
+			p.Pending = left
+			p.close()
+			b.pages[key], b.dirty = p, true
+		}
+	}
+}
+
+// touch keeps the page of a notice that is still due from growing old.
+func (b *bellBook) touch(n *bell.Notice) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	key := pageKey(n.ID)
+	if p, ok := b.pages[key]; ok && n.At.Sub(p.At) > time.Hour {
+		p.At = n.At
+		b.pages[key], b.dirty = p, true
+	}
 }
 
 func (b *bellBook) notice(key string) (bell.Notice, bool) {
@@ -177,53 +225,71 @@ func (b *bellBook) arrived(ctx context.Context, c client.Client, d delivery) err
 	b.mu.Lock()
 	p := b.pages[d.key]
 	p.Pending = slices.DeleteFunc(slices.Clone(p.Pending), func(t string) bool { return t == d.target })
-	if len(p.Pending) == 0 && p.Notice != nil && p.Notice.Kind != bell.Frozen {
-		p.Notice = nil
-	}
+	p.close()
 	b.pages[d.key], b.dirty = p, true
 	b.mu.Unlock()
 	return b.write(ctx, c)
 }
 
-// prune forgets what is too old to be due again, and gives up what could not be delivered for as long, or finds no room. It returns how many messages that loses.
+// prune gives up what could not be delivered for a day, and forgets what is too old to be due again. Where there is no room, the oldest is given up sooner, and
+// kept only as told: it would be told again. It returns how many messages that loses.
 func (b *bellBook) prune(now time.Time) (lost int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	drop := func(key string) {
-		lost += len(b.pages[key].Pending)
-		delete(b.pages, key)
-		b.dirty = true
-	}
-	type aged struct {
-		key  string
-		at   time.Time
-		size int
-	}
-	var all []aged
 	size := 0
-	for key, p := range b.pages {
-		holds := p.Notice != nil && p.Notice.Kind == bell.Frozen
-		if now.Sub(p.At) > 2*bell.Horizon && !holds {
-			drop(key)
+	keys := slices.SortedFunc(maps.Keys(b.pages), func(x, y string) int {
+		return cmp.Or(b.pages[x].At.Compare(b.pages[y].At), strings.Compare(x, y))
+	})
+	sizes := make(map[string]int, len(keys))
+	for _, key := range keys {
+		p := b.pages[key]
+		age := now.Sub(p.At)
+		if age > 2*bell.Horizon && !p.holds() {
+			delete(b.pages, key)
+			b.dirty = true
 			continue
 		}
-		raw, err := json.Marshal(p)
-		if err != nil {
-			drop(key)
-			continue
+		if age > bell.Horizon && len(p.Pending) > 0 {
+			lost += len(p.Pending)
+			p.Pending = nil
+			p.close()
+			b.pages[key], b.dirty = p, true
 		}
-		all = append(all, aged{key, p.At, len(key) + len(raw)})
-		size += len(key) + len(raw)
+		sizes[key] = sizeOf(key, &p)
+		size += sizes[key]
 	}
-	slices.SortFunc(all, func(x, y aged) int { return cmp.Or(x.at.Compare(y.at), strings.Compare(x.key, y.key)) })
-	for _, a := range all {
+	for _, key := range keys {
 		if size <= mostBook {
 			break
 		}
-		drop(a.key)
-		size -= a.size
+		p, ok := b.pages[key]
+		if !ok || p.Notice == nil {
+			continue
+		}
+		lost += len(p.Pending)
+		p.Pending, p.Notice = nil, nil
+		b.pages[key], b.dirty = p, true
+		size -= sizes[key] - sizeOf(key, &p)
+	}
+	for _, key := range keys { // so many that were told do not fit either
+		if size <= mostBook {
+			break
+		}
+		if p, ok := b.pages[key]; ok {
+			size -= sizeOf(key, &p)
+			delete(b.pages, key)
+		}
 	}
 	return lost
+}
+
+// sizeOf is about how much a page takes in the book, in bytes.
+func sizeOf(key string, p *page) int {
+	raw, err := json.Marshal(p)
+	if err != nil {
+		return mostBook // it cannot be written, and goes first
+	}
+	return len(key) + len(raw) + 6
 }
 
 // write writes the book, if it has changed.

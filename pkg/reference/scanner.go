@@ -83,6 +83,12 @@ func (sc *scanner) take(s string, strong, loose bool) bool {
 		}
 	}
 	sc.out = sc.keep(sc.out, h)
+	sc.others(h, strong)
+	return true
+}
+
+// others takes the other names of a host: the second address of a storage account, and the address that a name holds.
+func (sc *scanner) others(h Target, strong bool) {
 	if twin := lakeTwin(h.Name); twin != "" {
 		h.Name = twin
 		sc.out = sc.keep(sc.out, h)
@@ -90,7 +96,6 @@ func (sc *scanner) take(s string, strong, loose bool) bool {
 	if a, ok := namedAddress(h.Name); ok {
 		sc.out = sc.keep(sc.out, Target{Name: a.String(), Addr: a, Unambiguous: strong})
 	}
-	return true
 }
 
 // shouted reports whether a name in capitals may be that of a realm: a host in capitals is a host but behind a user, and in a file where nothing says that a host stands.

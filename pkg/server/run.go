@@ -27,6 +27,7 @@ import (
 	ctrladmission "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/firebreak-dev/firebreak/pkg/admission"
+	"github.com/firebreak-dev/firebreak/pkg/bell"
 	"github.com/firebreak-dev/firebreak/pkg/controller"
 	"github.com/firebreak-dev/firebreak/pkg/fence"
 	"github.com/firebreak-dev/firebreak/pkg/ledger"
@@ -163,6 +164,7 @@ func (p *parts) addRunnables(cfg *rest.Config) error {
 	var recorder record.EventRecorder = events.NewRecorder(p.mgr.GetScheme(), corev1.EventSource{Component: "firebreak"})
 	runnables := p.memory.Runnables()
 	if p.opts.Bell {
+		http.DefaultClient = bell.Client() // the library that sends messages uses it, and it has no limit of time otherwise
 		b := controller.NewBell(p.memory, p.direct, p.mgr.GetClient(), p.opts.BellSecret, recorder, ctrlmetrics.Registry, log.WithName("bell"))
 		runnables, recorder = append(runnables, b), b.Hear(recorder)
 	}

@@ -102,7 +102,7 @@ func receive() (*receivers, error) {
 		address := name + server.URL
 		switch name {
 		case "generic+":
-			r.addresses["hook"] = address + "/hooks/s3cr3t?template=json"
+			r.addresses["hook"] = address + "/hooks/s3cr3t"
 		case "cloudevents+":
 			r.addresses["events"] = address + "/events"
 		default:

@@ -34,7 +34,7 @@ func addressed(ctx context.Context) error {
 		rung.all = append(rung.all, string(raw))
 	}))
 	return people.Admin.Create(ctx, &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: stage.Namespace, Name: "addresses"}, StringData: map[string]string{"hook": "generic+" + server.URL + "/?template=json"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: stage.Namespace, Name: "addresses"}, StringData: map[string]string{"hook": "generic+" + server.URL + "/"},
 	})
 }
 
