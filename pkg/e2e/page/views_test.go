@@ -14,7 +14,10 @@ import (
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
+	"github.com/firebreak-dev/firebreak/pkg/e2e/await"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/browser"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/fixture"
 	"github.com/firebreak-dev/firebreak/pkg/e2e/stage"
@@ -132,9 +135,13 @@ func TestEvidencePage(t *testing.T) {
 func TestExport(t *testing.T) {
 	b := browser.Start(t)
 	people := fixture.Everybody(t, the)
-	if _, err := people.Approved(t.Context(), "exported", "exported-", 1); err != nil {
+	w, err := people.Approved(t.Context(), "exported", "exported-", 1)
+	if err != nil {
 		t.Fatal(err)
 	}
+	await.True(t, "its status says that it is open", func() bool {
+		return people.Admin.Get(t.Context(), client.ObjectKeyFromObject(w), w) == nil && w.Status.Phase == v1alpha1.WindowOpen
+	})
 	folder := filepath.Join(t.TempDir(), "status")
 	plugin(t, stage.SecondSRE, "ui", "--export", folder, "--zone", "Europe/Berlin")
 	b.Open("file://" + filepath.Join(folder, "index.html"))
