@@ -93,7 +93,7 @@ func (h *judge) judge(p hostile.Place, text string) cost {
 }
 
 const (
-	small10, middle50, large1000 = 10_000, 50_000, 1_000_000
+	small10, middle100, large1000 = 10_000, 100_000, 1_000_000
 	// maxRatio is how much more a byte of a large text may cost than one of a small text. A text whose words tell that it names nothing
 	// is passed once, and any other some five times: which of the two it is may hang on where it is cut off.
 	maxRatio = 6
@@ -119,7 +119,7 @@ func TestHostileTexts(t *testing.T) {
 					continue
 				}
 				n++
-				big := middle50
+				big := middle100
 				if *long || n%97 == 0 {
 					big = large1000
 				}
@@ -150,7 +150,7 @@ func TestHostileForms(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(where)) {
 		for i := 0; i < len(words); i += 50 {
 			pattern := slices.Sorted(maps.Keys(all))[i/50%len(all)]
-			big := middle50
+			big := middle100
 			if i == 0 {
 				big = large1000
 			}
@@ -264,7 +264,7 @@ func BenchmarkHostile(b *testing.B) {
 			}
 			for _, pattern := range slices.Sorted(maps.Keys(all)) {
 				part := all[pattern](w)
-				few, many := h.judge(where[name], hostile.Fill(part, small10)), h.judge(where[name], hostile.Fill(part, middle50))
+				few, many := h.judge(where[name], hostile.Fill(part, small10)), h.judge(where[name], hostile.Fill(part, middle100))
 				rows = append(rows, row{fmt.Sprintf("%s: %q %s", name, w, pattern), (many.units / many.input) / (few.units / few.input), many.units / many.input, many.bytes / many.input})
 			}
 		}
@@ -281,6 +281,6 @@ func BenchmarkHostile(b *testing.B) {
 		}
 	}
 	for b.Loop() {
-		h.judge(where["ConfigMap file"], hostile.Fill(rows[0].name, middle50))
+		h.judge(where["ConfigMap file"], hostile.Fill(rows[0].name, middle100))
 	}
 }
