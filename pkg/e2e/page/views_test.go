@@ -131,6 +131,41 @@ func TestEvidencePage(t *testing.T) {
 	}
 }
 
+// What users wrote is text in every view, whichever field they wrote it in.
+func TestWhatUsersWroteIsText(t *testing.T) {
+	b := browser.Start(t)
+	people := fixture.Everybody(t, the)
+	w, err := fixture.Window("sentinels", "sentinels-", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Spec.Reason, w.Spec.Ticket, w.Spec.Rollback = "reason "+sentinel, "ticket "+sentinel, "rollback "+sentinel
+	if err := people.SRE.Create(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	no := fixture.Word(w, v1alpha1.DecisionReject)
+	no.Spec.Comment = "comment " + sentinel
+	await.True(t, "it is rejected", func() bool { return people.SecondSRE.Create(t.Context(), no) == nil })
+	freeze := &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: "sentinel"}, Spec: v1alpha1.ChangeFreezeSpec{Environments: []string{"staging"}, Reason: "freeze " + sentinel}}
+	if err := people.SecondSRE.Create(t.Context(), freeze); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = people.SecondSRE.Delete(context.WithoutCancel(t.Context()), freeze) })
+	at := serve(t, stage.SecondSRE)
+	for path, says := range map[string][]string{
+		"now": {"freeze <img src=x"}, "waiting": {"To approve"}, "calendar": {"freeze <img src=x"}, "calendar?show=month": {"freeze <img src=x"},
+		"changes?since=1h":          {"reason <img src=x", "comment <img src=x", "freeze <img src=x"},
+		"window/payments/sentinels": {"reason <img src=x", "ticket <img src=x", "rollback <img src=x"},
+		"changes?since=%3Cimg%20src%3Dx%20onerror%3D%22document.title%3D%27owned%27%22%3E&who=%22%3E%3Cscript%3Edocument.title%3D%27owned%27%3C%2Fscript%3E": {"is not a time of day"},
+	} {
+		b.Open(at + "c/firebreak/" + path)
+		b.Says("main", says...)
+		if n := browser.Evaluate[int](b, "document.querySelectorAll('main img, main script').length"); n > 0 || strings.Contains(browser.Evaluate[string](b, "document.title"), "owned") {
+			t.Errorf("%s: what a user wrote became %d elements of the page", path, n)
+		}
+	}
+}
+
 // The static site says when production is open and frozen, and not who asked for what.
 func TestExport(t *testing.T) {
 	b := browser.Start(t)
