@@ -214,7 +214,16 @@ func (c *PreparedRequest) keepsSecret() bool {
 
 // leadsElsewhere reports whether the request creates or changes a Service, or an object that says where one leads.
 func (c *PreparedRequest) leadsElsewhere() bool {
-	return c.redirectsServer() && (!sameBody(c.new, c.old) || !maps.Equal(leading(c.new), leading(c.old)))
+	return c.redirectsServer() && !c.leadsToOthers() && (!sameBody(c.new, c.old) || !maps.Equal(leading(c.new), leading(c.old)))
+}
+
+// leadsToOthers reports whether the object is a Service of another name that takes nobody's address, such as that of the page of the chart: the API server does not
+// reach Firebreak through it.
+func (c *PreparedRequest) leadsToOthers() bool {
+	const name = "firebreak"
+	var s corev1.Service
+	return c.isKind(serviceKind()) && c.req.Name != name && c.new.meta.Name != name &&
+		kjson.UnmarshalCaseSensitivePreserveInts(c.new.raw, &s) == nil && len(s.Spec.ExternalIPs) == 0
 }
 
 // unlistedOutsider reports whether the requester is a service account that no environment lists, of a namespace that is neither Production

@@ -42,15 +42,15 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: sre}]
 # What the chart gives the page in the cluster.
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
-metadata: {name: firebreak-wallboard}
+metadata: {name: wallboard-by-hand}
 rules:
 - {apiGroups: [firebreak.dev], resources: [environments, datastores, changewindows, changeapprovals, changefreezes], verbs: [get, list]}
 - {apiGroups: [""], resources: [namespaces], verbs: [list]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
-metadata: {name: firebreak-wallboard}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: firebreak-wallboard}
+metadata: {name: wallboard-by-hand}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: wallboard-by-hand}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: wallboard}]
 `
 
@@ -71,7 +71,12 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = trusted.Shutdown() }()
-	return fixture.Main(m, stage.Options{APIServerArgs: []string{
+	program, err := filepath.Abs(filepath.Join("..", "..", "..", "bin", "kubectl-firebreak"))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return fixture.Main(m, stage.Options{Images: map[string]string{pageImage: program}, APIServerArgs: []string{
 		"--oidc-issuer-url=" + trusted.Issuer(), "--oidc-client-id=" + trusted.ClientID, "--oidc-ca-file=" + trusted.authority,
 		"--oidc-username-claim=preferred_username", "--oidc-username-prefix=-", "--oidc-groups-claim=groups",
 	}}, &the, func(ctx context.Context, s *stage.Stage) error { return s.Apply(ctx, more) })
