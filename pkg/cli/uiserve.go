@@ -240,6 +240,9 @@ func (d *wallboard) Now(ctx context.Context) (*ui.Now, error) {
 	}
 	for i := range out.Environments {
 		row := &out.Environments[i]
+		for j := range row.Frozen {
+			row.Frozen[j].By = ""
+		}
 		for j := range row.Open {
 			row.Open[j] = bare(row.Open[j])
 		}

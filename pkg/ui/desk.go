@@ -64,7 +64,9 @@ type Environment struct {
 type Freeze struct {
 	Name, By, Reason string
 	Environments     []string
-	Start            time.Time
+	// Namespaces are globs that narrow it within the environments, divided by commas; empty: it holds in all of their namespaces.
+	Namespaces string
+	Start      time.Time
 	// End is zero if it holds until somebody lifts it.
 	End time.Time
 }

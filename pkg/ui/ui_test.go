@@ -239,6 +239,8 @@ func TestRoutes(t *testing.T) {
 		"the first page":         {seen, "GET", "/s/", "", 303, ""},
 		"a name with a slash":    {seen, "GET", "/s/c/prod%2Feu/now", "", 200, "No environment is declared"},
 		"the API server is gone": {gone, "GET", "/s/c/prod%2Feu/now", "", 502, "connection refused &lt;b&gt;"},
+		"a day that never was":   {&fake{calendar: &Calendar{}}, "GET", "/s/c/prod%2Feu/calendar?show=month&day=2011-12-28&zone=Pacific/Apia", "", 200, "December 2011"},
+		"a day that is none":     {&fake{calendar: &Calendar{}}, "GET", "/s/c/prod%2Feu/calendar?day=9999-99-99&zone=../../etc/passwd", "", 200, "23 November to 29 November 2026"},
 		"a window":               {seen, "GET", "/s/c/prod%2Feu/window/payments/w", "", 200, "The window does not say all that it pins: image."},
 		"texts are texts":        {seen, "GET", "/s/c/prod%2Feu/window/payments/w", "", 200, "&lt;b&gt;bold&lt;/b&gt;"},
 		"approved":               {seen, "POST", "/s/c/prod%2Feu/window/payments/w/approve", "uid=u&digest=d&environment=production+&comment=ok&unseen=yes", 303, ""},
