@@ -1,6 +1,8 @@
 package controller
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/record"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -217,5 +220,30 @@ func TestTheBookIsBounded(t *testing.T) {
 	}
 	if again := b.prune(at("03:00:05")); again != 0 {
 		t.Errorf("%d are lost once more", again)
+	}
+}
+
+// A book that cannot be read, or unpacks to more than one may hold, is begun anew: it neither silences the bell nor takes the memory.
+func TestADamagedBook(t *testing.T) {
+	var bomb bytes.Buffer
+	packed := gzip.NewWriter(&bomb)
+	for range 64 {
+		if _, err := packed.Write(bytes.Repeat([]byte(" "), 1<<20)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := packed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, raw := range map[string][]byte{"no archive": []byte("book"), "too large": bomb.Bytes()} {
+		t.Run(name, func(t *testing.T) {
+			f := newBelfry(t, asked("a", "02:29:00"), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: own, Name: bellState}, BinaryData: map[string][]byte{bookKey: raw}})
+			if got := f.rung(t); len(got) != 2 {
+				t.Errorf("sent %q", got)
+			}
+			if !strings.Contains(strings.Join(f.logged, "\n"), "which is begun anew") {
+				t.Errorf("nobody is told: %q", f.logged)
+			}
+		})
 	}
 }

@@ -193,6 +193,17 @@ func tidy[T any](all map[string]T, over func(T) bool) bool {
 	return len(all) < mostOpen
 }
 
+// keep keeps something under a key, and returns false if there is no room for it.
+func keep[T any](g *Gate, all map[string]T, key string, v T, over func(T) bool) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !tidy(all, over) {
+		return false
+	}
+	all[key] = v
+	return true
+}
+
 // begin sends a viewer to the issuer.
 func (g *Gate) begin(w http.ResponseWriter, r *http.Request) {
 	state, err := random()
@@ -202,13 +213,7 @@ func (g *Gate) begin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a := attempt{oauth2.GenerateVerifier(), nonce, backTo(r), g.o.Clock().Add(within)}
-	g.mu.Lock()
-	room := tidy(g.began, func(a attempt) bool { return g.o.Clock().After(a.until) })
-	if room {
-		g.began[state] = a
-	}
-	g.mu.Unlock()
-	if !room {
+	if !keep(g, g.began, state, a, func(a attempt) bool { return g.o.Clock().After(a.until) }) {
 		http.Error(w, "Too many are signing in at once. Try again in some minutes.", http.StatusServiceUnavailable)
 		return
 	}
@@ -246,13 +251,7 @@ func (g *Gate) callback(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "You cannot sign in now.", http.StatusInternalServerError)
 		return
 	}
-	g.mu.Lock()
-	room := tidy(g.sessions, func(s session) bool { return g.o.Clock().After(s.until) })
-	if room {
-		g.sessions[id] = s
-	}
-	g.mu.Unlock()
-	if !room {
+	if !keep(g, g.sessions, id, s, func(s session) bool { return g.o.Clock().After(s.until) }) {
 		http.Error(w, "Too many are signed in at once.", http.StatusServiceUnavailable)
 		return
 	}
