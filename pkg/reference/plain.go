@@ -1,16 +1,44 @@
 package reference
 
 import (
+	"hash/maphash"
 	"iter"
 	"strings"
+	"unicode/utf8"
 )
 
 // EndsWord reports whether a character divides words: labels of hosts, parts of paths, segments of resource names.
 func EndsWord(c rune) bool { return c >= 0x80 || !inWord(byte(c)) }
 
-func inWord(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
-}
+func inWord(c byte) bool { return classes[c]&ofWord != 0 }
+
+// The classes of characters.
+const (
+	ofWord uint8 = 1 << iota
+	// upperCase and noDigit are letters in upper case, and what is no digit.
+	upperCase
+	noDigit
+	// hides is a character that hides what stands in a text from a look at its words: escapes, variables, patterns, and letters that have
+	// other spellings.
+	hides
+)
+
+//nolint:gochecknoglobals // a table, of which each character of each text needs an entry
+var classes = func() (out [256]uint8) {
+	for c := range out {
+		switch {
+		case c >= '0' && c <= '9':
+			out[c] = ofWord
+		case c >= 'A' && c <= 'Z':
+			out[c] = ofWord | upperCase | noDigit
+		case c >= 'a' && c <= 'z', c == '-', c == '_':
+			out[c] = ofWord | noDigit
+		case c >= utf8.RuneSelf, strings.IndexByte("%\\$*`{[", byte(c)) >= 0:
+			out[c] = hides
+		}
+	}
+	return out
+}()
 
 // Words yields the words of a text, each with its hash.
 func Words(text string) iter.Seq2[string, uint64] {
@@ -20,29 +48,41 @@ func Words(text string) iter.Seq2[string, uint64] {
 				i++
 				continue
 			}
-			begin, h := i, uint64(hashOffset)
-			for ; i < len(text) && inWord(text[i]); i++ {
-				h = (h ^ uint64(lower(text[i]))) * hashPrime
-			}
-			if !yield(text[begin:i], h) {
+			w := wordAt(text, i)
+			if i = w.end; !yield(text[w.begin:w.end], w.hash) {
 				return
 			}
 		}
 	}
 }
 
-const (
-	hashOffset = 14695981039346656037
-	hashPrime  = 1099511628211
-)
+//nolint:gochecknoglobals // nobody outside of the process may know which words share a hash
+var hashSeed = maphash.MakeSeed()
 
-// HashWord hashes a word, in lower case (FNV-1a).
+// HashWord hashes a word, in lower case. The hash means nothing in another process.
 func HashWord(w string) uint64 {
-	h := uint64(hashOffset)
 	for i := range len(w) {
-		h = (h ^ uint64(lower(w[i]))) * hashPrime
+		if classes[w[i]]&upperCase != 0 {
+			return hashUpper(w)
+		}
 	}
-	return h
+	return maphash.String(hashSeed, w)
+}
+
+func hashUpper(w string) uint64 {
+	if len(w) > maxMark {
+		return maphash.String(hashSeed, strings.ToLower(w))
+	}
+	var low [maxMark]byte
+	return maphash.Bytes(hashSeed, inLower(&low, w))
+}
+
+// inLower writes a short word in lower case.
+func inLower(low *[maxMark]byte, w string) []byte {
+	for i := range len(w) {
+		low[i] = lower(w[i])
+	}
+	return low[:len(w)]
 }
 
 func lower(c byte) byte {
@@ -64,7 +104,7 @@ func (r *reader) mayName(text string) bool {
 	for i := 0; i < len(text); {
 		c := text[i]
 		if !inWord(c) {
-			if odd(c) || c == ':' && i+1 < len(text) && text[i+1] == ':' { // an address of IPv6
+			if classes[c]&hides != 0 || c == ':' && i+1 < len(text) && text[i+1] == ':' { // an address of IPv6
 				return true
 			}
 			i++
@@ -81,15 +121,19 @@ func (r *reader) mayName(text string) bool {
 
 // wordAt returns the word that begins at an index.
 func wordAt(text string, begin int) textWord {
-	w := textWord{text: text, begin: begin, end: begin, hash: hashOffset, numeric: true}
-	for ; w.end < len(text) && inWord(text[w.end]); w.end++ {
-		c := text[w.end]
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
-			w.upper = true
+	end, all := begin, uint8(0)
+	for ; end < len(text); end++ {
+		c := classes[text[end]]
+		if c&ofWord == 0 {
+			break
 		}
-		w.numeric = w.numeric && c >= '0' && c <= '9'
-		w.hash = (w.hash ^ uint64(c)) * hashPrime
+		all |= c
+	}
+	w := textWord{text: text, begin: begin, end: end, numeric: all&noDigit == 0, upper: all&upperCase != 0}
+	if w.upper {
+		w.hash = hashUpper(text[begin:end])
+	} else {
+		w.hash = maphash.String(hashSeed, text[begin:end])
 	}
 	return w
 }
@@ -101,16 +145,6 @@ type textWord struct {
 	hash       uint64
 	// numeric and upper: it consists of digits, and it holds letters in upper case.
 	numeric, upper bool
-}
-
-// odd reports whether a character hides what stands in a text from a look at its words: escapes, variables, patterns, and letters that
-// have other spellings.
-func odd(c byte) bool {
-	switch c {
-	case '%', '\\', '$', '*', '`', '{', '[':
-		return true
-	}
-	return c >= 0x80
 }
 
 // telling reports whether a word may be of something declared, or says that what stands beside it is.
@@ -129,19 +163,27 @@ func (r *reader) telling(t *textWord) bool {
 	if r.word(w, h, t.begin > 0 && t.text[t.begin-1] == '.' || t.end < len(t.text) && t.text[t.end] == '/') {
 		return true
 	}
-	if t.upper {
-		w = strings.ToLower(w)
-	}
 	return marks(w)
 }
 
-// marks reports whether a word in lower case says that what stands beside it has a meaning of its own: the command lines of clients of
-// clusters, clouds and stores, and the spellings of single products.
+// marks reports whether a word says that what stands beside it has a meaning of its own: the command lines of clients of clusters, clouds
+// and stores, and the spellings of single products.
 func marks(w string) bool {
 	if len(w) < 2 || len(w) > maxMark {
 		return false
 	}
-	return clientOf(w) != noClient || strings.HasSuffix(w, "namespace") || strings.HasSuffix(w, "namespaces")
+	if last := lower(w[len(w)-1]); (last == 'e' || last == 's') && (endsIn(w, "namespace") || endsIn(w, "namespaces")) {
+		return true
+	}
+	if len(w) > maxClient {
+		return false
+	}
+	var low [maxMark]byte
+	return clientOf(string(inLower(&low, w))) != noClient
+}
+
+func endsIn(w, end string) bool {
+	return len(w) >= len(end) && strings.EqualFold(w[len(w)-len(end):], end)
 }
 
 // numbers reports whether a word may be of an address, in any spelling of one.
@@ -172,7 +214,7 @@ func (t *textWord) encodes() bool {
 	if t.end < len(t.text) && encodingSign(t.text[t.end]) {
 		run = encodedAt(t.text, t.begin)
 	}
-	return len(run) >= minWrapped && unwrapped(run) != ""
+	return len(run) >= minWrapped && decodes(run) != ""
 }
 
 // encodingSign reports whether a character is one of base64 that no word holds.
@@ -189,3 +231,6 @@ func encodedAt(text string, begin int) string {
 
 // maxMark is the longest word that marks anything.
 const maxMark = 64
+
+// maxClient is the longest name of a client.
+const maxClient = len("kubectl-firebreak")

@@ -246,24 +246,39 @@ func unwrapped(w string) string {
 	if len(w) < minWrapped || strings.ContainsAny(w, " .:@\t") {
 		return ""
 	}
-	w = strings.Map(standard, w)
+	return decodes(w)
+}
+
+// decodes decodes a text that may be base64. Empty: it is a key or a picture, or no base64.
+func decodes(w string) string {
+	if strings.ContainsAny(w, "-_\n\r") {
+		w = strings.Map(standard, w)
+	}
 	if len(w)%4 == 1 {
 		return ""
 	}
-	raw, err := base64.RawStdEncoding.DecodeString(w)
-	if err != nil {
+	allowed := base64.RawStdEncoding.DecodedLen(len(w)) / maxOdd
+	var begin [48]byte // most texts that are no base64 show it at once
+	n, err := base64.RawStdEncoding.Decode(begin[:], []byte(w[:min(len(w), base64.RawStdEncoding.EncodedLen(len(begin)))]))
+	if err != nil || blankOdd(begin[:n]) > allowed {
 		return ""
 	}
+	raw, err := base64.RawStdEncoding.DecodeString(w)
+	if err != nil || blankOdd(raw) > allowed {
+		return ""
+	}
+	return string(raw)
+}
+
+// blankOdd blanks the characters that nobody types in English, and returns how many they were.
+func blankOdd(raw []byte) int {
 	odd := 0
 	for i, c := range raw {
 		if c >= 0x7f || c < ' ' && c != '\n' && c != '\t' && c != '\r' {
 			raw[i], odd = ' ', odd+1
 		}
 	}
-	if odd > len(raw)/maxOdd {
-		return "" // a key or a picture
-	}
-	return string(raw)
+	return odd
 }
 
 // minWrapped is the shortest text in base64 that is decoded.

@@ -7,9 +7,9 @@ import (
 	"reflect"
 	"strings"
 
-	json2 "github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	kjson "sigs.k8s.io/json"
+
+	"github.com/firebreak-dev/firebreak/pkg/workload/typed"
 )
 
 // Decode decodes JSON into an object of a Kubernetes type. Field names match exactly, as in the API server: encoding/json
@@ -18,7 +18,7 @@ import (
 // error.
 func Decode[T any](raw []byte) (*T, error) {
 	out := new(T)
-	if json2.Unmarshal(raw, out, jsontext.AllowInvalidUTF8(true)) == nil {
+	if typed.Unmarshal(raw, out) == nil {
 		return out, nil
 	}
 	out = new(T) // on what this decoder refuses, such as a key that stands twice, the API server's own has the last word
