@@ -74,6 +74,9 @@ func (b *Budget) Part(n int) bool {
 	return b.within(b.parts <= maxParts+b.size/partSize, Parts)
 }
 
+// PartsLeft returns how many parts may still be charged.
+func (b *Budget) PartsLeft() int { return maxParts + b.size/partSize - b.parts }
+
 // Grow charges n bytes that the expansion of a variable adds.
 func (b *Budget) Grow(n int) bool {
 	b.growth += n

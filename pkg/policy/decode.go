@@ -79,7 +79,9 @@ func decode(gk schema.GroupKind, raw []byte, whole bool, b *budget.Budget) (*obj
 
 // decodeWorkload reads an object with a pod template, in one pass. One that holds too much keeps its metadata, so that it can be deleted.
 func decodeWorkload(gk schema.GroupKind, o *object, b *budget.Budget) (*object, error) {
-	if !b.Part(workload.CountParts(o.raw)) {
+	var err error
+	o.passes++
+	if o.work, err = workload.OfWithin(gk, o.raw, b); b.Exceeded() != "" {
 		var m metav1.PartialObjectMetadata
 		if err := kjson.UnmarshalCaseSensitivePreserveInts(o.raw, &m); err != nil {
 			return nil, fmt.Errorf("decode metadata: %w", err)
@@ -87,9 +89,7 @@ func decodeWorkload(gk schema.GroupKind, o *object, b *budget.Budget) (*object, 
 		o.meta = m.ObjectMeta
 		return o, tooMuch(b.Exceeded())
 	}
-	var err error
-	o.passes++
-	if o.work, err = workload.Of(gk, o.raw); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	o.meta = o.work.Meta

@@ -1,6 +1,7 @@
 package reference
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -48,7 +49,11 @@ func (w *walker) placement(m map[string]any, p trail) {
 	}
 	for _, field := range []string{"nodeSelector", "tolerations", "affinity", "nodeAffinity", "podAffinity", "priorityClassName", "schedulerName", "runtimeClassName"} {
 		switch v := m[field].(type) {
-		case map[string]any, []any, string:
+		case []any:
+			if !slices.ContainsFunc(v, func(item any) bool { _, object := item.(map[string]any); return !object }) {
+				set(field, v)
+			}
+		case map[string]any, string:
 			set(field, v)
 		}
 	}

@@ -163,12 +163,12 @@ func (r *reader) telling(t *textWord) bool {
 	if r.word(w, h, t.begin > 0 && t.text[t.begin-1] == '.' || t.end < len(t.text) && t.text[t.end] == '/') {
 		return true
 	}
-	return marks(w)
+	return marks(w, t.upper)
 }
 
 // marks reports whether a word says that what stands beside it has a meaning of its own: the command lines of clients of clusters, clouds
 // and stores, and the spellings of single products.
-func marks(w string) bool {
+func marks(w string, upper bool) bool {
 	if len(w) < 2 || len(w) > maxMark {
 		return false
 	}
@@ -177,6 +177,9 @@ func marks(w string) bool {
 	}
 	if len(w) > maxClient {
 		return false
+	}
+	if !upper {
+		return clientOf(w) != noClient
 	}
 	var low [maxMark]byte
 	return clientOf(string(inLower(&low, w))) != noClient

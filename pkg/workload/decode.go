@@ -1,14 +1,18 @@
 package workload
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"strings"
 
 	kjson "sigs.k8s.io/json"
 
+	"github.com/firebreak-dev/firebreak/pkg/budget"
 	"github.com/firebreak-dev/firebreak/pkg/workload/typed"
 )
 
@@ -16,16 +20,32 @@ import (
 // would take "IMAGE" for "image". The API server refuses a value of the wrong type, such as a number where a string belongs.
 // Decode reads such a value by its meaning, so that a manifest can be judged before it is corrected. A wrong structure is an
 // error.
-func Decode[T any](raw []byte) (*T, error) {
-	out := new(T)
-	if typed.Unmarshal(raw, out) == nil {
+func Decode[T any](raw []byte) (*T, error) { return decode[T](raw, nil) }
+
+// errParts is the error for an object that the budget does not pay for.
+var errParts = errors.New("it has too many parts")
+
+func decode[T any](raw []byte, b *budget.Budget) (*T, error) {
+	out, allowed := new(T), math.MaxInt
+	if b != nil {
+		allowed = b.PartsLeft()
+	}
+	parts, err := typed.Unmarshal(raw, out, allowed)
+	if b != nil && err != nil {
+		parts = CountParts(raw) // before decoders that cannot stop
+	}
+	switch {
+	case b != nil && !b.Part(parts):
+		return nil, errParts
+	case err == nil:
 		return out, nil
 	}
 	out = new(T) // on what this decoder refuses, such as a key that stands twice, the API server's own has the last word
-	err := kjson.UnmarshalCaseSensitivePreserveInts(raw, out)
+	err = kjson.UnmarshalCaseSensitivePreserveInts(raw, out)
 	if err == nil {
 		return out, nil
 	}
+	err = said(err)
 	var tree any
 	if json.Unmarshal(raw, &tree) != nil {
 		return nil, err
@@ -39,6 +59,16 @@ func Decode[T any](raw []byte) (*T, error) {
 		return nil, err
 	}
 	return out, nil
+}
+
+// said says what is wrong with an object in words of manifests, not of Go.
+func said(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	kind := strings.NewReplacer("array", "a list", "object", "an object", "bool", "true or false", "string", "a text", "number", "the number").Replace(wrong.Value)
+	return fmt.Errorf("%s cannot be %s", cmp.Or(wrong.Field, "an object"), kind)
 }
 
 // mend turns the values of a tree into values that a type can hold.

@@ -1,7 +1,11 @@
 package workload
 
 import (
+	"slices"
+
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/firebreak-dev/firebreak/pkg/budget"
 )
 
 // Kind is one kind of object that runs Pods. This table decides how objects are read, which are watched as owners, which are
@@ -22,7 +26,7 @@ type Kind struct {
 	// name such an object as an owner.
 	Scheduled bool
 
-	decode func([]byte) (*Workload, error)
+	decode func([]byte, *budget.Budget) (*Workload, error)
 }
 
 // GroupVersionKind returns the kind in the version that is watched.
@@ -33,11 +37,9 @@ func (k *Kind) Owns() bool { return !k.Makes.Empty() && !k.Scheduled }
 
 // Kinds lists the kinds that have a pod template, in a fixed order.
 func Kinds() []Kind {
-	t := table()
-	return t[:]
+	return slices.Clone(kinds[:])
 }
 
-// table is an array, so that a look-up, of which each request makes several, allocates nothing.
 func table() [8]Kind {
 	pods, jobs := schema.GroupKind{Kind: "Pod"}, schema.GroupKind{Group: "batch", Kind: "Job"}
 	sets := schema.GroupKind{Group: "apps", Kind: "ReplicaSet"}
@@ -46,11 +48,11 @@ func table() [8]Kind {
 		{GroupKind: pods, Version: "v1", Resource: "pods", decode: pod},
 		{GroupKind: jobs, Version: "v1", Resource: "jobs", Makes: pods, Scheduled: true, decode: job},
 		{GroupKind: schema.GroupKind{Group: "batch", Kind: "CronJob"}, Version: "v1", Resource: "cronjobs", Makes: jobs, Scheduled: true, decode: cronJob},
-		{GroupKind: apps("Deployment"), Version: "v1", Resource: "deployments", Scaled: true, Makes: sets, decode: deployment},
-		{GroupKind: apps("StatefulSet"), Version: "v1", Resource: "statefulsets", Scaled: true, Makes: pods, decode: statefulSet},
+		{GroupKind: apps("Deployment"), Version: "v1", Resource: "deployments", Scaled: true, Makes: sets, decode: stateless},
+		{GroupKind: apps("StatefulSet"), Version: "v1", Resource: "statefulsets", Scaled: true, Makes: pods, decode: replicated},
 		{GroupKind: apps("DaemonSet"), Version: "v1", Resource: "daemonsets", Makes: pods, decode: daemonSet},
-		{GroupKind: sets, Version: "v1", Resource: "replicasets", Scaled: true, Makes: pods, decode: replicaSet},
-		{GroupKind: schema.GroupKind{Kind: "ReplicationController"}, Version: "v1", Resource: "replicationcontrollers", Scaled: true, Makes: pods, decode: replicationController},
+		{GroupKind: sets, Version: "v1", Resource: "replicasets", Scaled: true, Makes: pods, decode: stateless},
+		{GroupKind: schema.GroupKind{Kind: "ReplicationController"}, Version: "v1", Resource: "replicationcontrollers", Scaled: true, Makes: pods, decode: stateless},
 	}
 }
 
@@ -64,8 +66,11 @@ func KindOfResource(r schema.GroupResource) (Kind, bool) {
 	return find(func(k *Kind) bool { return k.Group == r.Group && k.Resource == r.Resource })
 }
 
+//nolint:gochecknoglobals // a table, which each request looks at several times
+var kinds = table()
+
 func find(is func(*Kind) bool) (Kind, bool) {
-	all := table()
+	all := &kinds
 	for i := range all {
 		if is(&all[i]) {
 			return all[i], true

@@ -92,7 +92,11 @@ func folded(text string) bool {
 	switch {
 	case !strings.Contains(text, ":") && !strings.HasPrefix(text, "["):
 		return false
-	case strings.HasPrefix(text, "{"), strings.HasPrefix(text, "["), strings.HasPrefix(text, "- "):
+	case strings.HasPrefix(text, "{"):
+		return strings.Contains(text, "}")
+	case strings.HasPrefix(text, "["):
+		return strings.Contains(text, "]")
+	case strings.HasPrefix(text, "- "):
 		return true
 	}
 	return strings.Contains(text, "\n") || strings.Contains(text, ": ")

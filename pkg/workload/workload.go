@@ -5,11 +5,12 @@ import (
 	"reflect"
 	"slices"
 
-	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/firebreak-dev/firebreak/pkg/budget"
 )
 
 // Template is one pod template of an object.
@@ -64,14 +65,17 @@ type Workload struct {
 	RunsToCompletion bool
 }
 
-// Of decodes an object of a kind. It returns nil for a kind without a pod template or for empty JSON. It returns an error for
-// JSON that is not such an object: the caller then cannot decide.
-func Of(gk schema.GroupKind, raw []byte) (*Workload, error) {
+// Of decodes an object of a kind, however many parts it has. It returns nil for a kind without a pod template or for empty JSON. It returns
+// an error for JSON that is not such an object: the caller then cannot decide. The JSON must not change as long as the workload is in use.
+func Of(gk schema.GroupKind, raw []byte) (*Workload, error) { return OfWithin(gk, raw, nil) }
+
+// OfWithin decodes an object of a kind like Of, as far as the budget pays for its parts; nil: it pays for all.
+func OfWithin(gk schema.GroupKind, raw []byte, b *budget.Budget) (*Workload, error) {
 	k, ok := KindOf(gk)
 	if !ok || len(raw) == 0 {
 		return nil, nil
 	}
-	w, err := k.decode(raw)
+	w, err := k.decode(raw, b)
 	if err != nil {
 		return nil, fmt.Errorf("decode %s: %w", gk.Kind, err)
 	}
@@ -118,16 +122,37 @@ func unless(suspended *bool, n int64) int64 {
 	return n
 }
 
-func pod(raw []byte) (*Workload, error) {
-	o, err := Decode[corev1.Pod](raw)
+// object is what is read of an object. Its status is left out.
+type object[S any] struct {
+	metav1.ObjectMeta `json:"metadata"`
+	Spec              S `json:"spec"`
+}
+
+// controlled is the spec of an object of which a controller makes Pods.
+type controlled struct {
+	Replicas             *int32                         `json:"replicas"`
+	Template             *corev1.PodTemplateSpec        `json:"template"`
+	VolumeClaimTemplates []corev1.PersistentVolumeClaim `json:"volumeClaimTemplates"`
+}
+
+// scheduled is the spec of a CronJob.
+type scheduled struct {
+	Suspend     *bool `json:"suspend"`
+	JobTemplate struct {
+		Spec batchv1.JobSpec `json:"spec"`
+	} `json:"jobTemplate"`
+}
+
+func pod(raw []byte, b *budget.Budget) (*Workload, error) {
+	o, err := decode[object[corev1.PodSpec]](raw, b)
 	if err != nil {
 		return nil, err
 	}
 	return &Workload{Meta: o.ObjectMeta, Template: of("", o.ObjectMeta, o.Spec), Wanted: 1, RunsToCompletion: true}, nil
 }
 
-func job(raw []byte) (*Workload, error) {
-	o, err := Decode[batchv1.Job](raw)
+func job(raw []byte, b *budget.Budget) (*Workload, error) {
+	o, err := decode[object[batchv1.JobSpec]](raw, b)
 	if err != nil {
 		return nil, err
 	}
@@ -136,8 +161,8 @@ func job(raw []byte) (*Workload, error) {
 	return w, nil
 }
 
-func cronJob(raw []byte) (*Workload, error) {
-	o, err := Decode[batchv1.CronJob](raw)
+func cronJob(raw []byte, b *budget.Budget) (*Workload, error) {
+	o, err := decode[object[scheduled]](raw, b)
 	if err != nil {
 		return nil, err
 	}
@@ -154,46 +179,31 @@ func ofJob(meta metav1.ObjectMeta, t Template, suspended *bool, s *batchv1.JobSp
 	}
 }
 
-func deployment(raw []byte) (*Workload, error) {
-	o, err := Decode[appsv1.Deployment](raw)
+// replicated reads a kind that can be scaled.
+func replicated(raw []byte, b *budget.Budget) (*Workload, error) {
+	o, err := decode[object[controlled]](raw, b)
 	if err != nil {
 		return nil, err
 	}
-	return &Workload{Meta: o.ObjectMeta, Template: fromTemplate(o.Spec.Template), Wanted: or1(o.Spec.Replicas)}, nil
-}
-
-func statefulSet(raw []byte) (*Workload, error) {
-	o, err := Decode[appsv1.StatefulSet](raw)
-	if err != nil {
-		return nil, err
-	}
-	return &Workload{Meta: o.ObjectMeta, Template: fromTemplate(o.Spec.Template), Wanted: or1(o.Spec.Replicas), Claims: o.Spec.VolumeClaimTemplates}, nil
-}
-
-func daemonSet(raw []byte) (*Workload, error) {
-	o, err := Decode[appsv1.DaemonSet](raw)
-	if err != nil {
-		return nil, err
-	}
-	return &Workload{Meta: o.ObjectMeta, Template: fromTemplate(o.Spec.Template), Wanted: 1}, nil
-}
-
-func replicaSet(raw []byte) (*Workload, error) {
-	o, err := Decode[appsv1.ReplicaSet](raw)
-	if err != nil {
-		return nil, err
-	}
-	return &Workload{Meta: o.ObjectMeta, Template: fromTemplate(o.Spec.Template), Wanted: or1(o.Spec.Replicas)}, nil
-}
-
-func replicationController(raw []byte) (*Workload, error) {
-	o, err := Decode[corev1.ReplicationController](raw)
-	if err != nil {
-		return nil, err
-	}
-	w := &Workload{Meta: o.ObjectMeta, Wanted: or1(o.Spec.Replicas)}
+	w := &Workload{Meta: o.ObjectMeta, Template: Template{Path: inController}, Wanted: or1(o.Spec.Replicas), Claims: o.Spec.VolumeClaimTemplates}
 	if o.Spec.Template != nil {
 		w.Template = fromTemplate(*o.Spec.Template)
 	}
 	return w, nil
+}
+
+func stateless(raw []byte, b *budget.Budget) (*Workload, error) {
+	w, err := replicated(raw, b)
+	if err == nil {
+		w.Claims = nil // a field of StatefulSets
+	}
+	return w, err
+}
+
+func daemonSet(raw []byte, b *budget.Budget) (*Workload, error) {
+	w, err := stateless(raw, b)
+	if err == nil {
+		w.Wanted = 1 // it has no number of replicas
+	}
+	return w, err
 }

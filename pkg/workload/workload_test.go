@@ -126,8 +126,8 @@ func TestOddObjects(t *testing.T) { //nolint:gocyclo // one check for each oddit
 		"unknown fields": {"a newer API server may have more", `{"spec":{"template":{"spec":{"teleport":true}},"teleport":1}}`, ""},
 		"wrong case":     {"the API server drops what is not spelled exactly", `{"Spec":{"Containers":[{"Name":"c"}]}}`, ""},
 		"no JSON":        {"it cannot be decided", `{"spec":`, "unexpected end of JSON input"},
-		"a list":         {"it cannot be decided", `[]`, "cannot unmarshal array"},
-		"a wrong type":   {"it cannot be decided", `{"metadata":{"labels":[]}}`, "cannot unmarshal array"},
+		"a list":         {"it cannot be decided", `[]`, "an object cannot be a list"},
+		"a wrong type":   {"it cannot be decided", `{"metadata":{"labels":[]}}`, "metadata.labels cannot be a list"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, k := range workload.Kinds() {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"unicode/utf8"
+	"unsafe"
 
 	json2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -23,7 +24,9 @@ type reader struct {
 	text string
 	// lists are where lists grow until their length is known, by the type of the list.
 	lists map[reflect.Type]reflect.Value
-	err   error
+	// parts are how many objects lists hold, and allowed how many they may.
+	parts, allowed int
+	err            error
 }
 
 // maxKeptList is how many bytes a list may have that is kept for the next object.
@@ -37,49 +40,55 @@ var readers = sync.Pool{New: func() any {
 }}
 
 // Unmarshal decodes JSON into a pointer to an empty object of a Kubernetes type, as sigs.k8s.io/json does, but without its managed fields.
+// The strings of the object are parts of the text, which must not change as long as the object is in use.
+//
 // It returns an error for whatever is not plain: a key that stands twice, a number where a text belongs, bytes that are not UTF-8. What was
 // read until then must not be used; a decoder that takes longer has the last word.
-func Unmarshal(raw []byte, into any) error {
+//
+// parts are how many objects were found in lists, where a container counts for eight; more than allowed are an error, too.
+func Unmarshal(raw []byte, into any, allowed int) (parts int, err error) {
 	if !utf8.Valid(raw) {
-		return errNotPlain
+		return 0, errNotPlain
 	}
 	r, _ := readers.Get().(*reader)
-	r.Reset(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true)) // the fields of a type are compared here, where it costs less
-	r.text, r.err = string(raw), nil
+	r.Reset(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true))   // the fields of a type are compared here, where it costs less
+	r.text, r.err = unsafe.String(unsafe.SliceData(raw), len(raw)), nil //nolint:gosec // the caller promises that the text stays as it is
+	r.parts, r.allowed = 0, allowed
 	v := reflect.ValueOf(into).Elem()
 	r.value(shapeOf(v.Type()), v)
 	if _, err := r.ReadToken(); r.err == nil && !errors.Is(err, io.EOF) {
 		r.err = errNotPlain
 	}
-	err := r.err
+	parts, err = r.parts, r.err
 	r.Reset(&bytes.Buffer{}) // so that the pool keeps nothing of what it read
 	r.text, r.err = "", nil
 	readers.Put(r)
-	return err
+	return parts, err
 }
 
 func (r *reader) value(s *shape, v reflect.Value) {
-	if r.err != nil {
-		return
-	}
-	if r.PeekKind() == 'n' {
-		r.skip()
-		return
-	}
 	switch s.form {
 	case text:
 		v.SetString(r.string())
 	case truth:
-		if k := r.PeekKind(); k != 't' && k != 'f' {
-			r.err = errNotPlain
+		switch r.scalar() {
+		case "true":
+			v.SetBool(true)
+		case "false", null:
+		default:
+			r.fail(errNotPlain)
+		}
+	case integer:
+		if digits := r.scalar(); digits != null {
+			n, err := strconv.ParseInt(digits, 10, s.of.Bits())
+			r.fail(err)
+			v.SetInt(n)
+		}
+	case pointer:
+		if r.PeekKind() == 'n' {
+			r.skip()
 			return
 		}
-		v.SetBool(r.scalar() == "true")
-	case integer:
-		n, err := strconv.ParseInt(r.scalar(), 10, s.of.Bits())
-		v.SetInt(n)
-		r.fail(err)
-	case pointer:
 		p := reflect.New(s.of.Elem())
 		r.value(s.elem(), p.Elem())
 		v.Set(p)
@@ -90,15 +99,12 @@ func (r *reader) value(s *shape, v reflect.Value) {
 	case structure:
 		r.structure(s, v)
 	case own:
-		if raw, err := r.ReadValue(); err != nil {
-			r.fail(err)
-		} else if u, ok := v.Addr().Interface().(json.Unmarshaler); ok {
+		if raw, ok := r.whole(); ok {
+			u, _ := v.Addr().Interface().(json.Unmarshaler)
 			r.fail(u.UnmarshalJSON(raw))
 		}
 	case other:
-		if raw, err := r.ReadValue(); err != nil {
-			r.fail(err)
-		} else {
+		if raw, ok := r.whole(); ok {
 			r.fail(json2.Unmarshal(raw, v.Addr().Interface()))
 		}
 	}
@@ -112,15 +118,21 @@ func (r *reader) fail(err error) {
 
 func (r *reader) skip() { r.fail(r.SkipValue()) }
 
-// open reads the beginning of an object or a list.
+// open reads the beginning of an object or a list. It returns false for null, too.
 func (r *reader) open(kind jsontext.Kind) bool {
-	if r.err == nil && r.PeekKind() != kind {
-		r.err = errNotPlain
+	if r.err != nil {
+		return false
 	}
-	if r.err == nil {
-		_, r.err = r.ReadToken()
+	t, err := r.ReadToken()
+	switch {
+	case err != nil:
+		r.fail(err)
+	case t.Kind() == kind:
+		return true
+	case t.Kind() != 'n':
+		r.fail(errNotPlain)
 	}
-	return r.err == nil
+	return false
 }
 
 // more reports whether an object or a list goes on; if not, its end is read.
@@ -132,30 +144,38 @@ func (r *reader) more(end jsontext.Kind) bool {
 	return r.err == nil
 }
 
-// scalar reads a value that is neither an object nor a list, and returns it as it is written.
-func (r *reader) scalar() string {
+// whole reads a value of any kind.
+func (r *reader) whole() (jsontext.Value, bool) {
+	if r.err != nil {
+		return nil, false
+	}
 	raw, err := r.ReadValue()
-	if err != nil {
-		r.fail(err)
-		return ""
+	r.fail(err)
+	return raw, err == nil
+}
+
+// scalar reads a value, and returns it as it is written.
+func (r *reader) scalar() string {
+	raw, ok := r.whole()
+	if !ok {
+		return null
 	}
 	end := int(r.InputOffset())
 	return r.text[end-len(raw) : end]
 }
 
-// string reads a string.
+const null = "null"
+
+// string reads a string; null is an empty one.
 func (r *reader) string() string {
-	if r.err == nil && r.PeekKind() != '"' {
-		r.err = errNotPlain
-	}
-	if r.err != nil {
-		return ""
-	}
 	quoted := r.scalar()
-	if r.err != nil {
+	switch {
+	case quoted == null:
 		return ""
-	}
-	if strings.IndexByte(quoted, '\\') < 0 {
+	case quoted[0] != '"':
+		r.fail(errNotPlain)
+		return ""
+	case strings.IndexByte(quoted, '\\') < 0:
 		return quoted[1 : len(quoted)-1]
 	}
 	plain, err := jsontext.AppendUnquote(nil, quoted)
@@ -169,7 +189,7 @@ func (r *reader) list(s *shape, v reflect.Value) {
 	}
 	items, n := r.lists[s.of], 0
 	delete(r.lists, s.of) // a list may lie in another of its type
-	for elem := s.elem(); r.more(']'); n++ {
+	for elem := s.elem(); r.more(']') && r.pays(elem); n++ {
 		if !items.IsValid() || n == items.Len() {
 			larger := reflect.MakeSlice(s.of, max(4, 2*n), max(4, 2*n))
 			if items.IsValid() {
@@ -192,40 +212,47 @@ func (r *reader) list(s *shape, v reflect.Value) {
 	}
 }
 
+// pays counts one more item of a list.
+func (r *reader) pays(s *shape) bool {
+	if s.form == structure {
+		r.parts++
+		if s.of.Size() >= large {
+			r.parts += largeParts - 1
+		}
+		r.must(r.parts <= r.allowed)
+	}
+	return r.err == nil
+}
+
+// large is the least that an object takes which counts for largeParts: a container has 408 bytes.
+const large, largeParts = 400, 8
+
 func (r *reader) dictionary(s *shape, v reflect.Value) {
 	if !r.open('{') {
 		return
 	}
-	m := reflect.MakeMap(s.of)
+	m, n := reflect.MakeMap(s.of), 0
 	v.Set(m)
-	if texts, ok := v.Interface().(map[string]string); ok {
-		n := 0
+	if texts, ok := v.Addr().Interface().(*map[string]string); ok {
 		for ; r.more('}'); n++ {
-			texts[r.string()] = r.textOrNull()
+			key := r.string()
+			(*texts)[key] = r.string()
 		}
-		r.once(n == len(texts))
+		r.must(n == len(*texts))
 		return
 	}
-	n := 0
+	key, item := reflect.New(s.of.Key()).Elem(), reflect.New(s.of.Elem()).Elem()
 	for ; r.more('}'); n++ {
-		key := reflect.ValueOf(r.string()).Convert(s.of.Key())
-		item := reflect.New(s.of.Elem()).Elem()
+		key.SetString(r.string())
+		item.SetZero()
 		r.value(s.elem(), item)
 		m.SetMapIndex(key, item)
 	}
-	r.once(n == m.Len())
+	r.must(n == m.Len())
 }
 
-func (r *reader) textOrNull() string {
-	if r.err == nil && r.PeekKind() == 'n' {
-		r.skip()
-		return ""
-	}
-	return r.string()
-}
-
-// once fails where a key stands twice: which of them counts is for the API server's own decoder to say.
-func (r *reader) once(is bool) {
+// must fails for what is not plain. Where a key stands twice, the API server's own decoder says which of them counts.
+func (r *reader) must(is bool) {
 	if !is {
 		r.fail(errNotPlain)
 	}
@@ -243,7 +270,7 @@ func (r *reader) structure(s *shape, v reflect.Value) {
 			r.skip()
 			continue
 		}
-		r.once(seen&(1<<i) == 0)
+		r.must(seen&(1<<i) == 0)
 		seen |= 1 << i
 		next = i + 1
 		f := v
