@@ -44,9 +44,9 @@ func TestEnvelopes(t *testing.T) {
 		"another version":              {strings.Replace(envelope(""), "/v1\"", "/v1beta1\"", 1), false, `it is a "AdmissionReview" of "admission.k8s.io/v1beta1", and not an AdmissionReview of admission.k8s.io/v1`, ""},
 		"no request":                   {`{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1"}`, false, "it holds no request", ""},
 		"half a review":                {envelope(`,"object":{"a":`)[:150], false, "Firebreak cannot read the review", ""},
-		"a list":                       {"[]", false, "where an object must stand", ""},
+		"a list":                       {"[]", false, "Firebreak cannot read the review: an object cannot be a list", ""},
 		"nothing":                      {"", false, "the body is empty", ""},
-		"an operation of another type": {envelope(`,"operation":7`), false, "Firebreak cannot read the review", ""},
+		"an operation of another type": {envelope(`,"operation":7`), false, "Firebreak cannot read the review: request.operation cannot be the number", ""},
 		"more than is read":            {envelope(`,"object":{"a":"` + strings.Repeat("x", 8<<20) + `"}`), false, "make the object smaller", ""},
 	} {
 		for _, chunked := range []bool{false, true} {

@@ -75,7 +75,7 @@ func (c *PreparedRequest) Work() int { return c.budget.Units() }
 // Prepare decodes a request and classifies it, to be judged by the rules of this package. The error means that the request cannot be
 // judged.
 func Prepare(req Request, w *ClusterView) (*PreparedRequest, error) {
-	return NewEvaluator(Rules()...).Prepare(req, w)
+	return allRules().Prepare(req, w)
 }
 
 // Prepare does the same as the function of that name, with the evaluator's rules.

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/change"
@@ -11,8 +12,13 @@ import (
 // Evaluate judges a request with all state given, for tests and programs that have read everything. A decision that lacks something admits
 // nothing: its Missing says what to read. The error means that the request cannot be judged.
 func Evaluate(req Request, w *ClusterView, s *change.State) (*Decision, error) {
-	return NewEvaluator(Rules()...).Evaluate(req, w, s)
+	return allRules().Evaluate(req, w, s)
 }
+
+// allRules is made once, since every request asks it.
+//
+//nolint:gochecknoglobals // it has no state
+var allRules = sync.OnceValue(func() *Evaluator { return NewEvaluator(Rules()...) })
 
 // Evaluator judges requests by rules. Its zero value has no rules and can judge nothing. Make one with NewEvaluator.
 type Evaluator struct{ rules []Rule }

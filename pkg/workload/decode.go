@@ -1,7 +1,6 @@
 package workload
 
 import (
-	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -45,7 +44,7 @@ func decode[T any](raw []byte, b *budget.Budget) (*T, error) {
 	if err == nil {
 		return out, nil
 	}
-	err = said(err)
+	err = typed.Explain(err)
 	var tree any
 	if json.Unmarshal(raw, &tree) != nil {
 		return nil, err
@@ -59,16 +58,6 @@ func decode[T any](raw []byte, b *budget.Budget) (*T, error) {
 		return nil, err
 	}
 	return out, nil
-}
-
-// said says what is wrong with an object in words of manifests, not of Go.
-func said(err error) error {
-	var wrong *json.UnmarshalTypeError
-	if !errors.As(err, &wrong) {
-		return err
-	}
-	kind := strings.NewReplacer("array", "a list", "object", "an object", "bool", "true or false", "string", "a text", "number", "the number").Replace(wrong.Value)
-	return fmt.Errorf("%s cannot be %s", cmp.Or(wrong.Field, "an object"), kind)
 }
 
 // mend turns the values of a tree into values that a type can hold.

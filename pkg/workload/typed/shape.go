@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // form is a way in which values of a type are written in JSON.
@@ -17,6 +18,8 @@ type form int
 const (
 	// other is every form that is left to the general decoder.
 	other form = iota
+	// part is JSON that is kept as it is.
+	part
 	// own is that of a type which reads itself.
 	own
 	text
@@ -60,6 +63,8 @@ func shapeOf(of reflect.Type) *shape {
 
 func formOf(of reflect.Type) form {
 	switch p := reflect.PointerTo(of); {
+	case of == reflect.TypeFor[runtime.RawExtension]():
+		return part
 	case p.Implements(reflect.TypeFor[json.Unmarshaler]()):
 		return own
 	case p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):

@@ -14,13 +14,15 @@ import (
 
 	json2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // reader reads a text in one pass over its tokens. It allocates little more than the object: strings are parts of the text, and a list is
 // allocated once, when its length is known.
 type reader struct {
 	*jsontext.Decoder
-	// text is what the decoder reads.
+	// raw is what the decoder reads, and text the same as a text.
+	raw  []byte
 	text string
 	// lists are where lists grow until their length is known, by the type of the list.
 	lists map[reflect.Type]reflect.Value
@@ -40,7 +42,8 @@ var readers = sync.Pool{New: func() any {
 }}
 
 // Unmarshal decodes JSON into a pointer to an empty object of a Kubernetes type, as sigs.k8s.io/json does, but without its managed fields.
-// The strings of the object are parts of the text, which must not change as long as the object is in use.
+// The strings of the object, and those parts of it that are kept as JSON, are parts of the text, which must not change as long as the object
+// is in use.
 //
 // It returns an error for whatever is not plain: a key that stands twice, a number where a text belongs, bytes that are not UTF-8. What was
 // read until then must not be used; a decoder that takes longer has the last word.
@@ -53,7 +56,7 @@ func Unmarshal(raw []byte, into any, allowed int) (parts int, err error) {
 	r, _ := readers.Get().(*reader)
 	r.Reset(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true))   // the fields of a type are compared here, where it costs less
 	r.text, r.err = unsafe.String(unsafe.SliceData(raw), len(raw)), nil //nolint:gosec // the caller promises that the text stays as it is
-	r.parts, r.allowed = 0, allowed
+	r.raw, r.parts, r.allowed = raw, 0, allowed
 	v := reflect.ValueOf(into).Elem()
 	r.value(shapeOf(v.Type()), v)
 	if _, err := r.ReadToken(); r.err == nil && !errors.Is(err, io.EOF) {
@@ -61,7 +64,7 @@ func Unmarshal(raw []byte, into any, allowed int) (parts int, err error) {
 	}
 	parts, err = r.parts, r.err
 	r.Reset(&bytes.Buffer{}) // so that the pool keeps nothing of what it read
-	r.text, r.err = "", nil
+	r.raw, r.text, r.err = nil, "", nil
 	readers.Put(r)
 	return parts, err
 }
@@ -102,6 +105,12 @@ func (r *reader) value(s *shape, v reflect.Value) {
 		if raw, ok := r.whole(); ok {
 			u, _ := v.Addr().Interface().(json.Unmarshaler)
 			r.fail(u.UnmarshalJSON(raw))
+		}
+	case part:
+		if raw, ok := r.whole(); ok && raw.Kind() != 'n' {
+			end := int(r.InputOffset()) // the value itself is the decoder's
+			o, _ := v.Addr().Interface().(*runtime.RawExtension)
+			o.Raw = r.raw[end-len(raw) : end : end]
 		}
 	case other:
 		if raw, ok := r.whole(); ok {
@@ -205,7 +214,9 @@ func (r *reader) list(s *shape, v reflect.Value) {
 		v.Set(reflect.MakeSlice(s.of, 0, 0))
 	} else {
 		reflect.Copy(v, items)
-		items.Slice(0, n).Clear()
+		for i := range n {
+			items.Index(i).SetZero()
+		}
 	}
 	if items.IsValid() && items.Len()*int(s.of.Elem().Size()) <= maxKeptList {
 		r.lists[s.of] = items
