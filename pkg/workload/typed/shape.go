@@ -20,6 +20,8 @@ const (
 	other form = iota
 	// part is JSON that is kept as it is.
 	part
+	// moment is an instant, of which each object has some.
+	moment
 	// own is that of a type which reads itself.
 	own
 	text
@@ -65,6 +67,8 @@ func formOf(of reflect.Type) form {
 	switch p := reflect.PointerTo(of); {
 	case of == reflect.TypeFor[runtime.RawExtension]():
 		return part
+	case of == reflect.TypeFor[metav1.Time]():
+		return moment
 	case p.Implements(reflect.TypeFor[json.Unmarshaler]()):
 		return own
 	case p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):

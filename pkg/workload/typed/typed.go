@@ -2,6 +2,7 @@ package typed
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -9,11 +10,15 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 	"unsafe"
 
 	json2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -101,6 +106,9 @@ func (r *reader) value(s *shape, v reflect.Value) {
 		r.dictionary(s, v)
 	case structure:
 		r.structure(s, v)
+	case moment:
+		t, _ := v.Addr().Interface().(*metav1.Time)
+		*t = r.time()
 	case own:
 		if raw, ok := r.whole(); ok {
 			u, _ := v.Addr().Interface().(json.Unmarshaler)
@@ -120,7 +128,7 @@ func (r *reader) value(s *shape, v reflect.Value) {
 }
 
 func (r *reader) fail(err error) {
-	if r.err == nil {
+	if err != nil && r.err == nil {
 		r.err = err
 	}
 }
@@ -146,11 +154,17 @@ func (r *reader) open(kind jsontext.Kind) bool {
 
 // more reports whether an object or a list goes on; if not, its end is read.
 func (r *reader) more(end jsontext.Kind) bool {
-	if r.err == nil && r.PeekKind() == end {
+	if r.err != nil {
+		return false
+	}
+	if at := int(r.InputOffset()); at < len(r.text) && r.text[at] == ',' {
+		return true // whatever follows, the decoder says whether it may
+	}
+	if r.PeekKind() == end {
 		_, r.err = r.ReadToken()
 		return false
 	}
-	return r.err == nil
+	return true
 }
 
 // whole reads a value of any kind.
@@ -163,14 +177,26 @@ func (r *reader) whole() (jsontext.Value, bool) {
 	return raw, err == nil
 }
 
-// scalar reads a value, and returns it as it is written.
+// scalar reads a value that is neither an object nor a list, and returns it as it is written.
 func (r *reader) scalar() string {
-	raw, ok := r.whole()
-	if !ok {
+	if r.err != nil {
 		return null
 	}
-	end := int(r.InputOffset())
-	return r.text[end-len(raw) : end]
+	begin := r.InputOffset()
+	t, err := r.ReadToken()
+	if err != nil || t.Kind() == '{' || t.Kind() == '[' {
+		r.fail(cmp.Or(err, errNotPlain))
+		return null
+	}
+	between := r.text[begin:r.InputOffset()]
+	for i := range len(between) {
+		switch between[i] {
+		case ',', ':', ' ', '\n', '\r', '\t':
+		default:
+			return between[i:]
+		}
+	}
+	return null
 }
 
 const null = "null"
@@ -242,16 +268,27 @@ func (r *reader) dictionary(s *shape, v reflect.Value) {
 	if !r.open('{') {
 		return
 	}
-	m, n := reflect.MakeMap(s.of), 0
-	v.Set(m)
-	if texts, ok := v.Addr().Interface().(*map[string]string); ok {
+	n := 0
+	switch m := v.Addr().Interface().(type) { // the most frequent ones
+	case *map[string]string:
+		*m = map[string]string{}
 		for ; r.more('}'); n++ {
 			key := r.string()
-			(*texts)[key] = r.string()
+			(*m)[key] = r.string()
 		}
-		r.must(n == len(*texts))
+		r.must(n == len(*m))
+		return
+	case *corev1.ResourceList:
+		*m = corev1.ResourceList{}
+		for ; r.more('}'); n++ {
+			key := corev1.ResourceName(r.string())
+			(*m)[key] = r.quantity()
+		}
+		r.must(n == len(*m))
 		return
 	}
+	m := reflect.MakeMap(s.of)
+	v.Set(m)
 	key, item := reflect.New(s.of.Key()).Elem(), reflect.New(s.of.Elem()).Elem()
 	for ; r.more('}'); n++ {
 		key.SetString(r.string())
@@ -260,6 +297,25 @@ func (r *reader) dictionary(s *shape, v reflect.Value) {
 		m.SetMapIndex(key, item)
 	}
 	r.must(n == m.Len())
+}
+
+func (r *reader) quantity() (q resource.Quantity) {
+	if raw, ok := r.whole(); ok {
+		r.fail(q.UnmarshalJSON(raw))
+	}
+	return q
+}
+
+// time reads an instant; null is none.
+func (r *reader) time() (out metav1.Time) {
+	quoted := r.scalar()
+	if quoted == null {
+		return out
+	}
+	t, err := time.Parse(`"`+time.RFC3339+`"`, quoted)
+	r.fail(err)
+	out.Time = t.Local()
+	return out
 }
 
 // must fails for what is not plain. Where a key stands twice, the API server's own decoder says which of them counts.

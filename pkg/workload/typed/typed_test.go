@@ -75,7 +75,8 @@ func TestUnmarshalRefuses(t *testing.T) {
 		`{"spec":{"priority":"7"}}`, `{"spec":{"priority":1.5}}`, `{"spec":{"priority":1e3}}`, `{"spec":{"priority":3000000000}}`, `{"spec":{"hostname":true}}`,
 		`{"spec":{"hostname":"a","hostname":"b"}}`, `{"spec":{},"spec":{}}`, `{"metadata":{"labels":{"a":"1","a":"2"}}}`,
 		`{"spec":{"overhead":{"cpu":"1","cpu":"2"}}}`, `{"spec":{"overhead":{"cpu":"many"}}}`, "{\"spec\":{\"hostname\":\"\xff\"}}", `{"spec":{"hostname":"\ud800"}}`,
-		`{"spec":{"containers":[{"name":"x"}]}`, `{"metadata":{"labels":{"a":1}}}`, `{"spec":{"containers":[{"env":[{"name":"x","value":"y"}],"args":[7]}]}}`,
+		`{"spec":{"containers":[{"name":"x"}]}`, `{"spec":{"containers":[{"name":"x"},]}}`, `{"spec":{"hostname":"x",}}`, `{"spec":{"containers":[,{}]}}`, `{,}`,
+		`{"metadata":{"creationTimestamp":""}}`, `{"metadata":{"creationTimestamp":7}}`, `{"metadata":{"creationTimestamp":"2026-11-28"}}`, `{"metadata":{"labels":{"a":1}}}`, `{"spec":{"containers":[{"env":[{"name":"x","value":"y"}],"args":[7]}]}}`,
 	} {
 		var pod corev1.Pod
 		if parts, err := typed.Unmarshal([]byte(raw), &pod, math.MaxInt); err == nil {
