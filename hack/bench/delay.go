@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -37,23 +36,20 @@ func (d *delay) name() string {
 func (s *sender) paced(rate float64, length time.Duration) {
 	every := time.Duration(float64(connections) / rate * float64(time.Second))
 	began := time.Now()
-	var wg sync.WaitGroup
-	for n := range connections {
-		wg.Go(func() {
-			var mine []time.Duration
-			var err error
-			for due := began.Add(every * time.Duration(n) / connections); err == nil && due.Sub(began) < length; due = due.Add(every) {
-				time.Sleep(time.Until(due))
-				if _, err = s.post(); err == nil {
-					mine = append(mine, time.Since(due))
-				}
-			}
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.times, s.failure = append(s.times, mine...), errors.Join(s.failure, err)
-		})
+	due := make([]time.Time, connections)
+	for n := range due {
+		due[n] = began.Add(every * time.Duration(n) / connections)
 	}
-	wg.Wait()
+	s.each(func(n int, c *connection) (time.Duration, bool, error) {
+		at := due[n]
+		if at.Sub(began) >= length {
+			return 0, false, nil
+		}
+		due[n] = at.Add(every)
+		time.Sleep(time.Until(at))
+		_, err := s.post(c)
+		return time.Since(at), true, err
+	})
 }
 
 // shares of the capacity at which delays are measured.
@@ -102,7 +98,6 @@ func (s *server) delay(d *delay, b body, length time.Duration, rounds int) error
 		send.paced(d.Rate, length/4)
 		send.times = nil
 		send.paced(d.Rate, length)
-		send.client.CloseIdleConnections()
 		if send.failure != nil || len(send.times) == 0 {
 			return errors.Join(errors.New("no answers"), send.failure)
 		}
