@@ -97,9 +97,10 @@ func (allow) Handle(context.Context, ctrladmission.Request) ctrladmission.Respon
 func firebreak(hosts, changes int) http.Handler {
 	m := admission.NewMetrics(prometheus.NewRegistry())
 	c, in := &cache{}, fleet(hosts)
-	c.view.Store(policy.NewClusterView(estate.Compile(in)))
+	e := estate.Compile(in)
+	c.view.Store(policy.NewClusterView(e))
 	if changes > 0 {
-		go c.change(in, time.Second/time.Duration(changes))
+		go c.change(e, in, time.Second/time.Duration(changes))
 	}
 	h := &admission.Handler{
 		Cache: c, Recorder: recorder{}, Live: live{},
@@ -128,14 +129,19 @@ type cache struct {
 func (c *cache) View() (*policy.ClusterView, error) { return c.view.Load(), nil }
 func (*cache) Seen(types.UID)                       {}
 
-// change has a data store written again and again, and compiles the estate as the server does.
-func (c *cache) change(in estate.Input, every time.Duration) {
+// change has a data store written again and again, and brings the estate up to date as the server does.
+func (c *cache) change(e *estate.Estate, in estate.Input, every time.Duration) {
 	in.Yield = func() { time.Sleep(view.Rest) }
 	for n := 0; ; n++ {
 		begun := time.Now()
-		in.DataStores[0].Spec.Hosts[0] = fmt.Sprintf("db-0.%s", databases)
-		in.DataStores[0].Spec.Hosts[1] = fmt.Sprintf("changed-%d.%s", n, databases)
-		c.view.Store(policy.NewClusterView(estate.Compile(in)))
+		before := in.DataStores[0]
+		after := before.DeepCopy()
+		after.Spec.Hosts[1] = fmt.Sprintf("changed-%d.%s", n, databases)
+		in.DataStores[0] = *after
+		if e = e.Update(map[string]estate.StoreChange{after.Name: {Before: &before, After: after}}); e == nil {
+			e = estate.Compile(in)
+		}
+		c.view.Store(policy.NewClusterView(e))
 		took := time.Since(begun)
 		time.Sleep(max(controller.Settle(took), every-took))
 	}

@@ -46,7 +46,11 @@ func (a *ApprovalActions) SetupWithManager(mgr manager.Manager) error {
 		}
 		return out, err
 	}}
-	a.memory.OnEstate(func(*estate.Estate) { t.all() }) // an approver may have become a member
+	a.memory.OnEstate(func(_ *estate.Estate, updated []string) {
+		if updated == nil { // an approver may have become a member
+			t.all()
+		}
+	})
 	return addReconciler(mgr, "approval-actions", a, t,
 		source.TypedKind(mgr.GetCache(), &v1alpha1.ChangeApproval{}, handler.TypedEnqueueRequestsFromMapFunc(a.asked)))
 }

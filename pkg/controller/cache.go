@@ -41,7 +41,7 @@ type Cache struct {
 	awaited  atomic.Pointer[map[types.UID]struct{}]
 	watchers struct {
 		sync.Mutex
-		f []func(*estate.Estate)
+		f []func(e *estate.Estate, updated []string)
 		// objects are called for every object of a kind that was written or deleted.
 		objects map[string][]func(key string)
 	}
@@ -137,8 +137,8 @@ func (m *Cache) read(which func(*view.Kind) bool) bool {
 	return !slices.ContainsFunc(m.mirrors, func(s *reducedInformer) bool { return which(s.kind) && !s.synced() })
 }
 
-// OnEstate calls f after every change of the estate.
-func (m *Cache) OnEstate(f func(*estate.Estate)) {
+// OnEstate calls f after every change of the estate. updated are the names of data stores if nothing else has changed, and nil otherwise.
+func (m *Cache) OnEstate(f func(e *estate.Estate, updated []string)) {
 	m.watchers.Lock()
 	defer m.watchers.Unlock()
 	m.watchers.f = append(m.watchers.f, f)
@@ -220,13 +220,13 @@ func (m *Cache) readable() bool {
 
 func (m *Cache) compile() {
 	m.due.Store(false)
-	e := m.view.Compile()
+	e, updated := m.view.Recompile(m.est.Load())
 	m.est.Store(e)
 	m.watchers.Lock()
 	told := slices.Clone(m.watchers.f)
 	m.watchers.Unlock()
 	for _, f := range told { // without the lock, which every informer takes
-		f(e)
+		f(e, updated)
 	}
 }
 

@@ -80,7 +80,7 @@ func TestAnExecutionThatHasGoneNamesItsWindow(t *testing.T) {
 func TestListenersAreToldOutsideTheLock(t *testing.T) {
 	s := newStage(t, production)
 	told, done := make(chan struct{}), make(chan struct{})
-	s.memory.OnEstate(func(*estate.Estate) { close(told); <-done })
+	s.memory.OnEstate(func(*estate.Estate, []string) { close(told); <-done })
 	s.memory.touch()
 	if !s.memory.Behind() {
 		t.Error("what has changed is taken for compiled")

@@ -100,7 +100,7 @@ func (f *Firewall) SetupWithManager(mgr manager.Manager) error {
 	f.known = mgr.GetCache()
 	t := &trigger[firewalled]{}
 	t.everything = func(ctx context.Context) ([]firewalled, error) { return f.everything(ctx, t.all) }
-	f.memory.OnEstate(func(*estate.Estate) { t.all() })
+	f.memory.OnEstate(func(*estate.Estate, []string) { t.all() })
 	return addReconciler(mgr, "firewall", f, t, source.TypedKind(mgr.GetCache(), &networkingv1.NetworkPolicy{},
 		handler.TypedEnqueueRequestsFromMapFunc(func(_ context.Context, p *networkingv1.NetworkPolicy) []firewalled {
 			return []firewalled{{p.Namespace}}

@@ -253,7 +253,7 @@ func TestMemoryCompiles(t *testing.T) {
 	s := newStage(t, "")
 	s.memory.est.Store(nil)
 	told := make(chan int, 10)
-	s.memory.OnEstate(func(e *estate.Estate) { told <- len(e.Environments()) })
+	s.memory.OnEstate(func(e *estate.Estate, _ []string) { told <- len(e.Environments()) })
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.memory.Start(ctx) }()

@@ -87,7 +87,15 @@ func (s *Statuses) trigger(k statusKind) *trigger[reconcile.Request] {
 	t := &trigger[reconcile.Request]{everything: func(context.Context) ([]reconcile.Request, error) { return requests(k.objects()), nil }}
 	s.memory.OnObject(k.kind, func(key string) { t.add(reconcile.Request{NamespacedName: client.ObjectKey{Name: key}}) })
 	if k.onEstate {
-		s.memory.OnEstate(func(*estate.Estate) { t.all() })
+		s.memory.OnEstate(func(_ *estate.Estate, updated []string) {
+			if updated == nil || k.kind != v1alpha1.KindDataStore {
+				t.all()
+				return
+			}
+			for _, name := range updated {
+				t.add(reconcile.Request{NamespacedName: client.ObjectKey{Name: name}})
+			}
+		})
 	}
 	if k.onDeclared {
 		s.waiting.onChange(t.all)

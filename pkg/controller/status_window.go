@@ -26,7 +26,11 @@ import (
 // setupWindows adds the reconciler of windows. Their status depends on their approvals, their executions and the estate, too.
 func (s *Statuses) setupWindows(mgr manager.Manager) error {
 	t := &trigger[reconcile.Request]{everything: s.allWindows}
-	s.memory.OnEstate(func(*estate.Estate) { t.all() })
+	s.memory.OnEstate(func(_ *estate.Estate, updated []string) {
+		if updated == nil { // their status tells nothing of data stores
+			t.all()
+		}
+	})
 	s.memory.OnObject(v1alpha1.KindChangeExecution, s.windowsOfExecutions(t.add))
 	s.memory.OnObject(v1alpha1.KindChangeFreeze, func(string) { t.all() })
 	return addReconciler(mgr, "changewindow-status", keyed(s.window), t,

@@ -126,6 +126,16 @@ func (s *stage) read(docs string) []client.Object {
 	}
 }
 
+// forget drops an object from the cache, as watches would.
+func (s *stage) forget(kind, key string) {
+	s.t.Helper()
+	for _, k := range s.memory.view.Kinds() {
+		if k.Kind == kind {
+			k.Drop(key)
+		}
+	}
+}
+
 // know puts objects into the cache, as watches would.
 func (s *stage) know(objects ...client.Object) {
 	s.t.Helper()

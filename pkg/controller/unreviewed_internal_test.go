@@ -69,7 +69,7 @@ func TestUnreviewedForgetsEnvironments(t *testing.T) {
 	}{
 		{func() {}, []string{count + "production second=false 0", count + "production second=true 0"}},
 		{s.memory.compile, []string{count + "billing second=false 0", count + "billing second=true 0", count + "production second=false 0", count + "production second=true 0"}},
-		{func() { s.memory.view.Environments.Delete("production"); s.memory.compile() }, []string{count + "billing second=false 0", count + "billing second=true 0"}},
+		{func() { s.forget(v1alpha1.KindEnvironment, "production"); s.memory.compile() }, []string{count + "billing second=false 0", count + "billing second=true 0"}},
 	} {
 		tc.do()
 		if err := u.once(t.Context()); err != nil {

@@ -3,6 +3,7 @@ package estate
 import (
 	"hash/maphash"
 	"math"
+	"slices"
 )
 
 // hashes is a set of 64-bit hashes with a few bits of information each: an open table, which holds no pointers and needs no sorting. The
@@ -62,7 +63,7 @@ func (s *hashes) find(h uint64) *uint64 {
 }
 
 // counts is an upper bound of how often hashes were counted: two may share a counter.
-type counts []uint16
+type counts []uint8
 
 func makeCounts(n int) counts {
 	size := 64
@@ -72,12 +73,39 @@ func makeCounts(n int) counts {
 	return make(counts, size)
 }
 
-func (c counts) slot(h uint64) *uint16 { return &c[(h^h>>32)&uint64(len(c)-1)] }
+func (c counts) slot(h uint64) *uint8 { return &c[(h^h>>32)&uint64(len(c)-1)] }
 
 func (c counts) add(h uint64) {
-	if n := c.slot(h); *n < math.MaxUint16 {
+	if n := c.slot(h); *n < math.MaxUint8 {
 		*n++
 	}
 }
 
-func (c counts) of(h uint64) uint16 { return *c.slot(h) }
+func (c counts) of(h uint64) uint8 { return *c.slot(h) }
+
+// layered is a set of hashes that does not change once it is large, and the few that came later. A fork shares the former.
+type layered struct{ base, later hashes }
+
+func makeLayered(n int) layered { return layered{base: makeHashes(n)} }
+
+// add adds bits to those of a hash.
+func (l *layered) add(h, bits uint64) {
+	if len(l.later.slots) == 0 {
+		l.base.add(h, bits)
+		return
+	}
+	l.later.add(h, bits)
+}
+
+// bits returns those of a hash; 0: it is not in the set.
+func (l *layered) bits(h uint64) uint64 { return l.base.bits(h) | l.later.bits(h) }
+
+// fork returns a copy of which changes do not show in the original.
+func (l *layered) fork() layered {
+	out := *l
+	if len(l.later.slots) == 0 {
+		out.later = makeHashes(0)
+	}
+	out.later.slots = slices.Clone(out.later.slots)
+	return out
+}

@@ -45,11 +45,11 @@ type OwnedHost struct {
 
 // Hosts returns every name that data stores list, sorted. Addresses are among Ranges.
 func (e *Estate) Hosts() []OwnedHost {
-	out := make([]OwnedHost, 0, len(e.stores.hosts)+len(e.stores.wildcards))
-	for name, owners := range e.stores.hosts {
+	out := make([]OwnedHost, 0, e.stores.tables[inHosts].len()+e.stores.tables[inWildcards].len())
+	for name, owners := range e.stores.tables[inHosts].all() {
 		out = append(out, OwnedHost{name, owners})
 	}
-	for name, owners := range e.stores.wildcards {
+	for name, owners := range e.stores.tables[inWildcards].all() {
 		out = append(out, OwnedHost{"*." + name, owners})
 	}
 	slices.SortFunc(out, func(a, b OwnedHost) int { return cmp.Compare(a.Name, b.Name) })
@@ -67,7 +67,7 @@ type OwnedService struct {
 // OwnedServices returns every Service that data stores list, sorted by namespace and name. One that is listed need not exist.
 func (e *Estate) OwnedServices() []OwnedService {
 	var out []OwnedService
-	for key, owners := range e.stores.services {
+	for key, owners := range e.stores.tables[inServices].all() {
 		namespace, name, _ := strings.Cut(key, "/")
 		out = append(out, OwnedService{namespace, name, owners})
 	}

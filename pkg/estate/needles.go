@@ -13,8 +13,10 @@ import (
 // declared, one word must stand in every spelling of it. The word is the rarest of the estate, and of equally rare ones the longest.
 type needles struct {
 	// words by their hash, each with its anchors. filter stands before them: they are more than a cache of the processor holds.
-	words  hashes
+	words  layered
 	filter []uint64
+	// counts says how often each word stands in what is declared.
+	counts counts
 	// off is true if a declared name has no word of its own, so that nothing can be told.
 	off bool
 }
@@ -45,16 +47,16 @@ func (e *Estate) compileNeedles(in *Input) {
 		n++
 	}
 	e.needles = makeNeedles(n, len(e.namespaces)+len(e.claims.names.exact))
-	count := makeCounts(n)
+	e.needles.counts = makeCounts(n)
 	for name := range e.namesToFind() {
 		in.yield(1)
 		for _, h := range reference.Words(name) {
-			count.add(h)
+			e.needles.counts.add(h)
 		}
 	}
 	for name, production := range e.namesToFind() {
 		in.yield(1)
-		if !e.needles.addRarest(name, count, ofTier(production, ofName, ofOtherName)) {
+		if !e.needles.addRarest(name, ofTier(production, ofName, ofOtherName)) {
 			e.needles.off = true
 			return
 		}
@@ -72,7 +74,7 @@ func makeNeedles(names, namespaces int) needles {
 	for size*64 < names*filterBits {
 		size *= 2
 	}
-	return needles{words: makeHashes(names + namespaces), filter: make([]uint64, size)}
+	return needles{words: makeLayered(names + namespaces), filter: make([]uint64, size)}
 }
 
 func ofTier(production bool, its, others anchor) anchor {
@@ -83,10 +85,10 @@ func ofTier(production bool, its, others anchor) anchor {
 }
 
 // addRarest adds the rarest word of a name, and of equally rare ones the longest. It returns false if the name has no word.
-func (n *needles) addRarest(name string, count counts, a anchor) bool {
-	best, hash, rarest := "", uint64(0), uint16(0)
+func (n *needles) addRarest(name string, a anchor) bool {
+	best, hash, rarest := "", uint64(0), uint8(0)
 	for w, h := range reference.Words(name) {
-		if c := count.of(h); best == "" || c < rarest || c == rarest && len(w) > len(best) {
+		if c := n.counts.of(h); best == "" || c < rarest || c == rarest && len(w) > len(best) {
 			best, hash, rarest = w, h, c
 		}
 	}
@@ -121,15 +123,10 @@ func (n *needles) probe(h uint64) (word *uint64, mask uint64) {
 // it may lead to production.
 func (e *Estate) namesToFind() iter.Seq2[string, bool] {
 	return func(yield func(string, bool) bool) {
-		for i, owned := range []map[string][]Owner{e.stores.hosts, e.stores.wildcards, e.stores.instances, e.stores.resources, e.stores.services} {
-			for name, owners := range owned {
-				switch {
-				case i == 0:
-					name = reference.InEachSpelling(name)
-				case i > 1: // the last part of a resource stands in each of its spellings
-					name = name[strings.LastIndexAny(name, ":/")+1:]
-				}
-				if !yield(name, production(owners)) {
+		for at := range e.stores.tables {
+			for name, owners := range e.stores.tables[at].all() {
+				x := entry{place: place(at), name: name}
+				if !yield(x.word(), production(owners)) {
 					return
 				}
 			}

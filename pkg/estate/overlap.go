@@ -20,8 +20,8 @@ func (e *Estate) Overlapping(h reference.Target, wildcard bool) []Owner {
 	if !wildcard {
 		return out
 	}
-	for _, m := range []map[string][]Owner{e.stores.hosts, e.stores.wildcards} {
-		for name, owners := range m {
+	for _, at := range []place{inHosts, inWildcards} {
+		for name, owners := range e.stores.tables[at].all() {
 			if name == h.Name || strings.HasSuffix(name, "."+h.Name) {
 				out = append(out, owners...)
 			}

@@ -90,7 +90,7 @@ func (e *Estate) host(t reference.Target, from string, aliases int) Resolution {
 // ownersOf returns the data stores that own a host by its name.
 func (e *Estate) ownersOf(t reference.Target) []Owner {
 	if t.Exact {
-		return e.stores.hosts[t.Name]
+		return e.stores.tables[inHosts].get(t.Name)
 	}
 	owners := e.Host(t.Name)
 	if domain, wild := strings.CutPrefix(t.Name, "*."); wild && t.Unambiguous && len(owners) == 0 {

@@ -3,6 +3,7 @@ package estate
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 	"strings"
@@ -33,23 +34,23 @@ func (o Owner) Tier() v1alpha1.Tier {
 }
 
 type stores struct {
-	hosts     map[string][]Owner
-	wildcards map[string][]Owner
+	// tables hold what is looked up by a name: hosts, wildcards, Services, resources by their canonical name, and instances, which are those that
+	// are bare identifiers.
+	tables [inPrefixes]table
 	// domains are those above the hosts, and parents those directly above a host or wildcard, each with one owner of each tier that has any
 	// below.
-	domains, parents map[string][]Owner
+	domains, parents table
 	prefixes         map[netip.Prefix][]Owner
 	// lengths are the prefix lengths in use, longest first, for IPv4 and IPv6: a lookup asks once for each.
 	lengths4, lengths6 []int
-	services           map[string][]Owner
-	// resources by their canonical name; instances are those that are bare identifiers.
-	resources, instances map[string][]Owner
-	credentials          credentials
-	names                map[string]int32
+	credentials        credentials
+	names              map[string]int32
 	// orphans are the times of creation of the data stores that name an environment which does not exist, by its name.
 	orphans map[string][]time.Time
 	// prints are the fingerprints of every host, wildcard and resource.
-	prints hashes
+	prints layered
+	// resources is true if some host is that of a resource.
+	resources bool
 }
 
 func (e *Estate) addStores(in *Input) {
@@ -60,83 +61,62 @@ func (e *Estate) addStores(in *Input) {
 		sorted = append(sorted, &in.DataStores[i])
 	}
 	e.stores = stores{
-		hosts: make(map[string][]Owner, hosts), wildcards: map[string][]Owner{}, domains: map[string][]Owner{}, parents: map[string][]Owner{}, prefixes: map[netip.Prefix][]Owner{},
-		services: map[string][]Owner{}, names: map[string]int32{}, orphans: map[string][]time.Time{}, resources: map[string][]Owner{}, instances: map[string][]Owner{},
-		prints: makeHashes(hosts),
+		domains: makeTable(0), parents: makeTable(0), prefixes: map[netip.Prefix][]Owner{}, names: map[string]int32{}, orphans: map[string][]time.Time{},
+		prints: makeLayered(hosts),
 	}
+	for i := range e.stores.tables {
+		e.stores.tables[i] = makeTable(0)
+	}
+	e.stores.tables[inHosts] = makeTable(hosts)
 	slices.SortFunc(sorted, func(a, b *v1alpha1.DataStore) int { return cmp.Compare(a.Name, b.Name) })
+	var entries []entry
 	for _, d := range sorted {
-		e.addStore(d)
+		entries = e.addStore(d, entries[:0])
 		in.yield(1 + len(d.Spec.Hosts))
 	}
-	descending := func(a, b int) int { return cmp.Compare(b, a) }
-	slices.SortFunc(e.stores.lengths4, descending)
-	slices.SortFunc(e.stores.lengths6, descending)
 	e.noteStoreConflicts(in)
 }
 
-func (e *Estate) addStore(d *v1alpha1.DataStore) {
+// addStore adds a data store. It returns its entries, in the memory that it is given.
+func (e *Estate) addStore(d *v1alpha1.DataStore, entries []entry) []entry {
 	env := e.environments[d.Spec.Environment]
 	e.stores.names[d.Spec.Environment]++
 	if env == nil {
 		e.stores.orphans[d.Spec.Environment] = append(e.stores.orphans[d.Spec.Environment], d.CreationTimestamp.Time)
 	}
 	own := []Owner{{Store: d.Name, EnvironmentName: d.Spec.Environment, Environment: env}}
-	for i, h := range d.Spec.Hosts {
-		e.addHost(d, i, h, own)
-	}
-	for i, c := range d.Spec.CIDRs {
-		p, err := netip.ParsePrefix(c)
-		if err != nil {
-			e.problem(v1alpha1.KindDataStore, d.Name, fmt.Sprintf("spec.cidrs[%d]", i), "%q is not an address range", c)
-			continue
-		}
-		e.stores.addPrefix(p, own)
-	}
-	for _, s := range d.Spec.Services {
-		add(e.stores.services, s.Namespace+"/"+s.Name, own)
+	entries = entriesOf(d, entries, func(path, message string) { e.problem(v1alpha1.KindDataStore, d.Name, path, "%s", message) })
+	for i := range entries {
+		e.stores.add(&entries[i], own)
 	}
 	for i, r := range d.Spec.ResourceNames {
 		if !reference.HasForm(r) {
 			e.notes[objectKey{v1alpha1.KindDataStore, d.Name}] = fmt.Sprintf("the whole spec is in force; spec.resourceNames[%d] %q has no known form, so only this spelling of it is found", i, r)
 		}
-		e.addResource(reference.CanonicalResource(r), own)
 	}
 	e.addCredentials(d.Spec.Credentials, own[0])
+	return entries
 }
 
-// add gives what is found by a key one more owner. Most have one, and all of a data store share it.
-func add[K comparable](to map[K][]Owner, key K, own []Owner) {
-	if owners := to[key]; len(owners) > 0 {
-		to[key] = append(owners[:len(owners):len(owners)], own...)
+// add gives an entry one more owner.
+func (s *stores) add(x *entry, own []Owner) {
+	switch x.place {
+	case inPrefixes:
+		s.addPrefix(x.prefix, own)
 		return
-	}
-	to[key] = own
-}
-
-// addResource notes a resource under each name that it goes by.
-func (e *Estate) addResource(name string, own []Owner) {
-	note := func(in map[string][]Owner, name string) {
-		if !slices.Contains(in[name], own[0]) {
-			add(in, name, own)
+	case inHosts:
+		s.print(reference.Target{Name: x.name})
+		s.resources = s.resources || !x.below
+	case inWildcards:
+		s.print(reference.Target{Name: "*." + x.name})
+	case inResources:
+		if !x.alias {
+			s.print(reference.Target{Kind: reference.Resource, Name: x.name})
 		}
 	}
-	if strings.ContainsAny(name, ":/.") {
-		note(e.stores.resources, name)
-		e.stores.print(reference.Target{Kind: reference.Resource, Name: name})
-	}
-	if !strings.ContainsAny(name, ":/") {
-		note(e.stores.instances, name)
-	}
-	for _, bare := range bareNames(name) {
-		note(e.stores.instances, bare)
-	}
-	if host := hostOf(name); host != "" {
-		note(e.stores.hosts, host)
-		e.stores.print(reference.Target{Name: host})
-	}
-	if project, instance, ok := sqlInstance(name); ok {
-		note(e.stores.resources, "projects/"+project+"/instances/"+instance)
+	s.tables[x.place].add(x.name, own)
+	if x.below {
+		s.addDomains(x.declared(), own)
 	}
 }
 
@@ -196,15 +176,15 @@ func sqlInstance(canonical string) (project, instance string, ok bool) {
 }
 
 // Resource returns the data stores that list a cloud resource by one of its names.
-func (e *Estate) Resource(name string) []Owner { return e.stores.resources[name] }
+func (e *Estate) Resource(name string) []Owner { return e.stores.tables[inResources].get(name) }
 
 // Instance returns the data stores that list a bare identifier, or a longer name of which it is all: scripts give a
 // command line either.
 func (e *Estate) Instance(name string) []Owner {
-	if o := e.stores.instances[name]; len(o) > 0 {
+	if o := e.stores.tables[inInstances].get(name); len(o) > 0 {
 		return o
 	}
-	return e.stores.resources[reference.CanonicalResource(name)]
+	return e.stores.tables[inResources].get(reference.CanonicalResource(name))
 }
 
 // Within returns the data stores that own a whole range of addresses.
@@ -229,51 +209,41 @@ func (e *Estate) Within(cidr string) []Owner {
 	return nil
 }
 
-func (e *Estate) addHost(d *v1alpha1.DataStore, i int, h string, own []Owner) {
-	name, wild := strings.CutPrefix(h, "*.")
-	n, ok := reference.NormaliseHost(name, true)
-	switch {
-	case !ok:
-		e.problem(v1alpha1.KindDataStore, d.Name, fmt.Sprintf("spec.hosts[%d]", i), "%q is not a host", h)
-	case n.Addr.IsValid():
-		e.stores.addPrefix(netip.PrefixFrom(n.Addr, n.Addr.BitLen()), own)
-	case wild:
-		add(e.stores.wildcards, n.Name, own)
-		e.stores.print(reference.Target{Name: "*." + n.Name})
-		e.stores.addDomains("*."+n.Name, own)
-	default:
-		add(e.stores.hosts, n.Name, own)
-		e.stores.print(reference.Target{Name: n.Name})
-		e.stores.addDomains(n.Name, own)
+// addDomains notes the domains above a name, but for those at the top.
+func (s *stores) addDomains(name string, own []Owner) {
+	if _, parent, ok := strings.Cut(name, "."); ok {
+		addTier(&s.parents, parent, own)
 	}
-}
-
-// addDomains notes the domains above a host, but for those at the top.
-func (s *stores) addDomains(host string, own []Owner) {
-	_, parent, ok := strings.Cut(host, ".")
-	if !ok {
-		return
-	}
-	addTier(s.parents, parent, own)
-	for domain := parent; strings.Contains(domain, "."); _, domain, _ = strings.Cut(domain, ".") {
-		if !addTier(s.domains, domain, own) {
+	for domain := range domainsAbove(name) {
+		if !addTier(&s.domains, domain, own) {
 			return // and above it, too
 		}
 	}
 }
 
-// addTier gives what is found by a key an owner of one more tier, and returns false if there is one of that tier.
-func addTier(to map[string][]Owner, key string, own []Owner) bool {
-	if slices.ContainsFunc(to[key], func(other Owner) bool { return other.Tier() == own[0].Tier() }) {
+// domainsAbove yields the domains above a name, but for those at the top, the nearest first.
+func domainsAbove(name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		_, domain, _ := strings.Cut(name, ".")
+		for strings.Contains(domain, ".") && yield(domain) {
+			_, domain, _ = strings.Cut(domain, ".")
+		}
+	}
+}
+
+// addTier gives a domain an owner of one more tier, and returns false if there is one of that tier.
+func addTier(to *table, domain string, own []Owner) bool {
+	owners := to.get(domain)
+	if slices.ContainsFunc(owners, func(other Owner) bool { return other.Tier() == own[0].Tier() }) {
 		return false
 	}
-	add(to, key, own)
+	to.set(domain, withOwner(owners, own))
 	return true
 }
 
 // Under returns data stores that own a host below a domain, one of each tier that has any.
 func (e *Estate) Under(domain string) []Owner {
-	if o := e.stores.domains[domain]; len(o) > 0 {
+	if o := e.stores.domains.get(domain); len(o) > 0 {
 		return o
 	}
 	return e.Host(domain)
@@ -282,7 +252,7 @@ func (e *Estate) Under(domain string) []Owner {
 // covered returns data stores that own a host which *.domain stands for. What a whole organisation is called by, as in *.example.com,
 // stands for its direct children only: it says nothing of what lies deeper.
 func (e *Estate) covered(domain string) []Owner {
-	if o := e.stores.parents[domain]; len(o) > 0 {
+	if o := e.stores.parents.get(domain); len(o) > 0 {
 		return o
 	}
 	if own, err := publicsuffix.EffectiveTLDPlusOne(domain); err != nil || own == domain {
@@ -301,19 +271,20 @@ func canonical(p netip.Prefix) netip.Prefix {
 
 func (s *stores) addPrefix(p netip.Prefix, own []Owner) {
 	p = canonical(p)
-	add(s.prefixes, p, own)
+	s.prefixes[p] = withOwner(s.prefixes[p], own)
 	lengths := &s.lengths6
 	if p.Addr().Is4() {
 		lengths = &s.lengths4
 	}
-	if !slices.Contains(*lengths, p.Bits()) {
-		*lengths = append(*lengths, p.Bits())
+	at, known := slices.BinarySearchFunc(*lengths, p.Bits(), func(a, b int) int { return cmp.Compare(b, a) })
+	if !known {
+		*lengths = slices.Insert(slices.Clone(*lengths), at, p.Bits())
 	}
 }
 
 // Host returns the data stores that own a host: the exact name, else the longest wildcard.
 func (e *Estate) Host(name string) []Owner {
-	if o := e.stores.hosts[name]; len(o) > 0 {
+	if o := e.stores.tables[inHosts].get(name); len(o) > 0 {
 		return o
 	}
 	for rest := name; ; {
@@ -321,7 +292,7 @@ func (e *Estate) Host(name string) []Owner {
 		if !ok {
 			return nil
 		}
-		if o := e.stores.wildcards[after]; len(o) > 0 {
+		if o := e.stores.tables[inWildcards].get(after); len(o) > 0 {
 			return o
 		}
 		rest = after
@@ -349,7 +320,7 @@ func (e *Estate) Address(a netip.Addr) []Owner {
 
 // Service returns the data stores that own a Service.
 func (e *Estate) Service(namespace, name string) []Owner {
-	return e.stores.services[namespace+"/"+name]
+	return e.stores.tables[inServices].get(namespace + "/" + name)
 }
 
 // CountStores returns how many data stores name an environment.
@@ -380,13 +351,13 @@ func (e *Estate) noteStoreConflicts(in *Input) {
 			}
 		}
 	}
-	for name, owners := range e.stores.hosts {
+	for name, owners := range e.stores.tables[inHosts].all() {
 		note(name, owners)
 	}
-	for name, owners := range e.stores.wildcards {
+	for name, owners := range e.stores.tables[inWildcards].all() {
 		note("*."+name, owners)
 	}
-	for key, owners := range e.stores.services {
+	for key, owners := range e.stores.tables[inServices].all() {
 		namespace, name, _ := strings.Cut(key, "/")
 		note(name+"."+namespace+".svc", owners)
 	}

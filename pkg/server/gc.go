@@ -12,11 +12,13 @@ import (
 // lets the heap double, would collect many times a second under load.
 const headroom = 32 << 20
 
-// startup is how many seconds after the start its memory is returned to the system.
-const startup = 30
+// startup is how many seconds after the start its memory is returned to the system, and calm how many seconds of little to do come before that
+// is done again.
+const startup, calm = 30, 60
 
-// TuneGC sets the pace of garbage collection by what is live, until the context ends. The environment variables GOGC and GOMEMLIMIT take
-// precedence. limit is how many bytes the process may use; 0 means that the limit is not known.
+// TuneGC sets the pace of garbage collection by what is live, until the context ends, and returns memory to the system while there is little to
+// do: a heap that nobody allocates from is not collected, and would stay as large as it was in the busiest hour. The environment variables
+// GOGC and GOMEMLIMIT take precedence. limit is how many bytes the process may use; 0 means that the limit is not known.
 func TuneGC(ctx context.Context, limit int64) {
 	if limit > 0 && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(limit / 10 * 9) // the rest is for memory that the runtime does not count
@@ -26,11 +28,13 @@ func TuneGC(ctx context.Context, limit int64) {
 	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	var c calmness
 	for set, begun := 0, 0; ; begun++ {
-		if begun == startup {
-			debug.FreeOSMemory() // the lists of a large cluster have been read, and were many times what is kept of them
+		h := readHeap()
+		if c.returns(h) || begun == startup { // the lists of a large cluster have been read, and were many times what is kept of them
+			debug.FreeOSMemory()
 		}
-		if p := gcPercent(liveHeap()); p != set { // setting it stops the world
+		if p := gcPercent(h.live); p != set { // setting it stops the world
 			set = p
 			debug.SetGCPercent(p)
 		}
@@ -40,6 +44,33 @@ func TuneGC(ctx context.Context, limit int64) {
 		case <-tick.C:
 		}
 	}
+}
+
+// calmness says when memory is worth returning to the system. It is asked once a second.
+type calmness struct {
+	allocated uint64
+	seconds   int
+}
+
+const (
+	// busy is how many bytes are allocated in a second by a server that has something to do.
+	busy = 4 << 20
+	// worth is how many bytes are worth the collection that returning them takes.
+	worth = 8 << 20
+)
+
+// returns reports whether there has been little to do for a while, and there is enough to return.
+func (c *calmness) returns(h heap) bool {
+	rate := h.allocated - c.allocated
+	c.allocated = h.allocated
+	if c.seconds++; rate > busy {
+		c.seconds = 0
+	}
+	if c.seconds < calm || h.held < h.live+worth {
+		return false
+	}
+	c.seconds = 0
+	return true
 }
 
 // gcPercent returns the growth in percent that comes to the headroom, within bounds: a large heap is collected more often than by default,
@@ -52,9 +83,17 @@ func gcPercent(live uint64) int {
 	return int(max(60, min(800, headroom*100/live))) / 20 * 20
 }
 
-// liveHeap returns how many bytes the last collection found in use.
-func liveHeap() uint64 {
-	s := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+// heap is what the runtime says of it, in bytes.
+type heap struct {
+	// live is what the last collection found in use, held what is held of the system for the heap, and allocated all that was ever allocated.
+	live, held, allocated uint64
+}
+
+func readHeap() heap {
+	s := []metrics.Sample{
+		{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/allocs:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/unused:bytes"}, {Name: "/memory/classes/heap/free:bytes"},
+	}
 	metrics.Read(s)
-	return s[0].Value.Uint64()
+	return heap{live: s[0].Value.Uint64(), allocated: s[1].Value.Uint64(), held: s[2].Value.Uint64() + s[3].Value.Uint64() + s[4].Value.Uint64()}
 }

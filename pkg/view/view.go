@@ -40,6 +40,7 @@ type View struct {
 	settings Settings
 	clock    func() time.Time
 	kinds    []*Kind
+	changes  changes
 
 	// These tables keep objects of Firebreak's own kinds whole.
 	Environments Table[v1alpha1.Environment]
@@ -73,6 +74,11 @@ func New(s Settings, clock func() time.Time) *View {
 	v.kinds = append(v.kinds, v.contentKinds()...)
 	v.kinds = append(v.kinds, v.roleKinds()...)
 	v.kinds = append(v.kinds, v.workloadKinds()...)
+	for _, k := range v.kinds {
+		if k.Estate {
+			v.observe(k)
+		}
+	}
 	return v
 }
 

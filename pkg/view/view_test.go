@@ -1,7 +1,9 @@
 package view_test
 
 import (
+	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -97,6 +99,57 @@ func TestCompile(t *testing.T) {
 	drop(v, "Namespace", "payments")
 	if m, ok := v.Compile().Namespace("payments"); ok {
 		t.Errorf("once it is gone it belongs to %v", m)
+	}
+}
+
+// A view tells which data stores have changed since it was compiled. Any other change has everything compiled, and so do very many.
+func TestRecompile(t *testing.T) {
+	const production = `{apiVersion: firebreak.dev/v1alpha1, kind: Environment, metadata: {name: production}, spec: {tier: Production}}`
+	store := func(name, host string) string {
+		return `{apiVersion: firebreak.dev/v1alpha1, kind: DataStore, metadata: {name: ` + name + `}, spec: {environment: production, hosts: [` + host + `]}}`
+	}
+	v, _ := seeing(production, store("orders", "orders.example.com"), store("carts", "carts.example.com"))
+	e, updated := v.Recompile(nil)
+	if updated != nil || len(e.Host("orders.example.com")) == 0 {
+		t.Fatalf("at first: %v", updated)
+	}
+	many := make([]string, 0, 2000)
+	for i := range cap(many) {
+		many = append(many, store(fmt.Sprintf("s%d", i), fmt.Sprintf("s%d.example.com", i)))
+	}
+	for _, step := range []struct {
+		name    string
+		do      func()
+		updated []string
+		hosts   []string
+		gone    []string
+	}{
+		{"a host of a store", func() { add(v, store("orders", "ledger.example.com")) }, []string{"orders"}, []string{"ledger.example.com", "carts.example.com"}, []string{"orders.example.com"}},
+		{"twice", func() { add(v, store("orders", "one.example.com"), store("orders", "two.example.com")) }, []string{"orders"}, []string{"two.example.com"}, []string{"ledger.example.com", "one.example.com"}},
+		{"a store that is new, and one that is gone", func() { add(v, store("new", "new.example.com")); drop(v, "DataStore", "carts") }, []string{"carts", "new"}, []string{"new.example.com"}, []string{"carts.example.com"}},
+		{"one that came and went", func() { add(v, store("brief", "brief.example.com")); drop(v, "DataStore", "brief") }, nil, nil, []string{"brief.example.com"}},
+		{"an environment, too", func() {
+			add(v, store("orders", "three.example.com"), strings.Replace(production, "Production}", "Shared}", 1))
+		}, nil, []string{"three.example.com"}, []string{"two.example.com"}},
+		{"a namespace", func() { add(v, `{apiVersion: v1, kind: Namespace, metadata: {name: payments}}`) }, nil, nil, nil},
+		{"very many", func() { add(v, many...) }, nil, []string{"s0.example.com", "s1999.example.com"}, nil},
+		{"one store again", func() { add(v, store("s7", "seven.example.com")) }, []string{"s7"}, []string{"seven.example.com"}, []string{"s7.example.com"}},
+	} {
+		step.do()
+		var updated []string
+		if e, updated = v.Recompile(e); !slices.Equal(updated, step.updated) {
+			t.Errorf("%s: %v is updated, want %v", step.name, updated, step.updated)
+		}
+		for _, h := range step.hosts {
+			if len(e.Host(h)) == 0 {
+				t.Errorf("%s: %s is not known", step.name, h)
+			}
+		}
+		for _, h := range step.gone {
+			if len(e.Host(h)) > 0 {
+				t.Errorf("%s: %s is still known", step.name, h)
+			}
+		}
 	}
 }
 

@@ -107,8 +107,9 @@ func changes(t *testing.T, admin client.Client) {
 			t.Fatal(err)
 		}
 		name := fmt.Sprintf("added-%d.production.rds.example.com", n)
+		written := d.DeepCopy()
 		d.Spec.Hosts = append(d.Spec.Hosts, name)
-		if err := admin.Update(t.Context(), &d); err != nil {
+		if err := admin.Patch(t.Context(), &d, client.MergeFrom(written)); err != nil { // its status may have been written meanwhile
 			t.Fatal(err)
 		}
 		begun := time.Now()
