@@ -94,12 +94,15 @@ func delays(length time.Duration, rounds int, profiles string) ([]delay, error) 
 func (s *server) delay(d *delay, b body, length time.Duration, rounds int) error {
 	var p50, p99 []float64
 	for range rounds {
-		send := s.sender(b)
+		send, err := s.sender(b)
+		if err != nil {
+			return err
+		}
 		send.paced(d.Rate, length/4)
 		send.times = nil
 		send.paced(d.Rate, length)
-		if send.failure != nil || len(send.times) == 0 {
-			return errors.Join(errors.New("no answers"), send.failure)
+		if err := errors.Join(send.failure, send.close()); err != nil || len(send.times) == 0 {
+			return errors.Join(errors.New("no answers"), err)
 		}
 		slices.Sort(send.times)
 		ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -108,32 +108,41 @@ type sender struct {
 	body
 	// admits and denies are whole requests with the bodies.
 	admits, denies []byte
+	connections    []*connection
 	n              atomic.Int64
 	mu             sync.Mutex
 	times          []time.Duration
 	failure        error
 }
 
-func (s *server) sender(b body) *sender {
+func (s *server) sender(b body) (*sender, error) {
 	request := func(body []byte) []byte {
 		return append(fmt.Appendf(nil, "POST /?timeout=10s HTTP/1.1\r\nHost: %s\r\nUser-Agent: kube-apiserver-admission\r\nContent-Length: %d\r\n"+
 			"Accept: application/json, */*\r\nContent-Type: application/json\r\n\r\n", s.address, len(body)), body...)
 	}
-	return &sender{server: s, body: b, admits: request(b.clean), denies: request(b.violates)}
+	out := &sender{server: s, body: b, admits: request(b.clean), denies: request(b.violates)}
+	for range connections {
+		c, err := tls.Dial("tcp", s.address, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // the server's certificate is made for this run
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("connect to %s: %w", s.name, err), out.close())
+		}
+		out.connections = append(out.connections, &connection{c, bufio.NewReader(c)})
+	}
+	return out, nil
+}
+
+func (s *sender) close() error {
+	var failed []error
+	for _, c := range s.connections {
+		failed = append(failed, c.Close())
+	}
+	return errors.Join(failed...)
 }
 
 // connection is one connection to a server.
 type connection struct {
 	*tls.Conn
 	in *bufio.Reader
-}
-
-func (s *server) dial() (*connection, error) {
-	c, err := tls.Dial("tcp", s.address, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // the server's certificate is made for this run
-	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", s.name, err)
-	}
-	return &connection{c, bufio.NewReader(c)}, nil
 }
 
 // post sends one review: every fifth is the violating one.
@@ -167,15 +176,12 @@ func (s *sender) each(send func(n int, c *connection) (took time.Duration, more 
 	for n := range connections {
 		wg.Go(func() {
 			var mine []time.Duration
-			c, err := s.dial()
+			var err error
 			for more := true; more && err == nil; {
 				var took time.Duration
-				if took, more, err = send(n, c); more && err == nil {
+				if took, more, err = send(n, s.connections[n]); more && err == nil {
 					mine = append(mine, took)
 				}
-			}
-			if c != nil {
-				err = errors.Join(err, c.Close())
 			}
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -199,14 +205,17 @@ func (s *sender) all(length time.Duration) {
 
 // load sends bodies for a time, after a while to warm up.
 func (s *server) load(b body, length time.Duration) (result, error) {
-	send := s.sender(b)
+	send, err := s.sender(b)
+	if err != nil {
+		return result{}, err
+	}
 	send.all(length / 4)
 	send.times = nil
 	cpu, began := s.cpu(), time.Now()
 	send.all(length)
 	took, times := time.Since(began), send.times
-	if send.failure != nil || len(times) == 0 {
-		return result{}, errors.Join(errors.New("no answers"), send.failure)
+	if err := errors.Join(send.failure, send.close()); err != nil || len(times) == 0 {
+		return result{}, errors.Join(errors.New("no answers"), err)
 	}
 	slices.Sort(times)
 	count := float64(len(times))

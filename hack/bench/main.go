@@ -24,22 +24,29 @@ func main() {
 	rounds := flag.Int("rounds", 3, "how often each figure is measured; the median counts")
 	profile := flag.String("profile", "", "folder for CPU profiles of the servers")
 	changes := flag.Int("changes", 0, "how often a second the estate changes (of a server)")
-	only := flag.String("bodies", "", "measure what these bodies cost, divided by commas, and nothing else")
+	only := flag.String("bodies", "", "measure these bodies only, divided by commas")
+	part := flag.String("part", "", "measure costs or delays only, and keep nothing of it")
 	flag.Parse()
 	if *serveAs != "" {
 		fail(profiled(*profile, func() error { return serve(*serveAs, *hosts, *changes) }))
 		return
 	}
-	results, err := measure(*length, *rounds, strings.Split(*only, ","), *profile)
-	fail(err)
-	printTable(os.Stdout, results)
-	if *only != "" {
+	var all report
+	var err error
+	if *part != "delays" {
+		all.Costs, err = measure(*length, *rounds, strings.Split(*only, ","), *profile)
+		fail(err)
+		printTable(os.Stdout, all.Costs)
+	}
+	if *part != "costs" {
+		all.Delays, err = delays(2**length, *rounds, *profile)
+		fail(err)
+		printDelays(os.Stdout, all.Delays)
+	}
+	if *part != "" {
 		return
 	}
-	measured, err := delays(2**length, *rounds, *profile)
-	fail(err)
-	printDelays(os.Stdout, measured)
-	fail(keep(*out, report{results, measured}))
+	fail(keep(*out, all))
 }
 
 // profiled writes a CPU profile of what run does, if a file is given.
