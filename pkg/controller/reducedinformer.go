@@ -117,8 +117,9 @@ func (m *reducedInformer) behind() time.Duration {
 
 // reduced is the form that the informer's own store keeps: an object's name, and, until the view has it, what is left of the object.
 type reduced struct {
-	namespace, name string
-	value           any
+	// key is that of the view, which keeps it, too.
+	key   string
+	value any
 	// dropped is true if the reduction left nothing of the object.
 	dropped bool
 }
@@ -126,10 +127,12 @@ type reduced struct {
 // GetObjectMeta implements metav1.ObjectMetaAccessor. The store needs no more than the name, and whole metadata would be most of what it
 // holds.
 func (r *reduced) GetObjectMeta() metav1.Object {
-	return &metav1.ObjectMeta{Namespace: r.namespace, Name: r.name}
+	namespace, name, ok := strings.Cut(r.key, "/")
+	if !ok {
+		namespace, name = "", r.key
+	}
+	return &metav1.ObjectMeta{Namespace: namespace, Name: name}
 }
-
-func (r *reduced) key() string { return view.Qualified(r.namespace, r.name) }
 
 func (m *reducedInformer) transform(in any) (any, error) {
 	o, ok := in.(runtime.Object)
@@ -141,7 +144,7 @@ func (m *reducedInformer) transform(in any) (any, error) {
 		return in, nil
 	}
 	value, keep := m.kind.Reduce(o)
-	return &reduced{namespace: strings.Clone(meta.GetNamespace()), name: strings.Clone(meta.GetName()), value: value, dropped: !keep}, nil
+	return &reduced{key: strings.Clone(view.Key(meta)), value: value, dropped: !keep}, nil
 }
 
 // Start runs until the context ends.
@@ -210,7 +213,7 @@ func (m *reducedInformer) put(in any) {
 	if !ok {
 		return
 	}
-	key := r.key()
+	key := r.key
 	switch {
 	case r.dropped:
 		m.kind.Drop(key)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/estate"
+	"github.com/firebreak-dev/firebreak/pkg/view"
 )
 
 // mirror returns the informer of a kind, by its plural name.
@@ -124,7 +125,7 @@ func TestWhatCompilesNoEstate(t *testing.T) {
 	freeze, x := stop(v1alpha1.LiftedByAnyone), execution(window(nil), "x-1", nil)
 	s.mirror("freezes").arrive(t, freeze)
 	s.mirror("executions").arrive(t, x)
-	s.mirror("executions").drop(&reduced{namespace: x.Namespace, name: x.Name})
+	s.mirror("executions").drop(&reduced{key: view.Key(x)})
 	if diff := cmp.Diff([]string{"freeze stop", "execution " + own + "/x-1", "execution " + own + "/x-1"}, told); diff != "" {
 		t.Errorf("told of (-want +got):\n%s", diff)
 	}

@@ -20,7 +20,7 @@ const information = 15
 
 func makeHashes(n int) hashes {
 	size := 8
-	for size < n+n/2 {
+	for size < n+n/4 {
 		size *= 2
 	}
 	return hashes{slots: make([]uint64, size), seed: maphash.String(maphash.MakeSeed(), "") | 1}
@@ -28,7 +28,7 @@ func makeHashes(n int) hashes {
 
 // add adds bits to those of a hash.
 func (s *hashes) add(h, bits uint64) {
-	if s.used+1 > len(s.slots)/4*3 {
+	if s.used+1 > len(s.slots)/8*7 {
 		old := s.slots
 		*s = makeHashes(2 * len(old))
 		for _, slot := range old {

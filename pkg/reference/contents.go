@@ -49,12 +49,12 @@ const (
 // Remembered reads a ConfigMap once, so that its contents need not be kept. What it returns holds on to no text of it, and is
 // of a bounded size.
 func Remembered(cm *corev1.ConfigMap) Contents {
-	return reduce(ConfigMapData(cm), printing(), maxRemembered)
+	return joined(reduce(ConfigMapData(cm), printing(), maxRemembered))
 }
 
 // RememberedSecret does the same for a Secret. Of its values nothing is kept, however short.
 func RememberedSecret(s *corev1.Secret) Contents {
-	return secretive(reduce(SecretData(s), printing(), maxRemembered))
+	return joined(secretive(reduce(SecretData(s), printing(), maxRemembered)))
 }
 
 // ReadConfigMap reads a ConfigMap whole, for one request: only what is known, and within the budget.
@@ -102,7 +102,7 @@ func (c Contents) names() []string {
 func reduce(data []DataKey, r *reader, limit int) Contents {
 	out, size := Contents{Keys: make([]Content, 0, min(len(data), limit/contentSize+1))}, 0
 	for _, d := range data {
-		k := Content{Name: strings.Clone(d.Key)}
+		k := Content{Name: d.Key}
 		for _, t := range dedupe(r.dataTargets(d.Key, d.Value)) {
 			t.Name, t.Namespace = strings.Clone(t.Name), strings.Clone(t.Namespace)
 			k.Targets = append(k.Targets, t)
@@ -110,7 +110,7 @@ func reduce(data []DataKey, r *reader, limit int) Contents {
 		}
 		r.at("", "", nil)
 		if v := strings.TrimRight(d.Value, "\r\n"); len(v) <= maxHost && !strings.Contains(v, "\n") {
-			k.Short = strings.Clone(v)
+			k.Short = v
 		} else {
 			k.Long = true
 		}
@@ -122,6 +122,26 @@ func reduce(data []DataKey, r *reader, limit int) Contents {
 	slices.SortFunc(out.Keys, func(a, b Content) int { return cmp.Compare(a.Name, b.Name) })
 	out.Prints = slices.Sorted(maps.Keys(r.prints))
 	return out
+}
+
+// joined keeps the texts of all keys in one piece of memory: there may be tens of thousands of objects, and the collector of garbage looks at
+// each piece. It lets go of the object that they were read from.
+func joined(c Contents) Contents {
+	var all strings.Builder
+	for i := range c.Keys {
+		all.WriteString(c.Keys[i].Name)
+		all.WriteString(c.Keys[i].Short)
+	}
+	rest := strings.Clone(all.String()) // of just that length
+	take := func(n int) (out string) {
+		out, rest = rest[:n], rest[n:]
+		return out
+	}
+	for i := range c.Keys {
+		k := &c.Keys[i]
+		k.Name, k.Short = take(len(k.Name)), take(len(k.Short))
+	}
+	return c
 }
 
 // Size returns how many bytes are kept, about.

@@ -41,6 +41,7 @@ type View struct {
 	clock    func() time.Time
 	kinds    []*Kind
 	changes  changes
+	repeated texts
 
 	// These tables keep objects of Firebreak's own kinds whole.
 	Environments Table[v1alpha1.Environment]
@@ -118,7 +119,7 @@ func (v *View) ownKinds() []*Kind {
 	executions.Namespace = v.settings.Namespace
 	return append(estates(
 		declaration[v1alpha1.Environment]("environments", asSpecified(kept("environments", v1alpha1.GVK(v1alpha1.KindEnvironment), &v1alpha1.Environment{}, &v1alpha1.EnvironmentList{}, &v.Environments, v.environment, nil), &v.Environments, func(e *v1alpha1.Environment) any { return &e.Status }), &v.Environments),
-		declaration[v1alpha1.DataStore]("datastores", asSpecified(kept("data stores", v1alpha1.GVK(v1alpha1.KindDataStore), &v1alpha1.DataStore{}, &v1alpha1.DataStoreList{}, &v.Stores, dataStore, nil), &v.Stores, func(d *v1alpha1.DataStore) any { return &d.Status }), &v.Stores),
+		declaration[v1alpha1.DataStore]("datastores", asSpecified(kept("data stores", v1alpha1.GVK(v1alpha1.KindDataStore), &v1alpha1.DataStore{}, &v1alpha1.DataStoreList{}, &v.Stores, v.dataStore, nil), &v.Stores, func(d *v1alpha1.DataStore) any { return &d.Status }), &v.Stores),
 		asSpecified(kept("exemptions", v1alpha1.GVK(v1alpha1.KindExemption), &v1alpha1.Exemption{}, &v1alpha1.ExemptionList{}, &v.Exemptions, whole[v1alpha1.Exemption], nil), &v.Exemptions, func(x *v1alpha1.Exemption) any { return &x.Status }),
 	),
 		kept("freezes", v1alpha1.GVK(v1alpha1.KindChangeFreeze), &v1alpha1.ChangeFreeze{}, &v1alpha1.ChangeFreezeList{}, &v.Freezes, whole[v1alpha1.ChangeFreeze], nil),
@@ -161,12 +162,17 @@ func declaration[T any, P specified[T]](resource string, k *Kind, t *Table[T]) *
 
 // dataStore keeps a DataStore, with its hosts in one piece of memory: there may be a hundred thousand of them, and the collector of garbage looks
 // at each piece.
-func dataStore(d *v1alpha1.DataStore) (v1alpha1.DataStore, bool) {
+func (v *View) dataStore(d *v1alpha1.DataStore) (v1alpha1.DataStore, bool) {
 	joined := strings.Join(d.Spec.Hosts, "")
 	for i, h := range d.Spec.Hosts {
 		d.Spec.Hosts[i], joined = joined[:len(h)], joined[len(h):]
 	}
 	delete(d.Annotations, corev1.LastAppliedConfigAnnotation)
+	d.Spec.Environment = v.repeated.once(d.Spec.Environment)
+	for i := range d.Status.Conditions {
+		c := &d.Status.Conditions[i]
+		c.Type, c.Reason, c.Message = v.repeated.once(c.Type), v.repeated.once(c.Reason), v.repeated.once(c.Message)
+	}
 	return whole(d)
 }
 
