@@ -95,8 +95,11 @@ var _ admission.Handler = (*Handler)(nil)
 // Handle implements the raw handler of controller-runtime. A panic denies the one request that caused it.
 func (h *Handler) Handle(ctx context.Context, req admission.Request) (resp admission.Response) {
 	started := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, h.Deadline)
-	defer cancel()
+	if until, ok := ctx.Deadline(); !ok || until.Sub(started) > h.Deadline { // the gate has mostly set one
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, h.Deadline)
+		defer cancel()
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			h.Log.Error(fmt.Errorf("panic: %v", p), "judging a request panicked", "resource", req.Resource.Resource,
