@@ -75,8 +75,11 @@ func (s *Statuses) environment(ctx context.Context, key client.ObjectKey) (time.
 func (s *Statuses) store(ctx context.Context, key client.ObjectKey) (time.Duration, error) {
 	d, ok := s.memory.view.Stores.Get(key.Name)
 	e := s.memory.Estate()
-	if !ok || e == nil || s.memory.Behind() {
+	switch {
+	case !ok:
 		return 0, nil
+	case e == nil || s.memory.Behind():
+		return soon, nil // the next estate may be that of another data store, and would not cause this one to be looked at
 	}
 	before := d // the stored object is shared, and of it only the status changes
 	d.Status = *before.Status.DeepCopy()
@@ -94,6 +97,9 @@ func (s *Statuses) store(ctx context.Context, key client.ObjectKey) (time.Durati
 	s.waiting.condition(v1alpha1.KindDataStore, d.Name, &st.Conditions, d.Generation)
 	return 0, s.write(ctx, &before, &d)
 }
+
+// soon is when a data store is looked at again whose estate is being compiled.
+const soon = time.Second
 
 func (s *Statuses) exemption(ctx context.Context, key client.ObjectKey) (time.Duration, error) {
 	x, ok := s.memory.view.Exemptions.Get(key.Name)

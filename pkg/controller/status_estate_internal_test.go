@@ -293,3 +293,16 @@ func TestStatusWithoutAnEstate(t *testing.T) {
 	}
 	s.wantCalls()
 }
+
+// While the estate is being compiled, a data store is looked at again soon: the change may be that of another one, after which nobody would.
+func TestStoresWaitForTheEstate(t *testing.T) {
+	s := newStage(t, production)
+	s.know(s.read(`{apiVersion: firebreak.dev/v1alpha1, kind: DataStore, metadata: {name: orders}, spec: {environment: production, hosts: [orders.example.com]}}`)...)
+	statuses := NewStatuses(s.memory, s.client, nil)
+	for name, want := range map[string]time.Duration{"orders": soon, "gone": 0} {
+		s.memory.touch()
+		if again, err := statuses.store(t.Context(), client.ObjectKey{Name: name}); err != nil || again != want {
+			t.Errorf("%s is looked at again after %s (%v), want %s", name, again, err, want)
+		}
+	}
+}
