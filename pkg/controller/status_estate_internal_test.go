@@ -287,7 +287,7 @@ func TestStatusWithoutAnEstate(t *testing.T) {
 	s.memory.est.Store(nil)
 	statuses := NewStatuses(s.memory, s.client, nil)
 	for name, f := range map[string]keyed{"production": statuses.environment, "orders": statuses.store, "rebuild": statuses.window} {
-		if again, err := f(t.Context(), client.ObjectKey{Namespace: map[string]string{"rebuild": "payments"}[name], Name: name}); err != nil || again != 0 {
+		if again, err := f(t.Context(), client.ObjectKey{Namespace: map[string]string{"rebuild": "payments"}[name], Name: name}); err != nil || again != map[string]time.Duration{"orders": soon}[name] {
 			t.Errorf("%s: again after %s: %v", name, again, err)
 		}
 	}
