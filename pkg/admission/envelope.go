@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -99,7 +98,7 @@ func admitted(uid string) []byte {
 // decodeReview reads a review that holds a request. The objects of the request are parts of the body.
 func decodeReview(body []byte) (*admissionv1.AdmissionReview, error) {
 	var review admissionv1.AdmissionReview
-	if _, err := typed.Unmarshal(body, &review, math.MaxInt); err != nil {
+	if err := typed.UnmarshalEnvelope(body, &review); err != nil {
 		review = admissionv1.AdmissionReview{}
 		if err := kjson.UnmarshalCaseSensitivePreserveInts(body, &review); err != nil {
 			return nil, typed.Explain(err)

@@ -1,6 +1,7 @@
 package estate
 
 import (
+	"cmp"
 	"maps"
 	"reflect"
 	"slices"
@@ -74,41 +75,42 @@ type lost struct {
 
 // apply applies one change, and returns false if it is not simple.
 func (u *update) apply(name string, c StoreChange) bool {
-	of := c.After
-	if of == nil {
-		of = c.Before
-	}
+	of := cmp.Or(c.After, c.Before)
 	if of == nil || !u.simple(name, c) {
-		return false
-	}
-	env := u.environments[of.Spec.Environment]
-	if env == nil {
 		return false
 	}
 	before, okBefore := simpleEntries(c.Before)
 	after, okAfter := simpleEntries(c.After)
-	if !okBefore || !okAfter || len(before) == 0 && len(after) == 0 {
+	env := u.environments[of.Spec.Environment]
+	if env == nil || !okBefore || !okAfter || len(before)+len(after) == 0 {
 		return false
 	}
-	own := []Owner{{Store: name, EnvironmentName: of.Spec.Environment, Environment: env}}
-	for x := range before {
-		if _, stays := after[x]; !stays && !u.remove(&x, own[0], found(after, x)) {
-			return false
-		}
-	}
-	for x := range after {
-		if _, was := before[x]; !was && !u.add(&x, own, c.Before == nil) {
-			return false
-		}
-	}
-	for x := range after { // what it still has below a domain may stand for others again
-		u.stand(&x, own)
+	if !u.replace(before, after, []Owner{{Store: name, EnvironmentName: of.Spec.Environment, Environment: env}}, c.Before == nil) {
+		return false
 	}
 	switch {
 	case c.Before == nil:
 		u.stores.names[of.Spec.Environment]++
 	case c.After == nil:
 		u.stores.names[of.Spec.Environment]--
+	}
+	return true
+}
+
+// replace replaces the entries of a data store by others.
+func (u *update) replace(before, after map[entry]struct{}, own []Owner, isNew bool) bool {
+	for x := range before {
+		if _, stays := after[x]; !stays && !u.remove(&x, own[0], found(after, x)) {
+			return false
+		}
+	}
+	for x := range after {
+		if _, was := before[x]; !was && !u.add(&x, own, isNew) {
+			return false
+		}
+	}
+	for x := range after { // what it still has below a domain may stand for others again
+		u.stand(&x, own)
 	}
 	return true
 }

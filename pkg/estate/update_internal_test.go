@@ -2,7 +2,7 @@ package estate
 
 import (
 	"fmt"
-	"math/rand"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -25,28 +25,28 @@ func updatedInput(stores map[string]*v1alpha1.DataStore) Input {
 	return in
 }
 
-// vocabularyOf are entries of which stores of the tests are made: few enough that they meet.
+// someStore is made of so few entries that stores meet.
 func someStore(random *rand.Rand, name string) *v1alpha1.DataStore {
 	some := func(all ...string) (out []string) {
 		for _, s := range all {
-			if random.Intn(3) == 0 {
+			if random.IntN(3) == 0 {
 				out = append(out, s)
 			}
 		}
 		return out
 	}
 	d := &v1alpha1.DataStore{ObjectMeta: metav1.ObjectMeta{Name: name}}
-	d.Spec.Environment = []string{"production", "development", "production", "production", "nowhere"}[random.Intn(20)%5*random.Intn(2)]
+	d.Spec.Environment = []string{"production", "development", "production", "production", "nowhere"}[random.IntN(20)%5*random.IntN(2)]
 	d.Spec.Hosts = some("a.shop.example.com", "b.shop.example.com", name+".shop.example.com", "*.wild.shop.example.com", "*."+name+".example.org", "deep.er.down.example.net",
 		"10.0.0.1", "2001:db8::1", "single", "x.local")
 	d.Spec.CIDRs = some("10.1.0.0/16", "10.1.2.0/24", "2001:db8:1::/48")
-	if random.Intn(3) == 0 {
+	if random.IntN(3) == 0 {
 		d.Spec.Services = []v1alpha1.ServiceReference{{Namespace: "payments", Name: "db"}, {Namespace: "dev", Name: name}}
 	}
-	if random.Intn(4) == 0 {
+	if random.IntN(4) == 0 {
 		d.Spec.ResourceNames = some("arn:aws:s3:::orders-"+name, "arn:aws:rds:eu-west-1:123456789012:db:orders", "shop:europe-west1:orders", "https://"+name+"acc.blob.core.windows.net")
 	}
-	switch random.Intn(12) {
+	switch random.IntN(12) {
 	case 0:
 		d.Spec.Hosts = append(d.Spec.Hosts, "no host")
 	case 1:
@@ -115,33 +115,16 @@ func pictureOf(e *Estate) picture {
 // An estate that is updated says what one says that is compiled anew, and leaves the one before as it was.
 func TestUpdateAgreesWithCompile(t *testing.T) {
 	updates := 0
-	for seed := range int64(60) {
-		random := rand.New(rand.NewSource(seed)) //nolint:gosec // the same each time
+	for seed := range uint64(60) {
+		random := rand.New(rand.NewPCG(seed, 1)) // the same each time
 		stores := map[string]*v1alpha1.DataStore{}
-		for i := range 4 + random.Intn(4) {
+		for i := range 4 + random.IntN(4) {
 			d := someStore(random, fmt.Sprintf("s%d", i))
 			stores[d.Name] = d
 		}
 		e := Compile(updatedInput(stores))
 		for step := range 40 {
-			changes := map[string]StoreChange{}
-			for range 1 + random.Intn(2) {
-				name := fmt.Sprintf("s%d", random.Intn(9))
-				c := StoreChange{Before: stores[name]}
-				if was, again := changes[name]; again {
-					c.Before = was.Before
-				}
-				if c.After = someStore(random, name); random.Intn(4) == 0 {
-					c.After = nil
-				}
-				if c.Before == nil && c.After == nil {
-					continue
-				}
-				changes[name] = c
-				if stores[name] = c.After; c.After == nil {
-					delete(stores, name)
-				}
-			}
+			changes := someChanges(random, stores)
 			before, compiled := pictureOf(e), Compile(updatedInput(stores))
 			next := e.Update(changes)
 			if diff := cmp.Diff(before, pictureOf(e)); diff != "" {
@@ -155,21 +138,50 @@ func TestUpdateAgreesWithCompile(t *testing.T) {
 			if diff := cmp.Diff(pictureOf(compiled), pictureOf(next)); diff != "" {
 				t.Fatalf("seed %d, step %d, %+v (-compiled +updated):\n%s", seed, step, changes, diff)
 			}
-			for name := range next.namesToFind() {
-				if !mayName(next, name) {
-					t.Fatalf("seed %d, step %d: %q is not found by any of its words", seed, step, name)
-				}
-			}
-			for name := range next.stores.tables[inHosts].all() {
-				if !next.Declares(reference.Target{Name: name}.Print()) {
-					t.Fatalf("seed %d, step %d: %q has no fingerprint", seed, step, name)
-				}
-			}
+			wantFound(t, next)
 			e = next
 		}
 	}
 	if updates < 300 {
 		t.Errorf("only %d changes were simple", updates)
+	}
+}
+
+// someChanges changes some stores.
+func someChanges(random *rand.Rand, stores map[string]*v1alpha1.DataStore) map[string]StoreChange {
+	changes := map[string]StoreChange{}
+	for range 1 + random.IntN(2) {
+		name := fmt.Sprintf("s%d", random.IntN(9))
+		c := StoreChange{Before: stores[name]}
+		if was, again := changes[name]; again {
+			c.Before = was.Before
+		}
+		if c.After = someStore(random, name); random.IntN(4) == 0 {
+			c.After = nil
+		}
+		if c.Before == nil && c.After == nil {
+			continue
+		}
+		changes[name] = c
+		if stores[name] = c.After; c.After == nil {
+			delete(stores, name)
+		}
+	}
+	return changes
+}
+
+// wantFound fails if something is declared that no text is read for, or that no fingerprint tells.
+func wantFound(t *testing.T, e *Estate) {
+	t.Helper()
+	for name := range e.namesToFind() {
+		if !mayName(e, name) {
+			t.Errorf("%q is not found by any of its words", name)
+		}
+	}
+	for name := range e.stores.tables[inHosts].all() {
+		if !e.Declares(reference.Target{Name: name}.Print()) {
+			t.Errorf("%q has no fingerprint", name)
+		}
 	}
 }
 

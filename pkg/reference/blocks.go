@@ -48,12 +48,7 @@ func (w *walker) placement(m map[string]any, p trail) {
 		spec[field] = v
 	}
 	for _, field := range []string{"nodeSelector", "tolerations", "affinity", "nodeAffinity", "podAffinity", "priorityClassName", "schedulerName", "runtimeClassName"} {
-		switch v := m[field].(type) {
-		case []any:
-			if !slices.ContainsFunc(v, func(item any) bool { _, object := item.(map[string]any); return !object }) {
-				set(field, v)
-			}
-		case map[string]any, string:
+		if v := m[field]; places(v) {
 			set(field, v)
 		}
 	}
@@ -88,6 +83,17 @@ func (w *walker) placement(m map[string]any, p trail) {
 		in.out[i].Path = path + in.out[i].Path
 	}
 	w.out = append(w.out, in.out...)
+}
+
+// places reports whether a value may be a field that places a Pod: a text, an object, or a list of objects.
+func places(v any) bool {
+	switch v := v.(type) {
+	case []any:
+		return !slices.ContainsFunc(v, func(item any) bool { _, object := item.(map[string]any); return !object })
+	case map[string]any, string:
+		return true
+	}
+	return false
 }
 
 func mergeSpec(to, from *corev1.PodSpec) {

@@ -66,7 +66,7 @@ type Workload struct {
 }
 
 // Of decodes an object of a kind, however many parts it has. It returns nil for a kind without a pod template or for empty JSON. It returns
-// an error for JSON that is not such an object: the caller then cannot decide. The JSON must not change as long as the workload is in use.
+// an error for JSON that is not such an object: the caller then cannot decide.
 func Of(gk schema.GroupKind, raw []byte) (*Workload, error) { return OfWithin(gk, raw, nil) }
 
 // OfWithin decodes an object of a kind like Of, as far as the budget pays for its parts; nil: it pays for all.

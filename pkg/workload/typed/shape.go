@@ -74,6 +74,10 @@ func formOf(of reflect.Type) form {
 	case p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
 		return other
 	}
+	return formOfKind(of)
+}
+
+func formOfKind(of reflect.Type) form {
 	switch of.Kind() {
 	case reflect.String:
 		return text

@@ -6,13 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
-	"unsafe"
 
 	json2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -26,7 +26,7 @@ import (
 // allocated once, when its length is known.
 type reader struct {
 	*jsontext.Decoder
-	// raw is what the decoder reads, and text the same as a text.
+	// raw is what the decoder reads, and text a copy of it that strings are parts of; empty: each string is a copy of its own.
 	raw  []byte
 	text string
 	// lists are where lists grow until their length is known, by the type of the list.
@@ -47,20 +47,30 @@ var readers = sync.Pool{New: func() any {
 }}
 
 // Unmarshal decodes JSON into a pointer to an empty object of a Kubernetes type, as sigs.k8s.io/json does, but without its managed fields.
-// The strings of the object, and those parts of it that are kept as JSON, are parts of the text, which must not change as long as the object
-// is in use.
+// All strings of the object are parts of one copy of the text. What it keeps as JSON is part of the text itself, which must not change as long as
+// the object is in use.
 //
 // It returns an error for whatever is not plain: a key that stands twice, a number where a text belongs, bytes that are not UTF-8. What was
 // read until then must not be used; a decoder that takes longer has the last word.
 //
 // parts are how many objects were found in lists, where a container counts for eight; more than allowed are an error, too.
 func Unmarshal(raw []byte, into any, allowed int) (parts int, err error) {
+	return unmarshal(raw, string(raw), into, allowed)
+}
+
+// UnmarshalEnvelope does the same for an object that is little more than what it keeps as JSON: its strings are copied one by one.
+func UnmarshalEnvelope(raw []byte, into any) error {
+	_, err := unmarshal(raw, "", into, math.MaxInt)
+	return err
+}
+
+func unmarshal(raw []byte, text string, into any, allowed int) (parts int, err error) {
 	if !utf8.Valid(raw) {
 		return 0, errNotPlain
 	}
 	r, _ := readers.Get().(*reader)
-	r.Reset(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true))   // the fields of a type are compared here, where it costs less
-	r.text, r.err = unsafe.String(unsafe.SliceData(raw), len(raw)), nil //nolint:gosec // the caller promises that the text stays as it is
+	r.Reset(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true)) // the fields of a type are compared here, where it costs less
+	r.text, r.err = text, nil
 	r.raw, r.parts, r.allowed = raw, 0, allowed
 	v := reflect.ValueOf(into).Elem()
 	r.value(shapeOf(v.Type()), v)
@@ -79,19 +89,9 @@ func (r *reader) value(s *shape, v reflect.Value) {
 	case text:
 		v.SetString(r.string())
 	case truth:
-		switch r.scalar() {
-		case "true":
-			v.SetBool(true)
-		case "false", null:
-		default:
-			r.fail(errNotPlain)
-		}
+		v.SetBool(r.truth())
 	case integer:
-		if digits := r.scalar(); digits != null {
-			n, err := strconv.ParseInt(digits, 10, s.of.Bits())
-			r.fail(err)
-			v.SetInt(n)
-		}
+		v.SetInt(r.integer(s.of.Bits()))
 	case pointer:
 		if r.PeekKind() == 'n' {
 			r.skip()
@@ -109,22 +109,51 @@ func (r *reader) value(s *shape, v reflect.Value) {
 	case moment:
 		t, _ := v.Addr().Interface().(*metav1.Time)
 		*t = r.time()
+	case part, own, other:
+		r.special(s, v)
+	}
+}
+
+// special reads a value that is not taken apart here.
+func (r *reader) special(s *shape, v reflect.Value) {
+	raw, ok := r.whole()
+	if !ok {
+		return
+	}
+	switch s.form {
 	case own:
-		if raw, ok := r.whole(); ok {
-			u, _ := v.Addr().Interface().(json.Unmarshaler)
-			r.fail(u.UnmarshalJSON(raw))
-		}
+		u, _ := v.Addr().Interface().(json.Unmarshaler)
+		r.fail(u.UnmarshalJSON(raw))
 	case part:
-		if raw, ok := r.whole(); ok && raw.Kind() != 'n' {
+		if raw.Kind() != 'n' {
 			end := int(r.InputOffset()) // the value itself is the decoder's
 			o, _ := v.Addr().Interface().(*runtime.RawExtension)
 			o.Raw = r.raw[end-len(raw) : end : end]
 		}
-	case other:
-		if raw, ok := r.whole(); ok {
-			r.fail(json2.Unmarshal(raw, v.Addr().Interface()))
-		}
+	default:
+		r.fail(json2.Unmarshal(raw, v.Addr().Interface()))
 	}
+}
+
+func (r *reader) truth() bool {
+	switch r.scalar() {
+	case "true":
+		return true
+	case "false", null:
+	default:
+		r.fail(errNotPlain)
+	}
+	return false
+}
+
+func (r *reader) integer(bits int) int64 {
+	digits := r.scalar()
+	if digits == null {
+		return 0
+	}
+	n, err := strconv.ParseInt(digits, 10, bits)
+	r.fail(err)
+	return n
 }
 
 func (r *reader) fail(err error) {
@@ -157,7 +186,7 @@ func (r *reader) more(end jsontext.Kind) bool {
 	if r.err != nil {
 		return false
 	}
-	if at := int(r.InputOffset()); at < len(r.text) && r.text[at] == ',' {
+	if at := int(r.InputOffset()); at < len(r.raw) && r.raw[at] == ',' {
 		return true // whatever follows, the decoder says whether it may
 	}
 	if r.PeekKind() == end {
@@ -188,15 +217,23 @@ func (r *reader) scalar() string {
 		r.fail(cmp.Or(err, errNotPlain))
 		return null
 	}
-	between := r.text[begin:r.InputOffset()]
-	for i := range len(between) {
-		switch between[i] {
-		case ',', ':', ' ', '\n', '\r', '\t':
-		default:
-			return between[i:]
-		}
+	i, end := int(begin), int(r.InputOffset())
+	for i < end && between(r.raw[i]) {
+		i++
 	}
-	return null
+	if r.text == "" {
+		return string(r.raw[i:end])
+	}
+	return r.text[i:end]
+}
+
+// between reports whether a character may stand before a value.
+func between(c byte) bool {
+	switch c {
+	case ',', ':', ' ', '\n', '\r', '\t':
+		return true
+	}
+	return false
 }
 
 const null = "null"
