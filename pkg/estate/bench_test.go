@@ -11,7 +11,9 @@ import (
 )
 
 // estateOfHosts has n hosts, half of them wildcards, in stores of a thousand.
-func estateOfHosts(n int) *estate.Estate {
+func estateOfHosts(n int) *estate.Estate { return estate.Compile(fleetOfHosts(n)) }
+
+func fleetOfHosts(n int) estate.Input {
 	in := estate.Input{Environments: []v1alpha1.Environment{{Spec: v1alpha1.EnvironmentSpec{Tier: v1alpha1.TierProduction}}}}
 	in.Environments[0].Name = "production"
 	for i := 0; i < n; i++ {
@@ -27,7 +29,7 @@ func estateOfHosts(n int) *estate.Estate {
 		spec := &in.DataStores[len(in.DataStores)-1].Spec
 		spec.Hosts = append(spec.Hosts, host)
 	}
-	return estate.Compile(in)
+	return in
 }
 
 // BenchmarkHost looks up a host that is registered, one below a wildcard and one that is nobody's. The ratio of 100,000
@@ -115,4 +117,30 @@ func BenchmarkCompile(b *testing.B) {
 	for b.Loop() {
 		estateOfHosts(10_000)
 	}
+}
+
+// BenchmarkUpdate changes one host of 100,000 and, in the same run, compiles all of them: the ratio says what a change costs.
+func BenchmarkUpdate(b *testing.B) {
+	in := fleetOfHosts(100_000)
+	e := estate.Compile(in)
+	b.ReportAllocs()
+	var update, compile time.Duration
+	for n := 0; b.Loop(); n++ {
+		before := in.DataStores[n%len(in.DataStores)]
+		after := before.DeepCopy()
+		after.Spec.Hosts[0] = fmt.Sprintf("changed-%d.eu-west-1.prod.example.com", n)
+		begun := time.Now() //nolint:forbidigo // a benchmark measures
+		next := e.Update(map[string]estate.StoreChange{after.Name: {Before: &before, After: after}})
+		update += time.Since(begun) //nolint:forbidigo // a benchmark measures
+		in.DataStores[n%len(in.DataStores)] = *after
+		begun = time.Now() //nolint:forbidigo // a benchmark measures
+		compiled := estate.Compile(in)
+		compile += time.Since(begun) //nolint:forbidigo // a benchmark measures
+		if e = next; e == nil {
+			e = compiled
+		}
+	}
+	b.ReportMetric(float64(update.Nanoseconds())/float64(b.N), "ns/update")
+	b.ReportMetric(float64(compile.Nanoseconds())/float64(b.N), "ns/compile")
+	b.ReportMetric(float64(compile)/float64(update), "x-as-fast")
 }
