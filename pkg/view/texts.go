@@ -14,6 +14,17 @@ type texts struct {
 // maxTexts is how many texts are kept, and maxText how many bytes the longest has: most objects repeat a few.
 const maxTexts, maxText = 256, 256
 
+// shared returns the copy of a text that is kept, and whether one is.
+func (t *texts) shared(s string) (string, bool) {
+	if len(s) > maxText {
+		return "", false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	known, ok := t.known[s]
+	return known, ok
+}
+
 // once returns a text, and mostly the copy of it that was returned before.
 func (t *texts) once(s string) string {
 	if s == "" || len(s) > maxText {

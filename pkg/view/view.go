@@ -2,7 +2,6 @@ package view
 
 import (
 	"reflect"
-	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -160,20 +159,19 @@ func declaration[T any, P specified[T]](resource string, k *Kind, t *Table[T]) *
 	return k
 }
 
-// dataStore keeps a DataStore, with its hosts in one piece of memory: there may be a hundred thousand of them, and the collector of garbage looks
-// at each piece.
+// dataStore keeps a DataStore, in two pieces of memory as far as may be: there may be ten thousand of them with a hundred thousand hosts, and the
+// collector of garbage looks at each piece.
 func (v *View) dataStore(d *v1alpha1.DataStore) (v1alpha1.DataStore, bool) {
-	joined := strings.Join(d.Spec.Hosts, "")
-	for i, h := range d.Spec.Hosts {
-		d.Spec.Hosts[i], joined = joined[:len(h)], joined[len(h):]
-	}
 	delete(d.Annotations, corev1.LastAppliedConfigAnnotation)
-	d.Spec.Environment = v.repeated.once(d.Spec.Environment)
-	for i := range d.Status.Conditions {
-		c := &d.Status.Conditions[i]
+	kept, _ := whole(d)
+	kept = *kept.DeepCopy()
+	kept.Spec.Environment = v.repeated.once(kept.Spec.Environment)
+	for i := range kept.Status.Conditions {
+		c := &kept.Status.Conditions[i]
 		c.Type, c.Reason, c.Message = v.repeated.once(c.Type), v.repeated.once(c.Reason), v.repeated.once(c.Message)
 	}
-	return whole(d)
+	compact(reflect.ValueOf(&kept).Elem(), v.repeated.shared)
+	return kept, true
 }
 
 // environment keeps an Environment, and takes in the peaks of replicas that its status records.
@@ -187,7 +185,7 @@ func (v *View) clusterKinds() []*Kind {
 	priorities := kept("priority classes", schedulingv1.SchemeGroupVersion.WithKind("PriorityClass"), &schedulingv1.PriorityClass{}, &schedulingv1.PriorityClassList{}, &v.priorities, always(estate.PriorityClassOf), nil)
 	priorities.Estate, priorities.Later = true, true
 	return append(estates(
-		metadata("namespaces", core("Namespace"), &v.namespaces, func(o *metav1.PartialObjectMetadata) map[string]string { return o.Labels }),
+		metadata("namespaces", core("Namespace"), &v.namespaces, func(o *metav1.PartialObjectMetadata) map[string]string { return v.labels(o.Labels) }),
 		kept("services", core("Service"), &corev1.Service{}, &corev1.ServiceList{}, &v.services, always(estate.ServiceOf), nil),
 		kept("volumes", core("PersistentVolume"), &corev1.PersistentVolume{}, &corev1.PersistentVolumeList{}, &v.volumes, always(estate.VolumeOf), nil),
 		kept("nodes", core("Node"), &corev1.Node{}, &corev1.NodeList{}, &v.nodes, always(estate.NodeOf), nil),
@@ -196,6 +194,18 @@ func (v *View) clusterKinds() []*Kind {
 		kept("pods", core("Pod"), &corev1.Pod{}, &corev1.PodList{}, &v.pods, always(tenantOf), nil),
 		v.accountsKind(), metadata("claims", core("PersistentVolumeClaim"), &v.claims, heldOf),
 	)
+}
+
+// labels keeps labels, whose keys very many namespaces have.
+func (v *View) labels(of map[string]string) map[string]string {
+	if of == nil {
+		return nil
+	}
+	out := make(map[string]string, len(of))
+	for key, value := range of {
+		out[v.repeated.once(key)] = strings.Clone(value)
+	}
+	return out
 }
 
 func (v *View) accountsKind() *Kind {
