@@ -2,6 +2,7 @@ package view
 
 import (
 	"reflect"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
