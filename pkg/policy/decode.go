@@ -12,7 +12,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	kjson "sigs.k8s.io/json"
 
 	"github.com/firebreak-dev/firebreak/pkg/api/v1alpha1"
 	"github.com/firebreak-dev/firebreak/pkg/budget"
@@ -47,15 +46,13 @@ func decode(gk schema.GroupKind, raw []byte, whole bool, b *budget.Budget) (*obj
 		return decodeWorkload(gk, o, b)
 	}
 	o.passes++
-	var m metav1.PartialObjectMetadata
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(raw, &m); err != nil {
+	var err error
+	if o.meta, err = workload.Metadata(raw); err != nil {
 		if gk == secretKind() {
 			return nil, errNoSecret
 		}
-		return nil, fmt.Errorf("decode metadata: %w", err)
+		return nil, err
 	}
-	o.meta = m.ObjectMeta
-	var err error
 	if gk == configMapKind() || gk == secretKind() {
 		o.passes++
 	}
@@ -82,11 +79,9 @@ func decodeWorkload(gk schema.GroupKind, o *object, b *budget.Budget) (*object, 
 	var err error
 	o.passes++
 	if o.work, err = workload.OfWithin(gk, o.raw, b); b.Exceeded() != "" {
-		var m metav1.PartialObjectMetadata
-		if err := kjson.UnmarshalCaseSensitivePreserveInts(o.raw, &m); err != nil {
-			return nil, fmt.Errorf("decode metadata: %w", err)
+		if o.meta, err = workload.Metadata(o.raw); err != nil {
+			return nil, err
 		}
-		o.meta = m.ObjectMeta
 		return o, tooMuch(b.Exceeded())
 	}
 	if err != nil {

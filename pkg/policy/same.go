@@ -3,11 +3,9 @@ package policy
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/go-json-experiment/json/jsontext"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/firebreak-dev/firebreak/pkg/workload"
 )
@@ -93,13 +91,11 @@ func changesAlways(name string) bool {
 
 // unchanged prepares an update that stores what is stored already: of the object only its metadata is read.
 func (c *PreparedRequest) unchanged() error {
-	o, err := workload.Decode[struct {
-		metav1.ObjectMeta `json:"metadata"`
-	}](c.req.Object)
+	meta, err := workload.Metadata(c.req.Object)
 	if err != nil {
-		return fmt.Errorf("decode metadata: %w", err)
+		return err
 	}
-	c.new = &object{raw: c.req.Object, meta: o.ObjectMeta, passes: 1}
+	c.new = &object{raw: c.req.Object, meta: meta, passes: 1}
 	c.old, c.past = c.new, c.budget.Beside()
 	return c.complete()
 }

@@ -64,7 +64,10 @@ func isFile(text string) bool { return strings.ContainsRune(strings.TrimRight(te
 // uncommented yields the lines of a text without what they say to people, and how far each is indented.
 func uncommented(text string) iter.Seq2[int, string] {
 	return func(yield func(int, string) bool) {
-		block, closed := false, strings.LastIndex(text, "*/")
+		block, closed := false, -1
+		if strings.Contains(text, "*/") { // which is found, or not, in a fraction of the time that the last one takes
+			closed = strings.LastIndex(text, "*/")
+		}
 		at := 0
 		for l := range strings.Lines(text) {
 			at += len(l)

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kjson "sigs.k8s.io/json"
 
 	"github.com/firebreak-dev/firebreak/pkg/budget"
@@ -20,6 +21,23 @@ import (
 // Decode reads such a value by its meaning, so that a manifest can be judged before it is corrected. A wrong structure is an
 // error.
 func Decode[T any](raw []byte) (*T, error) { return decode[T](raw, nil) }
+
+// Metadata decodes the metadata of an object of any kind, but for its managed fields. The rest of the object is passed over.
+func Metadata(raw []byte) (metav1.ObjectMeta, error) {
+	type described struct {
+		metav1.ObjectMeta `json:"metadata"`
+	}
+	var o described
+	if typed.UnmarshalEnvelope(raw, &o) == nil {
+		return o.ObjectMeta, nil
+	}
+	o = described{}
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(raw, &o); err != nil {
+		return metav1.ObjectMeta{}, fmt.Errorf("decode metadata: %w", typed.Explain(err))
+	}
+	o.ManagedFields = nil
+	return o.ObjectMeta, nil
+}
 
 // errParts is the error for an object that the budget does not pay for.
 var errParts = errors.New("it has too many parts")

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/firebreak-dev/firebreak/pkg/workload"
@@ -51,5 +52,26 @@ func TestDecodeMends(t *testing.T) {
 	want := &corev1.Secret{Data: map[string][]byte{"plain": []byte("not encoded!"), "encoded": []byte("a")}, Type: "7"}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("a text that somebody forgot to encode is read as it stands: %v (-want +got):\n%s", err, diff)
+	}
+}
+
+// Metadata is that of an object of any kind, without managed fields, whatever else the object holds.
+func TestMetadata(t *testing.T) {
+	for raw, want := range map[string]metav1.ObjectMeta{
+		`{"metadata":{"name":"a","labels":{"x":"y"},"managedFields":[{"manager":"m"}]},"spec":"any","data":[1,{}]}`: {Name: "a", Labels: map[string]string{"x": "y"}},
+		`{"spec":{}}`:       {},
+		`{"metadata":null}`: {},
+		`{"metadata":{"name":"a","name":"b","managedFields":[{"manager":"m"}]}}`: {Name: "b"},
+	} {
+		if got, err := workload.Metadata([]byte(raw)); err != nil || !cmp.Equal(want, got) {
+			t.Errorf("%s: %+v %v", raw, got, err)
+		}
+	}
+	for raw, want := range map[string]string{
+		`{"metadata":{"labels":[]}}`: "decode metadata: metadata.labels cannot be a list", `[]`: "decode metadata: an object cannot be a list", `{`: "decode metadata: unexpected end of JSON input",
+	} {
+		if _, err := workload.Metadata([]byte(raw)); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", raw, err, want)
+		}
 	}
 }
