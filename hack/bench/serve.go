@@ -45,7 +45,7 @@ func serve(kind string, hosts, changes int) error {
 	case "controller-runtime":
 		h = &ctrladmission.Webhook{Handler: allow{}}
 	case "firebreak":
-		go serving.TuneGC(context.Background(), 1<<30)
+		go serving.TuneGC(context.Background(), 1<<30, nil)
 		h = firebreak(hosts, changes)
 	default:
 		return fmt.Errorf("there is no server %q", kind)

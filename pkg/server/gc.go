@@ -12,14 +12,18 @@ import (
 // lets the heap double, would collect many times a second under load.
 const headroom = 32 << 20
 
-// startup is how many seconds after the start its memory is returned to the system, and calm how many seconds of little to do come before that
-// is done again.
-const startup, calm = 30, 60
+// startPercent is by how many percent the heap may grow while a server starts: what it keeps of the lists that it reads lies scattered over the memory
+// that their garbage takes between two collections, which cannot be returned later.
+const startPercent = 20
+
+// calm is how many seconds of little to do come before memory is returned to the system.
+const calm = 30
 
 // TuneGC sets the pace of garbage collection by what is live, until the context ends, and returns memory to the system while there is little to
 // do: a heap that nobody allocates from is not collected, and would stay as large as it was in the busiest hour. The environment variables
-// GOGC and GOMEMLIMIT take precedence. limit is how many bytes the process may use; 0 means that the limit is not known.
-func TuneGC(ctx context.Context, limit int64) {
+// GOGC and GOMEMLIMIT take precedence. limit is how many bytes the process may use; 0 means that the limit is not known. reading reports whether the
+// lists of the cluster are still being read; nil: they are not.
+func TuneGC(ctx context.Context, limit int64, reading func() bool) {
 	if limit > 0 && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(limit / 10 * 9) // the rest is for memory that the runtime does not count
 	}
@@ -29,12 +33,16 @@ func TuneGC(ctx context.Context, limit int64) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	var c calmness
-	for set, begun := 0, 0; ; begun++ {
+	for set := 0; ; {
 		h := readHeap()
-		if c.returns(h) || begun == startup { // the lists of a large cluster have been read, and were many times what is kept of them
-			debug.FreeOSMemory()
+		p := gcPercent(h.live)
+		if reading != nil && reading() {
+			p = startPercent
+		} else if reading != nil || c.returns(h) {
+			reading = nil
+			debug.FreeOSMemory() // the lists of a large cluster are many times what is kept of them
 		}
-		if p := gcPercent(h.live); p != set { // setting it stops the world
+		if p != set { // setting it stops the world
 			set = p
 			debug.SetGCPercent(p)
 		}

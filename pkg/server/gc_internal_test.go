@@ -16,7 +16,7 @@ func TestGCPercent(t *testing.T) {
 	}
 }
 
-// Memory is returned after a minute of little to do, and only if there is enough of it. What is allocated meanwhile begins the minute anew.
+// Memory is returned after half a minute of little to do, and only if there is enough of it. What is allocated meanwhile has it begin anew.
 func TestCalmness(t *testing.T) {
 	const live = 60 << 20
 	large, small := heap{live: live, held: live + worth}, heap{live: live, held: live + worth - 1}
@@ -25,12 +25,12 @@ func TestCalmness(t *testing.T) {
 		busy int // the second in which much is allocated
 		want int // how often memory is returned in two minutes
 	}{
-		"much to return":             {large, -1, 2},
+		"much to return":             {large, -1, 4},
 		"little to return":           {small, -1, 0},
-		"busy in the 50th second":    {large, 50, 1},
+		"busy in the 50th second":    {large, 50, 3},
 		"nothing known of the heap":  {heap{}, -1, 0},
-		"busy in the first second":   {large, 0, 1},
-		"busy in the 119th second":   {large, 119, 1},
+		"busy in the first second":   {large, 0, 3},
+		"busy in the 119th second":   {large, 119, 3},
 		"all of it in use":           {heap{live: live, held: live}, -1, 0},
 		"more in use than was found": {heap{live: live, held: live / 2}, -1, 0},
 	} {

@@ -87,7 +87,7 @@ func Run(ctx context.Context, o Options, log logr.Logger) error {
 	if err := p.serveWhenCertified(); err != nil {
 		return err
 	}
-	go TuneGC(ctx, o.MemoryLimit)
+	go TuneGC(ctx, o.MemoryLimit, func() bool { return !p.memory.Synced() })
 	log.Info("starting", "memoryLimit", o.MemoryLimit, "cluster", o.ClusterName, "defaultEnvironment", o.DefaultEnvironment, "namespace", o.Namespace)
 	if err := p.mgr.Start(p.drain(ctx)); err != nil {
 		return fmt.Errorf("run: %w", err)
