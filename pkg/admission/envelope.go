@@ -36,7 +36,11 @@ func (s Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	review, err := decodeReview(body)
 	if err != nil {
-		write(w, uidIn(body), failed(http.StatusBadRequest, fmt.Sprintf("Firebreak cannot read the review: %v", err), 0))
+		uid := uidIn(body)
+		if review != nil && review.Request != nil {
+			uid = string(review.Request.UID)
+		}
+		write(w, uid, failed(http.StatusBadRequest, fmt.Sprintf("Firebreak cannot read the review: %v", err), 0))
 		return
 	}
 	write(w, string(review.Request.UID), s.next.Handle(r.Context(), admission.Request{AdmissionRequest: *review.Request}))
@@ -95,7 +99,7 @@ func admitted(uid string) []byte {
 	return append(out, after...)
 }
 
-// decodeReview reads a review that holds a request. The objects of the request are parts of the body.
+// decodeReview reads a review that holds a request. The objects of the request are parts of the body. With an error it returns what could be read, or nil.
 func decodeReview(body []byte) (*admissionv1.AdmissionReview, error) {
 	var review admissionv1.AdmissionReview
 	if err := typed.UnmarshalEnvelope(body, &review); err != nil {
@@ -106,7 +110,7 @@ func decodeReview(body []byte) (*admissionv1.AdmissionReview, error) {
 	}
 	switch {
 	case review.Kind != "AdmissionReview" || review.APIVersion != admissionv1.SchemeGroupVersion.String():
-		return nil, fmt.Errorf("it is a %q of %q, and not an AdmissionReview of %s", review.Kind, review.APIVersion, admissionv1.SchemeGroupVersion)
+		return &review, fmt.Errorf("it is a %q of %q, and not an AdmissionReview of %s", review.Kind, review.APIVersion, admissionv1.SchemeGroupVersion)
 	case review.Request == nil:
 		return nil, errors.New("it holds no request")
 	}

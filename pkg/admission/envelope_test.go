@@ -43,6 +43,11 @@ func TestEnvelopes(t *testing.T) {
 		"fields that nobody knows":     {envelope(`,"later":{"x":[]},"object":{}`), true, "", "{}"},
 		"another version":              {strings.Replace(envelope(""), "/v1\"", "/v1beta1\"", 1), false, `it is a "AdmissionReview" of "admission.k8s.io/v1beta1", and not an AdmissionReview of admission.k8s.io/v1`, ""},
 		"no request":                   {`{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1"}`, false, "it holds no request", ""},
+		"an object twice":              {envelope(`,"object":{"a":1},"object":{"a":2}`), true, "", `{"a":2}`},
+		"a text that is not UTF-8":     {envelope(",\"object\":{\"a\":\"\xff\"}"), true, "", "{\"a\":\"\xff\"}"},
+		"a null object":                {envelope(`,"object":null`), true, "", ""},
+		"nested without end":           {envelope(`,"object":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000)), false, "Firebreak cannot read the review", ""},
+		"the UID at the end":           {`{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v2","request":{"operation":"CREATE","uid":"` + envelopeUID + `"}}`, false, "and not an AdmissionReview of", ""},
 		"half a review":                {envelope(`,"object":{"a":`)[:150], false, "Firebreak cannot read the review", ""},
 		"a list":                       {"[]", false, "Firebreak cannot read the review: an object cannot be a list", ""},
 		"nothing":                      {"", false, "the body is empty", ""},
@@ -72,7 +77,7 @@ func TestEnvelopes(t *testing.T) {
 				t.Errorf("%s: no review in answer: %v", name, err)
 			case review.Response.Allowed != tc.allowed || !tc.allowed && !strings.Contains(review.Response.Result.Message, tc.says):
 				t.Errorf("%s: %+v", name, review.Response)
-			case strings.Contains(tc.body, `"request":{"uid":"`+envelopeUID) && !strings.Contains(name, "another version") && review.Response.UID != envelopeUID:
+			case strings.Contains(tc.body, `"uid":"`+envelopeUID) && review.Response.UID != envelopeUID:
 				t.Errorf("%s (chunked: %t): the answer is for %q", name, chunked, review.Response.UID)
 			case string(e.got.Object.Raw) != tc.object:
 				t.Errorf("%s: the object is %q", name, e.got.Object.Raw)

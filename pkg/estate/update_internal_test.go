@@ -37,9 +37,9 @@ func someStore(random *rand.Rand, name string) *v1alpha1.DataStore {
 	}
 	d := &v1alpha1.DataStore{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	d.Spec.Environment = []string{"production", "development", "production", "production", "nowhere"}[random.IntN(20)%5*random.IntN(2)]
-	d.Spec.Hosts = some("a.shop.example.com", "b.shop.example.com", name+".shop.example.com", "*.wild.shop.example.com", "*."+name+".example.org", "deep.er.down.example.net",
+	d.Spec.Hosts = some("a.shop.example.com", "b.shop.example.com", name+".shop.example.com", "*.wild.shop.example.com", "*."+name+".example.org", "deep.er.down.example.net", "A.SHOP.example.com.", name+"acc.blob.core.windows.net",
 		"10.0.0.1", "2001:db8::1", "single", "x.local")
-	d.Spec.CIDRs = some("10.1.0.0/16", "10.1.2.0/24", "2001:db8:1::/48")
+	d.Spec.CIDRs = some("10.0.0.1/32", "10.1.0.0/16", "10.1.2.0/24", "2001:db8:1::/48")
 	if random.IntN(3) == 0 {
 		d.Spec.Services = []v1alpha1.ServiceReference{{Namespace: "payments", Name: "db"}, {Namespace: "dev", Name: name}}
 	}
