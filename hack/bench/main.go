@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/pprof"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,12 +25,15 @@ func main() {
 	rounds := flag.Int("rounds", 3, "how often each figure is measured; the median counts")
 	profile := flag.String("profile", "", "folder for CPU profiles of the servers")
 	changes := flag.Int("changes", 0, "how often a second the estate changes (of a server)")
-	only := flag.String("bodies", "", "measure these bodies only, divided by commas")
-	part := flag.String("part", "", "measure costs or delays only, and keep nothing of it")
+	only := flag.String("bodies", "", "measure the costs of these bodies only, divided by commas, and keep nothing")
+	part := flag.String("part", "", "measure costs or delays only, and keep nothing")
 	flag.Parse()
 	if *serveAs != "" {
 		fail(profiled(*profile, func() error { return serve(*serveAs, *hosts, *changes) }))
 		return
+	}
+	if !slices.Contains([]string{"", "costs", "delays"}, *part) {
+		fail(fmt.Errorf("-part is costs or delays, and not %q", *part))
 	}
 	var all report
 	var err error
@@ -43,8 +47,8 @@ func main() {
 		fail(err)
 		printDelays(os.Stdout, all.Delays)
 	}
-	if *part != "" {
-		return
+	if *part != "" || *only != "" {
+		return // a part of a run does not take the place of a whole one
 	}
 	fail(keep(*out, all))
 }
