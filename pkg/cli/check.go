@@ -23,17 +23,20 @@ import (
 )
 
 type checkOptions struct {
+	namespaceFiles   []string
 	files, with, old []string
-	as               string
-	groups           []string
-	namespace        string
-	operation        string
-	at               string
-	output           string
-	cluster          string
-	defaultEnv       string
-	home             string
-	readSecrets      bool
+	// namespaceFiles are read like those of with.
+	namespaceFiles []string
+	as             string
+	groups         []string
+	namespace      string
+	operation      string
+	at             string
+	output         string
+	cluster        string
+	defaultEnv     string
+	home           string
+	readSecrets    bool
 	// asIf are files with an estate that takes the place of the one that is stored.
 	asIf []string
 	// chart is rendered instead of files, which then hold its values.
@@ -99,7 +102,7 @@ warn); 2, something cannot be judged, or there is nothing to judge.`,
 	f.StringVar(&o.failOn, "fail-on", "deny", "deny or warn: what makes the exit status 1")
 	f.BoolVar(&o.allowEmpty, "allow-empty", false, "it is right that there is nothing to judge")
 	f.StringArrayVar(&o.with, "with", nil, "file or folder with the estate and the change state (repeatable)")
-	f.StringArrayVar(&o.with, "namespaces", nil, "file with the namespaces of the cluster, for environments that claim them by label; the same as --with, beside it (repeatable)")
+	f.StringArrayVar(&o.namespaceFiles, "namespaces", nil, "file with the namespaces of the cluster, for environments that claim them by label; the same as --with, beside it (repeatable)")
 	f.StringArrayVar(&o.old, "old", nil, "file or folder with the objects before an update or a deletion (repeatable)")
 	f.StringVar(&o.as, "as", "", "user who sends the request; offline default: a person who is member of nothing")
 	f.StringArrayVar(&o.groups, "as-group", nil, "group of that user (repeatable)")
@@ -111,6 +114,7 @@ warn); 2, something cannot be judged, or there is nothing to judge.`,
 }
 
 func (e *env) runCheck(ctx context.Context, o *checkOptions) error {
+	o.with = append(o.with, o.namespaceFiles...) // two flags of one list would each begin it anew
 	at, err := o.instant(e.clock())
 	if err != nil {
 		return err

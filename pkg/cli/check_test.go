@@ -187,3 +187,27 @@ func TestAuditObserves(t *testing.T) {
 		t.Errorf("exit %d: %s", code, out)
 	}
 }
+
+// The files of --namespaces come beside those of --with, in whatever order the flags stand.
+func TestNamespacesComeBesideTheEstate(t *testing.T) {
+	folder := t.TempDir()
+	write := func(name, text string) string {
+		file := filepath.Join(folder, name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	est := write("estate.yaml", `{apiVersion: firebreak.dev/v1alpha1, kind: Environment, metadata: {name: production}, spec: {tier: Production, namespaces: {selector: {matchLabels: {tier: prod}}}}}
+---
+{apiVersion: firebreak.dev/v1alpha1, kind: DataStore, metadata: {name: orders}, spec: {environment: production, hosts: [orders.prod.example.com]}}
+`)
+	namespaces := write("namespaces.yaml", "{apiVersion: v1, kind: Namespace, metadata: {name: team}}\n")
+	object := write("object.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: c, namespace: team}, data: {HOST: orders.prod.example.com}}\n")
+	for _, args := range [][]string{{"--with", est, "--namespaces", namespaces}, {"--namespaces", namespaces, "--with", est}} {
+		out, code := run(t, "", append([]string{"check", "-f", object, "--as", "dana"}, args...)...)
+		if code != 1 || !strings.Contains(out, `names "orders.prod.example.com", data store "orders" of "production"`) {
+			t.Errorf("%v: exit status %d\n%s", args, code, out)
+		}
+	}
+}
