@@ -23,7 +23,6 @@ import (
 )
 
 type checkOptions struct {
-	namespaceFiles   []string
 	files, with, old []string
 	// namespaceFiles are read like those of with.
 	namespaceFiles []string
