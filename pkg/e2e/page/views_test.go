@@ -95,7 +95,7 @@ func TestTheAPIServerIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Says("#live", "As of")
-	if err := the.Ready(t.Context()); err != nil {
+	if err := the.Settled(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	b.Says("main", "To approve")

@@ -13,9 +13,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -167,15 +171,19 @@ func (s *Stage) install(ctx context.Context) error {
 	return s.Ready(ctx)
 }
 
-// Upgrade upgrades the release to a chart, with further arguments of helm after those of the installation. It returns helm's
-// output.
+// Upgrade upgrades the release to a chart, with further arguments of helm after those of the installation, and waits until the rollout has ended. It
+// returns helm's output.
 func (s *Stage) Upgrade(ctx context.Context, chart string, more ...string) (string, error) {
 	s.opts.Chart = chart
 	args, err := s.chart("upgrade")
 	if err != nil {
 		return "", err
 	}
-	return s.Helm(ctx, append(args, more...)...)
+	out, err := s.Helm(ctx, append(args, more...)...)
+	if err != nil {
+		return out, err
+	}
+	return out, s.rolledOut(ctx)
 }
 
 // Ready waits until all replicas are ready.
@@ -184,6 +192,39 @@ func (s *Stage) Ready(ctx context.Context) error {
 	defer cancel()
 	if err := s.Pods.WaitReady(ctx, s.opts.Replicas); err != nil {
 		return fmt.Errorf("wait for the server: %w", err)
+	}
+	return nil
+}
+
+// Settled waits, after the API server was away, until the leading replica has renewed its lease, and all are ready. A leader that could not renew it
+// in time ends its process only then: a moment before, it is ready still.
+func (s *Stage) Settled(ctx context.Context) error {
+	c, err := kubernetes.NewForConfig(s.AdminConfig())
+	if err != nil {
+		return fmt.Errorf("read the leader's lease: %w", err)
+	}
+	back := time.Now()
+	err = wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, 90*time.Second, true, func(ctx context.Context) (bool, error) {
+		lease, err := c.CoordinationV1().Leases(Namespace).Get(ctx, "firebreak", metav1.GetOptions{})
+		return err == nil && lease.Spec.RenewTime != nil && lease.Spec.RenewTime.After(back), nil // an error may pass
+	})
+	if err != nil {
+		return fmt.Errorf("wait for the leader to renew its lease: %w", err)
+	}
+	return s.Ready(ctx)
+}
+
+// rolledOut waits until a rollout has ended, and the replicas before it with it. While they end, a connection that the API server has kept may be
+// closed beneath a request.
+func (s *Stage) rolledOut(ctx context.Context) error {
+	if _, err := s.Kubectl(ctx, s.AdminConfig(), "rollout", "status", "deployment/firebreak", "-n", Namespace, "--timeout=90s"); err != nil {
+		return err
+	}
+	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, 90*time.Second, true, func(context.Context) (bool, error) {
+		return !slices.ContainsFunc(s.Pods.Pods(), func(p controlplane.RunningPod) bool { return p.Terminating }), nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait for the replicas before the rollout to end: %w", err)
 	}
 	return nil
 }

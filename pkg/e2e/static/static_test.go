@@ -31,7 +31,10 @@ func load(ctx context.Context, s *stage.Stage) error {
 	if _, err := s.Plugin(ctx, s.AdminConfig(), "static-manifests", "--out", folder, "--folder", folder); err != nil {
 		return err
 	}
-	return s.RestartAPIServer(ctx, "--feature-gates=ManifestBasedAdmissionControlConfig=true", "--admission-control-config-file="+filepath.Join(folder, "admission.yaml"))
+	if err := s.RestartAPIServer(ctx, "--feature-gates=ManifestBasedAdmissionControlConfig=true", "--admission-control-config-file="+filepath.Join(folder, "admission.yaml")); err != nil {
+		return err
+	}
+	return s.Settled(ctx)
 }
 
 // administrator runs kubectl as a member of system:masters, whom no authorizer stops.
@@ -204,10 +207,19 @@ func TestTheFilesHoldAlone(t *testing.T) {
 	if out, err := administrator(t, "scale", "deployment", "firebreak", "-n", stage.Namespace, "--replicas=0"); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
+	// While no replica answers, the webhook of the file refuses every change of registrations, so that it is taken away for a moment, too.
+	webhooks := filepath.Join(folder, "validating", "webhooks.yaml")
+	away := filepath.Join(the.Dir(), "webhooks.yaml")
+	if err := os.Rename(webhooks, away); err != nil {
+		t.Fatal(err)
+	}
 	await.NoError(t, "without the guard the registrations can be deleted", func() error {
 		_, err := administrator(t, "delete", "validatingwebhookconfiguration,mutatingwebhookconfiguration", "firebreak", "--ignore-not-found")
 		return err
 	})
+	if err := os.Rename(away, webhooks); err != nil {
+		t.Fatal(err)
+	}
 	if err := the.RestartAPIServer(t.Context()); err != nil {
 		t.Fatal(err)
 	}
