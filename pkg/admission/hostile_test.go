@@ -187,10 +187,10 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 	for name, data := range texts {
 		t.Run(name, func(t *testing.T) {
 			cm := &corev1.ConfigMap{Data: data}
-			kept := make([]reference.Contents, 8)
+			kept := make([]reference.Packed, 8)
 			before := heap()
 			for i := range kept {
-				kept[i] = reference.Remembered(cm)
+				kept[i] = reference.Remembered(cm).Packed()
 			}
 			after := heap()
 			if each := (after - before) / float64(len(kept)); each > bound {

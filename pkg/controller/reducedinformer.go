@@ -124,15 +124,9 @@ type reduced struct {
 	dropped bool
 }
 
-// GetObjectMeta implements metav1.ObjectMetaAccessor. The store needs no more than the name, and whole metadata would be most of what it
-// holds.
-func (r *reduced) GetObjectMeta() metav1.Object {
-	namespace, name, ok := strings.Cut(r.key, "/")
-	if !ok {
-		namespace, name = "", r.key
-	}
-	return &metav1.ObjectMeta{Namespace: namespace, Name: name}
-}
+// GetObjectMeta implements metav1.ObjectMetaAccessor. The store needs no more than its key, which it makes of the namespace and the name, and whole
+// metadata would be most of what it holds. A name that is the key already is kept once.
+func (r *reduced) GetObjectMeta() metav1.Object { return &metav1.ObjectMeta{Name: r.key} }
 
 func (m *reducedInformer) transform(in any) (any, error) {
 	o, ok := in.(runtime.Object)

@@ -16,6 +16,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/record"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -38,9 +39,10 @@ type RegistrationRestorer struct {
 	every            time.Duration
 	restored         *prometheus.CounterVec
 
-	// rendered is the text that wanted was read from; installed is what the ConfigMap says about its installer.
-	rendered string
-	wanted   []registration
+	// rendered is the version of the ConfigMap that wanted was read from; nil: it is to be read again. installed is what the ConfigMap says about its
+	// installer.
+	rendered *revision
+	wanted   []*registration
 	installed
 	uid types.UID
 	// amiss are the objects that were wrong at the last check, by kind and name; tried counts how often each was restored of
@@ -87,7 +89,31 @@ type registration struct {
 	*unstructured.Unstructured
 	body   map[string]any
 	fields []metav1.ManagedFieldsEntry
+	// good is the version that was found to be as installed; nil: none was.
+	good *revision
 }
+
+// revision is a stored version of an object.
+type revision struct {
+	uid             types.UID
+	resourceVersion string
+}
+
+func revisionOf(o client.Object) *revision { return &revision{o.GetUID(), o.GetResourceVersion()} }
+
+// revisionAt returns the version that is stored of an object. It reads the metadata alone: the objects themselves are large, and are looked at every few
+// seconds.
+func (s *RegistrationRestorer) revisionAt(ctx context.Context, key client.ObjectKey, gvk schema.GroupVersionKind) (*revision, error) {
+	meta := &metav1.PartialObjectMetadata{}
+	meta.SetGroupVersionKind(gvk)
+	if err := s.client.Get(ctx, key, meta); err != nil {
+		return nil, err
+	}
+	return revisionOf(meta), nil
+}
+
+// same reports whether two versions are known and one.
+func same(a, b *revision) bool { return a != nil && b != nil && *a == *b }
 
 // NewRegistrationRestorer returns the restorer for the leading replica. c must not read from a cache.
 func NewRegistrationRestorer(m *Cache, c client.Client, from, deployment client.ObjectKey, events record.EventRecorder, r prometheus.Registerer, log logr.Logger) *RegistrationRestorer {
@@ -137,7 +163,7 @@ func (s *RegistrationRestorer) once(ctx context.Context) error {
 }
 
 // attempt restores an object, if Firebreak is to stay and earlier attempts do not make it wait.
-func (s *RegistrationRestorer) attempt(ctx context.Context, want registration, stored *unstructured.Unstructured, why string) error {
+func (s *RegistrationRestorer) attempt(ctx context.Context, want *registration, stored *unstructured.Unstructured, why string) error {
 	which, now := declaration{want.GetKind(), want.GetName()}, s.memory.clock()
 	before := s.tried[which]
 	if now.Sub(before.last) > forgotten {
@@ -162,7 +188,7 @@ func (s *RegistrationRestorer) attempt(ctx context.Context, want registration, s
 	if err := s.restore(ctx, want, stored); err != nil {
 		return err
 	}
-	s.rendered = "" // read again, in case the API server has a new default
+	s.rendered = nil // read again, in case the API server has a new default
 	s.restored.WithLabelValues(which.kind, which.name).Inc()
 	message := fmt.Sprintf("%s %q was put back: somebody %s. Set webhook.restore=false, or scale the Deployment to 0, if that is what you want.", which.kind, which.name, why)
 	s.log.Info("put the admission configuration back", "kind", which.kind, "name", which.name, "why", why)
@@ -181,20 +207,20 @@ func empty(stored *unstructured.Unstructured) bool {
 // dry runs under names that nobody uses. If the ConfigMap is gone, the last read objects stay: a person who means to switch
 // Firebreak off would delete it first.
 func (s *RegistrationRestorer) read(ctx context.Context) error {
+	stored, err := s.revisionAt(ctx, s.from, corev1.SchemeGroupVersion.WithKind("ConfigMap"))
+	if err != nil || same(stored, s.rendered) {
+		return client.IgnoreNotFound(err)
+	}
 	var cm corev1.ConfigMap
 	if err := s.client.Get(ctx, s.from, &cm); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	text := cm.Data[registrations.Key]
-	if text == s.rendered {
-		return nil
-	}
-	objects, err := registrations.Parse(text)
+	objects, err := registrations.Parse(cm.Data[registrations.Key])
 	if err != nil {
 		return fmt.Errorf("key %q of ConfigMap %q: %w", registrations.Key, cm.Name, err)
 	}
 	by := installedBy(&cm)
-	wanted := make([]registration, 0, len(objects))
+	wanted := make([]*registration, 0, len(objects))
 	for _, o := range objects {
 		sample := o.DeepCopy()
 		sample.SetName(o.GetName() + sampleSuffix)
@@ -205,10 +231,10 @@ func (s *RegistrationRestorer) read(ctx context.Context) error {
 		if err := s.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(sample), client.FieldOwner(by.manager), client.DryRunAll); err != nil {
 			return fmt.Errorf("try %s %q: %w", o.GetKind(), o.GetName(), err)
 		}
-		wanted = append(wanted, registration{o, body(sample), sample.GetManagedFields()})
+		wanted = append(wanted, &registration{Unstructured: o, body: body(sample), fields: sample.GetManagedFields()})
 		s.restored.WithLabelValues(o.GetKind(), o.GetName()).Add(0) // so that the first restoration is an increase
 	}
-	s.rendered, s.wanted, s.installed, s.uid = text, wanted, by, cm.UID
+	s.rendered, s.wanted, s.installed, s.uid = revisionOf(&cm), wanted, by, cm.UID
 	return nil
 }
 
@@ -236,10 +262,17 @@ const helmAnnotations = "meta.helm.sh/"
 
 // differs returns how an object differs from the installed one; why is empty if it does not. stored is nil if there is no
 // such object.
-func (s *RegistrationRestorer) differs(ctx context.Context, want registration) (stored *unstructured.Unstructured, why string, err error) {
+func (s *RegistrationRestorer) differs(ctx context.Context, want *registration) (stored *unstructured.Unstructured, why string, err error) {
+	key := client.ObjectKeyFromObject(want.Unstructured)
+	now, err := s.revisionAt(ctx, key, want.GroupVersionKind())
+	if err == nil && same(now, want.good) {
+		return nil, "", nil
+	}
 	stored = &unstructured.Unstructured{}
 	stored.SetGroupVersionKind(want.GroupVersionKind())
-	err = s.client.Get(ctx, client.ObjectKeyFromObject(want.Unstructured), stored)
+	if err == nil {
+		err = s.client.Get(ctx, key, stored)
+	}
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, "had deleted it", nil
@@ -255,6 +288,7 @@ func (s *RegistrationRestorer) differs(ctx context.Context, want registration) (
 	if !equality.Semantic.DeepEqual(want.body, body(stored)) {
 		return stored, "had changed it", nil
 	}
+	want.good = revisionOf(stored)
 	return stored, "", nil
 }
 
@@ -269,7 +303,7 @@ func (s *RegistrationRestorer) stays(ctx context.Context) (bool, error) {
 
 // restore restores an object in the name of its installer. Otherwise the next upgrade would find that another manager owns
 // the fields that it changes, and stop.
-func (s *RegistrationRestorer) restore(ctx context.Context, want registration, stored *unstructured.Unstructured) error {
+func (s *RegistrationRestorer) restore(ctx context.Context, want *registration, stored *unstructured.Unstructured) error {
 	o := want.DeepCopy()
 	o.SetAnnotations(joined(o.GetAnnotations(), s.annotations))
 	if stored == nil {

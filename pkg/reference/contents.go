@@ -17,28 +17,28 @@ import (
 // Contents is what is known of a ConfigMap or Secret: what each key names, not what it says.
 type Contents struct {
 	// Keys are sorted by their names. Most objects have few, so that a map would be most of what is remembered.
-	Keys []Content
+	Keys []Content `cbor:"1,keyasint,omitempty"`
 	// Large is true for one that names more than is remembered. Then Keys is empty, and it must be read again where it is used.
-	Large bool
+	Large bool `cbor:"2,keyasint,omitempty"`
 	// Prints are the fingerprints of what its values hold by chance. Where one of them is that of something declared, it must be read
 	// again, too.
-	Prints []Print
+	Prints []Print `cbor:"3,keyasint,omitempty"`
 }
 
 // Content is what is known of one key.
 type Content struct {
 	// Name of the key.
-	Name string
+	Name string `cbor:"1,keyasint,omitempty"`
 	// Targets that its value names.
-	Targets []Target
+	Targets []Target `cbor:"2,keyasint,omitempty"`
 	// Short is the value itself, if it is one line of at most 253 characters: such a value may be a host or a part
 	// of one that $(VAR) puts together. Longer ones are not kept, and Long is true.
-	Short string
-	Long  bool
+	Short string `cbor:"3,keyasint,omitempty"`
+	Long  bool   `cbor:"4,keyasint,omitempty"`
 }
 
 // maxRemembered is how many bytes are remembered of one ConfigMap or Secret at most. contentSize and targetSize are what a key
-// and a target cost beside their texts, printSize what a fingerprint does.
+// and a target cost beside their texts at most, printSize what a fingerprint does.
 const (
 	maxRemembered = 16 << 10
 	contentSize   = 128
@@ -46,15 +46,14 @@ const (
 	printSize     = 8
 )
 
-// Remembered reads a ConfigMap once, so that its contents need not be kept. What it returns holds on to no text of it, and is
-// of a bounded size.
+// Remembered reads a ConfigMap once, so that it need not be kept. What it returns is of a bounded size.
 func Remembered(cm *corev1.ConfigMap) Contents {
-	return joined(reduce(ConfigMapData(cm), printing(), maxRemembered))
+	return reduce(ConfigMapData(cm), printing(), maxRemembered)
 }
 
 // RememberedSecret does the same for a Secret. Of its values nothing is kept, however short.
 func RememberedSecret(s *corev1.Secret) Contents {
-	return joined(secretive(reduce(SecretData(s), printing(), maxRemembered)))
+	return secretive(reduce(SecretData(s), printing(), maxRemembered))
 }
 
 // ReadConfigMap reads a ConfigMap whole, for one request: only what is known, and within the budget.
@@ -104,7 +103,6 @@ func reduce(data []DataKey, r *reader, limit int) Contents {
 	for _, d := range data {
 		k := Content{Name: d.Key}
 		for _, t := range dedupe(r.dataTargets(d.Key, d.Value)) {
-			t.Name, t.Namespace = strings.Clone(t.Name), strings.Clone(t.Namespace)
 			k.Targets = append(k.Targets, t)
 			size += targetSize + len(t.Name) + len(t.Namespace)
 		}
@@ -122,38 +120,6 @@ func reduce(data []DataKey, r *reader, limit int) Contents {
 	slices.SortFunc(out.Keys, func(a, b Content) int { return cmp.Compare(a.Name, b.Name) })
 	out.Prints = slices.Sorted(maps.Keys(r.prints))
 	return out
-}
-
-// joined keeps the texts of all keys in one piece of memory: there may be tens of thousands of objects, and the collector of garbage looks at
-// each piece. It lets go of the object that they were read from.
-func joined(c Contents) Contents {
-	var all strings.Builder
-	for i := range c.Keys {
-		all.WriteString(c.Keys[i].Name)
-		all.WriteString(c.Keys[i].Short)
-	}
-	rest := strings.Clone(all.String()) // of just that length
-	take := func(n int) (out string) {
-		out, rest = rest[:n], rest[n:]
-		return out
-	}
-	for i := range c.Keys {
-		k := &c.Keys[i]
-		k.Name, k.Short = take(len(k.Name)), take(len(k.Short))
-	}
-	return c
-}
-
-// Size returns how many bytes are kept, about.
-func (c Contents) Size() int {
-	size := contentSize + printSize*len(c.Prints)
-	for _, k := range c.Keys {
-		size += contentSize + len(k.Name) + len(k.Short)
-		for _, t := range k.Targets {
-			size += targetSize + len(t.Name) + len(t.Namespace)
-		}
-	}
-	return size
 }
 
 func dedupe(targets []Target) []Target {

@@ -46,23 +46,23 @@ const (
 
 // Target is what a text names, normalised.
 type Target struct {
-	Kind Kind
+	Kind Kind `cbor:"1,keyasint,omitempty"`
 	// Name of it. For a host: in lower case, without port, user info and trailing dot, in ASCII form; for an address,
 	// its canonical text.
-	Name string
+	Name string `cbor:"2,keyasint,omitempty"`
 	// Namespace that it lies in, for what lies in one. Empty: that of the object.
-	Namespace string
+	Namespace string `cbor:"3,keyasint,omitempty"`
 	// Addr is valid if the host is an address.
-	Addr netip.Addr
+	Addr netip.Addr `cbor:"4,keyasint,omitzero"`
 	// Unambiguous is true where only such a thing can stand: the authority of a URL, a host flag, host:port, a whole value.
 	// A host name of one or two labels counts only there (or, of two labels, where such a Service exists).
-	Unambiguous bool
+	Unambiguous bool `cbor:"5,keyasint,omitempty"`
 	// Exact is true where only an entry of this very name counts and no wildcard: the domain of user@domain, and a name that a path
 	// follows, are seldom hosts.
-	Exact bool
+	Exact bool `cbor:"6,keyasint,omitempty"`
 	// Site is true for the authority of an https URL without a port, and for what is called a site or a domain: the address of a site
 	// of the world's, rather than of a Service.
-	Site bool
+	Site bool `cbor:"7,keyasint,omitempty"`
 }
 
 // Use says what a reference is for; it decides which rule it is measured by.

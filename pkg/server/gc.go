@@ -64,7 +64,7 @@ const (
 	// busy is how many bytes are allocated in a second by a server that has something to do.
 	busy = 4 << 20
 	// worth is how many bytes are worth the collection that returning them takes.
-	worth = 8 << 20
+	worth = 6 << 20
 )
 
 // returns reports whether there has been little to do for a while, and there is enough to return.

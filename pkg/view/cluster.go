@@ -136,12 +136,20 @@ func (v *View) clusterRoles() map[string]policy.Role {
 }
 
 func (v *View) configMap(namespace, name string) (reference.Contents, bool) {
-	return v.configMaps.Get(namespace + "/" + name)
+	return unpacked(&v.configMaps, namespace, name)
 }
 
 // secret returns the kept contents of a Secret. It finds none unless Firebreak was told to read Secrets.
 func (v *View) secret(namespace, name string) (reference.Contents, bool) {
-	return v.secrets.Get(namespace + "/" + name)
+	return unpacked(&v.secrets, namespace, name)
+}
+
+func unpacked(t *Table[reference.Packed], namespace, name string) (reference.Contents, bool) {
+	p, ok := t.Get(namespace + "/" + name)
+	if !ok {
+		return reference.Contents{}, false
+	}
+	return p.Contents(), true
 }
 
 // controllerUID returns the UID of a service account of kube-system.

@@ -12,14 +12,18 @@ import (
 	"github.com/firebreak-dev/firebreak/pkg/reference"
 )
 
-func contents(i int) reference.Contents {
-	return reference.Contents{Keys: []reference.Content{{Name: fmt.Sprintf("key-%03d", i), Short: "0123456789"}}}
+func contents(i int) reference.Packed {
+	return reference.Contents{Keys: []reference.Content{{Name: fmt.Sprintf("key-%03d", i), Short: "0123456789"}}}.Packed()
 }
 
 func TestShelf(t *testing.T) {
 	each := int64(contents(0).Size())
-	s := newShelf(8 * each)
-	place := func(key string) bool { return !s.put(key, contents(0)).Large }
+	s := newShelf(&Table[reference.Packed]{}, 8*each)
+	place := func(key string) bool {
+		s.put(key, contents(0))
+		kept, _ := s.Get(key)
+		return !kept.Large()
+	}
 	for _, step := range []struct {
 		key, reason string
 		want        bool
@@ -37,15 +41,16 @@ func TestShelf(t *testing.T) {
 			t.Errorf("%s finds a place: %t, want %t: %s", step.key, got, step.want, step.reason)
 		}
 	}
-	s.remove("a/1")
+	s.drop("a/1")
 	if !place("e/1") {
 		t.Error("what was removed holds its place")
 	}
 	for _, key := range []string{"a/2", "b/1", "b/2", "c/1", "c/2", "d/1", "d/2", "e/1", "never/there"} {
-		s.remove(key)
+		s.drop(key)
 	}
-	if s.total != 0 || len(s.sizes) != 0 || len(s.used) != 0 {
-		t.Errorf("an empty shelf holds %d bytes, %v, %v", s.total, s.sizes, s.used)
+	s.drop("a/3") // which found no place
+	if s.total != 0 || s.Len() != 0 || len(s.used) != 0 {
+		t.Errorf("an empty shelf holds %d bytes of %d objects, %v", s.total, s.Len(), s.used)
 	}
 }
 
@@ -63,8 +68,8 @@ func TestTheViewIsBounded(t *testing.T) {
 		k.Put(ns+"/"+name, value)
 	}
 	large := func() (n int) {
-		v.configMaps.Each(func(_ string, c reference.Contents) {
-			if c.Large {
+		v.configMaps.Each(func(_ string, c reference.Packed) {
+			if c.Large() {
 				n++
 			}
 		})

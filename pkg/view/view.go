@@ -59,8 +59,8 @@ type View struct {
 	priorities  Table[estate.PriorityClass]
 	autoscalers Table[Workload]
 	pods        Table[tenant]
-	configMaps  Table[reference.Contents]
-	secrets     Table[reference.Contents]
+	configMaps  Table[reference.Packed]
+	secrets     Table[reference.Packed]
 	roles       Table[policy.Role] // of both kinds: a Role's key has a namespace
 	bindings    Table[binding]
 	accounts    Table[string]
@@ -216,19 +216,25 @@ func (v *View) accountsKind() *Kind {
 }
 
 func (v *View) contentKinds() []*Kind {
-	out := []*Kind{
-		kept("config maps", corev1.SchemeGroupVersion.WithKind("ConfigMap"), &corev1.ConfigMap{}, &corev1.ConfigMapList{}, &v.configMaps, always(reference.Remembered), nil),
-	}
+	core := corev1.SchemeGroupVersion.WithKind
+	configMaps := kept("config maps", core("ConfigMap"), &corev1.ConfigMap{}, &corev1.ConfigMapList{}, &v.configMaps,
+		always(func(c *corev1.ConfigMap) reference.Packed { return reference.Remembered(c).Packed() }), nil)
+	out := []*Kind{v.contents(configMaps, &v.configMaps)}
 	if v.settings.ReadSecrets {
-		out = append(out, kept("secrets", corev1.SchemeGroupVersion.WithKind("Secret"), &corev1.Secret{}, &corev1.SecretList{}, &v.secrets, always(reference.RememberedSecret), nil))
-	}
-	for _, k := range out {
-		k.Contents = true
-		if v.settings.Remembered > 0 {
-			newShelf(v.settings.Remembered).bound(k)
-		}
+		secrets := kept("secrets", core("Secret"), &corev1.Secret{}, &corev1.SecretList{}, &v.secrets,
+			always(func(s *corev1.Secret) reference.Packed { return reference.RememberedSecret(s).Packed() }), nil)
+		out = append(out, v.contents(secrets, &v.secrets))
 	}
 	return out
+}
+
+// contents marks a kind whose objects workloads take values from, and bounds what is kept of it.
+func (v *View) contents(k *Kind, t *Table[reference.Packed]) *Kind {
+	k.Contents = true
+	if v.settings.Remembered > 0 {
+		newShelf(t, v.settings.Remembered).bound(k)
+	}
+	return k
 }
 
 func (v *View) roleKinds() []*Kind {
