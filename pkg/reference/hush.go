@@ -60,7 +60,7 @@ func hushOf(name string) hush {
 func admits(line string) bool {
 	line = line[:min(len(line), maxDirective)]
 	first := strings.ToLower(line[:indexAny(line, " \t=:{")])
-	if inbound(first) {
+	if inbound(first) || exported(line) || letsIn(line) {
 		return true
 	}
 	switch words := strings.Fields(line); {

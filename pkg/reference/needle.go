@@ -70,7 +70,7 @@ func qualified(s string) bool {
 // isProse reports whether a line is a sentence of English: most of its words are words, and some are such as only sentences have. What
 // programs read has signs between them.
 func isProse(line string) bool {
-	if strings.ContainsAny(line, "={}[]$|;") {
+	if signed(line) {
 		return false
 	}
 	words, all, articles, links := 0, 0, 0, 0
@@ -85,6 +85,8 @@ func isProse(line string) bool {
 		}
 		words++
 		switch {
+		case firewallWord(w):
+			return false
 		case article(w):
 			articles++
 		case link(w):
@@ -92,6 +94,11 @@ func isProse(line string) bool {
 		}
 	}
 	return words*2 >= all && (words >= 2 && articles > 0 || words >= 3 && links > 0)
+}
+
+// signed reports whether a line has signs that sentences do without.
+func signed(line string) bool {
+	return strings.ContainsAny(line, "={}[]$|;") || strings.Contains(line, "&&") || strings.Contains(line, "->")
 }
 
 // encoded reads a token of a file that is a text in base64. What that says is read once, and not decoded again.

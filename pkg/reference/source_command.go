@@ -34,6 +34,9 @@ func commands(in *Input) []Reference {
 func (in *Input) words(cmd workload.Command, lookup workload.Lookup) []Reference {
 	var out []Reference
 	plain := in.Expanded(cmd, lookup)
+	if guards(plain) {
+		return nil
+	}
 	add := func(i int, targets []Target) {
 		path := ""
 		if len(targets) > 0 {
@@ -133,7 +136,7 @@ func (r *reader) script(text string, lookup workload.Lookup) []Target {
 		return nil
 	}
 	var out []Target
-	itself := true
+	itself, steady := true, steadiness{text: text}
 	for call := range workload.Calls([]string{"sh", "-c", text}, lookup, r.budget) {
 		for _, t := range call.Texts {
 			key, value, ok := strings.Cut(t, "=")
@@ -149,8 +152,8 @@ func (r *reader) script(text string, lookup workload.Lookup) []Target {
 			itself = false // the shell, whose last word is the script as a whole
 			continue
 		}
-		if compares(call.Words) && !redefines(text) {
-			continue // what a guard compares is not reached; what it runs to do so is a command of its own
+		if (compares(call.Words) || guards(call.Words)) && steady.holds() {
+			continue // what is compared, or refused, is not reached; what runs to find it out is a command of its own
 		}
 		for i, w := range call.Words {
 			if i > 0 || strings.Contains(w, "://") {
@@ -168,9 +171,18 @@ func compares(words []string) bool {
 	return len(words) > 0 && (words[0] == "[" || words[0] == "[[" || words[0] == "test")
 }
 
-// redefines reports whether a script may give a word another meaning.
-func redefines(text string) bool {
-	return strings.Contains(text, "()") || strings.Contains(text, "function ") || strings.Contains(text, "alias ") || strings.Contains(text, "PATH=")
+// steadiness tells whether the words of a script mean what they mean elsewhere. A script is looked at once, however many commands ask.
+type steadiness struct {
+	text          string
+	asked, steady bool
+}
+
+func (s *steadiness) holds() bool {
+	if !s.asked {
+		s.asked = true
+		s.steady = !slices.ContainsFunc([]string{"()", "function ", "alias ", "PATH="}, func(sign string) bool { return strings.Contains(s.text, sign) })
+	}
+	return s.steady
 }
 
 // scriptText reads a text that is a script by itself, as ConfigMaps and custom resources hold them.

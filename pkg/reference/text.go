@@ -32,9 +32,13 @@ func (r *reader) hosts(text, hint string, pos Position) []Target {
 			for _, l := range uncommented(withoutPairs(text)) {
 				line = l
 			}
-			if text = line; admits(text) {
+			if text = line; guardLine(text) {
+				return nil
+			} else if admits(text) {
 				h |= hushNumbers
 			}
+		} else if exported(text) {
+			h |= hushNumbers
 		}
 		return r.line(strings.TrimSpace(text), hint, pos, h, false)
 	}
@@ -46,10 +50,11 @@ func (r *reader) hosts(text, hint string, pos Position) []Target {
 // settings calls read for each line of a file that may name something, but for comments and for lines of which everything is held back.
 func (r *reader) settings(text string, read func(keys *outline, h hush, l string)) {
 	var keys outline
+	steady := steadiness{text: text}
 	all := strings.Contains(text, "amespace") || strings.Contains(text, "fromHost") // such a key may stand lines above
 	for indent, l := range uncommented(withoutPairs(text)) {
 		keys.line(indent, l)
-		if !all && !r.mayName(l) {
+		if !all && !r.mayName(l) || guardLine(l) && steady.holds() {
 			continue
 		}
 		if h := keys.hush(); h&hushAll == 0 {

@@ -278,6 +278,24 @@ func article(w string) bool {
 	return false
 }
 
+// firewallWord: words of rules that else read like sentences: tcp dport 443 dnat to an address.
+func firewallWord(w string) bool {
+	switch w {
+	case "dnat", "snat", "daddr", "saddr", "dport", "sport", "rdr", "rdr-to", "nat-to":
+		return true
+	}
+	return false
+}
+
+// firewallProgram: the words with which a line begins that tells a firewall or the table of routes something.
+func firewallProgram(w string) bool {
+	switch w {
+	case "iptables", "ip6tables", "iptables-legacy", "ip6tables-legacy", "iptables-nft", "ip6tables-nft", "nft", "ufw", "ip", "route", "sudo", "doas", "-A", "-I":
+		return true
+	}
+	return false
+}
+
 // link: words that stand in sentences, and now and then in what programs read.
 func link(w string) bool {
 	switch w {

@@ -31,7 +31,7 @@ const rest = time.Minute
 const (
 	namespaces, stores, hosts, configMaps, windows = 5_000, 10_000, 10, 20_000, 500
 	// resident is how many MiB the server may hold. The aim is 80.
-	resident = 110
+	resident = 90
 )
 
 func of(full int) int { return max(1, full**percent/100) }
