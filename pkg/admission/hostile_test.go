@@ -93,7 +93,7 @@ func (h *judge) judge(p hostile.Place, text string) cost {
 }
 
 const (
-	small10, middle100, large1000 = 10_000, 100_000, 1_000_000
+	small5, middle50, large1000 = 5_000, 50_000, 1_000_000
 	// maxRatio is how much more a byte of a large text may cost than one of a small text. A text whose words tell that it names nothing
 	// is passed once, and any other some five times: which of the two it is may hang on where it is cut off.
 	maxRatio = 6
@@ -119,7 +119,7 @@ func TestHostileTexts(t *testing.T) {
 					continue
 				}
 				n++
-				big := middle100
+				big := middle50
 				if *long || n%97 == 0 {
 					big = large1000
 				}
@@ -132,9 +132,9 @@ func TestHostileTexts(t *testing.T) {
 
 func (h *judge) check(p hostile.Place, name, part string, big int) {
 	h.t.Helper()
-	few, many := h.judge(p, hostile.Fill(part, small10)), h.judge(p, hostile.Fill(part, big))
+	few, many := h.judge(p, hostile.Fill(part, small5)), h.judge(p, hostile.Fill(part, big))
 	if ratio := (many.units / many.input) / (few.units / few.input); ratio > maxRatio {
-		h.t.Errorf("%s: a byte of %d costs %.1f units, and one of %d %.1f", name, big, many.units/many.input, small10, few.units/few.input)
+		h.t.Errorf("%s: a byte of %d costs %.1f units, and one of %d %.1f", name, big, many.units/many.input, small5, few.units/few.input)
 	}
 	for _, c := range []cost{few, many} {
 		if !raceDetector && c.bytes > maxAlloc*c.input+allocBase {
@@ -150,7 +150,7 @@ func TestHostileForms(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(where)) {
 		for i := 0; i < len(words); i += 50 {
 			pattern := slices.Sorted(maps.Keys(all))[i/50%len(all)]
-			big := middle100
+			big := middle50
 			if i == 0 {
 				big = large1000
 			}
@@ -264,7 +264,7 @@ func BenchmarkHostile(b *testing.B) {
 			}
 			for _, pattern := range slices.Sorted(maps.Keys(all)) {
 				part := all[pattern](w)
-				few, many := h.judge(where[name], hostile.Fill(part, small10)), h.judge(where[name], hostile.Fill(part, middle100))
+				few, many := h.judge(where[name], hostile.Fill(part, small5)), h.judge(where[name], hostile.Fill(part, middle50))
 				rows = append(rows, row{fmt.Sprintf("%s: %q %s", name, w, pattern), (many.units / many.input) / (few.units / few.input), many.units / many.input, many.bytes / many.input})
 			}
 		}
@@ -281,6 +281,6 @@ func BenchmarkHostile(b *testing.B) {
 		}
 	}
 	for b.Loop() {
-		h.judge(where["ConfigMap file"], hostile.Fill(rows[0].name, middle100))
+		h.judge(where["ConfigMap file"], hostile.Fill(rows[0].name, middle50))
 	}
 }
