@@ -3,7 +3,7 @@ package reference
 import "github.com/fxamacker/cbor/v2"
 
 // Packed are Contents in one piece of memory, in CBOR (RFC 8949). There may be tens of thousands of ConfigMaps, and as values in Go they take
-// five times as much, in pieces that the collector of garbage looks at one by one. Equal contents are equal texts.
+// three times as much, in pieces that the collector of garbage looks at one by one. Equal contents are equal texts.
 type Packed string
 
 // unpacking takes what a ConfigMap's binaryData holds for a text, too. Its error could only be that of an option that does not exist.
