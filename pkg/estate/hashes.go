@@ -3,6 +3,7 @@ package estate
 import (
 	"hash/maphash"
 	"math"
+	"math/bits"
 	"slices"
 )
 
@@ -11,6 +12,9 @@ import (
 type hashes struct {
 	slots []uint64
 	used  int
+	// sieve has a bit for each hash, which another may share: it is small enough to stay near the processor, and most of what is asked for is not in
+	// the set.
+	sieve []uint64
 	// seed spreads the hashes over the slots, in another way in each process.
 	seed uint64
 }
@@ -23,11 +27,20 @@ func makeHashes(n int) hashes {
 	for size < n+n/4 {
 		size *= 2
 	}
-	return hashes{slots: make([]uint64, size), seed: maphash.String(maphash.MakeSeed(), "") | 1}
+	return hashes{slots: make([]uint64, size), sieve: make([]uint64, size*sieveBits/64), seed: maphash.String(maphash.MakeSeed(), "") | 1}
+}
+
+// sieveBits is how many bits the sieve has for each slot.
+const sieveBits = 8
+
+// sieved returns the word of the sieve and the bit in it that stand for a hash.
+func (s *hashes) sieved(h uint64) (word *uint64, bit uint64) {
+	i := (h &^ information) * s.seed >> bits.LeadingZeros64(uint64(len(s.sieve))*64-1)
+	return &s.sieve[i/64], 1 << (i % 64)
 }
 
 // add adds bits to those of a hash.
-func (s *hashes) add(h, bits uint64) {
+func (s *hashes) add(h, info uint64) {
 	if s.used+1 > len(s.slots)/8*7 {
 		old := s.slots
 		*s = makeHashes(2 * len(old))
@@ -41,12 +54,17 @@ func (s *hashes) add(h, bits uint64) {
 	if *slot == 0 {
 		s.used++
 	}
-	*slot |= h&^information | bits&information
+	*slot |= h&^information | info&information
+	word, bit := s.sieved(h)
+	*word |= bit
 }
 
 // bits returns those of a hash; 0: it is not in the set.
 func (s *hashes) bits(h uint64) uint64 {
 	if len(s.slots) == 0 {
+		return 0
+	}
+	if word, bit := s.sieved(h); *word&bit == 0 {
 		return 0
 	}
 	return *s.find(h) & information
@@ -106,6 +124,6 @@ func (l *layered) fork() layered {
 	if len(l.later.slots) == 0 {
 		out.later = makeHashes(0)
 	}
-	out.later.slots = slices.Clone(out.later.slots)
+	out.later.slots, out.later.sieve = slices.Clone(out.later.slots), slices.Clone(out.later.sieve)
 	return out
 }
