@@ -98,7 +98,7 @@ func isProse(line string) bool {
 
 // signed reports whether a line has signs that sentences do without.
 func signed(line string) bool {
-	return strings.ContainsAny(line, "={}[]$|;") || strings.Contains(line, "&&") || strings.Contains(line, "->")
+	return strings.ContainsAny(line, "={}[]$|;") || strings.Contains(line, "&&")
 }
 
 // encoded reads a token of a file that is a text in base64. What that says is read once, and not decoded again.
