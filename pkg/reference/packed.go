@@ -18,13 +18,13 @@ const packedSize = 128
 func (c Contents) Packed() Packed {
 	text, err := cbor.Marshal(c)
 	if err != nil { // no value of these types is without an encoding
-		return PackedLarge()
+		return PackedLarge
 	}
 	return Packed(text)
 }
 
-// PackedLarge returns the contents of an object that must be read again where it is used.
-func PackedLarge() Packed { return "\xa1\x02\xf5" }
+// PackedLarge are the contents of an object that must be read again where it is used.
+const PackedLarge Packed = "\xa1\x02\xf5"
 
 // Contents returns what was packed. What cannot be unpacked counts as too large to be remembered.
 func (p Packed) Contents() Contents {
@@ -36,7 +36,7 @@ func (p Packed) Contents() Contents {
 }
 
 // Large reports whether the object must be read again where it is used.
-func (p Packed) Large() bool { return p == PackedLarge() }
+func (p Packed) Large() bool { return p == PackedLarge }
 
 // Size returns how many bytes are kept, about.
 func (p Packed) Size() int { return packedSize + len(p) }

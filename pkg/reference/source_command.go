@@ -34,8 +34,8 @@ func commands(in *Input) []Reference {
 func (in *Input) words(cmd workload.Command, lookup workload.Lookup) []Reference {
 	var out []Reference
 	plain := in.Expanded(cmd, lookup)
-	if guards(plain) {
-		return nil
+	if cmd.HasProgram() && guards(plain) {
+		return nil // arguments alone say nothing of the program that reads them
 	}
 	add := func(i int, targets []Target) {
 		path := ""

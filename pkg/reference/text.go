@@ -50,11 +50,13 @@ func (r *reader) hosts(text, hint string, pos Position) []Target {
 // settings calls read for each line of a file that may name something, but for comments and for lines of which everything is held back.
 func (r *reader) settings(text string, read func(keys *outline, h hush, l string)) {
 	var keys outline
-	steady := steadiness{text: text}
+	steady, goesOn := steadiness{text: text}, false
 	all := strings.Contains(text, "amespace") || strings.Contains(text, "fromHost") // such a key may stand lines above
 	for indent, l := range uncommented(withoutPairs(text)) {
 		keys.line(indent, l)
-		if !all && !r.mayName(l) || guardLine(l) && steady.holds() {
+		begins := !goesOn
+		goesOn = strings.HasSuffix(l, `\`) // the next line is of the same command
+		if !all && !r.mayName(l) || begins && guardLine(l) && steady.holds() {
 			continue
 		}
 		if h := keys.hush(); h&hushAll == 0 {

@@ -287,10 +287,19 @@ func firewallWord(w string) bool {
 	return false
 }
 
-// firewallProgram: the words with which a line begins that tells a firewall or the table of routes something.
+// firewallProgram: the programs that tell a firewall or the table of routes something.
 func firewallProgram(w string) bool {
 	switch w {
-	case "iptables", "ip6tables", "iptables-legacy", "ip6tables-legacy", "iptables-nft", "ip6tables-nft", "nft", "ufw", "ip", "route", "sudo", "doas", "-A", "-I":
+	case "iptables", "ip6tables", "iptables-legacy", "ip6tables-legacy", "iptables-nft", "ip6tables-nft", "nft", "ufw", "ip", "route":
+		return true
+	}
+	return false
+}
+
+// ruleWord: the words with which a rule of nftables begins.
+func ruleWord(w string) bool {
+	switch w {
+	case "ip", "ip6", "tcp", "udp", "meta", "ct", "iif", "oif", "iifname", "oifname", "add", "insert":
 		return true
 	}
 	return false

@@ -41,7 +41,7 @@ func (s *shelf) put(key string, contents reference.Packed) (changed bool) {
 	s.count(key, -1)
 	ns, _, _ := strings.Cut(key, "/")
 	if size := int64(contents.Size()); s.total+size > s.limit || s.used[ns]+size > s.share {
-		contents = reference.PackedLarge()
+		contents = reference.PackedLarge
 	}
 	changed = s.Put(key, contents)
 	s.count(key, 1)
