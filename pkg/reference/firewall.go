@@ -58,11 +58,6 @@ func guardsRule(rule string) bool {
 	return has("drop") || has("reject")
 }
 
-// sendsOn: what rules of nftables do with traffic but to accept or refuse it, and where they say that by a table.
-func sendsOn(w string) bool {
-	return slices.Contains([]string{"dnat", "snat", "redirect", "dup", "fwd", "tproxy", "vmap", "map"}, w)
-}
-
 // guardsHost reads a command of ufw.
 func guardsHost(words []string) bool {
 	verb := slices.IndexFunc(words, func(w string) bool { return slices.Contains([]string{"allow", "limit", "deny", "reject"}, w) })
@@ -72,9 +67,6 @@ func guardsHost(words []string) bool {
 	to := slices.Index(words, "to")
 	return slices.Contains(words, "from") && !slices.Contains(words, "out") && (to < 0 || to+1 < len(words) && words[to+1] == "any")
 }
-
-// leadsNowhere: the types of routes that refuse.
-func leadsNowhere(w string) bool { return w == "blackhole" || w == "unreachable" || w == "prohibit" }
 
 // guardLine reports whether a line of a script, or of what a firewall reads, does no more than that.
 func guardLine(line string) bool {
@@ -115,10 +107,6 @@ func exported(line string) bool {
 
 // letsIn reports whether a line of hosts.allow or hosts.deny says who may come in.
 func letsIn(line string) bool {
-	daemon, _, ok := strings.Cut(line, ":")
-	switch strings.TrimSpace(daemon) {
-	case "ALL", "sshd", "vsftpd":
-		return ok
-	}
-	return false
+	of, _, ok := strings.Cut(line, ":")
+	return ok && daemon(strings.TrimSpace(of))
 }

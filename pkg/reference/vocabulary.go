@@ -305,6 +305,33 @@ func ruleWord(w string) bool {
 	return false
 }
 
+// sendsOn: what rules of nftables do with traffic but to accept or refuse it, and where they say that by a table.
+func sendsOn(w string) bool {
+	switch w {
+	case "dnat", "snat", "redirect", "dup", "fwd", "tproxy", "vmap", "map":
+		return true
+	}
+	return false
+}
+
+// leadsNowhere: the types of routes that refuse.
+func leadsNowhere(w string) bool {
+	switch w {
+	case "blackhole", "unreachable", "prohibit":
+		return true
+	}
+	return false
+}
+
+// daemon: the words with which a line of hosts.allow begins.
+func daemon(w string) bool {
+	switch w {
+	case "ALL", "sshd", "vsftpd":
+		return true
+	}
+	return false
+}
+
 // link: words that stand in sentences, and now and then in what programs read.
 func link(w string) bool {
 	switch w {

@@ -20,7 +20,7 @@ func lists() map[string]func(string) bool {
 	return map[string]func(string) bool{
 		"isIgnoredField": isIgnoredField, "keptOut": keptOut, "handleKey": handleKey, "credential": credential, "muteWord": muteWord, "hostWord": hostWord,
 		"changesObjects": changesObjects, "documents": documents, "bucketScheme": func(w string) bool { return bucketScheme(w) != "" },
-		"hostField": hostField, "namespaceField": namespaceField, "nameWord": nameWord, "ownWord": ownWord, "article": article, "link": link, "metricLabel": metricLabel, "siteWord": siteWord, "protocol": protocol, "quietBlock": quietBlock, "alerting": alerting, "neutral": neutral, "inbound": inbound, "authenticates": authenticates, "firewallWord": firewallWord, "firewallProgram": firewallProgram, "ruleWord": ruleWord,
+		"hostField": hostField, "namespaceField": namespaceField, "nameWord": nameWord, "ownWord": ownWord, "article": article, "link": link, "metricLabel": metricLabel, "siteWord": siteWord, "protocol": protocol, "quietBlock": quietBlock, "alerting": alerting, "neutral": neutral, "inbound": inbound, "authenticates": authenticates, "firewallWord": firewallWord, "firewallProgram": firewallProgram, "ruleWord": ruleWord, "sendsOn": sendsOn, "leadsNowhere": leadsNowhere, "daemon": daemon,
 		"hushOnlyWord": func(w string) bool { return hushOnlyWord(w) != 0 },
 		"hushWord":     func(w string) bool { return hushWord(w) != 0 }, "hushLastWord": func(w string) bool { return hushLastWord(w) != 0 }, "clientOf": func(w string) bool { return clientOf(w) != noClient },
 		"namespacesOfItsOwn": namespacesOfItsOwn, "namespaceKind": namespaceKind,
